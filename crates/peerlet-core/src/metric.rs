@@ -1,0 +1,128 @@
+//! What a peerlet measures, declared once.
+
+/// The largest number of quanta that one recorded value can hold, either way: 2^48.
+///
+/// Squares then stay below 2^96, and sums of squares of four billion values below 2^128.
+pub const QUANTA_MAX: i64 = 1 << 48;
+
+/// How the values of a metric are to be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MetricKind {
+    /// Things that happened: values are added up.
+    Counter,
+    /// A level: each peer's last value counts, taken at the end of each epoch from the peers that run.
+    Gauge,
+    /// Samples: mean, spread and percentiles are of interest.
+    Distribution,
+}
+
+impl MetricKind {
+    /// The kind's name in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Distribution => "distribution",
+        }
+    }
+}
+
+/// One quantity that a peerlet measures: its name, kind, unit and resolution.
+///
+/// Values are recorded as whole multiples of the quantum, so that sums are exact and come out the same however the
+/// peers are spread over threads and processes. A full name is `peerlet/metric`.
+///
+/// ```
+/// use peerlet_core::Metric;
+/// const ANSWERS: Metric = Metric::counter("answers").help("welcomes received");
+/// const TIME: Metric = Metric::distribution("time").unit("s").quantum(1e-9);
+/// assert_eq!(TIME.quanta(0.25), Some(250_000_000));
+/// assert_eq!(ANSWERS.quanta(f64::NAN), None);
+/// ```
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Metric {
+    name: &'static str,
+    kind: MetricKind,
+    unit: &'static str,
+    quantum: f64,
+    help: &'static str,
+}
+
+impl Metric {
+    const fn new(name: &'static str, kind: MetricKind, quantum: f64) -> Metric {
+        Metric { name, kind, unit: "1", quantum, help: "" }
+    }
+
+    /// A counter. Its quantum is 1.
+    pub const fn counter(name: &'static str) -> Metric {
+        Metric::new(name, MetricKind::Counter, 1.0)
+    }
+
+    /// A gauge. Its quantum is a millionth unless set.
+    pub const fn gauge(name: &'static str) -> Metric {
+        Metric::new(name, MetricKind::Gauge, 1e-6)
+    }
+
+    /// A distribution. Its quantum is a millionth unless set.
+    pub const fn distribution(name: &'static str) -> Metric {
+        Metric::new(name, MetricKind::Distribution, 1e-6)
+    }
+
+    /// The same metric in this unit (SI symbols; `"1"` for plain numbers, the default).
+    pub const fn unit(self, unit: &'static str) -> Metric {
+        Metric { unit, ..self }
+    }
+
+    /// The same metric at this resolution, in units.
+    ///
+    /// # Panics
+    /// Panics when the quantum is not positive: nothing is a multiple of zero. In a constant this is a compile error.
+    pub const fn quantum(self, quantum: f64) -> Metric {
+        assert!(quantum > 0.0, "a metric's quantum is positive");
+        Metric { quantum, ..self }
+    }
+
+    /// The same metric with a sentence that says what it is.
+    pub const fn help(self, help: &'static str) -> Metric {
+        Metric { help, ..self }
+    }
+
+    /// The name within its peerlet.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How the values are to be read.
+    pub const fn kind(&self) -> MetricKind {
+        self.kind
+    }
+
+    /// The unit's symbol.
+    pub const fn unit_symbol(&self) -> &'static str {
+        self.unit
+    }
+
+    /// The resolution in units.
+    pub const fn resolution(&self) -> f64 {
+        self.quantum
+    }
+
+    /// What it is, in a sentence; may be empty.
+    pub const fn description(&self) -> &'static str {
+        self.help
+    }
+
+    /// The value in whole quanta, clamped to [`QUANTA_MAX`] either way; `None` for NaN.
+    pub fn quanta(&self, value: f64) -> Option<i64> {
+        if value.is_nan() {
+            return None;
+        }
+        let quanta = (value / self.quantum).round();
+        Some((quanta as i64).clamp(-QUANTA_MAX, QUANTA_MAX))
+    }
+
+    /// The value that this many quanta stand for.
+    pub fn value(&self, quanta: f64) -> f64 {
+        quanta * self.quantum
+    }
+}
