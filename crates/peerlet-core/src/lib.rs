@@ -1,13 +1,55 @@
-//! What a peer is. (Being written.)
+//! What a peer is: its peerlets, their context and lifecycle, and what a runtime must give them.
+//!
+//! A *peerlet* is a well-defined piece of message-passing functionality with its state. A *peer* is the execution
+//! context of its peerlets: a clock, a network interface, randomness, siblings. A peerlet decides, a runtime acts: peerlet
+//! code never reads a clock, opens a socket, spawns a thread or draws ambient randomness; all of it comes through its
+//! [`Context`]. That is why the same compiled peerlet runs in virtual time and on real sockets.
+//!
+//! - To write a peerlet: [`Peerlet`], [`Context`], [`About`], [`Task`]; to test one alone: [`TestPeer`].
+//! - To put peers together: [`Peer`].
+//! - To write a runtime: [`World`] and its four parts, and [`Host`].
+
+mod about;
+mod command;
+mod context;
+mod metric;
+mod peer;
+mod peerlet;
+mod sibling;
+mod task;
 
 mod address;
-mod metric;
+mod map;
 mod random;
 mod time;
+pub mod wire;
 
+mod column;
+mod host;
+mod life;
+mod registry;
+mod runtime;
+mod test_peer;
+
+pub use about::{About, Need};
 pub use address::{Address, AddressError, Contact, Identity, IdentityError, Seat};
+pub use command::{Command, CommandError, Kind, Signature, Value};
+pub use context::{Caller, Context, Secret, TimerId};
+pub use host::Host;
+pub use life::State;
+pub use map::{FixedHasher, Map, Set};
 pub use metric::{Metric, MetricKind, QUANTA_MAX};
+pub use peer::{AnyPeerlet, Peer};
+pub use peerlet::{Nothing, Peerlet};
 pub use random::{Rng, Seed, mix};
+pub use registry::{Entry, Registry, StackError};
+pub use runtime::{
+    Alarm, Body, Call, Class, Clock, Entropy, Full, Header, MetricIndex, Network, Parcel, Port,
+    Record, Seats, Undelivered, World,
+};
+pub use sibling::Sibling;
+pub use task::{CallError, Operation, Question, Task, TaskId, join_all, race};
+pub use test_peer::TestPeer;
 pub use time::{
     Duration, DurationError, HOUR, MICROSECOND, MILLISECOND, MINUTE, NANOSECOND, SECOND, Time,
 };

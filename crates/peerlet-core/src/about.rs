@@ -1,0 +1,119 @@
+//! What is true of a peerlet type, and not of a peer: said once, read with no peer alive.
+
+use std::any::{Any, TypeId};
+
+use crate::command::Signature;
+use crate::context::Context;
+use crate::metric::Metric;
+use crate::peerlet::Peerlet;
+
+/// Something that a world can give or not.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[non_exhaustive]
+pub enum Need {
+    /// Reliable delivery: `send_reliably`.
+    Reliable,
+}
+
+impl Need {
+    /// What is needed, in words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Need::Reliable => "reliable delivery",
+        }
+    }
+}
+
+pub(crate) type Ear<P> = Box<dyn Fn(&mut P, &mut Context<P>, &dyn Any) + Send + Sync>;
+
+/// A peerlet's description of itself, filled in by [`Peerlet::describe`].
+///
+/// ```
+/// use peerlet_core::{About, Context, Kind, Metric, Need, Nothing, Peerlet, Signature};
+///
+/// struct Lost;
+/// const LOSSES: Metric = Metric::counter("losses").help("neighbors lost");
+///
+/// struct Watcher;
+/// impl Peerlet for Watcher {
+///     const NAME: &'static str = "watcher";
+///     type Message = Nothing;
+///     type Timer = Nothing;
+///
+///     fn describe(about: &mut About<Self>) {
+///         about
+///             .help("counts lost neighbors")
+///             .hears(Watcher::lost)
+///             .measures(&LOSSES)
+///             .command(Signature::new("mute").takes("on", Kind::Bool));
+///     }
+/// }
+///
+/// impl Watcher {
+///     fn lost(&mut self, ctx: &mut Context<Self>, _: &Lost) {
+///         ctx.measure(LOSSES, 1.0);
+///     }
+/// }
+/// ```
+pub struct About<P: Peerlet> {
+    pub(crate) help: &'static str,
+    pub(crate) needs: Vec<Need>,
+    pub(crate) uses: Vec<(TypeId, &'static str)>,
+    pub(crate) ears: Vec<(TypeId, Ear<P>)>,
+    pub(crate) metrics: Vec<Metric>,
+    pub(crate) commands: Vec<Signature>,
+}
+
+impl<P: Peerlet> About<P> {
+    pub(crate) fn of() -> About<P> {
+        let mut about = About {
+            help: "",
+            needs: Vec::new(),
+            uses: Vec::new(),
+            ears: Vec::new(),
+            metrics: Vec::new(),
+            commands: Vec::new(),
+        };
+        P::describe(&mut about);
+        about
+    }
+
+    /// Says in a sentence what the peerlet does.
+    pub fn help(&mut self, help: &'static str) -> &mut Self {
+        self.help = help;
+        self
+    }
+
+    /// Names something that the world must give; a world that cannot is refused before anything runs.
+    pub fn needs(&mut self, need: Need) -> &mut Self {
+        self.needs.push(need);
+        self
+    }
+
+    /// Names a sibling that must be on the same peer; a stack without it is refused before anything runs.
+    pub fn uses<Q: Peerlet>(&mut self) -> &mut Self {
+        self.uses.push((TypeId::of::<Q>(), Q::NAME));
+        self
+    }
+
+    /// Names a handler for a kind of local event that siblings [emit](Context::emit).
+    pub fn hears<E: 'static>(&mut self, ear: fn(&mut P, &mut Context<P>, &E)) -> &mut Self {
+        let ear = move |me: &mut P, ctx: &mut Context<P>, event: &dyn Any| {
+            ear(me, ctx, event.downcast_ref().expect("an event comes to the ears of its type"));
+        };
+        self.ears.push((TypeId::of::<E>(), Box::new(ear)));
+        self
+    }
+
+    /// Names a metric that the peerlet records.
+    pub fn measures(&mut self, metric: &Metric) -> &mut Self {
+        self.metrics.push(*metric);
+        self
+    }
+
+    /// Names a command that scenarios may call.
+    pub fn command(&mut self, signature: Signature) -> &mut Self {
+        self.commands.push(signature);
+        self
+    }
+}

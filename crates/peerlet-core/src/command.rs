@@ -1,0 +1,213 @@
+//! Commands: calls that a scenario makes on a peerlet.
+
+use std::fmt;
+
+use crate::time::Duration;
+
+/// An argument of a command.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Value {
+    /// A whole number.
+    Integer(i64),
+    /// A number with a fraction.
+    Float(f64),
+    /// `true` or `false`.
+    Bool(bool),
+    /// A duration such as `1.5s`.
+    Duration(Duration),
+    /// A text in quotes.
+    Text(String),
+}
+
+impl Value {
+    /// What kind of value it is.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Value::Integer(_) => Kind::Integer,
+            Value::Float(_) => Kind::Float,
+            Value::Bool(_) => Kind::Bool,
+            Value::Duration(_) => Kind::Duration,
+            Value::Text(_) => Kind::Text,
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Integer(n) => n.fmt(f),
+            Value::Float(x) => write!(f, "{x:?}"),
+            Value::Bool(b) => b.fmt(f),
+            Value::Duration(d) => d.fmt(f),
+            Value::Text(text) => write!(f, "{text:?}"),
+        }
+    }
+}
+
+/// The kinds of arguments.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A whole number.
+    Integer,
+    /// A number; whole ones are taken too.
+    Float,
+    /// `true` or `false`.
+    Bool,
+    /// A duration with a unit.
+    Duration,
+    /// A text in quotes.
+    Text,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Integer => "integer",
+            Kind::Float => "number",
+            Kind::Bool => "boolean",
+            Kind::Duration => "duration",
+            Kind::Text => "text",
+        })
+    }
+}
+
+/// A command as a peerlet declares it: `about.command(Signature::new("set_drop_messages").takes("drop", Kind::Bool))`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Signature {
+    name: &'static str,
+    parameters: Vec<(&'static str, Kind)>,
+    help: &'static str,
+}
+
+impl Signature {
+    /// A command of this name without parameters.
+    pub const fn new(name: &'static str) -> Signature {
+        Signature { name, parameters: Vec::new(), help: "" }
+    }
+
+    /// The same command with one more parameter.
+    pub fn takes(mut self, parameter: &'static str, kind: Kind) -> Signature {
+        self.parameters.push((parameter, kind));
+        self
+    }
+
+    /// The same command with a sentence that says what it does.
+    pub fn help(mut self, help: &'static str) -> Signature {
+        self.help = help;
+        self
+    }
+
+    /// The command's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What it does, in a sentence; may be empty.
+    pub fn description(&self) -> &'static str {
+        self.help
+    }
+
+    /// Makes the command with these arguments.
+    ///
+    /// # Errors
+    /// When the number or the kinds of the arguments are not the declared ones.
+    pub fn call(&self, arguments: &[Value]) -> Result<Command, CommandError> {
+        let fits = |((_, kind), value): (&(&str, Kind), &Value)| {
+            *kind == value.kind() || (*kind == Kind::Float && value.kind() == Kind::Integer)
+        };
+        if arguments.len() != self.parameters.len()
+            || !self.parameters.iter().zip(arguments).all(fits)
+        {
+            return Err(CommandError { expected: self.to_string() });
+        }
+        let names = self.parameters.iter().map(|(name, _)| *name);
+        Ok(Command { name: self.name, arguments: names.zip(arguments.iter().cloned()).collect() })
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}(", self.name)?;
+        for (i, (name, kind)) in self.parameters.iter().enumerate() {
+            write!(f, "{}{name}: {kind}", if i > 0 { ", " } else { "" })?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// The arguments do not fit the command.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CommandError {
+    expected: String,
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the arguments do not fit; the command is `{}`", self.expected)
+    }
+}
+
+impl std::error::Error for CommandError {}
+
+/// A command that reached its peerlet, with arguments of the declared kinds.
+///
+/// ```
+/// use peerlet_core::{Kind, Signature, Value};
+/// let declared = Signature::new("set_drop_messages").takes("drop", Kind::Bool);
+/// let command = declared.call(&[Value::Bool(true)])?;
+/// assert!(command.bool("drop"));
+/// let error = declared.call(&[Value::Integer(1)]).unwrap_err();
+/// assert!(error.to_string().contains("set_drop_messages(drop: boolean)"));
+/// # Ok::<(), peerlet_core::CommandError>(())
+/// ```
+#[derive(Clone, PartialEq, Debug)]
+pub struct Command {
+    name: &'static str,
+    arguments: Vec<(&'static str, Value)>,
+}
+
+macro_rules! argument {
+    ($name:ident, $type:ty, $pattern:pat => $value:expr, $what:literal) => {
+        #[doc = concat!("The ", $what, " given for this parameter.")]
+        ///
+        /// # Panics
+        /// Panics when the command declares no such parameter.
+        pub fn $name(&self, parameter: &str) -> $type {
+            match self.argument(parameter) {
+                $pattern => $value,
+                _ => panic!("parameter `{parameter}` of `{}` is no {}", self.name, $what),
+            }
+        }
+    };
+}
+
+impl Command {
+    /// The command's name as declared.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn argument(&self, parameter: &str) -> &Value {
+        match self.arguments.iter().find(|(name, _)| *name == parameter) {
+            Some((_, value)) => value,
+            None => panic!("command `{}` declares no parameter `{parameter}`", self.name),
+        }
+    }
+
+    argument!(bool, bool, Value::Bool(b) => *b, "boolean");
+    argument!(integer, i64, Value::Integer(n) => *n, "integer");
+    argument!(duration, Duration, Value::Duration(d) => *d, "duration");
+    argument!(text, &str, Value::Text(text) => text, "text");
+
+    /// The number given for this parameter.
+    ///
+    /// # Panics
+    /// Panics when the command declares no such parameter.
+    pub fn float(&self, parameter: &str) -> f64 {
+        match self.argument(parameter) {
+            Value::Float(x) => *x,
+            Value::Integer(n) => *n as f64,
+            _ => panic!("parameter `{parameter}` of `{}` is no number", self.name),
+        }
+    }
+}

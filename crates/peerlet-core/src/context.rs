@@ -1,0 +1,378 @@
+//! The peer as its peerlets see it.
+
+use std::any::{Any, TypeId};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::Future;
+use std::marker::PhantomData;
+
+use rand::{TryCryptoRng, TryRng};
+
+use crate::address::{Address, Contact, Seat};
+use crate::column::{Column, Periodic, Rows, Timed};
+use crate::life::Life;
+use crate::metric::Metric;
+use crate::peerlet::Peerlet;
+use crate::random::Rng;
+use crate::registry::Registry;
+use crate::runtime::{Alarm, Body, Call, Class, Full, Header, Parcel, Port, Seats, World};
+use crate::sibling::Sibling;
+use crate::task::{Running, Task, TaskId};
+use crate::time::{Duration, Time};
+use crate::wire;
+
+/// Everything that one peer's handlers work on, whatever their type.
+pub struct Env<'a> {
+    pub(crate) columns: &'a [Box<dyn Column>],
+    pub(crate) registry: &'a Registry,
+    pub(crate) row: usize,
+    pub(crate) life: &'a mut Life,
+    pub(crate) locals: &'a mut VecDeque<Local>,
+    pub(crate) world: &'a mut dyn World,
+    pub(crate) port: Port,
+    pub(crate) caller: Option<Caller>,
+}
+
+/// Something that the peer does after the current handler, before its next event.
+pub(crate) enum Local {
+    /// Siblings hear of this.
+    Event(TypeId, Box<dyn Any + Send>),
+    /// A task was spawned and takes its first step.
+    Spawned(u32),
+}
+
+impl Env<'_> {
+    pub(crate) fn row(&self) -> usize {
+        self.row
+    }
+
+    /// The same environment for as long as it is lent.
+    pub(crate) fn lend(&mut self) -> Env<'_> {
+        Env {
+            columns: self.columns,
+            registry: self.registry,
+            row: self.row,
+            life: self.life,
+            locals: self.locals,
+            world: self.world,
+            port: self.port,
+            caller: self.caller,
+        }
+    }
+}
+
+/// Who waits for the answer to a question; kept to answer later with [`Context::reply_to`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Caller {
+    /// The peer that asked.
+    pub address: Address,
+    /// The caller's number of the question.
+    id: u32,
+    class: Class,
+}
+
+impl Caller {
+    pub(crate) fn of(address: Address, call: Call, class: Class) -> Option<Caller> {
+        match call {
+            Call::Question(id) => Some(Caller { address, id, class }),
+            Call::None | Call::Answer(_) => None,
+        }
+    }
+}
+
+/// A timer that was set: what [`Context::cancel`] takes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct TimerId {
+    pub(crate) life: u32,
+    pub(crate) handle: u32,
+    pub(crate) due: Time,
+}
+
+/// The peer, as one of its peerlets sees it while it handles something: clock, network, randomness, siblings.
+///
+/// Everything that a peerlet does, it does here. Nothing blocks.
+pub struct Context<'a, P: Peerlet> {
+    env: Env<'a>,
+    peerlet: PhantomData<fn(P)>,
+}
+
+/// A message on the stack of its sender, until the runtime takes or encodes it.
+struct Sent<M>(Option<M>);
+
+impl<M: wire::Message> Sent<M> {
+    fn value(&self) -> &M {
+        self.0.as_ref().expect("a parcel is taken at most once")
+    }
+}
+
+impl<M: wire::Message> Parcel for Sent<M> {
+    fn encoded_len(&self) -> usize {
+        wire::encoded_len(self.value()).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    fn encode(&self, into: &mut Vec<u8>) {
+        wire::encode(self.value(), into).unwrap_or_else(|e| panic!("{e}"));
+    }
+
+    fn take(&mut self) -> Body {
+        Body::value(self.0.take().expect("a parcel is taken at most once"))
+    }
+}
+
+impl<'a, P: Peerlet> Context<'a, P> {
+    pub(crate) fn new(env: Env<'a>) -> Context<'a, P> {
+        Context { env, peerlet: PhantomData }
+    }
+
+    pub(crate) fn env(&mut self) -> &mut Env<'a> {
+        &mut self.env
+    }
+
+    /// The peer's local time. Clocks of different peers may differ.
+    pub fn now(&self) -> Time {
+        self.env.world.now()
+    }
+
+    /// Where this peer is reached.
+    pub fn address(&self) -> Address {
+        self.env.world.contact().address
+    }
+
+    /// Where this peer is reached, and who it is.
+    pub fn contact(&self) -> Contact {
+        self.env.world.contact()
+    }
+
+    /// The peer's own seat: for workloads and logs.
+    pub fn seat(&self) -> Seat {
+        self.env.world.seat()
+    }
+
+    /// All seats of the scenario: for workloads, which may know what no overlay knows.
+    pub fn seats(&self) -> &dyn Seats {
+        self.env.world.seats()
+    }
+
+    /// Randomness for behavior: in simulation from (seed, seat, life), so that a run can be repeated.
+    pub fn rng(&mut self) -> &mut Rng {
+        &mut self.env.life.rng
+    }
+
+    /// Randomness that others must not guess: from the operating system live, from the seed in simulation.
+    pub fn secret(&mut self) -> Secret<'_> {
+        Secret { world: self.env.world }
+    }
+
+    /// Sends a datagram: at most [`DATAGRAM_MAX`](crate::wire::DATAGRAM_MAX) encoded bytes; it may be lost, duplicated
+    /// or reordered, and nobody is told.
+    pub fn send(&mut self, to: Address, message: P::Message) {
+        let header = Header { port: self.env.port, call: Call::None };
+        self.env.world.send(to, header, &mut Sent(Some(message)));
+    }
+
+    /// Sends a message that arrives in order and without loss while the connection lives; a failure comes back as
+    /// [`undelivered`](Peerlet::undelivered). Declare [`Need::Reliable`](crate::Need::Reliable) to use it.
+    ///
+    /// # Errors
+    /// Hands the message back when the queue to `to` is full (256 messages or 1 MiB);
+    /// [`writable`](Peerlet::writable) is called once when half of it is free.
+    pub fn send_reliably(&mut self, to: Address, message: P::Message) -> Result<(), P::Message> {
+        self.transmit(to, Call::None, Class::Reliable, message)
+    }
+
+    pub(crate) fn transmit(
+        &mut self,
+        to: Address,
+        call: Call,
+        class: Class,
+        message: P::Message,
+    ) -> Result<(), P::Message> {
+        let header = Header { port: self.env.port, call };
+        let mut parcel = Sent(Some(message));
+        match class {
+            Class::Datagram => self.env.world.send(to, header, &mut parcel),
+            Class::Reliable => {
+                if let Err(Full) = self.env.world.send_reliably(to, header, &mut parcel) {
+                    return Err(parcel.0.take().expect("a refused parcel is untouched"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Who asked, when the message being handled is a question: keep it to answer later.
+    pub fn caller(&self) -> Option<Caller> {
+        self.env.caller
+    }
+
+    /// Answers the question being handled, by the same class of delivery. When it is no question but a plain message,
+    /// nobody waits, and nothing is sent.
+    ///
+    /// An answer that finds its queue full is dropped: the caller's time-out tells it.
+    pub fn reply(&mut self, message: P::Message) {
+        if let Some(caller) = self.env.caller {
+            self.reply_to(caller, message);
+        }
+    }
+
+    /// Answers a question that was kept.
+    pub fn reply_to(&mut self, caller: Caller, message: P::Message) {
+        let answer = Call::Answer(caller.id);
+        drop(self.transmit(caller.address, answer, caller.class, message));
+    }
+
+    /// Sets a timer that is due once, after `delay`.
+    pub fn after(&mut self, delay: impl Into<Duration>, timer: P::Timer) -> TimerId {
+        let handle = self.env.life.number_next();
+        let due = self.now() + delay.into();
+        self.set_timer(handle, due, Timed::Once(timer));
+        TimerId { life: self.env.life.number, handle, due }
+    }
+
+    /// Sets a timer that is due again and again, first after one `period`. One [`cancel`](Context::cancel) ends it.
+    ///
+    /// # Panics
+    /// Panics when the period is zero: it would be due without end.
+    pub fn every(&mut self, period: impl Into<Duration>, timer: P::Timer) -> TimerId
+    where
+        P::Timer: Clone,
+    {
+        let period = period.into();
+        assert!(period > Duration::ZERO, "a periodic timer of `{}` has period zero", P::NAME);
+        let handle = self.env.life.number_next();
+        let now = self.now();
+        self.set_periodic(handle, now, Periodic { value: timer, period, copy: P::Timer::clone });
+        TimerId { life: self.env.life.number, handle, due: Time::MAX }
+    }
+
+    pub(crate) fn set_periodic(&mut self, handle: u32, last: Time, periodic: Periodic<P::Timer>) {
+        let due = last + periodic.period;
+        self.set_timer(handle, due, Timed::Every(periodic));
+    }
+
+    fn set_timer(&mut self, handle: u32, due: Time, timer: Timed<P::Timer>) {
+        let alarm = Alarm::Timer { port: self.env.port, handle, due, body: Body::value(timer) };
+        self.env.world.set_alarm(due, alarm);
+    }
+
+    /// Takes a timer back. One that was due already, or was set in an older life, is left alone.
+    pub fn cancel(&mut self, timer: TimerId) {
+        let now = self.now();
+        self.env.life.cancel(timer, now);
+    }
+
+    /// The sibling of type `Q`: `None` when the stack has none or when it is already on the call stack.
+    ///
+    /// The guard borrows the peer, not the context, so both can be used side by side:
+    /// `near.any(ctx.rng())`. To act as the sibling, lend it its own context: `near.forget(&mut ctx.of::<Near>(), peer)`.
+    pub fn sibling<Q: Peerlet>(&self) -> Option<Sibling<'a, Q>> {
+        let port = self.env.registry.port_of(TypeId::of::<Q>())?;
+        let rows: &'a Rows<Q> = self.env.columns[usize::from(port.0)].as_any().downcast_ref()?;
+        rows.borrow_mut(self.env.row).map(Sibling)
+    }
+
+    /// The context as the sibling of type `Q` sees it.
+    ///
+    /// # Panics
+    /// Panics when no stack of the run has a `Q`.
+    pub fn of<Q: Peerlet>(&mut self) -> Context<'_, Q> {
+        let port = self.env.registry.port_of(TypeId::of::<Q>());
+        let port = port.unwrap_or_else(|| panic!("no stack of this run has a `{}`", Q::NAME));
+        let mut env = self.env.lend();
+        env.port = port;
+        Context::new(env)
+    }
+
+    /// Tells the siblings that hear events of type `E`; they handle it after the current handler, in stack order.
+    pub fn emit<E: Send + 'static>(&mut self, event: E) {
+        let id = TypeId::of::<E>();
+        if self.env.registry.is_heard(id) {
+            self.env.locals.push_back(Local::Event(id, Box::new(event)));
+        }
+    }
+
+    /// Records a value of a metric that [`describe`](Peerlet::describe) named. NaN is not recorded.
+    ///
+    /// # Panics
+    /// Panics when `describe` names no such metric.
+    pub fn measure(&mut self, metric: Metric, value: f64) {
+        let Some(index) = self.env.registry.metric_of(self.env.port, &metric) else {
+            panic!("`{}` does not name the metric `{}` in `describe`", P::NAME, metric.name());
+        };
+        if let Some(quanta) = metric.quanta(value) {
+            self.env.world.record(index, quanta);
+        }
+    }
+
+    /// Starts a task: code that may wait, on top of the handlers. It takes its first step after the current handler.
+    ///
+    /// ```
+    /// # use peerlet_core::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Default)] struct Walk { found: u32 }
+    /// # #[derive(Serialize, Deserialize)] enum Message { Next, Found(u32) }
+    /// # impl Peerlet for Walk {
+    /// #     const NAME: &'static str = "walk"; type Message = Message; type Timer = Nothing;
+    /// #     fn start(&mut self, ctx: &mut Context<Self>) {
+    /// #         let peer = ctx.address();
+    /// ctx.spawn(move |walk| async move {
+    ///     let answer = walk.call(peer, Message::Next).within(SECOND).tries(3).await;
+    ///     if let Ok(Message::Found(found)) = answer {
+    ///         walk.with(move |me, _ctx| me.found = found).await;
+    ///     }
+    /// });
+    /// #     }
+    /// # }
+    /// # TestPeer::new(Walk::default()).start();
+    /// ```
+    pub fn spawn<F, T>(&mut self, task: F) -> TaskId
+    where
+        F: FnOnce(Task<P>) -> T,
+        T: Future<Output = ()> + Send + 'static,
+    {
+        let running = Running::<P>::new(task);
+        let id = self.env.life.add_task(self.env.port, Box::new(running));
+        self.env.locals.push_back(Local::Spawned(id));
+        TaskId { life: self.env.life.number, id }
+    }
+
+    /// Ends a task where it waits. One that is over, or of an older life, is left alone.
+    pub fn abort(&mut self, task: TaskId) {
+        if task.life == self.env.life.number {
+            self.env.life.remove_task(task.id);
+        }
+    }
+}
+
+/// Randomness that others must not guess: a generator for all of `rand`.
+pub struct Secret<'c> {
+    world: &'c mut dyn World,
+}
+
+impl Secret<'_> {
+    /// The next 64 bits.
+    pub fn bits(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        self.world.secret(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+}
+
+impl TryRng for Secret<'_> {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.bits() as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.bits())
+    }
+
+    fn try_fill_bytes(&mut self, dst: &mut [u8]) -> Result<(), Infallible> {
+        self.world.secret(dst);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Secret<'_> {}

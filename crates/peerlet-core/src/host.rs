@@ -1,0 +1,420 @@
+//! The peers that a runtime holds together: their peerlets, their lives, and the way of every event to its handler.
+//!
+//! A runtime brings the events in the contract's order and a [`World`] for each; the host does the rest: stacks, lives,
+//! siblings, local events, calls and tasks. All worlds share it, so a peerlet cannot tell them apart by its handlers.
+
+use std::any::TypeId;
+use std::cell::Ref;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::address::Address;
+use crate::column::{Column, Rows};
+use crate::command::Command;
+use crate::context::{Caller, Env, Local};
+use crate::life::{Life, State};
+use crate::peer::Peer;
+use crate::peerlet::Peerlet;
+use crate::registry::Registry;
+use crate::runtime::{Alarm, Body, Call, Class, Full, Header, Parcel, Port, Undelivered, World};
+use crate::task::{Answer, CallError, Outcome, Progress};
+use crate::wire::DecodeError;
+
+/// How many local events and first steps of tasks one event may cause: more is an endless echo between siblings.
+const LOCALS_MAX: u32 = 100_000;
+
+/// A number of peers and everything they consist of. A row is a peer's place in it.
+pub struct Host {
+    registry: Arc<Registry>,
+    columns: Vec<Box<dyn Column>>,
+    lives: Vec<Life>,
+    /// The stacks that occur, as ports in order.
+    stacks: Vec<Box<[Port]>>,
+    locals: VecDeque<Local>,
+    late_answers: u64,
+}
+
+impl Host {
+    /// A host with this many rows, all empty.
+    pub fn new(registry: Arc<Registry>, rows: usize) -> Host {
+        Host {
+            columns: registry.new_columns(),
+            registry,
+            lives: (0..rows).map(|_| Life::new()).collect(),
+            stacks: Vec::new(),
+            locals: VecDeque::new(),
+            late_answers: 0,
+        }
+    }
+
+    /// The numbering of peerlet types and metrics.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// Whether the peer in this row lives.
+    pub fn state(&self, row: usize) -> State {
+        self.lives[row].state
+    }
+
+    /// The number of the peer's present or last life; 0 before the first.
+    pub fn life(&self, row: usize) -> u32 {
+        self.lives[row].number
+    }
+
+    /// How many answers came when nobody waited for them any more.
+    pub fn late_answers(&self) -> u64 {
+        self.late_answers
+    }
+
+    /// The peerlet of type `P` in this row, to look at between events; `None` when there is none.
+    pub fn peerlet<P: Peerlet>(&self, row: usize) -> Option<Ref<'_, P>> {
+        let port = self.registry.port_of(TypeId::of::<P>())?;
+        let rows: &Rows<P> = self.columns[usize::from(port.0)].as_any().downcast_ref()?;
+        rows.borrow(row)
+    }
+
+    /// Begins a life. Where no state is left, the peer is built and initialized first. False when it lives already.
+    ///
+    /// # Panics
+    /// Panics when the peer that is built has a peerlet that the registry does not know.
+    pub fn start(
+        &mut self,
+        row: usize,
+        world: &mut dyn World,
+        build: impl FnOnce() -> Peer,
+    ) -> bool {
+        let before = self.lives[row].state;
+        if before == State::Running {
+            return false;
+        }
+        if before == State::Absent {
+            self.insert(row, build());
+        }
+        let life = &mut self.lives[row];
+        life.begin();
+        life.rng = world.seed(life.number).named("behavior").rng();
+        if before == State::Absent {
+            self.each_up(row, world, |column, env| column.init(env));
+        }
+        self.each_up(row, world, |column, env| column.start(env));
+        true
+    }
+
+    fn insert(&mut self, row: usize, peer: Peer) {
+        let mut ports = Vec::with_capacity(peer.peerlets.len());
+        for peerlet in peer.peerlets {
+            let Some(port) = self.registry.port_of((*peerlet).type_id()) else {
+                panic!("`{}` is not in the run's registry; add every stack to it", peerlet.name())
+            };
+            self.columns[usize::from(port.0)].insert(row, peerlet.into_any());
+            ports.push(port);
+        }
+        let known = self.stacks.iter().position(|stack| **stack == *ports);
+        let stack = known.unwrap_or_else(|| {
+            self.stacks.push(ports.into());
+            self.stacks.len() - 1
+        });
+        self.lives[row].stack = stack as u16;
+    }
+
+    fn each_up(&mut self, row: usize, world: &mut dyn World, handler: fn(&dyn Column, Env<'_>)) {
+        for place in 0..self.stack(row).len() {
+            self.run(row, world, self.stack(row)[place], handler);
+        }
+    }
+
+    /// Ends the life in order: `stop` in reverse stack order. State is kept. False when it does not live.
+    pub fn stop(&mut self, row: usize, world: &mut dyn World) -> bool {
+        if self.lives[row].state != State::Running {
+            return false;
+        }
+        for place in (0..self.stack(row).len()).rev() {
+            self.run(row, world, self.stack(row)[place], |column, env| column.stop(env));
+        }
+        self.lives[row].end(State::Stopped);
+        true
+    }
+
+    /// Ends the life at once, if there is one, and drops all state. False when there was none.
+    pub fn crash(&mut self, row: usize) -> bool {
+        if self.lives[row].state == State::Absent {
+            return false;
+        }
+        for place in 0..self.stack(row).len() {
+            self.columns[usize::from(self.stack(row)[place].0)].remove(row);
+        }
+        self.lives[row].end(State::Absent);
+        true
+    }
+
+    /// Hands a message that arrived to its peerlet, or to the task that waits for it.
+    ///
+    /// # Errors
+    /// When it cannot be decoded or the peer has no such peerlet; nothing was handled then.
+    pub fn message(
+        &mut self,
+        row: usize,
+        world: &mut dyn World,
+        from: Address,
+        header: Header,
+        class: Class,
+        body: Body,
+    ) -> Result<(), DecodeError> {
+        if !self.stack(row).contains(&header.port) {
+            return Err(DecodeError::NoPeerlet);
+        }
+        if let Call::Answer(id) = header.call {
+            return self.answer(row, world, from, header.port, id, body);
+        }
+        let mut env = self.env(row, world, header.port);
+        env.caller = Caller::of(from, header.call, class);
+        let columns = env.columns;
+        columns[usize::from(header.port.0)].message(env, from, body)?;
+        self.settle(row, world);
+        Ok(())
+    }
+
+    fn answer(
+        &mut self,
+        row: usize,
+        world: &mut dyn World,
+        from: Address,
+        port: Port,
+        id: u32,
+        body: Body,
+    ) -> Result<(), DecodeError> {
+        let message = self.columns[usize::from(port.0)].answer(body)?;
+        let calls = self.lives[row].rare.as_mut().map(|rare| &mut rare.calls);
+        let call = calls.and_then(|calls| {
+            let fits = calls.get(&id).is_some_and(|call| call.to == from && call.port == port);
+            if fits { calls.swap_remove(&id) } else { None }
+        });
+        match call {
+            Some(call) => self.resume(row, world, call.operation, Outcome::Message(message)),
+            None => self.late_answers += 1,
+        }
+        Ok(())
+    }
+
+    /// Whether this alarm of this life still means anything; a timer that was taken back is forgotten by asking.
+    pub fn expects(&mut self, row: usize, life: u32, alarm: &Alarm) -> bool {
+        let state = &mut self.lives[row];
+        if state.state != State::Running || state.number != life {
+            return false;
+        }
+        match alarm {
+            Alarm::Timer { handle, .. } => !state.take_cancelled(*handle),
+            Alarm::Wake { operation, .. } => state.is_open(*operation),
+        }
+    }
+
+    /// Hands an alarm that is [expected](Host::expects) to its peerlet or task.
+    pub fn alarm(&mut self, row: usize, world: &mut dyn World, alarm: Alarm) {
+        match alarm {
+            Alarm::Timer { port, handle, due, body } => {
+                let env = self.env(row, world, port);
+                let columns = env.columns;
+                columns[usize::from(port.0)].timer(env, handle, due, body);
+                self.settle(row, world);
+            }
+            Alarm::Wake { task, operation } => self.wake(row, world, task, operation),
+        }
+    }
+
+    fn wake(&mut self, row: usize, world: &mut dyn World, task: u32, operation: u32) {
+        let life = &mut self.lives[row];
+        let Some(id) = life.call_of(operation) else {
+            return self.resume(row, world, operation, Outcome::Slept);
+        };
+        let call = &mut life.rare().calls[&id];
+        if call.tries_left == 0 {
+            life.rare().calls.swap_remove(&id);
+            return self.resume(row, world, operation, Outcome::Failed(CallError::TimedOut));
+        }
+        call.tries_left -= 1;
+        let bytes = if call.tries_left == 0 { call.again.take() } else { call.again.clone() };
+        let mut parcel = Again(bytes.expect("a call with tries left keeps its question"));
+        let (to, class, within) = (call.to, call.class, call.within);
+        let header = Header { port: call.port, call: Call::Question(id) };
+        let full = match class {
+            Class::Datagram => {
+                world.send(to, header, &mut parcel);
+                Ok(())
+            }
+            Class::Reliable => world.send_reliably(to, header, &mut parcel),
+        };
+        if full == Err(Full) {
+            self.lives[row].rare().calls.swap_remove(&id);
+            return self.resume(row, world, operation, Outcome::Failed(CallError::Full));
+        }
+        world.set_alarm(world.now() + within, Alarm::Wake { task, operation });
+    }
+
+    /// Tells the sender that a reliable message is not known to be delivered.
+    ///
+    /// # Errors
+    /// When an encoded message cannot be decoded.
+    pub fn undelivered(
+        &mut self,
+        row: usize,
+        world: &mut dyn World,
+        to: Address,
+        header: Header,
+        body: Body,
+        why: Undelivered,
+    ) -> Result<(), DecodeError> {
+        match header.call {
+            Call::None => {
+                let env = self.env(row, world, header.port);
+                let columns = env.columns;
+                columns[usize::from(header.port.0)].undelivered(env, to, body, why)?;
+                self.settle(row, world);
+            }
+            Call::Question(id) => {
+                let calls = self.lives[row].rare.as_mut().map(|rare| &mut rare.calls);
+                if let Some(call) = calls.and_then(|calls| calls.swap_remove(&id)) {
+                    let failed = Outcome::Failed(CallError::Undelivered(why));
+                    self.resume(row, world, call.operation, failed);
+                }
+            }
+            // Who gave an answer does not wait for anything: the asker's time-out tells the asker.
+            Call::Answer(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Tells a peerlet that half of its queue to `to` is free again.
+    pub fn writable(&mut self, row: usize, world: &mut dyn World, port: Port, to: Address) {
+        let env = self.env(row, world, port);
+        let columns = env.columns;
+        columns[usize::from(port.0)].writable(env, to);
+        self.settle(row, world);
+    }
+
+    /// Hands a command to a peerlet of a peer that lives or is stopped. False when there is no such peerlet.
+    pub fn command(
+        &mut self,
+        row: usize,
+        world: &mut dyn World,
+        port: Port,
+        command: &Command,
+    ) -> bool {
+        let state = self.lives[row].state;
+        if state == State::Absent || !self.stack(row).contains(&port) {
+            return false;
+        }
+        let env = self.env(row, world, port);
+        let columns = env.columns;
+        columns[usize::from(port.0)].command(env, command);
+        self.settle(row, world);
+        if state == State::Stopped {
+            // What is not living has no timers and tasks.
+            self.lives[row].end(State::Stopped);
+        }
+        true
+    }
+
+    fn stack(&self, row: usize) -> &[Port] {
+        match self.lives[row].state {
+            // A seat that was never started has no stack yet.
+            State::Absent if self.stacks.is_empty() => &[],
+            _ => &self.stacks[usize::from(self.lives[row].stack)],
+        }
+    }
+
+    fn env<'a>(&'a mut self, row: usize, world: &'a mut dyn World, port: Port) -> Env<'a> {
+        Env {
+            columns: &self.columns,
+            registry: &self.registry,
+            row,
+            life: &mut self.lives[row],
+            locals: &mut self.locals,
+            world,
+            port,
+            caller: None,
+        }
+    }
+
+    fn run(
+        &mut self,
+        row: usize,
+        world: &mut dyn World,
+        port: Port,
+        handler: fn(&dyn Column, Env<'_>),
+    ) {
+        let env = self.env(row, world, port);
+        handler(&*env.columns[usize::from(port.0)], env);
+        self.settle(row, world);
+    }
+
+    /// Gives the operation's task its answer and lets it go on.
+    fn resume(&mut self, row: usize, world: &mut dyn World, operation: u32, result: Outcome) {
+        if let Some(open) = self.lives[row].close(operation) {
+            self.step(row, world, open.task, Some(Answer { own: open.own, result }));
+            self.settle(row, world);
+        }
+    }
+
+    /// Lets a task run until it waits or is over.
+    fn step(&mut self, row: usize, world: &mut dyn World, id: u32, answer: Option<Answer>) {
+        let Some((port, mut task)) = self.lives[row].take_task(id) else { return };
+        let env = self.env(row, world, port);
+        let columns = env.columns;
+        match columns[usize::from(port.0)].run_task(env, id, &mut *task, answer) {
+            Progress::Waits => self.lives[row].put_task(id, task),
+            Progress::Over => self.lives[row].remove_task(id),
+        }
+    }
+
+    /// Does what handlers left to be done before the peer's next event.
+    #[inline]
+    fn settle(&mut self, row: usize, world: &mut dyn World) {
+        if !self.locals.is_empty() {
+            self.settle_locals(row, world);
+        }
+    }
+
+    fn settle_locals(&mut self, row: usize, world: &mut dyn World) {
+        let mut count = 0;
+        while let Some(local) = self.locals.pop_front() {
+            count += 1;
+            assert!(
+                count <= LOCALS_MAX,
+                "one event of seat {} caused {LOCALS_MAX} local events; two siblings answer each other without end",
+                world.seat()
+            );
+            match local {
+                Local::Spawned(id) => self.step(row, world, id, None),
+                Local::Event(id, event) => {
+                    for place in 0..self.stack(row).len() {
+                        let port = self.stack(row)[place];
+                        let registry = self.registry.clone();
+                        for ear in registry.ears_of(port, id) {
+                            let env = self.env(row, world, port);
+                            let columns = env.columns;
+                            columns[usize::from(port.0)].hear(env, ear, &*event);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A question that is asked once more, from its encoded form.
+struct Again(Vec<u8>);
+
+impl Parcel for Again {
+    fn encoded_len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn encode(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(&self.0);
+    }
+
+    fn take(&mut self) -> Body {
+        Body::encoded(std::mem::take(&mut self.0))
+    }
+}

@@ -1,0 +1,108 @@
+//! The trait that every peerlet implements.
+
+use serde::{Deserialize, Serialize};
+
+use crate::about::About;
+use crate::address::Address;
+use crate::command::Command;
+use crate::context::Context;
+use crate::runtime::Undelivered;
+use crate::wire::Message;
+
+/// A well-defined piece of message-passing functionality, with its state.
+///
+/// Handlers are plain functions named after what happened. Those of one peer never overlap, in any world. A handler
+/// acts through its [`Context`] only; all handlers but `NAME`, `Message` and `Timer` have a default.
+///
+/// ```
+/// use peerlet_core::{Address, Context, Peerlet, SECOND, TestPeer};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// Answers every ping.
+/// #[derive(Default)]
+/// struct Echo;
+///
+/// #[derive(Serialize, Deserialize, PartialEq, Debug)]
+/// enum Message { Ping, Pong }
+///
+/// impl Peerlet for Echo {
+///     const NAME: &'static str = "echo";
+///     type Message = Message;
+///     type Timer = ();
+///
+///     fn message(&mut self, ctx: &mut Context<Self>, from: Address, message: Message) {
+///         match message {
+///             Message::Ping => ctx.send(from, Message::Pong),
+///             Message::Pong => {}
+///         }
+///     }
+/// }
+///
+/// let mut peer = TestPeer::new(Echo);
+/// let other = peer.stranger(1);
+/// peer.deliver(other, Message::Ping);
+/// assert_eq!(peer.sent(), [(other, Message::Pong)]);
+/// ```
+pub trait Peerlet: Sized + Send + 'static {
+    /// The name in scenarios, measurements and logs: lower case, one word or several with underscores.
+    const NAME: &'static str;
+    /// What it sends and receives; [`Nothing`] where it does neither.
+    type Message: Message;
+    /// What its timers carry; [`Nothing`] or `()` where there is nothing to tell.
+    type Timer: Send + 'static;
+
+    /// Says once what is true of the type: needs, siblings used, events heard, commands, metrics.
+    fn describe(about: &mut About<Self>) {
+        let _ = about;
+    }
+
+    /// The peer was built, for the first time or after a crash. Siblings are there, nothing has been sent.
+    fn init(&mut self, ctx: &mut Context<Self>) {
+        let _ = ctx;
+    }
+
+    /// A life begins.
+    fn start(&mut self, ctx: &mut Context<Self>) {
+        let _ = ctx;
+    }
+
+    /// The life ends in order: what is sent now still leaves, state is kept, timers and tasks are gone afterwards.
+    fn stop(&mut self, ctx: &mut Context<Self>) {
+        let _ = ctx;
+    }
+
+    /// A message arrived.
+    fn message(&mut self, ctx: &mut Context<Self>, from: Address, message: Self::Message) {
+        let _ = (ctx, from, message);
+    }
+
+    /// A timer is due.
+    fn timer(&mut self, ctx: &mut Context<Self>, timer: Self::Timer) {
+        let _ = (ctx, timer);
+    }
+
+    /// A message sent reliably is not known to be delivered; told at most once a message, in sending order.
+    fn undelivered(
+        &mut self,
+        ctx: &mut Context<Self>,
+        to: Address,
+        message: Self::Message,
+        why: Undelivered,
+    ) {
+        let _ = (ctx, to, message, why);
+    }
+
+    /// Half of the queue to `to` is free again, after it had been full.
+    fn writable(&mut self, ctx: &mut Context<Self>, to: Address) {
+        let _ = (ctx, to);
+    }
+
+    /// The scenario calls a command that [`describe`](Peerlet::describe) declared.
+    fn command(&mut self, ctx: &mut Context<Self>, command: &Command) {
+        let _ = (ctx, command);
+    }
+}
+
+/// The message or timer of a peerlet that has none: a type without values.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Nothing {}

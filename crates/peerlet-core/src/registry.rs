@@ -1,0 +1,244 @@
+//! All peerlet types of a run, numbered.
+
+use std::any::TypeId;
+use std::fmt;
+
+use crate::about::{About, Need};
+use crate::column::Column;
+use crate::command::Signature;
+use crate::metric::Metric;
+use crate::peer::Peer;
+use crate::peerlet::Peerlet;
+use crate::runtime::{MetricIndex, Port};
+
+/// The peerlet types of a run, numbered by [`Port`], and their metrics, numbered by [`MetricIndex`].
+///
+/// Every process of a run makes the same one from the same stacks, so that ports agree between them.
+#[derive(Default)]
+pub struct Registry {
+    entries: Vec<Entry>,
+    metrics: Vec<(String, Metric)>,
+}
+
+/// What the registry keeps of one peerlet type.
+pub struct Entry {
+    name: &'static str,
+    type_id: TypeId,
+    help: &'static str,
+    needs: Vec<Need>,
+    uses: Vec<(TypeId, &'static str)>,
+    ears: Vec<TypeId>,
+    metrics: Vec<Metric>,
+    commands: Vec<Signature>,
+    metrics_from: u16,
+    column: fn() -> Box<dyn Column>,
+}
+
+impl Entry {
+    pub(crate) fn of<P: Peerlet>(column: fn() -> Box<dyn Column>) -> Entry {
+        let about = About::<P>::of();
+        Entry {
+            name: P::NAME,
+            type_id: TypeId::of::<P>(),
+            help: about.help,
+            needs: about.needs,
+            uses: about.uses,
+            ears: about.ears.iter().map(|(event, _)| *event).collect(),
+            metrics: about.metrics,
+            commands: about.commands,
+            metrics_from: 0,
+            column,
+        }
+    }
+
+    /// The peerlet's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What the peerlet does, in a sentence; may be empty.
+    pub fn help(&self) -> &'static str {
+        self.help
+    }
+
+    /// What it needs of a world.
+    pub fn needs(&self) -> &[Need] {
+        &self.needs
+    }
+
+    /// The names of the siblings it uses.
+    pub fn uses(&self) -> impl Iterator<Item = &'static str> {
+        self.uses.iter().map(|(_, name)| *name)
+    }
+
+    /// The commands it takes.
+    pub fn commands(&self) -> &[Signature] {
+        &self.commands
+    }
+
+    /// The metrics it records.
+    pub fn metrics(&self) -> &[Metric] {
+        &self.metrics
+    }
+}
+
+/// Why a stack cannot run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum StackError {
+    /// Two peerlets of one stack, or two types of one run, share a name.
+    Name(&'static str),
+    /// A peerlet uses a sibling that is not on the stack.
+    Sibling {
+        /// The peerlet.
+        peerlet: &'static str,
+        /// The sibling it misses.
+        sibling: &'static str,
+    },
+    /// A peerlet needs what the world cannot give.
+    Need {
+        /// The peerlet.
+        peerlet: &'static str,
+        /// What it needs.
+        need: &'static str,
+    },
+    /// A peerlet names two metrics alike.
+    Metric {
+        /// The peerlet.
+        peerlet: &'static str,
+        /// The metric's name.
+        metric: &'static str,
+    },
+}
+
+impl fmt::Display for StackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StackError::Name(name) => {
+                write!(f, "two peerlets are named `{name}`; give each its own `NAME`")
+            }
+            StackError::Sibling { peerlet, sibling } => write!(
+                f,
+                "`{peerlet}` uses `{sibling}`, which is not on the stack; add `{sibling}`"
+            ),
+            StackError::Need { peerlet, need } => write!(
+                f,
+                "`{peerlet}` needs {need}, which this world cannot give; choose another world or transport"
+            ),
+            StackError::Metric { peerlet, metric } => {
+                write!(f, "`{peerlet}` names two metrics `{metric}`; give each its own name")
+            }
+        }
+    }
+}
+
+impl std::error::Error for StackError {}
+
+impl Registry {
+    /// An empty registry.
+    pub fn new() -> Registry {
+        Registry::default()
+    }
+
+    /// Numbers the peerlet types of this stack that are new, in order, and checks that the stack can run.
+    ///
+    /// # Errors
+    /// When a sibling is missing or a name is used twice.
+    pub fn add(&mut self, peer: &Peer) -> Result<(), StackError> {
+        for (i, peerlet) in peer.peerlets.iter().enumerate() {
+            let again = peer.peerlets[..i].iter().any(|p| p.name() == peerlet.name());
+            let known = self.entries.iter().find(|e| e.name == peerlet.name());
+            if again || known.is_some_and(|e| e.type_id != (**peerlet).type_id()) {
+                return Err(StackError::Name(peerlet.name()));
+            }
+            if known.is_none() {
+                self.number(peerlet.entry())?;
+            }
+        }
+        for entry in peer.peerlets.iter().filter_map(|p| self.entry_of((**p).type_id())) {
+            for (id, sibling) in &entry.uses {
+                if !peer.peerlets.iter().any(|p| (**p).type_id() == *id) {
+                    return Err(StackError::Sibling { peerlet: entry.name, sibling });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, mut entry: Entry) -> Result<(), StackError> {
+        entry.metrics_from = self.metrics.len() as u16;
+        for (i, metric) in entry.metrics.iter().enumerate() {
+            if entry.metrics[..i].iter().any(|m| m.name() == metric.name()) {
+                let (peerlet, metric) = (entry.name, metric.name());
+                return Err(StackError::Metric { peerlet, metric });
+            }
+            self.metrics.push((format!("{}/{}", entry.name, metric.name()), *metric));
+        }
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// Checks that a world with these gifts can run all types.
+    ///
+    /// # Errors
+    /// Names the first peerlet with a need that is not met.
+    pub fn check_needs(&self, given: &[Need]) -> Result<(), StackError> {
+        for entry in &self.entries {
+            if let Some(need) = entry.needs.iter().find(|need| !given.contains(need)) {
+                return Err(StackError::Need { peerlet: entry.name, need: need.name() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The peerlet types, by port.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The metrics with their full names, by index.
+    pub fn metrics(&self) -> &[(String, Metric)] {
+        &self.metrics
+    }
+
+    /// The type behind a port; `None` when no type has it.
+    pub fn entry(&self, port: Port) -> Option<&Entry> {
+        self.entries.get(usize::from(port.0))
+    }
+
+    /// The port of the peerlet with this name; `None` when there is none.
+    pub fn port_named(&self, name: &str) -> Option<Port> {
+        self.entries.iter().position(|e| e.name == name).map(|i| Port(i as u16))
+    }
+
+    fn entry_of(&self, type_id: TypeId) -> Option<&Entry> {
+        self.entries.iter().find(|e| e.type_id == type_id)
+    }
+
+    pub(crate) fn port_of(&self, type_id: TypeId) -> Option<Port> {
+        self.entries.iter().position(|e| e.type_id == type_id).map(|i| Port(i as u16))
+    }
+
+    pub(crate) fn metric_of(&self, port: Port, metric: &Metric) -> Option<MetricIndex> {
+        let entry = &self.entries[usize::from(port.0)];
+        // Names are compared by address first: nearly always the constant itself comes back.
+        let same = |m: &Metric| std::ptr::eq(m.name(), metric.name()) || m.name() == metric.name();
+        let place = entry.metrics.iter().position(same)?;
+        Some(MetricIndex(entry.metrics_from + place as u16))
+    }
+
+    /// Whether any type hears events of this type.
+    pub(crate) fn is_heard(&self, event: TypeId) -> bool {
+        self.entries.iter().any(|entry| entry.ears.contains(&event))
+    }
+
+    /// The places of this port's ears for events of this type, in its list of ears.
+    pub(crate) fn ears_of(&self, port: Port, event: TypeId) -> impl Iterator<Item = usize> {
+        let ears = self.entries[usize::from(port.0)].ears.iter().enumerate();
+        ears.filter(move |(_, ear)| **ear == event).map(|(place, _)| place)
+    }
+
+    pub(crate) fn new_columns(&self) -> Vec<Box<dyn Column>> {
+        self.entries.iter().map(|entry| (entry.column)()).collect()
+    }
+}

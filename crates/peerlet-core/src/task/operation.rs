@@ -1,0 +1,212 @@
+//! What a task can wait for.
+
+use std::any::Any;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
+
+use crate::address::Address;
+use crate::context::Context;
+use crate::map::Map;
+use crate::peerlet::Peerlet;
+use crate::runtime::{Class, Undelivered};
+use crate::time::{Duration, SECOND};
+
+/// Where a task and its peer exchange operations and answers. Both sides run on one thread at a time.
+pub(super) struct Board<P: Peerlet> {
+    serial: u32,
+    pub(super) requests: Vec<(u32, Request<P>)>,
+    pub(super) answers: Map<u32, Box<dyn Any + Send>>,
+}
+
+type Act<P> = Box<dyn FnOnce(&mut P, &mut Context<'_, P>) -> Box<dyn Any + Send> + Send>;
+
+/// What a task asks of its peer.
+pub(super) enum Request<P: Peerlet> {
+    Call {
+        to: Address,
+        message: P::Message,
+        within: Duration,
+        tries: u32,
+        class: Class,
+    },
+    Sleep(Duration),
+    With(Act<P>),
+    /// The operation is not waited for any more.
+    Forget,
+}
+
+/// A task's hold on its peer: the argument of the closure given to [`Context::spawn`](crate::Context::spawn).
+pub struct Task<P: Peerlet> {
+    board: Arc<Mutex<Board<P>>>,
+}
+
+impl<P: Peerlet> Clone for Task<P> {
+    fn clone(&self) -> Task<P> {
+        Task { board: self.board.clone() }
+    }
+}
+
+impl<P: Peerlet> Task<P> {
+    pub(super) fn new() -> Task<P> {
+        let board = Board { serial: 0, requests: Vec::new(), answers: Map::default() };
+        Task { board: Arc::new(Mutex::new(board)) }
+    }
+
+    pub(super) fn board(&self) -> MutexGuard<'_, Board<P>> {
+        lock(&self.board)
+    }
+
+    /// Asks a peer a question and waits for the answer, which the other peerlet gives by
+    /// [`Context::reply`](crate::Context::reply). One try by datagram within 1 s unless said otherwise.
+    pub fn call(&self, to: Address, message: P::Message) -> Question<P> {
+        let (task, class) = (self.clone(), Class::Datagram);
+        Question { task, to, message, within: SECOND, tries: 1, class }
+    }
+
+    /// Waits this long, by the peer's clock.
+    pub fn sleep(&self, duration: impl Into<Duration>) -> Operation<P, ()> {
+        self.ask(Request::Sleep(duration.into()))
+    }
+
+    /// Runs a closure on the peerlet and its context between two events, and waits for what it returns. The peerlet is
+    /// never borrowed across an `await`: this is the way to it.
+    pub fn with<R, F>(&self, act: F) -> Operation<P, R>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut P, &mut Context<'_, P>) -> R + Send + 'static,
+    {
+        self.ask(Request::With(Box::new(move |me, ctx| Box::new(act(me, ctx)))))
+    }
+
+    fn ask<R>(&self, request: Request<P>) -> Operation<P, R> {
+        let board = self.board.clone();
+        Operation { board, stage: Stage::New(request), result: PhantomData }
+    }
+}
+
+fn lock<P: Peerlet>(board: &Mutex<Board<P>>) -> MutexGuard<'_, Board<P>> {
+    board.lock().expect("nothing panics while it holds a task's board")
+}
+
+/// A question that is about to be asked; `await` asks it.
+pub struct Question<P: Peerlet> {
+    task: Task<P>,
+    to: Address,
+    message: P::Message,
+    within: Duration,
+    tries: u32,
+    class: Class,
+}
+
+impl<P: Peerlet> Question<P> {
+    /// Waits this long for the answer to each try.
+    pub fn within(mut self, duration: impl Into<Duration>) -> Question<P> {
+        self.within = duration.into();
+        self
+    }
+
+    /// Asks up to this many times, with one number over all tries. Zero counts as one.
+    pub fn tries(mut self, tries: u32) -> Question<P> {
+        self.tries = tries.max(1);
+        self
+    }
+
+    /// Asks by reliable delivery; the answer comes the same way.
+    pub fn reliably(mut self) -> Question<P> {
+        self.class = Class::Reliable;
+        self
+    }
+}
+
+impl<P: Peerlet> IntoFuture for Question<P> {
+    type Output = Result<P::Message, CallError>;
+    type IntoFuture = Operation<P, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Question { task, to, message, within, tries, class } = self;
+        task.ask(Request::Call { to, message, within, tries, class })
+    }
+}
+
+/// Why a call has no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CallError {
+    /// No answer came in time, over all tries.
+    TimedOut,
+    /// The question is not known to be delivered (reliable calls only).
+    Undelivered(Undelivered),
+    /// The queue to the destination is full (reliable calls only).
+    Full,
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallError::TimedOut => f.write_str("no answer came in time"),
+            CallError::Undelivered(why) => write!(f, "the question was not delivered: {why}"),
+            CallError::Full => f.write_str("the queue to the peer is full; wait for `writable`"),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+/// Something that a task waits for. Dropped before its answer is there, it is forgotten by the peer as well.
+pub struct Operation<P: Peerlet, R> {
+    board: Arc<Mutex<Board<P>>>,
+    stage: Stage<P>,
+    result: PhantomData<fn() -> R>,
+}
+
+enum Stage<P: Peerlet> {
+    New(Request<P>),
+    Asked(u32),
+    Over,
+}
+
+// Nothing in an operation points into itself.
+impl<P: Peerlet, R> Unpin for Operation<P, R> {}
+
+impl<P: Peerlet, R: 'static> Future for Operation<P, R> {
+    type Output = R;
+
+    fn poll(self: Pin<&mut Self>, _: &mut std::task::Context<'_>) -> Poll<R> {
+        let me = self.get_mut();
+        match std::mem::replace(&mut me.stage, Stage::Over) {
+            Stage::New(request) => {
+                let mut board = lock(&me.board);
+                board.serial += 1;
+                let id = board.serial;
+                board.requests.push((id, request));
+                me.stage = Stage::Asked(id);
+                Poll::Pending
+            }
+            Stage::Asked(id) => match lock(&me.board).answers.swap_remove(&id) {
+                Some(answer) => {
+                    Poll::Ready(*answer.downcast().expect("an operation is answered by its type"))
+                }
+                None => {
+                    me.stage = Stage::Asked(id);
+                    Poll::Pending
+                }
+            },
+            Stage::Over => panic!("an operation was polled after its answer"),
+        }
+    }
+}
+
+impl<P: Peerlet, R> Drop for Operation<P, R> {
+    fn drop(&mut self) {
+        if let Stage::Asked(id) = self.stage {
+            let mut board = lock(&self.board);
+            if board.answers.swap_remove(&id).is_none() {
+                board.requests.push((id, Request::Forget));
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! A task between its polls, and how the peer carries out what it asks.
+
+use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Poll, Wake, Waker};
+
+use super::operation::{CallError, Request, Task};
+use crate::address::Address;
+use crate::column::Rows;
+use crate::context::{Context, Env};
+use crate::life::{Open, OpenCall};
+use crate::peerlet::Peerlet;
+use crate::runtime::{Alarm, Call, Class};
+use crate::time::Duration;
+use crate::wire;
+
+/// How often a task may be polled within one event: more is a loop that never waits.
+const POLLS_MAX: u32 = 100_000;
+
+/// What the peer knows now that a task waited for.
+pub(crate) struct Answer {
+    /// The task's own number of the operation.
+    pub(crate) own: u32,
+    pub(crate) result: Outcome,
+}
+
+pub(crate) enum Outcome {
+    /// The time is over that it wanted to sleep.
+    Slept,
+    /// A message of the peerlet's type answers the call.
+    Message(Box<dyn Any + Send>),
+    /// The call failed.
+    Failed(CallError),
+}
+
+/// Whether a task goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    Waits,
+    Over,
+}
+
+/// A spawned task: its future and its hold on the peer.
+pub(crate) struct Running<P: Peerlet> {
+    future: Pin<Box<dyn Future<Output = ()> + Send>>,
+    task: Task<P>,
+}
+
+/// A waker that nobody may keep: whoever does waits for something else than the peer.
+struct NoWaker;
+impl Wake for NoWaker {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl<P: Peerlet> Running<P> {
+    pub(crate) fn new<T>(task: impl FnOnce(Task<P>) -> T) -> Running<P>
+    where
+        T: Future<Output = ()> + Send + 'static,
+    {
+        let hold = Task::new();
+        let future = Box::pin(task(hold.clone()));
+        Running { future, task: hold }
+    }
+
+    /// Takes in the answer, if there is one, then polls until the task waits or ends.
+    pub(crate) fn run(
+        &mut self,
+        rows: &Rows<P>,
+        mut env: Env<'_>,
+        id: u32,
+        answer: Option<Answer>,
+    ) -> Progress {
+        if let Some(Answer { own, result }) = answer {
+            self.post(own, result);
+        }
+        for _ in 0..POLLS_MAX {
+            if self.poll() == Progress::Over {
+                return Progress::Over;
+            }
+            let requests = std::mem::take(&mut self.task.board().requests);
+            for (own, request) in requests {
+                self.carry_out(rows, env.lend(), id, own, request);
+            }
+            let answered = !self.task.board().answers.is_empty();
+            assert!(answered || env.life.has_open(id), "{}", foreign::<P>());
+            if !answered {
+                return Progress::Waits;
+            }
+        }
+        panic!("a task of `{}` was polled {POLLS_MAX} times in one event; let it sleep", P::NAME);
+    }
+
+    fn poll(&mut self) -> Progress {
+        let anchor = Arc::new(NoWaker);
+        let waker = Waker::from(anchor.clone());
+        let poll = self.future.as_mut().poll(&mut std::task::Context::from_waker(&waker));
+        drop(waker);
+        match poll {
+            Poll::Ready(()) => Progress::Over,
+            Poll::Pending => {
+                assert!(Arc::strong_count(&anchor) == 1, "{}", foreign::<P>());
+                Progress::Waits
+            }
+        }
+    }
+
+    fn post(&mut self, own: u32, result: Outcome) {
+        let answer: Box<dyn Any + Send> = match result {
+            Outcome::Slept => Box::new(()),
+            Outcome::Message(message) => {
+                let message = message.downcast::<P::Message>();
+                let message = message.expect("an answer comes to its own port");
+                Box::new(Ok::<P::Message, CallError>(*message))
+            }
+            Outcome::Failed(why) => Box::new(Err::<P::Message, CallError>(why)),
+        };
+        self.task.board().answers.insert(own, answer);
+    }
+
+    fn carry_out(&mut self, rows: &Rows<P>, env: Env<'_>, id: u32, own: u32, request: Request<P>) {
+        match request {
+            Request::Sleep(duration) => {
+                let operation = env.life.open(Open { task: id, own });
+                let at = env.world.now() + duration;
+                env.world.set_alarm(at, Alarm::Wake { task: id, operation });
+            }
+            Request::With(act) => {
+                let mut me = rows.borrow_mut(env.row()).expect("a task runs beside its peerlet");
+                let answer = act(&mut me, &mut Context::new(env));
+                self.task.board().answers.insert(own, answer);
+            }
+            Request::Call { to, message, within, tries, class } => {
+                let call = Asked { open: Open { task: id, own }, to, within, tries, class };
+                if let Err(why) = call.ask::<P>(env, message) {
+                    self.post(own, Outcome::Failed(why));
+                }
+            }
+            Request::Forget => {
+                env.life.forget(Open { task: id, own });
+                self.task.board().answers.swap_remove(&own);
+            }
+        }
+    }
+}
+
+/// A call as the task asks for it.
+struct Asked {
+    open: Open,
+    to: Address,
+    within: Duration,
+    tries: u32,
+    class: Class,
+}
+
+impl Asked {
+    /// Sends the question and opens the call.
+    fn ask<P: Peerlet>(self, mut env: Env<'_>, message: P::Message) -> Result<(), CallError> {
+        let Asked { open, to, within, tries, class } = self;
+        let mut again = None;
+        if tries > 1 {
+            let mut bytes = Vec::new();
+            wire::encode(&message, &mut bytes).unwrap_or_else(|e| panic!("`{}`: {e}", P::NAME));
+            again = Some(bytes);
+        }
+        let mut ctx = Context::<P>::new(env.lend());
+        let id = loop {
+            let id = ctx.secret().bits() as u32;
+            if !ctx.env().life.rare().calls.contains_key(&id) {
+                break id;
+            }
+        };
+        if ctx.transmit(to, Call::Question(id), class, message).is_err() {
+            env.life.tidy();
+            return Err(CallError::Full);
+        }
+        let operation = env.life.open(open);
+        let at = env.world.now() + within;
+        env.world.set_alarm(at, Alarm::Wake { task: open.task, operation });
+        let tries_left = tries - 1;
+        let port = env.port;
+        let call =
+            OpenCall { task: open.task, operation, port, to, class, within, tries_left, again };
+        env.life.rare().calls.insert(id, call);
+        Ok(())
+    }
+}
+
+fn foreign<P: Peerlet>() -> String {
+    format!(
+        "a task of `{}` awaits something that is not its peer's; await only what its `Task` gives: \
+         `call`, `sleep`, `with`, and `join_all` and `race` of these",
+        P::NAME
+    )
+}

@@ -1,0 +1,315 @@
+//! One peerlet alone, in a test: its messages in, its messages out, and time in the test's hands.
+
+use std::cell::Ref;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::address::{Address, Contact, Identity, Seat};
+use crate::command::Value;
+use crate::host::Host;
+use crate::life::State;
+use crate::peer::Peer;
+use crate::peerlet::Peerlet;
+use crate::random::{Rng, Seed};
+use crate::registry::Registry;
+use crate::runtime::{
+    Alarm, Body, Call, Class, Clock, Entropy, Full, Header, MetricIndex, Network, Parcel, Port,
+    Record, Seats, Undelivered, World,
+};
+use crate::time::{Duration, Time};
+use crate::wire;
+
+/// A peer for tests, with one peerlet under test and any number of siblings.
+///
+/// ```
+/// use peerlet_core::{Context, Nothing, Peerlet, SECOND, TestPeer};
+///
+/// #[derive(Default)]
+/// struct Ticker { ticks: u32 }
+/// impl Peerlet for Ticker {
+///     const NAME: &'static str = "ticker";
+///     type Message = Nothing;
+///     type Timer = ();
+///     fn start(&mut self, ctx: &mut Context<Self>) {
+///         ctx.every(SECOND, ());
+///     }
+///     fn timer(&mut self, _: &mut Context<Self>, (): ()) {
+///         self.ticks += 1;
+///     }
+/// }
+///
+/// let mut peer = TestPeer::new(Ticker::default());
+/// peer.advance(SECOND * 3);
+/// assert_eq!(peer.peerlet().ticks, 3);
+/// ```
+pub struct TestPeer<P: Peerlet> {
+    host: Host,
+    port: Port,
+    world: Bench,
+    peerlet: std::marker::PhantomData<fn() -> P>,
+}
+
+impl<P: Peerlet> TestPeer<P> {
+    /// A started peer with this peerlet alone.
+    ///
+    /// # Panics
+    /// Panics when the peerlet uses siblings: give them with [`beside`](TestPeer::beside).
+    pub fn new(peerlet: P) -> TestPeer<P> {
+        TestPeer::beside(Peer::new(), peerlet)
+    }
+
+    /// A started peer with this peerlet on top of the siblings.
+    ///
+    /// # Panics
+    /// Panics when the stack cannot run, and says why.
+    pub fn beside(siblings: Peer, peerlet: P) -> TestPeer<P> {
+        let peer = siblings.with(peerlet);
+        let mut registry = Registry::new();
+        registry.add(&peer).unwrap_or_else(|e| panic!("{e}"));
+        let port = registry.port_named(P::NAME).expect("the peerlet was just added");
+        let mut host = Host::new(Arc::new(registry), 1);
+        let mut world = Bench::new();
+        host.start(0, &mut world, || peer);
+        TestPeer { host, port, world, peerlet: std::marker::PhantomData }
+    }
+
+    /// The address of some other peer: the same for the same number.
+    pub fn stranger(&self, number: u32) -> Address {
+        Address::simulated(Seat(number))
+    }
+
+    /// The peer's own address.
+    pub fn address(&self) -> Address {
+        self.world.contact().address
+    }
+
+    /// The peer's time.
+    pub fn now(&self) -> Time {
+        self.world.now
+    }
+
+    /// Starts the peer again after [`stop`](TestPeer::stop). Nothing happens while it lives.
+    pub fn start(&mut self) {
+        if self.host.state(0) != State::Running {
+            self.world.life = self.host.life(0) + 1;
+            self.host.start(0, &mut self.world, Peer::new);
+        }
+    }
+
+    /// Stops the peer in order.
+    pub fn stop(&mut self) {
+        self.host.stop(0, &mut self.world);
+        self.world.alarms.clear();
+    }
+
+    /// Delivers a message, encoded and decoded on its way.
+    pub fn deliver(&mut self, from: Address, message: P::Message) {
+        self.receive(from, Call::None, &message);
+    }
+
+    /// Delivers a question; the peerlet's [`reply`](crate::Context::reply) is among [`sent`](TestPeer::sent).
+    pub fn ask(&mut self, from: Address, message: P::Message) {
+        self.receive(from, Call::Question(1), &message);
+    }
+
+    /// Answers the last question that the peerlet asked this peer.
+    ///
+    /// # Panics
+    /// Panics when it never asked.
+    pub fn answer(&mut self, from: Address, message: P::Message) {
+        let asked = self.world.asked.iter().rev().find(|(to, _)| *to == from);
+        let (_, id) = *asked.expect("a question is asked before it is answered");
+        self.receive(from, Call::Answer(id), &message);
+    }
+
+    fn receive(&mut self, from: Address, call: Call, message: &P::Message) {
+        let mut bytes = Vec::new();
+        wire::encode(message, &mut bytes).unwrap_or_else(|e| panic!("{e}"));
+        let header = Header { port: self.port, call };
+        let (world, body) = (&mut self.world, Body::encoded(bytes));
+        if self.host.state(0) == State::Running {
+            let delivered = self.host.message(0, world, from, header, Class::Datagram, body);
+            delivered.unwrap_or_else(|e| panic!("the message does not survive its encoding: {e}"));
+        }
+    }
+
+    /// Reports a reliable message as undelivered.
+    pub fn undelivered(&mut self, to: Address, message: P::Message, why: Undelivered) {
+        let header = Header { port: self.port, call: Call::None };
+        let (world, body) = (&mut self.world, Body::value(message));
+        let told = self.host.undelivered(0, world, to, header, body, why);
+        told.expect("a value needs no decoding");
+    }
+
+    /// Calls a command as a scenario would.
+    ///
+    /// # Panics
+    /// Panics when the peerlet has no such command or takes other arguments.
+    pub fn command(&mut self, name: &str, arguments: &[Value]) {
+        let registry = self.host.registry().clone();
+        let entry = registry.entry(self.port).expect("the peerlet is registered");
+        let signature = entry.commands().iter().find(|s| s.name() == name);
+        let signature = signature.unwrap_or_else(|| panic!("`{}` has no `{name}`", P::NAME));
+        let command = signature.call(arguments).unwrap_or_else(|e| panic!("{e}"));
+        self.host.command(0, &mut self.world, self.port, &command);
+    }
+
+    /// Lets time pass: timers and tasks that are due in between run in order.
+    pub fn advance(&mut self, duration: impl Into<Duration>) {
+        let until = self.world.now + duration.into();
+        while let Some(entry) = self.world.alarms.first_entry() {
+            let (at, _) = *entry.key();
+            if at > until {
+                break;
+            }
+            let (life, alarm) = entry.remove();
+            self.world.now = at;
+            if self.host.expects(0, life, &alarm) {
+                self.host.alarm(0, &mut self.world, alarm);
+            }
+        }
+        self.world.now = until;
+    }
+
+    /// What the peerlet sent since the last call, in order, by either class of delivery. Messages of siblings are
+    /// passed over.
+    pub fn sent(&mut self) -> Vec<(Address, P::Message)> {
+        let mine = |(to, port, body): (Address, Port, Vec<u8>)| {
+            (port == self.port).then(|| {
+                let message = wire::decode(&body);
+                (to, message.expect("what was encoded is decoded"))
+            })
+        };
+        std::mem::take(&mut self.world.sent).into_iter().filter_map(mine).collect()
+    }
+
+    /// The values recorded of this metric, in units, in order.
+    pub fn measured(&self, name: &str) -> Vec<f64> {
+        let full = format!("{}/{name}", P::NAME);
+        let metrics = self.host.registry().metrics();
+        let values = self.world.recorded.iter().map(|(index, quanta)| {
+            let (name, metric) = &metrics[usize::from(index.0)];
+            (name, metric.value(*quanta as f64))
+        });
+        values.filter(|(name, _)| **name == full).map(|(_, value)| value).collect()
+    }
+
+    /// Makes the queue to every destination full, or free again.
+    pub fn set_full(&mut self, full: bool) {
+        self.world.full = full;
+    }
+
+    /// The peerlet, to look at.
+    pub fn peerlet(&self) -> Ref<'_, P> {
+        self.host.peerlet(0).expect("the peerlet is on the stack")
+    }
+}
+
+/// The world of a test peer: nothing moves but by the test's hand.
+struct Bench {
+    now: Time,
+    life: u32,
+    alarms: BTreeMap<(Time, u64), (u32, Alarm)>,
+    serial: u64,
+    sent: Vec<(Address, Port, Vec<u8>)>,
+    asked: Vec<(Address, u32)>,
+    recorded: Vec<(MetricIndex, i64)>,
+    secret: Rng,
+    full: bool,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        Bench {
+            now: Time::ZERO,
+            life: 1,
+            alarms: BTreeMap::new(),
+            serial: 0,
+            sent: Vec::new(),
+            asked: Vec::new(),
+            recorded: Vec::new(),
+            secret: Seed::new(1).named("secret").rng(),
+            full: false,
+        }
+    }
+}
+
+impl Clock for Bench {
+    fn now(&self) -> Time {
+        self.now
+    }
+
+    fn set_alarm(&mut self, at: Time, alarm: Alarm) {
+        self.serial += 1;
+        self.alarms.insert((at.max(self.now), self.serial), (self.life, alarm));
+    }
+}
+
+impl Network for Bench {
+    fn contact(&self) -> Contact {
+        Contact { address: Address::simulated(Seat(0)), identity: Identity([0; 32]) }
+    }
+
+    fn send(&mut self, to: Address, header: Header, parcel: &mut dyn Parcel) {
+        let mut bytes = Vec::new();
+        parcel.encode(&mut bytes);
+        if let Call::Question(id) = header.call {
+            self.asked.push((to, id));
+        }
+        self.sent.push((to, header.port, bytes));
+    }
+
+    fn send_reliably(
+        &mut self,
+        to: Address,
+        header: Header,
+        parcel: &mut dyn Parcel,
+    ) -> Result<(), Full> {
+        if self.full {
+            return Err(Full);
+        }
+        self.send(to, header, parcel);
+        Ok(())
+    }
+}
+
+impl Entropy for Bench {
+    fn seed(&self, life: u32) -> Seed {
+        Seed::new(1).at(u64::from(life))
+    }
+
+    fn secret(&mut self, into: &mut [u8]) {
+        use rand::Rng as _;
+        self.secret.fill_bytes(into);
+    }
+}
+
+impl Record for Bench {
+    fn record(&mut self, metric: MetricIndex, quanta: i64) {
+        self.recorded.push((metric, quanta));
+    }
+}
+
+impl Seats for Bench {
+    fn count(&self) -> u32 {
+        1
+    }
+
+    fn address(&self, seat: Seat) -> Option<Address> {
+        (seat == Seat(0)).then(|| Address::simulated(seat))
+    }
+
+    fn running(&self, seat: Seat) -> bool {
+        seat == Seat(0)
+    }
+}
+
+impl World for Bench {
+    fn seat(&self) -> Seat {
+        Seat(0)
+    }
+
+    fn seats(&self) -> &dyn Seats {
+        self
+    }
+}

@@ -1,0 +1,192 @@
+//! The codec: how messages become bytes and bytes become messages.
+//!
+//! One seam for every world. The default is postcard; the feature `bincode` puts bincode 2 in its place, for closed
+//! networks only: with its limit set, a ten-byte frame can still cost it a mebibyte or seconds of work, and all its
+//! versions are flagged unmaintained (RUSTSEC-2025-0141). Either way bytes are capped before they are looked at and
+//! bytes that are left over are refused.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The largest datagram message in encoded bytes, in every world: what fits a 1,200-byte packet with our header.
+pub const DATAGRAM_MAX: usize = 1_150;
+
+/// The largest reliable message in encoded bytes: a quarter of a destination's queue.
+pub const FRAME_MAX: usize = 256 * 1024;
+
+/// What peerlets send: any type that serde can carry both ways.
+///
+/// Message types are not recursive and hold no sequences of zero-sized items, so that no frame can cost more than its
+/// own length to decode.
+pub trait Message: Serialize + DeserializeOwned + Send + 'static {}
+impl<T: Serialize + DeserializeOwned + Send + 'static> Message for T {}
+
+/// Why a value cannot be encoded: its type uses a feature of serde that the codec lacks.
+#[derive(Debug)]
+pub struct EncodeError(String);
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the message type cannot be encoded ({}); use plain enums and structs", self.0)
+    }
+}
+
+impl std::error::Error for EncodeError {}
+
+/// Why bytes are no message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// More than [`FRAME_MAX`] bytes.
+    TooLarge,
+    /// The bytes end early or say something impossible.
+    Malformed,
+    /// A message, and then bytes left over.
+    Trailing,
+    /// The peer that it came to has no such peerlet.
+    NoPeerlet,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DecodeError::TooLarge => "longer than a frame may be",
+            DecodeError::Malformed => "no message of this type",
+            DecodeError::Trailing => "bytes left over behind the message",
+            DecodeError::NoPeerlet => "a message for a peerlet that this peer does not have",
+        })
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// Appends the encoded message to `into`.
+///
+/// # Errors
+/// Fails for types that the codec cannot carry, such as sequences of unknown length.
+///
+/// ```
+/// use peerlet_core::wire;
+/// let mut bytes = Vec::new();
+/// wire::encode(&(1u8, "peer".to_owned()), &mut bytes)?;
+/// assert_eq!(bytes.len(), wire::encoded_len(&(1u8, "peer".to_owned()))?);
+/// assert_eq!(wire::decode::<(u8, String)>(&bytes)?, (1, "peer".to_owned()));
+/// bytes.push(0);
+/// assert_eq!(wire::decode::<(u8, String)>(&bytes), Err(wire::DecodeError::Trailing));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn encode<M: Serialize>(message: &M, into: &mut Vec<u8>) -> Result<(), EncodeError> {
+    codec::encode(message, into)
+}
+
+/// How many bytes [`encode`] would append.
+///
+/// # Errors
+/// As for [`encode`].
+pub fn encoded_len<M: Serialize>(message: &M) -> Result<usize, EncodeError> {
+    codec::encoded_len(message)
+}
+
+/// Reads one message from exactly these bytes.
+///
+/// # Errors
+/// Says why the bytes are no such message. Never panics and never allocates more than the bytes could fill.
+pub fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, DecodeError> {
+    if bytes.len() > FRAME_MAX {
+        return Err(DecodeError::TooLarge);
+    }
+    codec::decode(bytes)
+}
+
+#[cfg(not(feature = "bincode"))]
+mod codec {
+    use super::{DecodeError, DeserializeOwned, EncodeError, Serialize};
+
+    pub(super) fn encode<M: Serialize>(message: &M, into: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let bytes = std::mem::take(into);
+        *into = postcard::to_extend(message, bytes).map_err(|e| EncodeError(e.to_string()))?;
+        Ok(())
+    }
+
+    pub(super) fn encoded_len<M: Serialize>(message: &M) -> Result<usize, EncodeError> {
+        let size = postcard::ser_flavors::Size::default();
+        postcard::serialize_with_flavor(message, size).map_err(|e| EncodeError(e.to_string()))
+    }
+
+    pub(super) fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, DecodeError> {
+        match postcard::take_from_bytes(bytes) {
+            Ok((message, [])) => Ok(message),
+            Ok(_) => Err(DecodeError::Trailing),
+            Err(_) => Err(DecodeError::Malformed),
+        }
+    }
+}
+
+#[cfg(feature = "bincode")]
+mod codec {
+    use super::{DecodeError, DeserializeOwned, EncodeError, FRAME_MAX, Serialize};
+
+    const CONFIG: bincode::config::Configuration<
+        bincode::config::LittleEndian,
+        bincode::config::Varint,
+        bincode::config::Limit<FRAME_MAX>,
+    > = bincode::config::standard().with_limit::<FRAME_MAX>();
+
+    pub(super) fn encode<M: Serialize>(message: &M, into: &mut Vec<u8>) -> Result<(), EncodeError> {
+        bincode::serde::encode_into_std_write(message, into, CONFIG)
+            .map(drop)
+            .map_err(|e| EncodeError(e.to_string()))
+    }
+
+    pub(super) fn encoded_len<M: Serialize>(message: &M) -> Result<usize, EncodeError> {
+        bincode::serde::encode_into_std_write(message, &mut std::io::sink(), CONFIG)
+            .map_err(|e| EncodeError(e.to_string()))
+    }
+
+    pub(super) fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, DecodeError> {
+        match bincode::serde::decode_from_slice(bytes, CONFIG) {
+            Ok((message, used)) if used == bytes.len() => Ok(message),
+            Ok(_) => Err(DecodeError::Trailing),
+            Err(_) => Err(DecodeError::Malformed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    enum Sample {
+        Empty,
+        Words(Vec<String>),
+        Pair { left: u64, right: i32 },
+    }
+
+    #[test]
+    fn every_prefix_and_every_bomb_is_refused() {
+        let message = Sample::Words(vec!["a".into(), "bc".into()]);
+        let mut bytes = Vec::new();
+        encode(&message, &mut bytes).unwrap();
+        assert_eq!(decode::<Sample>(&bytes).unwrap(), message);
+        for end in 0..bytes.len() {
+            assert_eq!(decode::<Sample>(&bytes[..end]), Err(DecodeError::Malformed));
+        }
+        // A length of 2^63 - 1 words, and nothing behind it.
+        let bomb = [1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
+        assert_eq!(decode::<Sample>(&bomb), Err(DecodeError::Malformed));
+        assert_eq!(decode::<Sample>(&vec![0; FRAME_MAX + 1]), Err(DecodeError::TooLarge));
+    }
+
+    #[test]
+    fn encoding_appends() {
+        let mut bytes = vec![9];
+        encode(&Sample::Empty, &mut bytes).unwrap();
+        encode(&Sample::Pair { left: 1, right: -1 }, &mut bytes).unwrap();
+        assert_eq!(bytes[..2], [9, 0]);
+        assert_eq!(decode::<Sample>(&bytes[2..]).unwrap(), Sample::Pair { left: 1, right: -1 });
+    }
+}

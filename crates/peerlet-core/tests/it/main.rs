@@ -1,0 +1,5 @@
+//! The behavior of a peer, seen through its test bench.
+
+mod locals;
+mod tasks;
+mod timers;
