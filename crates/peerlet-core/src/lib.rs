@@ -25,6 +25,7 @@ mod time;
 pub mod wire;
 
 mod column;
+mod environment;
 mod host;
 mod life;
 mod registry;
@@ -35,6 +36,7 @@ pub use about::{About, Need};
 pub use address::{Address, AddressError, Contact, Identity, IdentityError, Seat};
 pub use command::{Command, CommandError, Kind, Signature, Value};
 pub use context::{Caller, Context, Secret, TimerId};
+pub use environment::{Act, Directive};
 pub use host::Host;
 pub use life::State;
 pub use map::{FixedHasher, Map, Set};
@@ -53,3 +55,4 @@ pub use test_peer::TestPeer;
 pub use time::{
     Duration, DurationError, HOUR, MICROSECOND, MILLISECOND, MINUTE, NANOSECOND, SECOND, Time,
 };
+pub use wire::{DATAGRAM_MAX, FRAME_MAX, Message};

@@ -1,0 +1,119 @@
+//! The digest: one number that says whether two runs were the same.
+
+use std::fmt;
+
+/// Multiplies two words and folds the product onto itself: the step of every digest.
+///
+/// The keys are digits of pi, so that no plain input makes either factor zero.
+#[inline]
+pub const fn fold(a: u64, b: u64) -> u64 {
+    let product = (a ^ 0x243F_6A88_85A3_08D3) as u128 * (b ^ 0x1319_8A2E_0370_7344) as u128;
+    (product >> 64) as u64 ^ product as u64
+}
+
+/// What kind of event a peer handled. The numbers are part of the digest.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum EventKind {
+    /// A message arrived.
+    Deliver = 1,
+    /// A timer was due.
+    Timer = 2,
+    /// The scenario called a command.
+    Command = 3,
+    /// A life began.
+    Start = 4,
+    /// A life ended in order.
+    Stop = 5,
+    /// A life ended at once.
+    Crash = 6,
+    /// A reliable message was reported.
+    Undelivered = 7,
+    /// A task's operation had waited long enough.
+    Wake = 8,
+    /// Half of a full queue is free again.
+    Writable = 9,
+}
+
+impl EventKind {
+    /// The kind's name in traces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            EventKind::Deliver => "deliver",
+            EventKind::Timer => "timer",
+            EventKind::Command => "command",
+            EventKind::Start => "start",
+            EventKind::Stop => "stop",
+            EventKind::Crash => "crash",
+            EventKind::Undelivered => "undelivered",
+            EventKind::Wake => "wake",
+            EventKind::Writable => "writable",
+        }
+    }
+}
+
+/// The digest of one seat's events, in the order it handled them.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct SeatDigest(pub(crate) u64);
+
+impl SeatDigest {
+    /// Takes in one event: two folds of (time), (source, round, kind), (seq) and (life).
+    #[inline]
+    pub(crate) fn add(&mut self, event: &crate::trace::Handled) {
+        let what = u64::from(event.source) << 32 | u64::from(event.round) << 8 | event.kind as u64;
+        let h = fold(self.0 ^ event.time.as_nanos(), what);
+        self.0 = fold(h ^ event.seq, u64::from(event.life));
+    }
+}
+
+/// The digest of a run, 64 bits: over the seats' digests in order, the drop counters and the measures' integers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(pub u64);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Handled;
+    use peerlet_core::{Seat, Time};
+
+    #[test]
+    fn every_field_counts() {
+        let event = Handled {
+            time: Time::from_nanos(5),
+            round: 0,
+            seat: Seat(1),
+            kind: EventKind::Deliver,
+            source: 2,
+            seq: 3,
+            life: 1,
+        };
+        let digest = |event: Handled| {
+            let mut seat = SeatDigest::default();
+            seat.add(&event);
+            seat.0
+        };
+        let others = [
+            Handled { time: Time::from_nanos(6), ..event },
+            Handled { round: 1, ..event },
+            Handled { kind: EventKind::Timer, ..event },
+            Handled { source: 3, ..event },
+            Handled { seq: 4, ..event },
+            Handled { life: 2, ..event },
+        ];
+        for other in others {
+            assert_ne!(digest(event), digest(other), "{other:?}");
+        }
+    }
+}

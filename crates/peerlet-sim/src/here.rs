@@ -1,0 +1,85 @@
+//! The simulated world as one peer sees it while it handles one event.
+
+use peerlet_core::{
+    Address, Alarm, Clock, Contact, Entropy, Full, Header, Identity, MetricIndex, Network, Parcel,
+    Record, Seat, Seats, Seed, Time, World,
+};
+
+use crate::fabric::{Fabric, Moment};
+use crate::queue::Event;
+
+/// One peer, one event: where it is and when.
+pub(crate) struct Here<'a> {
+    pub(crate) fabric: &'a mut Fabric,
+    pub(crate) seat: Seat,
+    pub(crate) life: u32,
+    pub(crate) now: Moment,
+}
+
+impl Clock for Here<'_> {
+    fn now(&self) -> Time {
+        self.now.time
+    }
+
+    fn set_alarm(&mut self, at: Time, alarm: Alarm) {
+        let event = Event::Alarm { life: self.life, alarm };
+        self.fabric.post(self.seat, self.now, self.seat, at, event);
+    }
+}
+
+impl Network for Here<'_> {
+    fn contact(&self) -> Contact {
+        // A simulated process holds one peer; its identity is drawn like everything else.
+        let seed = self.fabric.seed.named("identity").at(u64::from(self.seat.0));
+        let mut identity = [0; 32];
+        for (word, bytes) in identity.chunks_mut(8).enumerate() {
+            bytes.copy_from_slice(&seed.at(word as u64).bits().to_le_bytes());
+        }
+        Contact { address: Address::simulated(self.seat), identity: Identity(identity) }
+    }
+
+    fn send(&mut self, to: Address, header: Header, parcel: &mut dyn Parcel) {
+        self.fabric.send(self.seat, self.now, to, header, parcel);
+    }
+
+    fn send_reliably(
+        &mut self,
+        to: Address,
+        header: Header,
+        parcel: &mut dyn Parcel,
+    ) -> Result<(), Full> {
+        self.fabric.send_reliably(self.seat, self.now, to, header, parcel)
+    }
+}
+
+impl Entropy for Here<'_> {
+    fn seed(&self, life: u32) -> Seed {
+        self.fabric.seed.named("peer").at(u64::from(self.seat.0)).at(u64::from(life))
+    }
+
+    fn secret(&mut self, into: &mut [u8]) {
+        let seed = self.seed(self.life).named("secret");
+        for chunk in into.chunks_mut(8) {
+            let place = self.fabric.place(self.seat);
+            let bits = seed.at(place.secrets).bits();
+            place.secrets += 1;
+            chunk.copy_from_slice(&bits.to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+impl Record for Here<'_> {
+    fn record(&mut self, metric: MetricIndex, quanta: i64) {
+        self.fabric.recorder.measure(usize::from(metric.0), self.seat, quanta);
+    }
+}
+
+impl World for Here<'_> {
+    fn seat(&self) -> Seat {
+        self.seat
+    }
+
+    fn seats(&self) -> &dyn Seats {
+        &self.fabric.chart
+    }
+}

@@ -1,0 +1,48 @@
+//! Runs peers in virtual time from one seed.
+//!
+//! The simulator brings every event to its peer in the contract's order, (time, round, source, seq), asks the network
+//! model for the fate of every message, and keeps a digest of all that was handled: the same seed and scenario give the
+//! same digest, on every machine and in every build profile.
+//!
+//! ```
+//! use peerlet_core::{Act, Context, Directive, Nothing, Peer, Peerlet, SECOND, Seat, Time};
+//! use peerlet_sim::{Setup, Simulation};
+//!
+//! #[derive(Default)]
+//! struct Ticker;
+//! impl Peerlet for Ticker {
+//!     const NAME: &'static str = "ticker";
+//!     type Message = Nothing;
+//!     type Timer = ();
+//!     fn start(&mut self, ctx: &mut Context<Self>) {
+//!         ctx.every(SECOND, ());
+//!     }
+//! }
+//!
+//! let setup = Setup::new(10, SECOND * 60, |_seat| Peer::new().with(Ticker));
+//! let starts = (0..10).map(|s| Directive { at: Time::ZERO, seat: Seat(s), act: Act::Start });
+//! let outcome = Simulation::new(setup, starts)?.run()?;
+//! assert_eq!(outcome.events, 10 + 10 * 59);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod setup;
+mod simulation;
+
+mod fabric;
+mod here;
+mod link;
+mod queue;
+mod seats;
+
+mod digest;
+mod ledger;
+mod outcome;
+mod trace;
+
+pub use digest::{Digest, EventKind, fold};
+pub use ledger::{DropCause, Flow, Ledger};
+pub use outcome::{Outcome, RunError};
+pub use setup::{Build, Setup, SetupError};
+pub use simulation::Simulation;
+pub use trace::{Handled, JsonTrace, Trace};

@@ -1,0 +1,525 @@
+//! Reliable delivery between lives, simulated.
+//!
+//! The sender's end opens a connection (a round trip), then lets messages depart one by one. The model says at departure
+//! whether an attempt is lost; the sender's end then waits and tries again, and everything behind waits with it, so
+//! order is kept. The receiver's end checks that the message is for the life that lives there; where it is not, the message
+//! travels back and is reported. Nothing that was delivered is ever reported.
+
+use std::collections::VecDeque;
+
+use peerlet_core::{
+    Address, Body, Class, Duration, FRAME_MAX, Full, Header, MILLISECOND, Map, Parcel, Port, Seat,
+    State, Time, Undelivered,
+};
+use peerlet_network::Departure;
+
+use crate::fabric::{Fabric, Moment};
+use crate::ledger::DropCause;
+use crate::queue::{Event, Letter, Way};
+
+/// How many messages may wait for one destination.
+const QUEUE_MESSAGES: usize = 256;
+/// How many encoded bytes may wait for one destination.
+const QUEUE_BYTES: usize = 1 << 20;
+/// The size that opening a connection is charged.
+const CONTROL_BYTES: u32 = 64;
+/// The shortest wait before a lost attempt is made again.
+const RETRY_MIN: Duration = Duration::from_millis(10);
+
+/// What the two ends of a connection tell each other and themselves.
+#[derive(Debug)]
+pub(crate) enum Signal {
+    /// To the receiver: whoever lives there, answer.
+    Open { from: Address, number: u64, life: u32 },
+    /// To the sender: this life is there.
+    Opened { to: Address, number: u64, life: u32, theirs: u32 },
+    /// To the sender: nobody lives there.
+    Refused { to: Address, number: u64, life: u32 },
+    /// To oneself: try again.
+    Retry { to: Address, life: u32, ticket: u64 },
+    /// To the sender: this message was for another life, or was not let in.
+    Returned { to: Address, number: u64, life: u32, index: u64, message: Queued, why: Undelivered },
+}
+
+/// A message in the sender's queue.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    pub(crate) header: Header,
+    pub(crate) body: Body,
+    pub(crate) size: u32,
+    pub(crate) payload: u64,
+}
+
+/// One seat's ends of connections.
+#[derive(Default)]
+pub(crate) struct Links {
+    /// By destination and by the life that sends.
+    outgoing: Map<(Address, u32), Outgoing>,
+    /// Destinations given something by the event being handled.
+    touched: Vec<(Address, u32)>,
+    /// Connections from others, by sender and number, that are held up or were refused lately.
+    incoming: Map<(Seat, u64), Incoming>,
+    connections: u64,
+    tickets: u64,
+}
+
+impl Links {
+    /// How many messages wait in queues.
+    pub(crate) fn queued(&self) -> u64 {
+        self.outgoing.values().map(|end| end.queue.len() as u64).sum()
+    }
+}
+
+/// The sender's end of a connection.
+struct Outgoing {
+    number: u64,
+    phase: Phase,
+    queue: VecDeque<Queued>,
+    bytes: usize,
+    /// How many messages departed.
+    departed: u64,
+    last_arrival: Time,
+    /// When the attempt that is being repeated was made first.
+    since: Time,
+    attempt: u32,
+    /// The retry that is waited for, if one is.
+    ticket: Option<u64>,
+    /// The peerlets that met a full queue.
+    refused: Vec<Port>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    New,
+    Opening,
+    Open {
+        theirs: u32,
+    },
+    /// A message came back: what departed behind it will come back too; then the first `doomed` of the queue are reported.
+    Failing {
+        doomed: usize,
+    },
+}
+
+/// What the receiver's end remembers of a connection with trouble.
+#[derive(Default)]
+struct Incoming {
+    held_until: Time,
+    attempt: u32,
+    broken: bool,
+    last_return: Time,
+}
+
+impl Outgoing {
+    fn new(number: u64) -> Outgoing {
+        Outgoing {
+            number,
+            phase: Phase::New,
+            queue: VecDeque::new(),
+            bytes: 0,
+            departed: 0,
+            last_arrival: Time::ZERO,
+            since: Time::ZERO,
+            attempt: 0,
+            ticket: None,
+            refused: Vec::new(),
+        }
+    }
+
+    fn is_full(&self, size: usize) -> bool {
+        let bytes_full = self.bytes + size > QUEUE_BYTES && !self.queue.is_empty();
+        self.queue.len() >= QUEUE_MESSAGES || bytes_full
+    }
+
+    fn is_half_free(&self) -> bool {
+        self.queue.len() <= QUEUE_MESSAGES / 2 && self.bytes <= QUEUE_BYTES / 2
+    }
+
+    fn pop(&mut self) -> Option<Queued> {
+        let message = self.queue.pop_front()?;
+        self.bytes -= message.size as usize;
+        Some(message)
+    }
+}
+
+impl Fabric {
+    fn links(&mut self, seat: Seat) -> &mut Links {
+        self.place(seat).links.get_or_insert_default()
+    }
+
+    fn end(&mut self, seat: Seat, key: (Address, u32)) -> Option<&mut Outgoing> {
+        self.place(seat).links.as_mut()?.outgoing.get_mut(&key)
+    }
+
+    /// Queues a message; it departs when the event that sends it is handled.
+    pub(crate) fn send_reliably(
+        &mut self,
+        seat: Seat,
+        now: Moment,
+        to: Address,
+        header: Header,
+        parcel: &mut dyn Parcel,
+    ) -> Result<(), Full> {
+        let size = parcel.encoded_len();
+        let (state, life) = (self.place(seat).state, self.place(seat).life);
+        let refusal = if size > FRAME_MAX {
+            Some(DropCause::TooLarge)
+        } else if state != State::Running {
+            Some(DropCause::Stopped)
+        } else {
+            None
+        };
+        let own = Address::simulated(seat);
+        if refusal.is_none() && to != own {
+            let links = self.links(seat);
+            links.connections += 1;
+            let number = links.connections;
+            let end = links.outgoing.entry((to, life)).or_insert_with(|| Outgoing::new(number));
+            if end.is_full(size) {
+                if !end.refused.contains(&header.port) {
+                    end.refused.push(header.port);
+                }
+                return Err(Full);
+            }
+        }
+        let flow = self.ledger.of(Class::Reliable);
+        flow.sent += 1;
+        flow.bytes += size as u64;
+        if let Some(cause) = refusal {
+            flow.drop_for(cause);
+            return Ok(());
+        }
+        let ((body, payload), size) = (self.body(parcel), size as u32);
+        if to == own {
+            let (way, draws) = (Way::Home(Class::Reliable), self.seed);
+            let letter =
+                Letter { from: own, header, body, size, draws, way, payload, accepted: false };
+            self.post(seat, now, seat, now.time, Event::Letter(letter));
+            return Ok(());
+        }
+        if let Some(end) = self.end(seat, (to, life)) {
+            end.bytes += size as usize;
+            end.queue.push_back(Queued { header, body, size, payload });
+        }
+        let touched = &mut self.links(seat).touched;
+        if !touched.contains(&(to, life)) {
+            touched.push((to, life));
+        }
+        Ok(())
+    }
+
+    /// Lets depart what the event that was just handled has queued.
+    pub(crate) fn flush(&mut self, seat: Seat, now: Moment) {
+        let Some(links) = &mut self.place(seat).links else { return };
+        for key in std::mem::take(&mut links.touched) {
+            match self.end(seat, key).map(|end| end.phase) {
+                Some(Phase::New) => self.open(seat, now, key),
+                Some(Phase::Open { theirs }) => self.depart_queue(seat, now, key, theirs),
+                Some(Phase::Opening | Phase::Failing { .. }) | None => {}
+            }
+        }
+    }
+
+    /// The seat's life ends. In order: what is queued still leaves, and nobody is told how that went. By a crash: it is gone.
+    pub(crate) fn end_links(&mut self, seat: Seat, crashed: bool) {
+        let Some(links) = &mut self.place(seat).links else { return };
+        links.touched.clear();
+        let mut lost = 0;
+        if crashed {
+            lost = links.queued();
+            links.outgoing.clear();
+        } else {
+            links.outgoing.retain(|_, end| !end.queue.is_empty());
+        }
+        for _ in 0..lost {
+            self.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
+        }
+    }
+
+    /// How long to wait for an attempt before the next one.
+    fn patience(&self, from: Seat, to: Option<Seat>, attempt: u32) -> Duration {
+        let round_trip = to.map_or(Duration::ZERO, |to| self.model.round_trip(from, to));
+        let first = (round_trip + round_trip / 2).max(RETRY_MIN);
+        first * (1u64 << attempt.min(40))
+    }
+
+    /// Sets the timer for the next attempt, at the latest when the connection's time is over.
+    fn retry_later(&mut self, seat: Seat, now: Moment, key: (Address, u32)) {
+        let dest = self.chart.seat_at(key.0);
+        let Some((since, attempt)) = self.end(seat, key).map(|end| (end.since, end.attempt)) else {
+            return;
+        };
+        let wait = now.time + self.patience(seat, dest, attempt);
+        let at = wait.min(since + self.connection_timeout);
+        let links = self.links(seat);
+        links.tickets += 1;
+        let ticket = links.tickets;
+        if let Some(end) = self.end(seat, key) {
+            end.ticket = Some(ticket);
+        }
+        let retry = Signal::Retry { to: key.0, life: key.1, ticket };
+        self.post(seat, now, seat, at, Event::Signal(retry));
+    }
+
+    fn open(&mut self, seat: Seat, now: Moment, key: (Address, u32)) {
+        let Some(end) = self.end(seat, key) else { return };
+        if end.phase != Phase::Opening {
+            (end.phase, end.since, end.attempt) = (Phase::Opening, now.time, 0);
+        }
+        let number = end.number;
+        if let Some(dest) = self.chart.seat_at(key.0) {
+            let open = Signal::Open { from: Address::simulated(seat), number, life: key.1 };
+            self.signal(seat, now, dest, open);
+        }
+        self.retry_later(seat, now, key);
+    }
+
+    /// Sends a signal to the other end; it can be lost like any packet.
+    fn signal(&mut self, from: Seat, now: Moment, to: Seat, signal: Signal) {
+        match self.depart(from, to, now.time, CONTROL_BYTES).0 {
+            Departure::Arrive { after } | Departure::Twice { first: after, .. } => {
+                self.post(from, now, to, now.time + after, Event::Signal(signal));
+            }
+            Departure::Drop(_) => {}
+        }
+    }
+
+    fn depart_queue(&mut self, seat: Seat, now: Moment, key: (Address, u32), theirs: u32) {
+        let Some(dest) = self.chart.seat_at(key.0) else { return };
+        while let Some(end) = self.end(seat, key) {
+            if end.ticket.is_some() {
+                return;
+            }
+            let Some(size) = end.queue.front().map(|message| message.size) else { break };
+            let (fate, draws) = self.depart(seat, dest, now.time, size);
+            let Some(end) = self.end(seat, key) else { return };
+            match fate {
+                Departure::Arrive { after } | Departure::Twice { first: after, .. } => {
+                    let at = (now.time + after).max(end.last_arrival);
+                    let (number, index) = (end.number, end.departed);
+                    end.last_arrival = at;
+                    end.departed += 1;
+                    end.attempt = 0;
+                    let Some(Queued { header, body, size, payload }) = end.pop() else { return };
+                    let (theirs, life, departed) = (key.1, theirs, now.time);
+                    let way = Way::Connection { number, theirs, life, index, departed };
+                    let from = Address::simulated(seat);
+                    let letter =
+                        Letter { from, header, body, size, draws, way, payload, accepted: false };
+                    self.post(seat, now, dest, at, Event::Letter(letter));
+                }
+                Departure::Drop(_) => {
+                    if end.attempt == 0 {
+                        end.since = now.time;
+                    }
+                    self.retry_later(seat, now, key);
+                }
+            }
+        }
+        self.tell_writable(seat, now, key);
+        self.forget_orphan(seat, key);
+    }
+
+    fn tell_writable(&mut self, seat: Seat, now: Moment, key: (Address, u32)) {
+        let Some(end) = self.end(seat, key) else { return };
+        if end.refused.is_empty() || !end.is_half_free() {
+            return;
+        }
+        for port in std::mem::take(&mut end.refused) {
+            let event = Event::Writable { life: key.1, port, to: key.0 };
+            self.post(seat, now, seat, now.time, event);
+        }
+    }
+
+    /// Forgets the end of a life that is over, when all it sent has left.
+    fn forget_orphan(&mut self, seat: Seat, key: (Address, u32)) {
+        let place = self.place(seat);
+        let alive = place.state == State::Running && place.life == key.1;
+        if let Some(links) = place.links.as_mut().filter(|_| !alive)
+            && links.outgoing.get(&key).is_some_and(|end| end.queue.is_empty())
+        {
+            links.outgoing.swap_remove(&key);
+        }
+    }
+
+    /// Reports the first `count` queued messages, in order.
+    fn fail(
+        &mut self,
+        seat: Seat,
+        now: Moment,
+        key: (Address, u32),
+        count: usize,
+        why: Undelivered,
+    ) {
+        for _ in 0..count {
+            let Some(message) = self.end(seat, key).and_then(Outgoing::pop) else { break };
+            self.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
+            self.report(seat, now, key.1, key.0, (message.header, message.body), why);
+        }
+    }
+
+    /// Gives up a connection on which nothing more can come back.
+    fn close(&mut self, seat: Seat, now: Moment, key: (Address, u32), why: Undelivered) {
+        self.fail(seat, now, key, usize::MAX, why);
+        self.tell_writable(seat, now, key);
+        self.links(seat).outgoing.swap_remove(&key);
+    }
+
+    /// Handles what an end is told.
+    pub(crate) fn handle_signal(&mut self, seat: Seat, source: Seat, now: Moment, signal: Signal) {
+        match signal {
+            Signal::Open { from, number, life } => {
+                let to = Address::simulated(seat);
+                let place = self.place(seat);
+                let answer = match (place.state, place.life) {
+                    (State::Running, theirs) => Signal::Opened { to, number, life, theirs },
+                    // A crashed peer is mute; one that never lived, in a process that does, is not.
+                    (State::Absent, 1..) => return,
+                    _ => Signal::Refused { to, number, life },
+                };
+                if self.chart.seat_at(from) == Some(source) {
+                    self.signal(seat, now, source, answer);
+                }
+            }
+            Signal::Opened { to, number, life, theirs } => {
+                let Some(end) = self.end(seat, (to, life)) else { return };
+                if end.number == number && end.phase == Phase::Opening {
+                    (end.phase, end.ticket, end.attempt) = (Phase::Open { theirs }, None, 0);
+                    self.depart_queue(seat, now, (to, life), theirs);
+                }
+            }
+            Signal::Refused { to, number, life } => {
+                let Some(end) = self.end(seat, (to, life)) else { return };
+                if end.number == number && end.phase == Phase::Opening {
+                    self.close(seat, now, (to, life), Undelivered::Reset);
+                }
+            }
+            Signal::Retry { to, life, ticket } => self.retry(seat, now, (to, life), ticket),
+            Signal::Returned { to, number, life, index, message, why } => {
+                self.report(seat, now, life, to, (message.header, message.body), why);
+                self.returned(seat, now, (to, life), number, index, why);
+            }
+        }
+    }
+
+    fn retry(&mut self, seat: Seat, now: Moment, key: (Address, u32), ticket: u64) {
+        let timeout = self.connection_timeout;
+        let Some(end) = self.end(seat, key) else { return };
+        if end.ticket != Some(ticket) {
+            return;
+        }
+        end.ticket = None;
+        if now.time >= end.since + timeout {
+            return self.close(seat, now, key, Undelivered::Timeout);
+        }
+        end.attempt += 1;
+        match end.phase {
+            Phase::Opening => self.open(seat, now, key),
+            Phase::Open { theirs } => self.depart_queue(seat, now, key, theirs),
+            Phase::New | Phase::Failing { .. } => {}
+        }
+    }
+
+    /// A message came back: when all that departed are back, the queue follows, and what was sent since opens anew.
+    fn returned(
+        &mut self,
+        seat: Seat,
+        now: Moment,
+        key: (Address, u32),
+        number: u64,
+        index: u64,
+        why: Undelivered,
+    ) {
+        let Some(end) = self.end(seat, key).filter(|end| end.number == number) else { return };
+        let doomed = match end.phase {
+            Phase::Failing { doomed } => doomed,
+            _ => end.queue.len(),
+        };
+        (end.phase, end.ticket) = (Phase::Failing { doomed }, None);
+        if index + 1 < end.departed {
+            return;
+        }
+        self.fail(seat, now, key, doomed, why);
+        self.tell_writable(seat, now, key);
+        let links = self.links(seat);
+        links.connections += 1;
+        let number = links.connections;
+        let Some(end) = links.outgoing.get_mut(&key) else { return };
+        if end.queue.is_empty() {
+            links.outgoing.swap_remove(&key);
+        } else {
+            (end.number, end.phase, end.departed) = (number, Phase::New, 0);
+            self.open(seat, now, key);
+        }
+    }
+
+    /// Whether a message on a connection must wait here, behind one that was not let in; until when.
+    pub(crate) fn held(&mut self, seat: Seat, source: Seat, way: Way, now: Time) -> Option<Time> {
+        let Way::Connection { number, .. } = way else { return None };
+        let incoming = self.place(seat).links.as_ref()?.incoming.get(&(source, number))?;
+        (incoming.held_until > now && !incoming.broken).then_some(incoming.held_until)
+    }
+
+    /// A message on a connection was let in.
+    pub(crate) fn let_in(&mut self, seat: Seat, source: Seat, way: Way) {
+        if let Way::Connection { number, .. } = way
+            && let Some(links) = &mut self.place(seat).links
+            && let Some(incoming) = links.incoming.get_mut(&(source, number))
+        {
+            incoming.attempt = 0;
+        }
+    }
+
+    /// A message on a connection was not let in: when to try again; `None` when its time is over.
+    pub(crate) fn hold(&mut self, seat: Seat, source: Seat, way: Way, now: Time) -> Option<Time> {
+        let Way::Connection { number, departed, .. } = way else { return None };
+        let end = departed + self.connection_timeout;
+        let incoming = self.links(seat).incoming.entry((source, number)).or_default();
+        let attempt = incoming.attempt;
+        incoming.attempt += 1;
+        if now >= end {
+            incoming.broken = true;
+            return None;
+        }
+        let until = (now + self.patience(source, Some(seat), attempt)).min(end);
+        let incoming = self.links(seat).incoming.entry((source, number)).or_default();
+        incoming.held_until = until;
+        Some(until)
+    }
+
+    /// Whether an earlier message of this connection was given up.
+    pub(crate) fn is_broken(&mut self, seat: Seat, source: Seat, way: Way) -> bool {
+        let Way::Connection { number, .. } = way else { return false };
+        let links = self.place(seat).links.as_ref();
+        links.and_then(|l| l.incoming.get(&(source, number))).is_some_and(|i| i.broken)
+    }
+
+    /// Sends a message back to its sender, behind those sent back before it: after one one-way delay, or, where the
+    /// sender hears nothing, when its time is over.
+    pub(crate) fn send_back(
+        &mut self,
+        seat: Seat,
+        source: Seat,
+        now: Moment,
+        letter: Letter,
+        why: Undelivered,
+    ) {
+        let Way::Connection { number, theirs, index, departed, .. } = letter.way else { return };
+        let soonest = now.time + self.lookahead;
+        let at = match why {
+            Undelivered::Reset => now.time + self.model.round_trip(seat, source) / 2,
+            Undelivered::Timeout => departed + self.connection_timeout,
+        };
+        let links = self.links(seat);
+        if links.incoming.len() >= 64 && links.incoming.len().is_power_of_two() {
+            links.incoming.retain(|_, i| i.last_return.max(i.held_until) + MILLISECOND > now.time);
+        }
+        let incoming = links.incoming.entry((source, number)).or_default();
+        let at = at.max(soonest).max(incoming.last_return);
+        incoming.last_return = at;
+        let Letter { header, body, size, payload, .. } = letter;
+        let (to, message) = (Address::simulated(seat), Queued { header, body, size, payload });
+        let returned = Signal::Returned { to, number, life: theirs, index, message, why };
+        self.post(seat, now, source, at, Event::Signal(returned));
+    }
+}

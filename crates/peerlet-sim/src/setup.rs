@@ -1,0 +1,123 @@
+//! What a simulation is made of.
+
+use std::fmt;
+use std::sync::Arc;
+
+use peerlet_core::{Duration, MILLISECOND, Need, Peer, Registry, SECOND, Seat, StackError, Time};
+use peerlet_measure::EpochsError;
+use peerlet_network::{Constant, Model};
+
+use crate::trace::Trace;
+
+/// Builds the stack of a seat's peer: called for its first life and for each life after a crash.
+pub type Build = Box<dyn Fn(Seat) -> Peer + Send>;
+
+/// What a simulation is made of, but for what the environment does to its seats.
+pub struct Setup {
+    /// The number of seats. Default: as given to [`Setup::new`].
+    pub seats: u32,
+    /// How long it runs, from time zero; what falls on the end is in flight.
+    pub duration: Duration,
+    /// What everything is drawn from. Default 1.
+    pub seed: u64,
+    /// Builds the stack of a seat's peer.
+    pub build: Build,
+    /// The peerlet types, when they are known; otherwise every seat's stack is built once to learn them.
+    pub registry: Option<Arc<Registry>>,
+    /// The network between the peers. Default: a constant delay of 50 ms.
+    pub model: Box<dyn Model>,
+    /// The length of an epoch. Default 10 s.
+    pub epoch: Duration,
+    /// From when on values count in the summary. Default: time zero.
+    pub from: Time,
+    /// Whether every message is encoded and decoded, as it is on real sockets. Default: no.
+    pub wire: bool,
+    /// After how long without success a reliable connection gives up. Default 10 s, the same value as live.
+    pub connection_timeout: Duration,
+    /// Sees every event that is handled. Default: nobody.
+    pub trace: Option<Box<dyn Trace>>,
+}
+
+impl Setup {
+    /// A setup with the defaults named at the fields.
+    pub fn new(
+        seats: u32,
+        duration: Duration,
+        build: impl Fn(Seat) -> Peer + Send + 'static,
+    ) -> Setup {
+        Setup {
+            seats,
+            duration,
+            seed: 1,
+            build: Box::new(build),
+            registry: None,
+            model: Box::new(Constant { delay: MILLISECOND * 50 }),
+            epoch: SECOND * 10,
+            from: Time::ZERO,
+            wire: false,
+            connection_timeout: SECOND * 10,
+            trace: None,
+        }
+    }
+
+    /// What this world gives to peerlets that need something.
+    pub const fn gives() -> &'static [Need] {
+        &[Need::Reliable]
+    }
+
+    /// The registry of all seats' stacks, checked.
+    pub(crate) fn registry(&self) -> Result<Arc<Registry>, StackError> {
+        let registry = match &self.registry {
+            Some(registry) => registry.clone(),
+            None => {
+                let mut registry = Registry::new();
+                for seat in 0..self.seats {
+                    registry.add(&(self.build)(Seat(seat)))?;
+                }
+                Arc::new(registry)
+            }
+        };
+        registry.check_needs(Setup::gives())?;
+        Ok(registry)
+    }
+}
+
+/// Why a simulation cannot be set up.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A stack cannot run.
+    Stack(StackError),
+    /// The epochs do not fit the run.
+    Epochs(EpochsError),
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SetupError::Stack(_) => f.write_str("the stack of a peer cannot run"),
+            SetupError::Epochs(_) => f.write_str("the epochs do not fit the run"),
+        }
+    }
+}
+
+impl std::error::Error for SetupError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            SetupError::Stack(error) => Some(error),
+            SetupError::Epochs(error) => Some(error),
+        }
+    }
+}
+
+impl From<StackError> for SetupError {
+    fn from(error: StackError) -> SetupError {
+        SetupError::Stack(error)
+    }
+}
+
+impl From<EpochsError> for SetupError {
+    fn from(error: EpochsError) -> SetupError {
+        SetupError::Epochs(error)
+    }
+}
