@@ -84,13 +84,15 @@ impl<P: Peerlet> About<P> {
         self
     }
 
-    /// Names something that the world must give; a world that cannot is refused before anything runs.
+    /// Names something that the world must give; a world that cannot is refused before anything
+    /// runs.
     pub fn needs(&mut self, need: Need) -> &mut Self {
         self.needs.push(need);
         self
     }
 
-    /// Names a sibling that must be on the same peer; a stack without it is refused before anything runs.
+    /// Names a sibling that must be on the same peer; a stack without it is refused before anything
+    /// runs.
     pub fn uses<Q: Peerlet>(&mut self) -> &mut Self {
         self.uses.push((TypeId::of::<Q>(), Q::NAME));
         self

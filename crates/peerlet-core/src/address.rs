@@ -26,10 +26,11 @@ impl fmt::Display for Seat {
     }
 }
 
-/// Where a peer is reached: an IP address, a port, and a slot that tells apart the peers behind one socket.
+/// Where a peer is reached: an IP address, a port, and a slot that tells apart the peers behind one
+/// socket.
 ///
-/// Always 22 bytes on the wire, so that message sizes agree in every world. An overlay gets addresses from messages and
-/// from its siblings; it never makes one up.
+/// Always 22 bytes on the wire, so that message sizes agree in every world. An overlay gets
+/// addresses from messages and from its siblings; it never makes one up.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     ip: [u8; 16],
@@ -41,7 +42,8 @@ impl Address {
     /// How many bytes an address takes in a message.
     pub const ENCODED_LEN: usize = 22;
 
-    /// The peer in `slot` behind this socket. For runtimes; IPv4 addresses are kept as IPv4-mapped IPv6.
+    /// The peer in `slot` behind this socket. For runtimes; IPv4 addresses are kept as IPv4-mapped
+    /// IPv6.
     pub fn new(socket: SocketAddr, slot: u32) -> Address {
         let ip = match socket.ip() {
             IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
@@ -191,7 +193,8 @@ impl FromStr for Identity {
     }
 }
 
-/// An address with the identity of whoever is to be found there. The identity is verified when it is dialled.
+/// An address with the identity of whoever is to be found there. The identity is verified when it
+/// is dialled.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Contact {
     /// Where the peer is reached.

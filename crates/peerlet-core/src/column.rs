@@ -1,8 +1,8 @@
 //! Where peerlets live: one column per peerlet type, one row per peer.
 //!
-//! A column knows its type, so one virtual call an event leads from the untyped runtime to a typed handler. It is
-//! borrowed while one of its peerlets handles something; that is what makes a peerlet already on the stack
-//! answer `None` to its siblings.
+//! A column knows its type, so one virtual call an event leads from the untyped runtime to a typed
+//! handler. It is borrowed while one of its peerlets handles something; that is what makes a
+//! peerlet already on the stack answer `None` to its siblings.
 
 use std::any::Any;
 use std::cell::{Ref, RefCell, RefMut};

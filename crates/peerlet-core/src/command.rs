@@ -71,7 +71,8 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A command as a peerlet declares it: `about.command(Signature::new("set_drop_messages").takes("drop", Kind::Bool))`.
+/// A command as a peerlet declares it:
+/// `about.command(Signature::new("set_drop_messages").takes("drop", Kind::Bool))`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Signature {
     name: &'static str,

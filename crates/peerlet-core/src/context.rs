@@ -88,7 +88,8 @@ pub struct TimerId {
     pub(crate) due: Time,
 }
 
-/// The peer, as one of its peerlets sees it while it handles something: clock, network, randomness, siblings.
+/// The peer, as one of its peerlets sees it while it handles something: clock, network, randomness,
+/// siblings.
 ///
 /// Everything that a peerlet does, it does here. Nothing blocks.
 pub struct Context<'a, P: Peerlet> {
@@ -153,25 +154,28 @@ impl<'a, P: Peerlet> Context<'a, P> {
         self.env.world.seats()
     }
 
-    /// Randomness for behavior: in simulation from (seed, seat, life), so that a run can be repeated.
+    /// Randomness for behavior: in simulation from (seed, seat, life), so that a run can be
+    /// repeated.
     pub fn rng(&mut self) -> &mut Rng {
         &mut self.env.life.rng
     }
 
-    /// Randomness that others must not guess: from the operating system live, from the seed in simulation.
+    /// Randomness that others must not guess: from the operating system live, from the seed in
+    /// simulation.
     pub fn secret(&mut self) -> Secret<'_> {
         Secret { world: self.env.world }
     }
 
-    /// Sends a datagram: at most [`DATAGRAM_MAX`](crate::wire::DATAGRAM_MAX) encoded bytes; it may be lost, duplicated
-    /// or reordered, and nobody is told.
+    /// Sends a datagram: at most [`DATAGRAM_MAX`](crate::wire::DATAGRAM_MAX) encoded bytes; it may
+    /// be lost, duplicated or reordered, and nobody is told.
     pub fn send(&mut self, to: Address, message: P::Message) {
         let header = Header { port: self.env.port, call: Call::None };
         self.env.world.send(to, header, &mut Sent(Some(message)));
     }
 
-    /// Sends a message that arrives in order and without loss while the connection lives; a failure comes back as
-    /// [`undelivered`](Peerlet::undelivered). Declare [`Need::Reliable`](crate::Need::Reliable) to use it.
+    /// Sends a message that arrives in order and without loss while the connection lives; a failure
+    /// comes back as [`undelivered`](Peerlet::undelivered). Declare
+    /// [`Need::Reliable`](crate::Need::Reliable) to use it.
     ///
     /// # Errors
     /// Hands the message back when the queue to `to` is full (256 messages or 1 MiB);
@@ -205,8 +209,8 @@ impl<'a, P: Peerlet> Context<'a, P> {
         self.env.caller
     }
 
-    /// Answers the question being handled, by the same class of delivery. When it is no question but a plain message,
-    /// nobody waits, and nothing is sent.
+    /// Answers the question being handled, by the same class of delivery. When it is no question
+    /// but a plain message, nobody waits, and nothing is sent.
     ///
     /// An answer that finds its queue full is dropped: the caller's time-out tells it.
     pub fn reply(&mut self, message: P::Message) {
@@ -229,7 +233,8 @@ impl<'a, P: Peerlet> Context<'a, P> {
         TimerId { life: self.env.life.number, handle, due }
     }
 
-    /// Sets a timer that is due again and again, first after one `period`. One [`cancel`](Context::cancel) ends it.
+    /// Sets a timer that is due again and again, first after one `period`. One
+    /// [`cancel`](Context::cancel) ends it.
     ///
     /// # Panics
     /// Panics when the period is zero: it would be due without end.
@@ -261,10 +266,12 @@ impl<'a, P: Peerlet> Context<'a, P> {
         self.env.life.cancel(timer, now);
     }
 
-    /// The sibling of type `Q`: `None` when the stack has none or when it is already on the call stack.
+    /// The sibling of type `Q`: `None` when the stack has none or when it is already on the call
+    /// stack.
     ///
     /// The guard borrows the peer, not the context, so both can be used side by side:
-    /// `near.any(ctx.rng())`. To act as the sibling, lend it its own context: `near.forget(&mut ctx.of::<Near>(), peer)`.
+    /// `near.any(ctx.rng())`. To act as the sibling, lend it its own context: `near.forget(&mut
+    /// ctx.of::<Near>(), peer)`.
     pub fn sibling<Q: Peerlet>(&self) -> Option<Sibling<'a, Q>> {
         let port = self.env.registry.port_of(TypeId::of::<Q>())?;
         let rows: &'a Rows<Q> = self.env.columns[usize::from(port.0)].as_any().downcast_ref()?;
@@ -283,7 +290,8 @@ impl<'a, P: Peerlet> Context<'a, P> {
         Context::new(env)
     }
 
-    /// Tells the siblings that hear events of type `E`; they handle it after the current handler, in stack order.
+    /// Tells the siblings that hear events of type `E`; they handle it after the current handler,
+    /// in stack order.
     pub fn emit<E: Send + 'static>(&mut self, event: E) {
         let id = TypeId::of::<E>();
         if self.env.registry.is_heard(id) {
@@ -304,7 +312,8 @@ impl<'a, P: Peerlet> Context<'a, P> {
         }
     }
 
-    /// Starts a task: code that may wait, on top of the handlers. It takes its first step after the current handler.
+    /// Starts a task: code that may wait, on top of the handlers. It takes its first step after the
+    /// current handler.
     ///
     /// ```
     /// # use peerlet_core::*;

@@ -22,8 +22,8 @@ pub enum Act {
 
 /// An act at its time.
 ///
-/// A run is given all of them in order: by time, at one instant as the scenario's file has them, and for one line
-/// of it by seat. They sort before whatever peers do at that instant.
+/// A run is given all of them in order: by time, at one instant as the scenario's file has them,
+/// and for one line of it by seat. They sort before whatever peers do at that instant.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Directive {
     /// When, in the engine's time.

@@ -1,7 +1,9 @@
-//! The peers that a runtime holds together: their peerlets, their lives, and the way of every event to its handler.
+//! The peers that a runtime holds together: their peerlets, their lives, and the way of every event
+//! to its handler.
 //!
-//! A runtime brings the events in the contract's order and a [`World`] for each; the host does the rest: stacks, lives,
-//! siblings, local events, calls and tasks. All worlds share it, so a peerlet cannot tell them apart by its handlers.
+//! A runtime brings the events in the contract's order and a [`World`] for each; the host does the
+//! rest: stacks, lives, siblings, local events, calls and tasks. All worlds share it, so a peerlet
+//! cannot tell them apart by its handlers.
 
 use std::any::TypeId;
 use std::cell::Ref;
@@ -20,7 +22,8 @@ use crate::runtime::{Alarm, Body, Call, Class, Full, Header, Parcel, Port, Undel
 use crate::task::{Answer, CallError, Outcome, Progress};
 use crate::wire::DecodeError;
 
-/// How many local events and first steps of tasks one event may cause: more is an endless echo between siblings.
+/// How many local events and first steps of tasks one event may cause: more is an endless echo
+/// between siblings.
 const LOCALS_MAX: u32 = 100_000;
 
 /// A number of peers and everything they consist of. A row is a peer's place in it.
@@ -74,7 +77,8 @@ impl Host {
         rows.borrow(row)
     }
 
-    /// Begins a life. Where no state is left, the peer is built and initialized first. False when it lives already.
+    /// Begins a life. Where no state is left, the peer is built and initialized first. False when
+    /// it lives already.
     ///
     /// # Panics
     /// Panics when the peer that is built has a peerlet that the registry does not know.
@@ -124,7 +128,8 @@ impl Host {
         }
     }
 
-    /// Ends the life in order: `stop` in reverse stack order. State is kept. False when it does not live.
+    /// Ends the life in order: `stop` in reverse stack order. State is kept. False when it does not
+    /// live.
     pub fn stop(&mut self, row: usize, world: &mut dyn World) -> bool {
         if self.lives[row].state != State::Running {
             return false;
@@ -197,7 +202,8 @@ impl Host {
         Ok(())
     }
 
-    /// Whether this alarm of this life still means anything; a timer that was taken back is forgotten by asking.
+    /// Whether this alarm of this life still means anything; a timer that was taken back is
+    /// forgotten by asking.
     pub fn expects(&mut self, row: usize, life: u32, alarm: &Alarm) -> bool {
         let state = &mut self.lives[row];
         if state.state != State::Running || state.number != life {
@@ -292,7 +298,8 @@ impl Host {
         self.settle(row, world);
     }
 
-    /// Hands a command to a peerlet of a peer that lives or is stopped. False when there is no such peerlet.
+    /// Hands a command to a peerlet of a peer that lives or is stopped. False when there is no such
+    /// peerlet.
     pub fn command(
         &mut self,
         row: usize,

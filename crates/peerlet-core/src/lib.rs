@@ -1,11 +1,13 @@
 //! What a peer is: its peerlets, their context and lifecycle, and what a runtime must give them.
 //!
-//! A *peerlet* is a well-defined piece of message-passing functionality with its state. A *peer* is the execution
-//! context of its peerlets: a clock, a network interface, randomness, siblings. A peerlet decides, a runtime acts: peerlet
-//! code never reads a clock, opens a socket, spawns a thread or draws ambient randomness; all of it comes through its
-//! [`Context`]. That is why the same compiled peerlet runs in virtual time and on real sockets.
+//! A *peerlet* is a well-defined piece of message-passing functionality with its state. A *peer* is
+//! the execution context of its peerlets: a clock, a network interface, randomness, siblings. A
+//! peerlet decides, a runtime acts: peerlet code never reads a clock, opens a socket, spawns a
+//! thread or draws ambient randomness; all of it comes through its [`Context`]. That is why the
+//! same compiled peerlet runs in virtual time and on real sockets.
 //!
-//! - To write a peerlet: [`Peerlet`], [`Context`], [`About`], [`Task`]; to test one alone: [`TestPeer`].
+//! - To write a peerlet: [`Peerlet`], [`Context`], [`About`], [`Task`]; to test one alone:
+//!   [`TestPeer`].
 //! - To put peers together: [`Peer`].
 //! - To write a runtime: [`World`] and its four parts, and [`Host`].
 

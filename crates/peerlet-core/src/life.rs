@@ -1,4 +1,5 @@
-//! What a peer has besides its peerlets: its life, its generator, and what an idle peer does without.
+//! What a peer has besides its peerlets: its life, its generator, and what an idle peer does
+//! without.
 
 use std::any::Any;
 
@@ -83,7 +84,8 @@ impl Life {
         }
     }
 
-    /// Begins the next life with its own generator. Timers, tasks and calls of older lives are gone.
+    /// Begins the next life with its own generator. Timers, tasks and calls of older lives are
+    /// gone.
     pub(crate) fn begin(&mut self) {
         self.state = State::Running;
         self.number += 1;
@@ -112,7 +114,8 @@ impl Life {
             return;
         }
         let rare = self.rare();
-        // Marks of timers that came due in the instant of their cancellation would stay: sweep them out.
+        // Marks of timers that came due in the instant of their cancellation would stay: sweep them
+        // out.
         if rare.cancelled.len() >= 64 && rare.cancelled.len().is_power_of_two() {
             rare.cancelled.retain(|_, due| *due >= now);
         }

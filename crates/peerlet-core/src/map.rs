@@ -1,16 +1,18 @@
 //! Maps and sets whose order and hashes are the same in every run.
 //!
-//! The standard library's hash maps are seeded at random: to iterate one is to bring chance into a simulation, the
-//! first thing every user stumbles over. These keep the order of insertion and hash with a fixed function.
+//! The standard library's hash maps are seeded at random: to iterate one is to bring chance into a
+//! simulation, the first thing every user stumbles over. These keep the order of insertion and hash
+//! with a fixed function.
 //!
-//! A fixed hash can be guessed: whoever may choose the keys can make them collide. Keys that strangers choose freely
-//! belong into a `BTreeMap`.
+//! A fixed hash can be guessed: whoever may choose the keys can make them collide. Keys that
+//! strangers choose freely belong into a `BTreeMap`.
 
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::random::mix;
 
-/// A map with a fixed hasher that iterates in order of insertion (`swap_remove` moves the last entry).
+/// A map with a fixed hasher that iterates in order of insertion (`swap_remove` moves the last
+/// entry).
 ///
 /// ```
 /// let mut map = peerlet_core::Map::default();
@@ -20,7 +22,8 @@ use crate::random::mix;
 /// ```
 pub type Map<K, V> = indexmap::IndexMap<K, V, BuildHasherDefault<FixedHasher>>;
 
-/// A set with a fixed hasher that iterates in order of insertion (`swap_remove` moves the last element).
+/// A set with a fixed hasher that iterates in order of insertion (`swap_remove` moves the last
+/// element).
 pub type Set<T> = indexmap::IndexSet<T, BuildHasherDefault<FixedHasher>>;
 
 /// The hasher of [`Map`] and [`Set`]: one [`mix`] a word, from a fixed start.

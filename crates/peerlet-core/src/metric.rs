@@ -10,7 +10,8 @@ pub const QUANTA_MAX: i64 = 1 << 48;
 pub enum MetricKind {
     /// Things that happened: values are added up.
     Counter,
-    /// A level: each peer's last value counts, taken at the end of each epoch from the peers that run.
+    /// A level: each peer's last value counts, taken at the end of each epoch from the peers that
+    /// run.
     Gauge,
     /// Samples: mean, spread and percentiles are of interest.
     Distribution,
@@ -29,8 +30,8 @@ impl MetricKind {
 
 /// One quantity that a peerlet measures: its name, kind, unit and resolution.
 ///
-/// Values are recorded as whole multiples of the quantum, so that sums are exact and come out the same however the
-/// peers are spread over threads and processes. A full name is `peerlet/metric`.
+/// Values are recorded as whole multiples of the quantum, so that sums are exact and come out the
+/// same however the peers are spread over threads and processes. A full name is `peerlet/metric`.
 ///
 /// ```
 /// use peerlet_core::Metric;
@@ -76,7 +77,8 @@ impl Metric {
     /// The same metric at this resolution, in units.
     ///
     /// # Panics
-    /// Panics when the quantum is not positive: nothing is a multiple of zero. In a constant this is a compile error.
+    /// Panics when the quantum is not positive: nothing is a multiple of zero. In a constant this
+    /// is a compile error.
     pub const fn quantum(self, quantum: f64) -> Metric {
         assert!(quantum > 0.0, "a metric's quantum is positive");
         Metric { quantum, ..self }
@@ -122,7 +124,17 @@ impl Metric {
     }
 
     /// The value that this many quanta stand for.
+    ///
+    /// ```
+    /// # use peerlet_core::Metric;
+    /// let time = Metric::distribution("time").unit("s").quantum(1e-9);
+    /// assert_eq!(time.value(1_000.0), 1e-6);
+    /// ```
     pub fn value(&self, quanta: f64) -> f64 {
-        quanta * self.quantum
+        // A decimal quantum is no binary fraction, but its reciprocal is a whole number: dividing
+        // by that rounds once, so that 1,000 nanoseconds are 1e-6 s and not a digit beside it.
+        let per_unit = (1.0 / self.quantum).round();
+        let is_whole = (per_unit * self.quantum - 1.0).abs() < 1e-12;
+        if is_whole { quanta / per_unit } else { quanta * self.quantum }
     }
 }

@@ -11,8 +11,9 @@ use crate::wire::Message;
 
 /// A well-defined piece of message-passing functionality, with its state.
 ///
-/// Handlers are plain functions named after what happened. Those of one peer never overlap, in any world. A handler
-/// acts through its [`Context`] only; all handlers but `NAME`, `Message` and `Timer` have a default.
+/// Handlers are plain functions named after what happened. Those of one peer never overlap, in any
+/// world. A handler acts through its [`Context`] only; all handlers but `NAME`, `Message` and
+/// `Timer` have a default.
 ///
 /// ```
 /// use peerlet_core::{Address, Context, Peerlet, SECOND, TestPeer};
@@ -44,7 +45,8 @@ use crate::wire::Message;
 /// assert_eq!(peer.sent(), [(other, Message::Pong)]);
 /// ```
 pub trait Peerlet: Sized + Send + 'static {
-    /// The name in scenarios, measurements and logs: lower case, one word or several with underscores.
+    /// The name in scenarios, measurements and logs: lower case, one word or several with
+    /// underscores.
     const NAME: &'static str;
     /// What it sends and receives; [`Nothing`] where it does neither.
     type Message: Message;
@@ -56,7 +58,8 @@ pub trait Peerlet: Sized + Send + 'static {
         let _ = about;
     }
 
-    /// The peer was built, for the first time or after a crash. Siblings are there, nothing has been sent.
+    /// The peer was built, for the first time or after a crash. Siblings are there, nothing has
+    /// been sent.
     fn init(&mut self, ctx: &mut Context<Self>) {
         let _ = ctx;
     }
@@ -66,7 +69,8 @@ pub trait Peerlet: Sized + Send + 'static {
         let _ = ctx;
     }
 
-    /// The life ends in order: what is sent now still leaves, state is kept, timers and tasks are gone afterwards.
+    /// The life ends in order: what is sent now still leaves, state is kept, timers and tasks are
+    /// gone afterwards.
     fn stop(&mut self, ctx: &mut Context<Self>) {
         let _ = ctx;
     }
@@ -81,7 +85,8 @@ pub trait Peerlet: Sized + Send + 'static {
         let _ = (ctx, timer);
     }
 
-    /// A message sent reliably is not known to be delivered; told at most once a message, in sending order.
+    /// A message sent reliably is not known to be delivered; told at most once a message, in
+    /// sending order.
     fn undelivered(
         &mut self,
         ctx: &mut Context<Self>,

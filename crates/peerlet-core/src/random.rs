@@ -1,7 +1,8 @@
 //! Randomness that is the same on every machine and in every release.
 //!
-//! A run has one [`Seed`]; every stream of randomness is a path below it (`seed.at(seat).at(life)`), so that nobody's
-//! dice move when a peer, a thread or a purpose is added. The values are guarded by golden vectors.
+//! A run has one [`Seed`]; every stream of randomness is a path below it
+//! (`seed.at(seat).at(life)`), so that nobody's dice move when a peer, a thread or a purpose is
+//! added. The values are guarded by golden vectors.
 
 use std::convert::Infallible;
 
@@ -67,8 +68,9 @@ impl Seed {
 
 /// A small fast generator: xoroshiro128++ 1.0 (Blackman, Vigna: ACM TOMS 47, 2021), 16 bytes.
 ///
-/// It implements [`rand::Rng`], so all of `rand` works on it. `rand`'s distributions may change between its versions;
-/// [`below`](Rng::below), [`chance`](Rng::chance) and [`unit`](Rng::unit) never will.
+/// It implements [`rand::Rng`], so all of `rand` works on it. `rand`'s distributions may change
+/// between its versions; [`below`](Rng::below), [`chance`](Rng::chance) and [`unit`](Rng::unit)
+/// never will.
 ///
 /// ```
 /// use peerlet_core::Seed;
@@ -94,7 +96,8 @@ impl Rng {
         out
     }
 
-    /// A number below `bound`, by multiplication: biased by at most `bound / 2^64`. Zero when `bound` is zero.
+    /// A number below `bound`, by multiplication: biased by at most `bound / 2^64`. Zero when
+    /// `bound` is zero.
     #[inline]
     pub const fn below(&mut self, bound: u64) -> u64 {
         ((self.bits() as u128 * bound as u128) >> 64) as u64

@@ -11,9 +11,11 @@ use crate::peer::Peer;
 use crate::peerlet::Peerlet;
 use crate::runtime::{MetricIndex, Port};
 
-/// The peerlet types of a run, numbered by [`Port`], and their metrics, numbered by [`MetricIndex`].
+/// The peerlet types of a run, numbered by [`Port`], and their metrics, numbered by
+/// [`MetricIndex`].
 ///
-/// Every process of a run makes the same one from the same stacks, so that ports agree between them.
+/// Every process of a run makes the same one from the same stacks, so that ports agree between
+/// them.
 #[derive(Default)]
 pub struct Registry {
     entries: Vec<Entry>,
@@ -140,7 +142,8 @@ impl Registry {
         Registry::default()
     }
 
-    /// Numbers the peerlet types of this stack that are new, in order, and checks that the stack can run.
+    /// Numbers the peerlet types of this stack that are new, in order, and checks that the stack
+    /// can run.
     ///
     /// # Errors
     /// When a sibling is missing or a name is used twice.

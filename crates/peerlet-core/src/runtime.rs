@@ -1,8 +1,9 @@
 //! What a runtime must give the peers it runs.
 //!
-//! A peerlet decides, a runtime acts: everything a peerlet does goes through its [`Context`](crate::Context), and the
-//! context hands it on to the four traits here. Whoever implements [`World`] and drives a [`Host`](crate::Host) has
-//! written a runtime; the suite in `peerlet-conformance` says whether it keeps the contract.
+//! A peerlet decides, a runtime acts: everything a peerlet does goes through its
+//! [`Context`](crate::Context), and the context hands it on to the four traits here. Whoever
+//! implements [`World`] and drives a [`Host`](crate::Host) has written a runtime; the suite in
+//! `peerlet-conformance` says whether it keeps the contract.
 
 use std::any::Any;
 use std::fmt;
@@ -11,7 +12,8 @@ use crate::address::{Address, Contact, Seat};
 use crate::random::Seed;
 use crate::time::Time;
 
-/// Which peerlet type a message, a timer or a command is for: its index in the run's [`Registry`](crate::Registry).
+/// Which peerlet type a message, a timer or a command is for: its index in the run's
+/// [`Registry`](crate::Registry).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Port(pub u16);
 
@@ -19,7 +21,8 @@ pub struct Port(pub u16);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct MetricIndex(pub u16);
 
-/// Whether a message is a question, an answer, or neither. The number is the caller's; it is the same over all tries.
+/// Whether a message is a question, an answer, or neither. The number is the caller's; it is the
+/// same over all tries.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Call {
     /// A message on its own.
@@ -128,7 +131,8 @@ impl fmt::Debug for Body {
     }
 }
 
-/// A message in the hands of a runtime that has not decided yet whether to encode it or to keep it as a value.
+/// A message in the hands of a runtime that has not decided yet whether to encode it or to keep it
+/// as a value.
 pub trait Parcel {
     /// How long the encoded message is.
     fn encoded_len(&self) -> usize;
@@ -165,7 +169,8 @@ pub enum Alarm {
 pub trait Clock {
     /// The peer's local time.
     fn now(&self) -> Time;
-    /// Brings the alarm back to the peer, in its present life, when its clock shows `at`; at once where that is past.
+    /// Brings the alarm back to the peer, in its present life, when its clock shows `at`; at once
+    /// where that is past.
     fn set_alarm(&mut self, at: Time, alarm: Alarm);
 }
 
@@ -217,9 +222,11 @@ pub trait Record {
 pub trait Seats {
     /// How many seats there are.
     fn count(&self) -> u32;
-    /// Where the peer in this seat is reached; `None` while that is not known or there is no such seat.
+    /// Where the peer in this seat is reached; `None` while that is not known or there is no such
+    /// seat.
     fn address(&self, seat: Seat) -> Option<Address>;
-    /// Whether the scenario has this seat running now. A process killed from outside is not the scenario's doing.
+    /// Whether the scenario has this seat running now. A process killed from outside is not the
+    /// scenario's doing.
     fn running(&self, seat: Seat) -> bool;
 }
 

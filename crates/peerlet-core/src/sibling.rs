@@ -3,8 +3,8 @@
 use std::cell::RefMut;
 use std::ops::{Deref, DerefMut};
 
-/// A sibling peerlet, from [`Context::sibling`](crate::Context::sibling). It is free for others again when this is
-/// dropped.
+/// A sibling peerlet, from [`Context::sibling`](crate::Context::sibling). It is free for others
+/// again when this is dropped.
 pub struct Sibling<'a, Q>(pub(crate) RefMut<'a, Q>);
 
 impl<Q> Deref for Sibling<'_, Q> {

@@ -107,7 +107,8 @@ impl<P: Peerlet> TestPeer<P> {
         self.receive(from, Call::None, &message);
     }
 
-    /// Delivers a question; the peerlet's [`reply`](crate::Context::reply) is among [`sent`](TestPeer::sent).
+    /// Delivers a question; the peerlet's [`reply`](crate::Context::reply) is among
+    /// [`sent`](TestPeer::sent).
     pub fn ask(&mut self, from: Address, message: P::Message) {
         self.receive(from, Call::Question(1), &message);
     }
@@ -171,8 +172,8 @@ impl<P: Peerlet> TestPeer<P> {
         self.world.now = until;
     }
 
-    /// What the peerlet sent since the last call, in order, by either class of delivery. Messages of siblings are
-    /// passed over.
+    /// What the peerlet sent since the last call, in order, by either class of delivery. Messages
+    /// of siblings are passed over.
     pub fn sent(&mut self) -> Vec<(Address, P::Message)> {
         let mine = |(to, port, body): (Address, Port, Vec<u8>)| {
             (port == self.port).then(|| {

@@ -1,7 +1,8 @@
 //! Time and durations, in whole nanoseconds.
 //!
-//! Virtual time must never depend on rounding, so both types count `u64` nanoseconds (584 years) and saturate at the
-//! ends instead of wrapping. `Duration` reads and writes itself as text with a unit (`"1.5s"`), exactly.
+//! Virtual time must never depend on rounding, so both types count `u64` nanoseconds (584 years)
+//! and saturate at the ends instead of wrapping. `Duration` reads and writes itself as text with a
+//! unit (`"1.5s"`), exactly.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
@@ -95,7 +96,8 @@ impl fmt::Debug for Time {
 
 /// A length of time in nanoseconds.
 ///
-/// Written in scenarios and parameters as a number with a unit: `ns`, `us`, `ms`, `s`, `m`, `h` or `d`.
+/// Written in scenarios and parameters as a number with a unit: `ns`, `us`, `ms`, `s`, `m`, `h` or
+/// `d`.
 ///
 /// ```
 /// use peerlet_core::{Duration, MILLISECOND, SECOND};

@@ -1,16 +1,17 @@
 //! The codec: how messages become bytes and bytes become messages.
 //!
-//! One seam for every world. The default is postcard; the feature `bincode` puts bincode 2 in its place, for closed
-//! networks only: with its limit set, a ten-byte frame can still cost it a mebibyte or seconds of work, and all its
-//! versions are flagged unmaintained (RUSTSEC-2025-0141). Either way bytes are capped before they are looked at and
-//! bytes that are left over are refused.
+//! One seam for every world. The default is postcard; the feature `bincode` puts bincode 2 in its
+//! place, for closed networks only: with its limit set, a ten-byte frame can still cost it a
+//! mebibyte or seconds of work, and all its versions are flagged unmaintained (RUSTSEC-2025-0141).
+//! Either way bytes are capped before they are looked at and bytes that are left over are refused.
 
 use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The largest datagram message in encoded bytes, in every world: what fits a 1,200-byte packet with our header.
+/// The largest datagram message in encoded bytes, in every world: what fits a 1,200-byte packet
+/// with our header.
 pub const DATAGRAM_MAX: usize = 1_150;
 
 /// The largest reliable message in encoded bytes: a quarter of a destination's queue.
@@ -18,8 +19,8 @@ pub const FRAME_MAX: usize = 256 * 1024;
 
 /// What peerlets send: any type that serde can carry both ways.
 ///
-/// Message types are not recursive and hold no sequences of zero-sized items, so that no frame can cost more than its
-/// own length to decode.
+/// Message types are not recursive and hold no sequences of zero-sized items, so that no frame can
+/// cost more than its own length to decode.
 pub trait Message: Serialize + DeserializeOwned + Send + 'static {}
 impl<T: Serialize + DeserializeOwned + Send + 'static> Message for T {}
 
@@ -92,7 +93,8 @@ pub fn encoded_len<M: Serialize>(message: &M) -> Result<usize, EncodeError> {
 /// Reads one message from exactly these bytes.
 ///
 /// # Errors
-/// Says why the bytes are no such message. Never panics and never allocates more than the bytes could fill.
+/// Says why the bytes are no such message. Never panics and never allocates more than the bytes
+/// could fill.
 pub fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, DecodeError> {
     if bytes.len() > FRAME_MAX {
         return Err(DecodeError::TooLarge);

@@ -1,1 +1,54 @@
-//! Placeholder.
+//! Turns the measurements of many peers into one mergeable summary and writes it out.
+//!
+//! Each owner of peers (a thread, a shard, a process) has a [`Recorder`], which sums whole quanta
+//! by metric and [epoch](Epochs). What the owners finish with are [`Measures`]; merging those is
+//! associative and commutative to the bit, so one thread and many machines agree. A [`Summary`]
+//! reads them as numbers in units, [`write_csv`] lists them epoch by epoch, and [`Repeats`] tells
+//! how sure several runs are. There is no clock in here and no file.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use peerlet_core::{Metric, SECOND, Seat, Time};
+//! use peerlet_measure::{Epochs, MetricEntry, Recorder, Summary};
+//!
+//! let table: Arc<[MetricEntry]> = Arc::new([
+//!     MetricEntry::new("hello", Metric::counter("answers")),
+//!     MetricEntry::new("hello", Metric::gauge("neighbors").quantum(1.0)),
+//! ]);
+//! let end = Time::ZERO + SECOND * 60;
+//! let epochs = Epochs::new(SECOND * 10, Time::ZERO..end)?;
+//!
+//! let mut left = Recorder::new(table.clone(), epochs);
+//! let mut right = Recorder::new(table, epochs);
+//! left.record(0, 1);
+//! right.record(0, 1);
+//! right.level(1, Seat(7), 5);
+//!
+//! let mut measures = left.finish(end);
+//! measures.merge(&right.finish(end));
+//! let summary = Summary::of(&measures);
+//! assert_eq!(summary.rows["hello/answers"].sum, 2.0);
+//! assert_eq!(summary.rows["hello/neighbors"].count, 6, "one value at the end of each epoch");
+//! # Ok::<(), peerlet_measure::EpochsError>(())
+//! ```
+
+mod accumulator;
+mod csv;
+mod epochs;
+mod histogram;
+mod ledger;
+mod levels;
+mod measures;
+mod recorder;
+mod repeats;
+mod summary;
+mod table;
+pub use accumulator::Accumulator;
+pub use csv::write_csv;
+pub use epochs::{EPOCHS_MAX, Epochs, EpochsError};
+pub use histogram::{Bucket, Histogram, ks};
+pub use ledger::{DropCause, Flow, Ledger};
+pub use measures::{EpochMeasures, Measures, MetricEntry};
+pub use recorder::Recorder;
+pub use repeats::{Estimate, RepeatRow, Repeats, student_t};
+pub use summary::{Row, STATISTICS, Statistic, Summary};

@@ -66,7 +66,8 @@ impl SeatDigest {
     }
 }
 
-/// The digest of a run, 64 bits: over the seats' digests in order, the drop counters and the measures' integers.
+/// The digest of a run, 64 bits: over the seats' digests in order, the drop counters and the
+/// measures' integers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub u64);
 

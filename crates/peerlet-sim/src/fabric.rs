@@ -1,14 +1,14 @@
-//! Everything between the peers: the queue of events, the network model, the accounts, and each seat's counters.
+//! Everything between the peers: the queue of events, the network model, the accounts, and each
+//! seat's counters.
 
 use peerlet_core::{
     Address, Body, Class, DATAGRAM_MAX, Duration, Header, NANOSECOND, Parcel, Seat, Seed, State,
     Time, Undelivered,
 };
-use peerlet_measure::Recorder;
+use peerlet_measure::{DropCause, Ledger, Recorder};
 use peerlet_network::{Arrival, Cause, Departure, Model, Packet};
 
 use crate::digest::{SeatDigest, fold};
-use crate::ledger::{DropCause, Ledger};
 use crate::link::Links;
 use crate::queue::{Event, Key, Letter, Queue, Way};
 use crate::seats::Chart;
@@ -102,8 +102,8 @@ impl Fabric {
         &mut self.places[seat.index()]
     }
 
-    /// Puts an event that `maker` makes now into the queue of `seat`. What falls on this very instant, which only a
-    /// peer's own events can, comes one round later.
+    /// Puts an event that `maker` makes now into the queue of `seat`. What falls on this very
+    /// instant, which only a peer's own events can, comes one round later.
     pub(crate) fn post(&mut self, maker: Seat, now: Moment, seat: Seat, at: Time, event: Event) {
         debug_assert!(at > now.time || maker == seat, "only own events fall on their own instant");
         let round = if at <= now.time { now.round + 1 } else { 0 };
@@ -156,7 +156,8 @@ impl Fabric {
         self.model.arrive(&packet, &mut self.places[to.index()].inbound)
     }
 
-    /// Takes a message out of its sender's hands, as a value or encoded, with the hash of its payload when encoded.
+    /// Takes a message out of its sender's hands, as a value or encoded, with the hash of its
+    /// payload when encoded.
     pub(crate) fn body(&self, parcel: &mut dyn Parcel) -> (Body, u64) {
         if !self.wire {
             return (parcel.take(), 0);
@@ -229,7 +230,8 @@ impl Fabric {
         (place.state, place.life) = (state, life);
     }
 
-    /// Reports a reliable message that its connection could not deliver, if the life that sent it still lives.
+    /// Reports a reliable message that its connection could not deliver, if the life that sent it
+    /// still lives.
     pub(crate) fn report(
         &mut self,
         seat: Seat,

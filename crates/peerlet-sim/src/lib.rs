@@ -1,8 +1,9 @@
 //! Runs peers in virtual time from one seed.
 //!
-//! The simulator brings every event to its peer in the contract's order, (time, round, source, seq), asks the network
-//! model for the fate of every message, and keeps a digest of all that was handled: the same seed and scenario give the
-//! same digest, on every machine and in every build profile.
+//! The simulator brings every event to its peer in the contract's order, (time, round, source,
+//! seq), asks the network model for the fate of every message, and keeps a digest of all that was
+//! handled: the same seed and scenario give the same digest, on every machine and in every build
+//! profile.
 //!
 //! ```
 //! use peerlet_core::{Act, Context, Directive, Nothing, Peer, Peerlet, SECOND, Seat, Time};
@@ -36,12 +37,10 @@ mod queue;
 mod seats;
 
 mod digest;
-mod ledger;
 mod outcome;
 mod trace;
 
 pub use digest::{Digest, EventKind, fold};
-pub use ledger::{DropCause, Flow, Ledger};
 pub use outcome::{Outcome, RunError};
 pub use setup::{Build, Setup, SetupError};
 pub use simulation::Simulation;

@@ -1,9 +1,10 @@
 //! Reliable delivery between lives, simulated.
 //!
-//! The sender's end opens a connection (a round trip), then lets messages depart one by one. The model says at departure
-//! whether an attempt is lost; the sender's end then waits and tries again, and everything behind waits with it, so
-//! order is kept. The receiver's end checks that the message is for the life that lives there; where it is not, the message
-//! travels back and is reported. Nothing that was delivered is ever reported.
+//! The sender's end opens a connection (a round trip), then lets messages depart one by one. The
+//! model says at departure whether an attempt is lost; the sender's end then waits and tries again,
+//! and everything behind waits with it, so order is kept. The receiver's end checks that the
+//! message is for the life that lives there; where it is not, the message travels back and is
+//! reported. Nothing that was delivered is ever reported.
 
 use std::collections::VecDeque;
 
@@ -11,10 +12,10 @@ use peerlet_core::{
     Address, Body, Class, Duration, FRAME_MAX, Full, Header, MILLISECOND, Map, Parcel, Port, Seat,
     State, Time, Undelivered,
 };
+use peerlet_measure::DropCause;
 use peerlet_network::Departure;
 
 use crate::fabric::{Fabric, Moment};
-use crate::ledger::DropCause;
 use crate::queue::{Event, Letter, Way};
 
 /// How many messages may wait for one destination.
@@ -95,7 +96,8 @@ enum Phase {
     Open {
         theirs: u32,
     },
-    /// A message came back: what departed behind it will come back too; then the first `doomed` of the queue are reported.
+    /// A message came back: what departed behind it will come back too; then the first `doomed` of
+    /// the queue are reported.
     Failing {
         doomed: usize,
     },
@@ -220,7 +222,8 @@ impl Fabric {
         }
     }
 
-    /// The seat's life ends. In order: what is queued still leaves, and nobody is told how that went. By a crash: it is gone.
+    /// The seat's life ends. In order: what is queued still leaves, and nobody is told how that
+    /// went. By a crash: it is gone.
     pub(crate) fn end_links(&mut self, seat: Seat, crashed: bool) {
         let Some(links) = &mut self.place(seat).links else { return };
         links.touched.clear();
@@ -420,7 +423,8 @@ impl Fabric {
         }
     }
 
-    /// A message came back: when all that departed are back, the queue follows, and what was sent since opens anew.
+    /// A message came back: when all that departed are back, the queue follows, and what was sent
+    /// since opens anew.
     fn returned(
         &mut self,
         seat: Seat,
@@ -453,7 +457,8 @@ impl Fabric {
         }
     }
 
-    /// Whether a message on a connection must wait here, behind one that was not let in; until when.
+    /// Whether a message on a connection must wait here, behind one that was not let in; until
+    /// when.
     pub(crate) fn held(&mut self, seat: Seat, source: Seat, way: Way, now: Time) -> Option<Time> {
         let Way::Connection { number, .. } = way else { return None };
         let incoming = self.place(seat).links.as_ref()?.incoming.get(&(source, number))?;
@@ -494,8 +499,8 @@ impl Fabric {
         links.and_then(|l| l.incoming.get(&(source, number))).is_some_and(|i| i.broken)
     }
 
-    /// Sends a message back to its sender, behind those sent back before it: after one one-way delay, or, where the
-    /// sender hears nothing, when its time is over.
+    /// Sends a message back to its sender, behind those sent back before it: after one one-way
+    /// delay, or, where the sender hears nothing, when its time is over.
     pub(crate) fn send_back(
         &mut self,
         seat: Seat,

@@ -3,10 +3,9 @@
 use std::fmt;
 
 use peerlet_core::{Seat, Time};
-use peerlet_measure::Measures;
+use peerlet_measure::{Ledger, Measures};
 
 use crate::digest::Digest;
-use crate::ledger::Ledger;
 
 /// What came out of a run.
 pub struct Outcome {
@@ -24,7 +23,8 @@ pub struct Outcome {
     pub measures: Measures,
     /// Answers that came when nobody waited for them any more.
     pub late_answers: u64,
-    /// Lifecycle events that did nothing: a start of a peer that lives, a stop or a command of one that does not.
+    /// Lifecycle events that did nothing: a start of a peer that lives, a stop or a command of one
+    /// that does not.
     pub idle_directives: u64,
 }
 

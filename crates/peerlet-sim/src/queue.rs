@@ -9,8 +9,8 @@ use crate::link::Signal;
 
 /// Where an event stands: (time, round) and then, for each peer of its own, (source, seq).
 ///
-/// The seat comes before the source, so that the order among different peers is fixed as well, though nothing depends
-/// on it.
+/// The seat comes before the source, so that the order among different peers is fixed as well,
+/// though nothing depends on it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Key {
     pub(crate) time: Time,

@@ -22,7 +22,8 @@ pub struct Setup {
     pub seed: u64,
     /// Builds the stack of a seat's peer.
     pub build: Build,
-    /// The peerlet types, when they are known; otherwise every seat's stack is built once to learn them.
+    /// The peerlet types, when they are known; otherwise every seat's stack is built once to learn
+    /// them.
     pub registry: Option<Arc<Registry>>,
     /// The network between the peers. Default: a constant delay of 50 ms.
     pub model: Box<dyn Model>,
@@ -32,7 +33,8 @@ pub struct Setup {
     pub from: Time,
     /// Whether every message is encoded and decoded, as it is on real sockets. Default: no.
     pub wire: bool,
-    /// After how long without success a reliable connection gives up. Default 10 s, the same value as live.
+    /// After how long without success a reliable connection gives up. Default 10 s, the same value
+    /// as live.
     pub connection_timeout: Duration,
     /// Sees every event that is handled. Default: nobody.
     pub trace: Option<Box<dyn Trace>>,

@@ -6,13 +6,12 @@ use std::iter::Peekable;
 use peerlet_core::{
     Act, Alarm, Directive, Duration, Host, Peerlet, Seat, Seed, State, Time, Undelivered,
 };
-use peerlet_measure::{Epochs, MetricEntry, Recorder};
+use peerlet_measure::{DropCause, Epochs, MetricEntry, Recorder};
 use peerlet_network::Arrival;
 
 use crate::digest::{Digest, EventKind, SeatDigest, fold};
 use crate::fabric::{ENVIRONMENT, Fabric, Moment, drop_cause};
 use crate::here::Here;
-use crate::ledger::DropCause;
 use crate::outcome::{Outcome, RunError};
 use crate::queue::{Event, Key, Letter, Way};
 use crate::setup::{Build, Setup, SetupError};
@@ -20,8 +19,8 @@ use crate::trace::{Handled, Trace};
 
 /// A run in virtual time.
 ///
-/// [`run`](Simulation::run) goes through to the end; [`run_until`](Simulation::run_until) stops at an instant, at which
-/// every peerlet may be [looked at](Simulation::peerlet).
+/// [`run`](Simulation::run) goes through to the end; [`run_until`](Simulation::run_until) stops at
+/// an instant, at which every peerlet may be [looked at](Simulation::peerlet).
 pub struct Simulation {
     host: Host,
     fabric: Fabric,
@@ -106,8 +105,8 @@ impl Simulation {
         Ok(self.finish())
     }
 
-    /// Runs until just before `until`, or the end if that is earlier: everything earlier has happened, nothing of that
-    /// instant has.
+    /// Runs until just before `until`, or the end if that is earlier: everything earlier has
+    /// happened, nothing of that instant has.
     ///
     /// # Errors
     /// As for [`run`](Simulation::run).
@@ -330,7 +329,8 @@ impl Simulation {
         }
     }
 
-    /// The receiving side of the network dropped a message: a datagram is gone, a reliable one tries again.
+    /// The receiving side of the network dropped a message: a datagram is gone, a reliable one
+    /// tries again.
     fn not_let_in(
         &mut self,
         key: Key,
@@ -351,7 +351,8 @@ impl Simulation {
         }
     }
 
-    /// A message found nobody it was for: it is dropped, and if it was reliable its sender will be told.
+    /// A message found nobody it was for: it is dropped, and if it was reliable its sender will be
+    /// told.
     fn turn_away(
         &mut self,
         key: Key,

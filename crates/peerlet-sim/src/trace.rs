@@ -30,15 +30,16 @@ pub trait Trace {
     /// One event was handled.
     fn handled(&mut self, event: &Handled);
 
-    /// The run is over: what the digest holds besides events. `drops` are the drop counters and `measures` the
-    /// measures' integers, both in the digest's order.
+    /// The run is over: what the digest holds besides events. `drops` are the drop counters and
+    /// `measures` the measures' integers, both in the digest's order.
     fn finished(&mut self, drops: &[u64], measures: &[u64]) {
         let _ = (drops, measures);
     }
 }
 
-/// Writes events as JSON lines: `{"time":0,"round":0,"seat":3,"kind":"start","source":0,"seq":3,"life":1}`, and at the
-/// end one line with `seats`, `drops` and `measures`. From these a script can recompute the digest.
+/// Writes events as JSON lines:
+/// `{"time":0,"round":0,"seat":3,"kind":"start","source":0,"seq":3,"life":1}`, and at the end one
+/// line with `seats`, `drops` and `measures`. From these a script can recompute the digest.
 pub struct JsonTrace<W: Write> {
     out: W,
     seats: u32,

@@ -21,8 +21,8 @@ where
     JoinAll(futures.into_iter().map(|f| Slot::Waiting(Box::pin(f.into_future()))).collect()).await
 }
 
-/// Waits for the first of them: its place and its result. The others are dropped, and so forgotten by the peer. Where
-/// several are ready at once, the first in order wins.
+/// Waits for the first of them: its place and its result. The others are dropped, and so forgotten
+/// by the peer. Where several are ready at once, the first in order wins.
 ///
 /// # Panics
 /// Panics without any future: there would be no first one, ever.

@@ -1,7 +1,8 @@
 //! Tasks: code that waits, on top of the handlers.
 //!
-//! A task yields operations to its peer and is polled again with their answers. There is no waker, no second clock and
-//! no reactor: what wakes a task is always an event of its own peer, so the order of events decides the order of tasks.
+//! A task yields operations to its peer and is polled again with their answers. There is no waker,
+//! no second clock and no reactor: what wakes a task is always an event of its own peer, so the
+//! order of events decides the order of tasks.
 
 mod combine;
 mod operation;

@@ -15,7 +15,8 @@ use crate::peerlet::Peerlet;
 use crate::runtime::{Class, Undelivered};
 use crate::time::{Duration, SECOND};
 
-/// Where a task and its peer exchange operations and answers. Both sides run on one thread at a time.
+/// Where a task and its peer exchange operations and answers. Both sides run on one thread at a
+/// time.
 pub(super) struct Board<P: Peerlet> {
     serial: u32,
     pub(super) requests: Vec<(u32, Request<P>)>,
@@ -39,7 +40,8 @@ pub(super) enum Request<P: Peerlet> {
     Forget,
 }
 
-/// A task's hold on its peer: the argument of the closure given to [`Context::spawn`](crate::Context::spawn).
+/// A task's hold on its peer: the argument of the closure given to
+/// [`Context::spawn`](crate::Context::spawn).
 pub struct Task<P: Peerlet> {
     board: Arc<Mutex<Board<P>>>,
 }
@@ -61,7 +63,8 @@ impl<P: Peerlet> Task<P> {
     }
 
     /// Asks a peer a question and waits for the answer, which the other peerlet gives by
-    /// [`Context::reply`](crate::Context::reply). One try by datagram within 1 s unless said otherwise.
+    /// [`Context::reply`](crate::Context::reply). One try by datagram within 1 s unless said
+    /// otherwise.
     pub fn call(&self, to: Address, message: P::Message) -> Question<P> {
         let (task, class) = (self.clone(), Class::Datagram);
         Question { task, to, message, within: SECOND, tries: 1, class }
@@ -72,8 +75,8 @@ impl<P: Peerlet> Task<P> {
         self.ask(Request::Sleep(duration.into()))
     }
 
-    /// Runs a closure on the peerlet and its context between two events, and waits for what it returns. The peerlet is
-    /// never borrowed across an `await`: this is the way to it.
+    /// Runs a closure on the peerlet and its context between two events, and waits for what it
+    /// returns. The peerlet is never borrowed across an `await`: this is the way to it.
     pub fn with<R, F>(&self, act: F) -> Operation<P, R>
     where
         R: Send + 'static,
@@ -156,7 +159,8 @@ impl fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
-/// Something that a task waits for. Dropped before its answer is there, it is forgotten by the peer as well.
+/// Something that a task waits for. Dropped before its answer is there, it is forgotten by the peer
+/// as well.
 pub struct Operation<P: Peerlet, R> {
     board: Arc<Mutex<Board<P>>>,
     stage: Stage<P>,

@@ -1,7 +1,7 @@
-//! The accounts of all messages: what was sent is delivered, dropped for a stated cause, or in flight.
+//! The accounts of all messages: what was sent is delivered, dropped for a stated cause, or in
+//! flight.
 
 use peerlet_core::Class;
-use serde::Serialize;
 
 /// Why a message was dropped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -61,7 +61,7 @@ impl DropCause {
 }
 
 /// The account of one class of delivery.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Flow {
     /// Messages that peers sent.
     pub sent: u64,
@@ -92,7 +92,8 @@ impl Flow {
         self.sent + self.duplicated == self.delivered + self.dropped_total() + self.in_flight
     }
 
-    pub(crate) fn drop_for(&mut self, cause: DropCause) {
+    /// Counts one message dropped for this cause.
+    pub fn drop_for(&mut self, cause: DropCause) {
         self.dropped[cause as usize] += 1;
     }
 }
@@ -107,7 +108,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn of(&mut self, class: Class) -> &mut Flow {
+    /// The account of this class.
+    pub fn of(&mut self, class: Class) -> &mut Flow {
         match class {
             Class::Datagram => &mut self.datagram,
             Class::Reliable => &mut self.reliable,
@@ -133,7 +135,7 @@ impl Ledger {
     }
 
     /// The drop counters in the digest's order: datagrams, then reliable messages.
-    pub(crate) fn drops(&self) -> Vec<u64> {
+    pub fn drops(&self) -> Vec<u64> {
         [self.datagram.dropped, self.reliable.dropped].concat()
     }
 }

@@ -1,0 +1,206 @@
+//! Everything that is kept of the values of one metric: exact sums, extremes and a histogram.
+
+use peerlet_core::QUANTA_MAX;
+
+use crate::histogram::Histogram;
+
+/// Sums up values given in whole quanta, so that merging comes out the same in any order.
+///
+/// Sums are exact. The sum of squares has room for 2^32 values at the very clamp of [`QUANTA_MAX`];
+/// from there on it stays at its largest, the same in any order, and the deviation falls short.
+///
+/// ```
+/// use peerlet_measure::Accumulator;
+/// let mut times = Accumulator::default();
+/// [2, 4, 9].into_iter().for_each(|quanta| times.record(quanta));
+/// assert_eq!((times.count(), times.sum(), times.mean()), (3, 15, Some(5.0)));
+/// assert_eq!((times.min(), times.quantile(0.5), times.max()), (Some(2), Some(4), Some(9)));
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Accumulator {
+    count: u64,
+    sum: i128,
+    squares: u128,
+    min: i64,
+    max: i64,
+    histogram: Histogram,
+}
+
+impl Default for Accumulator {
+    fn default() -> Accumulator {
+        let histogram = Histogram::default();
+        Accumulator { count: 0, sum: 0, squares: 0, min: i64::MAX, max: i64::MIN, histogram }
+    }
+}
+
+impl Accumulator {
+    /// Takes one value in, clamped to [`QUANTA_MAX`] either way.
+    #[inline]
+    pub fn record(&mut self, quanta: i64) {
+        let quanta = quanta.clamp(-QUANTA_MAX, QUANTA_MAX);
+        self.count += 1;
+        self.sum += i128::from(quanta);
+        let magnitude = u128::from(quanta.unsigned_abs());
+        self.squares = self.squares.saturating_add(magnitude * magnitude);
+        self.min = self.min.min(quanta);
+        self.max = self.max.max(quanta);
+        self.histogram.record(quanta);
+    }
+
+    /// Takes in all that the other has taken in.
+    pub fn merge(&mut self, other: &Accumulator) {
+        self.count += other.count;
+        self.sum += other.sum;
+        self.squares = self.squares.saturating_add(other.squares);
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.histogram.merge(&other.histogram);
+    }
+
+    /// Whether there was no value.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How many values there were.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Their exact sum in quanta.
+    pub fn sum(&self) -> i128 {
+        self.sum
+    }
+
+    /// The exact sum of their squares.
+    pub fn squares(&self) -> u128 {
+        self.squares
+    }
+
+    /// The smallest value; `None` when there was none.
+    pub fn min(&self) -> Option<i64> {
+        (!self.is_empty()).then_some(self.min)
+    }
+
+    /// The largest value; `None` when there was none.
+    pub fn max(&self) -> Option<i64> {
+        (!self.is_empty()).then_some(self.max)
+    }
+
+    /// The mean in quanta; `None` when there was no value.
+    pub fn mean(&self) -> Option<f64> {
+        (!self.is_empty()).then(|| self.sum as f64 / self.count as f64)
+    }
+
+    /// The sample standard deviation (divided by count - 1) in quanta; 0 for a single value, `None`
+    /// for none.
+    ///
+    /// Squares are taken around the whole part of the mean, in integers: nothing cancels, however
+    /// narrow the values lie around a large mean.
+    pub fn std(&self) -> Option<f64> {
+        if self.count < 2 {
+            return self.mean().map(|_| 0.0);
+        }
+        let (n, sum) = (u128::from(self.count), self.sum.unsigned_abs());
+        let (mean, rest) = (sum / n, sum % n);
+        // With sum = n * mean + rest, the squares around the whole mean add up to squares - mean *
+        // (sum + rest).
+        let around = self.squares.saturating_sub(mean.saturating_mul(sum + rest));
+        let deviation = match around.checked_mul(n) {
+            Some(product) => product.saturating_sub(rest * rest) as f64 / n as f64,
+            None => around as f64 - (rest * rest) as f64 / n as f64,
+        };
+        Some((deviation / (n - 1) as f64).sqrt())
+    }
+
+    /// The `q`-quantile in quanta, as [`Histogram::quantile`] defines it, never outside of the
+    /// values seen.
+    pub fn quantile(&self, q: f64) -> Option<i64> {
+        self.histogram.quantile(q).map(|quanta| quanta.clamp(self.min, self.max))
+    }
+
+    /// How the values are spread.
+    pub fn histogram(&self) -> &Histogram {
+        &self.histogram
+    }
+
+    /// Feeds all its integers to a digest, in a fixed order and without ambiguity.
+    pub fn words(&self, sink: &mut impl FnMut(u64)) {
+        let (sum, squares) = (self.sum as u128, self.squares);
+        [self.count, sum as u64, (sum >> 64) as u64, squares as u64, (squares >> 64) as u64]
+            .into_iter()
+            .chain([self.min as u64, self.max as u64])
+            .for_each(&mut *sink);
+        self.histogram.words(sink);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: impl IntoIterator<Item = i64>) -> Accumulator {
+        let mut accumulator = Accumulator::default();
+        values.into_iter().for_each(|value| accumulator.record(value));
+        accumulator
+    }
+
+    #[test]
+    fn none_and_one() {
+        let none = of([]);
+        assert_eq!((none.mean(), none.std(), none.min(), none.max()), (None, None, None, None));
+        assert_eq!(none.quantile(0.5), None);
+        let one = of([-1_000_003]);
+        assert_eq!((one.mean(), one.std()), (Some(-1_000_003.0), Some(0.0)));
+        assert_eq!(one.quantile(0.01), Some(-1_000_003), "clamped to what was seen");
+    }
+
+    #[test]
+    fn exact_near_the_clamp() {
+        let many = of((0..100_000).map(|i| if i % 2 == 0 { i64::MAX } else { QUANTA_MAX - 1 }));
+        let half = i128::from(QUANTA_MAX) * 50_000;
+        assert_eq!(many.sum(), 2 * half - 50_000);
+        assert_eq!(many.max(), Some(QUANTA_MAX));
+        let square = |x: i64| u128::from(x.unsigned_abs()).pow(2);
+        assert_eq!(many.squares(), 50_000 * (square(QUANTA_MAX) + square(QUANTA_MAX - 1)));
+        // Values half a quantum around their mean, at 2^48: a sum of float squares would give 0 or
+        // nonsense.
+        let expected = (0.25_f64 * 100_000.0 / 99_999.0).sqrt();
+        assert!((many.std().unwrap() - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn sums_of_squares_end_without_a_panic() {
+        let mut sum = of([-QUANTA_MAX]);
+        for _ in 0..40 {
+            sum.merge(&sum.clone());
+        }
+        assert_eq!((sum.count(), sum.squares()), (1 << 40, u128::MAX));
+        assert_eq!(sum.mean(), Some(-(QUANTA_MAX as f64)));
+        assert!(sum.std().unwrap().is_finite());
+    }
+
+    #[test]
+    fn std_is_that_of_a_sample() {
+        assert_eq!(of([2, 4, 4, 4, 5, 5, 7, 9]).std(), Some((32.0_f64 / 7.0).sqrt()));
+        assert_eq!(of([-3, -3, -3]).std(), Some(0.0));
+        assert_eq!(of([-1, 1]).std(), Some(2.0_f64.sqrt()));
+    }
+
+    #[test]
+    fn words_tell_any_change() {
+        let words = |accumulator: &Accumulator| {
+            let mut words = Vec::new();
+            accumulator.words(&mut |word| words.push(word));
+            words
+        };
+        let base = words(&of([1, 1_000_000]));
+        assert_eq!(base, words(&of([1_000_000, 1])));
+        assert_ne!(base, words(&of([1, 1_000_001])), "same bucket, other sum");
+        assert_ne!(base, words(&of([1])));
+        assert_eq!(base.len(), 7 + 1 + 2 * 2);
+        assert_eq!(words(&of([-1]))[1..3], [u64::MAX; 2], "both halves of the sum");
+        // (2^48 - 1)^2 = 2^96 - 2^49 + 1.
+        assert_eq!(words(&of([QUANTA_MAX - 1]))[3..5], [0xfffe_0000_0000_0001, 0xffff_ffff]);
+    }
+}

@@ -1,0 +1,81 @@
+//! `measures.csv`: the measures of each epoch, for spreadsheets and data frames.
+
+use std::borrow::Cow;
+use std::io;
+
+use crate::measures::Measures;
+use crate::summary::Row;
+
+/// Writes a header, then one row for each epoch and metric, in order of epoch and table; the
+/// warm-up is included.
+///
+/// Times are in seconds, values in the metric's unit, with as many digits as tell floats apart.
+/// Where there was no value the count is 0 and the fields after the sum are empty. Quoted as in RFC
+/// 4180; lines end with a line feed alone.
+///
+/// # Errors
+/// Gives on what the writer says.
+pub fn write_csv(measures: &Measures, out: &mut impl io::Write) -> io::Result<()> {
+    writeln!(out, "from,to,metric,unit,kind,count,sum,mean,min,max,std,p5,p50,p95,p99")?;
+    for epoch in measures.epochs() {
+        for (entry, accumulator) in measures.metrics().iter().zip(&epoch.accumulators) {
+            let row = Row::of(&entry.metric, accumulator);
+            let (from, to) = (epoch.from.as_secs_f64(), epoch.to.as_secs_f64());
+            let (name, unit) = (quoted(&entry.full_name), quoted(row.unit));
+            let kind = entry.metric.kind().name();
+            write!(out, "{from},{to},{name},{unit},{kind},{},{}", row.count, row.sum)?;
+            for value in [row.mean, row.min, row.max, row.std, row.p5, row.p50, row.p95, row.p99] {
+                match value {
+                    Some(value) => write!(out, ",{value}")?,
+                    None => write!(out, ",")?,
+                }
+            }
+            writeln!(out)?;
+        }
+    }
+    Ok(())
+}
+
+/// In quotes when it holds what would end the field.
+fn quoted(field: &str) -> Cow<'_, str> {
+    if field.contains([',', '"', '\n', '\r']) {
+        Cow::Owned(format!("\"{}\"", field.replace('"', "\"\"")))
+    } else {
+        Cow::Borrowed(field)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use peerlet_core::{MILLISECOND, Metric, SECOND, Time};
+
+    use super::*;
+    use crate::measures::{EpochMeasures, MetricEntry};
+
+    #[test]
+    fn rows() {
+        let entries = [
+            MetricEntry::new("hello", Metric::counter("answers")),
+            MetricEntry::new("a \"b\", c", Metric::gauge("load").unit("m,s").quantum(0.5)),
+        ];
+        let mut measures = Measures::new(entries.into(), Time::ZERO + SECOND);
+        let edge = Time::ZERO + MILLISECOND * 1_500;
+        let mut first = EpochMeasures::new(0, Time::ZERO..edge, 2);
+        [1, 1, 2].into_iter().for_each(|quanta| first.accumulators[0].record(quanta));
+        let mut second = EpochMeasures::new(1, edge..edge + SECOND, 2);
+        [-3, 4].into_iter().for_each(|quanta| second.accumulators[1].record(quanta));
+        measures.add(second);
+        measures.add(first);
+        let mut text = Vec::new();
+        write_csv(&measures, &mut text).unwrap();
+        expect![[r#"
+            from,to,metric,unit,kind,count,sum,mean,min,max,std,p5,p50,p95,p99
+            0,1.5,hello/answers,1,counter,3,4,1.3333333333333333,1,2,0.5773502691896257,1,1,2,2
+            0,1.5,"a ""b"", c/load","m,s",gauge,0,0,,,,,,,,
+            1.5,2.5,hello/answers,1,counter,0,0,,,,,,,,
+            1.5,2.5,"a ""b"", c/load","m,s",gauge,2,0.5,0.25,-1.5,2,2.4748737341529163,-1.5,-1.5,2,2
+        "#]]
+        .assert_eq(&String::from_utf8(text).unwrap());
+    }
+}

@@ -1,0 +1,245 @@
+//! Takes the values of one owner's peers into the epoch that is open.
+
+use std::mem;
+use std::ops::Range;
+use std::sync::Arc;
+
+use peerlet_core::{MetricKind, Seat, Time};
+
+use crate::epochs::Epochs;
+use crate::levels::Levels;
+use crate::measures::{EpochMeasures, Measures, MetricEntry};
+
+/// Records for one owner of peers: a thread, a shard or a process.
+///
+/// Metrics are known by their index in the table; whoever calls turns values into quanta
+/// ([`Metric::quanta`]). Every value is part of the measures that [`finish`](Recorder::finish)
+/// gives, those of the last epoch included.
+///
+/// [`Metric::quanta`]: peerlet_core::Metric::quanta
+///
+/// ```
+/// use peerlet_core::{Metric, SECOND, Seat, Time};
+/// use peerlet_measure::{Epochs, MetricEntry, Recorder};
+/// let at = |seconds| Time::ZERO + SECOND * seconds;
+/// let table = [MetricEntry::new("chord", Metric::gauge("fingers").quantum(1.0))];
+/// let mut recorder = Recorder::new(table.into(), Epochs::new(SECOND * 10, at(0)..at(20))?);
+/// recorder.level(0, Seat(1), 4);
+/// recorder.level(0, Seat(2), 6);
+/// recorder.close_epoch(at(10));
+/// recorder.forget(Seat(2));
+/// let measures = recorder.finish(at(20));
+/// let means: Vec<_> = measures.epochs().map(|epoch| epoch.accumulators[0].mean()).collect();
+/// assert_eq!(means, [Some(5.0), Some(4.0)]);
+/// # Ok::<(), peerlet_measure::EpochsError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    epochs: Epochs,
+    open: EpochMeasures,
+    /// One a metric; those of counters and distributions stay empty.
+    levels: Vec<Levels>,
+    finished: Measures,
+}
+
+impl Recorder {
+    /// A recorder at time zero, with its first epoch open.
+    ///
+    /// # Panics
+    /// Panics when two metrics have the same full name.
+    pub fn new(metrics: Arc<[MetricEntry]>, epochs: Epochs) -> Recorder {
+        let levels = vec![Levels::default(); metrics.len()];
+        let open = EpochMeasures::new(0, planned(&epochs, 0), metrics.len());
+        Recorder { epochs, open, levels, finished: Measures::new(metrics, epochs.from()) }
+    }
+
+    /// Takes a value as the kind of its metric says: the level of a gauge at this seat, or one
+    /// value more of the others.
+    ///
+    /// # Panics
+    /// Panics when the table has no such metric.
+    #[inline]
+    pub fn measure(&mut self, metric: usize, seat: Seat, quanta: i64) {
+        match self.kind(metric) {
+            MetricKind::Gauge => self.level(metric, seat, quanta),
+            MetricKind::Counter | MetricKind::Distribution => self.record(metric, quanta),
+        }
+    }
+
+    /// Records one value of a counter or a distribution in the open epoch.
+    ///
+    /// # Panics
+    /// Panics when the table has no such metric.
+    #[inline]
+    pub fn record(&mut self, metric: usize, quanta: i64) {
+        debug_assert_ne!(self.kind(metric), MetricKind::Gauge, "a gauge takes levels");
+        self.open.accumulators[metric].record(quanta);
+    }
+
+    /// Sets a seat's level of a gauge. It holds until it is set anew or the seat is forgotten.
+    ///
+    /// # Panics
+    /// Panics when the table has no such metric.
+    #[inline]
+    pub fn level(&mut self, metric: usize, seat: Seat, quanta: i64) {
+        debug_assert_eq!(self.kind(metric), MetricKind::Gauge, "only gauges take levels");
+        self.levels[metric].set(seat, quanta);
+    }
+
+    /// Forgets a seat's levels: its peer stopped or crashed.
+    pub fn forget(&mut self, seat: Seat) {
+        self.levels.iter_mut().for_each(|levels| levels.forget(seat));
+    }
+
+    /// Closes each epoch that ends at `next` or before, and opens the one that `next` falls into.
+    ///
+    /// Every level that holds becomes one value of each epoch closed. The last epoch is left to
+    /// [`finish`](Recorder::finish), so that what is recorded at the very end is not lost.
+    pub fn close_epoch(&mut self, next: Time) {
+        while self.open.to <= next && self.open.epoch + 1 < self.epochs.len() {
+            self.close();
+        }
+    }
+
+    /// Closes all epochs, the last of them at `end`, which is earlier than planned when the run was
+    /// interrupted.
+    ///
+    /// Ending on the edge of an epoch that was just opened leaves that one out, unless something
+    /// was recorded in it.
+    pub fn finish(mut self, end: Time) -> Measures {
+        while self.open.to < end && self.open.epoch + 1 < self.epochs.len() {
+            self.close();
+        }
+        if self.open.from < end || !self.open.is_empty() {
+            self.open.to = end.max(self.open.from);
+            self.close();
+        }
+        self.finished
+    }
+
+    /// The epochs closed so far.
+    pub fn finished(&self) -> &Measures {
+        &self.finished
+    }
+
+    fn close(&mut self) {
+        for (levels, accumulator) in self.levels.iter().zip(&mut self.open.accumulators) {
+            levels.values().for_each(|quanta| accumulator.record(quanta));
+        }
+        let next = self.open.epoch + 1;
+        let opened = EpochMeasures::new(next, planned(&self.epochs, next), self.levels.len());
+        self.finished.add(mem::replace(&mut self.open, opened));
+    }
+
+    fn kind(&self, metric: usize) -> MetricKind {
+        self.finished.metrics()[metric].metric.kind()
+    }
+}
+
+/// From when to when an epoch is to last: nothing after the last one.
+fn planned(epochs: &Epochs, index: usize) -> Range<Time> {
+    epochs.span(index).unwrap_or(epochs.end()..epochs.end())
+}
+
+#[cfg(test)]
+mod tests {
+    use peerlet_core::{Metric, SECOND};
+
+    use super::*;
+
+    const SENT: usize = 0;
+    const LOAD: usize = 1;
+
+    fn at(seconds: u64) -> Time {
+        Time::ZERO + SECOND * seconds
+    }
+
+    /// Epochs of 10 s in a run of 30 s, whose summary starts at 15 s.
+    fn recorder() -> Recorder {
+        let table = [Metric::counter("sent"), Metric::gauge("load")];
+        let table: Vec<_> = table.map(|metric| MetricEntry::new("test", metric)).into();
+        Recorder::new(table.into(), Epochs::new(SECOND * 10, at(15)..at(30)).unwrap())
+    }
+
+    /// One line an epoch: from, to, and the sum and count of both metrics.
+    fn lines(measures: &Measures) -> Vec<String> {
+        let line = |epoch: &EpochMeasures| {
+            let [sent, load] = [SENT, LOAD].map(|metric| {
+                let values = &epoch.accumulators[metric];
+                format!("{}/{}", values.sum(), values.count())
+            });
+            format!("{}-{}: sent {sent} load {load}", epoch.from, epoch.to)
+        };
+        measures.epochs().map(line).collect()
+    }
+
+    #[test]
+    fn values_go_to_the_open_epoch_and_the_last_is_kept() {
+        let mut recorder = recorder();
+        recorder.record(SENT, 1);
+        recorder.close_epoch(at(9));
+        recorder.record(SENT, 2);
+        recorder.close_epoch(at(10));
+        recorder.record(SENT, 4);
+        recorder.close_epoch(at(20));
+        recorder.record(SENT, 8);
+        assert_eq!(recorder.finished().epochs().count(), 3);
+        recorder.close_epoch(at(30));
+        recorder.record(SENT, 16);
+        let measures = recorder.finish(at(30));
+        assert_eq!(
+            lines(&measures),
+            [
+                "0s-10s: sent 3/2 load 0/0",
+                "10s-15s: sent 4/1 load 0/0",
+                "15s-20s: sent 0/0 load 0/0",
+                "20s-30s: sent 24/2 load 0/0",
+            ]
+        );
+        assert_eq!(measures.total()[SENT].sum(), 24, "the warm-up does not count");
+    }
+
+    #[test]
+    fn a_level_holds_until_it_is_set_or_forgotten() {
+        let mut recorder = recorder();
+        recorder.level(LOAD, Seat(0), 100);
+        recorder.level(LOAD, Seat(0), 1);
+        recorder.level(LOAD, Seat(9), 50);
+        recorder.close_epoch(at(10));
+        recorder.forget(Seat(9));
+        recorder.close_epoch(at(15));
+        recorder.level(LOAD, Seat(9), 7);
+        recorder.forget(Seat(0));
+        assert_eq!(
+            lines(&recorder.finish(at(30))),
+            [
+                "0s-10s: sent 0/0 load 51/2",
+                "10s-15s: sent 0/0 load 1/1",
+                "15s-20s: sent 0/0 load 7/1",
+                "20s-30s: sent 0/0 load 7/1",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_interrupted_run_ends_early() {
+        let mut recorder = recorder();
+        recorder.record(SENT, 1);
+        recorder.level(LOAD, Seat(0), 5);
+        assert_eq!(lines(&recorder.clone().finish(at(4))), ["0s-4s: sent 1/1 load 5/1"]);
+        let whole = ["0s-10s: sent 1/1 load 5/1"];
+        assert_eq!(lines(&recorder.clone().finish(at(10))), whole);
+        recorder.close_epoch(at(10));
+        assert_eq!(lines(&recorder.clone().finish(at(10))), whole, "no epoch of no length");
+        recorder.record(SENT, 2);
+        let edge = lines(&recorder.finish(at(10)));
+        assert_eq!(edge[1], "10s-10s: sent 2/1 load 5/1", "recorded at the edge, so not lost");
+    }
+
+    #[test]
+    #[should_panic(expected = "a gauge takes levels")]
+    #[cfg(debug_assertions)]
+    fn gauges_are_not_recorded() {
+        recorder().record(LOAD, 1);
+    }
+}

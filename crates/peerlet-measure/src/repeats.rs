@@ -1,0 +1,243 @@
+//! How sure several runs are: means over runs, each with a 95 % confidence interval.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::summary::{Row, STATISTICS, Summary};
+use crate::table::{number, write_table};
+
+/// The mean of one number over several runs, and how far off it may be.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct Estimate {
+    /// How many runs had the number.
+    pub runs: u64,
+    /// Its mean over them.
+    pub mean: f64,
+    /// Half the width of the 95 % confidence interval by Student's t; `None` for a single run.
+    pub margin: Option<f64>,
+}
+
+impl Estimate {
+    /// The estimate from one value of each run; `None` without runs.
+    ///
+    /// ```
+    /// use peerlet_measure::Estimate;
+    /// let estimate = Estimate::of(&[4.0, 5.0, 6.0]).expect("there are runs");
+    /// assert_eq!(estimate.mean, 5.0);
+    /// // The standard error is 1 / sqrt(3); t at two degrees of freedom is 4.303.
+    /// assert!((estimate.margin.expect("more than one run") - 2.484).abs() < 0.001);
+    /// ```
+    pub fn of(values: &[f64]) -> Option<Estimate> {
+        if values.is_empty() {
+            return None;
+        }
+        let (runs, n) = (values.len() as u64, values.len() as f64);
+        let mean = values.iter().sum::<f64>() / n;
+        let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
+        let freedom = runs - 1;
+        let margin =
+            (freedom > 0).then(|| student_t(freedom) * (squares / freedom as f64 / n).sqrt());
+        Some(Estimate { runs, mean, margin })
+    }
+}
+
+impl fmt::Display for Estimate {
+    /// Writes `mean ± margin`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self.margin {
+            Some(_) => format!("{} ± {}", number(Some(self.mean)), number(self.margin)),
+            None => number(Some(self.mean)),
+        };
+        f.pad(&text)
+    }
+}
+
+/// The 0.975 quantile of Student's t for 1 to 30 degrees of freedom (Abramowitz and Stegun 1964,
+/// table 26.10).
+const STUDENT_T: [f64; 30] = [
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
+    2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056,
+    2.052, 2.048, 2.045, 2.042,
+];
+
+/// The 0.975 quantile of the normal distribution.
+const NORMAL: f64 = 1.959_964;
+
+/// The 0.975 quantile of Student's t: that many standard errors to both sides hold the mean 95
+/// times of 100.
+///
+/// By table up to 30 degrees of freedom, then by the expansion around the normal quantile
+/// (Abramowitz and Stegun, 26.7.5, two terms), which is off by less than 0.0001 there. Infinite for
+/// no degrees of freedom: nothing is known.
+pub fn student_t(freedom: u64) -> f64 {
+    match usize::try_from(freedom) {
+        Ok(0) => f64::INFINITY,
+        Ok(freedom @ 1..=30) => STUDENT_T[freedom - 1],
+        _ => {
+            let (x, n) = (NORMAL, freedom as f64);
+            let (x2, x3) = (x * x, x * x * x);
+            x + (x3 + x) / (4.0 * n) + (5.0 * x3 * x2 + 16.0 * x3 + 3.0 * x) / (96.0 * n * n)
+        }
+    }
+}
+
+/// Several runs of one experiment with different seeds.
+///
+/// ```
+/// use peerlet_measure::{Repeats, Summary};
+/// let mut repeats = Repeats::default();
+/// repeats.add(&Summary::default());
+/// assert!(repeats.rows().is_empty(), "this run measured nothing");
+/// ```
+#[derive(Clone, Default, Debug)]
+pub struct Repeats {
+    rows: BTreeMap<String, Vec<Row>>,
+}
+
+/// One metric over several runs.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct RepeatRow {
+    /// The unit's symbol, `1` for plain numbers.
+    pub unit: &'static str,
+    /// Estimates by the names of [`STATISTICS`]; without those that no run has a value of.
+    pub estimates: BTreeMap<&'static str, Estimate>,
+}
+
+impl Repeats {
+    /// Adds a run.
+    pub fn add(&mut self, run: &Summary) {
+        for (name, row) in &run.rows {
+            self.rows.entry(name.clone()).or_default().push(*row);
+        }
+    }
+
+    /// The estimates of each metric, by its full name.
+    pub fn rows(&self) -> BTreeMap<&str, RepeatRow> {
+        self.rows.iter().map(|(name, runs)| (name.as_str(), RepeatRow::of(runs))).collect()
+    }
+}
+
+impl RepeatRow {
+    fn of(runs: &[Row]) -> RepeatRow {
+        let estimate = |(name, statistic): (_, fn(&Row) -> _)| {
+            let values: Vec<f64> = runs.iter().filter_map(statistic).collect();
+            Some((name, Estimate::of(&values)?))
+        };
+        RepeatRow {
+            unit: runs.first().map_or("1", |row| row.unit),
+            estimates: STATISTICS.into_iter().filter_map(estimate).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Repeats {
+    /// Writes a table of mean, median, 95th percentile and sum, each with its 95 % confidence
+    /// interval.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header = "metric|unit|runs|mean ± 95 %|p50 ± 95 %|p95 ± 95 %|sum ± 95 %";
+        let mut table = vec![header.split('|').map(str::to_owned).collect()];
+        for (name, row) in self.rows() {
+            let runs = row.estimates.get("count").map_or(0, |estimate| estimate.runs);
+            let mut cells = vec![name.to_owned(), row.unit.to_owned(), runs.to_string()];
+            cells.extend(["mean", "p50", "p95", "sum"].map(|statistic| {
+                row.estimates.get(statistic).map_or_else(|| number(None), Estimate::to_string)
+            }));
+            table.push(cells);
+        }
+        write_table(f, 2, &table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::PI;
+
+    use expect_test::expect;
+    use peerlet_core::{Metric, Time};
+
+    use super::*;
+    use crate::measures::{EpochMeasures, Measures, MetricEntry};
+
+    /// The probability of |T| < t by the finite series for whole degrees of freedom (Abramowitz and
+    /// Stegun, 26.7.3-4).
+    fn inside(t: f64, freedom: u64) -> f64 {
+        let angle = (t / (freedom as f64).sqrt()).atan();
+        let (sin, cos2) = (angle.sin(), angle.cos() * angle.cos());
+        let odd = freedom % 2 == 1;
+        let (mut term, mut sum) = if odd { (angle.cos(), 0.0) } else { (1.0, 0.0) };
+        let mut k = if odd { 3 } else { 2 };
+        while k <= freedom {
+            sum += term;
+            term *= cos2 * (k - 1) as f64 / k as f64;
+            k += 2;
+        }
+        if odd { 2.0 / PI * (angle + sin * sum) } else { sin * sum }
+    }
+
+    #[test]
+    fn quantiles_of_t_hold_95_percent() {
+        assert!(
+            (inside(1.0, 1) - 0.5).abs() < 1e-12,
+            "the Cauchy distribution has its quartile at 1"
+        );
+        for freedom in (1..=200).chain([1_000, 1_000_001]) {
+            let share = inside(student_t(freedom), freedom);
+            assert!((share - 0.95).abs() < 6e-5, "{freedom}: {share}");
+        }
+        assert!(student_t(30) > student_t(31));
+        assert_eq!(student_t(0), f64::INFINITY);
+    }
+
+    #[test]
+    fn estimates() {
+        assert_eq!(Estimate::of(&[]), None);
+        assert_eq!(Estimate::of(&[3.5]), Some(Estimate { runs: 1, mean: 3.5, margin: None }));
+        let equal = Estimate::of(&[2.0; 40]).unwrap();
+        assert_eq!((equal.mean, equal.margin), (2.0, Some(0.0)));
+    }
+
+    fn run(values: &[i64]) -> Summary {
+        let entries = [
+            MetricEntry::new("hello", Metric::counter("answers")),
+            MetricEntry::new("hello", Metric::distribution("time").unit("ms").quantum(0.25)),
+            MetricEntry::new("hello", Metric::gauge("never")),
+        ];
+        let mut measures = Measures::new(entries.into(), Time::ZERO);
+        let mut epoch = EpochMeasures::new(0, Time::ZERO..Time::MAX, 3);
+        epoch.accumulators[0].record(1);
+        values.iter().for_each(|value| epoch.accumulators[1].record(*value));
+        measures.add(epoch);
+        Summary::of(&measures)
+    }
+
+    #[test]
+    fn table() {
+        let mut repeats = Repeats::default();
+        repeats.add(&run(&[10, 20]));
+        expect![[r#"
+            metric         unit  runs  mean ± 95 %  p50 ± 95 %  p95 ± 95 %  sum ± 95 %
+            hello/answers  1        1            1           1           1           1
+            hello/never    1        1            -           -           -           0
+            hello/time     ms       1         3.75         2.5           5         7.5
+        "#]]
+        .assert_eq(&repeats.to_string());
+        repeats.add(&run(&[12, 24]));
+        repeats.add(&run(&[]));
+        expect![[r#"
+            metric         unit  runs    mean ± 95 %    p50 ± 95 %   p95 ± 95 %   sum ± 95 %
+            hello/answers  1        3          1 ± 0         1 ± 0        1 ± 0        1 ± 0
+            hello/never    1        3              -             -            -        0 ± 0
+            hello/time     ms       3  4.125 ± 4.765  2.75 ± 3.176  5.5 ± 6.353  5.5 ± 11.98
+        "#]]
+        .assert_eq(&repeats.to_string());
+        let rows = repeats.rows();
+        assert_eq!(
+            rows["hello/time"].estimates["mean"].runs, 2,
+            "a run without a value is left out"
+        );
+        assert_eq!(rows["hello/time"].estimates["count"].runs, 3);
+        assert!(!rows["hello/never"].estimates.contains_key("mean"));
+    }
+}

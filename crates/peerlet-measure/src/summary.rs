@@ -1,0 +1,242 @@
+//! A run's measures as numbers in units: for people a table, for programs JSON.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use peerlet_core::Metric;
+use serde::Serialize;
+
+use crate::accumulator::Accumulator;
+use crate::measures::Measures;
+use crate::table::{number, write_table};
+
+/// The metrics of a run by full name, over the epochs after the warm-up.
+///
+/// Serialized it is the object `measures` of `summary.json`; displayed, a table for people.
+#[derive(Clone, PartialEq, Default, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Summary {
+    /// One row a metric, those without a value included.
+    pub rows: BTreeMap<String, Row>,
+}
+
+impl Summary {
+    /// Sums up the epochs that begin at or after the end of the warm-up.
+    pub fn of(measures: &Measures) -> Summary {
+        let total = measures.total();
+        let rows = measures.metrics().iter().zip(&total).map(|(entry, accumulator)| {
+            (entry.full_name.clone(), Row::of(&entry.metric, accumulator))
+        });
+        Summary { rows: rows.collect() }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header = "metric unit count mean std min p50 p95 p99 max";
+        let mut table = vec![header.split(' ').map(str::to_owned).collect()];
+        for (name, row) in &self.rows {
+            let mut cells = vec![name.clone(), row.unit.to_owned(), row.count.to_string()];
+            let numbers = [row.mean, row.std, row.min, row.p50, row.p95, row.p99, row.max];
+            cells.extend(numbers.map(number));
+            table.push(cells);
+        }
+        write_table(f, 2, &table)
+    }
+}
+
+/// The values of one metric in its unit. Where there was no value, all but the count and the sum
+/// are `None`: null in JSON.
+///
+/// Percentiles are off by at most 1/256 of the value; the other numbers are exact but for the last
+/// digits of a float.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct Row {
+    /// The unit's symbol, `1` for plain numbers.
+    pub unit: &'static str,
+    /// How many values there were.
+    pub count: u64,
+    /// Their sum.
+    pub sum: f64,
+    /// Their mean.
+    pub mean: Option<f64>,
+    /// The smallest of them.
+    pub min: Option<f64>,
+    /// The largest of them.
+    pub max: Option<f64>,
+    /// Their sample standard deviation; 0 for a single value.
+    pub std: Option<f64>,
+    /// The 1st percentile.
+    pub p1: Option<f64>,
+    /// The 5th percentile.
+    pub p5: Option<f64>,
+    /// The 10th percentile.
+    pub p10: Option<f64>,
+    /// The 25th percentile.
+    pub p25: Option<f64>,
+    /// The median.
+    pub p50: Option<f64>,
+    /// The 75th percentile.
+    pub p75: Option<f64>,
+    /// The 90th percentile.
+    pub p90: Option<f64>,
+    /// The 95th percentile.
+    pub p95: Option<f64>,
+    /// The 99th percentile.
+    pub p99: Option<f64>,
+}
+
+impl Row {
+    /// What was accumulated of a metric, in its unit.
+    pub fn of(metric: &Metric, values: &Accumulator) -> Row {
+        let whole = |quanta: Option<i64>| quanta.map(|quanta| metric.value(quanta as f64));
+        let percentile = |percent: u32| whole(values.quantile(f64::from(percent) / 100.0));
+        Row {
+            unit: metric.unit_symbol(),
+            count: values.count(),
+            sum: metric.value(values.sum() as f64),
+            mean: values.mean().map(|quanta| metric.value(quanta)),
+            min: whole(values.min()),
+            max: whole(values.max()),
+            std: values.std().map(|quanta| metric.value(quanta)),
+            p1: percentile(1),
+            p5: percentile(5),
+            p10: percentile(10),
+            p25: percentile(25),
+            p50: percentile(50),
+            p75: percentile(75),
+            p90: percentile(90),
+            p95: percentile(95),
+            p99: percentile(99),
+        }
+    }
+}
+
+/// Reads one number of a row; `None` when it has no value.
+pub type Statistic = fn(&Row) -> Option<f64>;
+
+/// The numbers of a row by the names that they have in JSON, in that order.
+pub const STATISTICS: [(&str, Statistic); 15] = [
+    ("count", |row| Some(row.count as f64)),
+    ("sum", |row| Some(row.sum)),
+    ("mean", |row| row.mean),
+    ("min", |row| row.min),
+    ("max", |row| row.max),
+    ("std", |row| row.std),
+    ("p1", |row| row.p1),
+    ("p5", |row| row.p5),
+    ("p10", |row| row.p10),
+    ("p25", |row| row.p25),
+    ("p50", |row| row.p50),
+    ("p75", |row| row.p75),
+    ("p90", |row| row.p90),
+    ("p95", |row| row.p95),
+    ("p99", |row| row.p99),
+];
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use peerlet_core::{SECOND, Time};
+
+    use super::*;
+    use crate::measures::{EpochMeasures, MetricEntry};
+
+    fn summary() -> Summary {
+        let entries = [
+            MetricEntry::new("hello", Metric::counter("answers")),
+            MetricEntry::new("chord", Metric::distribution("lookup_time").unit("ms").quantum(0.25)),
+            MetricEntry::new("chord", Metric::gauge("fingers").quantum(1.0)),
+        ];
+        let mut measures = Measures::new(entries.into(), Time::ZERO);
+        let mut epoch = EpochMeasures::new(0, Time::ZERO..Time::ZERO + SECOND, 3);
+        (0..1_500_000).for_each(|_| epoch.accumulators[0].record(1));
+        (1..=1000).for_each(|i| epoch.accumulators[1].record(i * i));
+        measures.add(epoch);
+        Summary::of(&measures)
+    }
+
+    #[test]
+    fn table() {
+        expect![[r#"
+            metric             unit    count   mean    std   min    p50     p95     p99     max
+            chord/fingers      1           0      -      -     -      -       -       -       -
+            chord/lookup_time  ms       1000  83458  74643  0.25  62592  225792  245248  250000
+            hello/answers      1     1500000      1      0     1      1       1       1       1
+        "#]]
+        .assert_eq(&summary().to_string());
+    }
+
+    #[test]
+    fn json() {
+        expect![[r#"
+            {
+              "chord/fingers": {
+                "unit": "1",
+                "count": 0,
+                "sum": 0.0,
+                "mean": null,
+                "min": null,
+                "max": null,
+                "std": null,
+                "p1": null,
+                "p5": null,
+                "p10": null,
+                "p25": null,
+                "p50": null,
+                "p75": null,
+                "p90": null,
+                "p95": null,
+                "p99": null
+              },
+              "chord/lookup_time": {
+                "unit": "ms",
+                "count": 1000,
+                "sum": 83458375.0,
+                "mean": 83458.375,
+                "min": 0.25,
+                "max": 250000.0,
+                "std": 74642.76266128106,
+                "p1": 25.0,
+                "p5": 625.75,
+                "p10": 2503.75,
+                "p25": 15647.75,
+                "p50": 62591.75,
+                "p75": 140799.75,
+                "p90": 202239.75,
+                "p95": 225791.75,
+                "p99": 245247.75
+              },
+              "hello/answers": {
+                "unit": "1",
+                "count": 1500000,
+                "sum": 1500000.0,
+                "mean": 1.0,
+                "min": 1.0,
+                "max": 1.0,
+                "std": 0.0,
+                "p1": 1.0,
+                "p5": 1.0,
+                "p10": 1.0,
+                "p25": 1.0,
+                "p50": 1.0,
+                "p75": 1.0,
+                "p90": 1.0,
+                "p95": 1.0,
+                "p99": 1.0
+              }
+            }"#]]
+        .assert_eq(&serde_json::to_string_pretty(&summary()).unwrap());
+    }
+
+    #[test]
+    fn statistics_are_the_numbers_of_the_json_object() {
+        for row in summary().rows.values() {
+            let json = serde_json::to_value(row).unwrap();
+            assert_eq!(json.as_object().unwrap().len(), STATISTICS.len() + 1, "and the unit");
+            for (name, statistic) in STATISTICS {
+                assert_eq!(json[name].as_f64(), statistic(row), "{name}");
+            }
+        }
+    }
+}
