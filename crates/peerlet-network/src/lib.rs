@@ -1,1 +1,40 @@
-//! Placeholder.
+//! Decides the fate of a message: how long it takes from one peer to another, or why it is lost.
+//!
+//! A [`Model`] is a pure function of a [`Packet`] and of the state that one side keeps; it does no
+//! I/O and has no clock, so that the simulator and the emulator can use the same one. The stock
+//! models are built from the configuration of a scenario's `[network]` table:
+//!
+//! ```
+//! use peerlet_core::{Duration, Seat, Seed, Time};
+//! use peerlet_network::{Departure, GeneratedConfig, KING_LIKE, Packet};
+//!
+//! let seed = Seed::new(7).named("network");
+//! let model = GeneratedConfig::default().build(&KING_LIKE, seed, 1_000, ".".as_ref())?;
+//! let (from, to) = (Seat(3), Seat(4));
+//! let draws = seed.at(3).at(4).at(0);
+//! let packet = Packet { from, to, at: Time::ZERO, size: 0, draws };
+//! let Departure::Arrive { after } = model.depart(&packet, &mut None) else { unreachable!() };
+//! assert!(after >= model.lookahead() && after < Duration::from_secs(4));
+//! # Ok::<(), peerlet_network::BuildError>(())
+//! ```
+
+mod model;
+
+mod delay;
+mod generated;
+mod loss;
+mod matrix;
+mod tables;
+
+mod catalogue;
+mod config;
+
+pub use catalogue::{MODELS, ModelEntry, NOT_YET, Parameter};
+pub use config::{
+    BuildError, ConstantConfig, GeneratedConfig, LossConfig, MatrixConfig, UniformConfig,
+};
+pub use delay::{Constant, Uniform};
+pub use generated::{Generated, KING_LIKE, PLANETLAB_LIKE, Preset, WORLD_LIKE};
+pub use loss::{Lossy, Probability, ProbabilityError};
+pub use matrix::{Assign, Matrix, MatrixError, Missing, Unit, UnitError};
+pub use model::{Arrival, Cause, Departure, Model, Packet, State};

@@ -1,0 +1,186 @@
+//! Chapter "Delivery": reliable messages.
+
+use peerlet_core::{Act, FRAME_MAX, MILLISECOND, Peer, SECOND, Seat, Undelivered};
+
+use super::{address, pair};
+use crate::candidate::Experiment;
+use crate::journal::{Journal, What};
+use crate::probe::{Message, Probe};
+use crate::suite::{Bench, Case, Failure, ensure, ensure_eq};
+
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "reliable_messages_come_in_order_without_loss",
+        sentence: "`send_reliably`: per ordered pair of lives one connection, first-in first-out, no loss while it lives.",
+        test: reliable_messages_come_in_order_without_loss,
+    },
+    Case {
+        name: "many_pairs_do_not_mix",
+        sentence: "Each ordered pair of peers has its own order.",
+        test: many_pairs_do_not_mix,
+    },
+    Case {
+        name: "a_stopped_peer_answers_with_a_reset",
+        sentence: "In a living process a stopped seat answers reliable senders with a reset.",
+        test: a_stopped_peer_answers_with_a_reset,
+    },
+    Case {
+        name: "a_crashed_peer_is_mute",
+        sentence: "A crashed one is mute: its senders time out.",
+        test: a_crashed_peer_is_mute,
+    },
+    Case {
+        name: "failures_are_told_once_in_sending_order",
+        sentence: "`undelivered`: at most once a message, in sending order.",
+        test: failures_are_told_once_in_sending_order,
+    },
+    Case {
+        name: "large_messages_travel_whole",
+        sentence: "A reliable message may be as long as a frame.",
+        test: large_messages_travel_whole,
+    },
+];
+
+/// A probe that sends these numbers reliably to seat 1, 300 ms after it started.
+fn sender(journal: &Journal, numbers: std::ops::Range<u64>) -> Probe {
+    Probe::new(journal)
+        .on_start(|ctx, ()| {
+            ctx.after(MILLISECOND * 300, 0);
+        })
+        .on_timer(move |ctx, _| {
+            let other = address(ctx, 1);
+            for number in numbers.clone() {
+                ctx.send_reliably(other, number.into()).expect("the queue has room");
+            }
+        })
+}
+
+fn reliable_messages_come_in_order_without_loss(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let probe = Probe::new(&journal)
+        .on_start(|ctx, ()| {
+            ctx.every(MILLISECOND * 10, 0);
+        })
+        .on_timer({
+            let next = std::sync::atomic::AtomicU64::new(0);
+            move |ctx, _| {
+                let other = address(ctx, 1);
+                for _ in 0..20 {
+                    let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if number < 2_000 {
+                        ctx.send_reliably(other, number.into()).expect("the queue has room");
+                    }
+                }
+            }
+        });
+    let report = bench.run(pair(&journal, probe).lasting(SECOND * 3))?;
+    ensure_eq!(journal.messages(1), (0..2_000).collect::<Vec<_>>(), "received");
+    ensure_eq!(report.ledger.reliable.delivered, 2_000, "delivered");
+    Ok(())
+}
+
+fn many_pairs_do_not_mix(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let probe = Probe::new(&journal)
+        .on_start(|ctx, ()| {
+            ctx.after(MILLISECOND * 200, 0);
+        })
+        .on_timer(|ctx, _| {
+            for number in 0..50 {
+                for seat in 0..6 {
+                    let other = address(ctx, seat);
+                    ctx.send_reliably(other, number.into()).expect("the queue has room");
+                }
+            }
+        });
+    bench.run(Experiment::new(6, move |_| Peer::new().with(probe.clone())))?;
+    for seat in 0..6 {
+        let seen = journal.of(seat);
+        for from in 0..6 {
+            let from_one = seen.iter().filter_map(|what| match what {
+                What::Message(Seat(sender), number) if *sender == from => Some(*number),
+                _ => None,
+            });
+            let numbers: Vec<_> = from_one.collect();
+            ensure_eq!(numbers, (0..50).collect::<Vec<_>>(), "one pair's messages");
+        }
+    }
+    Ok(())
+}
+
+fn a_stopped_peer_answers_with_a_reset(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let experiment = pair(&journal, sender(&journal, 0..3)).then(MILLISECOND * 150, 1, Act::Stop);
+    bench.run(experiment.lasting(SECOND))?;
+    let expected: Vec<_> = (0..3).map(|number| (number, Undelivered::Reset)).collect();
+    ensure_eq!(journal.undelivered(0), expected, "reported");
+    ensure_eq!(journal.messages(1), [], "received");
+    Ok(())
+}
+
+fn a_crashed_peer_is_mute(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let experiment = pair(&journal, sender(&journal, 0..3)).then(MILLISECOND * 150, 1, Act::Crash);
+    let timeout = experiment.connection_timeout;
+    bench.run(experiment.lasting(SECOND * 2))?;
+    let expected: Vec<_> = (0..3).map(|number| (number, Undelivered::Timeout)).collect();
+    ensure_eq!(journal.undelivered(0), expected, "reported");
+    let told = journal.entries().into_iter().filter(|e| matches!(e.what, What::Undelivered(..)));
+    for entry in told {
+        let waited = entry.at - (peerlet_core::Time::ZERO + MILLISECOND * 300);
+        ensure!(waited >= timeout, "told after {waited}");
+        ensure!(waited < timeout + SECOND, "told only after {waited}");
+    }
+    Ok(())
+}
+
+fn failures_are_told_once_in_sending_order(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let probe = Probe::new(&journal)
+        .on_start(|ctx, ()| {
+            ctx.every(MILLISECOND * 20, 0);
+        })
+        .on_timer({
+            let next = std::sync::atomic::AtomicU64::new(0);
+            move |ctx, _| {
+                let other = address(ctx, 1);
+                for _ in 0..3 {
+                    let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if number < 150 {
+                        ctx.send_reliably(other, number.into()).expect("the queue has room");
+                    }
+                }
+            }
+        });
+    let experiment = pair(&journal, probe).then(MILLISECOND * 600, 1, Act::Stop);
+    bench.run(experiment.lasting(SECOND * 3))?;
+    let got = journal.messages(1);
+    let told: Vec<u64> = journal.undelivered(0).into_iter().map(|(number, _)| number).collect();
+    ensure!(!got.is_empty() && !told.is_empty(), "{} got, {} told", got.len(), told.len());
+    ensure_eq!(got, (0..got.len() as u64).collect::<Vec<_>>(), "received");
+    ensure!(told.is_sorted_by(|a, b| a < b), "told out of order or twice: {told:?}");
+    // A message may be told though it was delivered, when its acknowledgement was lost; none may be
+    // forgotten.
+    ensure_eq!(told.last(), Some(&149), "the last one told");
+    ensure!(told[0] <= got.len() as u64, "forgotten: {}..{}", got.len(), told[0]);
+    Ok(())
+}
+
+fn large_messages_travel_whole(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let probe = Probe::new(&journal)
+        .on_start(|ctx, ()| {
+            ctx.after(MILLISECOND * 200, 0);
+        })
+        .on_timer(|ctx, _| {
+            let other = address(ctx, 1);
+            for number in 0..3 {
+                let ballast = "x".repeat(FRAME_MAX - 100);
+                let message = Message { number, ballast };
+                ctx.send_reliably(other, message).map_err(drop).expect("the queue has room");
+            }
+        });
+    bench.run(pair(&journal, probe))?;
+    ensure_eq!(journal.messages(1), [0, 1, 2], "received");
+    Ok(())
+}

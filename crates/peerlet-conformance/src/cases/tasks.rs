@@ -1,0 +1,142 @@
+//! Tasks: calls with tries and time-outs, over the world's own network.
+
+use peerlet_core::{
+    Act, CallError, Context, MILLISECOND, SECOND, Task, Undelivered, join_all, race,
+};
+
+use super::{address, duo, pair};
+use crate::journal::{Entry, Journal, What};
+use crate::probe::{Message, Probe};
+use crate::suite::{Bench, Case, Failure, ensure_eq};
+
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "a_call_is_answered",
+        sentence: "`ctx.reply(message)` answers a `call`.",
+        test: a_call_is_answered,
+    },
+    Case {
+        name: "a_call_without_an_answer_times_out_after_its_tries",
+        sentence: "`call(..).within(..).tries(..)` asks that often, then fails.",
+        test: a_call_without_an_answer_times_out_after_its_tries,
+    },
+    Case {
+        name: "several_operations_can_be_open",
+        sentence: "`join_all` and `race` can have several operations open.",
+        test: several_operations_can_be_open,
+    },
+    Case {
+        name: "late_answers_are_counted_and_no_messages",
+        sentence: "One id over all tries; late answers counted.",
+        test: late_answers_are_counted_and_no_messages,
+    },
+    Case {
+        name: "a_reliable_call_to_a_stopped_peer_fails_at_once",
+        sentence: "A call by reliable delivery fails as its question is reported.",
+        test: a_reliable_call_to_a_stopped_peer_fails_at_once,
+    },
+];
+
+/// A probe that runs this task 200 ms after it started and notes what comes out.
+fn tasked<F>(journal: &Journal, task: fn(Task<Probe>, peerlet_core::Address) -> F) -> Probe
+where
+    F: Future<Output = String> + Send + 'static,
+{
+    let written = journal.clone();
+    Probe::new(journal)
+        .on_start(|ctx, ()| {
+            ctx.after(MILLISECOND * 200, 0);
+        })
+        .on_timer(move |ctx, _| {
+            let (other, written) = (address(ctx, 1), written.clone());
+            ctx.spawn(move |hold| async move {
+                let note = task(hold.clone(), other).await;
+                let write = move |_: &mut Probe, ctx: &mut Context<Probe>| {
+                    let what = What::Note(note);
+                    written.write(Entry { seat: ctx.seat(), at: ctx.now(), what });
+                };
+                hold.with(write).await;
+            });
+        })
+}
+
+/// A probe that answers every question with its double.
+fn doubler(journal: &Journal) -> Probe {
+    Probe::new(journal).on_message(|ctx, (_, number)| ctx.reply((number * 2).into()))
+}
+
+fn number(answer: Result<Message, CallError>) -> String {
+    answer.map_or_else(|why| format!("{why:?}"), |message| message.number.to_string())
+}
+
+fn a_call_is_answered(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let probe = tasked(&journal, |task, other| async move {
+        let first = number(task.call(other, 21.into()).await);
+        let second = number(task.call(other, 4.into()).reliably().await);
+        format!("{first} {second}")
+    });
+    bench.run(duo(&journal, probe, doubler(&journal)))?;
+    ensure_eq!(journal.notes(0), ["42 8"], "answers");
+    ensure_eq!(journal.messages(0), [], "plain messages");
+    Ok(())
+}
+
+fn a_call_without_an_answer_times_out_after_its_tries(
+    bench: &mut Bench<'_>,
+) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let probe = tasked(&journal, |task, other| async move {
+        number(task.call(other, 5.into()).within(MILLISECOND * 200).tries(3).await)
+    });
+    bench.run(pair(&journal, probe))?;
+    ensure_eq!(journal.notes(0), ["TimedOut"], "what the call came to");
+    ensure_eq!(journal.messages(1), [5, 5, 5], "questions");
+    Ok(())
+}
+
+fn several_operations_can_be_open(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let probe = tasked(&journal, |task, other| async move {
+        let ask = |n: u64| task.call(other, n.into());
+        let joined: Vec<_> = join_all([ask(1), ask(2), ask(3)]).await;
+        let joined: Vec<_> = joined.into_iter().map(number).collect();
+        let naps = [task.sleep(SECOND), task.sleep(MILLISECOND * 50)];
+        let (first, ()) = race(naps).await;
+        format!("{} {first}", joined.join("+"))
+    });
+    bench.run(duo(&journal, probe, doubler(&journal)))?;
+    ensure_eq!(journal.notes(0), ["2+4+6 1"], "answers and the winner");
+    Ok(())
+}
+
+fn late_answers_are_counted_and_no_messages(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let probe = tasked(&journal, |task, other| async move {
+        number(task.call(other, 5.into()).within(MILLISECOND * 300).await)
+    });
+    // The answer is kept back for longer than the caller waits.
+    let slow = Probe::new(&journal).on_message(|ctx, (_, number)| {
+        let caller = ctx.caller().expect("the message is a question");
+        ctx.spawn(move |task| async move {
+            task.sleep(MILLISECOND * 800).await;
+            task.with(move |_, ctx| ctx.reply_to(caller, (number * 2).into())).await;
+        });
+    });
+    let report = bench.run(duo(&journal, probe, slow))?;
+    ensure_eq!(journal.notes(0), ["TimedOut"], "what the call came to");
+    ensure_eq!(journal.messages(0), [], "plain messages");
+    ensure_eq!(report.late_answers, 1, "late answers");
+    Ok(())
+}
+
+fn a_reliable_call_to_a_stopped_peer_fails_at_once(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let probe = tasked(&journal, |task, other| async move {
+        number(task.call(other, 5.into()).reliably().within(SECOND * 60).await)
+    });
+    bench.run(pair(&journal, probe).then(MILLISECOND * 100, 1, Act::Stop))?;
+    let expected = format!("{:?}", CallError::Undelivered(Undelivered::Reset));
+    ensure_eq!(journal.notes(0), [expected], "what the call came to");
+    Ok(())
+}

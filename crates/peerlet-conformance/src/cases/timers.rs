@@ -1,0 +1,77 @@
+//! Timers: periods, cancellation.
+
+use peerlet_core::MILLISECOND;
+
+use super::solo;
+use crate::journal::{Journal, What};
+use crate::probe::Probe;
+use crate::suite::{Bench, Case, Failure, ensure, ensure_eq};
+
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "a_timer_is_due_once_and_not_early",
+        sentence: "A timer is due once, when its time is there.",
+        test: a_timer_is_due_once_and_not_early,
+    },
+    Case {
+        name: "a_cancelled_timer_is_silent",
+        sentence: "A timer that is taken back never fires.",
+        test: a_cancelled_timer_is_silent,
+    },
+    Case {
+        name: "a_periodic_timer_comes_until_it_is_cancelled",
+        sentence: "A periodic timer is due every period, until it is taken back.",
+        test: a_periodic_timer_comes_until_it_is_cancelled,
+    },
+];
+
+fn timers(journal: &Journal) -> Vec<u64> {
+    let timer = |what| match what {
+        What::Timer(timer) => Some(timer),
+        _ => None,
+    };
+    journal.of(0).into_iter().filter_map(timer).collect()
+}
+
+fn a_timer_is_due_once_and_not_early(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let probe = Probe::new(&journal).on_start(|ctx, ()| {
+        ctx.after(MILLISECOND * 300, 1);
+    });
+    bench.run(solo(probe))?;
+    let entries = journal.entries();
+    let at = |what: &What| entries.iter().filter(|e| e.what == *what).map(|e| e.at).collect();
+    let (starts, timers): (Vec<_>, Vec<_>) = (at(&What::Start), at(&What::Timer(1)));
+    ensure_eq!((starts.len(), timers.len()), (1, 1), "starts and timers");
+    let waited = timers[0] - starts[0];
+    ensure!(waited >= MILLISECOND * 300, "due after {waited}");
+    Ok(())
+}
+
+fn a_cancelled_timer_is_silent(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let probe = Probe::new(&journal).on_start(|ctx, ()| {
+        let first = ctx.after(MILLISECOND * 100, 1);
+        ctx.after(MILLISECOND * 100, 2);
+        ctx.cancel(first);
+    });
+    bench.run(solo(probe))?;
+    ensure_eq!(timers(&journal), [2], "timers");
+    Ok(())
+}
+
+fn a_periodic_timer_comes_until_it_is_cancelled(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let probe = Probe::new(&journal).on_start(|ctx, ()| {
+        let periodic = ctx.every(MILLISECOND * 100, 1);
+        ctx.after(MILLISECOND * 550, 2);
+        // The handle travels to the handler that takes it back by way of a task's closure.
+        ctx.spawn(move |task| async move {
+            task.sleep(MILLISECOND * 550).await;
+            task.with(move |_, ctx| ctx.cancel(periodic)).await;
+        });
+    });
+    bench.run(solo(probe))?;
+    ensure_eq!(timers(&journal), [1, 1, 1, 1, 1, 2], "timers");
+    Ok(())
+}

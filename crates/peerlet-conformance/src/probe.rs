@@ -1,0 +1,251 @@
+//! A peerlet that does what a case says and writes down what happens to it.
+
+use std::sync::Arc;
+
+use peerlet_core::{
+    About, Address, Command, Context, Kind, Metric, Need, Nothing, Peerlet, Seat, Seats, Signature,
+    Undelivered,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::journal::{Entry, Journal, What};
+
+/// What probes send: a number, and ballast to reach a size.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Message {
+    /// Tells messages apart.
+    pub number: u64,
+    /// Makes the message as large as the case wants.
+    pub ballast: String,
+}
+
+impl From<u64> for Message {
+    fn from(number: u64) -> Message {
+        Message { number, ballast: String::new() }
+    }
+}
+
+/// A local event between the peerlets of a probing peer.
+pub struct Changed(pub u64);
+
+/// How many messages a probe got.
+pub(crate) const GOT: Metric = Metric::counter("got").help("messages received");
+/// The numbers of the messages a probe got.
+pub(crate) const NUMBER: Metric = Metric::distribution("number").quantum(1.0);
+
+type Act<A> = Arc<dyn Fn(&mut Context<Probe>, A) + Send + Sync>;
+
+/// Does what its closures say, after it wrote into the journal what happened. It needs reliable
+/// delivery.
+#[derive(Clone)]
+pub struct Probe {
+    journal: Journal,
+    on_start: Option<Act<()>>,
+    on_stop: Option<Act<()>>,
+    on_message: Option<Act<(Address, u64)>>,
+    on_timer: Option<Act<u64>>,
+    on_undelivered: Option<Act<(Address, u64)>>,
+    on_writable: Option<Act<Address>>,
+    on_heard: Option<Act<u64>>,
+    on_command: Option<Act<Command>>,
+}
+
+macro_rules! on {
+    ($name:ident, $argument:ty, $doc:literal) => {
+        #[doc = $doc]
+        pub fn $name(
+            mut self,
+            act: impl Fn(&mut Context<Probe>, $argument) + Send + Sync + 'static,
+        ) -> Probe {
+            self.$name = Some(Arc::new(act));
+            self
+        }
+    };
+}
+
+impl Probe {
+    /// A probe that only writes down what happens.
+    pub fn new(journal: &Journal) -> Probe {
+        Probe {
+            journal: journal.clone(),
+            on_start: None,
+            on_stop: None,
+            on_message: None,
+            on_timer: None,
+            on_undelivered: None,
+            on_writable: None,
+            on_heard: None,
+            on_command: None,
+        }
+    }
+
+    on!(on_start, (), "What it does when a life begins.");
+    on!(on_stop, (), "What it does when a life ends in order.");
+    on!(on_message, (Address, u64), "What it does when a message comes.");
+    on!(on_timer, u64, "What it does when a timer is due.");
+    on!(on_undelivered, (Address, u64), "What it does when a message is reported.");
+    on!(on_writable, Address, "What it does when a full queue is half free.");
+    on!(on_heard, u64, "What it does when it hears an event.");
+    on!(on_command, Command, "What it does when the scenario calls a command.");
+
+    /// Writes what happened, then does what the case says.
+    fn note<A>(&self, ctx: &mut Context<Self>, what: What, act: &Option<Act<A>>, argument: A) {
+        self.journal.write(Entry { seat: ctx.seat(), at: ctx.now(), what });
+        if let Some(act) = act {
+            act(ctx, argument);
+        }
+    }
+}
+
+/// The seat at an address: probes know each other by seat.
+fn seat_at(seats: &dyn Seats, address: Address) -> Seat {
+    let mut all = (0..seats.count()).map(Seat);
+    all.find(|seat| seats.address(*seat) == Some(address)).unwrap_or(Seat(u32::MAX))
+}
+
+impl Peerlet for Probe {
+    const NAME: &'static str = "probe";
+    type Message = Message;
+    type Timer = u64;
+
+    fn describe(about: &mut About<Self>) {
+        about
+            .help("does what a case says and writes down what happens to it")
+            .needs(Need::Reliable)
+            .hears(Probe::heard)
+            .measures(&GOT)
+            .measures(&NUMBER)
+            .command(Signature::new("note").takes("text", Kind::Text));
+    }
+
+    fn init(&mut self, ctx: &mut Context<Self>) {
+        self.note(ctx, What::Init, &None, ());
+    }
+
+    fn start(&mut self, ctx: &mut Context<Self>) {
+        self.note(ctx, What::Start, &self.on_start, ());
+    }
+
+    fn stop(&mut self, ctx: &mut Context<Self>) {
+        self.note(ctx, What::Stop, &self.on_stop, ());
+    }
+
+    fn message(&mut self, ctx: &mut Context<Self>, from: Address, message: Message) {
+        ctx.measure(GOT, 1.0);
+        ctx.measure(NUMBER, message.number as f64);
+        let what = What::Message(seat_at(ctx.seats(), from), message.number);
+        self.note(ctx, what, &self.on_message, (from, message.number));
+    }
+
+    fn timer(&mut self, ctx: &mut Context<Self>, timer: u64) {
+        self.note(ctx, What::Timer(timer), &self.on_timer, timer);
+    }
+
+    fn undelivered(
+        &mut self,
+        ctx: &mut Context<Self>,
+        to: Address,
+        message: Message,
+        why: Undelivered,
+    ) {
+        let what = What::Undelivered(seat_at(ctx.seats(), to), message.number, why);
+        self.note(ctx, what, &self.on_undelivered, (to, message.number));
+    }
+
+    fn writable(&mut self, ctx: &mut Context<Self>, to: Address) {
+        let what = What::Writable(seat_at(ctx.seats(), to));
+        self.note(ctx, what, &self.on_writable, to);
+    }
+
+    fn command(&mut self, ctx: &mut Context<Self>, command: &Command) {
+        let what = What::Command(command.text("text").to_owned());
+        self.note(ctx, what, &self.on_command, command.clone());
+    }
+}
+
+impl Probe {
+    fn heard(&mut self, ctx: &mut Context<Self>, changed: &Changed) {
+        self.note(ctx, What::Heard(changed.0), &self.on_heard, changed.0);
+    }
+}
+
+/// A sibling for probes: it keeps a number, tells of its changes, and writes when it starts and
+/// stops.
+#[derive(Clone)]
+pub struct Sibling {
+    journal: Journal,
+    /// The number it keeps.
+    pub value: u64,
+}
+
+impl Sibling {
+    /// A sibling that keeps zero.
+    pub fn new(journal: &Journal) -> Sibling {
+        Sibling { journal: journal.clone(), value: 0 }
+    }
+
+    /// Keeps another number and tells of it.
+    pub fn set(&mut self, ctx: &mut Context<Self>, value: u64) {
+        self.value = value;
+        ctx.emit(Changed(value));
+    }
+
+    fn note(&self, ctx: &Context<Self>, text: &str) {
+        let what = What::Note(text.to_owned());
+        self.journal.write(Entry { seat: ctx.seat(), at: ctx.now(), what });
+    }
+}
+
+impl Peerlet for Sibling {
+    const NAME: &'static str = "sibling";
+    type Message = Nothing;
+    type Timer = Nothing;
+
+    fn start(&mut self, ctx: &mut Context<Self>) {
+        self.note(ctx, "sibling starts");
+    }
+
+    fn stop(&mut self, ctx: &mut Context<Self>) {
+        self.note(ctx, "sibling stops");
+    }
+}
+
+/// A peerlet for worlds without reliable delivery: it greets every other seat once by datagram, and
+/// answers.
+pub struct Plain {
+    journal: Journal,
+}
+
+impl Plain {
+    /// A peerlet that writes whom it heard of.
+    pub fn new(journal: &Journal) -> Plain {
+        Plain { journal: journal.clone() }
+    }
+}
+
+impl Peerlet for Plain {
+    const NAME: &'static str = "plain";
+    type Message = bool;
+    type Timer = ();
+
+    fn start(&mut self, ctx: &mut Context<Self>) {
+        ctx.after(peerlet_core::MILLISECOND * 100, ());
+    }
+
+    fn timer(&mut self, ctx: &mut Context<Self>, (): ()) {
+        for seat in (0..ctx.seats().count()).map(Seat) {
+            match ctx.seats().address(seat) {
+                Some(address) if seat != ctx.seat() => ctx.send(address, true),
+                _ => {}
+            }
+        }
+    }
+
+    fn message(&mut self, ctx: &mut Context<Self>, from: Address, greeting: bool) {
+        let what = What::Message(seat_at(ctx.seats(), from), u64::from(greeting));
+        self.journal.write(Entry { seat: ctx.seat(), at: ctx.now(), what });
+        if greeting {
+            ctx.send(from, false);
+        }
+    }
+}

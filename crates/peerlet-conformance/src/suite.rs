@@ -1,0 +1,161 @@
+//! All cases, and how a runtime fares with them.
+
+use std::fmt;
+
+use crate::candidate::{Candidate, Experiment, Refusal, Report};
+use crate::cases;
+
+/// One sentence of the contract, put to the test.
+pub struct Case {
+    /// Its name.
+    pub name: &'static str,
+    /// The sentence that it tests.
+    pub sentence: &'static str,
+    pub(crate) test: fn(&mut Bench<'_>) -> Result<(), Failure>,
+}
+
+/// What went wrong in a case.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Failure {
+    /// The runtime refused to run it.
+    Refused(Refusal),
+    /// The contract was broken.
+    Broken(String),
+}
+
+/// How one case ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The contract was kept.
+    Kept,
+    /// The runtime cannot give what the case needs, and said so by name.
+    Refused(String),
+    /// The contract was broken.
+    Broken(String),
+}
+
+/// A runtime's verdicts, case by case.
+pub struct Score {
+    /// The runtime's name.
+    pub runtime: String,
+    /// One verdict a case, in the order of [`CASES`].
+    pub verdicts: Vec<(&'static str, Verdict)>,
+}
+
+impl Score {
+    /// How many cases were kept.
+    pub fn kept(&self) -> usize {
+        self.verdicts.iter().filter(|(_, v)| *v == Verdict::Kept).count()
+    }
+
+    /// How many cases were refused by name.
+    pub fn refused(&self) -> usize {
+        self.verdicts.iter().filter(|(_, v)| matches!(v, Verdict::Refused(_))).count()
+    }
+
+    /// Whether nothing was broken.
+    pub fn conforms(&self) -> bool {
+        self.kept() + self.refused() == self.verdicts.len()
+    }
+}
+
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kept, refused) = (self.kept(), self.refused());
+        let broken = self.verdicts.len() - kept - refused;
+        writeln!(f, "{}: {kept} kept, {refused} refused, {broken} broken", self.runtime)?;
+        for (name, verdict) in &self.verdicts {
+            match verdict {
+                Verdict::Kept => writeln!(f, "  kept     {name}")?,
+                Verdict::Refused(why) => writeln!(f, "  refused  {name}: {why}")?,
+                Verdict::Broken(why) => writeln!(f, "  BROKEN   {name}: {why}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A candidate in the hands of a case.
+pub(crate) struct Bench<'c> {
+    candidate: &'c mut dyn Candidate,
+}
+
+impl Bench<'_> {
+    pub(crate) fn run(&mut self, experiment: Experiment) -> Result<Report, Failure> {
+        let report = self.candidate.run(experiment).map_err(Failure::Refused)?;
+        // Every case is also a test of the accounts.
+        if report.ledger.is_balanced() {
+            Ok(report)
+        } else {
+            Err(Failure::Broken(format!("the accounts do not balance: {:?}", report.ledger)))
+        }
+    }
+
+    pub(crate) fn gives(&self) -> &[peerlet_core::Need] {
+        self.candidate.gives()
+    }
+}
+
+/// Breaks the case unless the condition holds.
+macro_rules! ensure {
+    ($condition:expr, $($message:tt)+) => {
+        if !$condition {
+            return Err(crate::suite::Failure::Broken(format!($($message)+)));
+        }
+    };
+}
+
+/// Breaks the case unless both sides are equal.
+macro_rules! ensure_eq {
+    ($left:expr, $right:expr, $what:literal) => {
+        let (left, right) = (&$left, &$right);
+        if left != right {
+            let (left, right) = (format!("{left:?}"), format!("{right:?}"));
+            return Err(crate::suite::Failure::Broken(format!(
+                "{}: {:.400} instead of {:.400}",
+                $what, left, right
+            )));
+        }
+    };
+}
+
+pub(crate) use {ensure, ensure_eq};
+
+/// All cases.
+pub const CASES: &[&[Case]] = &[
+    cases::order::CASES,
+    cases::timers::CASES,
+    cases::lives::CASES,
+    cases::datagrams::CASES,
+    cases::reliable::CASES,
+    cases::pressure::CASES,
+    cases::siblings::CASES,
+    cases::tasks::CASES,
+    cases::world::CASES,
+];
+
+/// Holds a runtime to the whole contract.
+pub fn run(candidate: &mut dyn Candidate) -> Score {
+    let mut verdicts = Vec::new();
+    for case in CASES.iter().copied().flatten() {
+        let verdict = match (case.test)(&mut Bench { candidate }) {
+            Ok(()) => Verdict::Kept,
+            Err(Failure::Broken(why)) => Verdict::Broken(why),
+            Err(Failure::Refused(why)) => refused(candidate, &why),
+        };
+        verdicts.push((case.name, verdict));
+    }
+    Score { runtime: candidate.name().to_owned(), verdicts }
+}
+
+/// A refusal is in order when the runtime lacks something and the message names it and who needs
+/// it.
+fn refused(candidate: &dyn Candidate, why: &Refusal) -> Verdict {
+    let lacks = !candidate.gives().contains(&peerlet_core::Need::Reliable);
+    let named = why.0.contains(peerlet_core::Need::Reliable.name()) && why.0.contains("probe");
+    if lacks && named {
+        Verdict::Refused(why.0.clone())
+    } else {
+        Verdict::Broken(format!("refused without reason: {why}"))
+    }
+}

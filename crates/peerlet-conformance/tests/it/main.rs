@@ -1,0 +1,3 @@
+//! The runtimes of this project, held to the contract.
+
+mod sim;

@@ -1,0 +1,174 @@
+//! The interface between an engine and a model of the network.
+
+use std::any::Any;
+use std::fmt;
+
+use peerlet_core::{Duration, Seat, Seed, Time};
+
+/// One attempt to move one message, as a model sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Packet {
+    /// The sender.
+    pub from: Seat,
+    /// The receiver, another peer: messages to oneself never reach a model.
+    pub to: Seat,
+    /// The engine's time: of departure in [`Model::depart`], of arrival in [`Model::arrive`].
+    pub at: Time,
+    /// The encoded size in bytes; 0 unless [`Model::needs_size`].
+    pub size: u32,
+    /// Where this packet's dice are found: `seed.at(from).at(to).at(count)`, the sender's count.
+    pub draws: Seed,
+}
+
+/// What becomes of a packet when it departs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Departure {
+    /// It arrives.
+    Arrive {
+        /// How long after its departure; at least the model's lookahead.
+        after: Duration,
+    },
+    /// The network duplicated it: both copies arrive.
+    Twice {
+        /// How long after the departure one copy arrives; at least the model's lookahead.
+        first: Duration,
+        /// How long after the departure the other does; at least the model's lookahead.
+        second: Duration,
+    },
+    /// It never arrives.
+    Drop(Cause),
+}
+
+/// What becomes of a packet when it arrives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arrival {
+    /// The peer gets it.
+    Accept {
+        /// How long after its arrival; may be zero.
+        after: Duration,
+    },
+    /// The peer never gets it.
+    Drop(Cause),
+}
+
+/// Why a model dropped a packet.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Cause {
+    /// The network lost it by chance.
+    Loss,
+    /// A queue was full.
+    Queue,
+    /// No path leads from the sender to the receiver.
+    Partition,
+    /// The receiver's address translation let nobody in.
+    Nat,
+}
+
+impl Cause {
+    /// The cause's name in counters and summaries.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Cause::Loss => "loss",
+            Cause::Queue => "queue",
+            Cause::Partition => "partition",
+            Cause::Nat => "nat",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// State that one peer's side of a model keeps: `None` for stateless models.
+pub type State = Option<Box<dyn Any + Send>>;
+
+/// Decides the fate of every message between different peers.
+///
+/// The contract: [`depart`](Model::depart) and [`arrive`](Model::arrive) are pure functions of the
+/// packet and the state. They read no clock and no other randomness than the packet's own dice, and
+/// remember nothing but in the state; so a fate does not depend on the thread that decides it, nor
+/// on what happens between other peers. An engine calls `depart` in the sender's order of events,
+/// with the state that the sender owns, and `arrive` in the receiver's, with the receiver's.
+/// No delay is shorter than the [`lookahead`](Model::lookahead). Seats are those of the scenario:
+/// a model built for so many peers may panic beyond them.
+///
+/// A model takes its dice by name (`packet.draws.named("loss")`), so that a layer added around
+/// it moves nobody's dice.
+///
+/// # Examples
+/// A network of two halves, near within and far across, with up to a millisecond of jitter:
+/// ```
+/// use peerlet_core::{Duration, MILLISECOND, Seat, Seed, Time};
+/// use peerlet_network::{Departure, Model, Packet, State};
+///
+/// #[derive(Debug)]
+/// struct Halves { peers: u32, near: Duration, far: Duration }
+///
+/// impl Halves {
+///     fn distance(&self, from: Seat, to: Seat) -> Duration {
+///         let half = |seat: Seat| seat.0 < self.peers / 2;
+///         if half(from) == half(to) { self.near } else { self.far }
+///     }
+/// }
+///
+/// impl Model for Halves {
+///     fn lookahead(&self) -> Duration {
+///         self.near.min(self.far)
+///     }
+///     fn depart(&self, packet: &Packet, _state: &mut State) -> Departure {
+///         let jitter = packet.draws.named("jitter").rng().below(MILLISECOND.as_nanos());
+///         let distance = self.distance(packet.from, packet.to);
+///         Departure::Arrive { after: distance + Duration::from_nanos(jitter) }
+///     }
+///     fn round_trip(&self, from: Seat, to: Seat) -> Duration {
+///         (self.distance(from, to) + MILLISECOND / 2) * 2
+///     }
+/// }
+///
+/// let model = Halves { peers: 10, near: MILLISECOND * 5, far: MILLISECOND * 80 };
+/// let draws = Seed::new(7).at(4).at(5).at(0);
+/// let packet = Packet { from: Seat(4), to: Seat(5), at: Time::ZERO, size: 0, draws };
+/// let Departure::Arrive { after } = model.depart(&packet, &mut None) else { unreachable!() };
+/// assert!((MILLISECOND * 80..MILLISECOND * 81).contains(&after));
+/// assert_eq!(model.lookahead(), MILLISECOND * 5);
+/// ```
+pub trait Model: Send + Sync + fmt::Debug {
+    /// The smallest delay between different peers, within which an engine need not look left or
+    /// right. May be zero, which is slow; an engine makes every delay at least 1 ns.
+    fn lookahead(&self) -> Duration;
+
+    /// Whether packets must carry their encoded size. Sizes cost an encoding, so ask only if used.
+    fn needs_size(&self) -> bool {
+        false
+    }
+
+    /// The state that this seat's outgoing side starts with.
+    fn outbound(&self, _seat: Seat) -> State {
+        None
+    }
+
+    /// The state that this seat's incoming side starts with.
+    fn inbound(&self, _seat: Seat) -> State {
+        None
+    }
+
+    /// Whether [`arrive`](Model::arrive) does anything; engines skip it otherwise.
+    fn has_arrival(&self) -> bool {
+        false
+    }
+
+    /// The fate of a packet that departs now. `state` is the sender's outgoing side.
+    fn depart(&self, packet: &Packet, state: &mut State) -> Departure;
+
+    /// The fate of a packet that arrives now. `state` is the receiver's incoming side.
+    fn arrive(&self, _packet: &Packet, _state: &mut State) -> Arrival {
+        Arrival::Accept { after: Duration::ZERO }
+    }
+
+    /// A typical time from `from` to `to` and back: reliable delivery waits 1.5 of it before it
+    /// tries again.
+    fn round_trip(&self, from: Seat, to: Seat) -> Duration;
+}

@@ -1,0 +1,4 @@
+//! The network models, seen from outside.
+
+mod generated;
+mod matrix;
