@@ -113,6 +113,18 @@ pub enum StackError {
     },
 }
 
+impl StackError {
+    /// The peerlet that has the problem.
+    pub fn peerlet(&self) -> &'static str {
+        match self {
+            StackError::Name(peerlet) => peerlet,
+            StackError::Sibling { peerlet, .. }
+            | StackError::Need { peerlet, .. }
+            | StackError::Metric { peerlet, .. } => peerlet,
+        }
+    }
+}
+
 impl fmt::Display for StackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -166,6 +178,17 @@ impl Registry {
             }
         }
         Ok(())
+    }
+
+    /// Numbers the peerlet types of this stack without asking whether it can run: to read what
+    /// they say of themselves.
+    pub fn describe(&mut self, peer: &Peer) {
+        for peerlet in &peer.peerlets {
+            if self.entry_of((**peerlet).type_id()).is_none() {
+                // Two metrics of one name are reported when the peerlet is used.
+                drop(self.number(peerlet.entry()));
+            }
+        }
     }
 
     fn number(&mut self, mut entry: Entry) -> Result<(), StackError> {

@@ -36,6 +36,19 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// All kinds.
+    pub const ALL: [EventKind; 9] = [
+        EventKind::Deliver,
+        EventKind::Timer,
+        EventKind::Command,
+        EventKind::Start,
+        EventKind::Stop,
+        EventKind::Crash,
+        EventKind::Undelivered,
+        EventKind::Wake,
+        EventKind::Writable,
+    ];
+
     /// The kind's name in traces.
     pub const fn name(self) -> &'static str {
         match self {
@@ -99,6 +112,7 @@ mod tests {
             source: 2,
             seq: 3,
             life: 1,
+            payload: 0,
         };
         let digest = |event: Handled| {
             let mut seat = SeatDigest::default();

@@ -323,7 +323,7 @@ impl Simulation {
                 self.fabric.ledger.of(class).delivered += 1;
                 let place = self.fabric.place(seat);
                 place.payloads = fold(place.payloads, payload);
-                self.handled(key, EventKind::Deliver);
+                self.handled_with(key, EventKind::Deliver, payload);
             }
             Err(_) => self.fabric.ledger.of(class).drop_for(DropCause::Decode),
         }
@@ -368,10 +368,14 @@ impl Simulation {
 
     /// Puts an event that was handled into the books.
     fn handled(&mut self, key: Key, kind: EventKind) {
+        self.handled_with(key, kind, 0);
+    }
+
+    fn handled_with(&mut self, key: Key, kind: EventKind, payload: u64) {
         self.events += 1;
         let Key { time, round, seat, source, seq } = key;
         let life = self.host.life(seat.index());
-        let event = Handled { time, round, seat, kind, source, seq, life };
+        let event = Handled { time, round, seat, kind, source, seq, life, payload };
         let digest: &mut SeatDigest = &mut self.fabric.place(seat).digest;
         digest.add(&event);
         if let Some(trace) = &mut self.trace {

@@ -23,6 +23,9 @@ pub struct Handled {
     pub seq: u64,
     /// The life that handled it.
     pub life: u32,
+    /// The hash of a message's encoded payload, when the run encodes messages; otherwise 0. The
+    /// digest leaves it out, so that encoding moves no digest.
+    pub payload: u64,
 }
 
 /// Sees every event after it was handled, in the engine's order.
