@@ -21,4 +21,4 @@ pub use candidate::{Candidate, Experiment, Refusal, Report};
 pub use journal::{Entry, Journal, What};
 pub use overlap::Overlap;
 pub use probe::{Changed, Message, Plain, Probe, Sibling};
-pub use suite::{CASES, Case, Failure, Score, Verdict, run};
+pub use suite::{CASES, Case, Failure, Score, Verdict, run, run_at_once};

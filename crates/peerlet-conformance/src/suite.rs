@@ -134,18 +134,43 @@ pub const CASES: &[&[Case]] = &[
     cases::world::CASES,
 ];
 
-/// Holds a runtime to the whole contract.
+/// Holds a runtime to the whole contract, one case after the other.
 pub fn run(candidate: &mut dyn Candidate) -> Score {
-    let mut verdicts = Vec::new();
-    for case in CASES.iter().copied().flatten() {
-        let verdict = match (case.test)(&mut Bench { candidate }) {
+    let cases = CASES.iter().copied().flatten();
+    let verdicts = cases.map(|case| (case.name, case.judge(candidate))).collect();
+    Score { runtime: candidate.name().to_owned(), verdicts }
+}
+
+/// Holds a runtime of real time to the whole contract, many cases at once: each waits most of its
+/// time. `make` gives a candidate for each of this many threads.
+pub fn run_at_once<C: Candidate>(threads: usize, make: impl Fn() -> C + Sync) -> Score {
+    let cases: Vec<&Case> = CASES.iter().copied().flatten().collect();
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let work = || {
+        let (mut candidate, mut judged) = (make(), Vec::new());
+        loop {
+            let place = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let Some(case) = cases.get(place) else { return judged };
+            judged.push((place, case.name, case.judge(&mut candidate)));
+        }
+    };
+    let mut verdicts: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|w| w.join().expect("a case does not panic")).collect()
+    });
+    verdicts.sort_by_key(|(place, ..)| *place);
+    let verdicts = verdicts.into_iter().map(|(_, name, verdict)| (name, verdict)).collect();
+    Score { runtime: make().name().to_owned(), verdicts }
+}
+
+impl Case {
+    fn judge(&self, candidate: &mut dyn Candidate) -> Verdict {
+        match (self.test)(&mut Bench { candidate }) {
             Ok(()) => Verdict::Kept,
             Err(Failure::Broken(why)) => Verdict::Broken(why),
             Err(Failure::Refused(why)) => refused(candidate, &why),
-        };
-        verdicts.push((case.name, verdict));
+        }
     }
-    Score { runtime: candidate.name().to_owned(), verdicts }
 }
 
 /// A refusal is in order when the runtime lacks something and the message names it and who needs

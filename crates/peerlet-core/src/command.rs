@@ -9,7 +9,7 @@ use crate::time::Duration;
 pub enum Value {
     /// A whole number.
     Integer(i64),
-    /// A number with a fraction.
+    /// A number with a fraction or an exponent; never infinite, never NaN.
     Float(f64),
     /// `true` or `false`.
     Bool(bool),
@@ -32,14 +32,26 @@ impl Value {
     }
 }
 
+/// What follows a backslash in a written text, and what the two stand for; the backslash itself
+/// first.
+pub const TEXT_ESCAPES: [(char, char); 5] =
+    [('\\', '\\'), ('"', '"'), ('n', '\n'), ('r', '\r'), ('t', '\t')];
+
 impl fmt::Display for Value {
+    /// Writes the argument as an event line has it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Integer(n) => n.fmt(f),
             Value::Float(x) => write!(f, "{x:?}"),
             Value::Bool(b) => b.fmt(f),
             Value::Duration(d) => d.fmt(f),
-            Value::Text(text) => write!(f, "{text:?}"),
+            Value::Text(text) => {
+                let mut quoted = text.clone();
+                for (escape, character) in TEXT_ESCAPES {
+                    quoted = quoted.replace(character, &format!("\\{escape}"));
+                }
+                write!(f, "\"{quoted}\"")
+            }
         }
     }
 }

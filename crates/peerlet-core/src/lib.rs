@@ -36,7 +36,7 @@ mod test_peer;
 
 pub use about::{About, Need};
 pub use address::{Address, AddressError, Contact, Identity, IdentityError, Seat};
-pub use command::{Command, CommandError, Kind, Signature, Value};
+pub use command::{Command, CommandError, Kind, Signature, TEXT_ESCAPES, Value};
 pub use context::{Caller, Context, Secret, TimerId};
 pub use environment::{Act, Directive};
 pub use host::Host;

@@ -1,1 +1,59 @@
-//! Placeholder.
+//! Reads scenario files into an explicit, timed list of commands.
+//!
+//! A scenario says how many peers there are, what is on their stacks, which network lies between
+//! them, and what happens to them when. [`Scenario::parse`] reads it from TOML, with [`Override`]s
+//! from the command line, and refuses what it cannot honor with [`Problems`] that point at the
+//! text. [`Timeline::expand`] then draws all that is random in it (first starts, churn, shares)
+//! *before* the run, so that every world replays the same list. This crate knows no peerlet and no
+//! network model: their parameters are kept as [`Raw`] parts for whoever does.
+//!
+//! ```
+//! use peerlet_scenario::{Scenario, Source, Timeline};
+//! let text = r#"
+//! peers = 3
+//! for = "60s"
+//! [events]
+//! lines = """
+//! 2 14.3 Peer.start()
+//! 0-1 20.0 Peer.Router.setDropMessages(true)
+//! """
+//! "#;
+//! let scenario = Scenario::parse(Source::new("drop.toml", text), &[])?;
+//! let timeline = Timeline::expand(&scenario, &[]);
+//! assert_eq!(
+//!     timeline.to_string(),
+//!     "0 0s Peer.start()\n\
+//!      1 1ms Peer.start()\n\
+//!      2 14.3s Peer.start()\n\
+//!      0-1 20s Peer.Router.setDropMessages(true)\n",
+//! );
+//! # Ok::<(), peerlet_scenario::Problems>(())
+//! ```
+
+mod call;
+mod churn;
+mod event;
+mod expect;
+mod group;
+mod scenario;
+mod seats;
+mod timeline;
+
+mod overrides;
+mod problem;
+mod raw;
+mod reader;
+mod source;
+
+pub use call::{Action, normalize};
+pub use churn::{Churn, Initial, Law};
+pub use event::Event;
+pub use expect::{Bound, Expect, STATISTICS, Side};
+pub use group::{Group, StackEntry};
+pub use overrides::{Override, PATH_MAX};
+pub use problem::{PROBLEMS_MAX, Problem, Problems, suggest};
+pub use raw::{Part, Raw, RawValue};
+pub use scenario::{EVENTS_MAX, Measure, Network, PEERS_MAX, Scenario};
+pub use seats::SeatSet;
+pub use source::{Source, Sources};
+pub use timeline::{ENTRIES_MAX, Entry, Step, Timeline};

@@ -1,3 +1,4 @@
 //! The runtimes of this project, held to the contract.
 
+mod live;
 mod sim;

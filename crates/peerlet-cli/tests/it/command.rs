@@ -1,0 +1,384 @@
+//! What a user types, and what comes back.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use expect_test::{Expect, expect};
+
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the root is there")
+}
+
+/// Runs the command in the project's root.
+pub(crate) fn peerlet(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_peerlet"))
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .expect("the command runs")
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A scenario in a file of its own, gone when this is dropped.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, content: &str) -> File {
+        let path = std::env::temp_dir().join(format!("peerlet-{}-{name}", std::process::id()));
+        std::fs::write(&path, content).expect("the temporary folder can be written to");
+        File(path)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+/// Checks what is said about a bad scenario, which must end with this code before anything runs.
+fn refuse(name: &str, content: &str, code: i32, said: Expect) {
+    let file = File::new(name, content);
+    let path = file.0.display().to_string();
+    let output = peerlet(&["sim", &path]);
+    assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "", "nothing half-run");
+    said.assert_eq(&text(&output.stderr).replace(&path, "SCENARIO"));
+}
+
+const GOOD: &str = "peers = 5\nfor = \"5s\"\n[stack]\nbootstrap = {}\nneighbors = {}\n";
+
+#[test]
+fn an_unknown_key_is_named_with_its_place() {
+    refuse(
+        "key.toml",
+        &format!("peer = 3\n{GOOD}"),
+        2,
+        expect![[r#"
+        SCENARIO:1:1: unknown key `peer` in a scenario
+           ,----
+         1 | peer = 3
+           : ^^^^
+           `----
+          help: did you mean `peers`?
+    "#]],
+    );
+}
+
+#[test]
+fn a_wrong_unit_is_named_with_its_place() {
+    let scenario = GOOD.replace("\"5s\"", "\"5 lightyears\"");
+    refuse(
+        "unit.toml",
+        &scenario,
+        2,
+        expect![[r#"
+        SCENARIO:2:7: `5 lightyears` needs a unit of time: ns, us, ms, s, m, h or d
+           ,----
+         2 | for = "5 lightyears"
+           :       ^^^^^^^^^^^^^^
+           `----
+          help: write a number and a unit in quotes: for = "60s"
+    "#]],
+    );
+}
+
+#[test]
+fn a_seat_out_of_range_is_named_with_its_place() {
+    let scenario = format!("{GOOD}[events]\nlines = \"\"\"\n7 1 Peer.stop()\n\"\"\"\n");
+    refuse(
+        "seat.toml",
+        &scenario,
+        2,
+        expect![[r#"
+        SCENARIO:8:1: there is no seat 7
+           ,----
+         8 | 7 1 Peer.stop()
+           : ^
+           `----
+          help: 5 peers have the seats 0 to 4
+    "#]],
+    );
+}
+
+#[test]
+fn a_call_that_no_peer_takes_is_refused_with_those_that_exist() {
+    let events =
+        |call: &str| format!("{GOOD}router = {{}}\n[events]\nlines = \"\"\"\n1 1 {call}\n\"\"\"\n");
+    refuse(
+        "call.toml",
+        &events("Peer.Router.dropAll(true)"),
+        2,
+        expect![[r#"
+        SCENARIO:9:5: `router` has no command `dropAll`
+           ,----
+         9 | 1 1 Peer.Router.dropAll(true)
+           :     ^^^^^^^^^^^^^^^^^^^^^^^^^
+           `----
+          help: its commands are: `set_drop_messages(drop: boolean)`
+    "#]],
+    );
+    refuse(
+        "kind.toml",
+        &events("Peer.Router.setDropMessages(3)"),
+        2,
+        expect![[r#"
+        SCENARIO:9:5: the arguments do not fit; the command is `set_drop_messages(drop: boolean)`
+           ,----
+         9 | 1 1 Peer.Router.setDropMessages(3)
+           :     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+           `----
+          help: mend the arguments
+    "#]],
+    );
+    refuse(
+        "peerlet.toml",
+        &events("Peer.Chord.stop(3)"),
+        2,
+        expect![[r#"
+        SCENARIO:9:5: no peer has a peerlet named `Chord`
+           ,----
+         9 | 1 1 Peer.Chord.stop(3)
+           :     ^^^^^^^^^^^^^^^^^^
+           `----
+          help: the peerlets of this scenario are: bootstrap, neighbors, router
+    "#]],
+    );
+}
+
+#[test]
+fn a_missing_sibling_is_named() {
+    let scenario = "peers = 5\nfor = \"5s\"\n[stack]\nrouter = {}\n";
+    refuse(
+        "sibling.toml",
+        scenario,
+        2,
+        expect![[r#"
+        SCENARIO:4:1: `router` uses `neighbors`, which is not on the stack; add `neighbors`
+           ,----
+         4 | router = {}
+           : ^^^^^^
+           `----
+    "#]],
+    );
+}
+
+#[test]
+fn peerlets_parameters_and_models_are_suggested() {
+    let peerlet = GOOD.replace("neighbors", "neighbours");
+    refuse(
+        "peerlet_name.toml",
+        &peerlet,
+        2,
+        expect![[r#"
+        SCENARIO:5:1: no peerlet is named `neighbours`
+           ,----
+         5 | neighbours = {}
+           : ^^^^^^^^^^
+           `----
+          help: did you mean `neighbors`?
+    "#]],
+    );
+    let parameter = GOOD.replace("neighbors = {}", "neighbors = { rnig = 3 }");
+    refuse(
+        "parameter.toml",
+        &parameter,
+        2,
+        expect![[r#"
+        SCENARIO:5:15: unknown field `rnig`, expected one of `random`, `ring`, `heartbeat`, `misses`, `exchange`
+           ,----
+         5 | neighbors = { rnig = 3 }
+           :               ^^^^
+           `----
+          help: did you mean `ring`?
+    "#]],
+    );
+    let range = GOOD.replace("neighbors = {}", "neighbors = { random = 100000 }");
+    refuse(
+        "range.toml",
+        &range,
+        2,
+        expect![[r#"
+        SCENARIO:5:13: `random` is 100000; give 0 to 16
+           ,----
+         5 | neighbors = { random = 100000 }
+           :             ^^^^^^^^^^^^^^^^^^^
+           `----
+    "#]],
+    );
+    let model = format!("{GOOD}[network]\nmodel = \"kinglike\"\n");
+    refuse(
+        "model.toml",
+        &model,
+        2,
+        expect![[r#"
+        SCENARIO:7:9: no network model is named `kinglike`
+           ,----
+         7 | model = "kinglike"
+           :         ^^^^^^^^^^
+           `----
+          help: did you mean `king-like`?
+    "#]],
+    );
+}
+
+#[test]
+fn what_is_not_built_is_refused_by_name() {
+    let model = format!("{GOOD}[network]\nmodel = \"transit-stub\"\n");
+    refuse(
+        "not_yet.toml",
+        &model,
+        2,
+        expect![[r#"
+        SCENARIO:7:9: not yet: transit-stub
+           ,----
+         7 | model = "transit-stub"
+           :         ^^^^^^^^^^^^^^
+           `----
+          help: leave it out; `peerlet list` shows what is built
+    "#]],
+    );
+    let law =
+        format!("{GOOD}[churn]\nsession = {{ weibull = {{ shape = 0.5, scale = \"9m\" }} }}\n");
+    refuse(
+        "law.toml",
+        &law,
+        2,
+        expect![[r#"
+        SCENARIO:7:13: not yet: weibull
+           ,----
+         7 | session = { weibull = { shape = 0.5, scale = "9m" } }
+           :             ^^^^^^^
+           `----
+          help: leave it out; `peerlet list` shows what is built
+        SCENARIO:6:2: `absence` is missing in [churn]
+           ,----
+         6 | [churn]
+           :  ^^^^^
+           `----
+          help: add absence = { exponential = { mean = "5m" } }
+    "#]],
+    );
+    let output = peerlet(&["sim", "scenarios/first.toml", "--threads", "2"]);
+    assert_eq!(output.status.code(), Some(2));
+    expect![[r#"
+        error: not yet: --threads 2; leave it at 1
+    "#]]
+    .assert_eq(&text(&output.stderr));
+}
+
+#[test]
+fn a_matrix_that_cannot_be_used_is_named() {
+    let matrix = |keys: &str| format!("{GOOD}[network]\nmodel = \"matrix\"\n{keys}\n");
+    let missing = matrix("file = \"no/such.txt\"\nunit = \"ms\"");
+    refuse(
+        "matrix.toml",
+        &missing,
+        2,
+        expect![[r#"
+        SCENARIO:8:8: matrix /tmp/no/such.txt cannot be read (No such file or directory (os error 2)); check `file`
+           ,----
+         8 | file = "no/such.txt"
+           :        ^^^^^^^^^^^^^
+           `----
+    "#]],
+    );
+    let square = File::new("square.txt", "0 1 2\n1 0\n");
+    let keys = format!("file = \"{}\"\nunit = \"ms\"", square.0.display());
+    let file = File::new("malformed.toml", &matrix(&keys));
+    let output = peerlet(&["check", &file.0.display().to_string()]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains("square.txt") && said.contains("line 2"), "{said}");
+}
+
+#[test]
+fn an_unreadable_scenario_is_an_error_of_reading() {
+    let output = peerlet(&["sim", "no/such.toml"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("cannot read the scenario `no/such.toml`"));
+}
+
+#[test]
+fn an_expectation_of_an_unknown_measure_is_refused() {
+    let scenario = format!("{GOOD}[[expect]]\nmeasure = \"neighbors/degre\"\nmean_min = 1\n");
+    refuse(
+        "expect.toml",
+        &scenario,
+        2,
+        expect![[r#"
+        SCENARIO:7:11: no peerlet measures `neighbors/degre`
+           ,----
+         7 | measure = "neighbors/degre"
+           :           ^^^^^^^^^^^^^^^^^
+           `----
+          help: did you mean `neighbors/degree`?
+    "#]],
+    );
+}
+
+#[test]
+fn a_failed_expectation_ends_with_one() {
+    let scenario = format!("{GOOD}[[expect]]\nmeasure = \"neighbors/degree\"\nmean_min = 99\n");
+    let file = File::new("failed.toml", &scenario);
+    let output = peerlet(&["sim", &file.0.display().to_string()]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stdout);
+    assert!(said.contains("FAILED neighbors/degree mean_min = 99"), "{said}");
+    assert!(said.contains(":8:"), "the place is named: {said}");
+    assert!(said.contains("again: "), "{said}");
+}
+
+#[test]
+fn the_shipped_scenarios_are_in_order() {
+    for scenario in ["scenarios/first.toml", "scenarios/protopeer.toml"] {
+        let output = peerlet(&["check", scenario]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_run_folder_holds_the_run_and_is_not_overwritten() {
+    let folder = std::env::temp_dir().join(format!("peerlet-{}-run", std::process::id()));
+    let path = folder.display().to_string();
+    let run = || peerlet(&["sim", "scenarios/protopeer.toml", "--for", "151s", "-o", &path]);
+    let first = run();
+    let second = run();
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("it was written");
+    let (summary, csv, scenario) =
+        (read("summary.json"), read("measures.csv"), read("scenario.toml"));
+    std::fs::remove_dir_all(&folder).expect("the folder can be removed");
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    assert_eq!(second.status.code(), Some(3), "a run is never overwritten");
+    let summary: serde_json::Value = serde_json::from_str(&summary).expect("it is JSON");
+    let messages = &summary["messages"];
+    let dropped: u64 = messages["dropped"]
+        .as_object()
+        .expect("a table of causes")
+        .values()
+        .map(|n| n.as_u64().expect("a count"))
+        .sum();
+    let count = |key: &str| messages[key].as_u64().expect("a count");
+    assert_eq!(
+        count("sent") + count("duplicated"),
+        count("delivered") + dropped + count("in_flight")
+    );
+    assert_eq!(summary["virtual_seconds"], 151.0);
+    assert!(csv.lines().count() > 50, "{csv}");
+    assert!(scenario.starts_with("# run with --for 151s\n"), "{scenario}");
+}
+
+#[test]
+fn several_seeds_give_intervals() {
+    let output =
+        peerlet(&["sim", "scenarios/protopeer.toml", "--for", "151s", "--seeds", "1..3", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    assert_eq!(json["runs"].as_array().map(Vec::len), Some(3));
+    assert_ne!(json["runs"][0]["digest"], json["runs"][1]["digest"]);
+    let text = json["measures"]["lookups/success"].to_string();
+    assert!(text.contains("margin"), "{text}");
+}

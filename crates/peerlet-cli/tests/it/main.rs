@@ -1,0 +1,5 @@
+//! The command from outside, and the rules of the house.
+
+mod command;
+mod digest;
+mod tidy;

@@ -1,0 +1,157 @@
+//! The rules of the house, as tests with named errors.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The floor of each crate: a crate uses crates of lower floors only.
+const FLOORS: &[(&str, u32)] = &[
+    ("peerlet-core", 0),
+    ("peerlet-network", 1),
+    ("peerlet-measure", 1),
+    ("peerlet-scenario", 1),
+    ("peerlet-overlay", 1),
+    ("peerlet-sim", 2),
+    ("peerlet-live", 2),
+    ("peerlet", 3),
+    ("peerlet-cli", 4),
+    ("peerlet-conformance", 5),
+];
+
+/// Crates that know no I/O beyond files and no runtime of threads.
+const WITHOUT_TOKIO: &[&str] = &[
+    "peerlet-core",
+    "peerlet-network",
+    "peerlet-measure",
+    "peerlet-scenario",
+    "peerlet-overlay",
+    "peerlet-sim",
+];
+
+/// Words that name no thing: a file of this name has no duty of its own.
+const NAMELESS: &[&str] = &["utils", "util", "common", "types", "helpers", "helper", "misc"];
+
+const LINES_MAX: usize = 600;
+const COLUMNS_MAX: usize = 100;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the root is there")
+}
+
+fn packages() -> Vec<Value> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("metadata is JSON");
+    metadata["packages"].as_array().expect("there are packages").clone()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("")
+}
+
+#[test]
+fn crates_use_lower_floors_only() {
+    let floors: BTreeMap<_, _> = FLOORS.iter().copied().collect();
+    let mut errors = Vec::new();
+    let packages = packages();
+    assert!(packages.len() >= 9, "only {} crates were found", packages.len());
+    for package in &packages {
+        let name = text(&package["name"]);
+        let Some(floor) = floors.get(name) else {
+            errors.push(format!("crate-without-floor: `{name}`; give it one in tidy.rs"));
+            continue;
+        };
+        for dependency in package["dependencies"].as_array().expect("dependencies are a list") {
+            let on = text(&dependency["name"]);
+            if on == "tokio" && WITHOUT_TOKIO.contains(&name) {
+                errors.push(format!("runtime-below-its-floor: `{name}` depends on tokio"));
+            }
+            let Some(other) = floors.get(on) else { continue };
+            let dev = text(&dependency["kind"]) == "dev";
+            // An unversioned path is never published, so dev-dependencies may run in a circle.
+            let upward_for_tests = dev && matches!(text(&dependency["req"]), "*");
+            if other >= floor && !(upward_for_tests && (on == "peerlet-sim" || *floor == 5)) {
+                errors.push(format!("floor: `{name}` ({floor}) uses `{on}` ({other})"));
+            }
+        }
+    }
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder can be read") {
+        let path = entry.expect("an entry can be read").path();
+        if path.is_dir() {
+            if !path.ends_with("target") {
+                walk(&path, files);
+            }
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+#[test]
+fn files_are_short_and_named_for_their_duty() {
+    let (root, mut files, mut errors) = (root(), Vec::new(), Vec::new());
+    walk(&root.join("crates"), &mut files);
+    walk(&root.join("examples"), &mut files);
+    assert!(files.len() > 100, "only {} files were found", files.len());
+    for path in files {
+        let source = std::fs::read_to_string(&path).expect("a source can be read");
+        let shown = path.strip_prefix(&root).expect("it is below the root").display();
+        // Tables are data.
+        let is_table = path.components().any(|c| c.as_os_str() == "tables");
+        let lines = source.lines().count();
+        if lines > LINES_MAX && !is_table {
+            errors.push(format!("file-too-long: {shown}: {lines} lines; split it by duty"));
+        }
+        let wide = source.lines().position(|line| line.chars().count() > COLUMNS_MAX);
+        if let (Some(line), false) = (wide, is_table) {
+            errors.push(format!("line-too-wide: {shown}:{}", line + 1));
+        }
+        if !source.starts_with("//!") && !source.starts_with("#![") {
+            errors.push(format!("file-without-header: {shown}; say what it is for"));
+        }
+        let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or("");
+        if NAMELESS.contains(&stem) {
+            errors.push(format!("nameless-file: {shown}; name it for its duty"));
+        }
+        if path.ends_with("src/lib.rs") && source.lines().any(|l| l.starts_with("fn ")) {
+            errors.push(format!("logic-in-lib: {shown}"));
+        }
+    }
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+#[test]
+fn sources_use_the_words_of_the_house() {
+    let (root, mut files, mut errors) = (root(), Vec::new(), Vec::new());
+    walk(&root.join("crates"), &mut files);
+    // Each pair: what must not be written, and what to write.
+    let words = [
+        ("neighbour", "neighbor"),
+        ("behaviour", "behavior"),
+        ("colour", "color"),
+        ("TO\u{44}O", "an issue, or nothing"),
+        ("#[ign\u{6f}re", "a test that runs"),
+        ("unimplement\u{65}d!", "an implementation"),
+        ("todo\u{21}", "an implementation"),
+    ];
+    for path in files.iter().filter(|path| !path.ends_with("tidy.rs")) {
+        let source = std::fs::read_to_string(path).expect("a source can be read");
+        for (wrong, right) in words {
+            if let Some(line) = source.lines().position(|line| line.contains(wrong)) {
+                let shown = path.strip_prefix(&root).expect("it is below the root").display();
+                errors.push(format!("word: {shown}:{}: `{wrong}`; write {right}", line + 1));
+            }
+        }
+    }
+    assert!(errors.is_empty(), "{errors:#?}");
+}

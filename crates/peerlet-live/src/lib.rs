@@ -1,0 +1,39 @@
+//! Runs peers on real sockets.
+//!
+//! [`run`] runs a process's peers in shards. From the bottom up:
+//!
+//! - [`ProcessKey`]: the key whose hash names a process, and the file that keeps it.
+//! - [`Frame`]: what goes over the wire, byte by byte.
+//! - [`Transport`]: the seam to the sockets, one await a batch; [`QuicTransport`] has identities,
+//!   datagrams and ordered streams, [`UdpTransport`] has datagrams only and is for closed networks.
+//! - [`Pairs`]: reliable delivery between lives, as a machine that a shard feeds and empties.
+//! - [`Counters`]: what was dropped, by cause.
+
+mod certificate;
+mod counters;
+mod frame;
+mod key;
+mod pair;
+mod quic;
+mod tls;
+mod transport;
+mod udp;
+
+mod live;
+mod seats;
+mod shard;
+
+pub use counters::{Cause, Counters};
+pub use frame::{
+    DATAGRAM_FRAME_MAX, Frame, FrameError, Kind, Link, Message, STREAM_FRAME_MAX, Tag, VERSION,
+};
+pub use key::{KeyError, ProcessKey};
+pub use live::{LiveError, LiveOutcome, LiveSetup, Sockets, run};
+pub use pair::{
+    Effect, LINK_BYTES_MAX, PairConfig, Pairs, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVING_MAX,
+    RECEIVING_PER_LINK_MAX, SENDING_MAX, SendError, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX,
+};
+pub use quic::{LINKS_MAX, QuicTransport};
+pub use shard::Build;
+pub use transport::{BATCH_MAX, BindError, Capabilities, Inbound, LinkError, Outbound, Transport};
+pub use udp::UdpTransport;

@@ -1,0 +1,393 @@
+//! Reliable delivery between pairs of lives, as a machine without sockets, clocks or tasks.
+//!
+//! The shard feeds it messages to send, frames that arrived, broken links, lives that begin and
+//! end, and the time; it takes out [`Effect`]s. A transport gives ordered streams while a link
+//! lasts. This machine adds what the contract says on top: connections belong to two lives, survive
+//! a broken link for a while, hold a sender back, and tell it what is not known to be delivered.
+
+mod receiving;
+mod sending;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use peerlet_core::{Address, Duration, FRAME_MAX, Time, Undelivered};
+
+use crate::counters::{Cause, Counters};
+use crate::frame::{Frame, Kind, Link, Message, Tag};
+use receiving::Receiving;
+use sending::{Key, Sending};
+
+/// Messages that one destination's queue holds before it is full: the contract's default.
+pub const QUEUE_MESSAGES_MAX: usize = 256;
+/// Bytes that one destination's queue holds before it is full: the contract's default.
+pub const QUEUE_BYTES_MAX: usize = 1024 * 1024;
+/// Messages of one pair that are under way without acknowledgement: at 100 ms a round trip, 10,000
+/// a second.
+pub const WINDOW_MESSAGES_MAX: usize = 1024;
+/// Bytes of one pair that are under way without acknowledgement: at 100 ms a round trip, 40 MB a
+/// second.
+pub const WINDOW_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes to one process that are under way without acknowledgement, over all pairs: what a
+/// transport may have to hold.
+pub const LINK_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Connections that a machine sends on: a thousand destinations for each of a thousand peers, at
+/// about 300 bytes.
+pub const SENDING_MAX: usize = 1 << 20;
+/// Connections that a machine receives on, at about 100 bytes.
+pub const RECEIVING_MAX: usize = 1 << 20;
+/// Connections from one process: a sixteenth of all, so that one process cannot take them from the
+/// others.
+pub const RECEIVING_PER_LINK_MAX: usize = 1 << 16;
+
+/// What the machine is told once.
+#[derive(Clone, Copy, Debug)]
+pub struct PairConfig {
+    /// The experiment.
+    pub tag: Tag,
+    /// Drawn at random by each process, so that one that starts again does not number connections
+    /// as before.
+    pub nonce: u32,
+    /// How long a connection waits for an acknowledgement before it gives up
+    /// (`connection.timeout`).
+    pub timeout: Duration,
+    /// How many messages a destination's queue holds.
+    pub queue_messages: usize,
+    /// How many bytes a destination's queue holds; at least [`FRAME_MAX`].
+    pub queue_bytes: usize,
+}
+
+impl PairConfig {
+    /// The contract's limits, for this experiment.
+    pub const fn new(tag: Tag, nonce: u32) -> PairConfig {
+        PairConfig {
+            tag,
+            nonce,
+            timeout: Duration::from_secs(10),
+            queue_messages: QUEUE_MESSAGES_MAX,
+            queue_bytes: QUEUE_BYTES_MAX,
+        }
+    }
+}
+
+/// What the shard is to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Send a frame on the ordered stream of this pair of slots (ours first).
+    Transmit {
+        /// The other process.
+        to: SocketAddr,
+        /// Our slot and theirs.
+        pair: (u32, u32),
+        /// The frame.
+        frame: Vec<u8>,
+    },
+    /// Tell the peer that a message is not known to be delivered.
+    Undelivered {
+        /// Our peer's slot.
+        slot: u32,
+        /// Whom the message was for.
+        to: Address,
+        /// The message.
+        message: Message<Bytes>,
+        /// The reason.
+        why: Undelivered,
+    },
+    /// Tell the peer, which was refused before, that half of the destination's queue is free.
+    Writable {
+        /// Our peer's slot.
+        slot: u32,
+        /// The destination.
+        to: Address,
+    },
+}
+
+/// Who lives in a slot of ours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Local {
+    Running(u32),
+    Crashed,
+}
+
+/// All reliable connections of a shard's peers, both ways.
+///
+/// A connection is opened by the sender (`Open`, answered by `Opened` or `Reset`) and has no end of
+/// its own. Its messages are numbered from a start that no other connection shares; the receiver
+/// takes the next one only, and acknowledges once a batch. After a broken link, or a while without
+/// news, the sender asks again (`Open` with the life it knows) and sends again what `Opened` shows
+/// missing: neither a lost acknowledgement nor a careless link can lose a message.
+///
+/// ```
+/// # use peerlet_live::{Call, Effect, Frame, Kind, Message, PairConfig, Pairs, Tag};
+/// # use peerlet_core::{Address, Time};
+/// let mut pairs = Pairs::new(PairConfig::new(Tag::of("hello", &[]), 7));
+/// pairs.started(0, 1);
+/// let to: Address = "192.0.2.1:7000/3".parse()?;
+/// let message = Message { port: 0, call: Call::None, body: "hi".into() };
+/// pairs.send(Time::ZERO, 0, to, message)?;
+/// // First use asks for a connection; the message follows when it is there.
+/// let Some(Effect::Transmit { frame, .. }) = pairs.poll() else { panic!("nothing to send") };
+/// assert!(matches!(Frame::parse(&frame)?.kind, Kind::Open(_)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Pairs {
+    config: PairConfig,
+    /// Slots that are missing here have stopped, or were never started.
+    locals: BTreeMap<u32, Local>,
+    sending: Sending,
+    receiving: Receiving,
+    effects: Effects,
+}
+
+/// What a part of the machine writes to while it works.
+#[derive(Debug)]
+struct Effects {
+    tag: Tag,
+    queue: VecDeque<Effect>,
+    counters: Counters,
+}
+
+impl Effects {
+    /// Sends a frame of our `slot`, living its `life`, to another peer.
+    fn transmit(&mut self, slot: u32, life: u32, to: Address, kind: Kind<'_>) {
+        let frame = Frame { tag: self.tag, from: slot, to: to.slot(), life, kind };
+        let pair = (slot, to.slot());
+        self.queue.push_back(Effect::Transmit { to: to.socket(), pair, frame: frame.to_vec() });
+    }
+}
+
+impl Pairs {
+    /// A machine without peers and connections.
+    ///
+    /// # Panics
+    /// Panics when a queue could not hold the largest message.
+    pub fn new(config: PairConfig) -> Pairs {
+        assert!(config.queue_bytes >= FRAME_MAX, "a queue holds at least one message of any size");
+        let effects =
+            Effects { tag: config.tag, queue: VecDeque::new(), counters: Counters::default() };
+        Pairs {
+            config,
+            locals: BTreeMap::new(),
+            sending: Sending::new(config),
+            receiving: Receiving::default(),
+            effects,
+        }
+    }
+
+    /// A peer of ours begins this life.
+    pub fn started(&mut self, slot: u32, life: u32) {
+        self.end(slot);
+        self.locals.insert(slot, Local::Running(life));
+    }
+
+    /// A peer of ours has stopped: from now on its senders are told so. What it sent still goes
+    /// out.
+    pub fn stopped(&mut self, slot: u32) {
+        self.end(slot);
+    }
+
+    /// A peer of ours has crashed: its senders hear nothing. What it sent still goes out.
+    pub fn crashed(&mut self, slot: u32) {
+        self.end(slot);
+        self.locals.insert(slot, Local::Crashed);
+    }
+
+    fn end(&mut self, slot: u32) {
+        if let Some(Local::Running(life)) = self.locals.remove(&slot) {
+            // What arrived in time is acknowledged before the life's connections are forgotten.
+            self.receiving.flush(&mut self.effects);
+            self.receiving.forget(slot);
+            self.sending.orphan(slot, life);
+        }
+    }
+
+    /// Sends a message of our peer in `slot`; a full queue calls for [`Effect::Writable`] later.
+    ///
+    /// # Errors
+    /// When it cannot be taken; nothing has happened then.
+    pub fn send(
+        &mut self,
+        now: Time,
+        slot: u32,
+        to: Address,
+        message: Message<Bytes>,
+    ) -> Result<(), SendError> {
+        let Some(Local::Running(life)) = self.locals.get(&slot) else {
+            return Err(SendError::NotRunning);
+        };
+        if message.body.len() > FRAME_MAX {
+            return Err(SendError::TooLarge);
+        }
+        let key = Key { slot, life: *life, to };
+        self.sending.send(now, key, message, &mut self.effects)
+    }
+
+    /// Takes a frame that came from this process, and gives back the message that is now to be
+    /// delivered to the peer in `frame.to`.
+    ///
+    /// The caller has checked that the frame is of this experiment, and that its slot belongs to
+    /// the process it came from. Frames of other kinds than those of pairs do nothing here.
+    pub fn receive<'a>(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        frame: &Frame<'a>,
+    ) -> Option<Message<&'a [u8]>> {
+        let address = Address::new(from, frame.from);
+        match frame.kind {
+            Kind::Open(link) => self.open(from, frame, link),
+            Kind::Data(link, message) => {
+                return self.data(from, frame, link).then_some(message);
+            }
+            Kind::Opened(link) | Kind::Ack(link) | Kind::Reset(link) => {
+                let key = Key { slot: frame.to, life: link.life, to: address };
+                let effects = &mut self.effects;
+                match frame.kind {
+                    Kind::Opened(_) => self.sending.opened(now, key, frame.life, link.seq, effects),
+                    Kind::Ack(_) => self.sending.acked(now, key, frame.life, link.seq, effects),
+                    _ => self.sending.reset(key, frame.life, link.seq, effects),
+                }
+            }
+            Kind::Datagram(_) | Kind::Control(_) => {}
+        }
+        None
+    }
+
+    fn open(&mut self, from: SocketAddr, frame: &Frame<'_>, link: Link) {
+        let key = (frame.to, frame.from, frame.life);
+        let last = match self.locals.get(&frame.to) {
+            Some(Local::Running(life)) if link.life == 0 => {
+                let Some(last) = self.receiving.open(from, key, link.seq, *life) else {
+                    return self.effects.counters.add(Cause::Queue, 1);
+                };
+                Some((*life, last))
+            }
+            Some(Local::Running(life)) if link.life == *life => {
+                self.receiving.last(from, key).map(|last| (*life, last))
+            }
+            _ => None,
+        };
+        let Some((life, seq)) = last else { return self.refuse(from, frame, link) };
+        let opened = Kind::Opened(Link { life: frame.life, seq });
+        self.effects.transmit(frame.to, life, Address::new(from, frame.from), opened);
+    }
+
+    /// Whether the message in this frame is to be delivered.
+    fn data(&mut self, from: SocketAddr, frame: &Frame<'_>, link: Link) -> bool {
+        let key = (frame.to, frame.from, frame.life);
+        let here = self.locals.get(&frame.to) == Some(&Local::Running(link.life));
+        let taken = if here { self.receiving.take(from, key, link.seq) } else { None };
+        match taken {
+            Some(Ordering::Equal) => return true,
+            Some(Ordering::Less) => self.effects.counters.add(Cause::Duplicate, 1),
+            Some(Ordering::Greater) => self.effects.counters.add(Cause::Link, 1),
+            None => {
+                let running = matches!(self.locals.get(&frame.to), Some(Local::Running(_)));
+                let cause = if running { Cause::OldLife } else { Cause::Stopped };
+                self.effects.counters.add(cause, 1);
+                self.refuse(from, frame, link);
+            }
+        }
+        false
+    }
+
+    /// Tells the sender of a frame that the life it looks for is not here; a crashed peer tells
+    /// nothing.
+    fn refuse(&mut self, from: SocketAddr, frame: &Frame<'_>, link: Link) {
+        if self.locals.get(&frame.to) != Some(&Local::Crashed) {
+            let reset = Kind::Reset(Link { life: frame.life, seq: link.seq });
+            self.effects.transmit(frame.to, link.life, Address::new(from, frame.from), reset);
+        }
+    }
+
+    /// The link to this process broke, or could not be made: what was under way on it may be lost.
+    pub fn link_lost(&mut self, now: Time, with: SocketAddr) {
+        self.receiving.link_lost(now + self.config.timeout, with);
+        self.sending.link_lost(now, with, &mut self.effects);
+    }
+
+    /// The link to this process takes no more for now.
+    pub fn blocked(&mut self, link: SocketAddr) {
+        self.sending.blocked(link);
+    }
+
+    /// The link to this process takes more again.
+    pub fn unblocked(&mut self, link: SocketAddr) {
+        self.sending.unblocked(link, &mut self.effects);
+    }
+
+    /// Acknowledges what was taken since the last call: to be called at the end of each batch.
+    pub fn flush(&mut self) {
+        self.receiving.flush(&mut self.effects);
+    }
+
+    /// When [`timer`](Pairs::timer) is to be called next, if nothing happens before.
+    pub fn deadline(&self) -> Option<Time> {
+        self.sending.deadline().into_iter().chain(self.receiving.deadline()).min()
+    }
+
+    /// Does what is due by now.
+    pub fn timer(&mut self, now: Time) {
+        self.receiving.timer(now);
+        self.sending.timer(now, &mut self.effects);
+    }
+
+    /// The next thing to do, in the order in which things came about.
+    pub fn poll(&mut self) -> Option<Effect> {
+        self.effects.queue.pop_front()
+    }
+
+    /// What was dropped.
+    pub fn counters(&self) -> &Counters {
+        &self.effects.counters
+    }
+}
+
+/// Undelivered a message was not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The destination's queue is full; `writable` will be called.
+    Full,
+    /// There are [`SENDING_MAX`] connections.
+    TooMany,
+    /// The message is larger than [`FRAME_MAX`].
+    TooLarge,
+    /// Nobody lives in the sending slot.
+    NotRunning,
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SendError::Full => f.write_str("the destination's queue is full; wait for `writable`"),
+            SendError::TooMany => write!(
+                f,
+                "there are {SENDING_MAX} reliable connections; talk to fewer peers reliably"
+            ),
+            SendError::TooLarge => write!(
+                f,
+                "a reliable message holds at most {FRAME_MAX} bytes; send it in several parts"
+            ),
+            SendError::NotRunning => {
+                f.write_str("the sending peer is not running; start it before it sends")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SendError {}
+
+/// How long the first question goes unanswered before it is asked again; doubled each time up to
+/// the next constant.
+const RETRY: Duration = Duration::from_millis(500);
+/// How long any question goes unanswered: a partition is found healed within this time.
+const RETRY_MAX: Duration = Duration::from_secs(1);
+/// How long a connection without messages is kept; the next message opens it anew.
+const IDLE_MAX: Duration = Duration::from_secs(60);

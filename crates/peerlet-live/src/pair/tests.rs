@@ -1,0 +1,547 @@
+//! Two machines and a wire in one struct; time is a field.
+
+use std::collections::VecDeque;
+
+use peerlet_core::{MILLISECOND, Rng, SECOND, Seed};
+
+use super::*;
+use peerlet_core::Call;
+
+const ALICE: usize = 0;
+const BOB: usize = 1;
+/// The slot of the peer on each side.
+const SLOT: [u32; 2] = [3, 4];
+
+/// Two shards with a peer each; frames wait on the wire until they are carried.
+struct Pair {
+    now: Time,
+    side: [Pairs; 2],
+    /// Frames on their way to a side.
+    wire: [VecDeque<Vec<u8>>; 2],
+    delivered: [Vec<u32>; 2],
+    undelivered: Vec<(u32, Undelivered)>,
+    writable: u32,
+}
+
+fn socket(side: usize) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 7000 + side as u16))
+}
+
+fn address(side: usize) -> Address {
+    Address::new(socket(side), SLOT[side])
+}
+
+fn number(body: &[u8]) -> u32 {
+    u32::from_be_bytes(*body.first_chunk().unwrap())
+}
+
+impl Pair {
+    fn new() -> Pair {
+        let side = || Pairs::new(PairConfig::new(Tag(9), u32::MAX - 2));
+        let mut pair = Pair {
+            now: Time::ZERO,
+            side: [side(), side()],
+            wire: Default::default(),
+            delivered: Default::default(),
+            undelivered: Vec::new(),
+            writable: 0,
+        };
+        pair.side[ALICE].started(SLOT[ALICE], 1);
+        pair.side[BOB].started(SLOT[BOB], 1);
+        pair
+    }
+
+    /// Sends a message of this many bytes, the first four of which are its number.
+    fn send_sized(&mut self, from: usize, number: u32, len: usize) -> Result<(), SendError> {
+        let mut body = vec![0; len];
+        body[..4].copy_from_slice(&number.to_be_bytes());
+        let message = Message { port: 5, call: Call::Question(number), body: body.into() };
+        self.side[from].send(self.now, SLOT[from], address(1 - from), message)
+    }
+
+    fn send(&mut self, from: usize, number: u32) {
+        self.send_sized(from, number, 4).unwrap();
+    }
+
+    /// Does what a side asks for: frames go to the wire, reports into the books.
+    fn drain(&mut self, side: usize) {
+        while let Some(effect) = self.side[side].poll() {
+            match effect {
+                Effect::Transmit { to, pair, frame } => {
+                    assert_eq!((to, pair), (socket(1 - side), (SLOT[side], SLOT[1 - side])));
+                    self.wire[1 - side].push_back(frame);
+                }
+                Effect::Undelivered { message, why, .. } => {
+                    assert_eq!(message.call, Call::Question(number(&message.body)));
+                    self.undelivered.push((number(&message.body), why));
+                }
+                Effect::Writable { slot, to } => {
+                    assert_eq!((slot, to), (SLOT[side], address(1 - side)));
+                    self.writable += 1;
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, side: usize, frame: &[u8]) {
+        let frame = Frame::parse(frame).unwrap();
+        if let Some(message) = self.side[side].receive(self.now, socket(1 - side), &frame) {
+            assert_eq!(message.port, 5);
+            self.delivered[side].push(number(message.body));
+        }
+    }
+
+    /// Carries all frames to one side as one batch; says how many there were.
+    fn carry(&mut self, side: usize) -> usize {
+        self.drain(1 - side);
+        let frames: Vec<_> = self.wire[side].drain(..).collect();
+        for frame in &frames {
+            self.receive(side, frame);
+        }
+        self.side[side].flush();
+        self.drain(side);
+        frames.len()
+    }
+
+    /// Carries frames until all is quiet.
+    fn settle(&mut self) {
+        while self.carry(ALICE) + self.carry(BOB) > 0 {}
+    }
+
+    fn break_link(&mut self) {
+        for side in [ALICE, BOB] {
+            self.drain(side);
+            self.wire[1 - side].clear();
+        }
+        for side in [ALICE, BOB] {
+            self.side[side].link_lost(self.now, socket(1 - side));
+        }
+    }
+
+    /// Lets time pass, with the wire carrying or cut.
+    fn pass(&mut self, time: Duration, carrying: bool) {
+        let end = self.now + time;
+        loop {
+            let next = self.side.iter().filter_map(Pairs::deadline).min().unwrap_or(Time::MAX);
+            self.now = next.max(self.now).min(end);
+            for side in [ALICE, BOB] {
+                self.side[side].timer(self.now);
+                self.drain(side);
+            }
+            match carrying {
+                true => self.settle(),
+                false => self.wire = Default::default(),
+            }
+            if self.now == end {
+                return;
+            }
+        }
+    }
+
+    /// Asserts that these messages, and no others, were reported for this reason.
+    fn assert_undelivered(&mut self, numbers: impl IntoIterator<Item = u32>, why: Undelivered) {
+        let expected: Vec<_> = numbers.into_iter().map(|number| (number, why)).collect();
+        assert_eq!(std::mem::take(&mut self.undelivered), expected);
+    }
+}
+
+#[test]
+fn first_use_costs_a_round_trip_and_batches_are_acknowledged_once() {
+    let mut pair = Pair::new();
+    (0..3).for_each(|number| pair.send(ALICE, number));
+    assert_eq!(pair.carry(BOB), 1, "one question");
+    assert_eq!(pair.carry(ALICE), 1, "one answer");
+    assert_eq!(pair.carry(BOB), 3, "all messages");
+    assert_eq!(pair.carry(ALICE), 1, "one acknowledgement");
+    assert_eq!(pair.delivered[BOB], [0, 1, 2]);
+    pair.send(ALICE, 3);
+    assert_eq!(pair.carry(BOB), 1, "from now on messages go at once");
+    assert_eq!(pair.delivered[BOB], [0, 1, 2, 3]);
+    pair.send(BOB, 7);
+    pair.settle();
+    assert_eq!(pair.delivered[ALICE], [7], "the other way is a connection of its own");
+}
+
+#[test]
+fn a_full_queue_refuses_and_says_once_when_half_is_free() {
+    let mut pair = Pair::new();
+    (0..256).for_each(|number| pair.send(ALICE, number));
+    assert_eq!(pair.send_sized(ALICE, 256, 4), Err(SendError::Full));
+    assert_eq!(pair.send_sized(ALICE, 256, 4), Err(SendError::Full));
+    pair.settle();
+    assert_eq!(pair.writable, 1);
+    assert_eq!(pair.delivered[BOB], Vec::from_iter(0..256));
+    pair.send(ALICE, 256);
+    assert_eq!(pair.writable, 1);
+}
+
+#[test]
+fn bytes_fill_a_queue_too() {
+    let mut pair = Pair::new();
+    (0..4).for_each(|number| pair.send_sized(ALICE, number, FRAME_MAX).unwrap());
+    assert_eq!(pair.send_sized(ALICE, 4, 4), Err(SendError::Full));
+    assert_eq!(pair.send_sized(ALICE, 4, FRAME_MAX + 1), Err(SendError::TooLarge));
+    pair.settle();
+    assert_eq!((pair.delivered[BOB].len(), pair.writable), (4, 1));
+}
+
+#[test]
+fn what_is_under_way_is_bounded() {
+    let mut pair = Pair::new();
+    pair.send(ALICE, 0);
+    pair.settle();
+    let taken = (1..).take_while(|n| pair.send_sized(ALICE, *n, 4).is_ok()).count();
+    assert_eq!(taken, WINDOW_MESSAGES_MAX + QUEUE_MESSAGES_MAX);
+    assert_eq!(pair.carry(BOB), WINDOW_MESSAGES_MAX);
+    pair.settle();
+    assert_eq!(pair.delivered[BOB], Vec::from_iter(0..=taken as u32));
+    let large = (0..).take_while(|n| pair.send_sized(ALICE, *n, FRAME_MAX).is_ok()).count();
+    assert_eq!(large, WINDOW_BYTES_MAX / (FRAME_MAX + 40) + QUEUE_BYTES_MAX / FRAME_MAX);
+}
+
+#[test]
+fn pairs_share_what_a_link_holds() {
+    let mut pair = Pair::new();
+    for slot in 0..100 {
+        pair.side[ALICE].started(slot, 1);
+        for _ in 0..4 {
+            let body = vec![0; FRAME_MAX].into();
+            let message = Message { port: 5, call: Call::Question(0), body };
+            pair.side[ALICE].send(pair.now, slot, address(BOB), message).unwrap();
+        }
+    }
+    // All 100 connections are opened; their 100 MiB go in turns of 16.
+    let (mut carried, mut turns) = (0, 0);
+    loop {
+        while let Some(effect) = pair.side[ALICE].poll() {
+            let Effect::Transmit { frame, .. } = effect else { panic!("{effect:?}") };
+            pair.wire[BOB].push_back(frame);
+        }
+        let bytes: usize = pair.wire[BOB].iter().map(Vec::len).sum();
+        assert!(bytes < LINK_BYTES_MAX + FRAME_MAX + 100 * 40, "{bytes}");
+        if bytes == 0 {
+            break;
+        }
+        turns += 1;
+        for frame in std::mem::take(&mut pair.wire[BOB]) {
+            let frame = Frame::parse(&frame).unwrap();
+            carried +=
+                usize::from(pair.side[BOB].receive(pair.now, socket(ALICE), &frame).is_some());
+        }
+        pair.side[BOB].flush();
+        while let Some(Effect::Transmit { frame, .. }) = pair.side[BOB].poll() {
+            pair.receive(ALICE, &frame);
+        }
+    }
+    assert_eq!(carried, 400);
+    assert!(turns < 40, "{turns}");
+}
+
+#[test]
+fn a_stopped_peer_answers_with_a_reset() {
+    let mut pair = Pair::new();
+    pair.side[BOB].stopped(SLOT[BOB]);
+    (0..3).for_each(|number| pair.send(ALICE, number));
+    pair.settle();
+    pair.assert_undelivered(0..3, Undelivered::Reset);
+    assert!(pair.delivered[BOB].is_empty());
+    assert_eq!(pair.side[ALICE].deadline(), None, "nothing is left");
+}
+
+#[test]
+fn a_crashed_peer_is_mute() {
+    let mut pair = Pair::new();
+    pair.side[BOB].crashed(SLOT[BOB]);
+    (0..3).for_each(|number| pair.send(ALICE, number));
+    pair.pass(SECOND * 10 - MILLISECOND, true);
+    pair.assert_undelivered([], Undelivered::Timeout);
+    pair.pass(MILLISECOND, true);
+    pair.assert_undelivered(0..3, Undelivered::Timeout);
+}
+
+#[test]
+fn messages_for_an_old_life_are_counted_and_their_sender_told() {
+    let mut pair = Pair::new();
+    pair.send(ALICE, 0);
+    pair.settle();
+    (1..4).for_each(|number| pair.send(ALICE, number));
+    pair.side[BOB].stopped(SLOT[BOB]);
+    pair.side[BOB].started(SLOT[BOB], 2);
+    // Three refusals come back; the last two must not harm the connection that is made after the
+    // first.
+    pair.carry(BOB);
+    let refusals: Vec<_> = pair.wire[ALICE].drain(..).collect();
+    assert_eq!(refusals.len(), 3);
+    pair.receive(ALICE, &refusals[0]);
+    pair.drain(ALICE);
+    pair.assert_undelivered(1..4, Undelivered::Reset);
+    pair.send(ALICE, 4);
+    pair.receive(ALICE, &refusals[1]);
+    pair.settle();
+    pair.send(ALICE, 5);
+    pair.receive(ALICE, &refusals[2]);
+    pair.settle();
+    assert_eq!(pair.delivered[BOB], [0, 4, 5]);
+    assert_eq!(pair.side[BOB].counters().get(Cause::OldLife), 3);
+    pair.assert_undelivered([], Undelivered::Reset);
+}
+
+#[test]
+fn what_was_delivered_before_a_stop_is_acknowledged() {
+    let mut pair = Pair::new();
+    pair.send(ALICE, 0);
+    pair.carry(BOB);
+    pair.carry(ALICE);
+    pair.drain(ALICE);
+    let data = pair.wire[BOB].pop_front().unwrap();
+    pair.receive(BOB, &data);
+    pair.side[BOB].stopped(SLOT[BOB]);
+    pair.pass(SECOND * 20, true);
+    pair.assert_undelivered([], Undelivered::Reset);
+    assert_eq!(pair.delivered[BOB], [0]);
+}
+
+#[test]
+fn what_was_sent_before_a_stop_or_crash_still_arrives_in_silence() {
+    for crash in [false, true] {
+        let mut pair = Pair::new();
+        (0..3).for_each(|number| pair.send(ALICE, number));
+        match crash {
+            true => pair.side[ALICE].crashed(SLOT[ALICE]),
+            false => pair.side[ALICE].stopped(SLOT[ALICE]),
+        }
+        assert_eq!(pair.send_sized(ALICE, 3, 4), Err(SendError::NotRunning));
+        pair.settle();
+        assert_eq!(pair.delivered[BOB], [0, 1, 2]);
+        assert_eq!(pair.side[ALICE].deadline(), None, "nothing is left");
+    }
+    let mut pair = Pair::new();
+    pair.side[BOB].crashed(SLOT[BOB]);
+    pair.send(ALICE, 0);
+    pair.side[ALICE].stopped(SLOT[ALICE]);
+    pair.pass(SECOND * 11, true);
+    pair.assert_undelivered([], Undelivered::Timeout);
+}
+
+#[test]
+fn a_broken_link_that_heals_in_time_loses_and_repeats_nothing() {
+    let mut pair = Pair::new();
+    (0..5).for_each(|number| pair.send(ALICE, number));
+    pair.settle();
+    (5..9).for_each(|number| pair.send(ALICE, number));
+    // Half of them arrive; their acknowledgement does not.
+    pair.drain(ALICE);
+    for _ in 0..2 {
+        let frame = pair.wire[BOB].pop_front().unwrap();
+        pair.receive(BOB, &frame);
+    }
+    pair.side[BOB].flush();
+    pair.break_link();
+    pair.pass(SECOND * 9, false);
+    pair.pass(SECOND * 9 / 10, true);
+    assert_eq!(pair.delivered[BOB], Vec::from_iter(0..9));
+    pair.assert_undelivered([], Undelivered::Timeout);
+    assert_eq!(
+        pair.side[BOB].counters().get(Cause::Duplicate),
+        0,
+        "only what is missing is sent again"
+    );
+}
+
+#[test]
+fn a_link_that_stays_broken_times_out_in_order() {
+    let mut pair = Pair::new();
+    pair.send(ALICE, 0);
+    pair.settle();
+    (1..300).for_each(|number| pair.send(ALICE, number));
+    pair.break_link();
+    pair.pass(SECOND * 10, false);
+    pair.assert_undelivered(1..300, Undelivered::Timeout);
+    pair.pass(SECOND * 20, false);
+    assert_eq!(pair.side[BOB].deadline(), None, "the receiver has forgotten, too");
+    pair.send(ALICE, 300);
+    pair.settle();
+    assert_eq!(pair.delivered[BOB], [0, 300], "there is a new connection");
+}
+
+#[test]
+fn a_lost_acknowledgement_is_asked_for() {
+    let mut pair = Pair::new();
+    pair.send(ALICE, 0);
+    pair.settle();
+    pair.send(ALICE, 1);
+    pair.carry(BOB);
+    pair.wire[ALICE].clear();
+    pair.pass(SECOND * 12, true);
+    pair.assert_undelivered([], Undelivered::Timeout);
+    assert_eq!(pair.delivered[BOB], [0, 1]);
+}
+
+#[test]
+fn a_link_that_drops_a_message_in_silence_is_found_out() {
+    let mut pair = Pair::new();
+    pair.send(ALICE, 0);
+    pair.settle();
+    (1..5).for_each(|number| pair.send(ALICE, number));
+    pair.drain(ALICE);
+    pair.wire[BOB].remove(1);
+    pair.pass(SECOND * 2, true);
+    assert_eq!(pair.delivered[BOB], [0, 1, 2, 3, 4]);
+    assert_eq!(pair.side[BOB].counters().get(Cause::Link), 2, "two came after the gap");
+}
+
+#[test]
+fn a_blocked_link_holds_messages_back() {
+    let mut pair = Pair::new();
+    pair.send(ALICE, 0);
+    pair.settle();
+    pair.side[ALICE].blocked(socket(BOB));
+    (1..=256).for_each(|number| pair.send(ALICE, number));
+    assert_eq!(pair.send_sized(ALICE, 257, 4), Err(SendError::Full));
+    pair.settle();
+    assert_eq!(pair.delivered[BOB], [0]);
+    pair.side[ALICE].unblocked(socket(BOB));
+    pair.settle();
+    assert_eq!((pair.delivered[BOB].len(), pair.writable), (257, 1));
+}
+
+#[test]
+fn a_process_that_starts_again_begins_anew() {
+    let mut pair = Pair::new();
+    (0..50).for_each(|number| pair.send(ALICE, number));
+    pair.settle();
+    // Alice's process comes back with the same slot, the same life, and numbers from the start.
+    pair.break_link();
+    pair.side[ALICE] = Pairs::new(PairConfig::new(Tag(9), 77));
+    pair.side[ALICE].started(SLOT[ALICE], 1);
+    pair.send(ALICE, 50);
+    pair.settle();
+    assert_eq!(pair.delivered[BOB].len(), 51);
+    // Bob's does: what Alice had under way belongs to the life before.
+    pair.send(ALICE, 51);
+    pair.break_link();
+    pair.side[BOB] = Pairs::new(PairConfig::new(Tag(9), 77));
+    pair.side[BOB].started(SLOT[BOB], 1);
+    pair.settle();
+    pair.assert_undelivered([51], Undelivered::Reset);
+}
+
+#[test]
+fn idle_connections_are_forgotten_and_made_again() {
+    let mut pair = Pair::new();
+    pair.send(ALICE, 0);
+    pair.settle();
+    pair.pass(IDLE_MAX, true);
+    assert_eq!(pair.side[ALICE].deadline(), None);
+    pair.send(ALICE, 1);
+    pair.settle();
+    assert_eq!(pair.delivered[BOB], [0, 1]);
+}
+
+#[test]
+fn one_process_cannot_take_all_connections() {
+    let mut pair = Pair::new();
+    for from in 0..=RECEIVING_PER_LINK_MAX as u32 {
+        let kind = Kind::Open(Link { life: 0, seq: 1 });
+        let open = Frame { tag: Tag(9), from, to: SLOT[BOB], life: 1, kind };
+        pair.side[BOB].receive(pair.now, socket(5), &open);
+    }
+    assert_eq!(pair.side[BOB].counters().get(Cause::Queue), 1);
+    while pair.side[BOB].poll().is_some() {}
+    pair.send(ALICE, 0);
+    pair.settle();
+    assert_eq!(pair.delivered[BOB], [0], "others still can");
+}
+
+/// Everything that may happen, at random; then the faults stop, and every message is accounted for.
+fn storm(seed: u64) {
+    let mut rng: Rng = Seed::new(seed).named("storm").rng();
+    let (mut pair, mut sent, mut life) = (Pair::new(), 0, [1, 1]);
+    for _ in 0..400 {
+        match rng.below(20) {
+            0..=9 => {
+                let max = if rng.chance(0.1) { FRAME_MAX - 4 } else { 100 };
+                let len = 4 + rng.index(max);
+                sent += u32::from(pair.send_sized(ALICE, sent, len).is_ok());
+            }
+            10..=12 => drop(pair.carry(BOB)),
+            13..=14 => drop(pair.carry(ALICE)),
+            15 => pair.break_link(),
+            16 => pair.side[ALICE].blocked(socket(BOB)),
+            17 => pair.side[ALICE].unblocked(socket(BOB)),
+            18 => pair.pass(SECOND * rng.below(8), rng.chance(0.5)),
+            _ => {
+                life[BOB] += 1;
+                match rng.chance(0.5) {
+                    true => pair.side[BOB].stopped(SLOT[BOB]),
+                    false => pair.side[BOB].crashed(SLOT[BOB]),
+                }
+                pair.side[BOB].started(SLOT[BOB], life[BOB]);
+            }
+        }
+    }
+    pair.side[ALICE].unblocked(socket(BOB));
+    pair.pass(SECOND * 100, true);
+    let reported: Vec<u32> = pair.undelivered.iter().map(|(number, _)| *number).collect();
+    for list in [&pair.delivered[BOB], &reported] {
+        assert!(
+            list.windows(2).all(|two| two[0] < two[1]),
+            "seed {seed}: in order, once: {list:?}"
+        );
+    }
+    let mut all: Vec<u32> = pair.delivered[BOB].iter().chain(&reported).copied().collect();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all, Vec::from_iter(0..sent), "seed {seed}: delivered or reported");
+    for side in &pair.side {
+        assert_eq!(side.deadline(), None, "seed {seed}: nothing is left");
+    }
+}
+
+#[test]
+fn every_message_is_delivered_once_in_order_or_reported() {
+    let first = std::env::var("PEERLET_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
+    (first..first + 300).for_each(storm);
+}
+
+#[test]
+fn strange_frames_do_no_harm() {
+    let seed = std::env::var("PEERLET_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
+    let mut rng = Seed::new(seed).named("strange").rng();
+    let mut pair = Pair::new();
+    for _ in 0..20_000 {
+        let number = |rng: &mut Rng| rng.below(6) as u32;
+        let seq = (u64::from(u32::MAX) << 32).wrapping_add(rng.below(3) << 32);
+        let link = Link { life: number(&mut rng), seq: seq.wrapping_add(rng.below(9)) };
+        let body = Message { port: 5, call: Call::None, body: &[0; 4][..] };
+        let kinds = [
+            Kind::Open(link),
+            Kind::Opened(link),
+            Kind::Reset(link),
+            Kind::Ack(link),
+            Kind::Data(link, body),
+            Kind::Datagram(body),
+            Kind::Control(b""),
+        ];
+        let kind = *rng.choose(&kinds).unwrap();
+        let (from, to) = (number(&mut rng), number(&mut rng));
+        let frame = Frame { tag: Tag(9), from, to, life: number(&mut rng), kind };
+        let side = rng.index(2);
+        let _taken = pair.side[side].receive(pair.now, socket(1 - side), &frame);
+        if rng.chance(0.1) {
+            pair.send_sized(ALICE, 0, 4).ok();
+            pair.side.iter_mut().for_each(Pairs::flush);
+        }
+        pair.side.iter_mut().for_each(|side| while side.poll().is_some() {});
+        pair.wire = Default::default();
+    }
+    // A new life owes nothing to what was forged in the old one.
+    (pair.delivered, pair.undelivered) = Default::default();
+    for side in [ALICE, BOB] {
+        pair.side[side].stopped(SLOT[side]);
+        pair.side[side].started(SLOT[side], 9);
+    }
+    (0..10).for_each(|number| pair.send(ALICE, number));
+    pair.settle();
+    assert_eq!(pair.delivered[BOB], Vec::from_iter(0..10), "seed {seed}");
+}

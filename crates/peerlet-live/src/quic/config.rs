@@ -1,0 +1,115 @@
+//! How QUIC is set up, with the limits of one connection.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use peerlet_core::Identity;
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::{
+    ClientConfig, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig, IdleTimeout,
+    ServerConfig, TokioRuntime, TransportConfig, VarInt,
+};
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::frame::DATAGRAM_FRAME_MAX;
+use crate::key::ProcessKey;
+use crate::tls;
+
+/// Streams that each side may open on a connection. A connection costs 70 kB at 100 and 1.1 MB at
+/// 4,096 (measured).
+pub(super) const LANES_MAX: usize = 64;
+/// Packets are this large from the start, so that the largest datagram fits: see
+/// [`DATAGRAM_FRAME_MAX`].
+const MTU_MIN: u16 = 1232;
+/// What a packet adds to a datagram: 1 flag, 8 connection id, 4 packet number, 16 tag, 9 for the
+/// datagram's head.
+const DATAGRAM_OVERHEAD: usize = 38;
+const _: () = assert!(DATAGRAM_FRAME_MAX + DATAGRAM_OVERHEAD <= MTU_MIN as usize);
+/// Bytes that one stream, and all streams of a connection, may send ahead of our reading: 10 MB/s
+/// at 100 ms a round trip.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 2 * STREAM_WINDOW;
+/// Bytes of datagrams that wait on a connection, each way: about 400 of the largest.
+const DATAGRAM_BUFFER: usize = 512 * 1024;
+/// Silence after which a connection is dead (RFC 9308, section 3.2); we break ours three times as
+/// often.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Handshakes that wait to be looked at, and the bytes that wait with them, each and all.
+const INCOMING_MAX: usize = 1024;
+const INCOMING_BYTES_MAX: u64 = 16 * 1024;
+const INCOMING_BYTES_TOTAL_MAX: u64 = 4 * 1024 * 1024;
+
+/// Binds the one socket that listens and dials.
+pub(super) fn bind(key: &ProcessKey, at: SocketAddr) -> io::Result<Endpoint> {
+    let socket = UdpSocket::bind(at)?;
+    // The same for a process that starts again with its key on its port, so that it can tell those
+    // who still talk to its former self (stateless reset, RFC 9000, section 10.3).
+    let reset_key = key.derive(&format!("reset {}", socket.local_addr()?.port()));
+    let mut config = EndpointConfig::new(Arc::new(reset_key));
+    config.cid_generator(|| Box::new(RandomIds));
+    Endpoint::new(config, Some(server(key)), socket, Arc::new(TokioRuntime))
+}
+
+fn server(key: &ProcessKey) -> ServerConfig {
+    let crypto = QuicServerConfig::try_from(tls::server(key))
+        .expect("the provider has the suite that QUIC starts with");
+    let mut config = ServerConfig::with_crypto(Arc::new(crypto));
+    config
+        .transport_config(Arc::new(transport()))
+        // An address names a process here: one that moves is dialled, or dials, anew.
+        .migration(false)
+        .max_incoming(INCOMING_MAX)
+        .incoming_buffer_size(INCOMING_BYTES_MAX)
+        .incoming_buffer_size_total(INCOMING_BYTES_TOTAL_MAX);
+    config
+}
+
+/// How to dial anybody, or nobody but `expected`.
+pub(super) fn client(key: &ProcessKey, expected: Option<Identity>) -> ClientConfig {
+    let crypto = QuicClientConfig::try_from(tls::client(key, expected))
+        .expect("the provider has the suite that QUIC starts with");
+    let mut config = ClientConfig::new(Arc::new(crypto));
+    config.transport_config(Arc::new(transport()));
+    config
+}
+
+fn transport() -> TransportConfig {
+    let idle = IdleTimeout::try_from(IDLE_MAX).expect("30 s fit a QUIC integer");
+    let mut config = TransportConfig::default();
+    config
+        .max_concurrent_uni_streams(VarInt::from_u32(LANES_MAX as u32))
+        .max_concurrent_bidi_streams(VarInt::from_u32(0))
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
+        .receive_window(VarInt::from_u32(CONNECTION_WINDOW))
+        .send_window(u64::from(CONNECTION_WINDOW))
+        .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER))
+        .datagram_send_buffer_size(DATAGRAM_BUFFER)
+        .initial_mtu(MTU_MIN)
+        .min_mtu(MTU_MIN)
+        .max_idle_timeout(Some(idle))
+        .keep_alive_interval(Some(KEEP_ALIVE));
+    config
+}
+
+/// Connection ids without structure: a process that starts again recognizes none, but can reset
+/// all.
+struct RandomIds;
+
+impl ConnectionIdGenerator for RandomIds {
+    fn generate_cid(&mut self) -> ConnectionId {
+        let mut id = [0; 8];
+        SystemRandom::new().fill(&mut id).expect("the operating system gives randomness");
+        ConnectionId::new(&id)
+    }
+
+    fn cid_len(&self) -> usize {
+        8
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
+}

@@ -1,0 +1,180 @@
+//! The ordered streams of a connection, on our side: each has a queue and a task that writes.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use peerlet_core::mix;
+use quinn::Connection;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::Event;
+use super::config::LANES_MAX;
+
+/// Bytes for one process above which the shard is told to hold back, and below which to go on.
+const HELD_HIGH: usize = 4 * 1024 * 1024;
+const HELD_LOW: usize = HELD_HIGH / 2;
+/// Bytes for one process that are held at all: twice what the reliable pairs may have under way, so
+/// that only a shard that does not listen gets here.
+const HELD_MAX: usize = 2 * crate::pair::LINK_BYTES_MAX;
+/// Bytes that are written at once: small frames share a write.
+const WRITE_MAX: usize = 64 * 1024;
+
+/// What waits for one process.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    bytes: AtomicUsize,
+    blocked: AtomicBool,
+}
+
+/// What the shard must know after a frame was queued.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Queued {
+    Fine,
+    Blocked,
+    Overflow,
+}
+
+impl Held {
+    pub(super) fn add(&self, bytes: usize) -> Queued {
+        let held = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if held > HELD_MAX {
+            Queued::Overflow
+        } else if held > HELD_HIGH && !self.blocked.swap(true, Ordering::Relaxed) {
+            Queued::Blocked
+        } else {
+            Queued::Fine
+        }
+    }
+
+    /// Whether the shard is now to be told that it may go on.
+    fn release(&self, bytes: usize) -> bool {
+        let held = self.bytes.fetch_sub(bytes, Ordering::Relaxed) - bytes;
+        held < HELD_LOW && self.blocked.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// The streams that we write on one connection.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    to: SocketAddr,
+    connection: Connection,
+    held: Arc<Held>,
+    events: mpsc::Sender<Event>,
+    /// The pairs with a stream of their own. Later ones share them by hash, and stay there: no pair
+    /// ever changes.
+    own: BTreeMap<(u32, u32), usize>,
+    /// Bounded by `held`, in bytes over all.
+    queues: Vec<mpsc::UnboundedSender<Bytes>>,
+    writers: Vec<JoinHandle<()>>,
+}
+
+impl Lanes {
+    pub(super) fn new(
+        to: SocketAddr,
+        connection: Connection,
+        held: Arc<Held>,
+        events: mpsc::Sender<Event>,
+    ) -> Lanes {
+        let (own, queues, writers) = Default::default();
+        Lanes { to, connection, held, events, own, queues, writers }
+    }
+
+    /// Queues a frame that `held` knows of already; false when the stream is broken.
+    pub(super) fn push(&mut self, pair: (u32, u32), frame: Bytes) -> bool {
+        let lane = match self.own.get(&pair) {
+            Some(lane) => *lane,
+            None if self.own.len() < LANES_MAX => {
+                let (queue, frames) = mpsc::unbounded_channel();
+                let (connection, held) = (self.connection.clone(), Arc::clone(&self.held));
+                let writer = write(connection, frames, held, self.events.clone(), self.to);
+                self.writers.push(tokio::spawn(writer));
+                self.queues.push(queue);
+                self.own.insert(pair, self.own.len());
+                self.own.len() - 1
+            }
+            None => shared_lane(pair),
+        };
+        self.queues[lane].send(frame).is_ok()
+    }
+
+    /// Takes no more frames; gives the tasks that end when all that was queued has arrived.
+    pub(super) fn finish(self) -> Vec<JoinHandle<()>> {
+        self.writers
+    }
+}
+
+/// The lane of a pair that has none of its own.
+fn shared_lane((ours, theirs): (u32, u32)) -> usize {
+    (mix(u64::from(ours) << 32 | u64::from(theirs)) % LANES_MAX as u64) as usize
+}
+
+/// Writes frames, each after its length (4 bytes, big-endian), until there will be no more and all
+/// have arrived.
+async fn write(
+    connection: Connection,
+    mut frames: mpsc::UnboundedReceiver<Bytes>,
+    held: Arc<Held>,
+    events: mpsc::Sender<Event>,
+    to: SocketAddr,
+) {
+    let Ok(mut stream) = connection.open_uni().await else { return };
+    let mut buffer = Vec::new();
+    while let Some(frame) = frames.recv().await {
+        let mut bytes = append(&mut buffer, &frame);
+        while buffer.len() < WRITE_MAX
+            && let Ok(frame) = frames.try_recv()
+        {
+            bytes += append(&mut buffer, &frame);
+        }
+        if stream.write_all(&buffer).await.is_err() {
+            // The connection is gone; the one who watches it reports that.
+            return;
+        }
+        buffer.clear();
+        buffer.shrink_to(WRITE_MAX);
+        if held.release(bytes) && events.send(Event::Unblocked { to }).await.is_err() {
+            return;
+        }
+    }
+    if stream.finish().is_ok() {
+        // Errors mean the same here: nobody is left to wait for.
+        stream.stopped().await.ok();
+    }
+}
+
+fn append(buffer: &mut Vec<u8>, frame: &Bytes) -> usize {
+    buffer.extend_from_slice(&(frame.len() as u32).to_be_bytes());
+    buffer.extend_from_slice(frame);
+    frame.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shard_is_told_once_each_way() {
+        let held = Held::default();
+        assert_eq!(held.add(HELD_HIGH), Queued::Fine);
+        assert_eq!(held.add(1), Queued::Blocked);
+        assert_eq!(held.add(1), Queued::Fine, "it knows");
+        assert!(!held.release(HELD_HIGH - HELD_LOW), "not low enough");
+        assert!(held.release(10));
+        assert!(!held.release(10), "it knows");
+        assert_eq!(held.add(HELD_MAX), Queued::Overflow);
+    }
+
+    #[test]
+    fn shared_lanes_are_used_evenly() {
+        let mut counts = [0u32; LANES_MAX];
+        for ours in 0..100 {
+            (0..100).for_each(|theirs| counts[shared_lane((ours, theirs))] += 1);
+        }
+        // Six standard deviations of a binomial around 156 are 75.
+        assert!(counts.iter().all(|count| count.abs_diff(156) < 75), "{counts:?}");
+    }
+}

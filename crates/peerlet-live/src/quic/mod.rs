@@ -1,0 +1,439 @@
+//! QUIC: encrypted, with identities, ordered streams and datagrams.
+//!
+//! One socket listens and dials. A link to another process is the connection that we send on; when
+//! both have dialled at once, each sends on one and reads from both. Tasks run the connections and
+//! report to the transport, which alone keeps the table of links.
+
+mod config;
+mod connection;
+mod lanes;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use peerlet_core::{Duration, Identity};
+use quinn::{ClientConfig, Connection, Endpoint, SendDatagramError, VarInt};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use crate::counters::{Cause, Counters};
+use crate::frame::{DATAGRAM_FRAME_MAX, STREAM_FRAME_MAX};
+use crate::key::ProcessKey;
+use crate::tls;
+use crate::transport::{
+    BATCH_MAX, BindError, Capabilities, Inbound, LinkError, Outbound, Transport,
+};
+use connection::UNWANTED;
+use lanes::{Held, Lanes, Queued};
+
+/// Processes that a transport is linked to: at 70 kB a connection, 290 MB.
+pub const LINKS_MAX: usize = 4096;
+/// Sockets whose identity is remembered: some for each link, since contacts outlive links.
+const EXPECTED_MAX: usize = 1 << 16;
+/// Datagrams that wait for a link while it is dialled.
+const DIALLING_DATAGRAMS_MAX: usize = 64;
+/// Batches of frames that wait for the shard. A batch holds 256 datagrams or about 64 KiB of a
+/// stream.
+const EVENTS_MAX: usize = 256;
+
+/// What the tasks report.
+#[derive(Debug)]
+enum Event {
+    Frames(Vec<Inbound>),
+    Up {
+        with: SocketAddr,
+        identity: Identity,
+        connection: Connection,
+        dialled: bool,
+        /// Dropped, the connection is closed; answered, it is read from.
+        wanted: oneshot::Sender<()>,
+    },
+    DialFailed {
+        to: SocketAddr,
+        why: LinkError,
+    },
+    Down {
+        with: SocketAddr,
+        id: usize,
+        why: LinkError,
+    },
+    Unblocked {
+        to: SocketAddr,
+    },
+}
+
+/// The counters that the tasks share; they touch them only when something is dropped.
+#[derive(Clone, Debug, Default)]
+struct Tally(Arc<Mutex<Counters>>);
+
+impl Tally {
+    fn add(&self, cause: Cause, n: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(cause, n);
+    }
+
+    fn get(&self) -> Counters {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A link that we send on, or are about to.
+#[derive(Debug)]
+enum Link {
+    Dialling { held: Arc<Held>, datagrams: Vec<Bytes>, frames: Vec<((u32, u32), Bytes)> },
+    Up(Box<Up>),
+}
+
+#[derive(Debug)]
+struct Up {
+    identity: Identity,
+    connection: Connection,
+    dialled: bool,
+    held: Arc<Held>,
+    lanes: Lanes,
+    /// A connection with the same process that only it sends on, when both have dialled.
+    extra: Option<Connection>,
+}
+
+/// A QUIC endpoint with its links.
+///
+/// Links come about in [`receive`](Transport::receive): whoever sends must also receive.
+///
+/// ```
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// use peerlet_live::{Inbound, Outbound, ProcessKey, QuicTransport, Transport};
+/// let (loopback, key) = ("127.0.0.1:0".parse()?, ProcessKey::generate());
+/// let mut bob = QuicTransport::bind(key, loopback)?;
+/// let mut alice = QuicTransport::bind(ProcessKey::generate(), loopback)?;
+/// alice.expect(bob.local_addr(), bob.identity());
+/// let (to, frame) = (bob.local_addr(), "hello".into());
+/// alice.send(&mut vec![Outbound::Stream { to, pair: (0, 0), frame }]).await;
+/// let mut came = Vec::new();
+/// alice.receive(&mut came).await;
+/// assert_eq!(came, [Inbound::LinkUp { with: to, identity: bob.identity() }]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct QuicTransport {
+    key: ProcessKey,
+    endpoint: Endpoint,
+    local: SocketAddr,
+    /// How to dial those whose identity is not known.
+    anybody: ClientConfig,
+    expected: BTreeMap<SocketAddr, Identity>,
+    links: BTreeMap<SocketAddr, Link>,
+    report: mpsc::Sender<Event>,
+    events: mpsc::Receiver<Event>,
+    /// What came about while sending, for the next `receive`.
+    pending: Vec<Inbound>,
+    tally: Tally,
+}
+
+impl QuicTransport {
+    /// Binds a socket; must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When the operating system refuses the address.
+    pub fn bind(key: ProcessKey, at: SocketAddr) -> Result<QuicTransport, BindError> {
+        let io = |source| BindError::Io { at, source };
+        let endpoint = config::bind(&key, at).map_err(io)?;
+        let local = endpoint.local_addr().map_err(io)?;
+        let (report, events) = mpsc::channel(EVENTS_MAX);
+        let tally = Tally::default();
+        tokio::spawn(connection::accept(endpoint.clone(), report.clone(), tally.clone()));
+        Ok(QuicTransport {
+            anybody: config::client(&key, None),
+            key,
+            endpoint,
+            local,
+            expected: BTreeMap::new(),
+            links: BTreeMap::new(),
+            report,
+            events,
+            pending: Vec::new(),
+            tally,
+        })
+    }
+
+    /// Who this process is.
+    pub fn identity(&self) -> Identity {
+        self.key.identity()
+    }
+
+    /// The link to a process, dialled if there is none.
+    fn link(&mut self, to: SocketAddr) -> Result<&mut Link, LinkError> {
+        if !self.links.contains_key(&to) {
+            if self.links.len() >= LINKS_MAX {
+                return Err(LinkError::TooMany);
+            }
+            let config = match self.expected.get(&to) {
+                Some(expected) => config::client(&self.key, Some(*expected)),
+                None => self.anybody.clone(),
+            };
+            let connecting = self
+                .endpoint
+                .connect_with(config, to, tls::SERVER_NAME)
+                .map_err(|_| LinkError::Unreachable)?;
+            let (report, tally) = (self.report.clone(), self.tally.clone());
+            tokio::spawn(connection::dial(to, connecting, report, tally));
+            let (held, datagrams, frames) = Default::default();
+            self.links.insert(to, Link::Dialling { held, datagrams, frames });
+        }
+        Ok(self.links.get_mut(&to).expect("the link is in the table"))
+    }
+
+    fn send_datagram(&mut self, to: SocketAddr, frame: Bytes) {
+        if frame.len() > DATAGRAM_FRAME_MAX {
+            return self.tally.add(Cause::TooLarge, 1);
+        }
+        let tally = self.tally.clone();
+        match self.link(to) {
+            Err(_) => tally.add(Cause::Link, 1),
+            Ok(Link::Up(up)) => transmit(&up.connection, frame, &tally),
+            Ok(Link::Dialling { datagrams, .. }) if datagrams.len() < DIALLING_DATAGRAMS_MAX => {
+                datagrams.push(frame);
+            }
+            Ok(Link::Dialling { .. }) => tally.add(Cause::Queue, 1),
+        }
+    }
+
+    fn send_stream(&mut self, to: SocketAddr, pair: (u32, u32), frame: Bytes) {
+        if frame.len() > STREAM_FRAME_MAX {
+            return self.tally.add(Cause::TooLarge, 1);
+        }
+        let link = match self.link(to) {
+            Ok(link) => link,
+            Err(why) => {
+                self.tally.add(Cause::Link, 1);
+                return self.pending.push(Inbound::LinkLost { with: to, why });
+            }
+        };
+        let len = frame.len();
+        // Counted before it is queued: a writer on another thread may be done with it at once.
+        let (queued, pushed) = match link {
+            Link::Up(up) => (up.held.add(len), up.lanes.push(pair, frame)),
+            Link::Dialling { held, frames, .. } => {
+                frames.push((pair, frame));
+                (held.add(len), true)
+            }
+        };
+        match queued {
+            // A broken stream is one of a broken connection, whose end is about to be reported.
+            _ if !pushed => self.tally.add(Cause::Link, 1),
+            Queued::Fine => {}
+            Queued::Blocked => self.pending.push(Inbound::Blocked { to }),
+            Queued::Overflow => {
+                if let Some(Link::Up(up)) = self.links.remove(&to) {
+                    up.close();
+                }
+                self.tally.add(Cause::Queue, 1);
+                self.pending.push(Inbound::LinkLost { with: to, why: LinkError::Overflow });
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event, into: &mut Vec<Inbound>) {
+        match event {
+            Event::Frames(frames) => into.extend(frames),
+            Event::Up { with, identity, connection, dialled, wanted } => {
+                let expected = self.expected.get(&with).is_none_or(|known| *known == identity);
+                let room = self.links.contains_key(&with) || self.links.len() < LINKS_MAX;
+                if !expected || !room {
+                    self.tally.add(Cause::Handshake, 1);
+                } else if wanted.send(()).is_ok() {
+                    self.up(with, identity, connection, dialled, into);
+                }
+            }
+            Event::DialFailed { to, why } => {
+                if let Some(Link::Dialling { datagrams, frames, .. }) = self.links.get(&to) {
+                    self.tally.add(Cause::Link, (datagrams.len() + frames.len()) as u64);
+                    self.links.remove(&to);
+                    into.push(Inbound::LinkLost { with: to, why });
+                }
+            }
+            Event::Down { with, id, why } => self.down(with, id, why, into),
+            Event::Unblocked { to } => into.push(Inbound::Unblocked { to }),
+        }
+    }
+
+    /// A connection stands: it becomes the link, or one to read from beside it.
+    fn up(
+        &mut self,
+        with: SocketAddr,
+        identity: Identity,
+        connection: Connection,
+        dialled: bool,
+        into: &mut Vec<Inbound>,
+    ) {
+        let mut waiting = (Arc::default(), Vec::new(), Vec::new());
+        match self.links.remove(&with) {
+            Some(Link::Up(mut up)) if up.identity == identity && up.dialled != dialled => {
+                if let Some(old) = up.extra.replace(connection) {
+                    old.close(UNWANTED, b"replaced");
+                }
+                self.links.insert(with, Link::Up(up));
+                return;
+            }
+            // Another process there, or one that dials again although it had a connection: the old
+            // one is dead.
+            Some(Link::Up(up)) => {
+                up.close();
+                into.push(Inbound::LinkLost { with, why: LinkError::Closed });
+            }
+            Some(Link::Dialling { held, datagrams, frames }) => {
+                waiting = (held, datagrams, frames);
+            }
+            None => {}
+        }
+        let (held, datagrams, frames) = waiting;
+        let report = self.report.clone();
+        let mut lanes = Lanes::new(with, connection.clone(), Arc::clone(&held), report);
+        datagrams.into_iter().for_each(|frame| transmit(&connection, frame, &self.tally));
+        for (pair, frame) in frames {
+            if !lanes.push(pair, frame) {
+                self.tally.add(Cause::Link, 1);
+            }
+        }
+        let up = Up { identity, connection, dialled, held, lanes, extra: None };
+        self.links.insert(with, Link::Up(Box::new(up)));
+        into.push(Inbound::LinkUp { with, identity });
+    }
+
+    /// A connection ended: where it was the link, another one with the same process takes its
+    /// place.
+    fn down(&mut self, with: SocketAddr, id: usize, why: LinkError, into: &mut Vec<Inbound>) {
+        let Some(Link::Up(up)) = self.links.get_mut(&with) else { return };
+        if up.extra.as_ref().is_some_and(|extra| extra.stable_id() == id) {
+            up.extra = None;
+        }
+        if up.connection.stable_id() != id {
+            return;
+        }
+        into.push(Inbound::LinkLost { with, why });
+        let (identity, dialled, extra) = (up.identity, !up.dialled, up.extra.take());
+        self.links.remove(&with);
+        if let Some(connection) = extra {
+            self.up(with, identity, connection, dialled, into);
+        }
+    }
+
+    /// Ends links with all that is queued for them sent, or at the deadline.
+    async fn drain(&mut self, until: Instant) {
+        let dialling =
+            |link: &Link| matches!(link, Link::Dialling { frames, .. } if !frames.is_empty());
+        while self.links.values().any(dialling)
+            && let Ok(Some(event)) = timeout_at(until, self.events.recv()).await
+        {
+            self.handle(event, &mut Vec::new());
+        }
+        let links = std::mem::take(&mut self.links).into_values();
+        let (mut writers, mut connections) = (Vec::new(), Vec::new());
+        for link in links {
+            if let Link::Up(up) = link {
+                connections.push(up.connection);
+                writers.extend(up.lanes.finish());
+            }
+        }
+        for writer in writers {
+            if timeout_at(until, writer).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Up {
+    fn close(self) {
+        for connection in self.extra.iter().chain([&self.connection]) {
+            connection.close(UNWANTED, b"replaced");
+        }
+    }
+}
+
+/// Gives a datagram to a connection; one that would push out others is dropped itself.
+fn transmit(connection: &Connection, frame: Bytes, tally: &Tally) {
+    if connection.datagram_send_buffer_space() < frame.len() {
+        return tally.add(Cause::Queue, 1);
+    }
+    match connection.send_datagram(frame) {
+        Ok(()) => {}
+        Err(SendDatagramError::TooLarge) => tally.add(Cause::TooLarge, 1),
+        Err(_) => tally.add(Cause::Link, 1),
+    }
+}
+
+#[async_trait]
+impl Transport for QuicTransport {
+    fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { reliable: true, identity: true }
+    }
+
+    fn expect(&mut self, socket: SocketAddr, identity: Identity) {
+        if self.expected.len() >= EXPECTED_MAX && !self.expected.contains_key(&socket) {
+            self.expected.pop_first();
+        }
+        self.expected.insert(socket, identity);
+        let Some(Link::Up(up)) = self.links.get(&socket) else { return };
+        if up.identity != identity
+            && let Some(Link::Up(up)) = self.links.remove(&socket)
+        {
+            up.close();
+            self.pending.push(Inbound::LinkLost { with: socket, why: LinkError::Identity });
+        }
+    }
+
+    async fn receive(&mut self, into: &mut Vec<Inbound>) {
+        let before = into.len();
+        into.append(&mut self.pending);
+        loop {
+            while into.len() < before + BATCH_MAX
+                && let Ok(event) = self.events.try_recv()
+            {
+                self.handle(event, into);
+            }
+            if into.len() > before {
+                return;
+            }
+            let event = self.events.recv().await.expect("the transport holds a sender itself");
+            self.handle(event, into);
+        }
+    }
+
+    async fn send(&mut self, batch: &mut Vec<Outbound>) {
+        for outbound in batch.drain(..) {
+            match outbound {
+                Outbound::Datagram { to, frame } => self.send_datagram(to, frame),
+                Outbound::Stream { to, pair, frame } => self.send_stream(to, pair, frame),
+            }
+        }
+    }
+
+    fn counters(&self) -> Counters {
+        self.tally.get()
+    }
+
+    async fn close(&mut self, drain: Duration) {
+        let until = Instant::now() + std::time::Duration::from(drain);
+        self.drain(until).await;
+        self.endpoint.close(VarInt::from_u32(0), b"closed");
+        // Lets the others know; at the deadline they find out by themselves.
+        timeout_at(until, self.endpoint.wait_idle()).await.ok();
+    }
+}
+
+impl Drop for QuicTransport {
+    fn drop(&mut self) {
+        // Ends all tasks: those that accept, and those that read.
+        self.endpoint.close(VarInt::from_u32(0), b"closed");
+    }
+}

@@ -1,0 +1,88 @@
+//! The seats of a live run: where they are reached, and which of them the scenario has running.
+
+use std::net::SocketAddr;
+use std::sync::RwLock;
+
+use peerlet_core::{Act, Address, Directive, Seat, Seats, Time};
+
+/// What a process knows of all seats of the scenario, its own and those of other processes.
+///
+/// Whether a seat runs is read off the scenario, which every process expands alike: a process that
+/// is killed from outside is not the scenario's doing.
+pub(crate) struct SeatMap {
+    sockets: RwLock<Vec<Option<SocketAddr>>>,
+    /// By seat: when it goes up or down, in order.
+    turns: Vec<Vec<(Time, bool)>>,
+}
+
+impl SeatMap {
+    pub(crate) fn new(seats: u32, directives: &[Directive]) -> SeatMap {
+        let mut turns = vec![Vec::new(); seats as usize];
+        for Directive { at, seat, act } in directives {
+            let up = match act {
+                Act::Start => true,
+                Act::Stop | Act::Crash => false,
+                Act::Command(..) => continue,
+            };
+            if let Some(turns) = turns.get_mut(seat.index()) {
+                turns.push((*at, up));
+            }
+        }
+        SeatMap { sockets: RwLock::new(vec![None; seats as usize]), turns }
+    }
+
+    /// Learns behind which socket a seat lives.
+    pub(crate) fn set(&self, seat: Seat, socket: SocketAddr) {
+        let mut sockets = self.sockets.write().expect("nobody panics while writing");
+        if let Some(place) = sockets.get_mut(seat.index()) {
+            *place = Some(socket);
+        }
+    }
+
+    pub(crate) fn socket(&self, seat: Seat) -> Option<SocketAddr> {
+        let sockets = self.sockets.read().expect("nobody panics while writing");
+        sockets.get(seat.index()).copied().flatten()
+    }
+
+    fn running_at(&self, seat: Seat, now: Time) -> bool {
+        let Some(turns) = self.turns.get(seat.index()) else { return false };
+        let past = turns.partition_point(|(at, _)| *at <= now);
+        past.checked_sub(1).is_some_and(|last| turns[last].1)
+    }
+}
+
+/// The seats as they are at one instant.
+pub(crate) struct SeatsNow<'a> {
+    pub(crate) map: &'a SeatMap,
+    pub(crate) now: Time,
+}
+
+impl Seats for SeatsNow<'_> {
+    fn count(&self) -> u32 {
+        self.map.turns.len() as u32
+    }
+
+    fn address(&self, seat: Seat) -> Option<Address> {
+        self.map.socket(seat).map(|socket| Address::new(socket, seat.0))
+    }
+
+    fn running(&self, seat: Seat) -> bool {
+        self.map.running_at(seat, self.now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use peerlet_core::SECOND;
+
+    #[test]
+    fn seats_run_as_the_scenario_says() {
+        let at = |secs| Time::ZERO + SECOND * secs;
+        let act = |secs, act| Directive { at: at(secs), seat: Seat(1), act };
+        let map = SeatMap::new(2, &[act(1, Act::Start), act(5, Act::Crash), act(7, Act::Start)]);
+        let up = |secs| map.running_at(Seat(1), at(secs));
+        assert_eq!([0, 1, 4, 5, 6, 7, 9].map(up), [false, true, true, false, false, true, true]);
+        assert!(!map.running_at(Seat(0), at(3)) && !map.running_at(Seat(9), at(3)));
+    }
+}

@@ -1,0 +1,185 @@
+//! The real world as one peer sees it while it handles one event.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use peerlet_core::{
+    Address, Alarm, Body, Class, Clock, Contact, DATAGRAM_MAX, Entropy, Full, Header, Identity,
+    Map, MetricIndex, Network, Parcel, Port, Record, Seat, Seats, Seed, Time, World,
+};
+use peerlet_measure::{DropCause, Ledger, Recorder};
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::frame::{Frame, Kind, Message, Tag};
+use crate::pair::{Pairs, SendError};
+use crate::seats::{SeatMap, SeatsNow};
+use crate::shard::timers::Timers;
+use crate::transport::Outbound;
+
+/// Something that a peer does to itself at once.
+pub(crate) enum Soon {
+    Message { header: Header, class: Class, body: Body },
+    Alarm(Alarm),
+}
+
+/// Everything of a shard but its peers: what their worlds act on.
+pub(crate) struct Ground {
+    /// The time of the event being handled.
+    pub(crate) now: Time,
+    pub(crate) socket: SocketAddr,
+    pub(crate) identity: Identity,
+    pub(crate) tag: Tag,
+    pub(crate) seed: Seed,
+    pub(crate) secrets: SystemRandom,
+    pub(crate) seats: Arc<SeatMap>,
+    pub(crate) timers: Timers,
+    /// What peers do to themselves at once, by row and life.
+    pub(crate) soon: VecDeque<(usize, u32, Soon)>,
+    pub(crate) outbox: Vec<Outbound>,
+    pub(crate) pairs: Pairs,
+    /// The peerlets that met a full queue, by slot and destination.
+    pub(crate) refused: Map<(u32, Address), Vec<Port>>,
+    pub(crate) ledger: Ledger,
+    pub(crate) recorder: Recorder,
+}
+
+/// One peer, one event.
+pub(crate) struct Here<'a> {
+    pub(crate) ground: &'a mut Ground,
+    pub(crate) seats: SeatsNow<'a>,
+    pub(crate) seat: Seat,
+    pub(crate) row: usize,
+    pub(crate) life: u32,
+    pub(crate) alive: bool,
+}
+
+impl Here<'_> {
+    fn own(&self) -> Address {
+        Address::new(self.ground.socket, self.seat.0)
+    }
+
+    fn to_oneself(&mut self, class: Class, header: Header, parcel: &mut dyn Parcel) {
+        let body = parcel.take();
+        let soon = Soon::Message { header, class, body };
+        self.ground.soon.push_back((self.row, self.life, soon));
+    }
+
+    /// Enters a message into the books; `None` when it is dropped at once.
+    fn enter(&mut self, class: Class, size: usize, limit: usize) -> Option<()> {
+        let flow = self.ground.ledger.of(class);
+        flow.sent += 1;
+        flow.bytes += size as u64;
+        let cause = if size > limit {
+            DropCause::TooLarge
+        } else if !self.alive {
+            DropCause::Stopped
+        } else {
+            return Some(());
+        };
+        flow.drop_for(cause);
+        None
+    }
+}
+
+impl Clock for Here<'_> {
+    fn now(&self) -> Time {
+        self.ground.now
+    }
+
+    fn set_alarm(&mut self, at: Time, alarm: Alarm) {
+        if at <= self.ground.now {
+            self.ground.soon.push_back((self.row, self.life, Soon::Alarm(alarm)));
+        } else {
+            self.ground.timers.push(at, self.row, self.life, alarm);
+        }
+    }
+}
+
+impl Network for Here<'_> {
+    fn contact(&self) -> Contact {
+        Contact { address: self.own(), identity: self.ground.identity }
+    }
+
+    fn send(&mut self, to: Address, header: Header, parcel: &mut dyn Parcel) {
+        let size = parcel.encoded_len();
+        if self.enter(Class::Datagram, size, DATAGRAM_MAX).is_none() {
+            return;
+        }
+        if to == self.own() {
+            return self.to_oneself(Class::Datagram, header, parcel);
+        }
+        let mut body = Vec::with_capacity(size);
+        parcel.encode(&mut body);
+        let Header { port, call } = header;
+        let kind = Kind::Datagram(Message { port: port.0, call, body: &body[..] });
+        let (from, life) = (self.seat.0, self.life);
+        let frame = Frame { tag: self.ground.tag, from, to: to.slot(), life, kind };
+        let frame = Bytes::from(frame.to_vec());
+        self.ground.outbox.push(Outbound::Datagram { to: to.socket(), frame });
+    }
+
+    fn send_reliably(
+        &mut self,
+        to: Address,
+        header: Header,
+        parcel: &mut dyn Parcel,
+    ) -> Result<(), Full> {
+        let size = parcel.encoded_len();
+        if to == self.own() || !self.alive {
+            if self.enter(Class::Reliable, size, peerlet_core::FRAME_MAX).is_some() {
+                self.to_oneself(Class::Reliable, header, parcel);
+            }
+            return Ok(());
+        }
+        let mut body = Vec::with_capacity(size);
+        parcel.encode(&mut body);
+        let message = Message { port: header.port.0, call: header.call, body: body.into() };
+        let (slot, now) = (self.seat.0, self.ground.now);
+        let taken = self.ground.pairs.send(now, slot, to, message);
+        if taken == Err(SendError::Full) {
+            let ports = self.ground.refused.entry((slot, to)).or_default();
+            if !ports.contains(&header.port) {
+                ports.push(header.port);
+            }
+            return Err(Full);
+        }
+        let flow = self.ground.ledger.of(Class::Reliable);
+        flow.sent += 1;
+        flow.bytes += size as u64;
+        match taken {
+            Ok(()) => {}
+            Err(SendError::TooLarge) => flow.drop_for(DropCause::TooLarge),
+            Err(SendError::NotRunning) => flow.drop_for(DropCause::Stopped),
+            Err(SendError::TooMany | SendError::Full) => flow.drop_for(DropCause::Queue),
+        }
+        Ok(())
+    }
+}
+
+impl Entropy for Here<'_> {
+    fn seed(&self, life: u32) -> Seed {
+        self.ground.seed.named("peer").at(u64::from(self.seat.0)).at(u64::from(life))
+    }
+
+    fn secret(&mut self, into: &mut [u8]) {
+        self.ground.secrets.fill(into).expect("the operating system has randomness");
+    }
+}
+
+impl Record for Here<'_> {
+    fn record(&mut self, metric: MetricIndex, quanta: i64) {
+        self.ground.recorder.measure(usize::from(metric.0), self.seat, quanta);
+    }
+}
+
+impl World for Here<'_> {
+    fn seat(&self) -> Seat {
+        self.seat
+    }
+
+    fn seats(&self) -> &dyn Seats {
+        &self.seats
+    }
+}

@@ -1,0 +1,205 @@
+//! The seam between a shard and its sockets.
+//!
+//! A shard waits once for a batch of what arrived and hands over one batch of what is to go; no
+//! message has an await of its own. A transport never waits for a slow process: what does not fit
+//! is dropped by cause (datagrams) or makes the transport say [`Inbound::Blocked`] (streams), on
+//! which the shard holds back until [`Inbound::Unblocked`].
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use peerlet_core::{Duration, Identity};
+
+use crate::counters::Counters;
+
+/// Frames that one call of [`Transport::receive`] gives at most, about: what keeps a batch in cache
+/// and timers in time.
+pub const BATCH_MAX: usize = 1024;
+
+/// What a transport can do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Capabilities {
+    /// It has ordered streams.
+    pub reliable: bool,
+    /// It knows who is at the other end.
+    pub identity: bool,
+}
+
+/// What is to go out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outbound {
+    /// A frame that may get lost.
+    Datagram {
+        /// The other process.
+        to: SocketAddr,
+        /// At most [`DATAGRAM_FRAME_MAX`](crate::DATAGRAM_FRAME_MAX) bytes.
+        frame: Bytes,
+    },
+    /// A frame that arrives in order with the others of its pair, or after which the link is
+    /// reported lost.
+    Stream {
+        /// The other process.
+        to: SocketAddr,
+        /// The slots that name the stream: ours and theirs.
+        pair: (u32, u32),
+        /// At most [`STREAM_FRAME_MAX`](crate::STREAM_FRAME_MAX) bytes.
+        frame: Bytes,
+    },
+}
+
+/// What came in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Inbound {
+    /// A frame that came alone.
+    Datagram {
+        /// The process that sent it.
+        from: SocketAddr,
+        /// Who that is, where the transport knows.
+        identity: Option<Identity>,
+        /// Its bytes, not parsed yet.
+        frame: Bytes,
+    },
+    /// A frame that came in order.
+    Stream {
+        /// The process that sent it.
+        from: SocketAddr,
+        /// Who that is, where the transport knows.
+        identity: Option<Identity>,
+        /// Its bytes, not parsed yet.
+        frame: Bytes,
+    },
+    /// There is now a link to this process.
+    LinkUp {
+        /// The process.
+        with: SocketAddr,
+        /// Who that is.
+        identity: Identity,
+    },
+    /// The link that our frames went over broke, or none could be made: those under way may be
+    /// lost. What is sent from now on goes over a new one.
+    LinkLost {
+        /// The process.
+        with: SocketAddr,
+        /// The reason.
+        why: LinkError,
+    },
+    /// Much waits for this process: send it no more on streams for now.
+    Blocked {
+        /// The process.
+        to: SocketAddr,
+    },
+    /// It takes more again.
+    Unblocked {
+        /// The process.
+        to: SocketAddr,
+    },
+}
+
+/// Sockets as a shard sees them.
+#[async_trait]
+pub trait Transport: Send {
+    /// Where others reach this process, as far as the socket knows.
+    fn local_addr(&self) -> SocketAddr;
+
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// From now on only this process is taken for the one at `socket`: another one is refused when
+    /// it is dialled, and when it dials us from there.
+    fn expect(&mut self, socket: SocketAddr, identity: Identity);
+
+    /// Waits until something came in, and appends all that is there, up to about [`BATCH_MAX`].
+    ///
+    /// Nothing is lost when the future is dropped before it is done.
+    async fn receive(&mut self, into: &mut Vec<Inbound>);
+
+    /// Takes the whole batch. Waits for the local network at most, never for another process.
+    async fn send(&mut self, batch: &mut Vec<Outbound>);
+
+    /// What was dropped so far.
+    fn counters(&self) -> Counters;
+
+    /// Lets what was sent on streams arrive, for at most this long, and ends all links.
+    async fn close(&mut self, drain: Duration);
+}
+
+/// Why a link broke or could not be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// Nobody answered in time.
+    Unreachable,
+    /// It is not the process that was expected there.
+    Identity,
+    /// The handshake failed for another reason, or was refused.
+    Refused,
+    /// The other process closed the link.
+    Closed,
+    /// Nothing came for too long.
+    Silent,
+    /// The other process broke the protocol.
+    Protocol,
+    /// There are too many links.
+    TooMany,
+    /// More than the transport holds was sent to it, after it said that it was blocked.
+    Overflow,
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LinkError::Unreachable => "nobody answered; is the process running, is its port open?",
+            LinkError::Identity => "another process answered; check the identity that you gave",
+            LinkError::Refused => "the handshake was refused; run the same version on both sides",
+            LinkError::Closed => "the other process closed the link; it has ended or refused us",
+            LinkError::Silent => "the other process fell silent; it is gone or cut off",
+            LinkError::Protocol => "the other process broke the protocol; run the same version",
+            LinkError::TooMany => "there are too many links; run more shards or fewer processes",
+            LinkError::Overflow => "more was sent than the link holds; wait until it is unblocked",
+        })
+    }
+}
+
+impl std::error::Error for LinkError {}
+
+/// Why a socket could not be bound.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The address can be reached from elsewhere, and the network was not said to be closed.
+    Open(SocketAddr),
+    /// The operating system refused.
+    Io {
+        /// The address.
+        at: SocketAddr,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BindError::Open(at) => write!(
+                f,
+                "plain UDP at {at} would take messages from anybody; use QUIC, or say that the \
+                 network is closed"
+            ),
+            BindError::Io { at, .. } => {
+                write!(f, "cannot bind {at}; see the cause, or choose another address")
+            }
+        }
+    }
+}
+
+impl std::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            BindError::Io { source, .. } => Some(source),
+            BindError::Open(_) => None,
+        }
+    }
+}

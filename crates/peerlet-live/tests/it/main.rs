@@ -1,0 +1,3 @@
+//! The parts of this crate at work together.
+
+mod reliable;

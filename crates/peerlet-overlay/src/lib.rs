@@ -1,0 +1,46 @@
+//! Reusable peerlets: what an overlay is made of, to be stacked.
+//!
+//! - [`Bootstrap`] finds the first other peers, through one peer that everybody knows.
+//! - [`Neighbors`] keeps random links and the nearest peers on a ring of identifiers, and tells who
+//!   came and who was lost.
+//! - [`Router`] brings a payload to the peer that is nearest to a key.
+//! - [`Lookups`] is a workload: it looks up random keys and measures who answers.
+//!
+//! Each is [`Configured`] by a plain struct, so that a scenario can put it on a stack by name; a
+//! user's own peerlet can be, too.
+//!
+//! ```
+//! use peerlet_core::Peer;
+//! use peerlet_overlay::{Bootstrap, Configured, Lookups, LookupsConfig, Neighbors, Router};
+//!
+//! let config = LookupsConfig { rate: "6/m".parse()?, ..LookupsConfig::default() };
+//! let lookups = Lookups::configured(config)?;
+//! let peer = Peer::new()
+//!     .with(Bootstrap::default())
+//!     .with(Neighbors::default())
+//!     .with(Router::default())
+//!     .with(lookups.clone());
+//! assert_eq!(peer.names().last(), Some("lookups"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod configured;
+mod ring;
+
+mod bootstrap;
+mod lookups;
+mod neighbors;
+mod router;
+
+pub use bootstrap::{Bootstrap, BootstrapConfig, BootstrapMessage, BootstrapTimer, Bootstrapped};
+pub use configured::{ConfigError, Configured, check_range};
+pub use lookups::{Lookups, LookupsConfig, LookupsMessage, LookupsTimer, Rate, RateError};
+pub use neighbors::{
+    Neighbor, NeighborFound, NeighborLost, Neighbors, NeighborsConfig, NeighborsMessage,
+    NeighborsTimer, Peers,
+};
+pub use ring::RingId;
+pub use router::{
+    Delivered, Envelope, PAYLOAD_MAX, Payload, PayloadError, Router, RouterConfig, RouterMessage,
+    RouterTimer,
+};

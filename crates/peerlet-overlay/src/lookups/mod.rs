@@ -1,0 +1,230 @@
+//! A workload: looks up random keys and measures whether the right peer answers, and how soon.
+
+mod config;
+mod oracle;
+mod rate;
+
+use std::collections::BTreeMap;
+
+use peerlet_core::{About, Address, Context, Duration, Metric, Peerlet, Seat, Time, wire};
+use serde::{Deserialize, Serialize};
+
+pub use config::LookupsConfig;
+use oracle::Oracle;
+pub use rate::{Rate, RateError};
+
+use crate::configured::{ConfigError, Configured};
+use crate::ring::RingId;
+use crate::router::{Delivered, Payload, Router};
+
+const SUCCESS: Metric = Metric::distribution("success")
+    .quantum(1.0)
+    .help("1 for a lookup answered in time by the peer nearest to its key, 0 for any other");
+const HOPS: Metric = Metric::distribution("hops").quantum(1.0).help("hops of successful lookups");
+const TIME: Metric = Metric::distribution("time")
+    .unit("s")
+    .quantum(1e-9)
+    .help("time from a successful lookup to its answer");
+
+/// How many lookups may wait for their answers; beyond, none is begun.
+const WAITING_MAX: usize = 65_536;
+
+/// How long an answer's acknowledgement is waited for, and how often the answer is sent: as the
+/// router does for a hop, so that what is measured is routing and not the loss of answers.
+const ANSWER_WAIT: Duration = Duration::from_millis(500);
+const ANSWER_TRIES: u32 = 3;
+
+/// Says that a payload is of this peerlet, and in which version.
+const MARK: [u8; 4] = *b"lk01";
+
+/// Looks up random keys at random times and measures who answers.
+///
+/// A lookup succeeds when it is answered in time by the peer that is nearest to its key among all
+/// that run, at the time it was asked or at the time the answer came. What a peer asked before it
+/// stopped or crashed counts neither way. Clones share what they know of all seats, so make many by
+/// cloning one.
+///
+/// ```
+/// use peerlet_core::{Peer, SECOND, TestPeer};
+/// use peerlet_overlay::{Bootstrap, Lookups, LookupsMessage, Neighbors, Router};
+///
+/// let siblings = Peer::new()
+///     .with(Bootstrap::default())
+///     .with(Neighbors::default())
+///     .with(Router::default());
+/// let mut peer = TestPeer::beside(siblings, Lookups::default());
+/// peer.advance(SECOND * 20);
+/// let answers = peer.sent();
+/// assert!(answers.len() > 2, "who is alone answers all its own lookups");
+/// let me = peer.address();
+/// for (to, answer) in answers {
+///     assert_eq!(to, me);
+///     peer.deliver(me, answer);
+/// }
+/// assert!(peer.measured("success").contains(&1.0));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Lookups {
+    config: LookupsConfig,
+    oracle: Oracle,
+    waiting: BTreeMap<u64, Waiting>,
+}
+
+/// A lookup without an answer.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    key: RingId,
+    at: Time,
+    /// Who should have answered when it was asked.
+    responsible: Option<Seat>,
+}
+
+/// What the peer that a lookup reached and the one that asked say to each other.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum LookupsMessage {
+    /// I am nearest to your key.
+    Found {
+        /// The lookup's number.
+        nonce: u64,
+        /// Over how many hops it came.
+        hops: u32,
+    },
+    /// Your answer came.
+    Noted,
+}
+
+/// What `Lookups` does by the clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LookupsTimer {
+    /// The next lookup begins.
+    Next,
+    /// The lookup of this number had time enough.
+    Overdue(u64),
+}
+
+impl Peerlet for Lookups {
+    const NAME: &'static str = "lookups";
+    type Message = LookupsMessage;
+    type Timer = LookupsTimer;
+
+    fn describe(about: &mut About<Self>) {
+        about
+            .help("looks up random keys and measures who answers")
+            .uses::<Router>()
+            .hears(Lookups::delivered)
+            .measures(&SUCCESS)
+            .measures(&HOPS)
+            .measures(&TIME);
+    }
+
+    fn start(&mut self, ctx: &mut Context<Self>) {
+        self.waiting.clear();
+        if let Some(gap) = self.config.rate.gap(ctx.rng()) {
+            ctx.after(self.config.warmup + gap, LookupsTimer::Next);
+        }
+    }
+
+    fn message(&mut self, ctx: &mut Context<Self>, from: Address, message: LookupsMessage) {
+        let LookupsMessage::Found { nonce, hops } = message else { return };
+        ctx.reply(LookupsMessage::Noted);
+        let Some(lookup) = self.waiting.remove(&nonce) else { return };
+        let is_at =
+            |seat: Option<Seat>| seat.is_some_and(|seat| ctx.seats().address(seat) == Some(from));
+        let success = is_at(lookup.responsible) || is_at(self.responsible(ctx, lookup.key));
+        ctx.measure(SUCCESS, f64::from(u8::from(success)));
+        if success {
+            ctx.measure(HOPS, f64::from(hops));
+            ctx.measure(TIME, ctx.now().since(lookup.at).as_secs_f64());
+        }
+    }
+
+    fn timer(&mut self, ctx: &mut Context<Self>, timer: LookupsTimer) {
+        match timer {
+            LookupsTimer::Next => {
+                if let Some(gap) = self.config.rate.gap(ctx.rng()) {
+                    ctx.after(gap, LookupsTimer::Next);
+                }
+                self.look_up(ctx);
+            }
+            LookupsTimer::Overdue(nonce) => {
+                if self.waiting.remove(&nonce).is_some() {
+                    ctx.measure(SUCCESS, 0.0);
+                }
+            }
+        }
+    }
+}
+
+impl Lookups {
+    fn look_up(&mut self, ctx: &mut Context<Self>) {
+        let Some(mut router) = ctx.sibling::<Router>() else { return };
+        if self.waiting.len() >= WAITING_MAX {
+            return;
+        }
+        let (key, nonce) = (RingId(ctx.rng().bits()), ctx.rng().bits());
+        let responsible = self.responsible(ctx, key);
+        self.waiting.insert(nonce, Waiting { key, at: ctx.now(), responsible });
+        ctx.after(self.config.timeout, LookupsTimer::Overdue(nonce));
+        router.route(&mut ctx.of::<Router>(), key, question(nonce));
+    }
+
+    /// An envelope arrived here: if it is a lookup, its origin is told, until it is known to know.
+    fn delivered(&mut self, ctx: &mut Context<Self>, delivered: &Delivered) {
+        let Some(nonce) = nonce_of(&delivered.payload) else { return };
+        let (origin, found) =
+            (delivered.origin, LookupsMessage::Found { nonce, hops: delivered.hops });
+        ctx.spawn(move |task| async move {
+            drop(task.call(origin, found).within(ANSWER_WAIT).tries(ANSWER_TRIES).await);
+        });
+    }
+
+    fn responsible(&self, ctx: &Context<Self>, key: RingId) -> Option<Seat> {
+        self.oracle.responsible(ctx.seats(), key, ctx.now())
+    }
+}
+
+fn question(nonce: u64) -> Payload {
+    let mut bytes = Vec::new();
+    wire::encode(&(MARK, nonce), &mut bytes).expect("the codec carries bytes and numbers");
+    Payload::new(bytes).expect("a mark and a number are short")
+}
+
+/// The number of the lookup, if the payload is one.
+fn nonce_of(payload: &Payload) -> Option<u64> {
+    let (mark, nonce) = wire::decode::<([u8; 4], u64)>(payload.as_bytes()).ok()?;
+    (mark == MARK).then_some(nonce)
+}
+
+impl Configured for Lookups {
+    type Config = LookupsConfig;
+    const PARAMETERS: &'static [(&'static str, &'static str)] = config::PARAMETERS;
+
+    fn configured(config: LookupsConfig) -> Result<Lookups, ConfigError> {
+        config.check()?;
+        Ok(Lookups { config, ..Lookups::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_bytes() {
+        let mut bytes = Vec::new();
+        wire::encode(&LookupsMessage::Found { nonce: 300, hops: 4 }, &mut bytes).unwrap();
+        assert_eq!(bytes, [0, 0xac, 0x02, 4]);
+        bytes.clear();
+        wire::encode(&LookupsMessage::Noted, &mut bytes).unwrap();
+        assert_eq!(bytes, [1]);
+        assert_eq!(question(300).as_bytes(), [b'l', b'k', b'0', b'1', 0xac, 0x02]);
+    }
+
+    #[test]
+    fn payloads_of_others_are_left_alone() {
+        assert_eq!(nonce_of(&question(7)), Some(7));
+        for other in [&b""[..], b"lk01", b"lk02\x07", b"lk01\x07\x07"] {
+            assert_eq!(nonce_of(&Payload::new(other.to_vec()).unwrap()), None);
+        }
+    }
+}

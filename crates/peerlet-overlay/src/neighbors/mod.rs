@@ -1,0 +1,445 @@
+//! Keeps neighbors: random links by handshake, and the nearest peers on both sides of a ring of
+//! identifiers, found by exchanging lists as in T-Man (Jelasity, Montresor, Babaoglu: Computer
+//! Networks 53, 2009). Heartbeats tell who lives.
+
+mod config;
+mod message;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use peerlet_core::{About, Address, Context, Duration, Metric, Peerlet, Rng, Time};
+
+pub use config::NeighborsConfig;
+use message::SAMPLE_MAX;
+pub use message::{NeighborsMessage, Peers};
+use table::{Table, clockwise_from};
+
+use crate::bootstrap::Bootstrapped;
+use crate::configured::{ConfigError, Configured};
+use crate::ring::RingId;
+
+const DEGREE: Metric = Metric::gauge("degree").quantum(1.0).help("neighbors of a peer");
+const FOUND: Metric = Metric::counter("found").help("peers that became neighbors");
+const LOST: Metric = Metric::counter("lost").help("peers that are neighbors no more");
+
+/// How many peers may be waited for at once: more than a handler ever asks.
+const ASKED_MAX: usize = 64;
+/// How many peers that fell silent or left are kept in mind.
+const GONE_MAX: usize = 64;
+/// For how many times the allowed silence they are: by then nobody's lists name them any more.
+const GONE_SILENCES: u64 = 4;
+/// How many candidates for random links are kept: several times the links that are sought.
+const CANDIDATES_MAX: usize = 64;
+
+/// A peer became a neighbor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NeighborFound(pub Address);
+
+/// A peer is a neighbor no more: it fell silent, left, or others came between on the ring.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NeighborLost(pub Address);
+
+/// A neighbor as siblings see it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Neighbor {
+    /// Where it is reached.
+    pub address: Address,
+    /// Its place on the ring.
+    pub id: RingId,
+    /// Whether there is a random link to it; if not, it is a ring neighbor only.
+    pub random: bool,
+    /// Whether a sibling [suspected](Neighbors::suspect) it since it was last heard.
+    pub suspected: bool,
+}
+
+/// Keeps random links and ring neighbors, and tells siblings [who came](NeighborFound) and [who was
+/// lost](NeighborLost).
+///
+/// Every message from a peer proves that it lives. A peer becomes a neighbor only after it was
+/// heard itself, and is lost when nothing was heard of it for the time of `misses` heartbeats: at
+/// most one period later.
+///
+/// ```
+/// use peerlet_core::{Peer, SECOND, TestPeer};
+/// use peerlet_overlay::{Bootstrap, Neighbors, NeighborsMessage};
+///
+/// let siblings = Peer::new().with(Bootstrap::default());
+/// let mut peer = TestPeer::beside(siblings, Neighbors::default());
+/// let other = peer.stranger(1);
+/// peer.deliver(other, NeighborsMessage::Connect);
+/// assert_eq!(peer.sent(), [(other, NeighborsMessage::Accept)]);
+/// assert_eq!(peer.peerlet().random().collect::<Vec<_>>(), [other]);
+/// peer.advance(SECOND * 4);
+/// assert_eq!(peer.peerlet().all().count(), 0, "it fell silent");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Neighbors {
+    config: NeighborsConfig,
+    table: Table,
+    /// Peers that were written to and not heard yet.
+    asked: BTreeMap<Address, Asked>,
+    /// Peers that fell silent or left, and until when others' word that they live is not taken.
+    gone: BTreeMap<Address, Time>,
+    /// Peers to try for random links.
+    candidates: Vec<Address>,
+    /// The neighbors that siblings were told of.
+    told: BTreeSet<Address>,
+}
+
+/// What was asked of a peer that was not heard yet.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    at: Time,
+    connect: bool,
+}
+
+/// What `Neighbors` does by the clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NeighborsTimer {
+    /// Tell neighbors that this peer lives, and drop those that do not.
+    Beat,
+    /// Exchange lists with one neighbor.
+    Exchange,
+}
+
+impl Peerlet for Neighbors {
+    const NAME: &'static str = "neighbors";
+    type Message = NeighborsMessage;
+    type Timer = NeighborsTimer;
+
+    fn describe(about: &mut About<Self>) {
+        about
+            .help("keeps random links and the nearest peers on a ring")
+            .hears(Neighbors::bootstrapped)
+            .measures(&DEGREE)
+            .measures(&FOUND)
+            .measures(&LOST);
+    }
+
+    /// Begins anew: who was a neighbor in an older life is a stranger.
+    fn start(&mut self, ctx: &mut Context<Self>) {
+        let config = self.config.clone();
+        *self = Neighbors { config, ..Neighbors::default() };
+        self.table = Table::new(RingId::of(ctx.address()), self.config.ring as usize);
+        ctx.measure(DEGREE, 0.0);
+        // Somewhere within the first period, so that peers that began together take turns.
+        let beat = part_of(self.config.heartbeat, ctx.rng());
+        let exchange = part_of(self.config.exchange, ctx.rng());
+        ctx.after(beat, NeighborsTimer::Beat);
+        ctx.after(exchange, NeighborsTimer::Exchange);
+    }
+
+    fn stop(&mut self, ctx: &mut Context<Self>) {
+        for neighbor in self.table.neighbors() {
+            ctx.send(neighbor.address, NeighborsMessage::Goodbye);
+        }
+    }
+
+    fn message(&mut self, ctx: &mut Context<Self>, from: Address, message: NeighborsMessage) {
+        if from == ctx.address() {
+            return;
+        }
+        if message != NeighborsMessage::Goodbye {
+            self.asked.remove(&from);
+            self.gone.remove(&from);
+            self.table.hear(from, ctx.now());
+        }
+        match message {
+            NeighborsMessage::Heartbeat { random } => self.answer_heartbeat(ctx, from, random),
+            NeighborsMessage::Exchange(peers) => {
+                self.guide(ctx, from);
+                self.learn(ctx, peers.bounded());
+            }
+            NeighborsMessage::Near(peers) => self.learn(ctx, peers.bounded()),
+            NeighborsMessage::Connect => {
+                if self.link(from) {
+                    ctx.send(from, NeighborsMessage::Accept);
+                } else {
+                    self.refuse(ctx, from);
+                }
+            }
+            NeighborsMessage::Accept => drop(self.link(from)),
+            NeighborsMessage::Refuse(instead) => {
+                self.table.set_random(from, false);
+                let random = instead;
+                self.learn(ctx, Peers { near: Vec::new(), random }.bounded());
+            }
+            NeighborsMessage::Goodbye if self.table.knows(from) => self.lose(from, ctx.now()),
+            NeighborsMessage::Goodbye => {}
+        }
+        self.tell(ctx);
+    }
+
+    fn timer(&mut self, ctx: &mut Context<Self>, timer: NeighborsTimer) {
+        match timer {
+            NeighborsTimer::Beat => {
+                ctx.after(self.config.heartbeat, NeighborsTimer::Beat);
+                self.drop_silent(ctx.now());
+                self.seek(ctx);
+                self.tell(ctx);
+                for Neighbor { address, random, .. } in self.table.neighbors() {
+                    ctx.send(address, NeighborsMessage::Heartbeat { random });
+                }
+            }
+            NeighborsTimer::Exchange => {
+                ctx.after(self.config.exchange, NeighborsTimer::Exchange);
+                if let Some(partner) = self.partner(ctx.rng()) {
+                    self.exchange(ctx, partner);
+                }
+            }
+        }
+    }
+}
+
+/// What siblings ask.
+impl Neighbors {
+    /// All neighbors, in order of their addresses.
+    pub fn all(&self) -> impl Iterator<Item = Neighbor> {
+        self.table.neighbors()
+    }
+
+    /// One neighbor, chosen uniformly; `None` while there is none.
+    pub fn any(&self, rng: &mut Rng) -> Option<Address> {
+        let all: Vec<Address> = self.all().map(|neighbor| neighbor.address).collect();
+        rng.choose(&all).copied()
+    }
+
+    /// The neighbors by random links.
+    pub fn random(&self) -> impl Iterator<Item = Address> {
+        self.table.random()
+    }
+
+    /// The ring neighbors clockwise, the nearest first.
+    pub fn successors(&self) -> impl Iterator<Item = Address> {
+        self.table.successors()
+    }
+
+    /// The ring neighbors counterclockwise, the nearest first.
+    pub fn predecessors(&self) -> impl Iterator<Item = Address> {
+        self.table.predecessors()
+    }
+
+    /// The neighbor nearest to a key; `None` where none is nearer than this peer.
+    pub fn nearest(&self, key: RingId) -> Option<Address> {
+        let nearest = self.all().min_by_key(|neighbor| neighbor.id.closeness(key))?;
+        nearest.id.is_nearer(key, self.table.me()).then_some(nearest.address)
+    }
+
+    /// A sibling waits in vain for this peer: until it is heard again, all can see that others are
+    /// to be preferred. It stays a neighbor, for mostly it was a message that got lost.
+    pub fn suspect(&mut self, peer: Address) {
+        self.table.suspect(peer);
+    }
+
+    /// Drops this peer at once, and does not take others' word that it lives for some time.
+    pub fn forget(&mut self, ctx: &mut Context<Self>, peer: Address) {
+        self.lose(peer, ctx.now());
+        self.tell(ctx);
+    }
+}
+
+/// The ring.
+impl Neighbors {
+    /// What to tell a peer: whom this one knows near it, and some random ones.
+    fn peers_for(&self, peer: Address, rng: &mut Rng) -> Peers {
+        let side = self.config.ring as usize + 2;
+        let near = self.table.nearest(RingId::of(peer), side, peer);
+        Peers { near, random: self.some_random(peer, rng) }
+    }
+
+    fn some_random(&self, except: Address, rng: &mut Rng) -> Vec<Address> {
+        let mut random: Vec<Address> = self.table.random().filter(|peer| *peer != except).collect();
+        rng.shuffle(&mut random);
+        random.truncate(SAMPLE_MAX);
+        random
+    }
+
+    fn exchange(&self, ctx: &mut Context<Self>, partner: Address) {
+        let peers = self.peers_for(partner, ctx.rng());
+        ctx.send(partner, NeighborsMessage::Exchange(peers));
+    }
+
+    /// Tells a peer whom this one knows near it.
+    fn guide(&self, ctx: &mut Context<Self>, peer: Address) {
+        let peers = self.peers_for(peer, ctx.rng());
+        ctx.send(peer, NeighborsMessage::Near(peers));
+    }
+
+    /// With whom to exchange: mostly with ring neighbors, which know best who is near, and in one
+    /// of four cases with a random one, by which separate rings become one.
+    fn partner(&self, rng: &mut Rng) -> Option<Address> {
+        let ring: Vec<Address> = self.table.ring().collect();
+        let random: Vec<Address> = self.table.random().collect();
+        let (first, second) = if rng.below(4) == 0 { (random, ring) } else { (ring, random) };
+        rng.choose(&first).or_else(|| rng.choose(&second)).copied()
+    }
+
+    /// Others told of these peers. Those that would be ring neighbors are asked whether they live,
+    /// and whom they know that is nearer still: so a newcomer finds its place in a few round trips.
+    fn learn(&mut self, ctx: &mut Context<Self>, peers: Peers) {
+        let (me, now) = (ctx.address(), ctx.now());
+        for peer in &peers.random {
+            self.remember(ctx.rng(), me, *peer);
+        }
+        let told = peers.near.into_iter().chain(peers.random);
+        let fresh = told.map(|peer| (RingId::of(peer), peer)).filter(|(id, peer)| {
+            *peer != me
+                && self.table.improves(*id)
+                && !self.table.knows(*peer)
+                && !self.asked.contains_key(peer)
+                && !self.is_gone(*peer, now)
+        });
+        let mut fresh = clockwise_from(self.table.me(), fresh);
+        fresh.dedup();
+        let side = self.config.ring as usize;
+        let (first, last) = (side.min(fresh.len()), fresh.len().saturating_sub(side).max(side));
+        for (_, peer) in fresh[..first].iter().chain(fresh.get(last..).unwrap_or_default()) {
+            if self.ask(*peer, now, false) {
+                self.exchange(ctx, *peer);
+            }
+        }
+    }
+
+    fn bootstrapped(&mut self, ctx: &mut Context<Self>, found: &Bootstrapped) {
+        let me = ctx.address();
+        for peer in &found.peers {
+            // News, and seldom: worth a question to a peer that was gone, which may be back.
+            self.gone.remove(peer);
+            self.remember(ctx.rng(), me, *peer);
+        }
+        self.learn(ctx, Peers { near: found.peers.clone(), random: Vec::new() });
+        self.seek(ctx);
+    }
+}
+
+/// Random links.
+impl Neighbors {
+    /// Keeps a candidate for a random link, in the place of any other when there is no room.
+    fn remember(&mut self, rng: &mut Rng, me: Address, peer: Address) {
+        if peer == me || self.candidates.contains(&peer) {
+            return;
+        }
+        if self.candidates.len() < CANDIDATES_MAX {
+            self.candidates.push(peer);
+        } else {
+            let place = rng.index(CANDIDATES_MAX);
+            self.candidates[place] = peer;
+        }
+    }
+
+    /// Asks candidates for random links until enough are on their way.
+    fn seek(&mut self, ctx: &mut Context<Self>) {
+        let now = ctx.now();
+        let asked = self.asked.values().filter(|asked| asked.connect).count();
+        let mut missing =
+            (self.config.random as usize).saturating_sub(self.table.random().count() + asked);
+        while missing > 0 && !self.candidates.is_empty() {
+            let place = ctx.rng().index(self.candidates.len());
+            let peer = self.candidates.swap_remove(place);
+            if !self.table.is_random(peer) && !self.is_gone(peer, now) && self.ask(peer, now, true)
+            {
+                ctx.send(peer, NeighborsMessage::Connect);
+                missing -= 1;
+            }
+        }
+    }
+
+    /// Makes a random link to a peer that was just heard; false where there is no room.
+    fn link(&mut self, peer: Address) -> bool {
+        if !self.table.is_random(peer) {
+            let room = self.table.random().count() < self.config.accepted_max();
+            self.table.set_random(peer, room);
+        }
+        self.table.is_random(peer)
+    }
+
+    /// A neighbor by only one side's account is made one by both, or told so.
+    fn answer_heartbeat(&mut self, ctx: &mut Context<Self>, from: Address, random: bool) {
+        if random && !self.link(from) {
+            self.refuse(ctx, from);
+        } else if !self.table.is_neighbor(from) {
+            self.guide(ctx, from);
+        }
+    }
+
+    fn refuse(&self, ctx: &mut Context<Self>, peer: Address) {
+        let instead = self.some_random(peer, ctx.rng());
+        ctx.send(peer, NeighborsMessage::Refuse(instead));
+    }
+}
+
+/// Who lives.
+impl Neighbors {
+    /// Notes that a peer is about to be written to; false where it was or there is no room.
+    fn ask(&mut self, peer: Address, at: Time, connect: bool) -> bool {
+        if self.asked.len() >= ASKED_MAX || self.asked.contains_key(&peer) {
+            return false;
+        }
+        self.asked.insert(peer, Asked { at, connect });
+        true
+    }
+
+    fn drop_silent(&mut self, now: Time) {
+        let silence = self.config.silence_max();
+        for peer in self.table.silent(now, silence) {
+            if self.table.is_neighbor(peer) {
+                self.lose(peer, now)
+            } else {
+                self.table.remove(peer)
+            }
+        }
+        let unheard = self.asked.iter().filter(|(_, asked)| now.since(asked.at) > silence);
+        for peer in unheard.map(|(peer, _)| *peer).collect::<Vec<_>>() {
+            self.lose(peer, now);
+        }
+        self.gone.retain(|_, until| *until > now);
+    }
+
+    fn is_gone(&self, peer: Address, now: Time) -> bool {
+        self.gone.get(&peer).is_some_and(|until| *until > now)
+    }
+
+    fn lose(&mut self, peer: Address, now: Time) {
+        self.table.remove(peer);
+        self.asked.remove(&peer);
+        if self.gone.len() >= GONE_MAX {
+            let soonest = self.gone.iter().min_by_key(|(_, until)| **until).map(|(peer, _)| *peer);
+            soonest.map(|peer| self.gone.remove(&peer));
+        }
+        self.gone.insert(peer, now + self.config.silence_max() * GONE_SILENCES);
+    }
+
+    /// Tells siblings how the neighbors differ from those that they were told of.
+    fn tell(&mut self, ctx: &mut Context<Self>) {
+        if !self.table.take_changed() {
+            return;
+        }
+        let now = self.all().map(|neighbor| neighbor.address).collect();
+        let told = std::mem::replace(&mut self.told, now);
+        for lost in told.difference(&self.told) {
+            ctx.emit(NeighborLost(*lost));
+            ctx.measure(LOST, 1.0);
+        }
+        for found in self.told.difference(&told) {
+            ctx.emit(NeighborFound(*found));
+            ctx.measure(FOUND, 1.0);
+        }
+        ctx.measure(DEGREE, self.told.len() as f64);
+    }
+}
+
+/// A random part of a period.
+fn part_of(period: Duration, rng: &mut Rng) -> Duration {
+    Duration::from_nanos(rng.below(period.as_nanos()))
+}
+
+impl Configured for Neighbors {
+    type Config = NeighborsConfig;
+    const PARAMETERS: &'static [(&'static str, &'static str)] = config::PARAMETERS;
+
+    fn configured(config: NeighborsConfig) -> Result<Neighbors, ConfigError> {
+        config.check()?;
+        Ok(Neighbors { config, ..Neighbors::default() })
+    }
+}

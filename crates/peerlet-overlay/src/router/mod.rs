@@ -1,0 +1,261 @@
+//! Brings a payload to the peer nearest to a key, hop by hop over neighbors, each nearer than the
+//! one before. Every hop is acknowledged; who stays silent is passed by.
+
+mod config;
+mod message;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use peerlet_core::{About, Address, Command, Context, Kind, Metric, Peerlet, Signature};
+
+pub use config::RouterConfig;
+pub use message::{Envelope, PAYLOAD_MAX, Payload, PayloadError, RouterMessage};
+
+use crate::configured::{ConfigError, Configured};
+use crate::neighbors::Neighbors;
+use crate::ring::RingId;
+
+const FORWARDED: Metric =
+    Metric::counter("forwarded").help("envelopes passed on, retries included");
+const DROPPED: Metric =
+    Metric::counter("dropped").help("envelopes of others dropped by command set_drop_messages");
+const EXPIRED: Metric = Metric::counter("expired").help("envelopes dropped after too many hops");
+const DELIVERED: Metric = Metric::counter("delivered").help("envelopes that arrived");
+const HOPS: Metric =
+    Metric::distribution("hops").quantum(1.0).help("hops of the envelopes that arrived");
+
+/// How many hops may wait for their acknowledgement; beyond, envelopes are passed on unwatched.
+const PENDING_MAX: usize = 1_024;
+/// How many envelopes are kept in mind to know copies, which come within seconds.
+const SEEN_MAX: usize = 256;
+
+/// An envelope arrived at the peer nearest to its key.
+///
+/// All siblings that hear it hear it of every payload, so a payload should say whose it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Delivered {
+    /// The key it was sent to.
+    pub key: RingId,
+    /// Who sent it; maybe this peer.
+    pub origin: Address,
+    /// Over how many hops it came.
+    pub hops: u32,
+    /// What it carried.
+    pub payload: Payload,
+}
+
+/// Brings payloads to the peer that is nearest to a key, as far as its neighbors know.
+///
+/// ```
+/// use peerlet_core::{About, Context, Nothing, Peer, Peerlet, TestPeer};
+/// use peerlet_overlay::{Bootstrap, Delivered, Neighbors, Payload, RingId, Router};
+///
+/// /// Sends a greeting to a key and collects those that come.
+/// #[derive(Default)]
+/// struct Postcards { got: Vec<String> }
+///
+/// impl Peerlet for Postcards {
+///     const NAME: &'static str = "postcards";
+///     type Message = Nothing;
+///     type Timer = Nothing;
+///
+///     fn describe(about: &mut About<Self>) {
+///         about.uses::<Router>().hears(Postcards::delivered);
+///     }
+///     fn start(&mut self, ctx: &mut Context<Self>) {
+///         let greeting = Payload::new(b"hello".to_vec()).expect("five bytes are few");
+///         let mut router = ctx.sibling::<Router>().expect("the router does not call us");
+///         router.route(&mut ctx.of::<Router>(), RingId(7), greeting);
+///     }
+/// }
+///
+/// impl Postcards {
+///     fn delivered(&mut self, _: &mut Context<Self>, delivered: &Delivered) {
+///         self.got.push(String::from_utf8_lossy(delivered.payload.as_bytes()).into_owned());
+///     }
+/// }
+///
+/// let siblings = Peer::new()
+///     .with(Bootstrap::default())
+///     .with(Neighbors::default())
+///     .with(Router::default());
+/// let alone = TestPeer::beside(siblings, Postcards::default());
+/// assert_eq!(alone.peerlet().got, ["hello"], "who is alone is nearest to every key");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Router {
+    config: RouterConfig,
+    /// Whether what comes from others and is for others is dropped.
+    drops: bool,
+    /// The number of the next hop.
+    hop_next: u32,
+    /// Hops that are not acknowledged yet.
+    pending: BTreeMap<u32, Pending>,
+    /// The numbers of the envelopes that were taken over last, and their order.
+    seen: BTreeSet<u64>,
+    seen_order: VecDeque<u64>,
+}
+
+/// An envelope that was passed on.
+#[derive(Clone, Debug)]
+struct Pending {
+    envelope: Envelope,
+    /// To whom, the last one at the end.
+    tried: Vec<Address>,
+}
+
+/// The hop of this number had time to be acknowledged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RouterTimer(u32);
+
+impl Peerlet for Router {
+    const NAME: &'static str = "router";
+    type Message = RouterMessage;
+    type Timer = RouterTimer;
+
+    fn describe(about: &mut About<Self>) {
+        about
+            .help("brings payloads to the peer nearest to a key")
+            .uses::<Neighbors>()
+            .measures(&FORWARDED)
+            .measures(&DROPPED)
+            .measures(&EXPIRED)
+            .measures(&DELIVERED)
+            .measures(&HOPS)
+            .command(
+                Signature::new("set_drop_messages")
+                    .takes("drop", Kind::Bool)
+                    .help("drops, or no longer drops, what is to be passed on for others"),
+            );
+    }
+
+    fn start(&mut self, _: &mut Context<Self>) {
+        self.pending.clear();
+    }
+
+    fn message(&mut self, ctx: &mut Context<Self>, from: Address, message: RouterMessage) {
+        match message {
+            RouterMessage::Route { hop, envelope } => {
+                // Who drops envelopes acknowledges them, too: a broken or malicious peer would.
+                ctx.send(from, RouterMessage::Ack(hop));
+                self.take_over(ctx, envelope);
+            }
+            RouterMessage::Ack(hop) => {
+                if self.pending.get(&hop).is_some_and(|hop| hop.tried.last() == Some(&from)) {
+                    self.pending.remove(&hop);
+                }
+            }
+        }
+    }
+
+    fn timer(&mut self, ctx: &mut Context<Self>, RouterTimer(hop): RouterTimer) {
+        let Some(Pending { envelope, tried }) = self.pending.remove(&hop) else { return };
+        if let (Some(mut near), Some(silent)) = (ctx.sibling::<Neighbors>(), tried.last()) {
+            near.suspect(*silent);
+        }
+        // Who is nearer does not answer: this peer is the nearest that lives, as far as it knows.
+        match self.next_hop(ctx, envelope.key, &tried) {
+            Some(next) if tried.len() < self.config.tries as usize => {
+                self.pass_on(ctx, envelope, next, tried);
+            }
+            Some(_) | None => self.deliver(ctx, envelope),
+        }
+    }
+
+    fn command(&mut self, _: &mut Context<Self>, command: &Command) {
+        if command.name() == "set_drop_messages" {
+            self.drops = command.bool("drop");
+        }
+    }
+}
+
+impl Router {
+    /// Sends a payload to the peer nearest to the key, where siblings will hear
+    /// [`Delivered`]. It may be lost, and nobody is told.
+    pub fn route(&mut self, ctx: &mut Context<Self>, key: RingId, payload: Payload) {
+        let (origin, id) = (ctx.address(), ctx.rng().bits());
+        let envelope = Envelope { key, origin, id, hops: 0, payload };
+        match self.next_hop(ctx, key, &[]) {
+            Some(next) => self.pass_on(ctx, envelope, next, Vec::new()),
+            None => self.deliver(ctx, envelope),
+        }
+    }
+
+    /// Passes on what came from another peer, or delivers it.
+    ///
+    /// Copies end here: acknowledgements get lost, and then an envelope that was taken over is sent
+    /// again, by several ways.
+    fn take_over(&mut self, ctx: &mut Context<Self>, mut envelope: Envelope) {
+        if !self.is_new(envelope.id) {
+            return;
+        }
+        envelope.hops = envelope.hops.saturating_add(1);
+        match self.next_hop(ctx, envelope.key, &[]) {
+            None => self.deliver(ctx, envelope),
+            Some(_) if self.drops => ctx.measure(DROPPED, 1.0),
+            Some(_) if envelope.hops >= self.config.ttl => ctx.measure(EXPIRED, 1.0),
+            Some(next) => self.pass_on(ctx, envelope, next, Vec::new()),
+        }
+    }
+
+    /// Whether the envelope of this number was not seen yet; it is now.
+    fn is_new(&mut self, id: u64) -> bool {
+        if !self.seen.insert(id) {
+            return false;
+        }
+        self.seen_order.push_back(id);
+        if self.seen_order.len() > SEEN_MAX {
+            let oldest = self.seen_order.pop_front().expect("more than none were seen");
+            self.seen.remove(&oldest);
+        }
+        true
+    }
+
+    /// The best neighbor that is nearer to the key than this peer: one that was tried less often
+    /// and is not suspected goes first, then the nearest.
+    fn next_hop(&self, ctx: &Context<Self>, key: RingId, tried: &[Address]) -> Option<Address> {
+        let near = ctx.sibling::<Neighbors>()?;
+        let me = RingId::of(ctx.address());
+        let nearer = near.all().filter(|neighbor| neighbor.id.is_nearer(key, me));
+        let best = nearer.min_by_key(|neighbor| {
+            let tries = tried.iter().filter(|peer| **peer == neighbor.address).count();
+            (tries, neighbor.suspected, neighbor.id.closeness(key))
+        });
+        best.map(|neighbor| neighbor.address)
+    }
+
+    fn pass_on(
+        &mut self,
+        ctx: &mut Context<Self>,
+        envelope: Envelope,
+        next: Address,
+        mut tried: Vec<Address>,
+    ) {
+        let hop = self.hop_next;
+        self.hop_next = hop.wrapping_add(1);
+        if self.pending.len() < PENDING_MAX {
+            tried.push(next);
+            self.pending.insert(hop, Pending { envelope: envelope.clone(), tried });
+            ctx.after(self.config.ack, RouterTimer(hop));
+        }
+        ctx.measure(FORWARDED, 1.0);
+        ctx.send(next, RouterMessage::Route { hop, envelope });
+    }
+
+    fn deliver(&self, ctx: &mut Context<Self>, envelope: Envelope) {
+        let Envelope { key, origin, hops, payload, .. } = envelope;
+        ctx.measure(DELIVERED, 1.0);
+        ctx.measure(HOPS, f64::from(hops));
+        ctx.emit(Delivered { key, origin, hops, payload });
+    }
+}
+
+impl Configured for Router {
+    type Config = RouterConfig;
+    const PARAMETERS: &'static [(&'static str, &'static str)] = config::PARAMETERS;
+
+    fn configured(config: RouterConfig) -> Result<Router, ConfigError> {
+        config.check()?;
+        Ok(Router { config, ..Router::default() })
+    }
+}

@@ -1,0 +1,11 @@
+//! The stock peerlets in simulated worlds.
+
+// Clippy allows it in functions marked as tests only, and here all are.
+#![allow(clippy::unwrap_used)]
+
+mod churn;
+mod measure;
+mod neighbors;
+mod routing;
+mod scale;
+mod town;

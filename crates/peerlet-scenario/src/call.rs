@@ -1,0 +1,322 @@
+//! What an event does: `Peer.stop()`, `Peer.Router.setDropMessages(true)`.
+
+use std::fmt;
+
+use peerlet_core::{TEXT_ESCAPES, Value};
+
+use crate::problem::suggest;
+use crate::seats::Refusal;
+
+/// What happens to a peer.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Action {
+    /// A new life begins.
+    Start,
+    /// The life ends in order; state is kept.
+    Stop,
+    /// The life ends at once; state is lost.
+    Crash,
+    /// A crash, and a start at the same instant.
+    Restart,
+    /// A peerlet is told to do something.
+    Command {
+        /// The peerlet's name as written; compare it by [`normalize`].
+        peerlet: String,
+        /// The command's name as written; compare it by [`normalize`].
+        name: String,
+        /// The arguments, in order.
+        arguments: Vec<Value>,
+    },
+}
+
+impl Action {
+    /// Whether the peer is up after it: `None` for a command, which changes nothing about that.
+    pub fn leaves_up(&self) -> Option<bool> {
+        match self {
+            Action::Start | Action::Restart => Some(true),
+            Action::Stop | Action::Crash => Some(false),
+            Action::Command { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    /// Writes the call as an event line has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Start => f.write_str("Peer.start()"),
+            Action::Stop => f.write_str("Peer.stop()"),
+            Action::Crash => f.write_str("Peer.crash()"),
+            Action::Restart => f.write_str("Peer.restart()"),
+            Action::Command { peerlet, name, arguments } => {
+                write!(f, "Peer.{peerlet}.{name}(")?;
+                for (i, argument) in arguments.iter().enumerate() {
+                    write!(f, "{}{argument}", if i > 0 { ", " } else { "" })?;
+                }
+                f.write_str(")")
+            }
+        }
+    }
+}
+
+/// A name as names are compared: without regard to case or underscores.
+///
+/// ```
+/// use peerlet_scenario::normalize;
+/// assert_eq!(normalize("setDropMessages"), normalize("set_drop_messages"));
+/// ```
+pub fn normalize(name: &str) -> String {
+    name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
+}
+
+const CALL_HELP: &str = "write Peer.stop() or Peer.NAME.command(arguments)";
+
+/// Reads a call, which ends with the text or with a comment.
+pub(crate) fn parse(text: &str) -> Result<Action, Refusal> {
+    let Some(open) = text.find('(') else {
+        let end = text.find('#').unwrap_or(text.len());
+        let call = text[..end].trim_end();
+        return Refusal::new(0..call.len(), format!("`{call}` is no call"), CALL_HELP);
+    };
+    let path = text[..open].trim_end();
+    let names: Vec<&str> = path.split('.').collect();
+    let is_name =
+        |name: &&str| name.chars().all(|c| c.is_alphanumeric() || c == '_') && !name.is_empty();
+    if !names.iter().all(is_name) {
+        return Refusal::new(0..path.len(), format!("`{path}` is no name to call"), CALL_HELP);
+    }
+    let (arguments, end) = arguments(text, open)?;
+    let rest = text[end..].trim_start();
+    if !(rest.is_empty() || rest.starts_with('#')) {
+        let at = text.len() - rest.len()..text.len();
+        return Refusal::new(
+            at,
+            "the line goes on after its call",
+            "put each call on its own line",
+        );
+    }
+    let peer = normalize(names[0]) == "peer";
+    match names.as_slice() {
+        [_, name] if peer => lifecycle(name, path, &arguments),
+        [_, peerlet, name] if peer => Ok(command(peerlet, name, arguments)),
+        [peerlet, name] => Ok(command(peerlet, name, arguments)),
+        _ => Refusal::new(0..path.len(), format!("`{path}` leads to no command"), CALL_HELP),
+    }
+}
+
+fn command(peerlet: &str, name: &str, arguments: Vec<Value>) -> Action {
+    Action::Command { peerlet: peerlet.to_owned(), name: name.to_owned(), arguments }
+}
+
+/// A call on the peer itself.
+fn lifecycle(name: &str, path: &str, arguments: &[Value]) -> Result<Action, Refusal> {
+    let action = match normalize(name).as_str() {
+        "start" => Action::Start,
+        "stop" => Action::Stop,
+        "crash" => Action::Crash,
+        "restart" => Action::Restart,
+        _ => {
+            let help = match suggest(name, &["start", "stop", "crash", "restart"]) {
+                Some(known) => format!("did you mean Peer.{known}()?"),
+                None => "write start, stop, crash or restart, or Peer.NAME.command()".to_owned(),
+            };
+            return Refusal::new(0..path.len(), format!("a peer has no `{name}`"), help);
+        }
+    };
+    if !arguments.is_empty() {
+        let message = format!("`{path}` takes no arguments");
+        return Refusal::new(0..path.len(), message, format!("write {action}"));
+    }
+    Ok(action)
+}
+
+/// Reads the arguments behind the parenthesis at `open`, and says where the call ends.
+fn arguments(text: &str, open: usize) -> Result<(Vec<Value>, usize), Refusal> {
+    let mut values = Vec::new();
+    let mut at = skip_space(text, open + 1);
+    if text[at..].starts_with(')') {
+        return Ok((values, at + 1));
+    }
+    loop {
+        let (value, end) = match text[at..].chars().next() {
+            Some(quote @ ('"' | '\'')) => quoted(text, at, quote)?,
+            None | Some(',' | ')') => {
+                let help = "separate arguments by commas and end with `)`";
+                return Refusal::new(at..at, "an argument is missing", help);
+            }
+            _ => {
+                let length = text[at..].find([',', ')', '#']).unwrap_or(text.len() - at);
+                let word = text[at..at + length].trim_end();
+                (plain(word).map_err(|refusal| refusal.shift(at))?, at + length)
+            }
+        };
+        values.push(value);
+        at = skip_space(text, end);
+        match text[at..].chars().next() {
+            Some(',') => at = skip_space(text, at + 1),
+            Some(')') => return Ok((values, at + 1)),
+            _ => {
+                let message = "the arguments do not end here";
+                return Refusal::new(
+                    at..at,
+                    message,
+                    "separate arguments by commas and end with `)`",
+                );
+            }
+        }
+    }
+}
+
+fn skip_space(text: &str, at: usize) -> usize {
+    text.len() - text[at..].trim_start().len()
+}
+
+/// Reads an argument that is not quoted.
+fn plain(word: &str) -> Result<Value, Refusal> {
+    let number = word.strip_prefix(['-', '+']).unwrap_or(word);
+    let value = match word {
+        "true" => Some(Value::Bool(true)),
+        "false" => Some(Value::Bool(false)),
+        _ if !number.starts_with(|c: char| c.is_ascii_digit() || c == '.') => None,
+        _ => {
+            let integer = word.parse().map(Value::Integer).ok();
+            let float = || word.parse().ok().filter(|x: &f64| x.is_finite()).map(Value::Float);
+            let is_whole = number.bytes().all(|byte| byte.is_ascii_digit());
+            let duration = || word.parse().map(Value::Duration).ok();
+            integer.or_else(|| if is_whole { None } else { float().or_else(duration) })
+        }
+    };
+    let help = "arguments are numbers, booleans, durations such as 1.5s, and texts in quotes";
+    let refusal = || Refusal {
+        at: 0..word.len(),
+        message: format!("`{word}` is no argument"),
+        help: help.into(),
+    };
+    value.ok_or_else(refusal)
+}
+
+/// Reads the text in quotes at `start`, and says where it ends.
+fn quoted(text: &str, start: usize, quote: char) -> Result<(Value, usize), Refusal> {
+    let mut value = String::new();
+    let mut characters = text[start + 1..].char_indices();
+    while let Some((at, character)) = characters.next() {
+        let at = start + 1 + at;
+        match character {
+            _ if character == quote => return Ok((Value::Text(value), at + 1)),
+            '\\' => match characters.next().and_then(|(_, escape)| escaped(escape)) {
+                Some(character) => value.push(character),
+                None => {
+                    let help = r#"write \\, \", \', \n, \r or \t"#;
+                    return Refusal::new(at..at + 1, "the backslash stands for nothing", help);
+                }
+            },
+            _ => value.push(character),
+        }
+    }
+    let help = format!("close it with {quote}");
+    Refusal::new(start..text.len(), "the text does not end", help)
+}
+
+fn escaped(escape: char) -> Option<char> {
+    let known =
+        TEXT_ESCAPES.iter().find(|(name, _)| *name == escape).map(|(_, character)| *character);
+    known.or((escape == '\'').then_some('\''))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    /// What is said of each text: the part that is wrong in brackets, what is wrong with it, what
+    /// to do.
+    fn refused(texts: &[&str], expected: Expect) {
+        let mut said = String::new();
+        for text in texts {
+            let refusal = parse(text).unwrap_err();
+            let wrong = &text[refusal.at];
+            said += &format!("{text} [{wrong}] {}\n    {}\n", refusal.message, refusal.help);
+        }
+        expected.assert_eq(&said);
+    }
+
+    #[test]
+    fn calls_are_read_and_written() {
+        for (text, written) in [
+            ("Peer.start()", "Peer.start()"),
+            ("peer.STOP( ) # enough", "Peer.stop()"),
+            ("Peer.restart()", "Peer.restart()"),
+            ("Router.reset()", "Peer.Router.reset()"),
+            ("Peer.Router.setDropMessages(true)", "Peer.Router.setDropMessages(true)"),
+            ("R.f(1,-2, +3 ,1.50,-1e3,.5)", "Peer.R.f(1, -2, 3, 1.5, -1000.0, 0.5)"),
+            ("R.f(1.5s, 250ms,5m)", "Peer.R.f(1.5s, 250ms, 300s)"),
+            (r##"R.f("a, (b)", 'c"#d')"##, r##"Peer.R.f("a, (b)", "c\"#d")"##),
+            (r#"R.f("\\ \n \t \' \"")"#, r#"Peer.R.f("\\ \n \t ' \"")"#),
+        ] {
+            let action = parse(text).unwrap();
+            assert_eq!(action.to_string(), written);
+            assert_eq!(parse(written).unwrap(), action, "what is written reads as the same");
+        }
+    }
+
+    #[test]
+    fn bad_calls_are_refused() {
+        refused(
+            &[
+                "Peer.stop # now",
+                "Peer.stp()",
+                "Peer.dance()",
+                "Peer.stop(3)",
+                "stop()",
+                "Peer..stop()",
+                "a.b.c.d()",
+                "R.f(",
+                "R.f(1",
+                "R.f(1 2)",
+                "R.f(1,)",
+                "R.f(yes)",
+                "R.f(9999999999999999999)",
+                "R.f(inf)",
+                "R.f('x)",
+                r#"R.f("\q")"#,
+                "R.f() R.g()",
+            ],
+            expect![[r#"
+                Peer.stop # now [Peer.stop] `Peer.stop` is no call
+                    write Peer.stop() or Peer.NAME.command(arguments)
+                Peer.stp() [Peer.stp] a peer has no `stp`
+                    did you mean Peer.stop()?
+                Peer.dance() [Peer.dance] a peer has no `dance`
+                    write start, stop, crash or restart, or Peer.NAME.command()
+                Peer.stop(3) [Peer.stop] `Peer.stop` takes no arguments
+                    write Peer.stop()
+                stop() [stop] `stop` leads to no command
+                    write Peer.stop() or Peer.NAME.command(arguments)
+                Peer..stop() [Peer..stop] `Peer..stop` is no name to call
+                    write Peer.stop() or Peer.NAME.command(arguments)
+                a.b.c.d() [a.b.c.d] `a.b.c.d` leads to no command
+                    write Peer.stop() or Peer.NAME.command(arguments)
+                R.f( [] an argument is missing
+                    separate arguments by commas and end with `)`
+                R.f(1 [] the arguments do not end here
+                    separate arguments by commas and end with `)`
+                R.f(1 2) [1 2] `1 2` is no argument
+                    arguments are numbers, booleans, durations such as 1.5s, and texts in quotes
+                R.f(1,) [] an argument is missing
+                    separate arguments by commas and end with `)`
+                R.f(yes) [yes] `yes` is no argument
+                    arguments are numbers, booleans, durations such as 1.5s, and texts in quotes
+                R.f(9999999999999999999) [9999999999999999999] `9999999999999999999` is no argument
+                    arguments are numbers, booleans, durations such as 1.5s, and texts in quotes
+                R.f(inf) [inf] `inf` is no argument
+                    arguments are numbers, booleans, durations such as 1.5s, and texts in quotes
+                R.f('x) ['x)] the text does not end
+                    close it with '
+                R.f("\q") [\] the backslash stands for nothing
+                    write \\, \", \', \n, \r or \t
+                R.f() R.g() [R.g()] the line goes on after its call
+                    put each call on its own line
+            "#]],
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! Event lines, which are ProtoPeer's: `PEERS TIME CALL`, with `#` comments.
+
+use std::ops::Range;
+
+use peerlet_core::{Duration, DurationError, Seed, Time};
+
+use crate::call::{self, Action};
+use crate::reader::Reader;
+use crate::seats::{Refusal, SeatSet, Selection};
+
+/// Something that the scenario does to peers at an instant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Event {
+    /// When.
+    pub at: Time,
+    /// To whom.
+    pub seats: SeatSet,
+    /// What.
+    pub action: Action,
+    /// Where the call is written, for [`Sources::problem`](crate::Sources::problem).
+    pub span: Range<usize>,
+}
+
+/// What event lines are checked against.
+pub(crate) struct Stage<'a> {
+    pub(crate) peers: u32,
+    pub(crate) duration: Duration,
+    pub(crate) seed: Seed,
+    /// The seats that shares are drawn from.
+    pub(crate) eligible: &'a SeatSet,
+}
+
+impl Stage<'_> {
+    /// Reads the event lines of `text`, which is what the range `span` of the sources means.
+    pub(crate) fn read(
+        &self,
+        text: &str,
+        span: &Range<usize>,
+        reader: &mut Reader,
+        events: &mut Vec<Event>,
+    ) {
+        let written = reader.sources.text(span).to_owned();
+        let mut cursor = 0;
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            // A line stands in the source as it is, unless it was written with escapes.
+            let start = written[cursor..].find(line).map(|at| cursor + at);
+            cursor = start.map_or(cursor, |start| start + line.len());
+            let place = |at: Range<usize>| match start {
+                Some(start) => span.start + start + at.start..span.start + start + at.end,
+                None => span.clone(),
+            };
+            if line.trim_start().starts_with('#') {
+                continue;
+            }
+            match self.line(line) {
+                Ok((at, seats, action, call)) => {
+                    events.push(Event { at, seats, action, span: place(call) });
+                }
+                Err(refusal) => {
+                    reader.refuse(&place(refusal.at), refusal.message, refusal.help);
+                }
+            }
+        }
+    }
+
+    /// Reads one line, and says where its call is.
+    fn line(&self, line: &str) -> Result<(Time, SeatSet, Action, Range<usize>), Refusal> {
+        let peers = word(line, 0);
+        let time = word(line, peers.end);
+        let call = word(line, time.end).start..line.trim_end().len();
+        if call.is_empty() {
+            let message = "the line ends before its call";
+            let help = "write PEERS TIME CALL, such as `0-9 14.3 Peer.stop()`";
+            return Refusal::new(line.trim_end().len()..line.len(), message, help);
+        }
+        let selection = Selection::parse(&line[peers.clone()], self.peers)
+            .map_err(|refusal| refusal.shift(peers.start))?;
+        let at = self.time(&line[time.clone()]).map_err(|refusal| refusal.shift(time.start))?;
+        let action =
+            call::parse(&line[call.clone()]).map_err(|refusal| refusal.shift(call.start))?;
+        // The lots hang on what happens when, so a line more or less moves nobody else's.
+        let lots = || self.seed.named("event").at(at.as_nanos()).named(&action.to_string());
+        Ok((at, selection.resolve(self.eligible, lots), action, call))
+    }
+
+    /// Reads a time: seconds, or a number with a unit.
+    fn time(&self, word: &str) -> Result<Time, Refusal> {
+        let seconds = word.ends_with(|c: char| c.is_ascii_digit() || c == '.');
+        let duration: Result<Duration, DurationError> =
+            if seconds { format!("{word}s").parse() } else { word.parse() };
+        let Ok(duration) = duration else {
+            let help = "write seconds such as 14.3, or a number with a unit such as 250ms";
+            return Refusal::new(0..word.len(), format!("`{word}` is no time"), help);
+        };
+        if duration >= self.duration {
+            let message = format!("this never happens: the run is over at {}", self.duration);
+            let help = "give an earlier time, or a longer `for`";
+            return Refusal::new(0..word.len(), message, help);
+        }
+        Ok(Time::ZERO + duration)
+    }
+}
+
+/// The first word at or after `from`; empty at the end.
+fn word(line: &str, from: usize) -> Range<usize> {
+    let start = line.len() - line[from..].trim_start().len();
+    let length = line[start..].find(char::is_whitespace).unwrap_or(line.len() - start);
+    start..start + length
+}

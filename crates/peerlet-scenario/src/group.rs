@@ -1,0 +1,211 @@
+//! Stacks, and the groups of seats that have one of their own.
+
+use std::ops::Range;
+
+use peerlet_core::{Seat, Seed};
+
+use crate::call::normalize;
+use crate::raw::{Part, Raw, RawValue};
+use crate::reader::{Fields, Reader};
+use crate::seats::{SEATS_HELP, SeatSet, Selection};
+
+/// A peerlet on a stack.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StackEntry {
+    /// The peerlet's name as written.
+    pub name: String,
+    /// Where the name is written.
+    pub span: Range<usize>,
+    /// Its parameters: a table.
+    pub params: Raw,
+}
+
+/// Seats whose stack differs from that of the others.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Group {
+    /// The group's name.
+    pub name: String,
+    /// Where the name is written.
+    pub span: Range<usize>,
+    /// Its seats; no other group has them.
+    pub seats: SeatSet,
+    /// Its whole stack: the scenario's, with the group's parameters put over it key by key and the
+    /// group's other peerlets behind it.
+    pub stack: Vec<StackEntry>,
+}
+
+/// Reads the peerlets of a stack, in order.
+pub(crate) fn read_stack(part: &Part, reader: &mut Reader) -> Vec<StackEntry> {
+    let Some(mut fields) = reader.table(part, "a stack") else { return Vec::new() };
+    let mut stack: Vec<StackEntry> = Vec::new();
+    for Part { name, name_span, raw } in fields.rest() {
+        if stack.iter().any(|entry| normalize(&entry.name) == normalize(&name)) {
+            let help = "give each peerlet one entry; case and underscores make no other name";
+            reader.refuse(&name_span, format!("`{name}` is on the stack twice"), help);
+        } else if let RawValue::Table(_) = raw.value {
+            stack.push(StackEntry { name, span: name_span, params: raw });
+        } else {
+            let message = format!("the parameters of `{name}` are {}, not a table", raw.kind());
+            reader.refuse(&raw.span, message, format!("write {name} = {{ parameter = value }}"));
+        }
+    }
+    stack
+}
+
+/// The stack with the entries of `over` put over it.
+fn put_over(stack: &[StackEntry], over: Vec<StackEntry>) -> Vec<StackEntry> {
+    let mut stack = stack.to_vec();
+    for entry in over {
+        let name = normalize(&entry.name);
+        let Some(old) = stack.iter_mut().find(|old| normalize(&old.name) == name) else {
+            stack.push(entry);
+            continue;
+        };
+        if let RawValue::Table(parts) = &mut old.params.value {
+            entry.params.parts().iter().for_each(|part| Raw::put(parts, part.clone()));
+        }
+        (old.span, old.params.span) = (entry.span, entry.params.span);
+    }
+    stack
+}
+
+/// The seats that the stack names as servers, under the parameters `server` and `servers`.
+///
+/// A number too large for a seat is no concern of ours: it may be a parameter of another meaning.
+pub(crate) fn servers(stack: &[StackEntry], peers: u32) -> SeatSet {
+    let mut seats = Vec::new();
+    for entry in stack {
+        for name in ["server", "servers"] {
+            let Some(part) = entry.params.get(name) else { continue };
+            match &part.raw.value {
+                RawValue::List(items) => seats.extend(items.iter().flat_map(seat)),
+                RawValue::Text(text) => {
+                    if let Ok(Selection::Seats(set)) = Selection::parse(text, peers) {
+                        seats.extend(set.iter());
+                    }
+                }
+                _ => seats.extend(seat(&part.raw)),
+            }
+        }
+    }
+    seats.into_iter().filter(|seat| seat.0 < peers).collect()
+}
+
+fn seat(raw: &Raw) -> Option<Seat> {
+    raw.read::<u32>().ok().map(Seat)
+}
+
+/// A group before its lots are drawn.
+pub(crate) struct Draft {
+    name: String,
+    span: Range<usize>,
+    seats_span: Range<usize>,
+    selection: Selection,
+    pub(crate) over: Vec<StackEntry>,
+}
+
+/// Reads the groups, whose names differ.
+pub(crate) fn read_groups(part: &Part, peers: u32, reader: &mut Reader) -> Vec<Draft> {
+    let mut drafts: Vec<Draft> = Vec::new();
+    for table in reader.tables(part) {
+        let Some(draft) = read_group(&table, peers, reader) else { continue };
+        if drafts.iter().any(|other| other.name == draft.name) {
+            let message = format!("two groups are named `{}`", draft.name);
+            reader.refuse(&draft.span, message, "give each its own name");
+        }
+        drafts.push(draft);
+    }
+    drafts
+}
+
+fn read_group(table: &Raw, peers: u32, reader: &mut Reader) -> Option<Draft> {
+    let mut fields = Fields::new("[[group]]", table);
+    let (name, seats) = (fields.take("name"), fields.take("peers"));
+    let over = fields.take("stack").map(|part| read_stack(&part, reader)).unwrap_or_default();
+    fields.finish(reader, &[]);
+    if name.is_none() {
+        reader.missing(&table.span, "name", "[[group]]", "name = \"slow\"");
+    }
+    if seats.is_none() {
+        reader.missing(&table.span, "peers", "[[group]]", "peers = \"10%\"");
+    }
+    let (name, seats) = (name?, seats?);
+    let selection = read_seats(&seats, peers, reader);
+    let span = name.raw.span.clone();
+    let name = reader.text(&name)?;
+    Some(Draft { name, span, seats_span: seats.raw.span, selection: selection?, over })
+}
+
+/// Reads which seats: a text, or a number of them to draw.
+pub(crate) fn read_seats(part: &Part, peers: u32, reader: &mut Reader) -> Option<Selection> {
+    if let RawValue::Integer(_) = part.raw.value {
+        let count = reader.integer(part, 1..=u64::from(peers))?;
+        return Some(Selection::Count(count as u32));
+    }
+    let RawValue::Text(text) = &part.raw.value else {
+        reader.wrong_kind(part, "a choice of seats", SEATS_HELP.to_owned());
+        return None;
+    };
+    match Selection::parse(text, peers) {
+        Ok(selection) => Some(selection),
+        Err(refusal) => {
+            let span = reader.inside(&part.raw.span, text, &refusal.at);
+            reader.refuse(&span, refusal.message, refusal.help);
+            None
+        }
+    }
+}
+
+/// Gives the groups their seats: first those that are named, then shares and counts in the order of
+/// the file, by lot among the `eligible` seats that are in no group yet. The lots hang on the
+/// group's name.
+pub(crate) fn form_groups(
+    drafts: Vec<Draft>,
+    stack: &[StackEntry],
+    eligible: &SeatSet,
+    seed: Seed,
+    reader: &mut Reader,
+) -> Vec<Group> {
+    let mut taken = SeatSet::default();
+    let mut seats = vec![SeatSet::default(); drafts.len()];
+    let is_named = |draft: &&Draft| matches!(draft.selection, Selection::Seats(_));
+    for named_first in [true, false] {
+        for (draft, seats) in drafts.iter().zip(&mut seats) {
+            if is_named(&draft) != named_first {
+                continue;
+            }
+            let free = eligible.without(&taken);
+            let lots = || seed.named("group").named(&draft.name);
+            *seats = draft.selection.clone().resolve(&free, lots);
+            check_seats(draft, seats, &taken, reader);
+            taken = taken.union(seats);
+        }
+    }
+    let form = |(draft, seats): (Draft, SeatSet)| Group {
+        name: draft.name,
+        span: draft.span,
+        seats,
+        stack: put_over(stack, draft.over),
+    };
+    drafts.into_iter().zip(seats).map(form).collect()
+}
+
+fn check_seats(draft: &Draft, seats: &SeatSet, taken: &SeatSet, reader: &mut Reader) {
+    if let Selection::Count(count) = draft.selection {
+        if seats.len() < count as usize {
+            let message = format!("only {} seats are left for this group of {count}", seats.len());
+            let help = "make it smaller: seats of other groups and of servers are not drawn";
+            reader.refuse(&draft.seats_span, message, help);
+        }
+        return;
+    }
+    let twice = seats.without(&seats.without(taken));
+    if !twice.is_empty() {
+        let message = format!("seats {twice} are in another group already");
+        reader.refuse(
+            &draft.seats_span,
+            message,
+            "a seat has one group at most: leave them out of one",
+        );
+    }
+}

@@ -1,0 +1,247 @@
+//! Values given on the command line in place of those in the file.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::problem::Problem;
+use crate::raw::{Part, Raw, RawValue};
+use crate::source::{Source, Sources};
+
+/// The most parts that the path of an override can have; scenarios are not nested deeper than half
+/// of it.
+pub const PATH_MAX: usize = 16;
+
+/// One value given on the command line: `--set key.path=value`, or an option that stands for a key.
+///
+/// The value is read as TOML, and as a text where it is none: `network.min=50ms` needs no quotes. A
+/// number in the path leads into a list: `group.0.peers=10%`.
+#[derive(Clone, Debug)]
+pub struct Override {
+    /// The option as typed.
+    text: String,
+    /// The keys that lead to the value, with their places in the text.
+    path: Vec<(String, Range<usize>)>,
+    value: Range<usize>,
+}
+
+impl Override {
+    /// Reads what follows `--set`.
+    ///
+    /// # Errors
+    /// When it is not `key.path=value`.
+    ///
+    /// ```
+    /// use peerlet_scenario::{Override, Scenario};
+    /// let overrides = [Override::set("peers=10")?, Override::set("for=2s")?];
+    /// assert_eq!(Scenario::from_overrides(&overrides).expect("all that is needed").peers, 10);
+    /// assert!(Override::set("peers").is_err());
+    /// # Ok::<(), peerlet_scenario::Problem>(())
+    /// ```
+    pub fn set(assignment: &str) -> Result<Override, Problem> {
+        let text = format!("--set {assignment}");
+        let start = text.len() - assignment.len();
+        let refuse = |span, message| {
+            let help = "write --set KEY.PATH=VALUE, such as --set network.min=50ms";
+            Err(Problem::new(&command_line(&text), span, message, help))
+        };
+        let Some(equals) = assignment.find('=') else {
+            return refuse(start..text.len(), "no value is given");
+        };
+        let mut path = Vec::new();
+        let mut at = start;
+        for key in assignment[..equals].split('.') {
+            let span = at..at + key.len();
+            if key.trim().is_empty() {
+                return refuse(span, "a key is missing");
+            }
+            if path.len() == PATH_MAX {
+                return refuse(span, "the path is too long");
+            }
+            path.push((key.trim().to_owned(), span));
+            at += key.len() + 1;
+        }
+        let value = start + equals + 1..text.len();
+        Ok(Override { text, path, value })
+    }
+
+    /// An option of its own that stands for a key: `Override::option("--peers", "peers", "10")`.
+    pub fn option(option: &str, path: &str, value: &str) -> Override {
+        let text = format!("{option} {value}");
+        let path = path.split('.').map(|key| (key.to_owned(), 0..option.len())).collect();
+        let value = option.len() + 1..text.len();
+        Override { text, path, value }
+    }
+
+    /// Puts the value in its place in the tree, and the option's text among the sources.
+    pub(crate) fn apply(&self, root: &mut Raw, sources: &mut Sources) -> Result<(), Problem> {
+        let start = sources.add(command_line(&self.text));
+        let (last, parents) = self.path.split_last().expect("a path has at least one key");
+        let mut place = root;
+        for (key, span) in parents {
+            place = descend(place, key, &shift(span, start), sources)?;
+        }
+        let (key, span) = (&last.0, shift(&last.1, start));
+        let raw = self.read(start);
+        if let RawValue::Table(parts) = &mut place.value {
+            Raw::put(parts, Part { name: key.clone(), name_span: span, raw });
+        } else {
+            *descend(place, key, &span, sources)? = raw;
+        }
+        Ok(())
+    }
+
+    fn read(&self, start: usize) -> Raw {
+        let text = &self.text[self.value.clone()];
+        Raw::parse_value(text, start + self.value.start).unwrap_or_else(|_| Raw {
+            span: shift(&self.value, start),
+            value: RawValue::Text(text.to_owned()),
+        })
+    }
+}
+
+/// The part of `place` that `key` leads to; a table that is missing is made.
+fn descend<'a>(
+    place: &'a mut Raw,
+    key: &str,
+    span: &Range<usize>,
+    sources: &Sources,
+) -> Result<&'a mut Raw, Problem> {
+    let kind = place.kind();
+    match &mut place.value {
+        RawValue::Table(parts) => {
+            let at = parts.iter().position(|part| part.name == key).unwrap_or_else(|| {
+                let raw = Raw::table(span.clone());
+                parts.push(Part { name: key.to_owned(), name_span: span.clone(), raw });
+                parts.len() - 1
+            });
+            Ok(&mut parts[at].raw)
+        }
+        RawValue::List(items) => {
+            let len = items.len();
+            key.parse().ok().and_then(|index: usize| items.get_mut(index)).ok_or_else(|| {
+                let message = format!("`{key}` leads nowhere in a list of {len}");
+                sources.problem(span, message, "name an item by its number, counted from 0")
+            })
+        }
+        _ => Err(sources.problem(
+            span,
+            format!("`{key}` leads nowhere, for what is there is {kind}"),
+            "replace the whole of it by a table: --set KEY='{ ... }'",
+        )),
+    }
+}
+
+impl fmt::Display for Override {
+    /// Writes the option as typed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn command_line(text: &str) -> Source {
+    Source::new("command line", text)
+}
+
+fn shift(span: &Range<usize>, by: usize) -> Range<usize> {
+    span.start + by..span.end + by
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    const FILE: &str =
+        "peers = 5\nnetwork = { model = \"x\", loss = 0.5 }\n[[group]]\nname = \"a\"\n";
+
+    /// The tree after these assignments.
+    fn applied(assignments: &[&str]) -> Result<Raw, Problem> {
+        let mut sources = Sources::new(Source::new("file", FILE));
+        let mut root = Raw::parse_file(FILE).unwrap();
+        for assignment in assignments {
+            Override::set(assignment)?.apply(&mut root, &mut sources)?;
+        }
+        Ok(root)
+    }
+
+    fn check(assignment: &str, expected: Expect) {
+        expected.assert_eq(&applied(&[assignment]).unwrap_err().render(false));
+    }
+
+    #[test]
+    fn later_values_win() {
+        let root = applied(&[
+            "peers=6",
+            "peers=7",
+            "network.min=50ms",
+            "network.loss={ a = 1 }",
+            "network.loss.a=1/s",
+            "group.0.peers=10%",
+            "a.b.c=true",
+            "empty=",
+        ]);
+        let expected = "peers = 7\nempty = ''\na.b.c = true\n[network]\nmodel = 'x'\nmin = '50ms'\n\
+                        loss.a = '1/s'\n[[group]]\nname = 'a'\npeers = '10%'\n";
+        let expected: toml::Table = toml::from_str(expected).unwrap();
+        assert_eq!(root.unwrap().read::<toml::Table>().unwrap(), expected);
+    }
+
+    #[test]
+    fn assignments_that_lead_nowhere() {
+        check(
+            "peers",
+            expect![[r#"
+                command line:1:7: no value is given
+                   ,----
+                 1 | --set peers
+                   :       ^^^^^
+                   `----
+                  help: write --set KEY.PATH=VALUE, such as --set network.min=50ms
+            "#]],
+        );
+        check(
+            "network..min=1",
+            expect![[r#"
+                command line:1:15: a key is missing
+                   ,----
+                 1 | --set network..min=1
+                   :               ^
+                   `----
+                  help: write --set KEY.PATH=VALUE, such as --set network.min=50ms
+            "#]],
+        );
+        check(
+            "group.1.name=b",
+            expect![[r#"
+                command line:1:13: `1` leads nowhere in a list of 1
+                   ,----
+                 1 | --set group.1.name=b
+                   :             ^
+                   `----
+                  help: name an item by its number, counted from 0
+            "#]],
+        );
+        check(
+            "network.loss.mean=0.1",
+            expect![[r#"
+                command line:1:20: `mean` leads nowhere, for what is there is a number
+                   ,----
+                 1 | --set network.loss.mean=0.1
+                   :                    ^^^^
+                   `----
+                  help: replace the whole of it by a table: --set KEY='{ ... }'
+            "#]],
+        );
+        check(
+            &format!("{}=1", "a.".repeat(20)),
+            expect![[r#"
+                command line:1:39: the path is too long
+                   ,----
+                 1 | --set a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.=1
+                   :                                       ^
+                   `----
+                  help: write --set KEY.PATH=VALUE, such as --set network.min=50ms
+            "#]],
+        );
+    }
+}

@@ -1,0 +1,209 @@
+//! What is wrong with a scenario: where, what, and what to do about it.
+
+use std::fmt;
+use std::ops::Range;
+
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, MietteError, MietteSpanContents,
+    SourceCode, SourceSpan, SpanContents,
+};
+
+use crate::source::Source;
+
+/// The most problems that are reported at once: more than a screen helps nobody.
+pub const PROBLEMS_MAX: usize = 20;
+
+/// One thing wrong with a scenario. Displays as one line, `file:line:column: message`; drawn with
+/// the offending line, a caret and the remedy by [`Problem::render`].
+#[derive(Clone, Debug, Diagnostic)]
+pub struct Problem {
+    name: String,
+    message: String,
+    #[source_code]
+    line: Line,
+    #[label]
+    caret: SourceSpan,
+    #[help]
+    help: Option<String>,
+}
+
+impl Problem {
+    /// The problem that `message` tells of this range of the source; `help` is the remedy, and may
+    /// be empty.
+    pub fn new(
+        source: &Source,
+        span: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Problem {
+        let text = &*source.text;
+        let start = boundary(text, span.start);
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line_end = text[start..].find(['\r', '\n']).map_or(text.len(), |length| start + length);
+        let mut line = text[line_start..line_end].to_owned();
+        // The caret stays on its line, and has a place even behind the last character.
+        let end = boundary(text, span.end.clamp(start, line_end));
+        if start == line_end {
+            line.push(' ');
+        }
+        let help = help.into();
+        Problem {
+            name: source.name.clone(),
+            message: message.into().replace('\n', "; "),
+            line: Line {
+                text: line,
+                number: text[..line_start].matches('\n').count() as u32 + 1,
+                column: text[line_start..start].chars().count() as u32 + 1,
+            },
+            caret: (start - line_start, (end - start).max(1)).into(),
+            help: (!help.is_empty()).then_some(help),
+        }
+    }
+
+    /// The place as `file:line:column`; lines and columns (in characters) count from 1.
+    pub fn place(&self) -> String {
+        format!("{}:{}:{}", self.name, self.line.number, self.line.column)
+    }
+
+    /// What happened.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do.
+    pub fn remedy(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
+    /// Draws the problem; in color for a terminal, else in plain ASCII.
+    pub fn render(&self, color: bool) -> String {
+        let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::none() };
+        let handler =
+            GraphicalReportHandler::new_themed(theme).with_wrap_lines(false).with_links(color);
+        let mut drawing = String::new();
+        let drawn = handler.render_report(&mut drawing, self);
+        drawn.expect("a line held in memory can be drawn");
+        // Editors find the place when the line begins with it, so miette's first line gives way.
+        let snippet = drawing.split_once('\n').map_or("", |(_, snippet)| snippet);
+        match color {
+            true => format!("\x1b[1m{self}\x1b[0m\n{snippet}"),
+            false => format!("{self}\n{snippet}"),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place(), self.message)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// The one line that a problem shows; its number and the problem's column in it count from 1.
+#[derive(Clone, Debug)]
+struct Line {
+    text: String,
+    number: u32,
+    column: u32,
+}
+
+impl SourceCode for Line {
+    fn read_span<'a>(
+        &'a self,
+        _span: &SourceSpan,
+        _lines_before: usize,
+        _lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let all = (0, self.text.len()).into();
+        let number = self.number as usize - 1;
+        let line = MietteSpanContents::new(self.text.as_bytes(), all, number, 0, 1);
+        Ok(Box::new(line))
+    }
+}
+
+/// The last place at or before this byte where a character begins or the text ends.
+fn boundary(text: &str, byte: usize) -> usize {
+    let byte = byte.min(text.len());
+    (0..=byte).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0)
+}
+
+/// Everything found wrong with a scenario, up to [`PROBLEMS_MAX`] things. Displays as their plain
+/// drawings.
+#[derive(Clone, Debug)]
+pub struct Problems(pub Vec<Problem>);
+
+impl Problems {
+    /// Draws all problems; in color for a terminal, else in plain ASCII.
+    pub fn render(&self, color: bool) -> String {
+        let mut drawing: String = self.0.iter().map(|problem| problem.render(color)).collect();
+        if self.0.len() == PROBLEMS_MAX {
+            drawing.push_str("there may be more; these are the first\n");
+        }
+        drawing
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Problems {
+        Problems(vec![problem])
+    }
+}
+
+/// The name that was probably meant: the known one nearest in spelling, when a third of the letters
+/// or less differ.
+///
+/// ```
+/// use peerlet_scenario::suggest;
+/// assert_eq!(suggest("los", &["loss", "model"]), Some("loss"));
+/// assert_eq!(suggest("speed", &["loss", "model"]), None);
+/// ```
+pub fn suggest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+    let written = written.to_lowercase();
+    let distance = |name: &str| strsim::damerau_levenshtein(&written, &name.to_lowercase());
+    let limit = (written.chars().count() / 3).max(1);
+    let near = known.iter().map(|name| (distance(name), *name)).filter(|(d, _)| *d <= limit);
+    near.min_by_key(|(d, _)| *d).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    #[test]
+    fn a_problem_is_drawn_with_its_line() {
+        let source = Source::new("é.toml", "a = 1\nü = 2 # two\nb = 3\n");
+        let problem = Problem::new(&source, 11..12, "`ü` is 2", "make it 3");
+        assert_eq!(problem.to_string(), "é.toml:2:5: `ü` is 2");
+        expect![[r#"
+            é.toml:2:5: `ü` is 2
+               ,----
+             2 | ü = 2 # two
+               :     ^
+               `----
+              help: make it 3
+        "#]]
+        .assert_eq(&problem.render(false));
+        assert!(problem.render(true).contains("\u{1b}["), "colors are asked for");
+    }
+
+    #[test]
+    fn any_range_can_be_drawn() {
+        for text in ["", "\n", "ü", "a\r\nb"] {
+            let source = Source::new("x", text);
+            for span in [0..0, 0..1, 1..2, 1..100, 50..60] {
+                let drawing = Problem::new(&source, span, "wrong", "").render(false);
+                assert!(drawing.contains("x:"), "{drawing}");
+            }
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! A scenario: everything that a file and the command line say about a run.
+
+use std::ops::Range;
+
+use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, Seed};
+
+use crate::churn::Churn;
+use crate::event::{Event, Stage};
+use crate::expect::Expect;
+use crate::group::{self, Group, StackEntry};
+use crate::overrides::Override;
+use crate::problem::{Problem, Problems};
+use crate::raw::{Part, Raw, RawValue};
+use crate::reader::{Fields, Reader};
+use crate::seats::SeatSet;
+use crate::source::{Source, Sources};
+use crate::timeline::ENTRIES_MAX;
+
+/// The most peers of a scenario: 2^24, beyond the ten million that a simulation is built for.
+pub const PEERS_MAX: u32 = 1 << 24;
+
+/// The most event lines of a scenario: more come from a mistake, and would take gigabytes.
+pub const EVENTS_MAX: usize = 10_000_000;
+
+/// Everything that a file and the command line say about a run.
+///
+/// Shares of seats are settled here: `"10%"` is a tenth of all peers, drawn by lot from the seed
+/// among the seats that no stack names as a server (under the parameters `server` and `servers`);
+/// `"100%"` is all those.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The texts that it was read from, for problems found later.
+    pub sources: Sources,
+    /// What it is about; may be empty.
+    pub title: String,
+    /// Where all chance comes from; 1 unless given.
+    pub seed: u64,
+    /// How many seats there are, at least one.
+    pub peers: u32,
+    /// How long it runs: over `[0, duration)`. Written `for`.
+    pub duration: Duration,
+    /// The time that first starts are spread over: 1 ms a peer, at most 60 s and the duration,
+    /// unless given.
+    pub join: Duration,
+    /// The network between the peers; none when the scenario says nothing about it.
+    pub network: Option<Network>,
+    /// The peerlets of each peer, in order.
+    pub stack: Vec<StackEntry>,
+    /// The seats with another stack, each in one group at most.
+    pub groups: Vec<Group>,
+    /// The seats that the stacks name as servers.
+    pub servers: SeatSet,
+    /// Who comes and goes.
+    pub churn: Option<Churn>,
+    /// How measures are taken.
+    pub measure: Measure,
+    /// What is checked at the end.
+    pub expect: Vec<Expect>,
+    /// What happens to peers, in the order written: the lines first, then those of the file.
+    pub events: Vec<Event>,
+}
+
+/// The network between the peers, as far as it can be read without knowing the models.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Network {
+    /// The model's name as written.
+    pub model: String,
+    /// Where the model's name is written.
+    pub model_span: Range<usize>,
+    /// The loss put before the model, if any.
+    pub loss: Option<Raw>,
+    /// All other keys: the model's parameters. A table.
+    pub parameters: Raw,
+}
+
+/// How measures are taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Measure {
+    /// The length of an epoch; 10 s unless given.
+    pub epoch: Duration,
+    /// The warm-up that is left out of the summary; none unless given.
+    pub from: Duration,
+}
+
+impl Default for Measure {
+    fn default() -> Measure {
+        Measure { epoch: SECOND * 10, from: Duration::ZERO }
+    }
+}
+
+impl Scenario {
+    /// Reads a scenario, with these values put over those in the text; later ones win.
+    ///
+    /// # Errors
+    /// Tells everything that is wrong with it, each with its place.
+    ///
+    /// ```
+    /// use peerlet_scenario::{Override, Scenario, Source};
+    /// let source = Source::new("short.toml", "peers = 100\nfor = \"60s\"\n");
+    /// let scenario = Scenario::parse(source, &[Override::set("peers=20")?])?;
+    /// assert_eq!((scenario.peers, scenario.join.to_string().as_str()), (20, "20ms"));
+    ///
+    /// let source = Source::new("wrong.toml", "pears = 100\nfor = \"60s\"\n");
+    /// let problems = Scenario::parse(source, &[]).unwrap_err();
+    /// assert_eq!(problems.0[1].to_string(), "wrong.toml:1:1: unknown key `pears` in a scenario");
+    /// assert_eq!(problems.0[1].remedy(), Some("did you mean `peers`?"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn parse(source: Source, overrides: &[Override]) -> Result<Scenario, Problems> {
+        let mut root = Raw::parse_file(&source.text).map_err(|error| {
+            let end = source.text.len();
+            let help = "write keys as `key = value`, and texts, durations and shares in quotes";
+            Problem::new(&source, error.span().unwrap_or(end..end), error.message(), help)
+        })?;
+        let mut sources = Sources::new(source);
+        for assignment in overrides {
+            assignment.apply(&mut root, &mut sources)?;
+        }
+        let mut reader = Reader::new(sources);
+        let scenario = Scenario::read(&root, &mut reader);
+        reader.finish()?;
+        Ok(scenario.expect("a scenario that cannot be read has problems"))
+    }
+
+    /// A scenario without a file.
+    ///
+    /// # Errors
+    /// As [`Scenario::parse`].
+    pub fn from_overrides(overrides: &[Override]) -> Result<Scenario, Problems> {
+        Scenario::parse(Source::new("command line", ""), overrides)
+    }
+
+    /// The group of this seat, if it has one.
+    pub fn group_of(&self, seat: Seat) -> Option<&Group> {
+        self.groups.iter().find(|group| group.seats.contains(seat))
+    }
+
+    /// The stack of this seat.
+    pub fn stack_of(&self, seat: Seat) -> &[StackEntry] {
+        self.group_of(seat).map_or(&self.stack, |group| &group.stack)
+    }
+}
+
+impl Scenario {
+    fn read(root: &Raw, reader: &mut Reader) -> Option<Scenario> {
+        let mut fields = Fields::new("a scenario", root);
+        let head = Head::read(&mut fields, reader);
+        let stack = fields.take("stack").map(|part| group::read_stack(&part, reader));
+        let network = fields.take("network").and_then(|part| Network::read(&part, reader));
+        let expect = fields.take("expect").map(|part| {
+            let tables = reader.tables(&part);
+            tables.iter().filter_map(|table| Expect::read(table, reader)).collect()
+        });
+        let [groups, churn, measure, events] =
+            ["group", "churn", "measure", "events"].map(|name| fields.take(name));
+        fields.finish(reader, &["fault", "faults", "property", "properties"]);
+
+        // Groups, churn and events are checked against the peers and the time there is.
+        let Head { title, seed, peers, duration, join } = head?;
+        let stack = stack.unwrap_or_default();
+        let drafts = groups.map(|part| group::read_groups(&part, peers, reader));
+        let drafts = drafts.unwrap_or_default();
+        let over = drafts.iter().map(|draft| draft.over.as_slice());
+        let servers: Vec<_> =
+            over.chain([stack.as_slice()]).map(|stack| group::servers(stack, peers)).collect();
+        let servers = servers.iter().fold(SeatSet::default(), |all, some| all.union(some));
+        let (eligible, dice) = (SeatSet::all(peers).without(&servers), Seed::new(seed));
+        let groups = group::form_groups(drafts, &stack, &eligible, dice, reader);
+        let churn = churn.and_then(|part| {
+            let churn = Churn::read(&part, peers, &eligible, dice, reader)?;
+            check_churn(&churn, &part, peers, duration, reader);
+            Some(churn)
+        });
+        let stage = Stage { peers, duration, seed: dice, eligible: &eligible };
+        let events = events.map(|part| read_events(&part, &stage, reader)).unwrap_or_default();
+        let measure = measure.and_then(|part| Measure::read(&part, duration, reader));
+        Some(Scenario {
+            sources: reader.sources.clone(),
+            title,
+            seed,
+            peers,
+            duration,
+            join,
+            network,
+            stack,
+            groups,
+            servers,
+            churn,
+            measure: measure.unwrap_or_default(),
+            expect: expect.unwrap_or_default(),
+            events,
+        })
+    }
+}
+
+/// The keys above all tables.
+struct Head {
+    title: String,
+    seed: u64,
+    peers: u32,
+    duration: Duration,
+    join: Duration,
+}
+
+impl Head {
+    fn read(fields: &mut Fields, reader: &mut Reader) -> Option<Head> {
+        let title = fields.take("title").and_then(|part| reader.text(&part));
+        let seed = fields.take("seed").and_then(|part| reader.integer(&part, 0..=u64::MAX));
+        let peers = fields.take("peers");
+        let duration = fields.take("for");
+        let join = fields.take("join");
+        if peers.is_none() {
+            reader.missing(&(0..0), "peers", "the scenario", "peers = 1000");
+        }
+        if duration.is_none() {
+            reader.missing(&(0..0), "for", "the scenario", "for = \"60s\"");
+        }
+        let peers = peers.and_then(|part| reader.integer(&part, 1..=u64::from(PEERS_MAX)));
+        let duration = duration.and_then(|part| reader.period(&part));
+        let join = join.and_then(|part| Some((reader.duration(&part)?, part)));
+        let (peers, duration) = (peers?, duration?);
+        if let Some((join, part)) = &join
+            && *join > duration
+        {
+            let message = format!("peers join for {join}, and the run is over at {duration}");
+            reader.refuse(&part.raw.span, message, "give a shorter `join` or a longer `for`");
+        }
+        let default = (MILLISECOND * peers).min(SECOND * 60).min(duration);
+        Some(Head {
+            title: title.unwrap_or_default(),
+            seed: seed.unwrap_or(1),
+            peers: peers as u32,
+            duration,
+            join: join.map_or(default, |(join, _)| join),
+        })
+    }
+}
+
+impl Network {
+    fn read(part: &Part, reader: &mut Reader) -> Option<Network> {
+        let mut fields = reader.table(part, "[network]")?;
+        let (model, loss) = (fields.take("model"), fields.take("loss"));
+        let mut parameters = Raw::table(part.raw.span.clone());
+        if let RawValue::Table(parts) = &mut parameters.value {
+            *parts = fields.rest();
+        }
+        if let Some(access) = parameters.get("access") {
+            reader.push(reader.sources.not_yet(&access.name_span, "network.access"));
+        }
+        let Some(model) = model else {
+            reader.missing(&part.name_span, "model", "[network]", "model = \"king-like\"");
+            return None;
+        };
+        Some(Network {
+            model_span: model.raw.span.clone(),
+            model: reader.text(&model)?,
+            loss: loss.map(|part| part.raw),
+            parameters,
+        })
+    }
+}
+
+impl Measure {
+    fn read(part: &Part, duration: Duration, reader: &mut Reader) -> Option<Measure> {
+        let mut fields = reader.table(part, "[measure]")?;
+        let epoch = fields.take("epoch").and_then(|part| reader.period(&part));
+        let from = fields.take("from");
+        fields.finish(reader, &[]);
+        let mut measure = Measure::default();
+        measure.epoch = epoch.unwrap_or(measure.epoch);
+        if let Some(part) = from {
+            measure.from = reader.duration(&part)?;
+            if measure.from >= duration {
+                let message = format!("nothing is measured: the run is over at {duration}");
+                reader.refuse(&part.raw.span, message, "give an earlier `from` or a longer `for`");
+            }
+        }
+        Some(measure)
+    }
+}
+
+/// Refuses churn that would not fit into memory.
+fn check_churn(churn: &Churn, part: &Part, peers: u32, duration: Duration, reader: &mut Reader) {
+    let seats = churn.peers.as_ref().map_or(peers as usize, SeatSet::len);
+    let turns = churn.turns(duration) * seats as f64;
+    if turns > ENTRIES_MAX as f64 {
+        let message = format!("{seats} peers would come and go about {turns:.0} times");
+        let help = format!("more than {ENTRIES_MAX} do not fit; lengthen `session` or `absence`");
+        reader.refuse(&part.name_span, message, help);
+    }
+}
+
+fn read_events(part: &Part, stage: &Stage, reader: &mut Reader) -> Vec<Event> {
+    let mut events = Vec::new();
+    let Some(mut fields) = reader.table(part, "[events]") else { return events };
+    let (lines, file) = (fields.take("lines"), fields.take("file"));
+    fields.finish(reader, &[]);
+    if let Some(lines) = lines
+        && let Some(text) = reader.text(&lines)
+    {
+        stage.read(&text, &lines.raw.span, reader, &mut events);
+    }
+    if let Some(file) = file
+        && let Some(name) = reader.text(&file)
+    {
+        let path = reader.sources.file().base.join(&name);
+        match Source::open(&path) {
+            Ok(source) => {
+                let text = source.text.clone();
+                let start = reader.sources.add(source);
+                stage.read(&text, &(start..start + text.len()), reader, &mut events);
+            }
+            Err(error) => {
+                let message = format!("cannot read `{}`: {}", path.display(), error.kind());
+                let help = "a path is relative to the folder of the scenario";
+                reader.refuse(&file.raw.span, message, help);
+            }
+        }
+    }
+    if events.len() > EVENTS_MAX {
+        let message = format!("there are {} event lines", events.len());
+        reader.refuse(&part.name_span, message, format!("leave it at {EVENTS_MAX}"));
+    }
+    events
+}

@@ -1,0 +1,155 @@
+//! The texts that a scenario is read from: its file, the command line, a file of events.
+//!
+//! A scenario's parts come from several texts, yet a part's place is one plain range: each text
+//! begins at an offset of its own in a common space, the scenario's file at zero (as in rustc's
+//! source map).
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use crate::problem::{Problem, suggest};
+use crate::raw::Raw;
+
+/// One text with the name that problems call it by.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Source {
+    /// The name as given on the command line.
+    pub name: String,
+    /// The text itself.
+    pub text: Arc<str>,
+    /// The folder that paths in the text are relative to.
+    pub base: PathBuf,
+}
+
+impl Source {
+    /// A text of this name; paths in it are relative to the working folder.
+    pub fn new(name: impl Into<String>, text: impl Into<Arc<str>>) -> Source {
+        Source { name: name.into(), text: text.into(), base: PathBuf::new() }
+    }
+
+    /// Reads the file at `path`; paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not UTF-8.
+    pub fn open(path: &Path) -> io::Result<Source> {
+        let text = std::fs::read_to_string(path)?;
+        let base = path.parent().unwrap_or(Path::new(".")).to_owned();
+        Ok(Source { name: path.display().to_string(), text: text.into(), base })
+    }
+}
+
+/// All the texts of one scenario, in one space of offsets; the scenario's file begins at zero.
+#[derive(Clone)]
+pub struct Sources {
+    parts: Vec<(usize, Source)>,
+}
+
+impl Sources {
+    pub(crate) fn new(file: Source) -> Sources {
+        Sources { parts: vec![(0, file)] }
+    }
+
+    /// Adds a text and says at which offset it begins.
+    pub(crate) fn add(&mut self, source: Source) -> usize {
+        let (start, last) = self.parts.last().expect("a scenario has a source");
+        // One more, so that the end of one text is not the beginning of the next.
+        let start = start + last.text.len() + 1;
+        self.parts.push((start, source));
+        start
+    }
+
+    /// The scenario's own file.
+    pub fn file(&self) -> &Source {
+        &self.parts[0].1
+    }
+
+    /// The text that holds this range, and the range within it.
+    pub fn find(&self, span: &Range<usize>) -> (&Source, Range<usize>) {
+        let part = self.parts.partition_point(|(start, _)| *start <= span.start) - 1;
+        let (start, source) = &self.parts[part];
+        (source, span.start - start..span.end.saturating_sub(*start))
+    }
+
+    /// What is written at this range; empty when nothing can be.
+    pub(crate) fn text(&self, span: &Range<usize>) -> &str {
+        let (source, local) = self.find(span);
+        source.text.get(local).unwrap_or("")
+    }
+
+    /// The problem that `message` tells of what is written at `span`; `help` is the remedy.
+    pub fn problem(
+        &self,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Problem {
+        let (source, local) = self.find(span);
+        Problem::new(source, local, message, help)
+    }
+
+    /// The problem that `name`, written at `span`, is planned and not built.
+    pub fn not_yet(&self, span: &Range<usize>, name: &str) -> Problem {
+        self.problem(
+            span,
+            format!("not yet: {name}"),
+            "leave it out; `peerlet list` shows what is built",
+        )
+    }
+
+    /// Reads a part as a `T`: the parameters of a peerlet or of a network model.
+    ///
+    /// # Errors
+    /// When the part is no `T`; the problem points at the key or the value that does not fit.
+    pub fn read<T: DeserializeOwned>(&self, part: &Raw) -> Result<T, Problem> {
+        part.read().map_err(|error: toml::de::Error| {
+            let span = error.span().unwrap_or(part.span.clone());
+            self.problem(&span, error.message().trim_end(), remedy(error.message()))
+        })
+    }
+}
+
+/// The remedy for one of serde's messages, which name what was found and then what was expected in
+/// backquotes.
+fn remedy(message: &str) -> String {
+    let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match names.split_first() {
+        Some((found, known)) if message.starts_with("unknown ") => suggest(found, known)
+            .map(|name| format!("did you mean `{name}`?"))
+            .unwrap_or_else(|| "leave it out".to_owned()),
+        Some((missing, _)) if message.starts_with("missing ") => format!("add `{missing}`"),
+        _ => String::new(),
+    }
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.parts.iter().map(|(_, source)| &source.name)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_lead_to_their_text() {
+        let mut sources = Sources::new(Source::new("a", "one"));
+        let start = sources.add(Source::new("b", "two words"));
+        assert_eq!(sources.find(&(3..3)).0.name, "a", "the end of a text belongs to it");
+        assert_eq!(sources.find(&(start..start + 3)).1, 0..3);
+        assert_eq!(sources.text(&(start + 4..start + 9)), "words");
+    }
+
+    #[test]
+    fn remedies_come_from_the_expected_names() {
+        assert_eq!(remedy("unknown field `mn`, expected `min` or `max`"), "did you mean `min`?");
+        assert_eq!(remedy("unknown field `speed`, expected `min` or `max`"), "leave it out");
+        assert_eq!(remedy("missing field `file`"), "add `file`");
+        assert_eq!(remedy("invalid type: integer `3`, expected a string"), "");
+    }
+}

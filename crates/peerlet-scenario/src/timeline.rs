@@ -1,0 +1,250 @@
+//! The explicit, timed list of what a scenario does to its peers, drawn before the run so that
+//! every world replays it.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use peerlet_core::{Duration, Rng, Seat, Seed, Time};
+
+use crate::call::Action;
+use crate::churn::Churn;
+use crate::event::Event;
+use crate::scenario::Scenario;
+use crate::seats::SeatSet;
+
+/// The most starts and stops that churn may add: 1.6 GB of them.
+pub const ENTRIES_MAX: usize = 100_000_000;
+
+/// What a scenario does to its peers, in order.
+///
+/// Entries are in order of time. At one instant, first starts and churn come before event lines,
+/// the former by seat, the latter in the order written, each for its seats ascending. Displayed, it
+/// is a file of event lines, one an entry, that reads as the same timeline as long as each seat
+/// starts at some time: a seat that never does has no line.
+///
+/// - *First starts.* Seat `i` of `n` starts at `join * i / n`. A seat whose first event is a
+///   `start()` begins stopped and waits for it; so does a seat whose churn begins with an absence.
+/// - *Churn.* Each of its seats draws sessions and absences from its own stream, from its first
+///   start on (or, when it begins with an absence, from the instant of its first start). Churn
+///   knows nothing of other events: the start of a running seat does nothing.
+#[derive(Debug)]
+pub struct Timeline {
+    peers: u32,
+    entries: Vec<Entry>,
+    events: Vec<Event>,
+    turns: OnceLock<Turns>,
+}
+
+/// One entry of a timeline: 16 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// When.
+    pub at: Time,
+    /// What.
+    pub step: Step,
+}
+
+/// What an entry of a timeline does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// The seat starts: for the first time, or by churn.
+    Start(Seat),
+    /// The seat stops, by churn.
+    Stop(Seat),
+    /// The event with this index happens.
+    Event(u32),
+}
+
+impl Step {
+    /// Where it stands among the steps of its instant. No seat has two of the first kind at one
+    /// instant.
+    fn order(self) -> (bool, u32) {
+        match self {
+            Step::Start(seat) | Step::Stop(seat) => (false, seat.0),
+            Step::Event(index) => (true, index),
+        }
+    }
+}
+
+impl Timeline {
+    /// Draws all that is random in a scenario. Churn that names no seats leaves out the `servers`.
+    pub fn expand(scenario: &Scenario, servers: &[Seat]) -> Timeline {
+        let mut entries = Vec::new();
+        let servers: SeatSet = servers.iter().copied().collect();
+        let begins = begins(scenario);
+        for (seat, begin) in (0..).map(Seat).zip(begins) {
+            let churn = scenario.churn.as_ref().filter(|churn| match &churn.peers {
+                Some(peers) => peers.contains(seat),
+                None => !servers.contains(seat),
+            });
+            let mut rng = Seed::new(scenario.seed).named("churn").at(u64::from(seat.0)).rng();
+            let (at, up) = match begin {
+                Begin::Event(at) => (at, true),
+                Begin::Join => {
+                    let at = joined(scenario, seat);
+                    let up = churn.is_none_or(|churn| churn.begins_up(&mut rng));
+                    if up {
+                        entries.push(Entry { at, step: Step::Start(seat) });
+                    }
+                    (at, up)
+                }
+            };
+            if let Some(churn) = churn {
+                let end = Time::ZERO + scenario.duration;
+                come_and_go(churn, seat, (at, up), end, &mut rng, &mut entries);
+            }
+        }
+        let events = scenario.events.iter().zip(0..);
+        entries.extend(events.map(|(event, i)| Entry { at: event.at, step: Step::Event(i) }));
+        entries.sort_unstable_by_key(|entry| (entry.at, entry.step.order()));
+        Timeline {
+            peers: scenario.peers,
+            entries,
+            events: scenario.events.clone(),
+            turns: OnceLock::new(),
+        }
+    }
+
+    /// The entries in order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The event that [`Step::Event`] speaks of.
+    ///
+    /// # Panics
+    /// Panics when the timeline has no such event.
+    pub fn event(&self, index: u32) -> &Event {
+        &self.events[index as usize]
+    }
+
+    /// Whether this seat is to be up just after `at`; a seat that does not exist never is. The
+    /// first question builds an index of 16 bytes for every start and stop of every seat; each
+    /// takes logarithmic time.
+    pub fn running(&self, seat: Seat, at: Time) -> bool {
+        self.turns.get_or_init(|| Turns::of(self)).up(seat, at)
+    }
+
+    /// Calls `visit` with each start and stop of each seat, in order.
+    fn each_turn(&self, mut visit: impl FnMut(Seat, Time, bool)) {
+        for &Entry { at, step } in &self.entries {
+            match step {
+                Step::Start(seat) => visit(seat, at, true),
+                Step::Stop(seat) => visit(seat, at, false),
+                Step::Event(index) => {
+                    let event = self.event(index);
+                    if let Some(up) = event.action.leaves_up() {
+                        event.seats.iter().for_each(|seat| visit(seat, at, up));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Timeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Entry { at, step } in &self.entries {
+            match step {
+                Step::Start(seat) => writeln!(f, "{seat} {at} {}", Action::Start)?,
+                Step::Stop(seat) => writeln!(f, "{seat} {at} {}", Action::Stop)?,
+                Step::Event(index) => {
+                    let event = self.event(*index);
+                    writeln!(f, "{} {at} {}", event.seats, event.action)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a seat's run begins.
+#[derive(Clone, Copy)]
+enum Begin {
+    /// In its turn of the join ramp.
+    Join,
+    /// By an event at this instant, which is its first.
+    Event(Time),
+}
+
+/// How the run of each seat begins.
+fn begins(scenario: &Scenario) -> Vec<Begin> {
+    let mut order: Vec<&Event> = scenario.events.iter().collect();
+    order.sort_by_key(|event| event.at);
+    let mut begins = vec![None; scenario.peers as usize];
+    let mut left = begins.len();
+    for event in order {
+        if left == 0 {
+            break;
+        }
+        let begin = match event.action {
+            Action::Start => Begin::Event(event.at),
+            _ => Begin::Join,
+        };
+        for seat in event.seats.iter() {
+            let first = &mut begins[seat.index()];
+            left -= usize::from(first.is_none());
+            first.get_or_insert(begin);
+        }
+    }
+    begins.into_iter().map(|begin| begin.unwrap_or(Begin::Join)).collect()
+}
+
+/// The instant of a seat in the join ramp.
+fn joined(scenario: &Scenario, seat: Seat) -> Time {
+    let nanos = u128::from(scenario.join.as_nanos()) * u128::from(seat.0);
+    Time::from_nanos((nanos / u128::from(scenario.peers)) as u64)
+}
+
+/// Adds the stops and starts of one seat, which is up or not at its `begin`, until `end`.
+fn come_and_go(
+    churn: &Churn,
+    seat: Seat,
+    (begin, mut up): (Time, bool),
+    end: Time,
+    rng: &mut Rng,
+    entries: &mut Vec<Entry>,
+) {
+    let mut at = begin;
+    loop {
+        let length: Duration = if up { churn.session.draw(rng) } else { churn.absence.draw(rng) };
+        at += length;
+        if at >= end {
+            return;
+        }
+        up = !up;
+        let step = if up { Step::Start(seat) } else { Step::Stop(seat) };
+        entries.push(Entry { at, step });
+    }
+}
+
+/// The starts and stops of every seat, in order: those of seat `i` at `firsts[i]..firsts[i + 1]`.
+#[derive(Debug)]
+struct Turns {
+    firsts: Vec<usize>,
+    turns: Vec<(Time, bool)>,
+}
+
+impl Turns {
+    fn of(timeline: &Timeline) -> Turns {
+        let mut firsts = vec![0; timeline.peers as usize + 1];
+        timeline.each_turn(|seat, _, _| firsts[seat.index() + 1] += 1);
+        for i in 1..firsts.len() {
+            firsts[i] += firsts[i - 1];
+        }
+        let mut next = firsts.clone();
+        let mut turns = vec![(Time::ZERO, false); firsts[firsts.len() - 1]];
+        timeline.each_turn(|seat, at, up| {
+            turns[next[seat.index()]] = (at, up);
+            next[seat.index()] += 1;
+        });
+        Turns { firsts, turns }
+    }
+
+    fn up(&self, seat: Seat, at: Time) -> bool {
+        let Some(&next) = self.firsts.get(seat.index() + 1) else { return false };
+        let turns = &self.turns[self.firsts[seat.index()]..next];
+        let done = turns.partition_point(|(turn, _)| *turn <= at);
+        done.checked_sub(1).is_some_and(|last| turns[last].1)
+    }
+}

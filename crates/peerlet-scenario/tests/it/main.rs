@@ -1,0 +1,22 @@
+//! What a scenario file may say, what is refused, and what becomes of it in time.
+
+mod churn;
+mod fuzz;
+mod problems;
+mod problems_of_events;
+mod protopeer;
+mod stacks;
+mod timeline;
+
+use peerlet_scenario::{Override, Problems, Scenario, Source};
+
+/// The scenario in this text.
+fn parse(text: &str) -> Result<Scenario, Problems> {
+    Scenario::parse(Source::new("test.toml", text), &[])
+}
+
+/// The scenario in this text, with these assignments put over it.
+fn parse_with(text: &str, assignments: &[&str]) -> Result<Scenario, Problems> {
+    let overrides: Result<Vec<_>, _> = assignments.iter().map(|text| Override::set(text)).collect();
+    Scenario::parse(Source::new("test.toml", text), &overrides?)
+}

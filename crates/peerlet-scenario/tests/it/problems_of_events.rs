@@ -1,0 +1,294 @@
+//! What is refused of events and of the command line, and how it is told.
+
+use expect_test::{Expect, expect};
+use peerlet_scenario::{Override, Scenario, Source};
+
+use crate::problems::{HEAD, check};
+use crate::{parse, parse_with};
+
+/// Checks what is said of this event line.
+fn event(line: &str, expected: Expect) {
+    check(&format!("[events]\nlines = \"\"\"\n# two lines\n  {line}\n\"\"\"\n"), expected);
+}
+
+#[test]
+fn peers_and_times() {
+    event(
+        "10 5 Peer.stop()",
+        expect![[r#"
+            test.toml:6:3: there is no seat 10
+               ,----
+             6 |   10 5 Peer.stop()
+               :   ^^
+               `----
+              help: 10 peers have the seats 0 to 9
+        "#]],
+    );
+    event(
+        "1-3,x 5 Peer.stop()",
+        expect![[r#"
+            test.toml:6:7: `x` is no seat
+               ,----
+             6 |   1-3,x 5 Peer.stop()
+               :       ^
+               `----
+              help: write peers as `*`, `3`, `4-9`, `0,4,7-9`, `10-*` or `10%`
+        "#]],
+    );
+    event(
+        "1 soon Peer.stop()",
+        expect![[r#"
+            test.toml:6:5: `soon` is no time
+               ,----
+             6 |   1 soon Peer.stop()
+               :     ^^^^
+               `----
+              help: write seconds such as 14.3, or a number with a unit such as 250ms
+        "#]],
+    );
+    event(
+        "1 5 hours Peer.stop()",
+        expect![[r#"
+            test.toml:6:7: `hours Peer.stop` is no name to call
+               ,----
+             6 |   1 5 hours Peer.stop()
+               :       ^^^^^^^^^^^^^^^
+               `----
+              help: write Peer.stop() or Peer.NAME.command(arguments)
+        "#]],
+    );
+    event(
+        "1 60 Peer.stop()",
+        expect![[r#"
+            test.toml:6:5: this never happens: the run is over at 60s
+               ,----
+             6 |   1 60 Peer.stop()
+               :     ^^
+               `----
+              help: give an earlier time, or a longer `for`
+        "#]],
+    );
+}
+
+#[test]
+fn calls() {
+    event(
+        "1 5",
+        expect![[r#"
+            test.toml:6:6: the line ends before its call
+               ,----
+             6 |   1 5 
+               :      ^
+               `----
+              help: write PEERS TIME CALL, such as `0-9 14.3 Peer.stop()`
+        "#]],
+    );
+    event(
+        "1 5 Peer.stop",
+        expect![[r#"
+            test.toml:6:7: `Peer.stop` is no call
+               ,----
+             6 |   1 5 Peer.stop
+               :       ^^^^^^^^^
+               `----
+              help: write Peer.stop() or Peer.NAME.command(arguments)
+        "#]],
+    );
+    event(
+        "1 5 Peer.stpo()  # typo",
+        expect![[r#"
+            test.toml:6:7: a peer has no `stpo`
+               ,----
+             6 |   1 5 Peer.stpo()  # typo
+               :       ^^^^^^^^^
+               `----
+              help: did you mean Peer.stop()?
+        "#]],
+    );
+    event(
+        "1 5 Router.drop(yes)",
+        expect![[r#"
+            test.toml:6:19: `yes` is no argument
+               ,----
+             6 |   1 5 Router.drop(yes)
+               :                   ^^^
+               `----
+              help: arguments are numbers, booleans, durations such as 1.5s, and texts in quotes
+        "#]],
+    );
+    event(
+        "1 5 Peer.stop() 2 6 Peer.stop()",
+        expect![[r#"
+            test.toml:6:19: the line goes on after its call
+               ,----
+             6 |   1 5 Peer.stop() 2 6 Peer.stop()
+               :                   ^^^^^^^^^^^^^^^
+               `----
+              help: put each call on its own line
+        "#]],
+    );
+}
+
+#[test]
+fn event_lines_written_otherwise() {
+    check(
+        "[events]\nlines = \"1 5 Peer.stop()\\n1 99 Peer.stop()\"\n",
+        expect![[r#"
+            test.toml:4:29: this never happens: the run is over at 60s
+               ,----
+             4 | lines = "1 5 Peer.stop()\n1 99 Peer.stop()"
+               :                             ^^
+               `----
+              help: give an earlier time, or a longer `for`
+        "#]],
+    );
+    check(
+        "[events]\nlines = '1 99 Peer.stop()'\n",
+        expect![[r#"
+            test.toml:4:12: this never happens: the run is over at 60s
+               ,----
+             4 | lines = '1 99 Peer.stop()'
+               :            ^^
+               `----
+              help: give an earlier time, or a longer `for`
+        "#]],
+    );
+    check(
+        "[events]\r\nlines = '''\r\n# 1 99 Peer.stop()\r\n1 99 Peer.stop()\r\n'''\n",
+        expect![[r#"
+            test.toml:6:3: this never happens: the run is over at 60s
+               ,----
+             6 | 1 99 Peer.stop()
+               :   ^^
+               `----
+              help: give an earlier time, or a longer `for`
+        "#]],
+    );
+    check(
+        "[events]\nlines = 5\nfiel = \"x\"\n",
+        expect![[r#"
+            test.toml:5:1: unknown key `fiel` in [events]
+               ,----
+             5 | fiel = "x"
+               : ^^^^
+               `----
+              help: did you mean `file`?
+            test.toml:4:9: `lines` is a whole number, not a text
+               ,----
+             4 | lines = 5
+               :         ^
+               `----
+              help: put it in quotes: lines = "..."
+        "#]],
+    );
+}
+
+#[test]
+fn event_files() {
+    check(
+        "[events]\nfile = \"no/such.events\"\n",
+        expect![[r#"
+            test.toml:4:8: cannot read `no/such.events`: entity not found
+               ,----
+             4 | file = "no/such.events"
+               :        ^^^^^^^^^^^^^^^^
+               `----
+              help: a path is relative to the folder of the scenario
+        "#]],
+    );
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    std::fs::write(folder.join("ten.toml"), format!("{HEAD}[events]\nfile = \"ten.events\"\n"))
+        .unwrap();
+    std::fs::write(folder.join("ten.events"), "# late\n\n3 75 Peer.stop()\n").unwrap();
+    let source = Source::open(&folder.join("ten.toml")).unwrap();
+    let problems = Scenario::parse(source, &[]).unwrap_err().to_string();
+    let problems = problems.replace(&format!("{}/", folder.display()), "");
+    expect![[r#"
+        ten.events:3:3: this never happens: the run is over at 60s
+           ,----
+         3 | 3 75 Peer.stop()
+           :   ^^
+           `----
+          help: give an earlier time, or a longer `for`
+    "#]]
+    .assert_eq(&problems);
+}
+
+#[test]
+fn the_command_line() {
+    let check = |assignments: &[&str], expected: Expect| {
+        let problems = parse_with(HEAD, assignments).unwrap_err();
+        expected.assert_eq(&problems.to_string());
+    };
+    check(
+        &["jion=5s"],
+        expect![[r#"
+            command line:1:7: unknown key `jion` in a scenario
+               ,----
+             1 | --set jion=5s
+               :       ^^^^
+               `----
+              help: did you mean `join`?
+        "#]],
+    );
+    check(
+        &["for=60"],
+        expect![[r#"
+            command line:1:11: `for` is a whole number, not a duration
+               ,----
+             1 | --set for=60
+               :           ^^
+               `----
+              help: write a number and a unit in quotes: for = "60s"
+        "#]],
+    );
+    check(
+        &["events.lines=99 5 Peer.stop()"],
+        expect![[r#"
+            command line:1:20: there is no seat 99
+               ,----
+             1 | --set events.lines=99 5 Peer.stop()
+               :                    ^^
+               `----
+              help: 10 peers have the seats 0 to 9
+        "#]],
+    );
+    check(
+        &["peers.x=1"],
+        expect![[r#"
+            command line:1:13: `x` leads nowhere, for what is there is a whole number
+               ,----
+             1 | --set peers.x=1
+               :             ^
+               `----
+              help: replace the whole of it by a table: --set KEY='{ ... }'
+        "#]],
+    );
+}
+
+#[test]
+fn no_file_at_all() {
+    let problems = Scenario::from_overrides(&[Override::option("--peers", "peers", "none")]);
+    expect![[r#"
+        command line:1:1: `for` is missing in the scenario
+           ,----
+         1 |  
+           : ^
+           `----
+          help: add for = "60s"
+        command line:1:9: `peers` is a text, not a whole number
+           ,----
+         1 | --peers none
+           :         ^^^^
+           `----
+          help: write digits without quotes: peers = 1000
+    "#]]
+    .assert_eq(&problems.unwrap_err().to_string());
+}
+
+#[test]
+fn no_more_than_a_screenful_is_told() {
+    let lines = "99 5 Peer.stop()\n".repeat(100);
+    let problems = parse(&format!("{HEAD}[events]\nlines = '''\n{lines}'''\n")).unwrap_err();
+    assert_eq!(problems.0.len(), peerlet_scenario::PROBLEMS_MAX);
+}

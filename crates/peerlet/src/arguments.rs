@@ -1,0 +1,183 @@
+//! The command line.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use peerlet_scenario::{Override, Problems, Source};
+
+/// Runs peer-to-peer experiments.
+#[derive(Parser, Debug)]
+#[command(version, about, long_about = None, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run a scenario in virtual time
+    Sim(Sim),
+    /// Read and check a scenario, and run nothing
+    Check(Check),
+    /// List peerlets, commands and network models, with parameters, units and defaults
+    List {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// What is run, and what is changed in it.
+#[derive(Args, Debug)]
+pub(crate) struct What {
+    /// The scenario file; may be left out by programs with one experiment of their own
+    pub(crate) scenario: Option<PathBuf>,
+    /// The seed that everything is drawn from [default: the scenario's]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<String>,
+    /// The number of peers
+    #[arg(long, value_name = "N")]
+    pub(crate) peers: Option<String>,
+    /// How long it runs
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) duration: Option<String>,
+    /// The network model
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) network: Option<String>,
+    /// Set any key of the scenario (repeatable)
+    #[arg(long, value_name = "KEY.PATH=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Say more: what runs (-v), what peerlets log (-vv), everything (-vvv)
+    #[arg(short, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say nothing but the results
+    #[arg(short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Sim {
+    #[command(flatten)]
+    pub(crate) what: What,
+    /// Repeat with each of these seeds; the table shows means and 95 % intervals
+    #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "seed")]
+    pub(crate) seeds: Option<(u64, u64)>,
+    /// The number of threads
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) threads: u32,
+    /// Encode and decode every message, as on real sockets
+    #[arg(long)]
+    pub(crate) wire: bool,
+    /// Run twice, in two processes, and compare event by event
+    #[arg(long, conflicts_with_all = ["seeds", "trace", "output"])]
+    pub(crate) check_determinism: bool,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a run folder: the scenario as run, summary.json, measures.csv
+    #[arg(short, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write every event to events.jsonl in the run folder
+    #[arg(long, requires = "output")]
+    pub(crate) trace: bool,
+    /// Be the second run of a check for determinism: write all events here and nothing else
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub(crate) twin: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) what: What,
+    /// Print the expanded list of what happens to which peer and when
+    #[arg(long)]
+    pub(crate) expand: bool,
+}
+
+/// The most seeds that one call repeats.
+const SEEDS_MAX: u64 = 10_000;
+
+fn seeds(text: &str) -> Result<(u64, u64), String> {
+    let wrong =
+        || format!("write two numbers, the first and the last seed, such as `1..30`: {text}");
+    let (first, last) = text.split_once("..").ok_or_else(wrong)?;
+    let last = last.strip_prefix('=').unwrap_or(last);
+    let (first, last) =
+        (first.parse::<u64>().map_err(|_| wrong())?, last.parse::<u64>().map_err(|_| wrong())?);
+    if first > last || last - first >= SEEDS_MAX {
+        return Err(format!("from 1 to {SEEDS_MAX} seeds can be repeated: {text}"));
+    }
+    Ok((first, last))
+}
+
+impl What {
+    /// The scenario's text; an empty one where no file is named.
+    pub(crate) fn source(&self) -> Result<Source, Unreadable> {
+        match &self.scenario {
+            Some(path) => Source::open(path).map_err(|error| Unreadable::new(path, &error)),
+            None => Ok(Source::new("command line", "")),
+        }
+    }
+
+    /// Everything that the options change in the scenario. The options of their own come first, so
+    /// that `--set` has the last word.
+    pub(crate) fn overrides(&self) -> Result<Vec<Override>, Problems> {
+        let named = [
+            ("--seed", "seed", &self.seed),
+            ("--peers", "peers", &self.peers),
+            ("--for", "for", &self.duration),
+            ("--network", "network.model", &self.network),
+        ];
+        let named = named.into_iter().filter_map(|(option, path, value)| {
+            value.as_ref().map(|value| Override::option(option, path, value))
+        });
+        let mut overrides: Vec<_> = named.collect();
+        for assignment in &self.set {
+            overrides.push(Override::set(assignment)?);
+        }
+        Ok(overrides)
+    }
+}
+
+/// A scenario that cannot be read.
+#[derive(Debug)]
+pub(crate) struct Unreadable(String);
+
+impl Unreadable {
+    fn new(path: &Path, error: &std::io::Error) -> Unreadable {
+        Unreadable(format!("cannot read the scenario `{}`: {error}", path.display()))
+    }
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn seeds_are_a_range_with_both_ends() {
+        assert_eq!(seeds("1..30"), Ok((1, 30)));
+        assert_eq!(seeds("7..=7"), Ok((7, 7)));
+        for wrong in ["", "1", "3..1", "a..b", "0..99999999"] {
+            assert!(seeds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The network models that scenarios can name.
+
+use std::path::Path;
+
+use peerlet_core::Seed;
+use peerlet_network::{
+    BuildError, ConstantConfig, GeneratedConfig, KING_LIKE, LossConfig, MODELS, MatrixConfig,
+    Model, NOT_YET, PLANETLAB_LIKE, Preset, UniformConfig, WORLD_LIKE,
+};
+use peerlet_scenario::{Network, Problem, Problems, Raw, Sources, suggest};
+
+/// Makes a user's own model for a run with this seed and this many peers.
+pub type MakeModel = fn(seed: Seed, peers: u32) -> Box<dyn Model>;
+
+/// The network models of a program: the stock ones and the user's own.
+#[derive(Default)]
+pub struct Models {
+    own: Vec<(&'static str, MakeModel)>,
+}
+
+/// Where and for whom a model is built.
+#[derive(Clone, Copy)]
+struct Site<'a> {
+    seed: Seed,
+    peers: u32,
+    base: &'a Path,
+}
+
+type Built = Result<Box<dyn Model>, BuildError>;
+
+impl Models {
+    /// Adds a model of the user's own; it takes no parameters from the scenario.
+    pub fn add(&mut self, name: &'static str, make: MakeModel) {
+        self.own.push((name, make));
+    }
+
+    /// The names of the user's own models.
+    pub fn own(&self) -> impl Iterator<Item = &'static str> {
+        self.own.iter().map(|(name, _)| *name)
+    }
+
+    /// Builds the model that the scenario names, with its layers; a constant 50 ms where it names
+    /// none.
+    ///
+    /// # Errors
+    /// When there is no such model, or a parameter is wrong, or a file cannot be read.
+    pub fn build(
+        &self,
+        sources: &Sources,
+        network: Option<&Network>,
+        seed: Seed,
+        peers: u32,
+    ) -> Result<Box<dyn Model>, Problems> {
+        let base = sources.file().base.clone();
+        let site = Site { seed, peers, base: &base };
+        let Some(network) = network else {
+            return Ok(ConstantConfig::default()
+                .build(seed, peers, &base)
+                .expect("the default network needs nothing"));
+        };
+        let model = self.bare(sources, network, site)?;
+        match &network.loss {
+            Some(raw) => Ok(sources.read::<LossConfig>(raw)?.wrap(model)),
+            None => Ok(model),
+        }
+    }
+
+    fn bare(
+        &self,
+        sources: &Sources,
+        network: &Network,
+        site: Site<'_>,
+    ) -> Result<Box<dyn Model>, Problems> {
+        let name = network.model.as_str();
+        if let Some((_, make)) = self.own.iter().find(|(own, _)| *own == name) {
+            if let Some(part) = network.parameters.parts().first() {
+                let message = format!("`{name}` takes no parameter `{}`", part.name);
+                return Err(sources.problem(&part.name_span, message, "leave it out").into());
+            }
+            return Ok(make(site.seed, site.peers));
+        }
+        let (seed, peers, base) = (site.seed, site.peers, site.base);
+        let read = Read { sources, parameters: &network.parameters };
+        let generated = |preset: &'static Preset| {
+            read.then(|config: GeneratedConfig| config.build(preset, seed, peers, base))
+        };
+        match name {
+            "constant" => read.then(|config: ConstantConfig| config.build(seed, peers, base)),
+            "uniform" => read.then(|config: UniformConfig| config.build(seed, peers, base)),
+            "matrix" => read.then(|config: MatrixConfig| config.build(seed, peers, base)),
+            "king-like" => generated(&KING_LIKE),
+            "planetlab-like" => generated(&PLANETLAB_LIKE),
+            "world-like" => generated(&WORLD_LIKE),
+            _ if NOT_YET.contains(&name) => Err(sources.not_yet(&network.model_span, name).into()),
+            _ => Err(self.unknown(sources, network).into()),
+        }
+    }
+
+    fn unknown(&self, sources: &Sources, network: &Network) -> Problem {
+        let known: Vec<_> = MODELS.iter().map(|model| model.name).chain(self.own()).collect();
+        let help = match suggest(&network.model, &known) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("the models are: {}", known.join(", ")),
+        };
+        let message = format!("no network model is named `{}`", network.model);
+        sources.problem(&network.model_span, message, help)
+    }
+}
+
+/// Reads a model's parameters and builds it, with the place of whatever goes wrong.
+struct Read<'a> {
+    sources: &'a Sources,
+    parameters: &'a Raw,
+}
+
+impl Read<'_> {
+    fn then<C: serde::de::DeserializeOwned>(
+        &self,
+        build: impl FnOnce(C) -> Built,
+    ) -> Result<Box<dyn Model>, Problems> {
+        let config = self.sources.read(self.parameters)?;
+        build(config).map_err(|error| {
+            // Point at the file that was named, where it was one.
+            let file = self.parameters.get("file").map(|part| part.raw.span.clone());
+            let span = file.unwrap_or(self.parameters.span.clone());
+            self.sources.problem(&span, error.to_string(), "").into()
+        })
+    }
+}

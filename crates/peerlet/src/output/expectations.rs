@@ -1,0 +1,56 @@
+//! Whether a run came up to what its scenario expects.
+
+use peerlet_measure::{STATISTICS, Summary};
+use peerlet_scenario::{Scenario, Side};
+use serde::Serialize;
+
+/// How one bound of one expectation ended.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Verdict {
+    /// The measure's full name.
+    pub(crate) measure: String,
+    /// The bound as the scenario writes it, such as `mean_min`.
+    pub(crate) bound: String,
+    /// The value that is still fine.
+    pub(crate) value: f64,
+    /// What the run came to; `None` when nothing was measured.
+    pub(crate) actual: Option<f64>,
+    /// Whether the bound was kept.
+    pub(crate) held: bool,
+    /// Where it is written: file:line:column.
+    pub(crate) place: String,
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let word = if self.held { "held" } else { "FAILED" };
+        let Verdict { measure, bound, value, place, .. } = self;
+        let actual = self.actual.map_or("nothing was measured".to_owned(), |x| format!("{x:.4}"));
+        write!(f, "{word:<6} {measure} {bound} = {value}: {actual} ({place})")
+    }
+}
+
+/// Checks all bounds; one that nothing was measured for is not kept.
+pub(crate) fn check(scenario: &Scenario, summary: &Summary) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    for expect in &scenario.expect {
+        let row = summary.rows.get(&expect.measure);
+        for bound in &expect.bounds {
+            let statistic = STATISTICS.iter().find(|(name, _)| *name == bound.statistic);
+            let actual = row.and_then(|row| statistic.and_then(|(_, of)| of(row)));
+            let side = match bound.side {
+                Side::Min => "min",
+                Side::Max => "max",
+            };
+            verdicts.push(Verdict {
+                measure: expect.measure.clone(),
+                bound: format!("{}_{side}", bound.statistic),
+                value: bound.value,
+                actual,
+                held: actual.is_some_and(|actual| bound.holds(actual)),
+                place: scenario.sources.problem(&bound.span, "", "").place(),
+            });
+        }
+    }
+    verdicts
+}

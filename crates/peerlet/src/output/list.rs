@@ -1,0 +1,98 @@
+//! What a program offers to scenarios.
+
+use std::fmt::Write;
+
+use peerlet_network::MODELS;
+use serde_json::{Value, json};
+
+use crate::catalog;
+use crate::experiment::Experiment;
+
+/// Lists peerlets with their parameters, commands and measures, and network models.
+pub(crate) fn list(experiment: &Experiment, as_json: bool) -> String {
+    if as_json { format!("{}\n", value(experiment)) } else { text(experiment) }
+}
+
+fn text(experiment: &Experiment) -> String {
+    let mut out = String::from("Peerlets\n");
+    for entry in experiment.catalog.entries() {
+        peerlet(&mut out, entry).expect("a text takes all");
+    }
+    out += "\nNetwork models\n";
+    for model in MODELS {
+        out += &format!("\n  {:<24} {}\n", model.name, model.help);
+        for p in model.parameters {
+            let default = p.default.unwrap_or("must be given");
+            out += &format!("    {:<22} {} [{}; {default}]\n", p.name, p.help, p.shape);
+        }
+    }
+    for own in experiment.models.own() {
+        out += &format!("\n  {own:<24} this program's own\n");
+    }
+    out += "\n  every model takes: loss = 0 to 1, the share of messages lost\n";
+    out
+}
+
+fn peerlet(out: &mut String, entry: &catalog::Entry) -> std::fmt::Result {
+    let about = entry.about.entries().first();
+    writeln!(out, "\n  {:<24} {}", entry.name, about.map_or("", |about| about.help()))?;
+    if let Some(about) = about {
+        let uses: Vec<_> = about.uses().collect();
+        if !uses.is_empty() {
+            writeln!(out, "    uses {}", uses.join(", "))?;
+        }
+        for need in about.needs() {
+            writeln!(out, "    needs {}", need.name())?;
+        }
+    }
+    for (name, what, default) in &entry.parameters {
+        writeln!(out, "    {name:<22} {what} [{default}]")?;
+    }
+    let Some(about) = about else { return Ok(()) };
+    for command in about.commands() {
+        writeln!(out, "    {command}  {}", command.description())?;
+    }
+    for metric in about.metrics() {
+        let (kind, unit) = (metric.kind().name(), metric.unit_symbol());
+        let name = format!("{}/{}", entry.name, metric.name());
+        writeln!(out, "    {name:<22} {} [{kind}, {unit}]", metric.description())?;
+    }
+    Ok(())
+}
+
+fn value(experiment: &Experiment) -> Value {
+    let peerlets = experiment.catalog.entries().iter().map(|entry| {
+        let about = entry.about.entries().first();
+        json!({
+            "name": entry.name,
+            "help": about.map_or("", |about| about.help()),
+            "uses": about.map_or(vec![], |about| about.uses().collect()),
+            "needs": about.map_or(vec![], |a| a.needs().iter().map(|n| n.name()).collect()),
+            "parameters": entry.parameters.iter().map(|(name, what, default)| json!({
+                "name": name, "help": what, "default": default,
+            })).collect::<Vec<_>>(),
+            "commands": about.map_or(vec![], |a| a.commands().iter().map(|c| json!({
+                "call": c.to_string(), "help": c.description(),
+            })).collect()),
+            "measures": about.map_or(vec![], |a| a.metrics().iter().map(|m| json!({
+                "name": format!("{}/{}", entry.name, m.name()), "kind": m.kind().name(),
+                "unit": m.unit_symbol(), "help": m.description(),
+            })).collect()),
+        })
+    });
+    let models = MODELS.iter().map(|model| {
+        json!({
+            "name": model.name,
+            "help": model.help,
+            "parameters": model.parameters.iter().map(|p| json!({
+                "name": p.name, "shape": p.shape, "default": p.default, "help": p.help,
+            })).collect::<Vec<_>>(),
+        })
+    });
+    let own: Vec<_> = experiment.models.own().collect();
+    json!({
+        "peerlets": peerlets.collect::<Vec<_>>(),
+        "models": models.collect::<Vec<_>>(),
+        "own_models": own,
+    })
+}

@@ -1,0 +1,8 @@
+//! What a run shows: tables, JSON, run folders.
+
+pub(crate) mod expectations;
+pub(crate) mod folder;
+pub(crate) mod list;
+pub(crate) mod memory;
+pub(crate) mod repeats;
+pub(crate) mod summary;

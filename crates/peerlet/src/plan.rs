@@ -1,0 +1,256 @@
+//! A scenario, resolved and checked: everything a world needs to run it.
+
+use std::sync::Arc;
+
+use peerlet_core::{
+    Act, Command, Directive, Need, Peer, Port, Registry, Seat, Seed, StackError, Value,
+};
+use peerlet_network::Model;
+use peerlet_scenario::{
+    Action, Event, Override, Problem, Problems, Scenario, Source, StackEntry, Step, Timeline,
+    normalize, suggest,
+};
+
+use crate::catalog::Prototype;
+use crate::experiment::Experiment;
+
+/// Builds the stack of a seat's peer.
+pub(crate) type Build = Arc<dyn Fn(Seat) -> Peer + Send + Sync>;
+
+/// The stacks of all seats.
+pub type Stacks = dyn Fn(Seat) -> Peer + Send + Sync;
+
+/// A scenario whose stacks, network, events and expectations are resolved: it can run.
+pub struct Plan {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The numbering of its peerlets and metrics.
+    pub registry: Arc<Registry>,
+    build: Build,
+    timeline: Arc<Timeline>,
+    /// What each event's command is, and for which peerlet.
+    commands: Arc<Vec<Option<(Port, Arc<Command>)>>>,
+}
+
+impl Plan {
+    /// Reads a scenario and resolves it with what the experiment offers, for a world that gives
+    /// this.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with its place. Nothing runs then.
+    pub fn new(
+        experiment: &Experiment,
+        source: Source,
+        overrides: &[Override],
+        gives: &[Need],
+    ) -> Result<Plan, Problems> {
+        let mut scenario = Scenario::parse(source, overrides)?;
+        if scenario.title.is_empty() {
+            scenario.title = experiment.name.to_owned();
+        }
+        let (build, registry) = stacks(experiment, &scenario)?;
+        registry.check_needs(gives).map_err(|error| stack_problem(&scenario, &error))?;
+        let plan = Plan {
+            commands: Arc::new(commands(&scenario, &registry)?),
+            timeline: Arc::new(Timeline::expand(
+                &scenario,
+                &scenario.servers.iter().collect::<Vec<_>>(),
+            )),
+            scenario,
+            registry: Arc::new(registry),
+            build,
+        };
+        plan.check_expectations()?;
+        // A model that cannot be built is found now, not when the run begins.
+        drop(plan.model(experiment)?);
+        Ok(plan)
+    }
+
+    /// The stack of a seat's peer, built anew.
+    pub fn stacks(&self) -> Arc<Stacks> {
+        self.build.clone()
+    }
+
+    /// The network between the peers, with fresh state.
+    ///
+    /// # Errors
+    /// When the scenario's model cannot be built.
+    pub fn model(&self, experiment: &Experiment) -> Result<Box<dyn Model>, Problems> {
+        let Scenario { sources, network, seed, peers, .. } = &self.scenario;
+        let seed = Seed::new(*seed).named("model");
+        experiment.models.build(sources, network.as_ref(), seed, *peers)
+    }
+
+    /// What the environment does, in order.
+    pub fn directives(&self) -> impl Iterator<Item = Directive> + Send + 'static {
+        let (timeline, commands) = (self.timeline.clone(), self.commands.clone());
+        (0..timeline.entries().len()).flat_map(move |i| {
+            let entry = timeline.entries()[i];
+            let act = |seat, act| Directive { at: entry.at, seat, act };
+            match entry.step {
+                Step::Start(seat) => vec![act(seat, Act::Start)],
+                Step::Stop(seat) => vec![act(seat, Act::Stop)],
+                Step::Event(index) => {
+                    let acts = acts(&timeline.event(index).action, &commands[index as usize]);
+                    let seats = timeline.event(index).seats.iter();
+                    seats.flat_map(|seat| acts.iter().map(move |a| act(seat, a.clone()))).collect()
+                }
+            }
+        })
+    }
+
+    /// The expanded timeline.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    fn check_expectations(&self) -> Result<(), Problems> {
+        let names: Vec<_> = self.registry.metrics().iter().map(|(name, _)| name.as_str()).collect();
+        let sources = &self.scenario.sources;
+        let unknown = self.scenario.expect.iter().filter(|e| !names.contains(&e.measure.as_str()));
+        let problems: Vec<Problem> = unknown
+            .map(|expect| {
+                let help = match suggest(&expect.measure, &names) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("the measures of this scenario are: {}", names.join(", ")),
+                };
+                let message = format!("no peerlet measures `{}`", expect.measure);
+                sources.problem(&expect.span, message, help)
+            })
+            .collect();
+        if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+    }
+}
+
+/// What an event does to one seat.
+fn acts(action: &Action, command: &Option<(Port, Arc<Command>)>) -> Vec<Act> {
+    match action {
+        Action::Start => vec![Act::Start],
+        Action::Stop => vec![Act::Stop],
+        Action::Crash => vec![Act::Crash],
+        Action::Restart => vec![Act::Crash, Act::Start],
+        Action::Command { .. } => {
+            let (port, command) = command.clone().expect("every command was resolved");
+            vec![Act::Command(port, command)]
+        }
+    }
+}
+
+/// Resolves the stacks of all seats: the scenario's, or else the program's own.
+fn stacks(experiment: &Experiment, scenario: &Scenario) -> Result<(Build, Registry), Problems> {
+    let mut registry = Registry::new();
+    let groups = scenario.groups.iter().map(|group| group.stack.as_slice());
+    let written: Vec<&[StackEntry]> = groups.chain([scenario.stack.as_slice()]).collect();
+    if written.iter().all(|stack| stack.is_empty()) {
+        let Some(build) = experiment.build.clone() else {
+            let help = "add a [stack] table that names the peerlets of each peer";
+            let problem = scenario.sources.problem(&(0..0), "the peers have no peerlets", help);
+            return Err(problem.into());
+        };
+        for seat in 0..scenario.peers {
+            registry.add(&build(Seat(seat))).map_err(|e| stack_problem(scenario, &e))?;
+        }
+        return Ok((build, registry));
+    }
+    let mut stacks = Vec::new();
+    let mut problems = Vec::new();
+    for stack in written {
+        let read = |entry: &StackEntry| {
+            let name = (entry.name.as_str(), &entry.span);
+            experiment.catalog.read(&scenario.sources, name, &entry.params)
+        };
+        let mut prototypes: Vec<Prototype> = Vec::new();
+        for prototype in stack.iter().map(read) {
+            match prototype {
+                Ok(prototype) => prototypes.push(prototype),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty()
+            && let Err(error) = registry.add(&build_stack(&prototypes))
+        {
+            problems.push(stack_problem_at(scenario, stack, &error));
+        }
+        stacks.push(prototypes);
+    }
+    if !problems.is_empty() {
+        return Err(Problems(problems));
+    }
+    let (base, groups) = (stacks.pop().unwrap_or_default(), stacks);
+    let members: Vec<_> = scenario.groups.iter().map(|group| group.seats.clone()).collect();
+    let build = move |seat: Seat| {
+        let group = members.iter().position(|seats| seats.contains(seat));
+        build_stack(group.map_or(&base, |group| &groups[group]))
+    };
+    Ok((Arc::new(build), registry))
+}
+
+fn build_stack(prototypes: &[Prototype]) -> Peer {
+    let mut peer = Peer::new();
+    prototypes.iter().for_each(|prototype| peer.push(prototype()));
+    peer
+}
+
+fn stack_problem(scenario: &Scenario, error: &StackError) -> Problem {
+    stack_problem_at(scenario, &scenario.stack, error)
+}
+
+/// A stack's problem, at the peerlet that has it where that is written.
+fn stack_problem_at(scenario: &Scenario, stack: &[StackEntry], error: &StackError) -> Problem {
+    let name = error.peerlet();
+    let entry = stack.iter().find(|entry| normalize(&entry.name) == normalize(name));
+    let span = entry.map_or(0..0, |entry| entry.span.clone());
+    scenario.sources.problem(&span, error.to_string(), "")
+}
+
+/// Resolves the commands of all events: a call that no peer could ever take is an error.
+fn commands(
+    scenario: &Scenario,
+    registry: &Registry,
+) -> Result<Vec<Option<(Port, Arc<Command>)>>, Problems> {
+    let mut problems = Vec::new();
+    let resolve = |event: &Event| match &event.action {
+        Action::Command { peerlet, name, arguments } => {
+            match command(registry, peerlet, name, arguments) {
+                Ok(command) => Some(command),
+                Err((message, help)) => {
+                    problems.push(scenario.sources.problem(&event.span, message, help));
+                    None
+                }
+            }
+        }
+        Action::Start | Action::Stop | Action::Crash | Action::Restart => None,
+    };
+    let commands = scenario.events.iter().map(resolve).collect();
+    if problems.is_empty() { Ok(commands) } else { Err(Problems(problems)) }
+}
+
+fn command(
+    registry: &Registry,
+    peerlet: &str,
+    name: &str,
+    arguments: &[Value],
+) -> Result<(Port, Arc<Command>), (String, String)> {
+    let entries = registry.entries();
+    let Some(entry) = entries.iter().find(|e| normalize(e.name()) == normalize(peerlet)) else {
+        let known: Vec<_> = entries.iter().map(|e| e.name()).collect();
+        let message = format!("no peer has a peerlet named `{peerlet}`");
+        return Err((message, format!("the peerlets of this scenario are: {}", known.join(", "))));
+    };
+    let signatures = entry.commands();
+    let Some(signature) = signatures.iter().find(|s| normalize(s.name()) == normalize(name)) else {
+        let message = format!("`{}` has no command `{name}`", entry.name());
+        let calls: Vec<_> = signatures.iter().map(|s| format!("`{s}`")).collect();
+        let help = if calls.is_empty() {
+            format!("`{}` has no commands at all", entry.name())
+        } else {
+            format!("its commands are: {}", calls.join(", "))
+        };
+        return Err((message, help));
+    };
+    let port = registry.port_named(entry.name()).expect("the entry is registered");
+    match signature.call(arguments) {
+        Ok(command) => Ok((port, Arc::new(command))),
+        Err(error) => Err((error.to_string(), "mend the arguments".to_owned())),
+    }
+}

@@ -1,0 +1,155 @@
+//! From the command line to an exit code.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+use peerlet_scenario::Problems;
+
+use crate::arguments::{Arguments, Check, Command, Unreadable};
+use crate::experiment::Experiment;
+use crate::logs;
+use crate::output::list;
+use crate::plan::Plan;
+use crate::world;
+
+/// Everything held.
+pub(crate) const DONE: u8 = 0;
+/// A property or an expectation failed.
+pub(crate) const FAILED: u8 = 1;
+/// The command line or the scenario is wrong; nothing ran.
+pub(crate) const USAGE: u8 = 2;
+/// A file could not be read or written.
+pub(crate) const IO: u8 = 3;
+/// Two runs of the same seed differed.
+pub(crate) const NONDETERMINISM: u8 = 4;
+
+/// Why a command ended without its result.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The scenario is wrong.
+    Scenario(Problems),
+    /// Something else is wrong with what was asked for.
+    Usage(String),
+    /// A file could not be read or written.
+    Io(String),
+    /// The run itself broke.
+    Run(String),
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Failure {
+        Failure::Scenario(problems)
+    }
+}
+
+impl From<Unreadable> for Failure {
+    fn from(unreadable: Unreadable) -> Failure {
+        Failure::Io(unreadable.to_string())
+    }
+}
+
+impl Failure {
+    /// An error of reading or writing this.
+    pub(crate) fn io(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Failure {
+        move |error| Failure::Io(format!("{what}: {error}"))
+    }
+}
+
+/// Runs a command line.
+pub(crate) fn main(
+    experiment: &Experiment,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> ExitCode {
+    let command = Arguments::command().name(experiment.name);
+    let parsed = command
+        .clone()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { USAGE } else { DONE };
+            return match error.print() {
+                Ok(()) => ExitCode::from(code),
+                Err(_) => ExitCode::from(IO),
+            };
+        }
+    };
+    let code = match arguments.command {
+        Command::Sim(sim) => world::sim::run(experiment, &sim),
+        Command::Check(arguments) => check(experiment, &arguments),
+        Command::List { json } => print(&list::list(experiment, json)),
+        Command::Completions { shell } => {
+            let mut bytes = Vec::new();
+            clap_complete::generate(shell, &mut command.clone(), experiment.name, &mut bytes);
+            print(&String::from_utf8_lossy(&bytes))
+        }
+        Command::Man => {
+            let mut bytes = Vec::new();
+            clap_mangen::Man::new(command)
+                .render(&mut bytes)
+                .map_err(Failure::io("the manual page"))
+                .and_then(|()| print(&String::from_utf8_lossy(&bytes)))
+        }
+    };
+    ExitCode::from(code.unwrap_or_else(|failure| report(&failure)))
+}
+
+/// Says on standard error what went wrong; returns the exit code.
+fn report(failure: &Failure) -> u8 {
+    match failure {
+        Failure::Scenario(problems) => {
+            eprint!("{}", problems.render(io::stderr().is_terminal()));
+            USAGE
+        }
+        Failure::Usage(message) => {
+            eprintln!("error: {message}");
+            USAGE
+        }
+        Failure::Io(message) => {
+            eprintln!("error: {message}");
+            IO
+        }
+        Failure::Run(message) => {
+            eprintln!("error: {message}");
+            FAILED
+        }
+    }
+}
+
+/// Prints on standard output. A reader that has seen enough and went away is no error.
+pub(crate) fn print(text: &str) -> Result<u8, Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::Io(format!("standard output: {error}")))
+        }
+        _ => Ok(DONE),
+    }
+}
+
+fn check(experiment: &Experiment, arguments: &Check) -> Result<u8, Failure> {
+    logs::start(arguments.what.verbose, arguments.what.quiet);
+    let source = arguments.what.source()?;
+    let overrides = arguments.what.overrides()?;
+    let plan = Plan::new(experiment, source, &overrides, peerlet_sim::Setup::gives())?;
+    if arguments.expand {
+        return print(&plan.timeline().to_string());
+    }
+    if arguments.what.quiet {
+        return Ok(DONE);
+    }
+    let scenario = &plan.scenario;
+    let stack: Vec<_> = plan.registry.entries().iter().map(|entry| entry.name()).collect();
+    print(&format!(
+        "{}: {} peers for {}, seed {}\npeerlets: {}\ntimeline: {} entries\nnothing is wrong with it\n",
+        scenario.title,
+        scenario.peers,
+        scenario.duration,
+        scenario.seed,
+        stack.join(", "),
+        plan.timeline().entries().len()
+    ))
+}

@@ -1,0 +1,4 @@
+//! The worlds that a command line can run a plan in.
+
+pub(crate) mod sim;
+pub(crate) mod twin;

@@ -1,0 +1,177 @@
+//! `--check-determinism`: the same run twice, in two processes, compared event by event.
+//!
+//! The second process has another layout of addresses and other random seeds of hash maps, so
+//! that whatever depends on them shows. Both encode every message, so that a difference in what is
+//! said counts as much as one in when it is said.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use peerlet_sim::{Digest, Handled, Trace};
+
+use crate::arguments::Sim;
+use crate::experiment::Experiment;
+use crate::run::{DONE, FAILED, Failure, NONDETERMINISM, print};
+use crate::world::sim::{plan, simulate};
+
+/// The bytes of one event in a file of events.
+const RECORD: usize = 48;
+
+/// Runs twice and compares.
+pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
+    let paths = Pair::new();
+    // The second run is this very command once more, so nothing is lost on the way.
+    let exe = std::env::current_exe().map_err(Failure::io("this program"))?;
+    let second = Command::new(exe)
+        .args(std::env::args_os().skip(1))
+        .arg("--twin")
+        .arg(&paths.second)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .map_err(Failure::io("the second process"))?;
+    let first = write_events(experiment, sim, &paths.first);
+    let second = second.wait_with_output().map_err(Failure::io("the second process"))?;
+    let first = first?;
+    if !second.status.success() {
+        return Err(Failure::Run("the second process failed; see its message above".to_owned()));
+    }
+    let count = match compare(&paths.first, &paths.second)? {
+        Comparison::Equal(count) => count,
+        Comparison::Differ(place, one, two) => {
+            print(&format!(
+                "nondeterminism: event {place} differs\n  first run:  {}\n  second run: {}\n\
+                 a peerlet depends on something that is not in its context: a clock, an address in \
+                 memory, a hash map's order\n",
+                describe(&one),
+                describe(&two)
+            ))?;
+            return Ok(NONDETERMINISM);
+        }
+    };
+    let (digest, held) = first;
+    print(&format!(
+        "deterministic: {count} events equal in two processes, 1 thread each (not yet: more)\ndigest {digest}\n"
+    ))?;
+    Ok(if held { DONE } else { FAILED })
+}
+
+/// The second run: writes its events and nothing else.
+pub(crate) fn be_second(experiment: &Experiment, sim: &Sim, path: &Path) -> Result<u8, Failure> {
+    write_events(experiment, sim, path)?;
+    Ok(DONE)
+}
+
+fn write_events(
+    experiment: &Experiment,
+    sim: &Sim,
+    path: &Path,
+) -> Result<(Digest, bool), Failure> {
+    let file = File::create_new(path).map_err(Failure::io(path.display()))?;
+    let trace = Recorded { out: BufWriter::new(file) };
+    let run = simulate(experiment, plan(experiment, sim, None)?, true, Some(Box::new(trace)))?;
+    Ok((run.outcome.digest, true))
+}
+
+/// The two files of events, removed at the end.
+struct Pair {
+    first: PathBuf,
+    second: PathBuf,
+}
+
+impl Pair {
+    fn new() -> Pair {
+        let path = |which| {
+            let name = format!("peerlet-{}-{which}.events", std::process::id());
+            std::env::temp_dir().join(name)
+        };
+        Pair { first: path("first"), second: path("second") }
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        for path in [&self.first, &self.second] {
+            // It may never have been written.
+            drop(std::fs::remove_file(path));
+        }
+    }
+}
+
+/// Writes events as fixed records.
+struct Recorded {
+    out: BufWriter<File>,
+}
+
+impl Trace for Recorded {
+    fn handled(&mut self, e: &Handled) {
+        let words = [
+            e.time.as_nanos(),
+            u64::from(e.round) << 32 | u64::from(e.seat.0),
+            u64::from(e.source) << 8 | e.kind as u64,
+            e.seq,
+            u64::from(e.life),
+            e.payload,
+        ];
+        let bytes = words.map(u64::to_le_bytes).concat();
+        // A file that cannot be written is shorter than the other, which the comparison reports.
+        drop(self.out.write_all(&bytes));
+    }
+
+    fn finished(&mut self, _: &[u64], _: &[u64]) {
+        drop(self.out.flush());
+    }
+}
+
+type Record = Option<[u8; RECORD]>;
+
+enum Comparison {
+    Equal(u64),
+    Differ(u64, Record, Record),
+}
+
+fn compare(first: &Path, second: &Path) -> Result<Comparison, Failure> {
+    let open =
+        |path: &Path| File::open(path).map(BufReader::new).map_err(Failure::io(path.display()));
+    let (mut first, mut second) = (open(first)?, open(second)?);
+    let mut count = 0;
+    loop {
+        let (one, two) = (next(&mut first), next(&mut second));
+        if one != two {
+            return Ok(Comparison::Differ(count, one, two));
+        }
+        if one.is_none() {
+            return Ok(Comparison::Equal(count));
+        }
+        count += 1;
+    }
+}
+
+fn next(file: &mut impl Read) -> Record {
+    let mut record = [0; RECORD];
+    file.read_exact(&mut record).ok().map(|()| record)
+}
+
+fn describe(record: &Record) -> String {
+    let Some(record) = record else { return "was over".to_owned() };
+    let word = |i: usize| {
+        let bytes = record[8 * i..8 * i + 8].try_into().expect("a record has six words");
+        u64::from_le_bytes(bytes)
+    };
+    let time = peerlet_core::Time::from_nanos(word(0));
+    let (round, seat) = (word(1) >> 32, word(1) & 0xffff_ffff);
+    let source = match word(2) >> 8 {
+        0 => "the environment".to_owned(),
+        source => format!("peer {}", source - 1),
+    };
+    let kinds = peerlet_sim::EventKind::ALL;
+    let kind = kinds.iter().find(|kind| **kind as u64 == word(2) & 0xff);
+    let kind = kind.map_or("event", |kind| kind.name());
+    let (seq, life, payload) = (word(3), word(4), word(5));
+    format!(
+        "{kind} at {time} (round {round}) on peer {seat}, life {life}, made by {source} as its \
+         {seq}th, payload {payload:016x}"
+    )
+}

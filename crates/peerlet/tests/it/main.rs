@@ -1,0 +1,3 @@
+//! Experiments as their users see them.
+
+mod planetlab;
