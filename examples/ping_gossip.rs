@@ -1,7 +1,7 @@
 //! The workload that simulators are compared on: every peer pings a random other one each second.
 //!
-//! Each peer has a periodic timer of 1 s with a random phase. At each tick it sends a counter to one
-//! uniformly random other peer, which adds it up and sends it back. An event is a timer or a
+//! Each peer has a periodic timer of 1 s with a random phase. At each tick it sends a counter to
+//! one uniformly random other peer, which adds it up and sends it back. An event is a timer or a
 //! delivery: about 180 a peer in 60 virtual seconds.
 //!
 //! ```sh

@@ -1,7 +1,7 @@
 //! A random walk as a task: code that waits for answers, and reads like its description.
 //!
-//! Every few seconds each peer walks from neighbor to neighbor, ten steps far, by asking each one for
-//! a neighbor of its own; a step that is not answered is tried again from where it stood.
+//! Every few seconds each peer walks from neighbor to neighbor, ten steps far, by asking each one
+//! for a neighbor of its own; a step that is not answered is tried again from where it stood.
 //!
 //! ```sh
 //! cargo run --release --example walk -- sim --peers 1000 --network king-like --for 60s

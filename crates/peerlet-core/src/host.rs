@@ -388,7 +388,8 @@ impl Host {
             count += 1;
             assert!(
                 count <= LOCALS_MAX,
-                "one event of seat {} caused {LOCALS_MAX} local events; two siblings answer each other without end",
+                "one event of seat {} caused {LOCALS_MAX} local events; \
+                 two siblings answer each other without end",
                 world.seat()
             );
             match local {

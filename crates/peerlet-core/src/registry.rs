@@ -137,7 +137,8 @@ impl fmt::Display for StackError {
             ),
             StackError::Need { peerlet, need } => write!(
                 f,
-                "`{peerlet}` needs {need}, which this world cannot give; choose another world or transport"
+                "`{peerlet}` needs {need}, which this world cannot give; \
+                 choose another world or transport"
             ),
             StackError::Metric { peerlet, metric } => {
                 write!(f, "`{peerlet}` names two metrics `{metric}`; give each its own name")

@@ -177,6 +177,8 @@ pub struct LiveOutcome {
     pub late_answers: u64,
     /// Lifecycle events that did nothing.
     pub idle_directives: u64,
+    /// Events that peers handled.
+    pub events: u64,
     /// How long it ran.
     pub end: Time,
 }
@@ -303,6 +305,7 @@ impl Parts<'_> {
             end: self.end,
             counters: Counters::default(),
             idle_directives: 0,
+            events: 0,
         }
     }
 }
@@ -323,6 +326,7 @@ fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> LiveOutcome {
         counters: first.counters,
         late_answers: first.late_answers,
         idle_directives: first.idle_directives,
+        events: first.events,
         end,
     };
     for outcome in outcomes {
@@ -331,6 +335,7 @@ fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> LiveOutcome {
         all.counters.merge(&outcome.counters);
         all.late_answers += outcome.late_answers;
         all.idle_directives += outcome.idle_directives;
+        all.events += outcome.events;
     }
     all.ledger.close();
     all

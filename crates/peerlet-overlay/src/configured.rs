@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(P::PARAMETERS.len(), fields.len(), "{} tells each once", P::NAME);
         assert!(P::PARAMETERS.iter().all(|(_, help)| !help.is_empty()), "{}", P::NAME);
         assert!(P::configured(P::Config::default()).is_ok(), "{}", P::NAME);
-        let unknown = serde_json::json!({ "colour": "red" });
+        let unknown = serde_json::json!({ "color": "red" });
         assert!(serde_json::from_value::<P::Config>(unknown).is_err(), "{}", P::NAME);
     }
 

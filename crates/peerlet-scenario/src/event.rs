@@ -25,6 +25,9 @@ pub struct Event {
 pub(crate) struct Stage<'a> {
     pub(crate) peers: u32,
     pub(crate) duration: Duration,
+    /// Whether the command line gave the duration: events beyond it are then left out and counted,
+    /// where a scenario that contradicts itself is refused.
+    pub(crate) cut_short: bool,
     pub(crate) seed: Seed,
     /// The seats that shares are drawn from.
     pub(crate) eligible: &'a SeatSet,
@@ -53,6 +56,7 @@ impl Stage<'_> {
                 continue;
             }
             match self.line(line) {
+                Ok((at, ..)) if at >= Time::ZERO + self.duration => reader.left_out += 1,
                 Ok((at, seats, action, call)) => {
                     events.push(Event { at, seats, action, span: place(call) });
                 }
@@ -92,7 +96,7 @@ impl Stage<'_> {
             let help = "write seconds such as 14.3, or a number with a unit such as 250ms";
             return Refusal::new(0..word.len(), format!("`{word}` is no time"), help);
         };
-        if duration >= self.duration {
+        if duration >= self.duration && !self.cut_short {
             let message = format!("this never happens: the run is over at {}", self.duration);
             let help = "give an earlier time, or a longer `for`";
             return Refusal::new(0..word.len(), message, help);

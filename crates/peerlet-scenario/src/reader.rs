@@ -53,11 +53,13 @@ impl Fields {
 pub(crate) struct Reader {
     pub(crate) sources: Sources,
     problems: Vec<Problem>,
+    /// Event lines that a shorter run leaves out.
+    pub(crate) left_out: usize,
 }
 
 impl Reader {
     pub(crate) fn new(sources: Sources) -> Reader {
-        Reader { sources, problems: Vec::new() }
+        Reader { sources, problems: Vec::new(), left_out: 0 }
     }
 
     /// The sources, unless there are problems.

@@ -58,6 +58,8 @@ pub struct Scenario {
     pub expect: Vec<Expect>,
     /// What happens to peers, in the order written: the lines first, then those of the file.
     pub events: Vec<Event>,
+    /// How many event lines are left out because the command line ends the run before them.
+    pub left_out: usize,
 }
 
 /// The network between the peers, as far as it can be read without knowing the models.
@@ -156,7 +158,7 @@ impl Scenario {
         fields.finish(reader, &["fault", "faults", "property", "properties"]);
 
         // Groups, churn and events are checked against the peers and the time there is.
-        let Head { title, seed, peers, duration, join } = head?;
+        let Head { title, seed, peers, duration, cut_short, join } = head?;
         let stack = stack.unwrap_or_default();
         let drafts = groups.map(|part| group::read_groups(&part, peers, reader));
         let drafts = drafts.unwrap_or_default();
@@ -171,7 +173,7 @@ impl Scenario {
             check_churn(&churn, &part, peers, duration, reader);
             Some(churn)
         });
-        let stage = Stage { peers, duration, seed: dice, eligible: &eligible };
+        let stage = Stage { peers, duration, cut_short, seed: dice, eligible: &eligible };
         let events = events.map(|part| read_events(&part, &stage, reader)).unwrap_or_default();
         let measure = measure.and_then(|part| Measure::read(&part, duration, reader));
         Some(Scenario {
@@ -189,6 +191,7 @@ impl Scenario {
             measure: measure.unwrap_or_default(),
             expect: expect.unwrap_or_default(),
             events,
+            left_out: reader.left_out,
         })
     }
 }
@@ -199,6 +202,8 @@ struct Head {
     seed: u64,
     peers: u32,
     duration: Duration,
+    /// Whether the command line gave the duration.
+    cut_short: bool,
     join: Duration,
 }
 
@@ -208,6 +213,8 @@ impl Head {
         let seed = fields.take("seed").and_then(|part| reader.integer(&part, 0..=u64::MAX));
         let peers = fields.take("peers");
         let duration = fields.take("for");
+        let file_end = reader.sources.file().text.len();
+        let cut_short = duration.as_ref().is_some_and(|part| part.raw.span.start > file_end);
         let join = fields.take("join");
         if peers.is_none() {
             reader.missing(&(0..0), "peers", "the scenario", "peers = 1000");
@@ -231,6 +238,7 @@ impl Head {
             seed: seed.unwrap_or(1),
             peers: peers as u32,
             duration,
+            cut_short,
             join: join.map_or(default, |(join, _)| join),
         })
     }

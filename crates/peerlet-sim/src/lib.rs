@@ -40,6 +40,9 @@ mod digest;
 mod outcome;
 mod trace;
 
+/// The models that a simulation takes.
+pub use peerlet_network as network;
+
 pub use digest::{Digest, EventKind, fold};
 pub use outcome::{Outcome, RunError};
 pub use setup::{Build, Setup, SetupError};

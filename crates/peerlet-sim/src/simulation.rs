@@ -196,7 +196,8 @@ impl Simulation {
                 let mut here = here(&mut self.fabric, key);
                 let done = self.host.command(row, &mut here, port, &command);
                 if !done {
-                    tracing::warn!(seat = seat.0, %at, command = command.name(), "a command found no peerlet");
+                    let command = command.name();
+                    tracing::warn!(seat = seat.0, %at, command, "a command found no peerlet");
                 }
                 (EventKind::Command, done)
             }

@@ -78,7 +78,8 @@ impl<W: Write> Trace for JsonTrace<W> {
         let (time, kind) = (e.time.as_nanos(), e.kind.name());
         let Handled { round, seat, source, seq, life, .. } = e;
         self.write(&format!(
-            "{{\"time\":{time},\"round\":{round},\"seat\":{seat},\"kind\":\"{kind}\",\"source\":{source},\"seq\":{seq},\"life\":{life}}}\n"
+            "{{\"time\":{time},\"round\":{round},\"seat\":{seat},\"kind\":\"{kind}\",\
+             \"source\":{source},\"seq\":{seq},\"life\":{life}}}\n"
         ));
     }
 

@@ -7,7 +7,8 @@ use peerlet_scenario::{Override, Problems, Source};
 
 /// Runs peer-to-peer experiments.
 #[derive(Parser, Debug)]
-#[command(version, about, long_about = None, subcommand_required = true, arg_required_else_help = true)]
+#[command(version, about, long_about = None)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -17,6 +18,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a scenario in virtual time
     Sim(Sim),
+    /// Run this process's share of the peers on real sockets; `[network]` is left to the real one
+    Live(Live),
     /// Read and check a scenario, and run nothing
     Check(Check),
     /// List peerlets, commands and network models, with parameters, units and defaults
@@ -90,6 +93,39 @@ pub(crate) struct Sim {
     /// Be the second run of a check for determinism: write all events here and nothing else
     #[arg(long, hide = true, value_name = "FILE")]
     pub(crate) twin: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Live {
+    #[command(flatten)]
+    pub(crate) what: What,
+    /// Where the first shard binds; shard k binds k ports higher
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+    pub(crate) bind: std::net::SocketAddr,
+    /// The sockets: quic has both classes of delivery and identities, udp has datagrams only
+    #[arg(long, value_name = "NAME", value_enum, default_value = "quic")]
+    pub(crate) transport: Transport,
+    /// Let UDP be reached from beyond this machine: everybody who can is trusted
+    #[arg(long)]
+    pub(crate) closed_network: bool,
+    /// Tasks that share this process's peers, each with a socket [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) shards: Option<u32>,
+    /// The process's key; made and kept there if there is none [default: a new one a run]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a run folder: the scenario as run, summary.json, measures.csv
+    #[arg(short, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Transport {
+    Quic,
+    Udp,
 }
 
 #[derive(Args, Debug)]

@@ -36,7 +36,7 @@
 //! and then `clockwork sim --peers 10000 --network king-like --for 60s`.
 //!
 //! The parts are crates of their own, re-exported here as [`core`], [`network`], [`measure`],
-//! [`overlay`], [`scenario`] and [`sim`].
+//! [`overlay`], [`scenario`], [`sim`] and [`live`].
 
 pub mod prelude;
 
@@ -58,6 +58,7 @@ pub use models::{MakeModel, Models};
 pub use plan::{Plan, Stacks};
 
 pub use peerlet_core as core;
+pub use peerlet_live as live;
 pub use peerlet_measure as measure;
 pub use peerlet_network as network;
 pub use peerlet_overlay as overlay;

@@ -48,6 +48,10 @@ impl Plan {
         if scenario.title.is_empty() {
             scenario.title = experiment.name.to_owned();
         }
+        if scenario.left_out > 0 {
+            let (count, end) = (scenario.left_out, scenario.duration);
+            tracing::warn!("{count} event lines lie beyond the end of the run at {end}");
+        }
         let (build, registry) = stacks(experiment, &scenario)?;
         registry.check_needs(gives).map_err(|error| stack_problem(&scenario, &error))?;
         let plan = Plan {

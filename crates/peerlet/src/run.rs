@@ -25,6 +25,9 @@ pub(crate) const IO: u8 = 3;
 /// Two runs of the same seed differed.
 pub(crate) const NONDETERMINISM: u8 = 4;
 
+/// The run was interrupted; partial results were written.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// Why a command ended without its result.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -79,6 +82,7 @@ pub(crate) fn main(
     };
     let code = match arguments.command {
         Command::Sim(sim) => world::sim::run(experiment, &sim),
+        Command::Live(live) => world::live::run(experiment, &live),
         Command::Check(arguments) => check(experiment, &arguments),
         Command::List { json } => print(&list::list(experiment, json)),
         Command::Completions { shell } => {
@@ -144,7 +148,8 @@ fn check(experiment: &Experiment, arguments: &Check) -> Result<u8, Failure> {
     let scenario = &plan.scenario;
     let stack: Vec<_> = plan.registry.entries().iter().map(|entry| entry.name()).collect();
     print(&format!(
-        "{}: {} peers for {}, seed {}\npeerlets: {}\ntimeline: {} entries\nnothing is wrong with it\n",
+        "{}: {} peers for {}, seed {}\npeerlets: {}\ntimeline: {} entries\n\
+         nothing is wrong with it\n",
         scenario.title,
         scenario.peers,
         scenario.duration,

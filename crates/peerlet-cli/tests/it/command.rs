@@ -168,19 +168,19 @@ fn a_missing_sibling_is_named() {
 
 #[test]
 fn peerlets_parameters_and_models_are_suggested() {
-    let peerlet = GOOD.replace("neighbors", "neighbours");
+    let peerlet = GOOD.replace("neighbors", "neighbor");
     refuse(
         "peerlet_name.toml",
         &peerlet,
         2,
         expect![[r#"
-        SCENARIO:5:1: no peerlet is named `neighbours`
-           ,----
-         5 | neighbours = {}
-           : ^^^^^^^^^^
-           `----
-          help: did you mean `neighbors`?
-    "#]],
+            SCENARIO:5:1: no peerlet is named `neighbor`
+               ,----
+             5 | neighbor = {}
+               : ^^^^^^^^
+               `----
+              help: did you mean `neighbors`?
+        "#]],
     );
     let parameter = GOOD.replace("neighbors = {}", "neighbors = { rnig = 3 }");
     refuse(

@@ -112,7 +112,10 @@ fn files_are_short_and_named_for_their_duty() {
         if lines > LINES_MAX && !is_table {
             errors.push(format!("file-too-long: {shown}: {lines} lines; split it by duty"));
         }
-        let wide = source.lines().position(|line| line.chars().count() > COLUMNS_MAX);
+        // What a test expects to be printed is as wide as it is printed.
+        let printed = |line: &str| line.contains("SCENARIO:");
+        let is_wide = |line: &str| line.chars().count() > COLUMNS_MAX && !printed(line);
+        let wide = source.lines().position(is_wide);
         if let (Some(line), false) = (wide, is_table) {
             errors.push(format!("line-too-wide: {shown}:{}", line + 1));
         }

@@ -17,7 +17,8 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case {
         name: "datagrams_are_at_most_1150_bytes",
-        sentence: "`send`: at most 1,150 encoded bytes in every world; larger is dropped as `too_large`.",
+        sentence: "`send`: at most 1,150 encoded bytes in every world; larger is dropped as \
+                   `too_large`.",
         test: datagrams_are_at_most_1150_bytes,
     },
     Case {

@@ -11,7 +11,8 @@ use crate::suite::{Bench, Case, Failure, ensure_eq};
 pub(crate) const CASES: &[Case] = &[
     Case {
         name: "a_stop_keeps_state_and_a_crash_drops_it",
-        sentence: "After `stop`, the next start calls `start` only; after `crash`, `init`, then `start`.",
+        sentence: "After `stop`, the next start calls `start` only; after `crash`, `init`, then \
+                   `start`.",
         test: a_stop_keeps_state_and_a_crash_drops_it,
     },
     Case {
@@ -36,7 +37,8 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case {
         name: "reliable_mail_for_an_old_life_comes_back",
-        sentence: "A reliable message arriving in another life is dropped as `old_life`, its sender told.",
+        sentence: "A reliable message arriving in another life is dropped as `old_life`, its \
+                   sender told.",
         test: reliable_mail_for_an_old_life_comes_back,
     },
     Case {

@@ -11,7 +11,8 @@ use crate::suite::{Bench, Case, Failure, ensure, ensure_eq};
 pub(crate) const CASES: &[Case] = &[
     Case {
         name: "own_events_of_an_instant_keep_their_order",
-        sentence: "A peer's own events that fall on the instant that made them come one round later, by seq.",
+        sentence: "A peer's own events that fall on the instant that made them come one round \
+                   later, by seq.",
         test: own_events_of_an_instant_keep_their_order,
     },
     Case {

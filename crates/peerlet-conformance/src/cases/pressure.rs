@@ -13,13 +13,15 @@ use crate::suite::{Bench, Case, Failure, ensure_eq};
 pub(crate) const CASES: &[Case] = &[
     Case {
         name: "the_257th_message_is_handed_back",
-        sentence: "`send_reliably` returns the message when the destination's queue (256 messages) is full.",
+        sentence: "`send_reliably` returns the message when the destination's queue (256 \
+                   messages) is full.",
         test: the_257th_message_is_handed_back,
     },
     Case { name: "a_mebibyte_is_enough", sentence: "... or 1 MiB.", test: a_mebibyte_is_enough },
     Case {
         name: "all_that_was_taken_arrives",
-        sentence: "`writable(to)` is called once when half is free; a reliable sender is held back, not cheated.",
+        sentence: "`writable(to)` is called once when half is free; a reliable sender is held \
+                   back, not cheated.",
         test: all_that_was_taken_arrives,
     },
 ];

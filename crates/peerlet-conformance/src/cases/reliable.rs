@@ -11,7 +11,8 @@ use crate::suite::{Bench, Case, Failure, ensure, ensure_eq};
 pub(crate) const CASES: &[Case] = &[
     Case {
         name: "reliable_messages_come_in_order_without_loss",
-        sentence: "`send_reliably`: per ordered pair of lives one connection, first-in first-out, no loss while it lives.",
+        sentence: "`send_reliably`: per ordered pair of lives one connection, first-in \
+                   first-out, no loss while it lives.",
         test: reliable_messages_come_in_order_without_loss,
     },
     Case {

@@ -10,7 +10,8 @@ use crate::suite::{Bench, Case, Failure, ensure_eq};
 pub(crate) const CASES: &[Case] = &[
     Case {
         name: "local_events_come_after_the_handler_and_before_the_next_event",
-        sentence: "Local events are handled after the current handler, in order, before the peer's next event.",
+        sentence: "Local events are handled after the current handler, in order, before the \
+                   peer's next event.",
         test: local_events_come_after_the_handler_and_before_the_next_event,
     },
     Case {

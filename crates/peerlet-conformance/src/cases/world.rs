@@ -13,7 +13,8 @@ use crate::suite::{Bench, Case, Failure, ensure, ensure_eq};
 pub(crate) const CASES: &[Case] = &[
     Case {
         name: "needs_are_met_or_refused_by_name",
-        sentence: "A world that cannot give what a peerlet needs is refused before anything runs, by name.",
+        sentence: "A world that cannot give what a peerlet needs is refused before anything \
+                   runs, by name.",
         test: needs_are_met_or_refused_by_name,
     },
     Case {

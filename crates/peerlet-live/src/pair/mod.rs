@@ -123,8 +123,8 @@ enum Local {
 /// missing: neither a lost acknowledgement nor a careless link can lose a message.
 ///
 /// ```
-/// # use peerlet_live::{Call, Effect, Frame, Kind, Message, PairConfig, Pairs, Tag};
-/// # use peerlet_core::{Address, Time};
+/// # use peerlet_core::{Address, Call, Time};
+/// # use peerlet_live::{Effect, Frame, Kind, Message, PairConfig, Pairs, Tag};
 /// let mut pairs = Pairs::new(PairConfig::new(Tag::of("hello", &[]), 7));
 /// pairs.started(0, 1);
 /// let to: Address = "192.0.2.1:7000/3".parse()?;

@@ -48,6 +48,8 @@ pub(crate) struct Shard {
     pub(crate) end: Time,
     pub(crate) counters: Counters,
     pub(crate) idle_directives: u64,
+    /// Events that its peers handled.
+    pub(crate) events: u64,
 }
 
 /// What came out of a shard.
@@ -57,6 +59,7 @@ pub(crate) struct ShardOutcome {
     pub(crate) counters: Counters,
     pub(crate) late_answers: u64,
     pub(crate) idle_directives: u64,
+    pub(crate) events: u64,
 }
 
 /// Waits until somebody says stop; for ever when nobody is left to say it.
@@ -102,6 +105,7 @@ impl Shard {
             counters: self.counters,
             late_answers: self.host.late_answers(),
             idle_directives: self.idle_directives,
+            events: self.events,
         }
     }
 
@@ -175,6 +179,7 @@ impl Shard {
 
     /// Lets the host handle something in the world of the peer in this row.
     fn with<R>(&mut self, row: usize, act: impl FnOnce(&mut Host, &mut Here<'_>) -> R) -> R {
+        self.events += 1;
         let seats = self.ground.seats.clone();
         let mut here = Here {
             seats: SeatsNow { map: &seats, now: self.ground.now },
@@ -219,6 +224,7 @@ impl Shard {
         let seats = self.ground.seats.clone();
         let now = self.ground.now;
         let seats = SeatsNow { map: &seats, now };
+        self.events += 1;
         let mut here = Here { seats, ground: &mut self.ground, seat, row, life, alive: true };
         self.host.start(row, &mut here, || build(seat))
     }

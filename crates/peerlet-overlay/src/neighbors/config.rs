@@ -14,8 +14,8 @@ const SIDE_MAX: u32 = 8;
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NeighborsConfig {
-    /// How many random links a peer seeks, 0 to 16; it accepts up to twice as many. Default 5: when a
-    /// third of all peers goes at once, one peer of 240 loses all five.
+    /// How many random links a peer seeks, 0 to 16; it accepts up to twice as many. Default 5: when
+    /// a third of all peers goes at once, one peer of 240 loses all five.
     pub random: u32,
     /// How many ring neighbors a peer keeps on each side, 1 to 8. Default 2: the ring holds while
     /// no two peers side by side are lost within the time it takes to notice.

@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod churn;
-mod measure;
 mod neighbors;
 mod routing;
 mod scale;

@@ -1,11 +1,11 @@
 //! A world of peers with the stock stack, and what is asked of it.
 
 use peerlet_core::{Act, Address, Directive, Duration, Peer, Rng, SECOND, Seat, Seed, Time};
-use peerlet_network::{
-    Cause, Departure, GeneratedConfig, KING_LIKE, Model, Packet, Probability, State,
-};
 use peerlet_overlay::{
     Bootstrap, Configured, Lookups, LookupsConfig, Neighbors, Rate, RingId, Router,
+};
+use peerlet_sim::network::{
+    Cause, Departure, GeneratedConfig, KING_LIKE, Model, Packet, Probability, State,
 };
 use peerlet_sim::{Outcome, Setup, Simulation};
 
@@ -48,14 +48,7 @@ impl Town {
         let mut setup = Setup::new(self.peers, self.span, move |_| {
             Peer::new()
                 .with(Bootstrap::default())
-                .with(
-                    Neighbors::configured(peerlet_overlay::NeighborsConfig {
-                        random: 16,
-                        ring: 8,
-                        ..Default::default()
-                    })
-                    .unwrap(),
-                )
+                .with(Neighbors::default())
                 .with(Router::default())
                 .with(lookups.clone())
         });

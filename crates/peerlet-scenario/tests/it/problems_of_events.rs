@@ -292,3 +292,12 @@ fn no_more_than_a_screenful_is_told() {
     let problems = parse(&format!("{HEAD}[events]\nlines = '''\n{lines}'''\n")).unwrap_err();
     assert_eq!(problems.0.len(), peerlet_scenario::PROBLEMS_MAX);
 }
+
+#[test]
+fn a_run_cut_short_leaves_out_what_lies_beyond() {
+    let events = "lines = \"\"\"\n1 5 Peer.stop()\n1 50 Peer.start()\n\"\"\"\n";
+    let text = format!("peers = 5\nfor = \"60s\"\n[events]\n{events}");
+    let shorter = Override::option("--for", "for", "20s");
+    let scenario = Scenario::parse(Source::new("test.toml", text), &[shorter]).expect("it is fine");
+    assert_eq!((scenario.events.len(), scenario.left_out), (1, 1));
+}

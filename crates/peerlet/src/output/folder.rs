@@ -8,9 +8,9 @@ use peerlet_measure::write_csv;
 use peerlet_scenario::Override;
 
 use crate::output::expectations::Verdict;
+use crate::output::results::Results;
 use crate::output::summary;
 use crate::run::Failure;
-use crate::world::sim::Run;
 
 /// A run folder: `scenario.toml` with what the command line changed, `summary.json`,
 /// `measures.csv`, and `events.jsonl` when traced.
@@ -39,7 +39,7 @@ impl Folder {
     /// Writes everything about the run.
     pub(crate) fn write(
         &self,
-        run: &Run,
+        run: &Results,
         verdicts: &[Verdict],
         overrides: &[Override],
     ) -> Result<(), Failure> {
@@ -51,7 +51,7 @@ impl Folder {
         self.write_file("scenario.toml", text.as_bytes())?;
         self.write_file("summary.json", summary::json(run, verdicts).as_bytes())?;
         let mut csv = BufWriter::new(self.create_file("measures.csv")?);
-        write_csv(&run.outcome.measures, &mut csv)
+        write_csv(&run.measures, &mut csv)
             .and_then(|()| csv.flush())
             .map_err(Failure::io("measures.csv"))
     }

@@ -5,4 +5,5 @@ pub(crate) mod folder;
 pub(crate) mod list;
 pub(crate) mod memory;
 pub(crate) mod repeats;
+pub(crate) mod results;
 pub(crate) mod summary;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::output::expectations::Verdict;
 use crate::output::memory::peak_rss_bytes;
-use crate::world::sim::Run;
+use crate::output::results::Results;
 
 /// `summary.json`, schema 1.
 #[derive(Serialize)]
@@ -24,12 +24,15 @@ struct Json<'a> {
     events: u64,
     events_per_second: f64,
     peak_rss_bytes: u64,
-    digest: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    payload_digest: Option<String>,
+    digest: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_digest: &'a Option<String>,
     messages: Messages,
     late_answers: u64,
     idle_directives: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sockets_dropped: Option<BTreeMap<&'static str, u64>>,
     measures: &'a Summary,
     /// Properties are not built yet; expectations stand beside them.
     properties: [(); 0],
@@ -44,50 +47,66 @@ struct Messages {
     reliable: Account,
 }
 
+/// An account of messages. What a live run cannot account for is not in flight but unaccounted.
 #[derive(Serialize)]
 struct Account {
     sent: u64,
     duplicated: u64,
     delivered: u64,
-    in_flight: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_flight: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unaccounted: Option<u64>,
     bytes: u64,
     dropped: BTreeMap<&'static str, u64>,
 }
 
-impl From<&Flow> for Account {
-    fn from(flow: &Flow) -> Account {
-        let Flow { sent, duplicated, delivered, in_flight, bytes, .. } = *flow;
+impl Account {
+    fn of(flow: &Flow, world: &str) -> Account {
         let dropped = DropCause::ALL.iter().map(|cause| (cause.name(), flow.dropped(*cause)));
-        Account { sent, duplicated, delivered, in_flight, bytes, dropped: dropped.collect() }
+        let simulated = world == "sim";
+        Account {
+            sent: flow.sent,
+            duplicated: flow.duplicated,
+            delivered: flow.delivered,
+            in_flight: simulated.then_some(flow.in_flight),
+            unaccounted: (!simulated).then_some(flow.in_flight),
+            bytes: flow.bytes,
+            dropped: dropped.collect(),
+        }
     }
 }
 
 /// The summary as one JSON object, a line.
-pub(crate) fn json(run: &Run, verdicts: &[Verdict]) -> String {
-    let (scenario, outcome) = (&run.plan.scenario, &run.outcome);
-    let ledger = &outcome.ledger;
+pub(crate) fn json(run: &Results, verdicts: &[Verdict]) -> String {
+    let (scenario, ledger) = (&run.plan.scenario, &run.ledger);
+    let account = |flow: &Flow| Account::of(flow, run.world);
     let json = Json {
         schema: 1,
-        world: "sim",
+        world: run.world,
         scenario: &scenario.title,
         seed: scenario.seed,
         peers: scenario.peers,
-        threads: 1,
-        virtual_seconds: outcome.end.as_secs_f64(),
+        threads: run.threads,
+        virtual_seconds: run.end.as_secs_f64(),
         wall_seconds: run.wall_seconds,
-        events: outcome.events,
-        events_per_second: outcome.events as f64 / run.wall_seconds,
+        events: run.events,
+        events_per_second: run.events as f64 / run.wall_seconds,
         peak_rss_bytes: peak_rss_bytes(),
-        digest: outcome.digest.to_string(),
-        payload_digest: outcome.payload_digest.map(|digest| digest.to_string()),
+        digest: &run.digest,
+        payload_digest: &run.payload_digest,
         messages: Messages {
-            total: (&ledger.total()).into(),
-            datagram: (&ledger.datagram).into(),
-            reliable: (&ledger.reliable).into(),
+            total: account(&ledger.total()),
+            datagram: account(&ledger.datagram),
+            reliable: account(&ledger.reliable),
         },
-        late_answers: outcome.late_answers,
-        idle_directives: outcome.idle_directives,
-        measures: &Summary::of(&outcome.measures),
+        late_answers: run.late_answers,
+        idle_directives: run.idle_directives,
+        sockets_dropped: run
+            .counters
+            .as_ref()
+            .map(|counters| counters.iter().map(|(cause, count)| (cause.name(), count)).collect()),
+        measures: &run.summary(),
         properties: [],
         expectations: verdicts,
     };
@@ -97,60 +116,77 @@ pub(crate) fn json(run: &Run, verdicts: &[Verdict]) -> String {
 }
 
 /// The summary as a table.
-pub(crate) fn table(run: &Run, verdicts: &[Verdict], quiet: bool) -> String {
-    let (scenario, outcome) = (&run.plan.scenario, &run.outcome);
+pub(crate) fn table(run: &Results, verdicts: &[Verdict], quiet: bool) -> String {
     let mut out = String::new();
-    let mut line = |text: std::fmt::Arguments<'_>| {
-        out.write_fmt(text).and_then(|()| out.write_char('\n')).expect("a text takes all");
-    };
-    if !quiet {
-        let rate = outcome.events as f64 / run.wall_seconds;
-        line(format_args!(
-            "{}: {} peers, {} of virtual time, seed {}",
-            scenario.title, scenario.peers, outcome.end, scenario.seed
-        ));
-        line(format_args!(
-            "{} events in {:.2} s ({}/s), {} MiB",
-            grouped(outcome.events),
-            run.wall_seconds,
-            grouped(rate as u64),
-            peak_rss_bytes() >> 20
-        ));
-        for (name, flow) in
-            [("datagrams", &outcome.ledger.datagram), ("reliable", &outcome.ledger.reliable)]
-        {
-            if flow.sent > 0 {
-                line(format_args!("{}", account(name, flow)));
-            }
-        }
-        line(format_args!(""));
-    }
-    line(format_args!("{}", Summary::of(&outcome.measures)));
-    for verdict in verdicts {
-        line(format_args!("{verdict}"));
-    }
-    if let Some(digest) = outcome.payload_digest {
-        line(format_args!("payload digest {digest}"));
-    }
-    line(format_args!("digest {}", outcome.digest));
-    if verdicts.iter().any(|verdict| !verdict.held) {
-        let again: Vec<_> = std::env::args().collect();
-        line(format_args!("again: {} (seed {})", again.join(" "), scenario.seed));
-    }
+    write_table(&mut out, run, verdicts, quiet).expect("a text takes all");
     out
 }
 
-fn account(name: &str, flow: &Flow) -> String {
+fn write_table(
+    out: &mut String,
+    run: &Results,
+    verdicts: &[Verdict],
+    quiet: bool,
+) -> std::fmt::Result {
+    if !quiet {
+        write_head(out, run)?;
+    }
+    writeln!(out, "{}", run.summary())?;
+    for verdict in verdicts {
+        writeln!(out, "{verdict}")?;
+    }
+    if let Some(digest) = &run.payload_digest {
+        writeln!(out, "payload digest {digest}")?;
+    }
+    if let Some(digest) = &run.digest {
+        writeln!(out, "digest {digest}")?;
+    }
+    if verdicts.iter().any(|verdict| !verdict.held) {
+        let again: Vec<_> = std::env::args().collect();
+        writeln!(out, "again: {} (seed {})", again.join(" "), run.plan.scenario.seed)?;
+    }
+    Ok(())
+}
+
+fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
+    let scenario = &run.plan.scenario;
+    let rate = run.events as f64 / run.wall_seconds;
+    let time = if run.world == "sim" { "of virtual time" } else { "on real sockets" };
+    let (title, peers, end, seed) = (&scenario.title, scenario.peers, run.end, scenario.seed);
+    writeln!(out, "{title}: {peers} peers, {:.3} s {time}, seed {seed}", end.as_secs_f64())?;
+    writeln!(
+        out,
+        "{} events in {:.2} s ({}/s), {} MiB",
+        grouped(run.events),
+        run.wall_seconds,
+        grouped(rate as u64),
+        peak_rss_bytes() >> 20
+    )?;
+    for (name, flow) in [("datagrams", &run.ledger.datagram), ("reliable", &run.ledger.reliable)] {
+        if flow.sent > 0 {
+            writeln!(out, "{}", account(name, flow, run.world))?;
+        }
+    }
+    for (cause, count) in run.counters.iter().flat_map(|counters| counters.iter()) {
+        if count > 0 {
+            writeln!(out, "sockets dropped: {} {}", grouped(count), cause.name())?;
+        }
+    }
+    writeln!(out)
+}
+
+fn account(name: &str, flow: &Flow, world: &str) -> String {
     let causes = DropCause::ALL.iter().filter(|cause| flow.dropped(**cause) > 0);
     let causes: Vec<_> =
         causes.map(|cause| format!("{} {}", grouped(flow.dropped(*cause)), cause.name())).collect();
     let dropped = if causes.is_empty() { "none".to_owned() } else { causes.join(", ") };
     format!(
-        "{name}: {} sent ({} bytes), {} delivered, {} in flight, dropped: {dropped}",
+        "{name}: {} sent ({} bytes), {} delivered, {} {}, dropped: {dropped}",
         grouped(flow.sent),
         grouped(flow.bytes),
         grouped(flow.delivered),
-        grouped(flow.in_flight)
+        grouped(flow.in_flight),
+        if world == "sim" { "in flight" } else { "unaccounted" }
     )
 }
 

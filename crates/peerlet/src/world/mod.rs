@@ -1,4 +1,5 @@
 //! The worlds that a command line can run a plan in.
 
+pub(crate) mod live;
 pub(crate) mod sim;
 pub(crate) mod twin;

@@ -6,25 +6,19 @@ use std::io::BufWriter;
 use std::rc::Rc;
 use std::time::Instant;
 
-use peerlet_measure::{Repeats, Summary};
+use peerlet_measure::Repeats;
 use peerlet_scenario::Override;
-use peerlet_sim::{Handled, JsonTrace, Outcome, Setup, Simulation, Trace};
+use peerlet_sim::{Handled, JsonTrace, Setup, Simulation, Trace};
 
-use crate::arguments::Sim;
+use crate::arguments::{Sim, What};
 use crate::experiment::Experiment;
 use crate::logs;
 use crate::output::folder::Folder;
+use crate::output::results::Results;
 use crate::output::{expectations, repeats, summary};
 use crate::plan::Plan;
 use crate::run::{DONE, FAILED, Failure, print};
 use crate::world::twin;
-
-/// A run that is over, with what it took.
-pub(crate) struct Run {
-    pub(crate) plan: Plan,
-    pub(crate) outcome: Outcome,
-    pub(crate) wall_seconds: f64,
-}
 
 /// Runs the `sim` command.
 pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
@@ -50,18 +44,28 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
     };
     let seen = trace.clone().map(|trace| Box::new(trace) as Box<dyn Trace>);
     let run = simulate(experiment, plan, sim.wire, seen)?;
-    let verdicts = expectations::check(&run.plan.scenario, &Summary::of(&run.outcome.measures));
     if let Some(trace) = trace {
         trace.finish()?;
     }
-    if let Some(folder) = &folder {
-        folder.write(&run, &verdicts, &sim.what.overrides()?)?;
+    conclude(&run, folder.as_ref(), &sim.what, sim.json)
+}
+
+/// Shows a run that is over, writes its folder, and says whether all held.
+pub(crate) fn conclude(
+    run: &Results,
+    folder: Option<&Folder>,
+    what: &What,
+    json: bool,
+) -> Result<u8, Failure> {
+    let verdicts = expectations::check(&run.plan.scenario, &run.summary());
+    if let Some(folder) = folder {
+        folder.write(run, &verdicts, &what.overrides()?)?;
     }
-    if sim.json {
-        print(&summary::json(&run, &verdicts))?;
+    print(&if json {
+        summary::json(run, &verdicts)
     } else {
-        print(&summary::table(&run, &verdicts, sim.what.quiet))?;
-    }
+        summary::table(run, &verdicts, what.quiet)
+    })?;
     Ok(if verdicts.iter().all(|verdict| verdict.held) { DONE } else { FAILED })
 }
 
@@ -80,7 +84,7 @@ pub(crate) fn simulate(
     plan: Plan,
     wire: bool,
     trace: Option<Box<dyn Trace>>,
-) -> Result<Run, Failure> {
+) -> Result<Results, Failure> {
     let (scenario, build) = (&plan.scenario, plan.stacks());
     let setup = Setup {
         seed: scenario.seed,
@@ -96,7 +100,7 @@ pub(crate) fn simulate(
     let simulation = Simulation::new(setup, plan.directives()).map_err(|error| failed(&error))?;
     let begun = Instant::now();
     let outcome = simulation.run().map_err(|error| failed(&error))?;
-    Ok(Run { plan, outcome, wall_seconds: begun.elapsed().as_secs_f64() })
+    Ok(Results::simulated(plan, outcome, begun.elapsed().as_secs_f64()))
 }
 
 fn repeat(
@@ -107,12 +111,12 @@ fn repeat(
     let (mut all, mut runs, mut held) = (Repeats::default(), Vec::new(), true);
     for seed in seeds {
         let run = simulate(experiment, plan(experiment, sim, Some(seed))?, sim.wire, None)?;
-        let measured = Summary::of(&run.outcome.measures);
+        let measured = run.summary();
         let verdicts = expectations::check(&run.plan.scenario, &measured);
         held &= verdicts.iter().all(|verdict| verdict.held);
         all.add(&measured);
-        runs.push(repeats::Repeat { seed, digest: run.outcome.digest.to_string(), verdicts });
-        tracing::info!(seed, digest = %run.outcome.digest, "done");
+        tracing::info!(seed, digest = ?run.digest, "done");
+        runs.push(repeats::Repeat { seed, digest: run.digest.unwrap_or_default(), verdicts });
     }
     let text = if sim.json { repeats::json(&all, &runs) } else { repeats::table(&all, &runs) };
     print(&text)?;

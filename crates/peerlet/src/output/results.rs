@@ -1,0 +1,76 @@
+//! What came out of a run, in any world.
+
+use peerlet_core::Time;
+use peerlet_live::{Counters, LiveOutcome};
+use peerlet_measure::{Ledger, Measures, Summary};
+use peerlet_sim::Outcome;
+
+use crate::plan::Plan;
+
+/// A run that is over.
+pub(crate) struct Results {
+    pub(crate) world: &'static str,
+    pub(crate) plan: Plan,
+    /// Threads of a simulation, shards of a live process.
+    pub(crate) threads: u32,
+    pub(crate) end: Time,
+    pub(crate) wall_seconds: f64,
+    pub(crate) events: u64,
+    /// Simulated runs have one, and with encoded messages one over payloads.
+    pub(crate) digest: Option<String>,
+    pub(crate) payload_digest: Option<String>,
+    pub(crate) ledger: Ledger,
+    pub(crate) measures: Measures,
+    pub(crate) late_answers: u64,
+    pub(crate) idle_directives: u64,
+    /// What the sockets dropped.
+    pub(crate) counters: Option<Counters>,
+}
+
+impl Results {
+    pub(crate) fn simulated(plan: Plan, outcome: Outcome, wall_seconds: f64) -> Results {
+        Results {
+            world: "sim",
+            plan,
+            threads: 1,
+            end: outcome.end,
+            wall_seconds,
+            events: outcome.events,
+            digest: Some(outcome.digest.to_string()),
+            payload_digest: outcome.payload_digest.map(|digest| digest.to_string()),
+            ledger: outcome.ledger,
+            measures: outcome.measures,
+            late_answers: outcome.late_answers,
+            idle_directives: outcome.idle_directives,
+            counters: None,
+        }
+    }
+
+    pub(crate) fn live(
+        plan: Plan,
+        shards: u32,
+        outcome: LiveOutcome,
+        wall_seconds: f64,
+    ) -> Results {
+        Results {
+            world: "live",
+            plan,
+            threads: shards,
+            end: outcome.end,
+            wall_seconds,
+            events: outcome.events,
+            digest: None,
+            payload_digest: None,
+            ledger: outcome.ledger,
+            measures: outcome.measures,
+            late_answers: outcome.late_answers,
+            idle_directives: outcome.idle_directives,
+            counters: Some(outcome.counters),
+        }
+    }
+
+    /// What was measured, in units.
+    pub(crate) fn summary(&self) -> Summary {
+        Summary::of(&self.measures)
+    }
+}

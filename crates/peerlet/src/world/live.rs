@@ -1,0 +1,112 @@
+//! `live`: a plan on real sockets.
+
+use std::path::Path;
+use std::time::Instant;
+
+use peerlet_core::Directive;
+use peerlet_live::{KeyError, LiveSetup, ProcessKey, Sockets};
+use tokio::sync::watch;
+
+use crate::arguments::{Live, Transport};
+use crate::experiment::Experiment;
+use crate::logs;
+use crate::output::folder::Folder;
+use crate::output::results::Results;
+use crate::plan::Plan;
+use crate::run::{Failure, INTERRUPTED};
+use crate::world::sim::conclude;
+
+/// Runs the `live` command.
+pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<u8, Failure> {
+    logs::start(live.what.verbose, live.what.quiet);
+    let sockets = match live.transport {
+        Transport::Quic => Sockets::Quic,
+        Transport::Udp => Sockets::Udp { closed_network: live.closed_network },
+    };
+    let overrides = live.what.overrides()?;
+    let plan = Plan::new(experiment, live.what.source()?, &overrides, sockets.gives())?;
+    let folder = live.output.as_ref().map(|path| Folder::create(path)).transpose()?;
+    if plan.scenario.network.is_some() && !live.what.quiet {
+        eprintln!("[network] is left to the real network: its delays and losses are not applied");
+    }
+    let key = live.key.as_deref().map(key).transpose()?;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let shards = live.shards.unwrap_or(threads as u32).min(plan.scenario.peers);
+    let setup = setup(experiment, &plan, live, sockets, shards, key);
+    let directives: Vec<Directive> = plan.directives().collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::io("the threads of the run"))?;
+    let begun = Instant::now();
+    let (outcome, interrupted) = runtime.block_on(async {
+        let (stop, stopped) = watch::channel(false);
+        let signals = tokio::spawn(stop_at_signal(stop));
+        let outcome = peerlet_live::run(setup, directives, stopped.clone()).await;
+        let interrupted = *stopped.borrow();
+        signals.abort();
+        (outcome, interrupted)
+    });
+    let outcome = outcome.map_err(|error| Failure::Io(error.to_string()))?;
+    let results = Results::live(plan, shards, outcome, begun.elapsed().as_secs_f64());
+    let code = conclude(&results, folder.as_ref(), &live.what, live.json)?;
+    Ok(if interrupted { INTERRUPTED } else { code })
+}
+
+fn setup(
+    experiment: &Experiment,
+    plan: &Plan,
+    live: &Live,
+    sockets: Sockets,
+    shards: u32,
+    key: Option<ProcessKey>,
+) -> LiveSetup {
+    let (scenario, build) = (&plan.scenario, plan.stacks());
+    let name = format!("{}/{}", experiment.name, scenario.title);
+    LiveSetup {
+        registry: Some(plan.registry.clone()),
+        // Live behavior is seeded by the system, unless a seed is asked for.
+        seed: live.what.seed.as_ref().map(|_| scenario.seed),
+        sockets,
+        bind: live.bind,
+        shards,
+        key,
+        epoch: scenario.measure.epoch,
+        from: peerlet_core::Time::ZERO + scenario.measure.from,
+        ..LiveSetup::new(name, scenario.peers, scenario.duration, move |seat| build(seat))
+    }
+}
+
+/// The key in this file; a new one is made and kept there if there is none.
+fn key(path: &Path) -> Result<ProcessKey, Failure> {
+    let failed = |error: KeyError| Failure::Io(error.to_string());
+    if path.exists() {
+        return ProcessKey::load(path).map_err(failed);
+    }
+    let key = ProcessKey::generate();
+    key.save(path).map_err(failed)?;
+    Ok(key)
+}
+
+/// Tells all shards to stop when this process is interrupted or asked to end; a second time ends
+/// it at once.
+async fn stop_at_signal(stop: watch::Sender<bool>) {
+    interrupted().await;
+    eprintln!("stopping: peers stop in order and what they sent drains; once more ends it at once");
+    stop.send_replace(true);
+    interrupted().await;
+    std::process::exit(i32::from(INTERRUPTED));
+}
+
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
