@@ -20,6 +20,7 @@ mod transport;
 mod udp;
 
 mod live;
+mod member;
 mod seats;
 mod shard;
 
@@ -28,7 +29,8 @@ pub use frame::{
     DATAGRAM_FRAME_MAX, Frame, FrameError, Kind, Link, Message, STREAM_FRAME_MAX, Tag, VERSION,
 };
 pub use key::{KeyError, ProcessKey};
-pub use live::{LiveError, LiveOutcome, LiveSetup, Sockets, run};
+pub use live::{Join, LiveError, LiveOutcome, LiveSetup, Notice, Sockets, Whole, run};
+pub use member::JoinError;
 pub use pair::{
     Effect, LINK_BYTES_MAX, PairConfig, Pairs, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVING_MAX,
     RECEIVING_PER_LINK_MAX, SENDING_MAX, SendError, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX,

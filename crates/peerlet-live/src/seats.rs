@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::RwLock;
 
-use peerlet_core::{Act, Address, Directive, Seat, Seats, Time};
+use peerlet_core::{Act, Address, Directive, Identity, Seat, Seats, Time};
+
+use crate::member::Process;
 
 /// What a process knows of all seats of the scenario, its own and those of other processes.
 ///
@@ -11,6 +13,9 @@ use peerlet_core::{Act, Address, Directive, Seat, Seats, Time};
 /// is killed from outside is not the scenario's doing.
 pub(crate) struct SeatMap {
     sockets: RwLock<Vec<Option<SocketAddr>>>,
+    /// Who is expected behind which socket, in the order in which it was learned. Each shard tells
+    /// its transport.
+    pins: RwLock<Vec<(SocketAddr, Identity)>>,
     /// By seat: when it goes up or down, in order.
     turns: Vec<Vec<(Time, bool)>>,
 }
@@ -28,7 +33,29 @@ impl SeatMap {
                 turns.push((*at, up));
             }
         }
-        SeatMap { sockets: RwLock::new(vec![None; seats as usize]), turns }
+        let sockets = RwLock::new(vec![None; seats as usize]);
+        SeatMap { sockets, pins: RwLock::default(), turns }
+    }
+
+    /// Learns where a process's seats are reached, and who it is.
+    pub(crate) fn learn(&self, process: &Process) {
+        process.seats().for_each(|(seat, socket)| self.set(seat, socket));
+        process.sockets().for_each(|socket| self.pin(socket, process.identity()));
+    }
+
+    /// From now on only this identity is expected behind the socket.
+    pub(crate) fn pin(&self, socket: SocketAddr, identity: Identity) {
+        let mut pins = self.pins.write().expect("nobody panics while writing");
+        let known = pins.iter().rev().find(|(known, _)| *known == socket);
+        if known != Some(&(socket, identity)) {
+            pins.push((socket, identity));
+        }
+    }
+
+    /// The pins from this place on.
+    pub(crate) fn pins_from(&self, place: usize) -> Vec<(SocketAddr, Identity)> {
+        let pins = self.pins.read().expect("nobody panics while writing");
+        pins.get(place..).map(<[_]>::to_vec).unwrap_or_default()
     }
 
     /// Learns behind which socket a seat lives.

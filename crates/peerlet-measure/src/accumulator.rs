@@ -3,6 +3,13 @@
 use peerlet_core::QUANTA_MAX;
 
 use crate::histogram::Histogram;
+use crate::words::{Words, WordsError};
+
+/// The most values of one metric that are taken from other processes in one epoch: 2^40.
+///
+/// Sums over all of a run's [`EPOCHS_MAX`](crate::EPOCHS_MAX) epochs then stay below 2^60 values
+/// and 2^108 quanta, so that nothing overflows whatever was sent.
+pub const COUNT_MAX: u64 = 1 << 40;
 
 /// Sums up values given in whole quanta, so that merging comes out the same in any order.
 ///
@@ -133,6 +140,57 @@ impl Accumulator {
             .for_each(&mut *sink);
         self.histogram.words(sink);
     }
+
+    /// Reads back what [`words`](Accumulator::words) fed, from words that anybody may have made.
+    pub(crate) fn read(words: &mut Words<'_>) -> Result<Accumulator, WordsError> {
+        let [count, sum_low, sum_high, squares_low, squares_high, min, max] = words.take()?;
+        let wide = |low, high| u128::from(low) | u128::from(high) << 64;
+        let (sum, squares) = (wide(sum_low, sum_high) as i128, wide(squares_low, squares_high));
+        let (min, max) = (min as i64, max as i64);
+        let histogram = Histogram::read(words)?;
+        let accumulator = Accumulator { count, sum, squares, min, max, histogram };
+        accumulator.check().map_err(WordsError::Impossible)?;
+        Ok(accumulator)
+    }
+
+    /// Says why no values give these numbers; every use of them is safe when some could.
+    fn check(&self) -> Result<(), &'static str> {
+        let refuse_unless = |holds: bool, why| if holds { Ok(()) } else { Err(why) };
+        refuse_unless(
+            self.count == self.histogram.count(),
+            "the count is not that of the buckets",
+        )?;
+        refuse_unless(self.count <= COUNT_MAX, "there are more than 2^40 values")?;
+        let Some((first, last)) =
+            self.histogram.buckets().next().zip(self.histogram.buckets().last())
+        else {
+            return refuse_unless(
+                *self == Accumulator::default(),
+                "no values have a sum or extremes",
+            );
+        };
+        let inside = (first.lower..=first.upper).contains(&self.min)
+            && (last.lower..=last.upper).contains(&self.max)
+            && self.min >= -QUANTA_MAX
+            && self.max <= QUANTA_MAX
+            && (self.min == self.max || self.min < self.max && self.count > 1);
+        refuse_unless(inside, "the extremes are outside of the buckets")?;
+        let (mut sums, mut squares) = ((0, 0), (0_u128, 0_u128));
+        for bucket in self.histogram.buckets() {
+            let (low, high) = (bucket.lower.max(self.min), bucket.upper.min(self.max));
+            let n = i128::from(bucket.count);
+            sums = (sums.0 + n * i128::from(low), sums.1 + n * i128::from(high));
+            // No bucket holds numbers of both signs.
+            let [a, b] = [low, high].map(|end| u128::from(end.unsigned_abs()).pow(2));
+            let add = |to: u128, square: u128| {
+                to.saturating_add(square.saturating_mul(u128::from(bucket.count)))
+            };
+            squares = (add(squares.0, a.min(b)), add(squares.1, a.max(b)));
+        }
+        refuse_unless((sums.0..=sums.1).contains(&self.sum), "the sum is outside of the buckets")?;
+        let has_squares = (squares.0..=squares.1).contains(&self.squares);
+        refuse_unless(has_squares, "the squares are outside of the buckets")
+    }
 }
 
 #[cfg(test)]
@@ -202,5 +260,101 @@ mod tests {
         assert_eq!(words(&of([-1]))[1..3], [u64::MAX; 2], "both halves of the sum");
         // (2^48 - 1)^2 = 2^96 - 2^49 + 1.
         assert_eq!(words(&of([QUANTA_MAX - 1]))[3..5], [0xfffe_0000_0000_0001, 0xffff_ffff]);
+    }
+
+    const EXTREMES: &str = "the extremes are outside of the buckets";
+
+    /// What is said of these words: of an accumulator, a number of buckets, and the buckets.
+    fn refusal(words: &[u64]) -> String {
+        match Accumulator::read(&mut Words::new(words)) {
+            Ok(accumulator) => format!("read: {accumulator:?}"),
+            Err(WordsError::Impossible(why)) => why.to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// 3, 5 and 1,000 with one word replaced: count, sum in two, squares in two, min, max, number of
+    /// buckets, then a key and a count each. Keys are 3, 5 and 506: 1,000 lies in 1,000..=1,003.
+    fn with(place: usize, word: i64) -> String {
+        let mut words = Vec::new();
+        of([3, 5, 1000]).words(&mut |word| words.push(word));
+        assert_eq!(words, [3, 1008, 0, 1_000_034, 0, 3, 1000, 3, 3, 1, 5, 1, 506, 1]);
+        words[place] = word as u64;
+        refusal(&words)
+    }
+
+    #[test]
+    fn what_no_values_give_is_refused() {
+        let beyond = "a bucket lies beyond all values";
+        let bucket = "a bucket is empty, or they hold too much";
+        let order = "buckets are out of order";
+        let count = "the count is not that of the buckets";
+        let sum = "the sum is outside of the buckets";
+        let squares = "the squares are outside of the buckets";
+        for (place, word, why) in [
+            (0, 4, count),
+            (1, 1007, sum),
+            (1, 1009, sum),
+            (2, 1, sum),
+            (2, -1, sum),
+            (3, 1_000_033, squares),
+            (3, 1_000_035, squares),
+            (4, 1, squares),
+            (5, 4, EXTREMES),
+            (5, 2, EXTREMES),
+            (5, i64::MIN, EXTREMES),
+            (6, 999, EXTREMES),
+            (6, 1004, EXTREMES),
+            (8, 5, order),
+            (8, i64::MIN, beyond),
+            (8, -5377, beyond),
+            (9, 0, bucket),
+            (9, -1, bucket),
+            (9, 2, count),
+            (12, 5, order),
+            (12, 5377, beyond),
+            (12, 1 << 32, beyond),
+        ] {
+            assert_eq!(with(place, word), why, "word {place} as {word}");
+        }
+        for len in [4, i64::MAX, -1] {
+            assert_eq!(with(7, len), WordsError::TooFew.to_string(), "{len} buckets");
+        }
+    }
+
+    #[test]
+    fn extremes_fit_the_number_of_values() {
+        let (max, clamp) = (QUANTA_MAX as u64, 5376);
+        assert_eq!(refusal(&[1, 1001, 0, 1_002_001, 0, 1000, 1001, 1, 506, 1]), EXTREMES);
+        assert_eq!(refusal(&[2, 2001, 0, 2_002_001, 0, 1001, 1000, 1, 506, 2]), EXTREMES);
+        assert_eq!(refusal(&[1, max + 1, 0, 0, 1 << 32, max + 1, max + 1, 1, clamp, 1]), EXTREMES);
+        let most = refusal(&[1, max, 0, 0, 1 << 32, max, max, 1, clamp, 1]);
+        assert!(most.starts_with("read"), "{most}");
+        let none = [0, 0, 0, 0, 0, i64::MAX as u64, i64::MIN as u64, 0];
+        assert!(refusal(&none).starts_with("read"));
+        for place in 1..=6 {
+            let mut words = none;
+            words[place] ^= 1;
+            assert_eq!(refusal(&words), "no values have a sum or extremes", "word {place}");
+        }
+    }
+
+    #[test]
+    fn more_values_than_fit_are_refused() {
+        let ones = |n: u64| refusal(&[n, n, 0, n, 0, 1, 1, 1, 1, n]);
+        assert!(ones(COUNT_MAX).starts_with("read"));
+        assert_eq!(ones(COUNT_MAX + 1), "there are more than 2^40 values");
+        let half = 1 << 63;
+        let both = refusal(&[0, 0, 0, 0, 0, 1, 2, 2, 1, half, 2, half]);
+        assert_eq!(both, "a bucket is empty, or they hold too much", "their sum does not overflow");
+    }
+
+    #[test]
+    fn saturated_squares_are_read_back() {
+        let mut sum = of([-QUANTA_MAX]);
+        (0..40).for_each(|_| sum.merge(&sum.clone()));
+        let mut words = Vec::new();
+        sum.words(&mut |word| words.push(word));
+        assert_eq!(Accumulator::read(&mut Words::new(&words)), Ok(sum));
     }
 }

@@ -48,9 +48,10 @@ fn quoted(field: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
-    use peerlet_core::{MILLISECOND, Metric, SECOND, Time};
+    use peerlet_core::{MILLISECOND, Metric, Time};
 
     use super::*;
+    use crate::epochs::Epochs;
     use crate::measures::{EpochMeasures, MetricEntry};
 
     #[test]
@@ -59,11 +60,12 @@ mod tests {
             MetricEntry::new("hello", Metric::counter("answers")),
             MetricEntry::new("a \"b\", c", Metric::gauge("load").unit("m,s").quantum(0.5)),
         ];
-        let mut measures = Measures::new(entries.into(), Time::ZERO + SECOND);
-        let edge = Time::ZERO + MILLISECOND * 1_500;
+        let (edge, end) = (Time::ZERO + MILLISECOND * 1_500, Time::ZERO + MILLISECOND * 2_500);
+        let grid = Epochs::new(MILLISECOND * 1_500, edge..end).unwrap();
+        let mut measures = Measures::new(entries.into(), grid);
         let mut first = EpochMeasures::new(0, Time::ZERO..edge, 2);
         [1, 1, 2].into_iter().for_each(|quanta| first.accumulators[0].record(quanta));
-        let mut second = EpochMeasures::new(1, edge..edge + SECOND, 2);
+        let mut second = EpochMeasures::new(1, edge..end, 2);
         [-3, 4].into_iter().for_each(|quanta| second.accumulators[1].record(quanta));
         measures.add(second);
         measures.add(first);

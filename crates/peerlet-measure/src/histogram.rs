@@ -1,18 +1,26 @@
 //! A histogram of whole numbers with a relative error of at most 1/256.
 //!
 //! Buckets are log-linear: numbers below 256 have one each, every octave above is cut into 128 of
-//! equal width. Negative numbers mirror positive ones. Memory is 8 bytes a bucket between the
-//! smallest and the largest number seen: 1 KiB an octave, at most 58 KiB for each sign.
+//! equal width. Negative numbers mirror positive ones. Memory goes by pages of 16 buckets: 128 bytes
+//! for each in use, and 2 for each between the smallest and the largest number seen.
 
 use std::fmt;
 use std::iter;
+
+use peerlet_core::QUANTA_MAX;
+
+use crate::words::{Words, WordsError};
 
 /// An octave is cut into 2^7 buckets: the middle of one is then off by at most 2^-8 of any number
 /// in it.
 const OCTAVE_BITS: u32 = 7;
 
-/// Buckets are made this many at a time: 128 bytes.
-const STRIDE: i32 = 16;
+/// Buckets are made 2^4 at a time. Few enough that a bucket read from another process's words, of
+/// which it takes two, cannot make much more memory of them.
+const PAGE_BITS: u32 = 4;
+
+/// Neighboring buckets, by the low bits of their keys.
+type Page = [u64; 1 << PAGE_BITS];
 
 /// How often numbers were seen, by log-linear buckets.
 ///
@@ -25,9 +33,12 @@ const STRIDE: i32 = 16;
 /// ```
 #[derive(Clone, Default)]
 pub struct Histogram {
-    /// The key of `counts[0]`, a multiple of [`STRIDE`].
+    /// The number of the page that `places[0]` is about: the high bits of its keys.
     first: i32,
-    counts: Vec<u64>,
+    /// Where each page is found, counted from 1; 0 where no number was seen.
+    places: Vec<u16>,
+    /// In the order that they came into use.
+    pages: Vec<Page>,
 }
 
 /// One bucket that is not empty: `count` numbers lie between `lower` and `upper`, both included.
@@ -66,7 +77,7 @@ impl Histogram {
 
     /// How many numbers were counted.
     pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
+        self.pages.iter().flatten().sum()
     }
 
     /// The `q`-quantile by nearest rank: the number at rank `ceil(q * count)`, counted from 1 in
@@ -103,35 +114,65 @@ impl Histogram {
         }
     }
 
+    /// Reads back what [`words`](Histogram::words) fed, from words that anybody may have made.
+    pub(crate) fn read(words: &mut Words<'_>) -> Result<Histogram, WordsError> {
+        let [len] = words.take()?;
+        let (mut histogram, mut last, mut total) = (Histogram::default(), None, 0);
+        for _ in 0..len {
+            let [word, count] = words.take()?;
+            let key = i32::try_from(word as i64)
+                .ok()
+                .filter(|key| (-key_max()..=key_max()).contains(key))
+                .ok_or(WordsError::Impossible("a bucket lies beyond all values"))?;
+            if last.replace(key).is_some_and(|last| last >= key) {
+                return Err(WordsError::Impossible("buckets are out of order"));
+            }
+            total = count
+                .checked_add(total)
+                .filter(|_| count > 0)
+                .ok_or(WordsError::Impossible("a bucket is empty, or they hold too much"))?;
+            *histogram.slot(key) = count;
+        }
+        Ok(histogram)
+    }
+
     /// The keys in use and their counts, ascending.
     fn keys(&self) -> impl Iterator<Item = (i32, u64)> + '_ {
-        (self.first..).zip(self.counts.iter().copied()).filter(|(_, count)| *count > 0)
+        let pages = (self.first..).zip(&self.places).filter(|(_, place)| **place > 0);
+        let keys = pages.flat_map(|(page, place)| {
+            let counts = self.pages[usize::from(*place) - 1];
+            (page << PAGE_BITS..).zip(counts)
+        });
+        keys.filter(|(_, count)| *count > 0)
     }
 
     #[inline]
     fn slot(&mut self, key: i32) -> &mut u64 {
-        // A key below the first one wraps around to a huge index.
-        let mut index = key.wrapping_sub(self.first) as u32 as usize;
-        if index >= self.counts.len() {
-            self.cover(key);
-            index = (key - self.first) as usize;
-        }
-        &mut self.counts[index]
+        let page = key >> PAGE_BITS;
+        // A page before the first one wraps around to a huge index.
+        let place = match self.places.get(page.wrapping_sub(self.first) as u32 as usize) {
+            Some(place) if *place > 0 => *place,
+            _ => self.open(page),
+        };
+        &mut self.pages[usize::from(place) - 1][key as usize % (1 << PAGE_BITS)]
     }
 
-    /// Makes room for a key.
+    /// Brings a page into use; returns its place.
     #[cold]
-    fn cover(&mut self, key: i32) {
-        let low = key & !(STRIDE - 1);
-        if self.counts.is_empty() {
-            self.first = low;
-        } else if low < self.first {
-            let missing = (self.first - low) as usize;
-            self.counts.splice(0..0, iter::repeat_n(0, missing));
-            self.first = low;
+    fn open(&mut self, page: i32) -> u16 {
+        if self.places.is_empty() {
+            self.first = page;
+        } else if page < self.first {
+            let missing = (self.first - page) as usize;
+            self.places.splice(0..0, iter::repeat_n(0, missing));
+            self.first = page;
         }
-        let len = (low + STRIDE - self.first) as usize;
-        self.counts.resize(len.max(self.counts.len()), 0);
+        let index = (page - self.first) as usize;
+        self.places.resize(self.places.len().max(index + 1), 0);
+        self.pages.push(Page::default());
+        // All 64-bit numbers fall into 912 pages.
+        self.places[index] = self.pages.len() as u16;
+        self.places[index]
     }
 }
 
@@ -181,6 +222,11 @@ fn key(value: i64) -> i32 {
     let shift = bits.saturating_sub(OCTAVE_BITS + 1);
     let key = (shift << OCTAVE_BITS) as i32 + (magnitude >> shift) as i32;
     if value < 0 { -key } else { key }
+}
+
+/// The key of the largest value that is recorded: its mirror image is that of the smallest.
+fn key_max() -> i32 {
+    key(QUANTA_MAX)
 }
 
 /// The smallest and the largest number in the bucket with this key.
@@ -250,9 +296,27 @@ mod tests {
 
     #[test]
     fn memory_follows_the_range_in_use() {
-        assert!(of([1]).counts.len() <= 16);
-        assert!(of([1_000_000_000, 1_001_000_000]).counts.len() <= 32);
-        assert!(of([i64::MIN, i64::MAX]).counts.len() <= 2 * 58 * 128 + 16);
+        let pages = |histogram: Histogram| (histogram.pages.len(), histogram.places.len());
+        assert_eq!(pages(of([1, 15])), (1, 1));
+        assert_eq!(pages(of([1_000_000_000, 1_001_000_000])), (1, 1));
+        assert_eq!(pages(of([i64::MIN, i64::MAX])), (2, 912));
+        assert_eq!(pages(of([-QUANTA_MAX, QUANTA_MAX])), (2, 673));
+    }
+
+    #[test]
+    fn hostile_words_make_little_memory() {
+        // The farthest apart that buckets can be: as many as named, each on a page of its own.
+        for buckets in [1, 2, 3, 5, 9, 17, 33, 65, 129, 257, 513, 673] {
+            let keys = (0..buckets).map(|i| -5376 + 5376 * 2 * i / (buckets - 1).max(1));
+            let pairs = keys.flat_map(|key: i64| [key as u64, 1]);
+            let words: Vec<u64> = iter::once(buckets as u64).chain(pairs).collect();
+            let histogram = Histogram::read(&mut Words::new(&words)).unwrap();
+            assert_eq!(histogram.pages.len() as i64, buckets);
+            let bytes = histogram.pages.capacity() * size_of::<Page>()
+                + histogram.places.capacity() * size_of::<u16>();
+            // Seven words of an accumulator come before each histogram.
+            assert!(bytes < 24 * 8 * (7 + words.len()), "{buckets} buckets: {bytes} bytes");
+        }
     }
 
     #[test]

@@ -105,7 +105,12 @@ impl Flow {
 
     /// Counts one message dropped for this cause.
     pub fn drop_for(&mut self, cause: DropCause) {
-        self.dropped[cause as usize] += 1;
+        self.add_dropped(cause, 1);
+    }
+
+    /// Counts this many messages dropped for this cause.
+    pub fn add_dropped(&mut self, cause: DropCause, count: u64) {
+        self.dropped[cause as usize] += count;
     }
 }
 

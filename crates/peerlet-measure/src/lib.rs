@@ -2,7 +2,8 @@
 //!
 //! Each owner of peers (a thread, a shard, a process) has a [`Recorder`], which sums whole quanta
 //! by metric and [epoch](Epochs). What the owners finish with are [`Measures`]; merging those is
-//! associative and commutative to the bit, so one thread and many machines agree. A [`Summary`]
+//! associative and commutative to the bit, so one thread and many machines agree; between machines
+//! they travel [epoch by epoch](EpochMeasures::from_words). A [`Summary`]
 //! reads them as numbers in units, [`write_csv`] lists them epoch by epoch, and [`Repeats`] tells
 //! how sure several runs are. There is no clock in here and no file.
 //!
@@ -43,12 +44,14 @@ mod recorder;
 mod repeats;
 mod summary;
 mod table;
-pub use accumulator::Accumulator;
+mod words;
+pub use accumulator::{Accumulator, COUNT_MAX};
 pub use csv::write_csv;
 pub use epochs::{EPOCHS_MAX, Epochs, EpochsError};
 pub use histogram::{Bucket, Histogram, ks};
 pub use ledger::{DropCause, Flow, Ledger};
-pub use measures::{EpochMeasures, Measures, MetricEntry};
+pub use measures::{EpochMeasures, Measures, MetricEntry, ReportError};
 pub use recorder::Recorder;
 pub use repeats::{Estimate, RepeatRow, Repeats, student_t};
 pub use summary::{Row, STATISTICS, Statistic, Summary};
+pub use words::WordsError;

@@ -1,12 +1,15 @@
 //! What was measured in a run: an accumulator for each epoch and metric, mergeable in any order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use peerlet_core::{Metric, Time};
 
-use crate::accumulator::Accumulator;
+use crate::accumulator::{Accumulator, COUNT_MAX};
+use crate::epochs::{EPOCHS_MAX, Epochs};
+use crate::words::{Words, WordsError};
 
 /// A metric and the name that it has in a run.
 #[derive(Clone, PartialEq, Debug)]
@@ -71,7 +74,9 @@ impl EpochMeasures {
         self.accumulators.iter().all(Accumulator::is_empty)
     }
 
-    /// Feeds all its integers to a digest.
+    /// Feeds all its integers to a digest, or to a message for [`from_words`].
+    ///
+    /// [`from_words`]: EpochMeasures::from_words
     pub fn words(&self, sink: &mut impl FnMut(u64)) {
         [
             self.epoch as u64,
@@ -83,6 +88,49 @@ impl EpochMeasures {
         .for_each(&mut *sink);
         self.accumulators.iter().for_each(|accumulator| accumulator.words(sink));
     }
+
+    /// Reads back what [`words`](EpochMeasures::words) fed, for a table of this many metrics.
+    ///
+    /// The words may come from anybody: what is read could have been measured, gives the same words
+    /// again, and takes less than 32 times their memory.
+    ///
+    /// ```
+    /// use peerlet_core::{SECOND, Time};
+    /// use peerlet_measure::{EpochMeasures, WordsError};
+    /// let mut epoch = EpochMeasures::new(0, Time::ZERO..Time::ZERO + SECOND, 1);
+    /// epoch.accumulators[0].record(5);
+    /// let mut words = Vec::new();
+    /// epoch.words(&mut |word| words.push(word));
+    /// assert_eq!(EpochMeasures::from_words(&words, 1), Ok(epoch));
+    /// words.pop();
+    /// assert_eq!(EpochMeasures::from_words(&words, 1), Err(WordsError::TooFew));
+    /// ```
+    ///
+    /// # Errors
+    /// Refuses words that end too early or too late, are about another number of metrics, or
+    /// contradict each other.
+    pub fn from_words(words: &[u64], metrics: usize) -> Result<EpochMeasures, WordsError> {
+        let mut words = Words::new(words);
+        let [epoch, from, to, measured] = words.take()?;
+        if measured != metrics as u64 {
+            return Err(WordsError::OtherTable { metrics, measured });
+        }
+        if epoch >= EPOCHS_MAX {
+            return Err(WordsError::Impossible("the epoch is later than any run's last"));
+        }
+        if from > to {
+            return Err(WordsError::Impossible("the epoch ends before it begins"));
+        }
+        let mut accumulators = Vec::new();
+        for _ in 0..metrics {
+            accumulators.push(Accumulator::read(&mut words)?);
+        }
+        if words.len() > 0 {
+            return Err(WordsError::TooMany { left: words.len() });
+        }
+        let (from, to) = (Time::from_nanos(from), Time::from_nanos(to));
+        Ok(EpochMeasures { epoch: epoch as usize, from, to, accumulators })
+    }
 }
 
 /// The finished epochs of one or more owners of peers.
@@ -92,23 +140,22 @@ impl EpochMeasures {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Measures {
     metrics: Arc<[MetricEntry]>,
-    from: Time,
+    grid: Epochs,
     epochs: BTreeMap<usize, EpochMeasures>,
 }
 
 impl Measures {
-    /// No epochs yet, of these metrics; those that begin at `from`, the end of the warm-up, or
-    /// later will count.
+    /// No epochs yet, of these metrics on this grid.
     ///
     /// # Panics
     /// Panics when two metrics have the same full name: one would hide the other.
-    pub fn new(metrics: Arc<[MetricEntry]>, from: Time) -> Measures {
+    pub fn new(metrics: Arc<[MetricEntry]>, grid: Epochs) -> Measures {
         let names: BTreeSet<&str> = metrics.iter().map(|entry| entry.full_name.as_str()).collect();
         assert_eq!(names.len(), metrics.len(), "each metric of a run has a full name of its own");
-        Measures { metrics, from, epochs: BTreeMap::new() }
+        Measures { metrics, grid, epochs: BTreeMap::new() }
     }
 
-    /// Takes in one finished epoch, in any order.
+    /// Takes in one finished epoch of this process, in any order.
     ///
     /// # Panics
     /// Panics when the epoch was cut or counted by another table or grid.
@@ -118,6 +165,10 @@ impl Measures {
             epoch.accumulators.len(),
             "an epoch has an accumulator for each metric of the table"
         );
+        assert!(
+            self.grid.span(epoch.epoch).is_some_and(|span| span.start == epoch.from),
+            "an epoch begins where the grid of the run says"
+        );
         if let Some(mine) = self.epochs.get_mut(&epoch.epoch) {
             mine.merge(&epoch);
         } else {
@@ -125,14 +176,44 @@ impl Measures {
         }
     }
 
+    /// Takes in what another process measured in one epoch, in any order; nothing of it when it is
+    /// refused.
+    ///
+    /// Reports of one epoch by different owners of peers add up. The same report twice counts
+    /// twice: whoever receives reports tells them apart.
+    ///
+    /// # Errors
+    /// Refuses an epoch that was cut by another grid or counted by another table, and more than
+    /// [`COUNT_MAX`] values of one metric in it.
+    pub fn try_add(&mut self, report: EpochMeasures) -> Result<(), ReportError> {
+        let (metrics, measured) = (self.metrics.len(), report.accumulators.len());
+        if metrics != measured {
+            return Err(ReportError::OtherTable { metrics, measured });
+        }
+        let EpochMeasures { epoch, from, to, .. } = report;
+        let planned = self.grid.span(epoch);
+        if !planned.is_some_and(|span| from == span.start && (from..=span.end).contains(&to)) {
+            return Err(ReportError::OtherGrid { epoch, from, to });
+        }
+        if let Some(mine) = self.epochs.get(&epoch) {
+            let mut counts = mine.accumulators.iter().zip(&report.accumulators);
+            let too_many = |a: &Accumulator, b: &Accumulator| a.count() + b.count() > COUNT_MAX;
+            if let Some(metric) = counts.position(|(mine, theirs)| too_many(mine, theirs)) {
+                return Err(ReportError::TooMany { epoch, metric });
+            }
+        }
+        self.add(report);
+        Ok(())
+    }
+
     /// Takes in all that another owner of peers measured.
     ///
     /// # Panics
-    /// Panics when the other has another table of metrics or other epochs.
+    /// Panics when the other has another table of metrics or another grid of epochs.
     pub fn merge(&mut self, other: &Measures) {
         assert!(
-            self.metrics == other.metrics && self.from == other.from,
-            "measures merge when they have the same metrics and the same warm-up"
+            self.metrics == other.metrics && self.grid == other.grid,
+            "measures merge when they have the same metrics and the same grid of epochs"
         );
         other.epochs().for_each(|epoch| self.add(epoch.clone()));
     }
@@ -151,7 +232,7 @@ impl Measures {
     /// warm-up.
     pub fn total(&self) -> Vec<Accumulator> {
         let mut total = vec![Accumulator::default(); self.metrics.len()];
-        for epoch in self.epochs().filter(|epoch| epoch.from >= self.from) {
+        for epoch in self.epochs().filter(|epoch| epoch.from >= self.grid.from()) {
             for (sum, accumulator) in total.iter_mut().zip(&epoch.accumulators) {
                 sum.merge(accumulator);
             }
@@ -166,6 +247,59 @@ impl Measures {
     }
 }
 
+/// Why another process's report is not taken in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ReportError {
+    /// It measures another number of metrics.
+    OtherTable {
+        /// How many metrics the table has.
+        metrics: usize,
+        /// How many it measures.
+        measured: usize,
+    },
+    /// The grid of this run has no such epoch.
+    OtherGrid {
+        /// Which epoch it is about.
+        epoch: usize,
+        /// Where it says that the epoch begins.
+        from: Time,
+        /// Where it says that the epoch ends.
+        to: Time,
+    },
+    /// With it, more than [`COUNT_MAX`] values of one metric would be of one epoch.
+    TooMany {
+        /// Which epoch it is about.
+        epoch: usize,
+        /// The metric's index in the table.
+        metric: usize,
+    },
+}
+
+impl fmt::Display for ReportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReportError::OtherTable { metrics, measured } => write!(
+                f,
+                "the report measures {measured} metrics, but the table has {metrics}; \
+                 run the same program with the same scenario in each process"
+            ),
+            ReportError::OtherGrid { epoch, from, to } => write!(
+                f,
+                "the report says that epoch {epoch} goes from {from} to {to}, which it does not; \
+                 run the same scenario in each process"
+            ),
+            ReportError::TooMany { epoch, metric } => write!(
+                f,
+                "metric {metric} would have more than {COUNT_MAX} values in epoch {epoch}; \
+                 make epochs shorter, or find out who reports too much"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ReportError {}
+
 #[cfg(test)]
 mod tests {
     use peerlet_core::SECOND;
@@ -174,7 +308,8 @@ mod tests {
 
     fn measures(names: [&'static str; 2]) -> Measures {
         let entries = names.map(|name| MetricEntry::new("test", Metric::counter(name)));
-        Measures::new(Arc::new(entries), Time::ZERO + SECOND)
+        let measured = Time::ZERO + SECOND..Time::ZERO + SECOND * 5;
+        Measures::new(Arc::new(entries), Epochs::new(SECOND, measured).unwrap())
     }
 
     fn epoch(index: u64, values: [i64; 2]) -> EpochMeasures {
@@ -222,10 +357,46 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "epochs merge with the same")]
+    #[should_panic(expected = "where the grid of the run says")]
     fn grids_agree() {
+        measures(["a", "b"]).add(EpochMeasures { epoch: 1, ..epoch(2, [0, 0]) });
+    }
+
+    #[test]
+    fn reports_add_up_or_are_refused_whole() {
         let mut measures = measures(["a", "b"]);
-        measures.add(epoch(1, [0, 0]));
-        measures.add(EpochMeasures { epoch: 1, ..epoch(2, [0, 0]) });
+        measures.add(epoch(3, [1, 2]));
+        let early = EpochMeasures { to: epoch(4, [0, 0]).from, ..epoch(4, [5, 6]) };
+        for report in [epoch(3, [10, 20]), early, epoch(3, [100, 200])] {
+            assert_eq!(measures.try_add(report), Ok(()));
+        }
+        let sums: Vec<i128> = measures.total().iter().map(Accumulator::sum).collect();
+        assert_eq!(sums, [116, 228]);
+
+        let before = measures.clone();
+        let good = epoch(3, [7, 7]);
+        let mut full = EpochMeasures { accumulators: good.accumulators.clone(), ..good.clone() };
+        for _ in 0..40 {
+            let twice = full.accumulators[1].clone();
+            full.accumulators[1].merge(&twice);
+        }
+        let (from, to) = (good.from, good.to);
+        let later = EpochMeasures { to: to + SECOND, ..good.clone() };
+        let backwards = EpochMeasures { to: Time::ZERO, ..good.clone() };
+        let narrow = EpochMeasures::new(3, from..to, 1);
+        let bad = [later, backwards, epoch(5, [0, 0]), EpochMeasures { epoch: 2, ..good }];
+        let errors: Vec<String> = bad
+            .into_iter()
+            .chain([narrow, full])
+            .map(|report| measures.try_add(report).unwrap_err().to_string())
+            .collect();
+        expect_test::expect![[r#"
+            the report says that epoch 3 goes from 3s to 5s, which it does not; run the same scenario in each process
+            the report says that epoch 3 goes from 3s to 0s, which it does not; run the same scenario in each process
+            the report says that epoch 5 goes from 5s to 6s, which it does not; run the same scenario in each process
+            the report says that epoch 2 goes from 3s to 4s, which it does not; run the same scenario in each process
+            the report measures 1 metrics, but the table has 2; run the same program with the same scenario in each process
+            metric 1 would have more than 1099511627776 values in epoch 3; make epochs shorter, or find out who reports too much"#]].assert_eq(&errors.join("\n"));
+        assert_eq!(measures, before);
     }
 }

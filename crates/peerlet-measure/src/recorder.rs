@@ -50,7 +50,7 @@ impl Recorder {
     pub fn new(metrics: Arc<[MetricEntry]>, epochs: Epochs) -> Recorder {
         let levels = vec![Levels::default(); metrics.len()];
         let open = EpochMeasures::new(0, planned(&epochs, 0), metrics.len());
-        Recorder { epochs, open, levels, finished: Measures::new(metrics, epochs.from()) }
+        Recorder { epochs, open, levels, finished: Measures::new(metrics, epochs) }
     }
 
     /// Takes a value as the kind of its metric says: the level of a gauge at this seat, or one

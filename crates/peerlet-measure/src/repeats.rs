@@ -155,9 +155,10 @@ mod tests {
     use std::f64::consts::PI;
 
     use expect_test::expect;
-    use peerlet_core::{Metric, Time};
+    use peerlet_core::{Metric, SECOND, Time};
 
     use super::*;
+    use crate::epochs::Epochs;
     use crate::measures::{EpochMeasures, Measures, MetricEntry};
 
     /// The probability of |T| < t by the finite series for whole degrees of freedom (Abramowitz and
@@ -204,8 +205,10 @@ mod tests {
             MetricEntry::new("hello", Metric::distribution("time").unit("ms").quantum(0.25)),
             MetricEntry::new("hello", Metric::gauge("never")),
         ];
-        let mut measures = Measures::new(entries.into(), Time::ZERO);
-        let mut epoch = EpochMeasures::new(0, Time::ZERO..Time::MAX, 3);
+        let whole = Time::ZERO..Time::ZERO + SECOND;
+        let grid = Epochs::new(SECOND, whole.clone()).unwrap();
+        let mut measures = Measures::new(entries.into(), grid);
+        let mut epoch = EpochMeasures::new(0, whole, 3);
         epoch.accumulators[0].record(1);
         values.iter().for_each(|value| epoch.accumulators[1].record(*value));
         measures.add(epoch);

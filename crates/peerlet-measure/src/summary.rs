@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use peerlet_core::Metric;
+use peerlet_core::{Metric, MetricKind};
 use serde::Serialize;
 
 use crate::accumulator::Accumulator;
 use crate::measures::Measures;
-use crate::table::{number, write_table};
+use crate::table::{number, total, write_table};
 
 /// The metrics of a run by full name, over the epochs after the warm-up.
 ///
@@ -32,13 +32,20 @@ impl Summary {
 }
 
 impl fmt::Display for Summary {
+    /// Writes a table: of counters the sum, of the others how their values are spread.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let header = "metric unit count mean std min p50 p95 p99 max";
+        let header = "metric unit count sum mean std min p50 p95 p99 max";
         let mut table = vec![header.split(' ').map(str::to_owned).collect()];
         for (name, row) in &self.rows {
             let mut cells = vec![name.clone(), row.unit.to_owned(), row.count.to_string()];
-            let numbers = [row.mean, row.std, row.min, row.p50, row.p95, row.p99, row.max];
-            cells.extend(numbers.map(number));
+            match row.kind {
+                MetricKind::Counter => cells.push(total(row.sum)),
+                MetricKind::Gauge | MetricKind::Distribution => {
+                    let numbers = [row.mean, row.std, row.min, row.p50, row.p95, row.p99, row.max];
+                    cells.push(String::new());
+                    cells.extend(numbers.map(number));
+                }
+            }
             table.push(cells);
         }
         write_table(f, 2, &table)
@@ -52,6 +59,9 @@ impl fmt::Display for Summary {
 /// digits of a float.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 pub struct Row {
+    /// How the values are to be read; not part of the JSON.
+    #[serde(skip)]
+    pub kind: MetricKind,
     /// The unit's symbol, `1` for plain numbers.
     pub unit: &'static str,
     /// How many values there were.
@@ -92,6 +102,7 @@ impl Row {
         let whole = |quanta: Option<i64>| quanta.map(|quanta| metric.value(quanta as f64));
         let percentile = |percent: u32| whole(values.quantile(f64::from(percent) / 100.0));
         Row {
+            kind: metric.kind(),
             unit: metric.unit_symbol(),
             count: values.count(),
             sum: metric.value(values.sum() as f64),
@@ -140,6 +151,7 @@ mod tests {
     use peerlet_core::{SECOND, Time};
 
     use super::*;
+    use crate::epochs::Epochs;
     use crate::measures::{EpochMeasures, MetricEntry};
 
     fn summary() -> Summary {
@@ -148,7 +160,8 @@ mod tests {
             MetricEntry::new("chord", Metric::distribution("lookup_time").unit("ms").quantum(0.25)),
             MetricEntry::new("chord", Metric::gauge("fingers").quantum(1.0)),
         ];
-        let mut measures = Measures::new(entries.into(), Time::ZERO);
+        let grid = Epochs::new(SECOND, Time::ZERO..Time::ZERO + SECOND).unwrap();
+        let mut measures = Measures::new(entries.into(), grid);
         let mut epoch = EpochMeasures::new(0, Time::ZERO..Time::ZERO + SECOND, 3);
         (0..1_500_000).for_each(|_| epoch.accumulators[0].record(1));
         (1..=1000).for_each(|i| epoch.accumulators[1].record(i * i));
@@ -159,10 +172,10 @@ mod tests {
     #[test]
     fn table() {
         expect![[r#"
-            metric             unit    count   mean    std   min    p50     p95     p99     max
-            chord/fingers      1           0      -      -     -      -       -       -       -
-            chord/lookup_time  ms       1000  83458  74643  0.25  62592  225792  245248  250000
-            hello/answers      1     1500000      1      0     1      1       1       1       1
+            metric             unit    count      sum   mean    std   min    p50     p95     p99     max
+            chord/fingers      1           0               -      -     -      -       -       -       -
+            chord/lookup_time  ms       1000           83458  74643  0.25  62592  225792  245248  250000
+            hello/answers      1     1500000  1500000
         "#]]
         .assert_eq(&summary().to_string());
     }

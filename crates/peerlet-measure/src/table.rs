@@ -46,6 +46,12 @@ pub(crate) fn number(value: Option<f64>) -> String {
     }
 }
 
+/// A sum, written like a count: whole numbers in full, as far as a float tells them apart.
+pub(crate) fn total(value: f64) -> String {
+    let is_exact = value.fract() == 0.0 && value.abs() < (1_u64 << 53) as f64;
+    if is_exact { format!("{:.0}", value + 0.0) } else { number(Some(value)) }
+}
+
 /// Without the zeros that end a fraction.
 fn trimmed(decimal: &str) -> &str {
     if decimal.contains('.') {
@@ -78,5 +84,17 @@ mod tests {
         check(0.000_012_345, "1.234e-5");
         check(f64::INFINITY, "inf");
         assert_eq!(number(None), "-");
+    }
+
+    #[test]
+    fn totals_are_whole_where_they_can_be() {
+        let check = |value: f64, text: &str| assert_eq!(total(value), text);
+        check(-0.0, "0");
+        check(1_234_567_890.0, "1234567890");
+        check(-1_234_567.0, "-1234567");
+        check(9_007_199_254_740_991.0, "9007199254740991");
+        check(9_007_199_254_740_992.0, "9.007e15");
+        check(1_234.5, "1234");
+        check(0.25, "0.25");
     }
 }

@@ -102,6 +102,18 @@ pub(crate) struct Live {
     /// Where the first shard binds; shard k binds k ports higher
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
     pub(crate) bind: std::net::SocketAddr,
+    /// The address that others are told [default: the bound one, or what the first of them sees]
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) advertise: Option<String>,
+    /// Seat 0's process; without an identity the first one that answers is taken and kept
+    #[arg(long, value_name = "[IDENTITY@]HOST:PORT")]
+    pub(crate) join: Option<String>,
+    /// How long to wait for the processes of the other seats
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub(crate) start_within: peerlet_core::Duration,
+    /// The seats that live in this process [default: all]
+    #[arg(long, value_name = "A-B", value_parser = index)]
+    pub(crate) index: Option<(u32, u32)>,
     /// The sockets: quic has both classes of delivery and identities, udp has datagrams only
     #[arg(long, value_name = "NAME", value_enum, default_value = "quic")]
     pub(crate) transport: Transport,
@@ -135,6 +147,14 @@ pub(crate) struct Check {
     /// Print the expanded list of what happens to which peer and when
     #[arg(long)]
     pub(crate) expand: bool,
+}
+
+fn index(text: &str) -> Result<(u32, u32), String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    match (first.parse(), last.parse()) {
+        (Ok(first), Ok(last)) if first <= last => Ok((first, last)),
+        _ => Err(format!("write the first and the last seat, such as `10-19`: {text}")),
+    }
 }
 
 /// The most seeds that one call repeats.

@@ -7,16 +7,19 @@
 mod here;
 mod timers;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use peerlet_core::{
     Act, Address, Alarm, Body, Class, Directive, Header, Host, Peer, Port, Seat, State, Time,
 };
-use peerlet_measure::{DropCause, Ledger, Measures};
+use peerlet_measure::{DropCause, EpochMeasures, Ledger, Measures};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::counters::{Cause, Counters};
 use crate::frame::{Frame, Kind, Message};
+use crate::member::Heard;
 use crate::pair::Effect;
 use crate::seats::SeatsNow;
 use crate::transport::{Inbound, Transport};
@@ -50,6 +53,11 @@ pub(crate) struct Shard {
     pub(crate) idle_directives: u64,
     /// Events that its peers handled.
     pub(crate) events: u64,
+    pub(crate) wires: Wires,
+    /// How many closed epochs were handed on.
+    pub(crate) reported: usize,
+    /// How many pins the transport knows.
+    pub(crate) pinned: usize,
 }
 
 /// What came out of a shard.
@@ -62,50 +70,220 @@ pub(crate) struct ShardOutcome {
     pub(crate) events: u64,
 }
 
-/// Waits until somebody says stop; for ever when nobody is left to say it.
-async fn told_to_stop(stop: &mut tokio::sync::watch::Receiver<bool>) {
-    if stop.wait_for(|stop| *stop).await.is_err() {
+/// How a shard is told what goes on around it, and tells.
+pub(crate) struct Wires {
+    /// When time is zero, once that is known.
+    pub(crate) zero: watch::Receiver<Option<Instant>>,
+    /// Whether all peers are to stop.
+    pub(crate) stop: watch::Receiver<bool>,
+    /// Whether nobody needs the sockets any more.
+    pub(crate) finish: watch::Receiver<bool>,
+    /// Where epochs go that are closed.
+    pub(crate) epochs: Option<mpsc::UnboundedSender<EpochMeasures>>,
+    /// Takes the outcome as soon as the peers' time is over.
+    pub(crate) outcome: Option<oneshot::Sender<ShardOutcome>>,
+    /// The member's line; the first shard has it.
+    pub(crate) member: Option<MemberLine>,
+}
+
+/// The first shard's end of the member's line.
+pub(crate) struct MemberLine {
+    pub(crate) heard: mpsc::Sender<Heard>,
+    pub(crate) said: mpsc::Receiver<(SocketAddr, Vec<u8>)>,
+}
+
+impl MemberLine {
+    /// Hands something to the member; a full line loses it, and it will be asked for again.
+    fn hear(&self, heard: Heard) {
+        self.heard.try_send(heard).ok();
+    }
+}
+
+/// Waits until the condition holds; for ever when nobody is left to make it so.
+async fn until<T>(watched: &mut watch::Receiver<T>, condition: impl FnMut(&T) -> bool) {
+    if watched.wait_for(condition).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
+/// What the member wants to say; for ever nothing without a member.
+async fn said(member: &mut Option<MemberLine>) -> (SocketAddr, Vec<u8>) {
+    let said = match member {
+        Some(line) => line.said.recv().await,
+        None => None,
+    };
+    match said {
+        Some(said) => said,
+        None => std::future::pending().await,
+    }
+}
+
 impl Shard {
-    /// Runs to the end, or until told to stop: then its peers stop in order and what they sent
-    /// drains.
-    pub(crate) async fn run(
-        mut self,
-        mut stop: tokio::sync::watch::Receiver<bool>,
-    ) -> ShardOutcome {
-        tokio::time::sleep_until(self.zero.into()).await;
+    /// Runs: until time is zero only what processes tell each other, then the peers, until their
+    /// time is over or they are told to stop, then again what processes tell each other, until
+    /// nobody needs the sockets.
+    pub(crate) async fn run(mut self) {
         let mut inbox = Vec::new();
+        if self.wait_for_zero(&mut inbox).await {
+            self.live(&mut inbox).await;
+        }
+        self.hand_over();
         loop {
-            self.turn(&mut inbox);
-            self.transport.send(&mut self.ground.outbox).await;
+            inbox.drain(..).for_each(|inbound| self.overhear(&inbound));
+            self.send().await;
+            tokio::select! {
+                biased;
+                () = until(&mut self.wires.finish, |finish| *finish) => break,
+                () = self.transport.receive(&mut inbox) => {}
+                (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
+            }
+        }
+        self.transport.close(DRAIN).await;
+    }
+
+    /// Waits for time zero; false when the run is over before.
+    async fn wait_for_zero(&mut self, inbox: &mut Vec<Inbound>) -> bool {
+        loop {
+            inbox.drain(..).for_each(|inbound| self.overhear(&inbound));
+            self.send().await;
+            let zero = *self.wires.zero.borrow_and_update();
+            if let Some(zero) = zero {
+                self.zero = zero;
+            }
+            let near = zero.unwrap_or_else(|| Instant::now() + std::time::Duration::from(DRAIN));
+            tokio::select! {
+                biased;
+                () = until(&mut self.wires.stop, |stop| *stop) => return false,
+                () = until(&mut self.wires.finish, |finish| *finish) => return false,
+                () = tokio::time::sleep_until(near.into()) => {
+                    if zero.is_some() {
+                        break;
+                    }
+                }
+                changed = self.wires.zero.changed() => {
+                    if changed.is_err() {
+                        return false;
+                    }
+                }
+                () = self.transport.receive(inbox) => {}
+                (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
+            }
+        }
+        if let Some(socket) = self.seats.first().and_then(|seat| self.ground.seats.socket(*seat)) {
+            // Others may know this process by another address than its socket's.
+            self.ground.socket = socket;
+        }
+        true
+    }
+
+    /// Lets the peers live.
+    async fn live(&mut self, inbox: &mut Vec<Inbound>) {
+        loop {
+            self.turn(inbox);
+            self.send().await;
+            self.report_epochs();
             if self.ground.now >= self.end {
-                break;
+                return;
             }
             let wake = self.zero + std::time::Duration::from(self.wake_at() - Time::ZERO);
             tokio::select! {
                 biased;
-                () = told_to_stop(&mut stop) => {
+                () = until(&mut self.wires.stop, |stop| *stop) => {
                     self.stop_all();
-                    self.transport.send(&mut self.ground.outbox).await;
-                    break;
+                    return self.send().await;
                 }
-                () = self.transport.receive(&mut inbox) => {}
+                () = self.transport.receive(inbox) => {}
+                (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
                 () = tokio::time::sleep_until(wake.into()) => {}
             }
         }
-        self.transport.close(DRAIN).await;
-        self.counters.merge(&self.transport.counters());
-        self.counters.merge(self.ground.pairs.counters());
-        ShardOutcome {
+    }
+
+    async fn send(&mut self) {
+        for (socket, identity) in self.ground.seats.pins_from(self.pinned) {
+            self.pinned += 1;
+            if socket != self.transport.local_addr() {
+                self.transport.expect(socket, identity);
+            }
+        }
+        self.transport.send(&mut self.ground.outbox).await;
+    }
+
+    fn say(&mut self, to: SocketAddr, frame: Vec<u8>) {
+        self.ground.outbox.push(crate::Outbound::Datagram { to, frame: frame.into() });
+    }
+
+    /// Looks through what arrives while no peer lives: only what processes tell each other counts.
+    fn overhear(&mut self, inbound: &Inbound) {
+        match inbound {
+            Inbound::Datagram { from, frame, .. } => match Frame::parse(frame) {
+                Ok(Frame { tag, kind: Kind::Control(bytes), .. }) if tag == self.ground.tag => {
+                    self.heard(*from, frame.slice_ref(bytes));
+                }
+                Ok(frame) if frame.tag != self.ground.tag => {
+                    self.counters.add(Cause::Experiment, 1);
+                }
+                Ok(_) => self.counters.add(Cause::Stopped, 1),
+                Err(error) => self.counters.add(error.into(), 1),
+            },
+            Inbound::Stream { .. } => self.counters.add(Cause::Stopped, 1),
+            other => self.link_news(other),
+        }
+    }
+
+    fn heard(&mut self, from: SocketAddr, bytes: bytes::Bytes) {
+        match &self.wires.member {
+            Some(line) => line.hear(Heard::Control { from, bytes }),
+            None => self.counters.add(Cause::Unsupported, 1),
+        }
+    }
+
+    fn link_news(&self, inbound: &Inbound) {
+        let Some(line) = &self.wires.member else { return };
+        match inbound {
+            Inbound::LinkUp { with, identity } => {
+                line.hear(Heard::LinkUp { with: *with, identity: *identity });
+            }
+            Inbound::LinkLost { with, why } => {
+                line.hear(Heard::LinkLost { with: *with, why: *why });
+            }
+            _ => {}
+        }
+    }
+
+    /// Hands on the epochs that were closed since the last time.
+    fn report_epochs(&mut self) {
+        let Some(epochs) = &self.wires.epochs else { return };
+        let finished = self.ground.recorder.finished();
+        for epoch in finished.epochs().skip(self.reported) {
+            self.reported += 1;
+            // The member may have ended with an error, which is told elsewhere.
+            epochs.send(epoch.clone()).ok();
+        }
+    }
+
+    /// Gives away what came out, now that the peers' time is over.
+    fn hand_over(&mut self) {
+        let end = self.ground.now.min(self.end);
+        let measures = self.ground.recorder.clone().finish(end);
+        if let Some(epochs) = &self.wires.epochs {
+            for epoch in measures.epochs().skip(self.reported) {
+                epochs.send(epoch.clone()).ok();
+            }
+        }
+        let mut counters = self.counters;
+        counters.merge(&self.transport.counters());
+        counters.merge(self.ground.pairs.counters());
+        let outcome = ShardOutcome {
             ledger: self.ground.ledger,
-            measures: self.ground.recorder.finish(self.ground.now.min(self.end)),
-            counters: self.counters,
+            measures,
+            counters,
             late_answers: self.host.late_answers(),
             idle_directives: self.idle_directives,
             events: self.events,
+        };
+        if let Some(wire) = self.wires.outcome.take() {
+            wire.send(outcome).ok();
         }
     }
 
@@ -256,17 +434,18 @@ impl Shard {
             Inbound::Datagram { from, frame, .. } | Inbound::Stream { from, frame, .. } => {
                 self.frame(from, &frame);
             }
-            Inbound::LinkUp { .. } => {}
+            Inbound::LinkUp { .. } => self.link_news(&inbound),
             Inbound::LinkLost { with, why } => {
                 tracing::debug!(%with, %why, "a link is lost");
                 self.ground.pairs.link_lost(now, with);
+                self.link_news(&inbound);
             }
             Inbound::Blocked { to } => self.ground.pairs.blocked(to),
             Inbound::Unblocked { to } => self.ground.pairs.unblocked(to),
         }
     }
 
-    fn frame(&mut self, from: std::net::SocketAddr, bytes: &[u8]) {
+    fn frame(&mut self, from: SocketAddr, bytes: &bytes::Bytes) {
         let frame = match Frame::parse(bytes) {
             Ok(frame) => frame,
             Err(error) => return self.counters.add(error.into(), 1),
@@ -274,12 +453,15 @@ impl Shard {
         if frame.tag != self.ground.tag {
             return self.counters.add(Cause::Experiment, 1);
         }
+        if let Kind::Control(control) = frame.kind {
+            return self.heard(from, bytes.slice_ref(control));
+        }
         if self.ground.seats.socket(Seat(frame.from)) != Some(from) {
             return self.counters.add(Cause::Forged, 1);
         }
         let (class, message) = match frame.kind {
             Kind::Datagram(message) => (Class::Datagram, message),
-            Kind::Control(_) => return self.counters.add(Cause::Unsupported, 1),
+            Kind::Control(_) => return,
             _ => match self.ground.pairs.receive(self.ground.now, from, &frame) {
                 Some(message) => (Class::Reliable, message),
                 None => return,

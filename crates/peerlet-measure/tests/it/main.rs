@@ -2,6 +2,7 @@
 
 mod merging;
 mod spread;
+mod words;
 
 use std::env;
 

@@ -22,14 +22,14 @@ enum Event {
     Stop,
 }
 
-struct World {
-    table: Arc<[MetricEntry]>,
-    epochs: Epochs,
+pub(crate) struct World {
+    pub(crate) table: Arc<[MetricEntry]>,
+    pub(crate) epochs: Epochs,
     events: Vec<(Time, Seat, Event)>,
 }
 
 impl World {
-    fn new(rng: &mut Rng) -> World {
+    pub(crate) fn new(rng: &mut Rng) -> World {
         let metrics = [
             Metric::counter("sent"),
             Metric::gauge("load").unit("1/s"),
@@ -52,7 +52,7 @@ impl World {
 
     /// What an owner of the seats that `owns` names measures. It closes epochs at each edge that it
     /// passes.
-    fn run(&self, owns: impl Fn(Seat) -> bool) -> Measures {
+    pub(crate) fn run(&self, owns: impl Fn(Seat) -> bool) -> Measures {
         let mut recorder = Recorder::new(self.table.clone(), self.epochs);
         for (time, seat, event) in self.events.iter().filter(|(_, seat, _)| owns(*seat)) {
             recorder.close_epoch(*time);

@@ -1,7 +1,7 @@
 //! What came out of a run, in any world.
 
 use peerlet_core::Time;
-use peerlet_live::{Counters, LiveOutcome};
+use peerlet_live::{Counters, LiveOutcome, Whole};
 use peerlet_measure::{Ledger, Measures, Summary};
 use peerlet_sim::Outcome;
 
@@ -25,6 +25,8 @@ pub(crate) struct Results {
     pub(crate) idle_directives: u64,
     /// What the sockets dropped.
     pub(crate) counters: Option<Counters>,
+    /// What seat 0's process knows of the whole network, when there are several processes.
+    pub(crate) whole: Option<Whole>,
 }
 
 impl Results {
@@ -43,6 +45,7 @@ impl Results {
             late_answers: outcome.late_answers,
             idle_directives: outcome.idle_directives,
             counters: None,
+            whole: None,
         }
     }
 
@@ -66,6 +69,7 @@ impl Results {
             late_answers: outcome.late_answers,
             idle_directives: outcome.idle_directives,
             counters: Some(outcome.counters),
+            whole: outcome.whole,
         }
     }
 

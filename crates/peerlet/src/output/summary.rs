@@ -33,6 +33,11 @@ struct Json<'a> {
     idle_directives: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     sockets_dropped: Option<BTreeMap<&'static str, u64>>,
+    /// The share of seat-seconds that reported; at seat 0's process of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processes: Option<u32>,
     measures: &'a Summary,
     /// Properties are not built yet; expectations stand beside them.
     properties: [(); 0],
@@ -106,6 +111,8 @@ pub(crate) fn json(run: &Results, verdicts: &[Verdict]) -> String {
             .counters
             .as_ref()
             .map(|counters| counters.iter().map(|(cause, count)| (cause.name(), count)).collect()),
+        coverage: run.whole.as_ref().map(|whole| whole.coverage),
+        processes: run.whole.as_ref().map(|whole| whole.processes),
         measures: &run.summary(),
         properties: [],
         expectations: verdicts,
@@ -166,6 +173,14 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
         if flow.sent > 0 {
             writeln!(out, "{}", account(name, flow, run.world))?;
         }
+    }
+    if let Some(whole) = &run.whole {
+        writeln!(
+            out,
+            "the whole network: {} processes reported to the end, {:.1} % of seat-seconds covered",
+            whole.processes,
+            whole.coverage * 100.0
+        )?;
     }
     for (cause, count) in run.counters.iter().flat_map(|counters| counters.iter()) {
         if count > 0 {

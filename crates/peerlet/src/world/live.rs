@@ -1,10 +1,12 @@
 //! `live`: a plan on real sockets.
 
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use peerlet_core::Directive;
-use peerlet_live::{KeyError, LiveSetup, ProcessKey, Sockets};
+use peerlet_live::{Join, KeyError, LiveError, LiveSetup, ProcessKey, Sockets};
 use tokio::sync::watch;
 
 use crate::arguments::{Live, Transport};
@@ -32,7 +34,9 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<u8, Failure> {
     let key = live.key.as_deref().map(key).transpose()?;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let shards = live.shards.unwrap_or(threads as u32).min(plan.scenario.peers);
-    let setup = setup(experiment, &plan, live, sockets, shards, key);
+    let mut setup = setup(experiment, &plan, live, sockets, shards, key);
+    setup.join = live.join.as_deref().map(join).transpose()?;
+    setup.advertise = live.advertise.as_deref().map(advertise).transpose()?;
     let directives: Vec<Directive> = plan.directives().collect();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -47,7 +51,7 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<u8, Failure> {
         signals.abort();
         (outcome, interrupted)
     });
-    let outcome = outcome.map_err(|error| Failure::Io(error.to_string()))?;
+    let outcome = outcome.map_err(|error| failure(&error))?;
     let results = Results::live(plan, shards, outcome, begun.elapsed().as_secs_f64());
     let code = conclude(&results, folder.as_ref(), &live.what, live.json)?;
     Ok(if interrupted { INTERRUPTED } else { code })
@@ -71,10 +75,56 @@ fn setup(
         bind: live.bind,
         shards,
         key,
+        index: live.index,
+        start_within: live.start_within,
+        notice: if live.what.quiet {
+            Arc::new(|_| ())
+        } else {
+            Arc::new(|line| eprintln!("{line}"))
+        },
         epoch: scenario.measure.epoch,
         from: peerlet_core::Time::ZERO + scenario.measure.from,
         ..LiveSetup::new(name, scenario.peers, scenario.duration, move |seat| build(seat))
     }
+}
+
+/// A run that cannot begin: for what was asked, or for what was met.
+fn failure(error: &LiveError) -> Failure {
+    match error {
+        LiveError::Index { .. } | LiveError::JoinsItself | LiveError::JoinsNobody { .. } => {
+            Failure::Usage(error.to_string())
+        }
+        _ => Failure::Io(error.to_string()),
+    }
+}
+
+/// Reads `[IDENTITY@]HOST:PORT`.
+fn join(text: &str) -> Result<Join, Failure> {
+    let (identity, at) = match text.split_once('@') {
+        Some((identity, at)) => {
+            let wrong = |error| Failure::Usage(format!("--join {text}: {error}"));
+            (Some(identity.parse().map_err(wrong)?), at)
+        }
+        None => (None, text),
+    };
+    Ok(Join { at: resolve("--join", at)?, identity })
+}
+
+/// Reads `HOST[:PORT]`; port 0 stands for the bound one.
+fn advertise(text: &str) -> Result<SocketAddr, Failure> {
+    let has_port = text.parse::<SocketAddr>().is_ok()
+        || text.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':'));
+    if has_port {
+        resolve("--advertise", text)
+    } else {
+        resolve("--advertise", &format!("{text}:0"))
+    }
+}
+
+fn resolve(option: &str, text: &str) -> Result<SocketAddr, Failure> {
+    let wrong = |why: &str| Failure::Usage(format!("{option} {text}: {why}; write HOST:PORT"));
+    let mut found = text.to_socket_addrs().map_err(|error| wrong(&error.to_string()))?;
+    found.next().ok_or_else(|| wrong("the host has no address"))
 }
 
 /// The key in this file; a new one is made and kept there if there is none.

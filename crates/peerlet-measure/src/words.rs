@@ -1,0 +1,106 @@
+//! The reading side of `words`: from integers that another process sent, and that anybody may have
+//! made up, back to measures.
+
+use std::fmt;
+
+/// Words that were not read yet.
+pub(crate) struct Words<'a>(&'a [u64]);
+
+impl<'a> Words<'a> {
+    pub(crate) fn new(words: &'a [u64]) -> Words<'a> {
+        Words(words)
+    }
+
+    /// The next `N` words.
+    pub(crate) fn take<const N: usize>(&mut self) -> Result<[u64; N], WordsError> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(WordsError::TooFew)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    /// How many are left.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Why words cannot be read back as measures.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum WordsError {
+    /// The words end before the measures do.
+    TooFew,
+    /// The measures end before the words do.
+    TooMany {
+        /// How many words are left over.
+        left: usize,
+    },
+    /// They measure another number of metrics.
+    OtherTable {
+        /// How many metrics the table has.
+        metrics: usize,
+        /// How many were measured.
+        measured: u64,
+    },
+    /// No values give such words, for the reason named.
+    Impossible(&'static str),
+}
+
+impl fmt::Display for WordsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WordsError::TooFew => {
+                f.write_str("the words end before the measures do; send all words of one epoch")
+            }
+            WordsError::TooMany { left } => write!(
+                f,
+                "{left} words are left over behind the measures; send one epoch at a time"
+            ),
+            WordsError::OtherTable { metrics, measured } => write!(
+                f,
+                "the words measure {measured} metrics, but the table has {metrics}; \
+                 run the same program with the same scenario in each process"
+            ),
+            WordsError::Impossible(why) => write!(
+                f,
+                "no values give such words: {why}; send what `EpochMeasures::words` feeds, unchanged"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for WordsError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measures::EpochMeasures;
+
+    #[test]
+    fn refusals_say_what_to_do() {
+        let none = [0, 0, 0, 0, 0, i64::MAX as u64, i64::MIN as u64, 0];
+        let check = |head: [u64; 4], tail: &[u64]| {
+            let error = EpochMeasures::from_words(&[&head, tail].concat(), 1).unwrap_err();
+            error.to_string()
+        };
+        let last = crate::EPOCHS_MAX - 1;
+        let whole = [[last, 7, 7, 1].as_slice(), &none].concat();
+        assert_eq!(EpochMeasures::from_words(&whole, 1).unwrap().epoch as u64, last);
+        assert_eq!(EpochMeasures::from_words(&[], 1), Err(WordsError::TooFew));
+        expect_test::expect![[r#"
+            the words end before the measures do; send all words of one epoch
+            8 words are left over behind the measures; send one epoch at a time
+            the words measure 18446744073709551615 metrics, but the table has 1; run the same program with the same scenario in each process
+            no values give such words: the epoch ends before it begins; send what `EpochMeasures::words` feeds, unchanged
+            no values give such words: the epoch is later than any run's last; send what `EpochMeasures::words` feeds, unchanged"#]].assert_eq(
+            &[
+                check([0, 0, 1, 1], &none[..7]),
+                check([0, 0, 1, 1], &[none, none].concat()),
+                check([0, 0, 1, u64::MAX], &none),
+                check([0, 8, 7, 1], &none),
+                check([last + 1, 0, 1, 1], &none),
+            ]
+            .join("\n"),
+        );
+    }
+}

@@ -1,0 +1,246 @@
+//! A peerlet that does what a test's closure says, and the stage on which a few of them play: what
+//! happened to each is written into one log, in the engine's order.
+
+use std::sync::{Arc, Mutex};
+
+use peerlet_core::{
+    About, Act, Address, Command, Context, Directive, Duration, Metric, Need, Peer, Peerlet, Port,
+    Seat, Signature, Time, Undelivered,
+};
+use peerlet_network::Model;
+use peerlet_sim::{Handled, Outcome, Setup, Simulation, Trace};
+
+/// What happened to an actor, or what it did.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Happened {
+    Start,
+    Stop,
+    Message(Seat, u64),
+    Timer(u64),
+    Undelivered(Seat, u64, Undelivered),
+    Writable(Seat),
+    Command,
+    /// It sent this number as a datagram.
+    Sent(Seat, u64),
+    /// It sent this number reliably.
+    SentReliably(Seat, u64),
+    /// It met a full queue.
+    Full(Seat),
+    /// It noted a number.
+    Note(u64),
+    /// The engine has handled the event.
+    Handled(Handled),
+}
+
+/// One line of the log.
+pub type Entry = (Time, Seat, Happened);
+
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<Entry>>>);
+
+impl Log {
+    fn write(&self, at: Time, seat: Seat, what: Happened) {
+        self.0.lock().expect("nobody panics while writing").push((at, seat, what));
+    }
+
+    /// Everything so far, but not the engine's own lines.
+    pub fn entries(&self) -> Vec<Entry> {
+        let mut entries = self.with_trace();
+        entries.retain(|(_, _, what)| !matches!(what, Happened::Handled(_)));
+        entries
+    }
+
+    /// Everything so far; after what happened in one event comes the engine's own line about it.
+    pub fn with_trace(&self) -> Vec<Entry> {
+        self.0.lock().expect("nobody panics while writing").clone()
+    }
+
+    /// What the engine handled, in its order.
+    pub fn trace(&self) -> Vec<Handled> {
+        let handled = |(_, _, what)| match what {
+            Happened::Handled(handled) => Some(handled),
+            _ => None,
+        };
+        self.with_trace().into_iter().filter_map(handled).collect()
+    }
+
+    /// What happened to one seat but its starts, with the time in nanoseconds.
+    pub fn of(&self, seat: u32) -> Vec<(u64, Happened)> {
+        let mut mine = self.entries();
+        mine.retain(|(_, at, what)| *at == Seat(seat) && *what != Happened::Start);
+        mine.into_iter().map(|(at, _, what)| (at.as_nanos(), what)).collect()
+    }
+}
+
+impl Trace for Log {
+    fn handled(&mut self, event: &Handled) {
+        self.write(event.time, event.seat, Happened::Handled(*event));
+    }
+}
+
+type Script = Arc<dyn Fn(&mut Context<Actor>, &Log, &Happened) + Send + Sync>;
+
+/// Counts what the actors say.
+pub const SAID: Metric = Metric::counter("said");
+/// What each actor says last.
+pub const LEVEL: Metric = Metric::gauge("level").quantum(1.0);
+
+/// What actors send: a number, and ballast to reach a size.
+pub type Message = (u64, String);
+
+/// Plays the script.
+pub struct Actor {
+    log: Log,
+    script: Script,
+    /// How many events it has seen since it was built.
+    pub seen: u64,
+}
+
+impl Actor {
+    fn play(&mut self, ctx: &mut Context<Self>, what: Happened) {
+        self.seen += 1;
+        self.log.write(ctx.now(), ctx.seat(), what.clone());
+        (self.script)(ctx, &self.log, &what);
+    }
+}
+
+/// The address of a seat.
+pub fn at(seat: u32) -> Address {
+    Address::simulated(Seat(seat))
+}
+
+fn seat_of(address: Address) -> Seat {
+    Seat(address.slot())
+}
+
+/// Notes a number.
+pub fn note(ctx: &Context<Actor>, log: &Log, number: u64) {
+    log.write(ctx.now(), ctx.seat(), Happened::Note(number));
+}
+
+/// Sends a datagram and notes it.
+pub fn send(ctx: &mut Context<Actor>, log: &Log, to: u32, number: u64) {
+    log.write(ctx.now(), ctx.seat(), Happened::Sent(Seat(to), number));
+    ctx.send(at(to), (number, String::new()));
+}
+
+/// Sends reliably and notes how that went; whether it was taken.
+pub fn send_reliably(ctx: &mut Context<Actor>, log: &Log, to: u32, number: u64) -> bool {
+    let taken = ctx.send_reliably(at(to), (number, String::new())).is_ok();
+    let what = match taken {
+        true => Happened::SentReliably(Seat(to), number),
+        false => Happened::Full(Seat(to)),
+    };
+    log.write(ctx.now(), ctx.seat(), what);
+    taken
+}
+
+impl Peerlet for Actor {
+    const NAME: &'static str = "actor";
+    type Message = Message;
+    type Timer = u64;
+
+    fn describe(about: &mut About<Self>) {
+        about.needs(Need::Reliable).measures(&SAID).measures(&LEVEL).command(Signature::new("cue"));
+    }
+    fn start(&mut self, ctx: &mut Context<Self>) {
+        self.play(ctx, Happened::Start);
+    }
+    fn stop(&mut self, ctx: &mut Context<Self>) {
+        self.play(ctx, Happened::Stop);
+    }
+    fn message(&mut self, ctx: &mut Context<Self>, from: Address, (number, _): Message) {
+        self.play(ctx, Happened::Message(seat_of(from), number));
+    }
+    fn timer(&mut self, ctx: &mut Context<Self>, timer: u64) {
+        self.play(ctx, Happened::Timer(timer));
+    }
+    fn undelivered(
+        &mut self,
+        ctx: &mut Context<Self>,
+        to: Address,
+        (number, _): Message,
+        why: Undelivered,
+    ) {
+        self.play(ctx, Happened::Undelivered(seat_of(to), number, why));
+    }
+    fn writable(&mut self, ctx: &mut Context<Self>, to: Address) {
+        self.play(ctx, Happened::Writable(seat_of(to)));
+    }
+    fn command(&mut self, ctx: &mut Context<Self>, _: &Command) {
+        self.play(ctx, Happened::Command);
+    }
+}
+
+/// The command that every actor takes.
+pub fn cue() -> Act {
+    let command = Signature::new("cue").call(&[]).expect("it takes no arguments");
+    Act::Command(Port(0), Arc::new(command))
+}
+
+/// A few actors with one script, what the environment does to them, and their log.
+pub struct Stage {
+    pub setup: Setup,
+    pub directives: Vec<Directive>,
+    pub log: Log,
+}
+
+impl Stage {
+    /// A stage on which nobody is started.
+    pub fn empty(
+        seats: u32,
+        duration: Duration,
+        script: impl Fn(&mut Context<Actor>, &Log, &Happened) + Send + Sync + 'static,
+    ) -> Stage {
+        let log = Log::default();
+        let (script, written): (Script, Log) = (Arc::new(script), log.clone());
+        let build = move |_| {
+            let (log, script) = (written.clone(), script.clone());
+            Peer::new().with(Actor { log, script, seen: 0 })
+        };
+        let mut setup = Setup::new(seats, duration, build);
+        setup.trace = Some(Box::new(log.clone()));
+        Stage { setup, directives: Vec::new(), log }
+    }
+
+    /// A stage on which everybody is started at time zero.
+    pub fn new(
+        seats: u32,
+        duration: Duration,
+        script: impl Fn(&mut Context<Actor>, &Log, &Happened) + Send + Sync + 'static,
+    ) -> Stage {
+        let stage = Stage::empty(seats, duration, script);
+        (0..seats).fold(stage, |stage, seat| stage.then(Duration::ZERO, seat, Act::Start))
+    }
+
+    /// One more thing that the environment does, after all others.
+    pub fn then(mut self, at: Duration, seat: u32, act: Act) -> Stage {
+        self.directives.push(Directive { at: Time::ZERO + at, seat: Seat(seat), act });
+        self
+    }
+
+    /// The same stage with this network.
+    pub fn over(mut self, model: impl Model + 'static) -> Stage {
+        self.setup.model = Box::new(model);
+        self
+    }
+
+    /// The same stage whose connections give up after this long.
+    pub fn patient(mut self, timeout: Duration) -> Stage {
+        self.setup.connection_timeout = timeout;
+        self
+    }
+
+    pub fn simulation(self) -> (Simulation, Log) {
+        let simulation = Simulation::new(self.setup, self.directives).expect("actors can run");
+        (simulation, self.log)
+    }
+
+    /// Plays to the end; the accounts balance in every play.
+    pub fn run(self) -> (Outcome, Log) {
+        let (simulation, log) = self.simulation();
+        let outcome = simulation.run().expect("no actor is endless");
+        assert!(outcome.ledger.is_balanced(), "{:?}", outcome.ledger);
+        (outcome, log)
+    }
+}

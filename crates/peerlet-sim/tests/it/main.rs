@@ -1,0 +1,14 @@
+//! The simulator, tried from outside by people who want to break it.
+
+mod actor;
+mod weather;
+
+mod bounds;
+mod cuts;
+mod dice;
+mod digest;
+mod judge;
+mod order;
+mod pressure;
+mod random_faults;
+mod reliable;

@@ -1,0 +1,259 @@
+//! Random peers, random networks, random lives: whatever happens, the contract holds.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use peerlet_core::{
+    Act, Context, Directive, Duration, MILLISECOND, NANOSECOND, Rng, SECOND, Seat, Seed, Time,
+};
+use peerlet_sim::{Digest, Outcome};
+
+use crate::actor::{Actor, Happened, Log, Stage, send, send_reliably};
+use crate::judge::{Judge, Score};
+use crate::weather::{Wall, Weather};
+
+/// How many scenarios one seed gives.
+const SCENARIOS: u64 = 150;
+
+/// A scenario, drawn from one seed.
+#[derive(Clone, Debug)]
+struct Plan {
+    seed: u64,
+    seats: u32,
+    weather: Weather,
+    timeout: Duration,
+    directives: Vec<Directive>,
+    /// The longest pause between two acts of a peer.
+    pause: Duration,
+}
+
+fn choose<T: Copy, const N: usize>(rng: &mut Rng, from: [T; N]) -> T {
+    from[rng.index(N)]
+}
+
+fn instant(rng: &mut Rng, end: Time) -> Time {
+    // Whole steps of 5 ms, so that many things fall on one instant.
+    Time::ZERO + MILLISECOND * 5 * rng.below(end.as_nanos() / 5_000_000)
+}
+
+/// Directives at random instants, in an order that a run takes.
+fn drawn_directives(rng: &mut Rng, seats: u32, end: Time, changes: u64) -> Vec<Directive> {
+    let mut directives: Vec<Directive> = (0..seats)
+        .map(|seat| {
+            let at = if rng.chance(0.7) { Time::ZERO } else { instant(rng, end) };
+            Directive { at, seat: Seat(seat), act: Act::Start }
+        })
+        .collect();
+    for _ in 0..changes {
+        let seat = Seat(rng.below(u64::from(seats)) as u32);
+        let at = instant(rng, end);
+        let acts = match rng.below(6) {
+            0 => vec![Act::Start],
+            1 => vec![Act::Stop],
+            2 => vec![Act::Crash],
+            3 => vec![Act::Stop, Act::Start],
+            4 => vec![Act::Crash, Act::Start],
+            _ => vec![Act::Start, Act::Stop, Act::Crash, Act::Start],
+        };
+        directives.extend(acts.into_iter().map(|act| Directive { at, seat, act }));
+    }
+    directives.sort_by_key(|directive| directive.at);
+    directives
+}
+
+fn wall(rng: &mut Rng, seats: u32, end: Time, longest: Duration) -> Wall {
+    let from = instant(rng, end);
+    let to = from + Duration::from_nanos(rng.below(longest.as_nanos()));
+    Wall { from, to: to.min(end), sides: rng.below(1 << seats) as u32 }
+}
+
+impl Plan {
+    /// Everything at once.
+    fn stormy(seed: u64) -> Plan {
+        let rng = &mut Seed::new(seed).named("plan").rng();
+        let seats = 2 + rng.below(7) as u32;
+        let min = choose(rng, [Duration::ZERO, MILLISECOND, MILLISECOND * 20, MILLISECOND * 150]);
+        let spread = choose(rng, [Duration::ZERO, NANOSECOND, MILLISECOND * 10, MILLISECOND * 200]);
+        let until = Time::ZERO + MILLISECOND * choose(rng, [300, 1_000]);
+        let odds = |rng: &mut Rng| choose(rng, [0.0, 0.0, 0.05, 0.3]);
+        let mut weather = Weather {
+            loss: odds(rng),
+            twice: odds(rng),
+            refusal: odds(rng),
+            lag: (odds(rng), choose(rng, [MILLISECOND, MILLISECOND * 70, SECOND])),
+            until,
+            max: min + spread,
+            ..Weather::constant(min)
+        };
+        for _ in 0..rng.below(3) {
+            weather.walls.push(wall(rng, seats, until, SECOND));
+        }
+        for _ in 0..rng.below(2) {
+            weather.gates.push(wall(rng, seats, until, SECOND));
+        }
+        let timeout = MILLISECOND * choose(rng, [100, 200, 500, 1_000, 3_000]);
+        let changes = choose(rng, [0, 2, 10, 30]);
+        let directives = drawn_directives(rng, seats, until, changes);
+        let pause = MILLISECOND * choose(rng, [3, 20, 100]);
+        Plan { seed, seats, weather, timeout, directives, pause }
+    }
+
+    /// Everybody lives, and once in a while half of the network does not reach the other, for
+    /// less than the connections' patience.
+    fn divided(seed: u64) -> Plan {
+        let mut plan = Plan::stormy(seed);
+        let rng = &mut Seed::new(seed).named("divided").rng();
+        let (min, max) = (plan.weather.min, plan.weather.max);
+        plan.timeout = choose(rng, [SECOND * 2, SECOND * 10]);
+        let round_trips = ((min + max) * 3 / 2).max(MILLISECOND * 10) + max * 2;
+        plan.weather = Weather { max, ..Weather::constant(min) };
+        // The one division comes anywhere and ends within the patience.
+        let end = Time::ZERO + SECOND * 20;
+        let division = wall(rng, plan.seats, end, plan.timeout - round_trips);
+        plan.weather.until = division.to.max(division.from + MILLISECOND * 300);
+        match rng.chance(0.5) {
+            true => plan.weather.walls.push(division),
+            false => plan.weather.gates.push(division),
+        }
+        plan.directives = drawn_directives(rng, plan.seats, Time::ZERO + MILLISECOND * 5, 0);
+        plan.pause = plan.timeout / 20;
+        plan
+    }
+
+    /// Peers go on until the weather clears; then there is time for everything to settle.
+    fn stage(&self, seed: u64) -> Stage {
+        let (seats, pause, until) = (self.seats, self.pause, self.weather.until);
+        let quiet = self.timeout * 5 + self.weather.max * 10 + SECOND * 2;
+        let duration = (until + quiet).since(Time::ZERO);
+        let script = move |ctx: &mut Context<Actor>, log: &Log, what: &Happened| {
+            if ctx.now() < until {
+                act(ctx, log, what, seats, pause);
+            }
+        };
+        let mut stage = Stage::empty(seats, duration, script);
+        stage.directives = self.directives.clone();
+        stage.setup.seed = seed;
+        stage.patient(self.timeout).over(self.weather.clone())
+    }
+
+    fn run(&self, change: impl FnOnce(&mut Stage)) -> (Outcome, Log) {
+        let mut stage = self.stage(self.seed);
+        change(&mut stage);
+        stage.run()
+    }
+}
+
+/// What a peer does when something happens: now and then it talks to somebody, itself included.
+fn act(ctx: &mut Context<Actor>, log: &Log, what: &Happened, seats: u32, pause: Duration) {
+    let talks = match what {
+        Happened::Start | Happened::Timer(0) => {
+            let after = Duration::from_nanos(ctx.rng().below(pause.as_nanos()));
+            ctx.after(after, 0);
+            true
+        }
+        Happened::Stop => ctx.rng().chance(0.5),
+        Happened::Writable(_) => true,
+        Happened::Message(..) | Happened::Undelivered(..) => ctx.rng().chance(0.1),
+        _ => false,
+    };
+    if !talks {
+        return;
+    }
+    if ctx.rng().chance(0.1) {
+        let timer = ctx.after(pause / 2, 1);
+        if ctx.rng().chance(0.5) {
+            ctx.cancel(timer);
+        }
+        ctx.after(Duration::ZERO, 2);
+    }
+    let count = if ctx.rng().chance(0.01) { 300 } else { ctx.rng().below(4) };
+    let to = ctx.rng().below(u64::from(seats)) as u32;
+    let reliably = ctx.rng().chance(0.6);
+    for _ in 0..count {
+        let number = ctx.rng().bits();
+        match reliably {
+            true => drop(send_reliably(ctx, log, to, number)),
+            false => send(ctx, log, to, number),
+        }
+    }
+}
+
+/// Plays the plan and holds it to the contract; all that was sent has found its fate.
+fn check(plan: &Plan) -> (Score, Digest) {
+    let (outcome, log) = plan.run(|_| {});
+    let copies_max = if plan.weather.twice > 0.0 { 2 } else { 1 };
+    let score = Judge::hear(plan.seats, copies_max, &log.with_trace());
+    let flows = [outcome.ledger.datagram, outcome.ledger.reliable];
+    assert_eq!(flows.map(|flow| flow.sent), score.sent);
+    assert_eq!(flows.map(|flow| flow.delivered), score.delivered);
+    assert_eq!(flows.map(|flow| flow.in_flight), [0, 0], "something never finds its fate");
+    assert_eq!((score.waiting, score.full), (0, 0), "somebody waits to be told, in vain");
+    assert!(score.reported <= flows[1].dropped_total());
+    (score, outcome.digest)
+}
+
+/// The seed of a test: `PEERLET_SEED` if it is set, a number or any other text.
+fn given_seed() -> u64 {
+    let given = std::env::var("PEERLET_SEED").unwrap_or("1".to_owned());
+    println!("PEERLET_SEED={given}");
+    given.parse().unwrap_or_else(|_| Seed::new(0).named(&given).bits())
+}
+
+/// Runs the check over many plans; a failure tells the plan.
+fn each_plan(draw: fn(u64) -> Plan, check: impl Fn(&Plan)) {
+    let seed = Seed::new(given_seed());
+    for scenario in 0..SCENARIOS {
+        let plan = draw(seed.at(scenario).bits());
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(&plan))) {
+            println!("scenario {scenario}: {plan:#?}");
+            resume_unwind(panic);
+        }
+    }
+}
+
+#[test]
+fn the_contract_holds_in_all_weathers() {
+    each_plan(Plan::stormy, |plan| drop(check(plan)));
+}
+
+#[test]
+fn the_storms_blow() {
+    let seed = Seed::new(given_seed());
+    let (mut total, mut storms) = (Score::default(), 0);
+    for scenario in 0..30 {
+        let (score, _) = check(&Plan::stormy(seed.at(scenario).bits()));
+        storms += u64::from(score.reported > 0);
+        for class in [0, 1] {
+            total.sent[class] += score.sent[class];
+            total.delivered[class] += score.delivered[class];
+        }
+        total.reported += score.reported;
+    }
+    println!("{total:?} in 30 scenarios, {storms} of them with reports");
+    assert!(storms >= 10 && total.reported > 100, "{total:?}");
+    assert!(total.delivered.iter().all(|delivered| *delivered > 1_000), "{total:?}");
+    assert!(total.sent[0] > total.delivered[0] && total.sent[1] > total.delivered[1]);
+}
+
+#[test]
+fn a_division_shorter_than_the_patience_loses_nothing() {
+    each_plan(Plan::divided, |plan| {
+        let (score, _) = check(plan);
+        assert_eq!((score.reported, score.delivered[1]), (0, score.sent[1]), "{score:?}");
+    });
+}
+
+#[test]
+fn looking_at_a_run_does_not_change_it() {
+    each_plan(Plan::stormy, |plan| {
+        let (first, log) = plan.run(|_| {});
+        let (bare, again) = plan.run(|stage| stage.setup.trace = None);
+        assert_eq!((bare.digest, bare.events), (first.digest, first.events), "without a trace");
+        assert_eq!(again.entries(), log.entries());
+        let (wired, again) = plan.run(|stage| stage.setup.wire = true);
+        assert_eq!(wired.digest, first.digest, "with every message encoded");
+        assert_eq!(again.entries(), log.entries());
+        let (other, log) = plan.stage(plan.seed + 1).run();
+        let nothing_happened = log.entries().len() <= plan.directives.len();
+        assert!(other.digest != first.digest || nothing_happened, "with another seed");
+    });
+}
