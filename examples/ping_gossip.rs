@@ -5,7 +5,7 @@
 //! delivery: about 180 a peer in 60 virtual seconds.
 //!
 //! ```sh
-//! cargo run --release --example ping_gossip -- sim --peers 100000 --for 60s \
+//! cargo run --release -p peerlet --example ping_gossip -- sim --peers 100000 --for 60s \
 //!     --network uniform --set network.min=50ms --set network.max=150ms --set join=0s
 //! ```
 

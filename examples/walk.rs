@@ -4,7 +4,7 @@
 //! for a neighbor of its own; a step that is not answered is tried again from where it stood.
 //!
 //! ```sh
-//! cargo run --release --example walk -- sim --peers 1000 --network king-like --for 60s
+//! cargo run --release -p peerlet --example walk -- sim --peers 1000 --network king-like --for 60s
 //! ```
 
 use peerlet::prelude::*;

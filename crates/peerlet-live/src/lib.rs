@@ -21,7 +21,9 @@ mod udp;
 
 mod live;
 mod member;
+mod outcome;
 mod seats;
+mod setup;
 mod shard;
 
 pub use counters::{Cause, Counters};
@@ -29,13 +31,15 @@ pub use frame::{
     DATAGRAM_FRAME_MAX, Frame, FrameError, Kind, Link, Message, STREAM_FRAME_MAX, Tag, VERSION,
 };
 pub use key::{KeyError, ProcessKey};
-pub use live::{Join, LiveError, LiveOutcome, LiveSetup, Notice, Sockets, Whole, run};
-pub use member::JoinError;
+pub use live::run;
+pub use member::{JoinError, Notice};
+pub use outcome::{LiveOutcome, Whole};
 pub use pair::{
     Effect, LINK_BYTES_MAX, PairConfig, Pairs, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVING_MAX,
     RECEIVING_PER_LINK_MAX, SENDING_MAX, SendError, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX,
 };
 pub use quic::{LINKS_MAX, QuicTransport};
+pub use setup::{Join, LiveError, LiveSetup, Sockets};
 pub use shard::Build;
 pub use transport::{BATCH_MAX, BindError, Capabilities, Inbound, LinkError, Outbound, Transport};
 pub use udp::UdpTransport;

@@ -7,6 +7,9 @@ use peerlet_core::{Act, Address, Directive, Identity, Seat, Seats, Time};
 
 use crate::member::Process;
 
+/// Who is expected behind a socket from now on: one process, or anybody.
+pub(crate) type Pin = (SocketAddr, Option<Identity>);
+
 /// What a process knows of all seats of the scenario, its own and those of other processes.
 ///
 /// Whether a seat runs is read off the scenario, which every process expands alike: a process that
@@ -15,7 +18,7 @@ pub(crate) struct SeatMap {
     sockets: RwLock<Vec<Option<SocketAddr>>>,
     /// Who is expected behind which socket, in the order in which it was learned. Each shard tells
     /// its transport.
-    pins: RwLock<Vec<(SocketAddr, Identity)>>,
+    pins: RwLock<Vec<Pin>>,
     /// By seat: when it goes up or down, in order.
     turns: Vec<Vec<(Time, bool)>>,
 }
@@ -40,11 +43,11 @@ impl SeatMap {
     /// Learns where a process's seats are reached, and who it is.
     pub(crate) fn learn(&self, process: &Process) {
         process.seats().for_each(|(seat, socket)| self.set(seat, socket));
-        process.sockets().for_each(|socket| self.pin(socket, process.identity()));
+        process.sockets().for_each(|socket| self.pin(socket, Some(process.identity())));
     }
 
-    /// From now on only this identity is expected behind the socket.
-    pub(crate) fn pin(&self, socket: SocketAddr, identity: Identity) {
+    /// From now on only this identity is expected behind the socket; with `None`, anybody.
+    pub(crate) fn pin(&self, socket: SocketAddr, identity: Option<Identity>) {
         let mut pins = self.pins.write().expect("nobody panics while writing");
         let known = pins.iter().rev().find(|(known, _)| *known == socket);
         if known != Some(&(socket, identity)) {
@@ -53,7 +56,7 @@ impl SeatMap {
     }
 
     /// The pins from this place on.
-    pub(crate) fn pins_from(&self, place: usize) -> Vec<(SocketAddr, Identity)> {
+    pub(crate) fn pins_from(&self, place: usize) -> Vec<Pin> {
         let pins = self.pins.read().expect("nobody panics while writing");
         pins.get(place..).map(<[_]>::to_vec).unwrap_or_default()
     }

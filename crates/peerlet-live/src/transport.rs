@@ -108,8 +108,8 @@ pub trait Transport: Send {
     fn capabilities(&self) -> Capabilities;
 
     /// From now on only this process is taken for the one at `socket`: another one is refused when
-    /// it is dialled, and when it dials us from there.
-    fn expect(&mut self, socket: SocketAddr, identity: Identity);
+    /// it is dialled, and when it dials us from there. `None` takes anybody again.
+    fn expect(&mut self, socket: SocketAddr, identity: Option<Identity>);
 
     /// Waits until something came in, and appends all that is there, up to about [`BATCH_MAX`].
     ///

@@ -124,7 +124,7 @@ impl Transport for UdpTransport {
     }
 
     /// Does nothing: `capabilities` says that nobody's identity is known here.
-    fn expect(&mut self, _socket: SocketAddr, _identity: Identity) {}
+    fn expect(&mut self, _socket: SocketAddr, _identity: Option<Identity>) {}
 
     async fn receive(&mut self, into: &mut Vec<Inbound>) {
         let enough = into.len() + BATCH_MAX;

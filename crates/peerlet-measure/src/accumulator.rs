@@ -153,43 +153,54 @@ impl Accumulator {
         Ok(accumulator)
     }
 
-    /// Says why no values give these numbers; every use of them is safe when some could.
+    /// Whether these numbers agree with each other, as far as merging and summing them up lean on
+    /// it; if not, why.
     fn check(&self) -> Result<(), &'static str> {
-        let refuse_unless = |holds: bool, why| if holds { Ok(()) } else { Err(why) };
-        refuse_unless(
-            self.count == self.histogram.count(),
-            "the count is not that of the buckets",
-        )?;
-        refuse_unless(self.count <= COUNT_MAX, "there are more than 2^40 values")?;
-        let Some((first, last)) =
-            self.histogram.buckets().next().zip(self.histogram.buckets().last())
-        else {
-            return refuse_unless(
-                *self == Accumulator::default(),
-                "no values have a sum or extremes",
-            );
-        };
-        let inside = (first.lower..=first.upper).contains(&self.min)
-            && (last.lower..=last.upper).contains(&self.max)
-            && self.min >= -QUANTA_MAX
-            && self.max <= QUANTA_MAX
-            && (self.min == self.max || self.min < self.max && self.count > 1);
-        refuse_unless(inside, "the extremes are outside of the buckets")?;
-        let (mut sums, mut squares) = ((0, 0), (0_u128, 0_u128));
-        for bucket in self.histogram.buckets() {
-            let (low, high) = (bucket.lower.max(self.min), bucket.upper.min(self.max));
-            let n = i128::from(bucket.count);
-            sums = (sums.0 + n * i128::from(low), sums.1 + n * i128::from(high));
-            // No bucket holds numbers of both signs.
-            let [a, b] = [low, high].map(|end| u128::from(end.unsigned_abs()).pow(2));
-            let add = |to: u128, square: u128| {
-                to.saturating_add(square.saturating_mul(u128::from(bucket.count)))
-            };
-            squares = (add(squares.0, a.min(b)), add(squares.1, a.max(b)));
+        let buckets = || self.histogram.buckets();
+        if self.count != self.histogram.count() {
+            return Err("the count is not that of the buckets");
         }
-        refuse_unless((sums.0..=sums.1).contains(&self.sum), "the sum is outside of the buckets")?;
-        let has_squares = (squares.0..=squares.1).contains(&self.squares);
-        refuse_unless(has_squares, "the squares are outside of the buckets")
+        if self.count > COUNT_MAX {
+            return Err("there are more than 2^40 values");
+        }
+        let Some((first, last)) = buckets().next().zip(buckets().last()) else {
+            let is_none = *self == Accumulator::default();
+            return is_none.then_some(()).ok_or("no values have a sum or extremes");
+        };
+        let differ = self.min < self.max && self.count > 1;
+        let clamped = -QUANTA_MAX..=QUANTA_MAX;
+        if !(first.lower..=first.upper).contains(&self.min)
+            || !(last.lower..=last.upper).contains(&self.max)
+            || !clamped.contains(&self.min)
+            || !clamped.contains(&self.max)
+            || !(self.min == self.max || differ)
+        {
+            return Err("the extremes are outside of the buckets");
+        }
+        self.check_sums()
+    }
+
+    /// Whether the sums lie between those of the buckets' ends; if not, why.
+    fn check_sums(&self) -> Result<(), &'static str> {
+        let (mut sums, mut squares) = ((0, 0), (0, 0));
+        for bucket in self.histogram.buckets() {
+            let ends = [bucket.lower.max(self.min), bucket.upper.min(self.max)];
+            let [low, high] = ends.map(|end| i128::from(bucket.count) * i128::from(end));
+            sums = (sums.0 + low, sums.1 + high);
+            // No bucket holds numbers of both signs, so the squares are least and most at its ends.
+            let [a, b] = ends.map(|end| {
+                let magnitude = u128::from(end.unsigned_abs());
+                (magnitude * magnitude).saturating_mul(u128::from(bucket.count))
+            });
+            squares = (a.min(b).saturating_add(squares.0), a.max(b).saturating_add(squares.1));
+        }
+        if !(sums.0..=sums.1).contains(&self.sum) {
+            return Err("the sum is outside of the buckets");
+        }
+        if !(squares.0..=squares.1).contains(&self.squares) {
+            return Err("the squares are outside of the buckets");
+        }
+        Ok(())
     }
 }
 
@@ -273,8 +284,8 @@ mod tests {
         }
     }
 
-    /// 3, 5 and 1,000 with one word replaced: count, sum in two, squares in two, min, max, number of
-    /// buckets, then a key and a count each. Keys are 3, 5 and 506: 1,000 lies in 1,000..=1,003.
+    /// 3, 5 and 1,000 with one word replaced: count, sum in two, squares in two, min, max, number
+    /// of buckets, then a key and a count each. Keys are 3, 5 and 506: 1,000 lies in 1,000..=1,003.
     fn with(place: usize, word: i64) -> String {
         let mut words = Vec::new();
         of([3, 5, 1000]).words(&mut |word| words.push(word));

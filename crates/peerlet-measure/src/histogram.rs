@@ -1,8 +1,8 @@
 //! A histogram of whole numbers with a relative error of at most 1/256.
 //!
 //! Buckets are log-linear: numbers below 256 have one each, every octave above is cut into 128 of
-//! equal width. Negative numbers mirror positive ones. Memory goes by pages of 16 buckets: 128 bytes
-//! for each in use, and 2 for each between the smallest and the largest number seen.
+//! equal width. Negative numbers mirror positive ones. Memory goes by pages of 16 buckets: 128
+//! bytes for each in use, and 2 for each between the smallest and the largest number seen.
 
 use std::fmt;
 use std::iter;

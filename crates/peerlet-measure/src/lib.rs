@@ -2,10 +2,10 @@
 //!
 //! Each owner of peers (a thread, a shard, a process) has a [`Recorder`], which sums whole quanta
 //! by metric and [epoch](Epochs). What the owners finish with are [`Measures`]; merging those is
-//! associative and commutative to the bit, so one thread and many machines agree; between machines
-//! they travel [epoch by epoch](EpochMeasures::from_words). A [`Summary`]
-//! reads them as numbers in units, [`write_csv`] lists them epoch by epoch, and [`Repeats`] tells
-//! how sure several runs are. There is no clock in here and no file.
+//! associative and commutative to the bit, so one thread and many machines agree. Between processes
+//! they travel as [words](EpochMeasures::from_words), an epoch at a time. A [`Summary`] reads them
+//! as numbers in units, [`write_csv`] lists them epoch by epoch, and [`Repeats`] tells how sure
+//! several runs are. There is no clock in here and no file.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -91,8 +91,8 @@ impl EpochMeasures {
 
     /// Reads back what [`words`](EpochMeasures::words) fed, for a table of this many metrics.
     ///
-    /// The words may come from anybody: what is read could have been measured, gives the same words
-    /// again, and takes less than 32 times their memory.
+    /// The words may come from anybody: what is read can be added up and looked at without harm,
+    /// gives the same words again, and takes less than 32 times their memory.
     ///
     /// ```
     /// use peerlet_core::{SECOND, Time};
@@ -195,12 +195,13 @@ impl Measures {
         if !planned.is_some_and(|span| from == span.start && (from..=span.end).contains(&to)) {
             return Err(ReportError::OtherGrid { epoch, from, to });
         }
-        if let Some(mine) = self.epochs.get(&epoch) {
-            let mut counts = mine.accumulators.iter().zip(&report.accumulators);
-            let too_many = |a: &Accumulator, b: &Accumulator| a.count() + b.count() > COUNT_MAX;
-            if let Some(metric) = counts.position(|(mine, theirs)| too_many(mine, theirs)) {
-                return Err(ReportError::TooMany { epoch, metric });
-            }
+        let mine = self.epochs.get(&epoch);
+        let too_many = |metric: &usize| {
+            let before = mine.map_or(0, |mine| mine.accumulators[*metric].count());
+            before.saturating_add(report.accumulators[*metric].count()) > COUNT_MAX
+        };
+        if let Some(metric) = (0..metrics).find(too_many) {
+            return Err(ReportError::TooMany { epoch, metric });
         }
         self.add(report);
         Ok(())
@@ -281,7 +282,7 @@ impl fmt::Display for ReportError {
         match self {
             ReportError::OtherTable { metrics, measured } => write!(
                 f,
-                "the report measures {measured} metrics, but the table has {metrics}; \
+                "the report's table of metrics is {measured} long, that of the run {metrics}; \
                  run the same program with the same scenario in each process"
             ),
             ReportError::OtherGrid { epoch, from, to } => write!(
@@ -375,7 +376,7 @@ mod tests {
 
         let before = measures.clone();
         let good = epoch(3, [7, 7]);
-        let mut full = EpochMeasures { accumulators: good.accumulators.clone(), ..good.clone() };
+        let mut full = good.clone();
         for _ in 0..40 {
             let twice = full.accumulators[1].clone();
             full.accumulators[1].merge(&twice);
@@ -384,19 +385,31 @@ mod tests {
         let later = EpochMeasures { to: to + SECOND, ..good.clone() };
         let backwards = EpochMeasures { to: Time::ZERO, ..good.clone() };
         let narrow = EpochMeasures::new(3, from..to, 1);
+        let mut fuller = epoch(2, [0, 0]);
+        (0..2).for_each(|_| fuller.accumulators[0].merge(&full.accumulators[1]));
         let bad = [later, backwards, epoch(5, [0, 0]), EpochMeasures { epoch: 2, ..good }];
         let errors: Vec<String> = bad
             .into_iter()
-            .chain([narrow, full])
+            .chain([narrow, full, fuller])
             .map(|report| measures.try_add(report).unwrap_err().to_string())
             .collect();
+        // Broken after the semicolon, where it says what to do.
         expect_test::expect![[r#"
-            the report says that epoch 3 goes from 3s to 5s, which it does not; run the same scenario in each process
-            the report says that epoch 3 goes from 3s to 0s, which it does not; run the same scenario in each process
-            the report says that epoch 5 goes from 5s to 6s, which it does not; run the same scenario in each process
-            the report says that epoch 2 goes from 3s to 4s, which it does not; run the same scenario in each process
-            the report measures 1 metrics, but the table has 2; run the same program with the same scenario in each process
-            metric 1 would have more than 1099511627776 values in epoch 3; make epochs shorter, or find out who reports too much"#]].assert_eq(&errors.join("\n"));
+            the report says that epoch 3 goes from 3s to 5s, which it does not;
+              run the same scenario in each process
+            the report says that epoch 3 goes from 3s to 0s, which it does not;
+              run the same scenario in each process
+            the report says that epoch 5 goes from 5s to 6s, which it does not;
+              run the same scenario in each process
+            the report says that epoch 2 goes from 3s to 4s, which it does not;
+              run the same scenario in each process
+            the report's table of metrics is 1 long, that of the run 2;
+              run the same program with the same scenario in each process
+            metric 1 would have more than 1099511627776 values in epoch 3;
+              make epochs shorter, or find out who reports too much
+            metric 0 would have more than 1099511627776 values in epoch 2;
+              make epochs shorter, or find out who reports too much"#]]
+        .assert_eq(&errors.join("\n").replace("; ", ";\n  "));
         assert_eq!(measures, before);
     }
 }

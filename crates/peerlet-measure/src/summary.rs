@@ -157,7 +157,7 @@ mod tests {
     fn summary() -> Summary {
         let entries = [
             MetricEntry::new("hello", Metric::counter("answers")),
-            MetricEntry::new("chord", Metric::distribution("lookup_time").unit("ms").quantum(0.25)),
+            MetricEntry::new("chord", Metric::distribution("lookup").unit("ms").quantum(0.25)),
             MetricEntry::new("chord", Metric::gauge("fingers").quantum(1.0)),
         ];
         let grid = Epochs::new(SECOND, Time::ZERO..Time::ZERO + SECOND).unwrap();
@@ -172,10 +172,10 @@ mod tests {
     #[test]
     fn table() {
         expect![[r#"
-            metric             unit    count      sum   mean    std   min    p50     p95     p99     max
-            chord/fingers      1           0               -      -     -      -       -       -       -
-            chord/lookup_time  ms       1000           83458  74643  0.25  62592  225792  245248  250000
-            hello/answers      1     1500000  1500000
+            metric         unit    count      sum   mean    std   min    p50     p95     p99     max
+            chord/fingers  1           0               -      -     -      -       -       -       -
+            chord/lookup   ms       1000           83458  74643  0.25  62592  225792  245248  250000
+            hello/answers  1     1500000  1500000
         "#]]
         .assert_eq(&summary().to_string());
     }
@@ -202,7 +202,7 @@ mod tests {
                 "p95": null,
                 "p99": null
               },
-              "chord/lookup_time": {
+              "chord/lookup": {
                 "unit": "ms",
                 "count": 1000,
                 "sum": 83458375.0,

@@ -54,16 +54,17 @@ impl fmt::Display for WordsError {
             }
             WordsError::TooMany { left } => write!(
                 f,
-                "{left} words are left over behind the measures; send one epoch at a time"
+                "words are left over behind the measures: {left}; send one epoch at a time"
             ),
             WordsError::OtherTable { metrics, measured } => write!(
                 f,
-                "the words measure {measured} metrics, but the table has {metrics}; \
+                "the words' table of metrics is {measured} long, that of the run {metrics}; \
                  run the same program with the same scenario in each process"
             ),
             WordsError::Impossible(why) => write!(
                 f,
-                "no values give such words: {why}; send what `EpochMeasures::words` feeds, unchanged"
+                "no values give such words: {why}; \
+                 send what `EpochMeasures::words` feeds, unchanged"
             ),
         }
     }
@@ -87,20 +88,25 @@ mod tests {
         let whole = [[last, 7, 7, 1].as_slice(), &none].concat();
         assert_eq!(EpochMeasures::from_words(&whole, 1).unwrap().epoch as u64, last);
         assert_eq!(EpochMeasures::from_words(&[], 1), Err(WordsError::TooFew));
+        let errors = [
+            check([0, 0, 1, 1], &none[..7]),
+            check([0, 0, 1, 1], &[none, none].concat()),
+            check([0, 0, 1, u64::MAX], &none),
+            check([0, 8, 7, 1], &none),
+            check([last + 1, 0, 1, 1], &none),
+        ];
+        // Broken after the semicolon, where it says what to do.
         expect_test::expect![[r#"
-            the words end before the measures do; send all words of one epoch
-            8 words are left over behind the measures; send one epoch at a time
-            the words measure 18446744073709551615 metrics, but the table has 1; run the same program with the same scenario in each process
-            no values give such words: the epoch ends before it begins; send what `EpochMeasures::words` feeds, unchanged
-            no values give such words: the epoch is later than any run's last; send what `EpochMeasures::words` feeds, unchanged"#]].assert_eq(
-            &[
-                check([0, 0, 1, 1], &none[..7]),
-                check([0, 0, 1, 1], &[none, none].concat()),
-                check([0, 0, 1, u64::MAX], &none),
-                check([0, 8, 7, 1], &none),
-                check([last + 1, 0, 1, 1], &none),
-            ]
-            .join("\n"),
-        );
+            the words end before the measures do;
+              send all words of one epoch
+            words are left over behind the measures: 8;
+              send one epoch at a time
+            the words' table of metrics is 18446744073709551615 long, that of the run 1;
+              run the same program with the same scenario in each process
+            no values give such words: the epoch ends before it begins;
+              send what `EpochMeasures::words` feeds, unchanged
+            no values give such words: the epoch is later than any run's last;
+              send what `EpochMeasures::words` feeds, unchanged"#]]
+        .assert_eq(&errors.join("\n").replace("; ", ";\n  "));
     }
 }

@@ -195,7 +195,7 @@ impl Fabric {
             Letter { from, header, body, size, draws, way, payload, accepted: false }
         };
         if to == from {
-            let home = Way::Home(Class::Datagram);
+            let home = Way::Home { class: Class::Datagram, life: self.place(seat).life };
             let letter = letter(self, parcel, home, self.network_seed);
             return self.post(seat, now, seat, now.time, Event::Letter(letter));
         }

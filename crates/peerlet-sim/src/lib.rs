@@ -30,6 +30,7 @@
 mod setup;
 mod simulation;
 
+mod entry;
 mod fabric;
 mod here;
 mod link;

@@ -9,12 +9,13 @@
 use std::collections::VecDeque;
 
 use peerlet_core::{
-    Address, Body, Class, Duration, FRAME_MAX, Full, Header, MILLISECOND, Map, Parcel, Port, Seat,
+    Address, Body, Class, Duration, FRAME_MAX, Full, Header, Map, NANOSECOND, Parcel, Port, Seat,
     State, Time, Undelivered,
 };
 use peerlet_measure::DropCause;
 use peerlet_network::Departure;
 
+use crate::entry::Incoming;
 use crate::fabric::{Fabric, Moment};
 use crate::queue::{Event, Letter, Way};
 
@@ -58,8 +59,10 @@ pub(crate) struct Links {
     outgoing: Map<(Address, u32), Outgoing>,
     /// Destinations given something by the event being handled.
     touched: Vec<(Address, u32)>,
+    /// The peerlets that are about to be told that there is room, later in this instant.
+    telling: Vec<((Address, u32), Port)>,
     /// Connections from others, by sender and number, that are held up or were refused lately.
-    incoming: Map<(Seat, u64), Incoming>,
+    pub(crate) incoming: Map<(Seat, u64), Incoming>,
     connections: u64,
     tickets: u64,
 }
@@ -79,6 +82,7 @@ struct Outgoing {
     bytes: usize,
     /// How many messages departed.
     departed: u64,
+    last_departure: Time,
     last_arrival: Time,
     /// When the attempt that is being repeated was made first.
     since: Time,
@@ -103,15 +107,6 @@ enum Phase {
     },
 }
 
-/// What the receiver's end remembers of a connection with trouble.
-#[derive(Default)]
-struct Incoming {
-    held_until: Time,
-    attempt: u32,
-    broken: bool,
-    last_return: Time,
-}
-
 impl Outgoing {
     fn new(number: u64) -> Outgoing {
         Outgoing {
@@ -120,6 +115,7 @@ impl Outgoing {
             queue: VecDeque::new(),
             bytes: 0,
             departed: 0,
+            last_departure: Time::ZERO,
             last_arrival: Time::ZERO,
             since: Time::ZERO,
             attempt: 0,
@@ -178,7 +174,8 @@ impl Fabric {
             let number = links.connections;
             let end = links.outgoing.entry((to, life)).or_insert_with(|| Outgoing::new(number));
             if end.is_full(size) {
-                if !end.refused.contains(&header.port) {
+                let told = links.telling.contains(&((to, life), header.port));
+                if !told && !end.refused.contains(&header.port) {
                     end.refused.push(header.port);
                 }
                 return Err(Full);
@@ -193,7 +190,7 @@ impl Fabric {
         }
         let ((body, payload), size) = (self.body(parcel), size as u32);
         if to == own {
-            let (way, draws) = (Way::Home(Class::Reliable), self.seed);
+            let (way, draws) = (Way::Home { class: Class::Reliable, life }, self.seed);
             let letter =
                 Letter { from: own, header, body, size, draws, way, payload, accepted: false };
             self.post(seat, now, seat, now.time, Event::Letter(letter));
@@ -240,20 +237,30 @@ impl Fabric {
     }
 
     /// How long to wait for an attempt before the next one.
-    fn patience(&self, from: Seat, to: Option<Seat>, attempt: u32) -> Duration {
+    pub(crate) fn patience(&self, from: Seat, to: Option<Seat>, attempt: u32) -> Duration {
         let round_trip = to.map_or(Duration::ZERO, |to| self.model.round_trip(from, to));
         let first = (round_trip + round_trip / 2).max(RETRY_MIN);
         first * (1u64 << attempt.min(40))
     }
 
-    /// Sets the timer for the next attempt, at the latest when the connection's time is over.
+    /// Sets the timer for the next attempt. Doubling does not skip the last one that leaves time for
+    /// an answer, so that whatever heals in time loses nothing; at the latest comes the end of the
+    /// connection's time.
     fn retry_later(&mut self, seat: Seat, now: Moment, key: (Address, u32)) {
         let dest = self.chart.seat_at(key.0);
         let Some((since, attempt)) = self.end(seat, key).map(|end| (end.since, end.attempt)) else {
             return;
         };
-        let wait = now.time + self.patience(seat, dest, attempt);
-        let at = wait.min(since + self.connection_timeout);
+        let timeout = self.connection_timeout;
+        // The answer may take longer than a typical one.
+        let last = timeout - self.patience(seat, dest, 0) * 2;
+        let spent = now.time - since;
+        let next = spent + self.patience(seat, dest, attempt);
+        let next = next.min(if spent < last { last } else { timeout });
+        self.retry_at(seat, now, key, since + next);
+    }
+
+    fn retry_at(&mut self, seat: Seat, now: Moment, key: (Address, u32), at: Time) {
         let links = self.links(seat);
         links.tickets += 1;
         let ticket = links.tickets;
@@ -262,6 +269,23 @@ impl Fabric {
         }
         let retry = Signal::Retry { to: key.0, life: key.1, ticket };
         self.post(seat, now, seat, at, Event::Signal(retry));
+    }
+
+    /// The instant after which nothing that departed on the connection can come back.
+    fn settled(&mut self, seat: Seat, key: (Address, u32)) -> Option<Time> {
+        let dest = self.chart.seat_at(key.0)?;
+        let back = self.way_back(dest, seat);
+        let timeout = self.connection_timeout;
+        let waits = self.model.has_arrival();
+        let end = self.end(seat, key).filter(|end| end.departed > 0)?;
+        let over = end.last_departure + timeout;
+        let handled = if waits { end.last_arrival.max(over) } else { end.last_arrival };
+        Some(over.max(handled + back))
+    }
+
+    /// How long a reset takes.
+    fn way_back(&self, from: Seat, to: Seat) -> Duration {
+        (self.model.round_trip(from, to) / 2).max(self.lookahead)
     }
 
     fn open(&mut self, seat: Seat, now: Moment, key: (Address, u32)) {
@@ -291,7 +315,7 @@ impl Fabric {
         let Some(dest) = self.chart.seat_at(key.0) else { return };
         while let Some(end) = self.end(seat, key) {
             if end.ticket.is_some() {
-                return;
+                break;
             }
             let Some(size) = end.queue.front().map(|message| message.size) else { break };
             let (fate, draws) = self.depart(seat, dest, now.time, size);
@@ -300,7 +324,7 @@ impl Fabric {
                 Departure::Arrive { after } | Departure::Twice { first: after, .. } => {
                     let at = (now.time + after).max(end.last_arrival);
                     let (number, index) = (end.number, end.departed);
-                    end.last_arrival = at;
+                    (end.last_departure, end.last_arrival) = (now.time, at);
                     end.departed += 1;
                     end.attempt = 0;
                     let Some(Queued { header, body, size, payload }) = end.pop() else { return };
@@ -329,9 +353,20 @@ impl Fabric {
             return;
         }
         for port in std::mem::take(&mut end.refused) {
+            self.links(seat).telling.push((key, port));
             let event = Event::Writable { life: key.1, port, to: key.0 };
             self.post(seat, now, seat, now.time, event);
         }
+    }
+
+    /// Whether there still is room now that a peerlet is told so; otherwise it will be told later.
+    pub(crate) fn is_writable(&mut self, seat: Seat, key: (Address, u32), port: Port) -> bool {
+        let links = self.links(seat);
+        links.telling.retain(|told| *told != (key, port));
+        let full = links.outgoing.get_mut(&key).filter(|end| !end.is_half_free());
+        let Some(end) = full else { return true };
+        end.refused.push(port);
+        false
     }
 
     /// Forgets the end of a life that is over, when all it sent has left.
@@ -413,7 +448,11 @@ impl Fabric {
         }
         end.ticket = None;
         if now.time >= end.since + timeout {
-            return self.close(seat, now, key, Undelivered::Timeout);
+            // What departed before must be reported first, if it comes back at all.
+            return match self.settled(seat, key).filter(|settled| *settled >= now.time) {
+                Some(settled) => self.retry_at(seat, now, key, settled + NANOSECOND),
+                None => self.close(seat, now, key, Undelivered::Timeout),
+            };
         }
         end.attempt += 1;
         match end.phase {
@@ -457,48 +496,6 @@ impl Fabric {
         }
     }
 
-    /// Whether a message on a connection must wait here, behind one that was not let in; until
-    /// when.
-    pub(crate) fn held(&mut self, seat: Seat, source: Seat, way: Way, now: Time) -> Option<Time> {
-        let Way::Connection { number, .. } = way else { return None };
-        let incoming = self.place(seat).links.as_ref()?.incoming.get(&(source, number))?;
-        (incoming.held_until > now && !incoming.broken).then_some(incoming.held_until)
-    }
-
-    /// A message on a connection was let in.
-    pub(crate) fn let_in(&mut self, seat: Seat, source: Seat, way: Way) {
-        if let Way::Connection { number, .. } = way
-            && let Some(links) = &mut self.place(seat).links
-            && let Some(incoming) = links.incoming.get_mut(&(source, number))
-        {
-            incoming.attempt = 0;
-        }
-    }
-
-    /// A message on a connection was not let in: when to try again; `None` when its time is over.
-    pub(crate) fn hold(&mut self, seat: Seat, source: Seat, way: Way, now: Time) -> Option<Time> {
-        let Way::Connection { number, departed, .. } = way else { return None };
-        let end = departed + self.connection_timeout;
-        let incoming = self.links(seat).incoming.entry((source, number)).or_default();
-        let attempt = incoming.attempt;
-        incoming.attempt += 1;
-        if now >= end {
-            incoming.broken = true;
-            return None;
-        }
-        let until = (now + self.patience(source, Some(seat), attempt)).min(end);
-        let incoming = self.links(seat).incoming.entry((source, number)).or_default();
-        incoming.held_until = until;
-        Some(until)
-    }
-
-    /// Whether an earlier message of this connection was given up.
-    pub(crate) fn is_broken(&mut self, seat: Seat, source: Seat, way: Way) -> bool {
-        let Way::Connection { number, .. } = way else { return false };
-        let links = self.place(seat).links.as_ref();
-        links.and_then(|l| l.incoming.get(&(source, number))).is_some_and(|i| i.broken)
-    }
-
     /// Sends a message back to its sender, behind those sent back before it: after one one-way
     /// delay, or, where the sender hears nothing, when its time is over.
     pub(crate) fn send_back(
@@ -510,17 +507,14 @@ impl Fabric {
         why: Undelivered,
     ) {
         let Way::Connection { number, theirs, index, departed, .. } = letter.way else { return };
-        let soonest = now.time + self.lookahead;
         let at = match why {
-            Undelivered::Reset => now.time + self.model.round_trip(seat, source) / 2,
-            Undelivered::Timeout => departed + self.connection_timeout,
+            Undelivered::Reset => now.time + self.way_back(seat, source),
+            Undelivered::Timeout => {
+                (departed + self.connection_timeout).max(now.time + self.lookahead)
+            }
         };
-        let links = self.links(seat);
-        if links.incoming.len() >= 64 && links.incoming.len().is_power_of_two() {
-            links.incoming.retain(|_, i| i.last_return.max(i.held_until) + MILLISECOND > now.time);
-        }
-        let incoming = links.incoming.entry((source, number)).or_default();
-        let at = at.max(soonest).max(incoming.last_return);
+        let incoming = self.incoming(seat, (source, number), now.time);
+        let at = at.max(incoming.last_return);
         incoming.last_return = at;
         let Letter { header, body, size, payload, .. } = letter;
         let (to, message) = (Address::simulated(seat), Queued { header, body, size, payload });

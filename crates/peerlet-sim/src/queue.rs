@@ -56,7 +56,11 @@ pub(crate) enum Way {
         departed: Time,
     },
     /// To oneself.
-    Home(Class),
+    Home {
+        class: Class,
+        /// The life that sent it.
+        life: u32,
+    },
 }
 
 impl Way {
@@ -64,7 +68,7 @@ impl Way {
         match self {
             Way::Datagram => Class::Datagram,
             Way::Connection { .. } => Class::Reliable,
-            Way::Home(class) => class,
+            Way::Home { class, .. } => class,
         }
     }
 }
@@ -129,5 +133,82 @@ impl Queue {
     /// All events that wait, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Event> {
         self.events.iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use peerlet_core::Seed;
+
+    use super::*;
+
+    /// An event that can be told apart from others.
+    fn event(number: u32) -> Event {
+        let to = Address::simulated(Seat(number));
+        Event::Writable { life: 1, port: Port(0), to }
+    }
+
+    fn number(event: &Event) -> u32 {
+        match event {
+            Event::Writable { to, .. } => to.slot(),
+            other => panic!("nobody pushed {other:?}"),
+        }
+    }
+
+    /// All keys out of few times, rounds, seats, sources and numbers, in order.
+    fn keys() -> Vec<Key> {
+        let mut keys = Vec::new();
+        for bits in 0..3u32.pow(5) {
+            let digit = |place: u32| bits / 3u32.pow(place) % 3;
+            keys.push(Key {
+                time: Time::from_nanos(u64::from(digit(4))),
+                round: digit(3),
+                seat: Seat(digit(2)),
+                source: digit(1),
+                seq: u64::from(digit(0)),
+            });
+        }
+        keys
+    }
+
+    #[test]
+    fn order_does_not_depend_on_insertion() {
+        let keys = keys();
+        assert!(keys.is_sorted_by(|a, b| a < b));
+        for seed in 0..50 {
+            let mut shuffled: Vec<usize> = (0..keys.len()).collect();
+            Seed::new(seed).rng().shuffle(&mut shuffled);
+            let mut queue = Queue::default();
+            for place in shuffled {
+                queue.push(keys[place], event(place as u32));
+            }
+            for (place, expected) in keys.iter().enumerate() {
+                let (key, event) = queue.pop_before(Time::MAX).unwrap();
+                assert_eq!((key, number(&event)), (*expected, place as u32), "seed {seed}");
+            }
+            assert!(queue.pop_before(Time::MAX).is_none());
+        }
+    }
+
+    /// Pushes and pops by turns, as a run does; places are used again and lose nothing.
+    #[test]
+    fn places_are_used_again() {
+        let (mut queue, mut rng, mut now) = (Queue::default(), Seed::new(7).rng(), 0);
+        let mut waiting = std::collections::BTreeMap::new();
+        for seq in 0..20_000 {
+            let time = Time::from_nanos(now + rng.below(50));
+            let key = Key { time, round: 0, seat: Seat(0), source: 1, seq };
+            queue.push(key, event(seq as u32));
+            waiting.insert(key, seq as u32);
+            while rng.chance(0.5) {
+                let end = Time::from_nanos(now + 25);
+                let Some((key, event)) = queue.pop_before(end) else { break };
+                assert!(key.time < end);
+                assert_eq!(waiting.pop_first(), Some((key, number(&event))));
+                now = key.time.as_nanos();
+            }
+            assert_eq!(queue.iter().count(), waiting.len());
+        }
+        assert!(queue.events.len() < 5_000, "{} places", queue.events.len());
     }
 }

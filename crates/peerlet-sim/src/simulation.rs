@@ -4,13 +4,13 @@ use std::cell::Ref;
 use std::iter::Peekable;
 
 use peerlet_core::{
-    Act, Alarm, Directive, Duration, Host, Peerlet, Seat, Seed, State, Time, Undelivered,
+    Act, Alarm, Class, Directive, Duration, Host, Peerlet, Seat, Seed, State, Time, Undelivered,
 };
 use peerlet_measure::{DropCause, Epochs, MetricEntry, Recorder};
-use peerlet_network::Arrival;
 
 use crate::digest::{Digest, EventKind, SeatDigest, fold};
-use crate::fabric::{ENVIRONMENT, Fabric, Moment, drop_cause};
+use crate::entry::Entry;
+use crate::fabric::{ENVIRONMENT, Fabric, Moment};
 use crate::here::Here;
 use crate::outcome::{Outcome, RunError};
 use crate::queue::{Event, Key, Letter, Way};
@@ -208,7 +208,8 @@ impl Simulation {
         }
         self.handled(key, kind);
         self.fabric.flush(seat, Moment { time: at, round: 0 });
-        if matches!(kind, EventKind::Stop | EventKind::Crash) {
+        // A command leaves a stopped peer stopped: it sets no level and no timer.
+        if self.host.state(row) != State::Running {
             self.fabric.set_state(seat, self.host.state(row), self.host.life(row));
             self.fabric.chart.set_running(seat, false);
             self.fabric.recorder.forget(seat);
@@ -241,7 +242,8 @@ impl Simulation {
                 self.handled(key, kind);
             }
             Event::Writable { life, port, to } => {
-                if !self.lives(key.seat, life) {
+                let (seat, link) = (key.seat, (to, life));
+                if !self.lives(seat, life) || !self.fabric.is_writable(seat, link, port) {
                     return;
                 }
                 self.host.writable(key.seat.index(), &mut here(&mut self.fabric, key), port, to);
@@ -269,37 +271,20 @@ impl Simulation {
     fn arrive(&mut self, key: Key, mut letter: Letter) {
         let (seat, class) = (key.seat, letter.way.class());
         let Some(source) = self.fabric.chart.seat_at(letter.from) else { return };
-        if let Some(until) = self.fabric.held(seat, source, letter.way, key.time) {
-            let key = Key { time: until, round: 0, ..key };
-            return self.fabric.queue.push(key, Event::Letter(letter));
-        }
-        if self.fabric.is_broken(seat, source, letter.way) {
-            return self.turn_away(
-                key,
-                source,
-                letter,
-                DropCause::Undelivered,
-                Undelivered::Timeout,
-            );
-        }
-        let home = matches!(letter.way, Way::Home(_));
-        if self.fabric.model.has_arrival() && !letter.accepted && !home {
-            match self.fabric.arrive(source, seat, key.time, &letter) {
-                Arrival::Accept { after } => {
-                    letter.accepted = true;
-                    if after > Duration::ZERO {
-                        let key = Key { time: key.time + after, round: 0, ..key };
-                        return self.fabric.queue.push(key, Event::Letter(letter));
-                    }
-                }
-                Arrival::Drop(cause) => return self.not_let_in(key, source, letter, cause),
+        match self.fabric.enter(seat, source, key.time, &mut letter) {
+            Entry::Open => {}
+            Entry::Later(time) => {
+                let key = Key { time, round: 0, ..key };
+                return self.fabric.queue.push(key, Event::Letter(letter));
+            }
+            Entry::Closed(cause) => {
+                return self.turn_away(key, source, letter, cause, Undelivered::Timeout);
             }
         }
-        self.fabric.let_in(seat, source, letter.way);
         let (state, life) = (self.host.state(seat.index()), self.host.life(seat.index()));
         let expected = match letter.way {
-            Way::Connection { life, .. } => life,
-            Way::Datagram | Way::Home(_) => life,
+            Way::Connection { life, .. } | Way::Home { class: Class::Reliable, life } => life,
+            Way::Datagram | Way::Home { class: Class::Datagram, .. } => life,
         };
         match state {
             State::Running if life == expected => {}
@@ -330,30 +315,8 @@ impl Simulation {
         }
     }
 
-    /// The receiving side of the network dropped a message: a datagram is gone, a reliable one
-    /// tries again.
-    fn not_let_in(
-        &mut self,
-        key: Key,
-        source: Seat,
-        letter: Letter,
-        cause: peerlet_network::Cause,
-    ) {
-        let cause = drop_cause(cause);
-        if letter.way == Way::Datagram {
-            return self.fabric.ledger.of(letter.way.class()).drop_for(cause);
-        }
-        match self.fabric.hold(key.seat, source, letter.way, key.time) {
-            Some(until) => {
-                let key = Key { time: until, round: 0, ..key };
-                self.fabric.queue.push(key, Event::Letter(letter));
-            }
-            None => self.turn_away(key, source, letter, cause, Undelivered::Timeout),
-        }
-    }
-
-    /// A message found nobody it was for: it is dropped, and if it was reliable its sender will be
-    /// told.
+    /// A message was not let in or found nobody it was for: it is dropped, and if it was reliable its
+    /// sender will be told.
     fn turn_away(
         &mut self,
         key: Key,

@@ -20,6 +20,9 @@ pub(crate) type Build = Arc<dyn Fn(Seat) -> Peer + Send + Sync>;
 /// The stacks of all seats.
 pub type Stacks = dyn Fn(Seat) -> Peer + Send + Sync;
 
+/// A command with the peerlet that it is for; events that are none have none.
+type Resolved = Option<(Port, Arc<Command>)>;
+
 /// A scenario whose stacks, network, events and expectations are resolved: it can run.
 pub struct Plan {
     /// The scenario.
@@ -29,7 +32,7 @@ pub struct Plan {
     build: Build,
     timeline: Arc<Timeline>,
     /// What each event's command is, and for which peerlet.
-    commands: Arc<Vec<Option<(Port, Arc<Command>)>>>,
+    commands: Arc<Vec<Resolved>>,
 }
 
 impl Plan {
@@ -127,7 +130,7 @@ impl Plan {
 }
 
 /// What an event does to one seat.
-fn acts(action: &Action, command: &Option<(Port, Arc<Command>)>) -> Vec<Act> {
+fn acts(action: &Action, command: &Resolved) -> Vec<Act> {
     match action {
         Action::Start => vec![Act::Start],
         Action::Stop => vec![Act::Stop],
@@ -208,10 +211,7 @@ fn stack_problem_at(scenario: &Scenario, stack: &[StackEntry], error: &StackErro
 }
 
 /// Resolves the commands of all events: a call that no peer could ever take is an error.
-fn commands(
-    scenario: &Scenario,
-    registry: &Registry,
-) -> Result<Vec<Option<(Port, Arc<Command>)>>, Problems> {
+fn commands(scenario: &Scenario, registry: &Registry) -> Result<Vec<Resolved>, Problems> {
     let mut problems = Vec::new();
     let resolve = |event: &Event| match &event.action {
         Action::Command { peerlet, name, arguments } => {

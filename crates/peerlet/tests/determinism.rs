@@ -52,7 +52,8 @@ impl Peerlet for Greeter {
                 others = map.into_keys().collect();
             }
             Choice::SystemClock => {
-                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+                let now = now.expect("it is later than 1970");
                 others.rotate_left(now.subsec_nanos() as usize / 1_000 % 16);
             }
             Choice::Pointer => {

@@ -1,4 +1,5 @@
 //! The runtimes of this project, held to the contract.
 
 mod live;
+mod race;
 mod sim;

@@ -23,6 +23,8 @@ struct Guest {
     heard: Duration,
     /// Whether it has sent its last report.
     closed: bool,
+    /// Whether it has been told of as gone since it was heard last.
+    gone: bool,
 }
 
 /// The state of seat 0's process; time is that of its own clock.
@@ -71,6 +73,17 @@ impl Hub {
     pub(crate) fn open_guests(&self, now: Duration) -> usize {
         let open = |guest: &&Guest| !guest.closed && now.saturating_sub(guest.heard) < SILENT;
         self.guests.values().filter(open).count()
+    }
+
+    /// The sockets of processes that have fallen silent since the last call.
+    pub(crate) fn gone(&mut self, now: Duration) -> Vec<SocketAddr> {
+        let silent = |guest: &&mut Guest| !guest.gone && now.saturating_sub(guest.heard) >= SILENT;
+        let mut sockets = Vec::new();
+        for guest in self.guests.values_mut().filter(silent) {
+            guest.gone = true;
+            sockets.extend(guest.process.sockets());
+        }
+        sockets
     }
 
     /// Sets time zero when all seats have a process, or when everybody had time enough.
@@ -146,7 +159,7 @@ impl Hub {
             self.version += 1;
         }
         if let Some(guest) = self.guests.get_mut(&process.nonce) {
-            guest.heard = now;
+            (guest.heard, guest.gone) = (now, false);
             if guest.process != process {
                 guest.process = process;
                 self.version += 1;
@@ -176,7 +189,8 @@ impl Hub {
             self.guests.remove(&nonce);
             self.inbox.forget(nonce);
         }
-        self.guests.insert(process.nonce, Guest { process, heard: now, closed: false });
+        self.guests
+            .insert(process.nonce, Guest { process, heard: now, closed: false, gone: false });
         self.version += 1;
         Ok(())
     }
@@ -238,11 +252,14 @@ mod tests {
     fn overlapping_seats_are_refused_until_their_process_has_gone() {
         let mut hub = hub();
         join(&mut hub, SECOND, process(2, (10, 19)));
+        assert_eq!(hub.gone(SECOND * 2), []);
         let refused = join(&mut hub, SECOND * 2, process(3, (15, 20)));
         let why = "seats 10 to 19 have a process already; give each its own --index".to_owned();
         assert_eq!(refused, Control::Refused { why });
         assert!(matches!(join(&mut hub, SECOND, process(4, (9, 9))), Control::Refused { .. }));
         assert!(matches!(join(&mut hub, SECOND, process(5, (29, 30))), Control::Refused { .. }));
+        assert_eq!(hub.gone(SECOND * 5), ["127.0.0.1:2".parse().unwrap()]);
+        assert_eq!(hub.gone(SECOND * 6), [], "told once");
         let welcome = join(&mut hub, SECOND * 5, process(3, (15, 20)));
         assert!(matches!(welcome, Control::Welcome { .. }), "{welcome:?}");
         assert_eq!(hub.processes().count(), 2);

@@ -16,13 +16,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use peerlet_core::{Duration, Identity, wire};
+use peerlet_core::{Duration, Identity, Time, wire};
 use peerlet_measure::{DropCause, EpochMeasures, Ledger, Measures};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
 use crate::frame::{Frame, Kind, Tag};
-use crate::live::Notice;
 use crate::seats::SeatMap;
 use crate::transport::LinkError;
 use control::Control;
@@ -51,6 +50,9 @@ pub(crate) struct Line {
     /// Epochs that the shards have closed.
     pub(crate) epochs: mpsc::UnboundedReceiver<EpochMeasures>,
 }
+
+/// Takes a line for whoever runs a process.
+pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// How a process takes part.
 pub(crate) enum Role {
@@ -109,8 +111,19 @@ impl std::error::Error for JoinError {}
 /// What one process reports.
 #[derive(Serialize, Deserialize)]
 enum Report {
-    Epoch { nonce: u64, seats: u32, words: Vec<u64> },
-    Closing { nonce: u64, ledger: Vec<u64>, events: u64, late_answers: u64, idle_directives: u64 },
+    /// What was measured in one epoch, and for how many seat-nanoseconds of it the process lived.
+    Epoch {
+        nonce: u64,
+        lived: u64,
+        words: Vec<u64>,
+    },
+    Closing {
+        nonce: u64,
+        ledger: Vec<u64>,
+        events: u64,
+        late_answers: u64,
+        idle_directives: u64,
+    },
 }
 
 /// A process's own end of the run, for its last report.
@@ -126,8 +139,8 @@ pub(crate) struct Closing {
 pub(crate) struct Network {
     pub(crate) measures: Measures,
     pub(crate) closing: Closing,
-    /// The seats that reported, by epoch.
-    seats: BTreeMap<usize, u32>,
+    /// The seat-nanoseconds that reported, by epoch.
+    lived: BTreeMap<usize, u64>,
     /// Processes whose last report came, the own one included.
     pub(crate) processes: u32,
     /// The number of seats, at seat 0's process.
@@ -138,14 +151,14 @@ impl Network {
     /// The share of seat-seconds that reported; `None` at a process that knows its own share only.
     pub(crate) fn coverage(&self) -> Option<f64> {
         let seats = self.count?;
-        let (mut reported, mut all) = (0.0, 0.0);
+        let (mut reported, mut all) = (0, 0);
         for epoch in self.measures.epochs() {
-            let length = (epoch.to - epoch.from).as_secs_f64();
-            let some = self.seats.get(&epoch.epoch).copied().unwrap_or(0);
-            reported += length * f64::from(some.min(seats));
-            all += length * f64::from(seats);
+            let whole = (epoch.to - epoch.from).as_nanos().saturating_mul(u64::from(seats));
+            let lived = self.lived.get(&epoch.epoch).copied().unwrap_or(0);
+            reported += u128::from(lived.min(whole));
+            all += u128::from(whole);
         }
-        Some(if all > 0.0 { reported / all } else { 0.0 })
+        Some(if all > 0 { reported as f64 / all as f64 } else { 0.0 })
     }
 }
 
@@ -161,6 +174,8 @@ pub(crate) struct Member {
     base: Instant,
     /// The version of the map that the seats know.
     known: u64,
+    /// From when on this process's peers live.
+    lived_from: Time,
     /// Own epochs that some shards have not closed yet, with how many have.
     open: BTreeMap<usize, (usize, EpochMeasures)>,
     network: Network,
@@ -184,10 +199,10 @@ impl Member {
         let measures = setup.nothing.clone();
         let closing = Closing::default();
         let count = matches!(setup.role, Role::Hub).then_some(setup.count);
-        let seats = BTreeMap::new();
-        let network = Network { measures, closing, seats, processes: 1, count };
+        let lived = BTreeMap::new();
+        let network = Network { measures, closing, lived, processes: 1, count };
         let (open, closed) = Default::default();
-        Member { setup, state, base, known: 0, open, network, closed }
+        Member { setup, state, base, known: 0, lived_from: Time::ZERO, open, network, closed }
     }
 
     fn now(&self) -> Duration {
@@ -254,6 +269,8 @@ impl Member {
         match &mut self.state {
             State::Hub(hub) => {
                 hub.tick(now);
+                // Whoever takes the place of a process that has gone has another identity.
+                hub.gone(now).iter().for_each(|socket| self.setup.seats.pin(*socket, None));
                 if let Some(zero) = hub.zero() {
                     self.begin(self.base + std::time::Duration::from(zero));
                 }
@@ -280,12 +297,16 @@ impl Member {
         Ok(())
     }
 
-    fn begin(&self, zero: Instant) {
-        self.setup.zero.send_if_modified(|known| {
+    fn begin(&mut self, zero: Instant) {
+        let news = self.setup.zero.send_if_modified(|known| {
             let news = known.is_none();
             known.get_or_insert(zero);
             news
         });
+        if news {
+            let late = Instant::now().saturating_duration_since(zero);
+            self.lived_from = Time::ZERO + Duration::from(late);
+        }
     }
 
     /// Tells the seats what the map says, when it says something new.
@@ -320,7 +341,7 @@ impl Member {
                     let line =
                         format!("seat 0's process at {asked} is {identity}: kept for this run");
                     (self.setup.notice)(&line);
-                    self.setup.seats.pin(with, identity);
+                    self.setup.seats.pin(with, Some(identity));
                     self.setup.role = Role::Guest { asked: with, expected: Some(identity) };
                 }
             }
@@ -380,8 +401,14 @@ impl Member {
         let Some((_, epoch)) = self.open.remove(&number) else { return };
         let mut words = Vec::new();
         epoch.words(&mut |word| words.push(word));
-        let (nonce, seats) = (self.setup.own.nonce, self.setup.own.len());
-        self.report(&Report::Epoch { nonce, seats, words });
+        // A process that came late has nothing to say of what was before, nor has it missed that.
+        let from = epoch.from.max(self.lived_from);
+        if from >= epoch.to {
+            return;
+        }
+        let seats = u64::from(self.setup.own.len());
+        let (nonce, lived) = (self.setup.own.nonce, (epoch.to - from).as_nanos() * seats);
+        self.report(&Report::Epoch { nonce, lived, words });
     }
 
     /// Reports something: to oneself at seat 0's process, to it elsewhere.
@@ -395,8 +422,8 @@ impl Member {
                 }
             }
             State::Hub(_) => {
-                if let Report::Epoch { seats, words, .. } = report {
-                    self.add_epoch(*seats, words);
+                if let Report::Epoch { lived, words, .. } = report {
+                    self.add_epoch(*lived, words);
                 }
             }
         }
@@ -405,7 +432,7 @@ impl Member {
     /// A report of another process is complete.
     fn reported(&mut self, report: Report) {
         match report {
-            Report::Epoch { seats, words, .. } => self.add_epoch(seats, &words),
+            Report::Epoch { lived, words, .. } => self.add_epoch(lived, &words),
             Report::Closing { nonce, ledger, events, late_answers, idle_directives } => {
                 let Some(ledger) = ledger_of(&ledger) else { return };
                 if self.closed.contains(&nonce) {
@@ -422,12 +449,19 @@ impl Member {
         }
     }
 
-    fn add_epoch(&mut self, seats: u32, words: &[u64]) {
+    fn add_epoch(&mut self, lived: u64, words: &[u64]) {
         let metrics = self.setup.nothing.metrics().len();
-        let Ok(epoch) = EpochMeasures::from_words(words, metrics) else { return };
+        let epoch = match EpochMeasures::from_words(words, metrics) {
+            Ok(epoch) => epoch,
+            Err(error) => return tracing::debug!(%error, "a report was refused"),
+        };
         let number = epoch.epoch;
-        if self.network.measures.try_add(epoch).is_ok() {
-            *self.network.seats.entry(number).or_default() += seats;
+        match self.network.measures.try_add(epoch) {
+            Ok(()) => {
+                let sum = self.network.lived.entry(number).or_default();
+                *sum = sum.saturating_add(lived);
+            }
+            Err(error) => tracing::debug!(%error, "a report was refused"),
         }
     }
 }

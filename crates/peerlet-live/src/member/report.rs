@@ -66,10 +66,13 @@ impl Outbox {
     }
 }
 
+/// How many pieces a report has, and those that are there.
+type Parts = (u32, BTreeMap<u32, Vec<u8>>);
+
 /// Reports of others that are being put together.
 #[derive(Default)]
 pub(crate) struct Inbox {
-    open: BTreeMap<(u64, u32), (u32, BTreeMap<u32, Vec<u8>>)>,
+    open: BTreeMap<(u64, u32), Parts>,
     /// By process: every report below this number is done, and those beyond it that are.
     done: BTreeMap<u64, (u32, Vec<u32>)>,
 }

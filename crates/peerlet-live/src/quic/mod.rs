@@ -109,7 +109,7 @@ struct Up {
 /// let (loopback, key) = ("127.0.0.1:0".parse()?, ProcessKey::generate());
 /// let mut bob = QuicTransport::bind(key, loopback)?;
 /// let mut alice = QuicTransport::bind(ProcessKey::generate(), loopback)?;
-/// alice.expect(bob.local_addr(), bob.identity());
+/// alice.expect(bob.local_addr(), Some(bob.identity()));
 /// let (to, frame) = (bob.local_addr(), "hello".into());
 /// alice.send(&mut vec![Outbound::Stream { to, pair: (0, 0), frame }]).await;
 /// let mut came = Vec::new();
@@ -378,7 +378,11 @@ impl Transport for QuicTransport {
         Capabilities { reliable: true, identity: true }
     }
 
-    fn expect(&mut self, socket: SocketAddr, identity: Identity) {
+    fn expect(&mut self, socket: SocketAddr, identity: Option<Identity>) {
+        let Some(identity) = identity else {
+            self.expected.remove(&socket);
+            return;
+        };
         if self.expected.len() >= EXPECTED_MAX && !self.expected.contains_key(&socket) {
             self.expected.pop_first();
         }

@@ -138,14 +138,14 @@ async fn another_process_than_expected_is_not_talked_to() {
     let (mut alice, mut bob, mut carol) = (bind(), bind(), bind());
     let (a, b) = (alice.local_addr(), bob.local_addr());
     // Dialling: Carol was expected where Bob is.
-    alice.expect(b, carol.identity());
+    alice.expect(b, Some(carol.identity()));
     send_datagram(&mut alice, b, b"for Carol").await;
     let (_, why) = beside(&mut bob, until(&mut alice, lost)).await;
     assert_eq!(why, LinkError::Identity);
     assert_eq!(alice.counters().get(Cause::Link), 1, "the datagram is gone");
     // Being dialled: Carol is expected where Alice is.
-    bob.expect(a, carol.identity());
-    alice.expect(b, bob.identity());
+    bob.expect(a, Some(carol.identity()));
+    alice.expect(b, Some(bob.identity()));
     send_datagram(&mut alice, b, b"as Carol").await;
     let (_, why) = beside(&mut bob, until(&mut alice, lost)).await;
     assert_eq!(why, LinkError::Closed);
@@ -153,7 +153,7 @@ async fn another_process_than_expected_is_not_talked_to() {
     send_datagram(&mut carol, b, b"hello").await;
     assert_eq!(beside(&mut carol, frames(&mut bob, 1)).await, [&b"hello"[..]]);
     // A link that stands is ended when it turns out to be with another.
-    bob.expect(carol.local_addr(), alice.identity());
+    bob.expect(carol.local_addr(), Some(alice.identity()));
     assert_eq!(until(&mut bob, lost).await.1, LinkError::Identity);
     assert_eq!(until(&mut carol, lost).await.1, LinkError::Closed);
 }

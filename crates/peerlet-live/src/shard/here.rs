@@ -60,7 +60,7 @@ impl Here<'_> {
         Address::new(self.ground.socket, self.seat.0)
     }
 
-    fn to_oneself(&mut self, class: Class, header: Header, parcel: &mut dyn Parcel) {
+    fn send_home(&mut self, class: Class, header: Header, parcel: &mut dyn Parcel) {
         let body = parcel.take();
         let soon = Soon::Message { header, class, body };
         self.ground.soon.push_back((self.row, self.life, soon));
@@ -108,7 +108,7 @@ impl Network for Here<'_> {
             return;
         }
         if to == self.own() {
-            return self.to_oneself(Class::Datagram, header, parcel);
+            return self.send_home(Class::Datagram, header, parcel);
         }
         let mut body = Vec::with_capacity(size);
         parcel.encode(&mut body);
@@ -129,7 +129,7 @@ impl Network for Here<'_> {
         let size = parcel.encoded_len();
         if to == self.own() || !self.alive {
             if self.enter(Class::Reliable, size, peerlet_core::FRAME_MAX).is_some() {
-                self.to_oneself(Class::Reliable, header, parcel);
+                self.send_home(Class::Reliable, header, parcel);
             }
             return Ok(());
         }

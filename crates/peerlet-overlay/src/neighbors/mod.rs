@@ -8,7 +8,7 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use peerlet_core::{About, Address, Context, Duration, Metric, Peerlet, Rng, Time};
+use peerlet_core::{About, Address, Context, Duration, Metric, Peerlet, Rng, Time, TimerId};
 
 pub use config::NeighborsConfig;
 use message::SAMPLE_MAX;
@@ -85,6 +85,8 @@ pub struct Neighbors {
     candidates: Vec<Address>,
     /// The neighbors that siblings were told of.
     told: BTreeSet<Address>,
+    /// The timer for the next one who may have been silent for too long.
+    watching: Option<TimerId>,
 }
 
 /// What was asked of a peer that was not heard yet.
@@ -99,6 +101,8 @@ struct Asked {
 pub enum NeighborsTimer {
     /// Tell neighbors that this peer lives, and drop those that do not.
     Beat,
+    /// Drop those who have been silent for too long by now.
+    Silence,
     /// Exchange lists with one neighbor.
     Exchange,
 }
@@ -178,9 +182,15 @@ impl Peerlet for Neighbors {
                 self.drop_silent(ctx.now());
                 self.seek(ctx);
                 self.tell(ctx);
+                self.watch_silence(ctx);
                 for Neighbor { address, random, .. } in self.table.neighbors() {
                     ctx.send(address, NeighborsMessage::Heartbeat { random });
                 }
+            }
+            NeighborsTimer::Silence => {
+                self.drop_silent(ctx.now());
+                self.tell(ctx);
+                self.watch_silence(ctx);
             }
             NeighborsTimer::Exchange => {
                 ctx.after(self.config.exchange, NeighborsTimer::Exchange);
@@ -378,6 +388,18 @@ impl Neighbors {
         }
         self.asked.insert(peer, Asked { at, connect });
         true
+    }
+
+    /// A neighbor that would be silent for too long before the next beat is looked at in time: it
+    /// is lost after `misses` heartbeats, and not up to one later.
+    fn watch_silence(&mut self, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.watching.take() {
+            ctx.cancel(timer);
+        }
+        let until = self.table.silent_at(self.config.silence_max()).map(|at| at - ctx.now());
+        if let Some(wait) = until.filter(|wait| *wait < self.config.heartbeat) {
+            self.watching = Some(ctx.after(wait, NeighborsTimer::Silence));
+        }
     }
 
     fn drop_silent(&mut self, now: Time) {

@@ -145,9 +145,15 @@ impl Table {
         }
     }
 
-    /// Who was silent for longer than this.
+    /// When the first neighbor will have been silent for this long; `None` without neighbors.
+    pub(super) fn silent_at(&self, silence: Duration) -> Option<Time> {
+        let heard = self.neighbors().filter_map(|n| Some(self.known.get(&n.address)?.heard));
+        heard.min().map(|heard| heard + silence)
+    }
+
+    /// Who was silent for this long.
     pub(super) fn silent(&self, now: Time, silence: Duration) -> Vec<Address> {
-        let silent = self.known.iter().filter(|(_, known)| now.since(known.heard) > silence);
+        let silent = self.known.iter().filter(|(_, known)| now.since(known.heard) >= silence);
         silent.map(|(peer, _)| *peer).collect()
     }
 
@@ -262,6 +268,6 @@ mod tests {
         table.hear(peer(1), Time::ZERO + SECOND);
         assert!(!table.neighbors().any(|neighbor| neighbor.suspected));
         let silent = |secs| table.silent(Time::ZERO + SECOND * secs, SECOND * 3);
-        assert_eq!([silent(3), silent(4)], [vec![], vec![peer(2)]]);
+        assert_eq!([silent(2), silent(3)], [vec![], vec![peer(2)]]);
     }
 }

@@ -104,7 +104,9 @@ impl Plan {
         let rng = &mut Seed::new(seed).named("divided").rng();
         let (min, max) = (plan.weather.min, plan.weather.max);
         plan.timeout = choose(rng, [SECOND * 2, SECOND * 10]);
-        let round_trips = ((min + max) * 3 / 2).max(MILLISECOND * 10) + max * 2;
+        // The last attempt leaves three typical round trips; and the first one may have passed the
+        // wall before it rose, with an answer that did not.
+        let round_trips = ((min + max) * 3).max(MILLISECOND * 20) + max;
         plan.weather = Weather { max, ..Weather::constant(min) };
         // The one division comes anywhere and ends within the patience.
         let end = Time::ZERO + SECOND * 20;
@@ -212,7 +214,7 @@ fn each_plan(draw: fn(u64) -> Plan, check: impl Fn(&Plan)) {
 
 #[test]
 fn the_contract_holds_in_all_weathers() {
-    each_plan(Plan::stormy, |plan| drop(check(plan)));
+    each_plan(Plan::stormy, |plan| _ = check(plan));
 }
 
 #[test]

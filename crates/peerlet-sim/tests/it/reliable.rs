@@ -1,1 +1,205 @@
-//! x
+//! Reliable delivery, to the nanosecond.
+
+use peerlet_core::{Act, Duration, MILLISECOND, NANOSECOND, SECOND, Seat, Undelivered};
+use peerlet_measure::DropCause;
+use peerlet_network::Constant;
+
+use crate::actor::{Happened, Stage, send_reliably};
+use crate::weather::Weather;
+
+const MS: u64 = 1_000_000;
+const DELAY: Duration = Duration::from_millis(20);
+
+/// Seat 0 sends number n reliably to seat 1 at the n-th of these times.
+fn sender(at: &'static [Duration]) -> Stage {
+    let stage = Stage::new(2, SECOND * 30, move |ctx, log, what| match what {
+        Happened::Start if ctx.seat() == Seat(0) => {
+            for (number, at) in at.iter().enumerate() {
+                ctx.after(*at, number as u64);
+            }
+        }
+        Happened::Timer(number) => _ = send_reliably(ctx, log, 1, *number),
+        _ => {}
+    });
+    stage.over(Constant { delay: DELAY })
+}
+
+/// When messages came to seat 1.
+fn received(stage: Stage) -> Vec<(u64, u64)> {
+    let (_, log) = stage.run();
+    let number = |(at, what)| match what {
+        Happened::Message(_, number) => Some((at, number)),
+        _ => None,
+    };
+    log.of(1).into_iter().filter_map(number).collect()
+}
+
+/// When messages were reported to seat 0.
+fn reported(stage: Stage) -> Vec<(u64, u64, Undelivered)> {
+    let (_, log) = stage.run();
+    let report = |(at, what)| match what {
+        Happened::Undelivered(_, number, why) => Some((at, number, why)),
+        _ => None,
+    };
+    log.of(0).into_iter().filter_map(report).collect()
+}
+
+#[test]
+fn first_use_costs_a_round_trip() {
+    const AT: &[Duration] = &[SECOND, SECOND, Duration::from_millis(1_010), Duration::from_secs(2)];
+    let times = [(1_060, 0), (1_060, 1), (1_060, 2), (2_020, 3)];
+    assert_eq!(received(sender(AT)), times.map(|(at, number)| (at * MS, number)));
+}
+
+#[test]
+fn a_reset_comes_back_after_a_one_way_delay() {
+    const AT: &[Duration] =
+        &[SECOND, Duration::from_secs(2), Duration::from_millis(2_005), Duration::from_secs(3)];
+    // Seat 1 stops while two messages are on their way; the next one meets a closed door.
+    let stage = sender(AT).then(MILLISECOND * 2_015, 1, Act::Stop);
+    let times = [(2_040, 1), (2_045, 2), (3_040, 3)];
+    let expected = times.map(|(at, number)| (at * MS, number, Undelivered::Reset));
+    assert_eq!(reported(stage), expected);
+}
+
+#[test]
+fn messages_belong_to_the_life_that_was_met() {
+    const AT: &[Duration] = &[SECOND, Duration::from_secs(2), Duration::from_secs(3)];
+    let restart = |act: Act| {
+        let at = MILLISECOND * 2_010;
+        sender(AT).then(at, 1, act).then(at, 1, Act::Start)
+    };
+    for act in [Act::Stop, Act::Crash] {
+        let (outcome, log) = restart(act.clone()).run();
+        assert_eq!(outcome.ledger.reliable.dropped(DropCause::OldLife), 1);
+        assert_eq!(outcome.ledger.reliable.delivered, 2);
+        let told = log.of(0).into_iter().filter(|(_, w)| matches!(w, Happened::Undelivered(..)));
+        let expected = (2_040 * MS, Happened::Undelivered(Seat(1), 1, Undelivered::Reset));
+        assert_eq!(told.collect::<Vec<_>>(), [expected]);
+        // The new life is met by a new connection.
+        assert_eq!(received(restart(act)), [(1_060 * MS, 0), (3_060 * MS, 2)]);
+    }
+}
+
+#[test]
+fn what_was_sent_before_a_life_ended_still_arrives() {
+    const AT: &[Duration] = &[SECOND, Duration::from_secs(2)];
+    for act in [Act::Stop, Act::Crash] {
+        let stage = sender(AT).then(SECOND * 2 + NANOSECOND, 0, act);
+        assert_eq!(received(stage), [(1_060 * MS, 0), (2_020 * MS, 1)]);
+    }
+}
+
+/// Nobody answers: the sender is told when the time is over, to the nanosecond.
+#[test]
+fn patience_ends_on_its_nanosecond() {
+    const AT: &[Duration] = &[SECOND, Duration::from_secs(2)];
+    for timeout in [MILLISECOND * 300, SECOND * 10, SECOND * 7 + NANOSECOND] {
+        let after = |seconds: u64| seconds * 1_000 * MS + timeout.as_nanos();
+        // A mute peer from the beginning: the connection never opens.
+        let mute = sender(&AT[..1]).patient(timeout).then(Duration::ZERO, 1, Act::Crash);
+        assert_eq!(reported(mute), [(after(1), 0, Undelivered::Timeout)]);
+        // Mute once it was met: each message waits its own time.
+        let stage = sender(AT).patient(timeout).then(MILLISECOND * 1_500, 1, Act::Crash);
+        assert_eq!(reported(stage), [(after(2), 1, Undelivered::Timeout)]);
+        // A wall: the sender's own attempts fail.
+        let wall = Weather::constant(DELAY).wall(MILLISECOND * 1_500, SECOND * 30);
+        let stage = sender(AT).patient(timeout).over(wall);
+        assert_eq!(reported(stage), [(after(2), 1, Undelivered::Timeout)]);
+    }
+}
+
+/// A message that departed in the very instant in which the next one was lost may still come back,
+/// so it is waited for: a nanosecond where the network lets in whoever comes.
+#[test]
+fn what_departed_is_reported_before_what_did_not() {
+    const AT: &[Duration] = &[SECOND, Duration::from_secs(2), Duration::from_secs(2)];
+    let wall = Weather::constant(DELAY).wall(SECOND * 2, SECOND * 30);
+    let stage = sender(AT).over(wall).then(MILLISECOND * 1_500, 1, Act::Crash);
+    let expected = [1, 2].map(|number| (12_000 * MS, number, Undelivered::Timeout));
+    assert_eq!(reported(stage), expected);
+    // Seat 1 stops at 2.019 s and answers what departed at 2 s with a reset, which would come at
+    // 2.04 s. What is lost from 2.000001 s on has no patience beyond 2.030001 s.
+    const LOST: &[Duration] =
+        &[SECOND, Duration::from_secs(2), Duration::from_nanos(2_000_001_000)];
+    let wall = Weather::constant(DELAY).wall(Duration::from_nanos(2_000_000_500), SECOND * 30);
+    let stage = sender(LOST).over(wall).then(MILLISECOND * 2_019, 1, Act::Stop);
+    let stage = stage.patient(MILLISECOND * 50).then(MILLISECOND * 2_019, 1, Act::Start);
+    let told = reported(stage);
+    assert_eq!(told[0], (2_040 * MS, 1, Undelivered::Reset));
+    assert_eq!((told.len(), told[1].1), (2, 2));
+}
+
+/// The last attempt is made three round trips before the end, whatever doubling says.
+#[test]
+fn a_wall_that_falls_in_time_loses_nothing() {
+    const AT: &[Duration] = &[SECOND, Duration::from_secs(2)];
+    // The attempts are at 60 ms times 1, 3, 7 ... 63 and, instead of 127, at 9.88 s.
+    let last = Duration::from_millis(11_880);
+    for (from, numbers) in [(SECOND * 2, vec![0, 1]), (Duration::ZERO, vec![0, 1])] {
+        let last = if from == Duration::ZERO { last - SECOND } else { last };
+        for (to, whole) in [(last, true), (last + NANOSECOND, false)] {
+            let stage = sender(AT).over(Weather::constant(DELAY).wall(from, to));
+            let got: Vec<u64> = received(stage).into_iter().map(|(_, number)| number).collect();
+            assert_eq!(got == numbers, whole, "a wall from {from} to {to}: {got:?}");
+        }
+    }
+}
+
+/// The receiving side lets nobody in for a while: order is kept, nothing is lost.
+#[test]
+fn a_gate_that_opens_in_time_loses_nothing() {
+    const AT: &[Duration] = &[SECOND, Duration::from_secs(2), Duration::from_millis(2_500)];
+    let gate = |to| sender(AT).over(Weather::constant(DELAY).gate(SECOND * 2, to));
+    let got = received(gate(SECOND * 11));
+    assert_eq!(got.iter().map(|(_, number)| *number).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(got[1].0, got[2].0, "the second waits behind the first");
+    // What is not let in for its whole time is given up, and all behind it.
+    let told: Vec<u64> = reported(gate(SECOND * 13)).iter().map(|(_, number, _)| *number).collect();
+    assert_eq!(told, [1, 2]);
+}
+
+/// Every attempt at a door has its own dice: a closed one is closed by chance, not for good.
+#[test]
+fn chance_at_the_receiving_side_loses_nothing() {
+    let refusal = Weather { refusal: 0.1, ..Weather::constant(DELAY) };
+    let (outcome, log) = Stage::new(2, SECOND * 30, |ctx, log, what| match what {
+        Happened::Start if ctx.seat() == Seat(0) => {
+            for number in 0..200 {
+                ctx.after(MILLISECOND * number, number);
+            }
+        }
+        Happened::Timer(number) => _ = send_reliably(ctx, log, 1, *number),
+        _ => {}
+    })
+    .over(refusal)
+    .run();
+    assert_eq!(outcome.ledger.reliable.delivered, 200, "{:?}", outcome.ledger.reliable);
+    let numbers: Vec<_> = log
+        .of(1)
+        .into_iter()
+        .filter_map(|(_, what)| match what {
+            Happened::Message(_, number) => Some(number),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(numbers, (0..200).collect::<Vec<_>>());
+}
+
+/// A network that lets messages in late, each by its own time, still keeps a connection's order.
+#[test]
+fn late_entries_keep_the_order() {
+    const AT: &[Duration] = &[
+        SECOND,
+        Duration::from_millis(1_500),
+        Duration::from_millis(1_501),
+        Duration::from_millis(1_502),
+        Duration::from_millis(1_503),
+        Duration::from_millis(1_504),
+        Duration::from_millis(1_505),
+    ];
+    let lag = Weather { lag: (0.5, MILLISECOND * 300), ..Weather::constant(DELAY) };
+    let got = received(sender(AT).over(lag));
+    assert_eq!(got.iter().map(|(_, number)| *number).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6]);
+    assert!(got[6].0 > 1_525 * MS, "nobody was late");
+}

@@ -36,6 +36,10 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<u8, Failure> {
     let shards = live.shards.unwrap_or(threads as u32).min(plan.scenario.peers);
     let mut setup = setup(experiment, &plan, live, sockets, shards, key);
     setup.join = live.join.as_deref().map(join).transpose()?;
+    if setup.join.is_some_and(|join| join.identity.is_some()) && sockets != Sockets::Quic {
+        let message = "--join names an identity, and UDP has none; leave it out or use QUIC";
+        return Err(Failure::Usage(message.to_owned()));
+    }
     setup.advertise = live.advertise.as_deref().map(advertise).transpose()?;
     let directives: Vec<Directive> = plan.directives().collect();
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -1,0 +1,75 @@
+//! What came out of a live run.
+
+use peerlet_core::Time;
+use peerlet_measure::{Ledger, Measures};
+
+use crate::counters::Counters;
+use crate::member::{Closing, Network};
+use crate::shard::ShardOutcome;
+
+/// What came out of a live run.
+pub struct LiveOutcome {
+    /// The accounts of all messages. `in_flight` holds those that are unaccounted for.
+    pub ledger: Ledger,
+    /// What was measured, epoch by epoch.
+    pub measures: Measures,
+    /// What the sockets and the pairs dropped, by cause: garbage, frames of other experiments and
+    /// so on.
+    pub counters: Counters,
+    /// Answers that came when nobody waited for them any more.
+    pub late_answers: u64,
+    /// Lifecycle events that did nothing.
+    pub idle_directives: u64,
+    /// Events that peers handled.
+    pub events: u64,
+    /// How long it ran.
+    pub end: Time,
+    /// What the network as a whole came to, at seat 0's process of several.
+    pub whole: Option<Whole>,
+}
+
+/// What seat 0's process knows of the whole network.
+pub struct Whole {
+    /// The share of seat-seconds whose measures are among these.
+    pub coverage: f64,
+    /// Processes that reported to the end.
+    pub processes: u32,
+}
+
+/// Adds up what the shards of one process came to.
+pub(crate) fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> LiveOutcome {
+    let mut outcomes = outcomes.into_iter();
+    let first = outcomes.next().expect("there is at least one shard");
+    let mut all = LiveOutcome {
+        ledger: first.ledger,
+        measures: first.measures,
+        counters: first.counters,
+        late_answers: first.late_answers,
+        idle_directives: first.idle_directives,
+        events: first.events,
+        end,
+        whole: None,
+    };
+    for outcome in outcomes {
+        all.ledger.add(&outcome.ledger);
+        all.measures.merge(&outcome.measures);
+        all.counters.merge(&outcome.counters);
+        all.late_answers += outcome.late_answers;
+        all.idle_directives += outcome.idle_directives;
+        all.events += outcome.events;
+    }
+    all
+}
+
+impl LiveOutcome {
+    /// Takes in what the others reported: from the share of one process to the whole network.
+    pub(crate) fn widen(&mut self, network: Network) {
+        // A process that joined keeps its own share; the whole is at seat 0's.
+        let Some(coverage) = network.coverage() else { return };
+        let Closing { ledger, events, late_answers, idle_directives } = network.closing;
+        (self.ledger, self.events) = (ledger, events);
+        (self.late_answers, self.idle_directives) = (late_answers, idle_directives);
+        self.measures = network.measures;
+        self.whole = Some(Whole { coverage, processes: network.processes });
+    }
+}

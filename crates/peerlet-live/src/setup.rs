@@ -1,0 +1,242 @@
+//! What a live run is made of, and why one cannot begin.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use peerlet_core::{Duration, Identity, Need, Peer, Registry, SECOND, Seat, StackError, Time};
+use peerlet_measure::EpochsError;
+
+use crate::key::ProcessKey;
+use crate::member::{JoinError, Notice, Role};
+use crate::shard::Build;
+use crate::transport::BindError;
+
+/// Which sockets a run uses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sockets {
+    /// QUIC: both classes of delivery, identities.
+    Quic,
+    /// Plain UDP: datagrams only, for loopback and closed networks.
+    Udp {
+        /// Whether everybody who can reach the sockets is trusted; without it, loopback only.
+        closed_network: bool,
+    },
+}
+
+impl Sockets {
+    /// What these sockets give to peerlets that need something.
+    pub const fn gives(self) -> &'static [Need] {
+        match self {
+            Sockets::Quic => &[Need::Reliable],
+            Sockets::Udp { .. } => &[],
+        }
+    }
+}
+
+/// What a live run is made of, but for what the environment does to its seats.
+pub struct LiveSetup {
+    /// The experiment's name: processes of different experiments never mix.
+    pub name: String,
+    /// The number of seats.
+    pub seats: u32,
+    /// How long it runs, from time zero.
+    pub duration: Duration,
+    /// Builds the stack of a seat's peer.
+    pub build: Build,
+    /// The peerlet types, when they are known; otherwise every seat's stack is built once.
+    pub registry: Option<Arc<Registry>>,
+    /// Where behavior's randomness begins; the operating system decides where it is not given.
+    pub seed: Option<u64>,
+    /// The sockets. Default: QUIC.
+    pub sockets: Sockets,
+    /// Where the first shard binds; shard k binds k ports higher, or any port where this one is 0.
+    /// Default: a free port of 127.0.0.1.
+    pub bind: SocketAddr,
+    /// How many shards, each a task with a socket of its own. Seat s lives on shard s mod shards.
+    /// Default 1.
+    pub shards: u32,
+    /// The process's key. Default: a new one.
+    pub key: Option<ProcessKey>,
+    /// The first and the last of the seats that live in this process. Default: all.
+    pub index: Option<(u32, u32)>,
+    /// Seat 0's process; given by every process but that one.
+    pub join: Option<Join>,
+    /// The address that others are told to reach this process by. Default: the bound one, or, where
+    /// that is unspecified, the one that the first other process sees.
+    pub advertise: Option<SocketAddr>,
+    /// How long seat 0's process waits for others, and others for it. Default 30 s.
+    pub start_within: Duration,
+    /// Takes what whoever runs this should know: where the process is reached, who it joined.
+    /// Default: the log.
+    pub notice: Notice,
+    /// The length of an epoch. Default 10 s.
+    pub epoch: Duration,
+    /// From when on values count in the summary. Default: time zero.
+    pub from: Time,
+    /// After how long without success a reliable connection gives up. Default 10 s, the same value
+    /// as simulated.
+    pub connection_timeout: Duration,
+}
+
+impl LiveSetup {
+    /// A setup with the defaults named at the fields.
+    pub fn new(
+        name: impl Into<String>,
+        seats: u32,
+        duration: Duration,
+        build: impl Fn(Seat) -> Peer + Send + Sync + 'static,
+    ) -> LiveSetup {
+        LiveSetup {
+            name: name.into(),
+            seats,
+            duration,
+            build: Arc::new(build),
+            registry: None,
+            seed: None,
+            sockets: Sockets::Quic,
+            bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            shards: 1,
+            key: None,
+            index: None,
+            join: None,
+            advertise: None,
+            start_within: SECOND * 30,
+            notice: Arc::new(|line| tracing::info!("{line}")),
+            epoch: SECOND * 10,
+            from: Time::ZERO,
+            connection_timeout: SECOND * 10,
+        }
+    }
+
+    /// The first and the last seat of this process.
+    pub(crate) fn own_seats(&self) -> (u32, u32) {
+        self.index.unwrap_or((0, self.seats.saturating_sub(1)))
+    }
+
+    /// The seats of one of this process's shards: those of the process whose number is the shard's,
+    /// modulo shards.
+    pub(crate) fn seats_of(&self, shard: u32) -> Vec<Seat> {
+        let (first, last) = self.own_seats();
+        let mine = (first..=last).filter(|seat| seat % self.shards.max(1) == shard);
+        mine.map(Seat).collect()
+    }
+
+    /// How this process takes part; `None` when it has all seats.
+    pub(crate) fn role(&self) -> Result<Option<Role>, LiveError> {
+        let (first, last) = self.own_seats();
+        if first > last || last >= self.seats {
+            return Err(LiveError::Index { first, last, seats: self.seats });
+        }
+        match (&self.join, first) {
+            (Some(_), 0) => Err(LiveError::JoinsItself),
+            (Some(join), _) => Ok(Some(Role::Guest { asked: join.at, expected: join.identity })),
+            (None, 0) if last + 1 == self.seats => Ok(None),
+            (None, 0) => Ok(Some(Role::Hub)),
+            (None, _) => Err(LiveError::JoinsNobody { first }),
+        }
+    }
+
+    pub(crate) fn checked_registry(&self) -> Result<Arc<Registry>, StackError> {
+        let registry = match &self.registry {
+            Some(registry) => registry.clone(),
+            None => {
+                let mut registry = Registry::new();
+                for seat in 0..self.seats {
+                    registry.add(&(self.build)(Seat(seat)))?;
+                }
+                Arc::new(registry)
+            }
+        };
+        registry.check_needs(self.sockets.gives())?;
+        Ok(registry)
+    }
+}
+
+/// Seat 0's process, as another process is told of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Join {
+    /// Where it is reached.
+    pub at: SocketAddr,
+    /// Who it must be. Without, the first one that answers is taken, told, and kept for the run.
+    pub identity: Option<Identity>,
+}
+
+/// Why a live run cannot begin.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LiveError {
+    /// A stack cannot run on these sockets.
+    Stack(StackError),
+    /// The epochs do not fit the run.
+    Epochs(EpochsError),
+    /// A socket cannot be bound.
+    Bind(BindError),
+    /// The process's seats are none of the scenario's.
+    Index {
+        /// The first seat.
+        first: u32,
+        /// The last seat.
+        last: u32,
+        /// The number of seats.
+        seats: u32,
+    },
+    /// Seat 0's process was told to join one.
+    JoinsItself,
+    /// A process without seat 0 was not told which one to join.
+    JoinsNobody {
+        /// Its first seat.
+        first: u32,
+    },
+    /// The process cannot take part in the run.
+    Join(JoinError),
+}
+
+impl fmt::Display for LiveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LiveError::Stack(error) => error.fmt(f),
+            LiveError::Epochs(error) => error.fmt(f),
+            LiveError::Bind(error) => error.fmt(f),
+            LiveError::Index { first, last, seats } => write!(
+                f,
+                "--index {first}-{last} does not fit the scenario's seats, 0 to {}",
+                seats.saturating_sub(1)
+            ),
+            LiveError::JoinsItself => f.write_str(
+                "--join names seat 0's process, and --index gives this process seat 0; drop one",
+            ),
+            LiveError::JoinsNobody { first } => write!(
+                f,
+                "--index begins at {first}, so seat 0 lives elsewhere; name its process with --join"
+            ),
+            LiveError::Join(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LiveError {}
+
+impl From<StackError> for LiveError {
+    fn from(error: StackError) -> LiveError {
+        LiveError::Stack(error)
+    }
+}
+
+impl From<EpochsError> for LiveError {
+    fn from(error: EpochsError) -> LiveError {
+        LiveError::Epochs(error)
+    }
+}
+
+impl From<JoinError> for LiveError {
+    fn from(error: JoinError) -> LiveError {
+        LiveError::Join(error)
+    }
+}
+
+impl From<BindError> for LiveError {
+    fn from(error: BindError) -> LiveError {
+        LiveError::Bind(error)
+    }
+}

@@ -1,0 +1,202 @@
+//! The phases of a shard: waiting for time zero, the peers' time, the last words.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use peerlet_core::Time;
+use tokio::sync::watch;
+
+use crate::counters::Cause;
+use crate::frame::{Frame, Kind};
+use crate::member::Heard;
+use crate::shard::{DRAIN, MemberLine, Shard, ShardOutcome};
+use crate::transport::Inbound;
+
+/// Waits until the condition holds; for ever when nobody is left to make it so.
+async fn until<T>(watched: &mut watch::Receiver<T>, condition: impl FnMut(&T) -> bool) {
+    if watched.wait_for(condition).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// What the member wants to say; for ever nothing without a member.
+async fn said(member: &mut Option<MemberLine>) -> (SocketAddr, Vec<u8>) {
+    let said = match member {
+        Some(line) => line.said.recv().await,
+        None => None,
+    };
+    match said {
+        Some(said) => said,
+        None => std::future::pending().await,
+    }
+}
+
+impl Shard {
+    /// Runs: until time is zero only what processes tell each other, then the peers, until their
+    /// time is over or they are told to stop, then again what processes tell each other, until
+    /// nobody needs the sockets.
+    pub(crate) async fn run(mut self) {
+        let mut inbox = Vec::new();
+        if self.wait_for_zero(&mut inbox).await {
+            self.live(&mut inbox).await;
+        }
+        self.hand_over();
+        loop {
+            inbox.drain(..).for_each(|inbound| self.overhear(&inbound));
+            self.send().await;
+            tokio::select! {
+                biased;
+                () = until(&mut self.wires.finish, |finish| *finish) => break,
+                () = self.transport.receive(&mut inbox) => {}
+                (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
+            }
+        }
+        self.transport.close(DRAIN).await;
+    }
+
+    /// Waits for time zero; false when the run is over before.
+    async fn wait_for_zero(&mut self, inbox: &mut Vec<Inbound>) -> bool {
+        loop {
+            inbox.drain(..).for_each(|inbound| self.overhear(&inbound));
+            self.send().await;
+            let zero = *self.wires.zero.borrow_and_update();
+            if let Some(zero) = zero {
+                self.zero = zero;
+            }
+            let near = zero.unwrap_or_else(|| Instant::now() + std::time::Duration::from(DRAIN));
+            tokio::select! {
+                biased;
+                () = until(&mut self.wires.stop, |stop| *stop) => return false,
+                () = until(&mut self.wires.finish, |finish| *finish) => return false,
+                () = tokio::time::sleep_until(near.into()) => {
+                    if zero.is_some() {
+                        break;
+                    }
+                }
+                changed = self.wires.zero.changed() => {
+                    if changed.is_err() {
+                        return false;
+                    }
+                }
+                () = self.transport.receive(inbox) => {}
+                (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
+            }
+        }
+        if let Some(socket) = self.seats.first().and_then(|seat| self.ground.seats.socket(*seat)) {
+            // Others may know this process by another address than its socket's.
+            self.ground.socket = socket;
+        }
+        true
+    }
+
+    /// Lets the peers live.
+    async fn live(&mut self, inbox: &mut Vec<Inbound>) {
+        loop {
+            self.turn(inbox);
+            self.send().await;
+            self.report_epochs();
+            if self.ground.now >= self.end {
+                return;
+            }
+            let wake = self.zero + std::time::Duration::from(self.wake_at() - Time::ZERO);
+            tokio::select! {
+                biased;
+                () = until(&mut self.wires.stop, |stop| *stop) => {
+                    self.stop_all();
+                    return self.send().await;
+                }
+                () = self.transport.receive(inbox) => {}
+                (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
+                () = tokio::time::sleep_until(wake.into()) => {}
+            }
+        }
+    }
+
+    async fn send(&mut self) {
+        for (socket, identity) in self.ground.seats.pins_from(self.pinned) {
+            self.pinned += 1;
+            if socket != self.transport.local_addr() {
+                self.transport.expect(socket, identity);
+            }
+        }
+        self.transport.send(&mut self.ground.outbox).await;
+    }
+
+    fn say(&mut self, to: SocketAddr, frame: Vec<u8>) {
+        self.ground.outbox.push(crate::Outbound::Datagram { to, frame: frame.into() });
+    }
+
+    /// Looks through what arrives while no peer lives: only what processes tell each other counts.
+    fn overhear(&mut self, inbound: &Inbound) {
+        match inbound {
+            Inbound::Datagram { from, frame, .. } => match Frame::parse(frame) {
+                Ok(Frame { tag, kind: Kind::Control(bytes), .. }) if tag == self.ground.tag => {
+                    self.heard(*from, frame.slice_ref(bytes));
+                }
+                Ok(frame) if frame.tag != self.ground.tag => {
+                    self.counters.add(Cause::Experiment, 1);
+                }
+                Ok(_) => self.counters.add(Cause::Stopped, 1),
+                Err(error) => self.counters.add(error.into(), 1),
+            },
+            Inbound::Stream { .. } => self.counters.add(Cause::Stopped, 1),
+            other => self.link_news(other),
+        }
+    }
+
+    pub(super) fn heard(&mut self, from: SocketAddr, bytes: bytes::Bytes) {
+        match &self.wires.member {
+            Some(line) => line.hear(Heard::Control { from, bytes }),
+            None => self.counters.add(Cause::Unsupported, 1),
+        }
+    }
+
+    pub(super) fn link_news(&self, inbound: &Inbound) {
+        let Some(line) = &self.wires.member else { return };
+        match inbound {
+            Inbound::LinkUp { with, identity } => {
+                line.hear(Heard::LinkUp { with: *with, identity: *identity });
+            }
+            Inbound::LinkLost { with, why } => {
+                line.hear(Heard::LinkLost { with: *with, why: *why });
+            }
+            _ => {}
+        }
+    }
+
+    /// Hands on the epochs that were closed since the last time.
+    fn report_epochs(&mut self) {
+        let Some(epochs) = &self.wires.epochs else { return };
+        let finished = self.ground.recorder.finished();
+        for epoch in finished.epochs().skip(self.reported) {
+            self.reported += 1;
+            // The member may have ended with an error, which is told elsewhere.
+            epochs.send(epoch.clone()).ok();
+        }
+    }
+
+    /// Gives away what came out, now that the peers' time is over.
+    fn hand_over(&mut self) {
+        let end = self.ground.now.min(self.end);
+        let measures = self.ground.recorder.clone().finish(end);
+        if let Some(epochs) = &self.wires.epochs {
+            for epoch in measures.epochs().skip(self.reported) {
+                epochs.send(epoch.clone()).ok();
+            }
+        }
+        let mut counters = self.counters;
+        counters.merge(&self.transport.counters());
+        counters.merge(self.ground.pairs.counters());
+        let outcome = ShardOutcome {
+            ledger: self.ground.ledger,
+            measures,
+            counters,
+            late_answers: self.host.late_answers(),
+            idle_directives: self.idle_directives,
+            events: self.events,
+        };
+        if let Some(wire) = self.wires.outcome.take() {
+            wire.send(outcome).ok();
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! One turn of a shard: everything that is due or has arrived, handled in order.
+
+use std::net::SocketAddr;
+
+use peerlet_core::{
+    Act, Address, Alarm, Body, Class, Directive, Duration, Header, Host, Port, Seat, State, Time,
+};
+use peerlet_measure::DropCause;
+
+use crate::counters::Cause;
+use crate::frame::{Frame, Kind, Message};
+use crate::pair::Effect;
+use crate::seats::SeatsNow;
+use crate::shard::here::{Here, Soon};
+use crate::shard::{SOON_MAX, Shard};
+use crate::transport::Inbound;
+
+impl Shard {
+    /// When the shard has something to do next, if nothing arrives before.
+    pub(super) fn wake_at(&mut self) -> Time {
+        if !self.ground.soon.is_empty() {
+            return self.ground.now;
+        }
+        let directive = self.directives.peek().map(|d| d.at);
+        let waits = [directive, self.ground.timers.next(), self.ground.pairs.deadline()];
+        waits.into_iter().flatten().fold(self.end, Time::min)
+    }
+
+    /// Handles everything that is due or has arrived by now.
+    pub(super) fn turn(&mut self, inbox: &mut Vec<Inbound>) {
+        self.ground.now = Time::ZERO + Duration::from(self.zero.elapsed());
+        if self.ground.now >= self.end {
+            return inbox.clear();
+        }
+        self.ground.recorder.close_epoch(self.ground.now);
+        while let Some(directive) = self.directives.next_if(|d| d.at <= self.ground.now) {
+            self.direct(directive);
+            self.settle();
+        }
+        while let Some(waiting) = self.ground.timers.pop_due(self.ground.now) {
+            self.alarm(waiting.row, waiting.life, waiting.alarm);
+            self.settle();
+        }
+        for inbound in inbox.drain(..) {
+            self.inbound(inbound);
+            self.settle();
+        }
+        self.ground.pairs.timer(self.ground.now);
+        self.ground.pairs.flush();
+        self.settle();
+    }
+
+    /// Does what the last event left to be done: what a peer does to itself, and what the pairs
+    /// want.
+    fn settle(&mut self) {
+        for _ in 0..SOON_MAX {
+            if let Some((row, life, soon)) = self.ground.soon.pop_front() {
+                self.soon(row, life, soon);
+            } else if let Some(effect) = self.ground.pairs.poll() {
+                self.effect(effect);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn row(&self, slot: u32) -> Option<usize> {
+        self.seats.binary_search(&Seat(slot)).ok()
+    }
+
+    fn soon(&mut self, row: usize, life: u32, soon: Soon) {
+        match soon {
+            Soon::Alarm(alarm) => self.alarm(row, life, alarm),
+            Soon::Message { header, class, body } => {
+                let from = Address::new(self.ground.socket, self.seats[row].0);
+                self.deliver(row, from, header, class, body);
+            }
+        }
+    }
+
+    fn alarm(&mut self, row: usize, life: u32, alarm: Alarm) {
+        if self.host.expects(row, life, &alarm) {
+            self.with(row, |host, here| host.alarm(row, here, alarm));
+        }
+    }
+
+    /// Lets the host handle something in the world of the peer in this row.
+    fn with<R>(&mut self, row: usize, act: impl FnOnce(&mut Host, &mut Here<'_>) -> R) -> R {
+        self.events += 1;
+        let seats = self.ground.seats.clone();
+        let mut here = Here {
+            seats: SeatsNow { map: &seats, now: self.ground.now },
+            ground: &mut self.ground,
+            seat: self.seats[row],
+            row,
+            life: self.host.life(row),
+            alive: self.host.state(row) == State::Running,
+        };
+        act(&mut self.host, &mut here)
+    }
+
+    /// Does to a seat what the environment wants.
+    fn direct(&mut self, directive: Directive) {
+        let Some(row) = self.row(directive.seat.0) else { return };
+        let slot = directive.seat.0;
+        let done = match directive.act {
+            Act::Start => self.start(row),
+            Act::Stop => self.stop(row),
+            Act::Crash => {
+                let crashed = self.host.crash(row);
+                if crashed {
+                    self.ground.pairs.crashed(slot);
+                    self.ground.recorder.forget(directive.seat);
+                }
+                crashed
+            }
+            Act::Command(port, command) => {
+                self.with(row, |host, here| host.command(row, here, port, &command))
+            }
+        };
+        self.idle_directives += u64::from(!done);
+    }
+
+    fn start(&mut self, row: usize) -> bool {
+        if self.host.state(row) == State::Running {
+            return false;
+        }
+        let (seat, life) = (self.seats[row], self.host.life(row) + 1);
+        self.ground.pairs.started(seat.0, life);
+        let build = self.build.clone();
+        let seats = self.ground.seats.clone();
+        let now = self.ground.now;
+        let seats = SeatsNow { map: &seats, now };
+        self.events += 1;
+        let mut here = Here { seats, ground: &mut self.ground, seat, row, life, alive: true };
+        self.host.start(row, &mut here, || build(seat))
+    }
+
+    fn stop(&mut self, row: usize) -> bool {
+        let stopped = self.with(row, |host, here| host.stop(row, here));
+        if stopped {
+            let seat = self.seats[row];
+            self.ground.pairs.stopped(seat.0);
+            self.ground.recorder.forget(seat);
+        }
+        stopped
+    }
+
+    /// Stops all peers in order.
+    pub(super) fn stop_all(&mut self) {
+        self.ground.now = Time::ZERO + Duration::from(self.zero.elapsed());
+        for row in 0..self.seats.len() {
+            self.stop(row);
+            self.settle();
+        }
+        self.ground.pairs.flush();
+        self.settle();
+    }
+
+    fn inbound(&mut self, inbound: Inbound) {
+        let now = self.ground.now;
+        match inbound {
+            Inbound::Datagram { from, frame, .. } | Inbound::Stream { from, frame, .. } => {
+                self.frame(from, &frame);
+            }
+            Inbound::LinkUp { .. } => self.link_news(&inbound),
+            Inbound::LinkLost { with, why } => {
+                tracing::debug!(%with, %why, "a link is lost");
+                self.ground.pairs.link_lost(now, with);
+                self.link_news(&inbound);
+            }
+            Inbound::Blocked { to } => self.ground.pairs.blocked(to),
+            Inbound::Unblocked { to } => self.ground.pairs.unblocked(to),
+        }
+    }
+
+    fn frame(&mut self, from: SocketAddr, bytes: &bytes::Bytes) {
+        let frame = match Frame::parse(bytes) {
+            Ok(frame) => frame,
+            Err(error) => return self.counters.add(error.into(), 1),
+        };
+        if frame.tag != self.ground.tag {
+            return self.counters.add(Cause::Experiment, 1);
+        }
+        if let Kind::Control(control) = frame.kind {
+            return self.heard(from, bytes.slice_ref(control));
+        }
+        if self.ground.seats.socket(Seat(frame.from)) != Some(from) {
+            return self.counters.add(Cause::Forged, 1);
+        }
+        let (class, message) = match frame.kind {
+            Kind::Datagram(message) => (Class::Datagram, message),
+            Kind::Control(_) => return,
+            _ => match self.ground.pairs.receive(self.ground.now, from, &frame) {
+                Some(message) => (Class::Reliable, message),
+                None => return,
+            },
+        };
+        let row = self.row(frame.to).filter(|row| self.host.state(*row) == State::Running);
+        let Some(row) = row else {
+            return self.ground.ledger.of(class).drop_for(DropCause::Stopped);
+        };
+        let Message { port, call, body } = message;
+        let (header, body) = (Header { port: Port(port), call }, Body::encoded(body.to_vec()));
+        self.deliver(row, Address::new(from, frame.from), header, class, body);
+    }
+
+    fn deliver(&mut self, row: usize, from: Address, header: Header, class: Class, body: Body) {
+        if self.host.state(row) != State::Running {
+            return self.ground.ledger.of(class).drop_for(DropCause::Stopped);
+        }
+        let done = self.with(row, |host, here| host.message(row, here, from, header, class, body));
+        match done {
+            Ok(()) => self.ground.ledger.of(class).delivered += 1,
+            Err(_) => self.ground.ledger.of(class).drop_for(DropCause::Decode),
+        }
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::Transmit { to, pair, frame } => {
+                let frame = frame.into();
+                self.ground.outbox.push(crate::Outbound::Stream { to, pair, frame });
+            }
+            Effect::Undelivered { slot, to, message, why } => {
+                self.ground.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
+                let row = self.row(slot).filter(|row| self.host.state(*row) == State::Running);
+                let Some(row) = row else { return };
+                let header = Header { port: Port(message.port), call: message.call };
+                let body = Body::encoded(message.body.to_vec());
+                let told =
+                    self.with(row, |host, here| host.undelivered(row, here, to, header, body, why));
+                told.expect("what this process encoded it can decode");
+            }
+            Effect::Writable { slot, to } => {
+                let ports = self.ground.refused.swap_remove(&(slot, to)).unwrap_or_default();
+                let row = self.row(slot).filter(|row| self.host.state(*row) == State::Running);
+                for port in row.into_iter().flat_map(|row| ports.iter().map(move |p| (row, *p))) {
+                    let (row, port) = port;
+                    self.with(row, |host, here| host.writable(row, here, port, to));
+                }
+            }
+        }
+    }
+}

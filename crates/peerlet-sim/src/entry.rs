@@ -1,0 +1,131 @@
+//! The receiving side of the network: whether and when a message that reached its seat gets in.
+//!
+//! What belongs to a connection gets in in order, whatever the model does to each message: who is
+//! not let in tries again, who is let in late is waited for, and everything behind waits as well.
+
+use peerlet_core::{Duration, Seat, Time};
+use peerlet_measure::DropCause;
+use peerlet_network::Arrival;
+
+use crate::fabric::{Fabric, drop_cause};
+use crate::queue::{Letter, Way};
+
+/// Whether and when a message gets in.
+pub(crate) enum Entry {
+    /// Now.
+    Open,
+    /// Not before then; ask again.
+    Later(Time),
+    /// Never.
+    Closed(DropCause),
+}
+
+/// What the receiver's end remembers of a connection with trouble.
+#[derive(Default)]
+pub(crate) struct Incoming {
+    /// Until when the first message that was not let in waits for its next attempt.
+    held_until: Time,
+    attempt: u32,
+    /// When the last message that was let in may be handled.
+    ready: Time,
+    /// Whether a message was given up, and with it all behind it.
+    broken: bool,
+    /// When the last message sent back gets back.
+    pub(crate) last_return: Time,
+}
+
+impl Incoming {
+    /// The last instant that anything is known about.
+    pub(crate) fn last(&self) -> Time {
+        self.last_return.max(self.held_until).max(self.ready)
+    }
+}
+
+impl Fabric {
+    /// The receiver's end of a connection. Ends that can be of no use any more are forgotten.
+    pub(crate) fn incoming(
+        &mut self,
+        seat: Seat,
+        connection: (Seat, u64),
+        now: Time,
+    ) -> &mut Incoming {
+        let Fabric { model, places, connection_timeout, .. } = self;
+        let known = &mut places[seat.index()].links.get_or_insert_default().incoming;
+        let grows = !known.contains_key(&connection);
+        if grows && known.len() >= 64 && known.len().is_power_of_two() {
+            let keep = |source| *connection_timeout + model.round_trip(source, seat);
+            known.retain(|(source, _), end| end.last() + keep(*source) > now);
+        }
+        known.entry(connection).or_default()
+    }
+
+    /// Asks whether a message that is at its seat now gets in. It is asked anew when `Later` says.
+    pub(crate) fn enter(
+        &mut self,
+        seat: Seat,
+        source: Seat,
+        now: Time,
+        letter: &mut Letter,
+    ) -> Entry {
+        if letter.accepted || !self.model.has_arrival() {
+            return Entry::Open;
+        }
+        match letter.way {
+            Way::Home { .. } => Entry::Open,
+            Way::Connection { number, departed, .. } => {
+                self.enter_in_order(seat, (source, number), departed, now, letter)
+            }
+            Way::Datagram => match self.arrive(source, seat, now, letter) {
+                Arrival::Accept { after: Duration::ZERO } => Entry::Open,
+                Arrival::Accept { after } => {
+                    letter.accepted = true;
+                    Entry::Later(now + after)
+                }
+                Arrival::Drop(cause) => Entry::Closed(drop_cause(cause)),
+            },
+        }
+    }
+
+    fn enter_in_order(
+        &mut self,
+        seat: Seat,
+        connection: (Seat, u64),
+        departed: Time,
+        now: Time,
+        letter: &mut Letter,
+    ) -> Entry {
+        let known = self.incoming(seat, connection, now);
+        if known.broken {
+            return Entry::Closed(DropCause::Undelivered);
+        }
+        if known.held_until > now {
+            return Entry::Later(known.held_until);
+        }
+        let (ready, attempt) = (known.ready, known.attempt);
+        let end = departed + self.connection_timeout;
+        let cause = match self.arrive(connection.0, seat, now, letter) {
+            Arrival::Accept { after } if now + after <= end.max(now) => {
+                letter.accepted = true;
+                let known = self.incoming(seat, connection, now);
+                (known.ready, known.attempt) = (ready.max(now + after), 0);
+                let ready = known.ready;
+                return if ready > now { Entry::Later(ready) } else { Entry::Open };
+            }
+            // To be let in after the connection's time is not to be let in.
+            Arrival::Accept { .. } => DropCause::Queue,
+            Arrival::Drop(cause) => drop_cause(cause),
+        };
+        // The next attempt is another packet, with other dice.
+        letter.draws = letter.draws.named("again");
+        let patience = self.patience(connection.0, Some(seat), attempt);
+        // Who was let in before it is handled before it is given up.
+        let end = end.max(ready);
+        let known = self.incoming(seat, connection, now);
+        if now >= end {
+            known.broken = true;
+            return Entry::Closed(cause);
+        }
+        (known.attempt, known.held_until) = (attempt + 1, end.min(now + patience));
+        Entry::Later(known.held_until)
+    }
+}
