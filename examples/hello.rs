@@ -1,7 +1,8 @@
 //! Greets a random neighbor every second and counts the answers.
 //!
 //! ```sh
-//! cargo run --release -p peerlet --example hello -- sim --peers 10000 --network king-like --for 60s
+//! cargo run --release -p peerlet --example hello -- \
+//!     sim --peers 10000 --network king-like --for 60s
 //! ```
 
 use peerlet::prelude::*;

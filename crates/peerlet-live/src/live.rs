@@ -29,14 +29,14 @@ const SETTLING: Duration = Duration::from_nanos(20 * MILLISECOND.as_nanos());
 /// Runs this process's seats to the end, or until `stop` becomes true: then peers stop in order.
 ///
 /// A process with all seats begins at once. Of several, each with an [`index`](LiveSetup::index) of
-/// its own, seat 0's process sets time zero when all are there, and its outcome is that of the whole
-/// network; the others [join](LiveSetup::join) it, and their outcome is their own share.
+/// its own, seat 0's process sets time zero when all are there, and its outcome is that of the
+/// whole network; the others [join](LiveSetup::join) it, and their outcome is their own share.
 ///
 /// Must be called within a multi-threaded tokio runtime; its threads carry the shards.
 ///
 /// # Errors
-/// When a stack cannot run on these sockets, one of them cannot be bound, or the process cannot take
-/// part. No peer has lived then.
+/// When a stack cannot run on these sockets, one of them cannot be bound, or the process cannot
+/// take part. No peer has lived then.
 pub async fn run(
     mut setup: LiveSetup,
     directives: Vec<Directive>,

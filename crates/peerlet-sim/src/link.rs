@@ -243,9 +243,9 @@ impl Fabric {
         first * (1u64 << attempt.min(40))
     }
 
-    /// Sets the timer for the next attempt. Doubling does not skip the last one that leaves time for
-    /// an answer, so that whatever heals in time loses nothing; at the latest comes the end of the
-    /// connection's time.
+    /// Sets the timer for the next attempt. Doubling does not skip the last one that leaves time
+    /// for an answer, so that whatever heals in time loses nothing; at the latest comes the end of
+    /// the connection's time.
     fn retry_later(&mut self, seat: Seat, now: Moment, key: (Address, u32)) {
         let dest = self.chart.seat_at(key.0);
         let Some((since, attempt)) = self.end(seat, key).map(|end| (end.since, end.attempt)) else {

@@ -33,6 +33,8 @@ pub struct Simulation {
     end: Time,
     events: u64,
     idle_directives: u64,
+    /// Whether somebody was warned of a command that found no peerlet.
+    warned: bool,
     trace: Option<Box<dyn Trace>>,
     /// Whether somebody reads logs, so that they are worth a stamp.
     stamped: bool,
@@ -71,6 +73,7 @@ impl Simulation {
             end,
             events: 0,
             idle_directives: 0,
+            warned: false,
             trace: setup.trace,
             stamped: tracing::level_filters::LevelFilter::current() >= tracing::Level::ERROR,
         })
@@ -172,6 +175,11 @@ impl Simulation {
     /// Does to a seat what the environment wants.
     fn direct(&mut self, directive: Directive) {
         let Directive { at, seat, act } = directive;
+        let seats = self.fabric.places.len();
+        assert!(
+            seat.index() < seats,
+            "a directive is for seat {seat}, and there are {seats} seats"
+        );
         let seq = self.directed;
         self.directed += 1;
         let key = Key { time: at, round: 0, seat, source: ENVIRONMENT, seq };
@@ -195,9 +203,10 @@ impl Simulation {
             Act::Command(port, command) => {
                 let mut here = here(&mut self.fabric, key);
                 let done = self.host.command(row, &mut here, port, &command);
-                if !done {
+                if !done && !self.warned {
+                    self.warned = true;
                     let command = command.name();
-                    tracing::warn!(seat = seat.0, %at, command, "a command found no peerlet");
+                    tracing::warn!(seat = seat.0, %at, command, "a command found no peerlet; others are counted only");
                 }
                 (EventKind::Command, done)
             }
@@ -315,8 +324,8 @@ impl Simulation {
         }
     }
 
-    /// A message was not let in or found nobody it was for: it is dropped, and if it was reliable its
-    /// sender will be told.
+    /// A message was not let in or found nobody it was for: it is dropped, and if it was reliable
+    /// its sender will be told.
     fn turn_away(
         &mut self,
         key: Key,

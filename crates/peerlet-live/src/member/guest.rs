@@ -39,8 +39,8 @@ pub(crate) struct Guest {
     zero_there: Option<u64>,
     zero: Option<Duration>,
     version: u64,
-    /// The map that is being read: its version, what is there, how many there are to be, when it was
-    /// asked for last.
+    /// The map that is being read: its version, what is there, how many there are to be, when it
+    /// was asked for last.
     reading: Option<(u64, Vec<Process>, u32, Duration)>,
     map: Vec<Process>,
     pub(crate) outbox: Outbox,

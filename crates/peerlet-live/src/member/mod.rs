@@ -1,4 +1,5 @@
-//! The processes of one run, among themselves: who takes part, when time is zero, what was measured.
+//! The processes of one run, among themselves: who takes part, when time is zero, what was
+//! measured.
 //!
 //! One task a process speaks for it, over the socket of its first shard. The states are machines
 //! without sockets ([`hub`] for seat 0's process, [`guest`] for the others); this file moves their
@@ -475,8 +476,8 @@ impl Closing {
     }
 }
 
-/// A ledger as numbers: for each class what was sent, duplicated, delivered, its bytes, and the drops
-/// by cause.
+/// A ledger as numbers: for each class what was sent, duplicated, delivered, its bytes, and the
+/// drops by cause.
 fn words_of(ledger: &Ledger) -> Vec<u64> {
     [&ledger.datagram, &ledger.reliable]
         .into_iter()

@@ -78,8 +78,8 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Takes a piece; gives the report when it is the last one missing. `None` when it is not taken:
-    /// it does not fit its report, or is too far ahead and must be sent again.
+    /// Takes a piece; gives the report when it is the last one missing. `None` when it is not
+    /// taken: it does not fit its report, or is too far ahead and must be sent again.
     pub(crate) fn take(
         &mut self,
         nonce: u64,

@@ -2,7 +2,7 @@
 
 use peerlet_core::{Act, Duration, MILLISECOND, NANOSECOND, SECOND, Seat, Undelivered};
 use peerlet_measure::DropCause;
-use peerlet_network::Constant;
+use peerlet_network::{Cause, Constant, Departure, Model, Packet, State};
 
 use crate::actor::{Happened, Stage, send_reliably};
 use crate::weather::Weather;
@@ -109,25 +109,50 @@ fn patience_ends_on_its_nanosecond() {
     }
 }
 
-/// A message that departed in the very instant in which the next one was lost may still come back,
-/// so it is waited for: a nanosecond where the network lets in whoever comes.
+/// The first packets of seat 0 take these times, what it sends after them is lost.
+#[derive(Debug)]
+struct Few(&'static [Duration]);
+
+impl Model for Few {
+    fn lookahead(&self) -> Duration {
+        DELAY
+    }
+    fn outbound(&self, _: Seat) -> State {
+        Some(Box::new(0usize))
+    }
+    fn depart(&self, packet: &Packet, state: &mut State) -> Departure {
+        let state = state.as_mut().and_then(|state| state.downcast_mut());
+        let count: &mut usize = state.expect("every seat has its count");
+        *count += 1;
+        match self.0.get(*count - 1) {
+            _ if packet.from != Seat(0) => Departure::Arrive { after: DELAY },
+            Some(after) => Departure::Arrive { after: *after },
+            None => Departure::Drop(Cause::Loss),
+        }
+    }
+    fn round_trip(&self, _: Seat, _: Seat) -> Duration {
+        DELAY * 2
+    }
+}
+
+/// What departed may still come back when the patience with the next message ends: it is reported
+/// first, or known to be delivered.
 #[test]
 fn what_departed_is_reported_before_what_did_not() {
     const AT: &[Duration] = &[SECOND, Duration::from_secs(2), Duration::from_secs(2)];
-    let wall = Weather::constant(DELAY).wall(SECOND * 2, SECOND * 30);
-    let stage = sender(AT).over(wall).then(MILLISECOND * 1_500, 1, Act::Crash);
-    let expected = [1, 2].map(|number| (12_000 * MS, number, Undelivered::Timeout));
-    assert_eq!(reported(stage), expected);
-    // Seat 1 stops at 2.019 s and answers what departed at 2 s with a reset, which would come at
-    // 2.04 s. What is lost from 2.000001 s on has no patience beyond 2.030001 s.
-    const LOST: &[Duration] =
-        &[SECOND, Duration::from_secs(2), Duration::from_nanos(2_000_001_000)];
-    let wall = Weather::constant(DELAY).wall(Duration::from_nanos(2_000_000_500), SECOND * 30);
-    let stage = sender(LOST).over(wall).then(MILLISECOND * 2_019, 1, Act::Stop);
-    let stage = stage.patient(MILLISECOND * 50).then(MILLISECOND * 2_019, 1, Act::Start);
-    let told = reported(stage);
-    assert_eq!(told[0], (2_040 * MS, 1, Undelivered::Reset));
-    assert_eq!((told.len(), told[1].1), (2, 2));
+    let (at, reset, timeout) = (MILLISECOND * 1_500, Undelivered::Reset, Undelivered::Timeout);
+    // The packets are a greeting and two messages; the third is lost as it departs.
+    let even = || sender(AT).over(Few(&[DELAY, DELAY, DELAY]));
+    let told = reported(even().then(at, 1, Act::Crash));
+    assert_eq!(told, [(12_000 * MS, 1, timeout), (12_000 * MS, 2, timeout)]);
+    // Seat 1 lives and got what departed. The sender waits until that cannot come back any more:
+    // a nanosecond, as it departed in the instant of the first lost attempt.
+    assert_eq!(reported(even()), [(12_000 * MS + 1, 2, timeout)]);
+    // Here it comes back long after the next one's time was over.
+    const SLOW: &[Duration] = &[DELAY, DELAY, Duration::from_millis(200)];
+    let slow = sender(AT).over(Few(SLOW));
+    let told = reported(slow.patient(MILLISECOND * 100).then(at, 1, Act::Stop));
+    assert_eq!(told, [(2_220 * MS, 1, reset), (2_220 * MS, 2, reset)]);
 }
 
 /// The last attempt is made three round trips before the end, whatever doubling says.
