@@ -36,7 +36,7 @@ pub struct Simulation {
     /// Whether somebody was warned of a command that found no peerlet.
     warned: bool,
     trace: Option<Box<dyn Trace>>,
-    /// Whether somebody reads logs, so that they are worth a stamp.
+    /// Whether somebody asked for logs (`-v`), so that they are worth a stamp an event.
     stamped: bool,
 }
 
@@ -75,7 +75,7 @@ impl Simulation {
             idle_directives: 0,
             warned: false,
             trace: setup.trace,
-            stamped: tracing::level_filters::LevelFilter::current() >= tracing::Level::ERROR,
+            stamped: tracing::level_filters::LevelFilter::current() >= tracing::Level::INFO,
         })
     }
 
