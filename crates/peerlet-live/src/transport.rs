@@ -188,18 +188,11 @@ impl fmt::Display for BindError {
                 "plain UDP at {at} would take messages from anybody; use QUIC, or say that the \
                  network is closed"
             ),
-            BindError::Io { at, .. } => {
-                write!(f, "cannot bind {at}; see the cause, or choose another address")
+            BindError::Io { at, source } => {
+                write!(f, "cannot bind {at}: {source}; choose another address with --bind")
             }
         }
     }
 }
 
-impl std::error::Error for BindError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            BindError::Io { source, .. } => Some(source),
-            BindError::Open(_) => None,
-        }
-    }
-}
+impl std::error::Error for BindError {}

@@ -97,20 +97,13 @@ pub enum SetupError {
 impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SetupError::Stack(_) => f.write_str("the stack of a peer cannot run"),
-            SetupError::Epochs(_) => f.write_str("the epochs do not fit the run"),
+            SetupError::Stack(error) => error.fmt(f),
+            SetupError::Epochs(error) => error.fmt(f),
         }
     }
 }
 
-impl std::error::Error for SetupError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            SetupError::Stack(error) => Some(error),
-            SetupError::Epochs(error) => Some(error),
-        }
-    }
-}
+impl std::error::Error for SetupError {}
 
 impl From<StackError> for SetupError {
     fn from(error: StackError) -> SetupError {
