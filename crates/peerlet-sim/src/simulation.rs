@@ -176,10 +176,7 @@ impl Simulation {
     fn direct(&mut self, directive: Directive) {
         let Directive { at, seat, act } = directive;
         let seats = self.fabric.places.len();
-        assert!(
-            seat.index() < seats,
-            "a directive is for seat {seat}, and there are {seats} seats"
-        );
+        assert!(seat.index() < seats, "a directive is for seat {seat}, there are {seats} seats");
         let seq = self.directed;
         self.directed += 1;
         let key = Key { time: at, round: 0, seat, source: ENVIRONMENT, seq };
@@ -206,7 +203,7 @@ impl Simulation {
                 if !done && !self.warned {
                     self.warned = true;
                     let command = command.name();
-                    tracing::warn!(seat = seat.0, %at, command, "a command found no peerlet; others are counted only");
+                    tracing::warn!(seat = seat.0, %at, command, "a command found no peerlet");
                 }
                 (EventKind::Command, done)
             }
