@@ -170,6 +170,11 @@ impl Peerlet for Router {
 }
 
 impl Router {
+    /// Whether it drops what is to be passed on for others.
+    pub fn drops_messages(&self) -> bool {
+        self.drops
+    }
+
     /// Sends a payload to the peer nearest to the key, where siblings will hear
     /// [`Delivered`]. It may be lost, and nobody is told.
     pub fn route(&mut self, ctx: &mut Context<Self>, key: RingId, payload: Payload) {

@@ -1,3 +1,4 @@
 //! Experiments as their users see them.
 
 mod planetlab;
+mod protopeer;
