@@ -1,4 +1,5 @@
 //! Experiments as their users see them.
 
+mod live;
 mod planetlab;
 mod protopeer;
