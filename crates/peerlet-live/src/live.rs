@@ -63,7 +63,7 @@ pub async fn run(
     if !own.ip().is_unspecified() {
         seats.learn(&own);
     }
-    let reached = setup.advertise.unwrap_or(sockets[0]);
+    let reached = own.sockets().next().unwrap_or(sockets[0]);
     (setup.notice)(&format!("reached as {}@{reached}", key.identity()));
     let parts = Parts { setup: &setup, registry, epochs, seats, key, end };
     let mut run = Run::new(&parts, stop);

@@ -26,6 +26,9 @@ pub struct LiveOutcome {
     pub end: Time,
     /// What the network as a whole came to, at seat 0's process of several.
     pub whole: Option<Whole>,
+    /// Whether this is the share of one process of several, and not the whole network: messages to
+    /// and from other processes are in no balance then.
+    pub is_share: bool,
 }
 
 /// What seat 0's process knows of the whole network.
@@ -49,6 +52,7 @@ pub(crate) fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> LiveOutcome {
         events: first.events,
         end,
         whole: None,
+        is_share: false,
     };
     for outcome in outcomes {
         all.ledger.add(&outcome.ledger);
@@ -65,7 +69,10 @@ impl LiveOutcome {
     /// Takes in what the others reported: from the share of one process to the whole network.
     pub(crate) fn widen(&mut self, network: Network) {
         // A process that joined keeps its own share; the whole is at seat 0's.
-        let Some(coverage) = network.coverage() else { return };
+        let Some(coverage) = network.coverage() else {
+            self.is_share = true;
+            return;
+        };
         let Closing { ledger, events, late_answers, idle_directives } = network.closing;
         (self.ledger, self.events) = (ledger, events);
         (self.late_answers, self.idle_directives) = (late_answers, idle_directives);

@@ -48,7 +48,7 @@ pub struct Scenario {
     pub stack: Vec<StackEntry>,
     /// The seats with another stack, each in one group at most.
     pub groups: Vec<Group>,
-    /// The seats that the stacks name as servers.
+    /// The seats that the stacks name as servers; seat 0 where they name none.
     pub servers: SeatSet,
     /// Who comes and goes.
     pub churn: Option<Churn>,
@@ -166,6 +166,9 @@ impl Scenario {
         let servers: Vec<_> =
             over.chain([stack.as_slice()]).map(|stack| group::servers(stack, peers)).collect();
         let servers = servers.iter().fold(SeatSet::default(), |all, some| all.union(some));
+        // Some seat is what others begin with: where none is named, the first one.
+        let first = || SeatSet::from_ranges([0..=0]);
+        let servers = if servers.is_empty() { first() } else { servers };
         let (eligible, dice) = (SeatSet::all(peers).without(&servers), Seed::new(seed));
         let groups = group::form_groups(drafts, &stack, &eligible, dice, reader);
         let churn = churn.and_then(|part| {

@@ -9,6 +9,7 @@ pub use peerlet_core::{
 };
 pub use peerlet_overlay::{
     Bootstrap, Bootstrapped, ConfigError, Configured, Lookups, Neighbors, RingId, Router,
+    check_range,
 };
 pub use serde::{Deserialize, Serialize};
 pub use std::process::ExitCode;

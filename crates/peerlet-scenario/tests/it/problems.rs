@@ -359,7 +359,7 @@ fn seats_in_two_groups() {
                :        ^^^
                `----
               help: give each its own name
-            test.toml:8:9: only 4 seats are left for this group of 5
+            test.toml:8:9: only 3 seats are left for this group of 5
                ,----
              8 | peers = 5
                :         ^

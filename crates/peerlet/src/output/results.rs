@@ -27,6 +27,10 @@ pub(crate) struct Results {
     pub(crate) counters: Option<Counters>,
     /// What seat 0's process knows of the whole network, when there are several processes.
     pub(crate) whole: Option<Whole>,
+    /// Whether this is one process's share: nothing balances, and nothing can be expected of it.
+    pub(crate) is_share: bool,
+    /// Whether the seed decided what peers did.
+    pub(crate) is_seeded: bool,
 }
 
 impl Results {
@@ -46,6 +50,8 @@ impl Results {
             idle_directives: outcome.idle_directives,
             counters: None,
             whole: None,
+            is_share: false,
+            is_seeded: true,
         }
     }
 
@@ -54,6 +60,7 @@ impl Results {
         shards: u32,
         outcome: LiveOutcome,
         wall_seconds: f64,
+        is_seeded: bool,
     ) -> Results {
         Results {
             world: "live",
@@ -70,6 +77,8 @@ impl Results {
             idle_directives: outcome.idle_directives,
             counters: Some(outcome.counters),
             whole: outcome.whole,
+            is_share: outcome.is_share,
+            is_seeded,
         }
     }
 

@@ -67,15 +67,15 @@ struct Account {
 }
 
 impl Account {
-    fn of(flow: &Flow, world: &str) -> Account {
+    fn of(flow: &Flow, run: &Results) -> Account {
         let dropped = DropCause::ALL.iter().map(|cause| (cause.name(), flow.dropped(*cause)));
-        let simulated = world == "sim";
+        let simulated = run.world == "sim";
         Account {
             sent: flow.sent,
             duplicated: flow.duplicated,
             delivered: flow.delivered,
             in_flight: simulated.then_some(flow.in_flight),
-            unaccounted: (!simulated).then_some(flow.in_flight),
+            unaccounted: (!simulated && !run.is_share).then_some(flow.in_flight),
             bytes: flow.bytes,
             dropped: dropped.collect(),
         }
@@ -85,7 +85,7 @@ impl Account {
 /// The summary as one JSON object, a line.
 pub(crate) fn json(run: &Results, verdicts: &[Verdict]) -> String {
     let (scenario, ledger) = (&run.plan.scenario, &run.ledger);
-    let account = |flow: &Flow| Account::of(flow, run.world);
+    let account = |flow: &Flow| Account::of(flow, run);
     let json = Json {
         schema: 1,
         world: run.world,
@@ -149,8 +149,12 @@ fn write_table(
         writeln!(out, "digest {digest}")?;
     }
     if verdicts.iter().any(|verdict| !verdict.held) {
-        let again: Vec<_> = std::env::args().collect();
-        writeln!(out, "again: {} (seed {})", again.join(" "), run.plan.scenario.seed)?;
+        let again: Vec<_> = std::env::args().map(quoted).collect();
+        write!(out, "again: {}", again.join(" "))?;
+        if run.is_seeded {
+            write!(out, " (seed {})", run.plan.scenario.seed)?;
+        }
+        writeln!(out)?;
     }
     Ok(())
 }
@@ -160,7 +164,14 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
     let rate = run.events as f64 / run.wall_seconds;
     let time = if run.world == "sim" { "of virtual time" } else { "on real sockets" };
     let (title, peers, end, seed) = (&scenario.title, scenario.peers, run.end, scenario.seed);
-    writeln!(out, "{title}: {peers} peers, {:.3} s {time}, seed {seed}", end.as_secs_f64())?;
+    write!(out, "{title}: {peers} peers, {:.3} s {time}, ", end.as_secs_f64())?;
+    match run.is_seeded {
+        true => writeln!(out, "seed {seed}")?,
+        false => writeln!(out, "seeded by the system")?,
+    }
+    if run.is_share {
+        writeln!(out, "this process's share; seat 0's process prints the whole network's table")?;
+    }
     writeln!(
         out,
         "{} events in {:.2} s ({}/s), {} MiB",
@@ -171,7 +182,7 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
     )?;
     for (name, flow) in [("datagrams", &run.ledger.datagram), ("reliable", &run.ledger.reliable)] {
         if flow.sent > 0 {
-            writeln!(out, "{}", account(name, flow, run.world))?;
+            writeln!(out, "{}", account(name, flow, run))?;
         }
     }
     if let Some(whole) = &run.whole {
@@ -190,19 +201,31 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
     writeln!(out)
 }
 
-fn account(name: &str, flow: &Flow, world: &str) -> String {
+fn account(name: &str, flow: &Flow, run: &Results) -> String {
     let causes = DropCause::ALL.iter().filter(|cause| flow.dropped(**cause) > 0);
     let causes: Vec<_> =
         causes.map(|cause| format!("{} {}", grouped(flow.dropped(*cause)), cause.name())).collect();
     let dropped = if causes.is_empty() { "none".to_owned() } else { causes.join(", ") };
+    let rest = match (run.world, run.is_share) {
+        ("sim", _) => format!(" {} in flight,", grouped(flow.in_flight)),
+        (_, false) => format!(" {} unaccounted,", grouped(flow.in_flight)),
+        (_, true) => String::new(),
+    };
     format!(
-        "{name}: {} sent ({} bytes), {} delivered, {} {}, dropped: {dropped}",
+        "{name}: {} sent ({} bytes), {} delivered,{rest} dropped: {dropped}",
         grouped(flow.sent),
         grouped(flow.bytes),
         grouped(flow.delivered),
-        grouped(flow.in_flight),
-        if world == "sim" { "in flight" } else { "unaccounted" }
     )
+}
+
+/// An argument as a shell takes it.
+fn quoted(argument: String) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    match argument.chars().all(plain) && !argument.is_empty() {
+        true => argument,
+        false => format!("'{}'", argument.replace('\'', "'\\''")),
+    }
 }
 
 /// A number with its digits in groups of three.

@@ -56,7 +56,8 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<u8, Failure> {
         (outcome, interrupted)
     });
     let outcome = outcome.map_err(|error| failure(&error))?;
-    let results = Results::live(plan, shards, outcome, begun.elapsed().as_secs_f64());
+    let (took, is_seeded) = (begun.elapsed().as_secs_f64(), live.what.seed.is_some());
+    let results = Results::live(plan, shards, outcome, took, is_seeded);
     let code = conclude(&results, folder.as_ref(), &live.what, live.json)?;
     Ok(if interrupted { INTERRUPTED } else { code })
 }

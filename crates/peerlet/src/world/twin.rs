@@ -167,7 +167,7 @@ fn describe(record: &Record) -> String {
     let kind = kind.map_or("event", |kind| kind.name());
     let (seq, life, payload) = (word(3), word(4), word(5));
     format!(
-        "{kind} at {time} (round {round}) on peer {seat}, life {life}, made by {source} as its \
-         {seq}th, payload {payload:016x}"
+        "{kind} at {time} (round {round}) on peer {seat}, life {life}, made by {source} as event \
+         {seq} of its own, payload {payload:016x}"
     )
 }
