@@ -238,12 +238,17 @@ impl<'a, P: Peerlet> Context<'a, P> {
     ///
     /// # Panics
     /// Panics when the period is zero: it would be due without end.
+    #[track_caller]
     pub fn every(&mut self, period: impl Into<Duration>, timer: P::Timer) -> TimerId
     where
         P::Timer: Clone,
     {
         let period = period.into();
-        assert!(period > Duration::ZERO, "a periodic timer of `{}` has period zero", P::NAME);
+        assert!(
+            period > Duration::ZERO,
+            "a periodic timer of `{}` has period zero and would be due without end; give it a longer one",
+            P::NAME
+        );
         let handle = self.env.life.number_next();
         let now = self.now();
         self.set_periodic(handle, now, Periodic { value: timer, period, copy: P::Timer::clone });
@@ -303,9 +308,14 @@ impl<'a, P: Peerlet> Context<'a, P> {
     ///
     /// # Panics
     /// Panics when `describe` names no such metric.
+    #[track_caller]
     pub fn measure(&mut self, metric: Metric, value: f64) {
         let Some(index) = self.env.registry.metric_of(self.env.port, &metric) else {
-            panic!("`{}` does not name the metric `{}` in `describe`", P::NAME, metric.name());
+            panic!(
+                "`{}` does not name the metric `{}` in `describe`; add `about.measures(..)`",
+                P::NAME,
+                metric.name()
+            );
         };
         if let Some(quanta) = metric.quanta(value) {
             self.env.world.record(index, quanta);

@@ -90,6 +90,8 @@ impl Entry {
 pub enum StackError {
     /// Two peerlets of one stack, or two types of one run, share a name.
     Name(&'static str),
+    /// A name is not of lower-case letters, digits and underscores.
+    Spelling(&'static str),
     /// A peerlet uses a sibling that is not on the stack.
     Sibling {
         /// The peerlet.
@@ -117,7 +119,7 @@ impl StackError {
     /// The peerlet that has the problem.
     pub fn peerlet(&self) -> &'static str {
         match self {
-            StackError::Name(peerlet) => peerlet,
+            StackError::Name(peerlet) | StackError::Spelling(peerlet) => peerlet,
             StackError::Sibling { peerlet, .. }
             | StackError::Need { peerlet, .. }
             | StackError::Metric { peerlet, .. } => peerlet,
@@ -131,6 +133,10 @@ impl fmt::Display for StackError {
             StackError::Name(name) => {
                 write!(f, "two peerlets are named `{name}`; give each its own `NAME`")
             }
+            StackError::Spelling(name) => write!(
+                f,
+                "a peerlet is named `{name}`; use lower-case letters, digits and underscores"
+            ),
             StackError::Sibling { peerlet, sibling } => write!(
                 f,
                 "`{peerlet}` uses `{sibling}`, which is not on the stack; add `{sibling}`"
@@ -159,9 +165,13 @@ impl Registry {
     /// can run.
     ///
     /// # Errors
-    /// When a sibling is missing or a name is used twice.
+    /// When a sibling is missing, or a name is used twice or misspelled.
     pub fn add(&mut self, peer: &Peer) -> Result<(), StackError> {
         for (i, peerlet) in peer.peerlets.iter().enumerate() {
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            if peerlet.name().is_empty() || !peerlet.name().chars().all(plain) {
+                return Err(StackError::Spelling(peerlet.name()));
+            }
             let again = peer.peerlets[..i].iter().any(|p| p.name() == peerlet.name());
             let known = self.entries.iter().find(|e| e.name == peerlet.name());
             if again || known.is_some_and(|e| e.type_id != (**peerlet).type_id()) {

@@ -184,10 +184,17 @@ impl<P: Peerlet> TestPeer<P> {
         std::mem::take(&mut self.world.sent).into_iter().filter_map(mine).collect()
     }
 
-    /// The values recorded of this metric, in units, in order.
+    /// The values recorded of this metric, in units, in order. The name is the metric's own, without
+    /// the peerlet's.
+    ///
+    /// # Panics
+    /// Panics when the peerlet names no such metric.
+    #[track_caller]
     pub fn measured(&self, name: &str) -> Vec<f64> {
         let full = format!("{}/{name}", P::NAME);
         let metrics = self.host.registry().metrics();
+        let is_known = metrics.iter().any(|(known, _)| *known == full);
+        assert!(is_known, "`{}` names no metric `{name}` in `describe`", P::NAME);
         let values = self.world.recorded.iter().map(|(index, quanta)| {
             let (name, metric) = &metrics[usize::from(index.0)];
             (name, metric.value(*quanta as f64))

@@ -38,9 +38,22 @@ impl Catalog {
     }
 
     /// Adds a peerlet, in the place of the one of its name if there is one.
+    ///
+    /// # Panics
+    /// Panics when the parameters that it names are not those of its `Config`.
     pub fn add<P: Configured + Clone + Sync>(&mut self) {
         let defaults = serde_json::to_value(P::Config::default());
         let defaults = defaults.expect("parameters are plain values");
+        let keys = defaults.as_object().map(|table| table.keys().map(String::as_str));
+        let mut keys: Vec<&str> = keys.into_iter().flatten().collect();
+        let mut named: Vec<&str> = P::PARAMETERS.iter().map(|(name, _)| *name).collect();
+        keys.sort_unstable();
+        named.sort_unstable();
+        assert!(
+            keys == named,
+            "`{}` names the parameters {named:?} and its `Config` has {keys:?}; make them agree",
+            P::NAME
+        );
         let default = |name: &str| match defaults.get(name) {
             Some(serde_json::Value::String(text)) => text.clone(),
             Some(serde_json::Value::Null) | None => "none".to_owned(),

@@ -55,6 +55,7 @@ impl Plan {
             let (count, end) = (scenario.left_out, scenario.duration);
             tracing::warn!("{count} event lines lie beyond the end of the run at {end}");
         }
+        check_servers(&scenario)?;
         let (build, registry) = stacks(experiment, &scenario)?;
         registry.check_needs(gives).map_err(|error| stack_problem(&scenario, &error))?;
         let plan = Plan {
@@ -127,6 +128,21 @@ impl Plan {
             .collect();
         if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
     }
+}
+
+/// A server is a seat that there is.
+fn check_servers(scenario: &Scenario) -> Result<(), Problems> {
+    let groups = scenario.groups.iter().flat_map(|group| &group.stack);
+    for entry in groups.chain(&scenario.stack) {
+        let Some(server) = entry.params.get("server") else { continue };
+        let peers = scenario.peers;
+        if scenario.sources.read::<u32>(&server.raw).is_ok_and(|seat| seat >= peers) {
+            let message = "there is no such seat".to_owned();
+            let help = format!("{peers} peers have the seats 0 to {}", peers - 1);
+            return Err(scenario.sources.problem(&server.raw.span, message, help).into());
+        }
+    }
+    Ok(())
 }
 
 /// What an event does to one seat.

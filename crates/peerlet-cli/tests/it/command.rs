@@ -382,3 +382,21 @@ fn several_seeds_give_intervals() {
     let text = json["measures"]["lookups/success"].to_string();
     assert!(text.contains("margin"), "{text}");
 }
+
+#[test]
+fn a_server_that_is_no_seat_is_refused() {
+    let scenario = GOOD.replace("bootstrap = {}", "bootstrap = { server = 5 }");
+    refuse(
+        "server.toml",
+        &scenario,
+        2,
+        expect![[r#"
+        SCENARIO:4:24: there is no such seat
+           ,----
+         4 | bootstrap = { server = 5 }
+           :                        ^
+           `----
+          help: 5 peers have the seats 0 to 4
+    "#]],
+    );
+}

@@ -96,6 +96,7 @@ fn lock<P: Peerlet>(board: &Mutex<Board<P>>) -> MutexGuard<'_, Board<P>> {
 }
 
 /// A question that is about to be asked; `await` asks it.
+#[must_use = "a question is asked when it is awaited"]
 pub struct Question<P: Peerlet> {
     task: Task<P>,
     to: Address,
@@ -161,6 +162,7 @@ impl std::error::Error for CallError {}
 
 /// Something that a task waits for. Dropped before its answer is there, it is forgotten by the peer
 /// as well.
+#[must_use = "an operation begins when it is awaited"]
 pub struct Operation<P: Peerlet, R> {
     board: Arc<Mutex<Board<P>>>,
     stage: Stage<P>,

@@ -94,13 +94,13 @@ impl Hub {
         }
     }
 
-    /// Takes what a process said; gives the answer, and a report that is complete now.
+    /// Takes what a process said; gives the answer, and the reports that are whole now.
     pub(crate) fn handle(
         &mut self,
         now: Duration,
         from: SocketAddr,
         control: Control,
-    ) -> (Option<Control>, Option<Vec<u8>>) {
+    ) -> (Option<Control>, Vec<Vec<u8>>) {
         match control {
             Control::Join { process, asked, sent } => {
                 let answer = match self.join(now, from, process, asked) {
@@ -116,20 +116,20 @@ impl Hub {
                         Control::Refused { why }
                     }
                 };
-                (Some(answer), None)
+                (Some(answer), Vec::new())
             }
-            Control::AskMap { from, .. } => (Some(self.map(from)), None),
+            Control::AskMap { from, .. } => (Some(self.map(from)), Vec::new()),
             Control::Piece { nonce, report, piece, pieces, bytes } => {
                 if !self.guests.contains_key(&nonce) {
-                    return (None, None);
+                    return (None, Vec::new());
                 }
                 match self.inbox.take(nonce, report, piece, pieces, bytes) {
-                    Some(complete) => (Some(Control::Taken { report, piece }), complete),
-                    None => (None, None),
+                    Some(whole) => (Some(Control::Taken { report, piece }), whole),
+                    None => (None, Vec::new()),
                 }
             }
             // What only guests are told.
-            _ => (None, None),
+            _ => (None, Vec::new()),
         }
     }
 

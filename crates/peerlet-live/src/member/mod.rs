@@ -228,7 +228,14 @@ impl Member {
             }
         }
         let until = self.now() + CLOSING;
-        while self.now() < until && !self.is_through() {
+        let mut through = None;
+        while self.now() < until {
+            if self.is_through() {
+                let since = *through.get_or_insert(self.now());
+                if self.now() >= since + self.linger() {
+                    break;
+                }
+            }
             tokio::select! {
                 Some(heard) = self.setup.line.heard.recv() => self.hear(heard)?,
                 _ = ticks.tick() => self.tick()?,
@@ -253,6 +260,15 @@ impl Member {
         match &self.state {
             State::Hub(hub) => hub.open_guests(self.now()) == 0,
             State::Guest(guest) => guest.outbox.is_empty(),
+        }
+    }
+
+    /// How long to stay when there is nothing left to wait for: who answers others stays until a
+    /// lost answer would have been asked for again.
+    fn linger(&self) -> Duration {
+        match &self.state {
+            State::Hub(_) => report::AGAIN + TICK * 4,
+            State::Guest(_) => Duration::ZERO,
         }
     }
 
@@ -362,12 +378,15 @@ impl Member {
         let now = self.now();
         match &mut self.state {
             State::Hub(hub) => {
-                let (answer, report) = hub.handle(now, from, control);
+                let (answer, reports) = hub.handle(now, from, control);
                 if let Some(answer) = answer {
                     self.say(from, &answer);
                 }
-                if let Some(report) = report.and_then(|bytes| wire::decode(&bytes).ok()) {
-                    self.reported(report);
+                for report in reports {
+                    match wire::decode(&report) {
+                        Ok(report) => self.reported(report),
+                        Err(error) => tracing::debug!(%error, "a report was refused"),
+                    }
                 }
             }
             State::Guest(guest) => {

@@ -9,7 +9,7 @@ use crate::member::control::{Control, PIECE_MAX, PIECES_MAX};
 /// Pieces that are under way at once.
 const WINDOW: usize = 32;
 /// After this long a piece is sent again.
-const AGAIN: Duration = Duration::from_millis(300);
+pub(super) const AGAIN: Duration = Duration::from_millis(300);
 /// Reports of one process that are being put together at once.
 const OPEN_MAX: usize = 8;
 
@@ -73,12 +73,13 @@ type Parts = (u32, BTreeMap<u32, Vec<u8>>);
 #[derive(Default)]
 pub(crate) struct Inbox {
     open: BTreeMap<(u64, u32), Parts>,
-    /// By process: every report below this number is done, and those beyond it that are.
-    done: BTreeMap<u64, (u32, Vec<u32>)>,
+    /// By process: every report below this number was given on, and those beyond it that are whole.
+    done: BTreeMap<u64, (u32, BTreeMap<u32, Vec<u8>>)>,
 }
 
 impl Inbox {
-    /// Takes a piece; gives the report when it is the last one missing. `None` when it is not
+    /// Takes a piece; gives the reports that are whole now and have none missing before them, in
+    /// order: the last report of a process is its last word. `None` when it is not
     /// taken: it does not fit its report, or is too far ahead and must be sent again.
     pub(crate) fn take(
         &mut self,
@@ -87,10 +88,10 @@ impl Inbox {
         piece: u32,
         pieces: u32,
         bytes: Vec<u8>,
-    ) -> Option<Option<Vec<u8>>> {
+    ) -> Option<Vec<Vec<u8>>> {
         let (below, beyond) = self.done.entry(nonce).or_default();
-        if report < *below || beyond.contains(&report) {
-            return Some(None);
+        if report < *below || beyond.contains_key(&report) {
+            return Some(Vec::new());
         }
         let fits = piece < pieces && pieces <= PIECES_MAX && bytes.len() <= PIECE_MAX;
         if !fits || report - *below >= OPEN_MAX as u32 {
@@ -102,15 +103,16 @@ impl Inbox {
         }
         parts.entry(piece).or_insert(bytes);
         if parts.len() < pieces as usize {
-            return Some(None);
+            return Some(Vec::new());
         }
         let (_, parts) = self.open.remove(&(nonce, report))?;
-        beyond.push(report);
-        while let Some(place) = beyond.iter().position(|done| done == below) {
-            beyond.swap_remove(place);
+        beyond.insert(report, parts.into_values().flatten().collect());
+        let mut whole = Vec::new();
+        while let Some(next) = beyond.remove(below) {
+            whole.push(next);
             *below += 1;
         }
-        Some(Some(parts.into_values().flatten().collect()))
+        Some(whole)
     }
 
     /// Forgets a process that has gone.
@@ -153,8 +155,7 @@ mod tests {
             }
             assert!(now < Duration::from_secs(600), "it never ends");
         }
-        got.sort_by_key(Vec::len);
-        assert_eq!(got, reports);
+        assert_eq!(got, reports, "in the order in which they were sent");
     }
 
     #[test]
@@ -163,10 +164,10 @@ mod tests {
         assert_eq!(inbox.take(1, 0, 5, 5, vec![]), None);
         assert_eq!(inbox.take(1, 99, 0, 1, vec![]), None, "too far ahead");
         assert_eq!(inbox.take(1, 0, 0, PIECES_MAX + 1, vec![]), None);
-        assert_eq!(inbox.take(1, 0, 0, 2, vec![1]), Some(None));
+        assert_eq!(inbox.take(1, 0, 0, 2, vec![1]), Some(vec![]));
         assert_eq!(inbox.take(1, 0, 1, 3, vec![2]), None, "another total");
-        assert_eq!(inbox.take(1, 0, 1, 2, vec![2]), Some(Some(vec![1, 2])));
-        assert_eq!(inbox.take(1, 0, 1, 2, vec![2]), Some(None), "it came before");
+        assert_eq!(inbox.take(1, 0, 1, 2, vec![2]), Some(vec![vec![1, 2]]));
+        assert_eq!(inbox.take(1, 0, 1, 2, vec![2]), Some(vec![]), "it came before");
         assert!(!Outbox::default().push(&vec![0; PIECE_MAX * (PIECES_MAX as usize + 1)]));
     }
 }
