@@ -246,7 +246,7 @@ impl<'a, P: Peerlet> Context<'a, P> {
         let period = period.into();
         assert!(
             period > Duration::ZERO,
-            "a periodic timer of `{}` has period zero and would be due without end; give it a longer one",
+            "a periodic timer of `{}` has period zero, so it is always due; give it a longer one",
             P::NAME
         );
         let handle = self.env.life.number_next();

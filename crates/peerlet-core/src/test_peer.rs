@@ -184,8 +184,8 @@ impl<P: Peerlet> TestPeer<P> {
         std::mem::take(&mut self.world.sent).into_iter().filter_map(mine).collect()
     }
 
-    /// The values recorded of this metric, in units, in order. The name is the metric's own, without
-    /// the peerlet's.
+    /// The values recorded of this metric, in units, in order. The name is the metric's own,
+    /// without the peerlet's.
     ///
     /// # Panics
     /// Panics when the peerlet names no such metric.
