@@ -20,5 +20,5 @@ mod suite;
 pub use candidate::{Candidate, Experiment, Refusal, Report};
 pub use journal::{Entry, Journal, What};
 pub use overlap::Overlap;
-pub use probe::{Changed, Message, Plain, Probe, Sibling};
+pub use probe::{Changed, LooseProbe, Message, Plain, Probe, Prober, Sibling};
 pub use suite::{CASES, Case, Failure, Score, Verdict, run, run_at_once};

@@ -33,21 +33,26 @@ pub(crate) const GOT: Metric = Metric::counter("got").help("messages received");
 /// The numbers of the messages a probe got.
 pub(crate) const NUMBER: Metric = Metric::distribution("number").quantum(1.0);
 
-type Act<A> = Arc<dyn Fn(&mut Context<Probe>, A) + Send + Sync>;
+type Act<A, const RELIABLE: bool> = Arc<dyn Fn(&mut Context<Prober<RELIABLE>>, A) + Send + Sync>;
 
-/// Does what its closures say, after it wrote into the journal what happened. It needs reliable
-/// delivery.
+/// A probe that needs reliable delivery.
+pub type Probe = Prober<true>;
+
+/// A probe for worlds that may lack reliable delivery: it sends datagrams only.
+pub type LooseProbe = Prober<false>;
+
+/// Does what its closures say, after it wrote into the journal what happened.
 #[derive(Clone)]
-pub struct Probe {
+pub struct Prober<const RELIABLE: bool> {
     journal: Journal,
-    on_start: Option<Act<()>>,
-    on_stop: Option<Act<()>>,
-    on_message: Option<Act<(Address, u64)>>,
-    on_timer: Option<Act<u64>>,
-    on_undelivered: Option<Act<(Address, u64)>>,
-    on_writable: Option<Act<Address>>,
-    on_heard: Option<Act<u64>>,
-    on_command: Option<Act<Command>>,
+    on_start: Option<Act<(), RELIABLE>>,
+    on_stop: Option<Act<(), RELIABLE>>,
+    on_message: Option<Act<(Address, u64), RELIABLE>>,
+    on_timer: Option<Act<u64, RELIABLE>>,
+    on_undelivered: Option<Act<(Address, u64), RELIABLE>>,
+    on_writable: Option<Act<Address, RELIABLE>>,
+    on_heard: Option<Act<u64, RELIABLE>>,
+    on_command: Option<Act<Command, RELIABLE>>,
 }
 
 macro_rules! on {
@@ -55,18 +60,18 @@ macro_rules! on {
         #[doc = $doc]
         pub fn $name(
             mut self,
-            act: impl Fn(&mut Context<Probe>, $argument) + Send + Sync + 'static,
-        ) -> Probe {
+            act: impl Fn(&mut Context<Prober<RELIABLE>>, $argument) + Send + Sync + 'static,
+        ) -> Prober<RELIABLE> {
             self.$name = Some(Arc::new(act));
             self
         }
     };
 }
 
-impl Probe {
+impl<const RELIABLE: bool> Prober<RELIABLE> {
     /// A probe that only writes down what happens.
-    pub fn new(journal: &Journal) -> Probe {
-        Probe {
+    pub fn new(journal: &Journal) -> Prober<RELIABLE> {
+        Prober {
             journal: journal.clone(),
             on_start: None,
             on_stop: None,
@@ -89,7 +94,13 @@ impl Probe {
     on!(on_command, Command, "What it does when the scenario calls a command.");
 
     /// Writes what happened, then does what the case says.
-    fn note<A>(&self, ctx: &mut Context<Self>, what: What, act: &Option<Act<A>>, argument: A) {
+    fn note<A>(
+        &self,
+        ctx: &mut Context<Self>,
+        what: What,
+        act: &Option<Act<A, RELIABLE>>,
+        argument: A,
+    ) {
         self.journal.write(Entry { seat: ctx.seat(), at: ctx.now(), what });
         if let Some(act) = act {
             act(ctx, argument);
@@ -103,7 +114,7 @@ fn seat_at(seats: &dyn Seats, address: Address) -> Seat {
     all.find(|seat| seats.address(*seat) == Some(address)).unwrap_or(Seat(u32::MAX))
 }
 
-impl Peerlet for Probe {
+impl<const RELIABLE: bool> Peerlet for Prober<RELIABLE> {
     const NAME: &'static str = "probe";
     type Message = Message;
     type Timer = u64;
@@ -111,11 +122,13 @@ impl Peerlet for Probe {
     fn describe(about: &mut About<Self>) {
         about
             .help("does what a case says and writes down what happens to it")
-            .needs(Need::Reliable)
-            .hears(Probe::heard)
+            .hears(Prober::heard)
             .measures(&GOT)
             .measures(&NUMBER)
             .command(Signature::new("note").takes("text", Kind::Text));
+        if RELIABLE {
+            about.needs(Need::Reliable);
+        }
     }
 
     fn init(&mut self, ctx: &mut Context<Self>) {
@@ -163,7 +176,7 @@ impl Peerlet for Probe {
     }
 }
 
-impl Probe {
+impl<const RELIABLE: bool> Prober<RELIABLE> {
     fn heard(&mut self, ctx: &mut Context<Self>, changed: &Changed) {
         self.note(ctx, What::Heard(changed.0), &self.on_heard, changed.0);
     }

@@ -6,7 +6,7 @@ use peerlet_measure::DropCause;
 use super::{address, pair};
 use crate::candidate::Experiment;
 use crate::journal::{Journal, What};
-use crate::probe::{Message, Plain, Probe};
+use crate::probe::{LooseProbe, Message, Plain};
 use crate::suite::{Bench, Case, Failure, ensure, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &[
@@ -53,7 +53,7 @@ fn greeting(what: What) -> Option<(u32, u64)> {
 
 fn datagrams_are_at_most_1150_bytes(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let probe = Probe::new(&journal)
+    let probe = LooseProbe::new(&journal)
         .on_start(|ctx, ()| {
             ctx.after(MILLISECOND * 100, 0);
         })
@@ -84,7 +84,7 @@ fn sized(size: usize) -> Message {
 
 fn nobody_gets_a_datagram_for_a_stopped_peer(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let probe = Probe::new(&journal)
+    let probe = LooseProbe::new(&journal)
         .on_start(|ctx, ()| {
             for (at, number) in [(100, 1), (500, 2), (900, 3), (1_300, 4)] {
                 ctx.after(MILLISECOND * at, number);

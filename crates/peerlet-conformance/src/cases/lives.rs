@@ -5,7 +5,7 @@ use peerlet_core::{Act, MILLISECOND, Peer, SECOND, Seat, Undelivered};
 use super::{address, pair, solo};
 use crate::candidate::Experiment;
 use crate::journal::{Journal, What};
-use crate::probe::{Probe, Sibling};
+use crate::probe::{LooseProbe, Probe, Sibling};
 use crate::suite::{Bench, Case, Failure, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &[
@@ -55,7 +55,7 @@ pub(crate) const CASES: &[Case] = &[
 
 fn a_stop_keeps_state_and_a_crash_drops_it(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let experiment = solo(Probe::new(&journal))
+    let experiment = solo(LooseProbe::new(&journal))
         .then(MILLISECOND * 200, 0, Act::Stop)
         .then(MILLISECOND * 400, 0, Act::Start)
         .then(MILLISECOND * 600, 0, Act::Crash)
@@ -98,7 +98,7 @@ fn peerlets_stop_in_reverse_order_and_may_send(bench: &mut Bench<'_>) -> Result<
 
 fn a_crash_runs_no_handler(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let probe = Probe::new(&journal)
+    let probe = LooseProbe::new(&journal)
         .on_start(|ctx, ()| {
             ctx.every(MILLISECOND * 50, 1);
         })
@@ -116,7 +116,7 @@ fn a_crash_runs_no_handler(bench: &mut Bench<'_>) -> Result<(), Failure> {
 
 fn timers_and_tasks_die_with_the_life(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let probe = Probe::new(&journal).on_start(|ctx, ()| {
+    let probe = LooseProbe::new(&journal).on_start(|ctx, ()| {
         ctx.after(MILLISECOND * 400, 1);
         ctx.spawn(|task| async move {
             task.sleep(MILLISECOND * 400).await;
@@ -139,7 +139,7 @@ fn timers_and_tasks_die_with_the_life(bench: &mut Bench<'_>) -> Result<(), Failu
 
 fn idle_starts_and_stops_are_counted(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let experiment = solo(Probe::new(&journal))
+    let experiment = solo(LooseProbe::new(&journal))
         .then(MILLISECOND * 100, 0, Act::Start)
         .then(MILLISECOND * 200, 0, Act::Stop)
         .then(MILLISECOND * 300, 0, Act::Stop)
@@ -200,7 +200,7 @@ fn what_was_sent_before_the_end_still_arrives(bench: &mut Bench<'_>) -> Result<(
 fn lives_draw_their_own_randomness(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let written = journal.clone();
-    let probe = Probe::new(&journal).on_start(move |ctx, ()| {
+    let probe = LooseProbe::new(&journal).on_start(move |ctx, ()| {
         let (bits, secret) = (ctx.rng().bits(), ctx.secret().bits());
         for draw in [bits, secret] {
             let what = What::Note(draw.to_string());

@@ -14,26 +14,26 @@ use peerlet_core::{Address, Context, Peer, Seat};
 
 use crate::candidate::Experiment;
 use crate::journal::Journal;
-use crate::probe::Probe;
+use crate::probe::Prober;
 
 /// The address of another seat, which every world knows by the time a case acts.
-fn address(ctx: &Context<Probe>, seat: u32) -> Address {
+fn address<const R: bool>(ctx: &Context<Prober<R>>, seat: u32) -> Address {
     ctx.seats().address(Seat(seat)).expect("all seats of a case are known")
 }
 
 /// Two probes: what the first does is given, the second writes down what happens.
-fn pair(journal: &Journal, first: Probe) -> Experiment {
-    duo(journal, first, Probe::new(journal))
+fn pair<const R: bool>(journal: &Journal, first: Prober<R>) -> Experiment {
+    duo(journal, first, Prober::new(journal))
 }
 
 /// Two probes that each do something.
-fn duo(_: &Journal, first: Probe, second: Probe) -> Experiment {
+fn duo<const R: bool>(_: &Journal, first: Prober<R>, second: Prober<R>) -> Experiment {
     Experiment::new(2, move |seat| {
         Peer::new().with(if seat == Seat(0) { first.clone() } else { second.clone() })
     })
 }
 
 /// One probe alone.
-fn solo(first: Probe) -> Experiment {
+fn solo<const R: bool>(first: Prober<R>) -> Experiment {
     Experiment::new(1, move |_| Peer::new().with(first.clone()))
 }

@@ -5,7 +5,7 @@ use peerlet_core::{Duration, MILLISECOND, Time};
 use super::{pair, solo};
 use crate::journal::{Journal, What};
 use crate::overlap::Overlap;
-use crate::probe::Probe;
+use crate::probe::{LooseProbe, Probe};
 use crate::suite::{Bench, Case, Failure, ensure, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &[
@@ -34,7 +34,7 @@ pub(crate) const CASES: &[Case] = &[
 
 fn own_events_of_an_instant_keep_their_order(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let probe = Probe::new(&journal)
+    let probe = LooseProbe::new(&journal)
         .on_start(|ctx, ()| {
             ctx.after(Duration::ZERO, 1);
             let me = ctx.address();
@@ -78,7 +78,7 @@ fn messages_to_oneself_need_no_network(bench: &mut Bench<'_>) -> Result<(), Fail
 
 fn time_never_runs_back(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let probe = Probe::new(&journal)
+    let probe = LooseProbe::new(&journal)
         .on_start(|ctx, ()| {
             for number in 0..50 {
                 ctx.after(MILLISECOND * (number * 37 % 50), number);
@@ -106,7 +106,7 @@ fn handlers_never_overlap(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let (journal, overlap) = (Journal::default(), Overlap::default());
     let watch = overlap.clone();
     let (on_message, on_timer) = (overlap.clone(), overlap.clone());
-    let probe = Probe::new(&journal)
+    let probe = LooseProbe::new(&journal)
         .on_start(move |ctx, ()| {
             watch.during(|| ctx.every(MILLISECOND * 5, 0));
         })
@@ -119,7 +119,7 @@ fn handlers_never_overlap(bench: &mut Bench<'_>) -> Result<(), Failure> {
                 ctx.send(other, 0.into());
             });
         });
-    let echo = Probe::new(&journal).on_message(|ctx, (from, number)| {
+    let echo = LooseProbe::new(&journal).on_message(|ctx, (from, number)| {
         // Each greeting comes back ten times, so that the first probe is kept busy.
         if number < 10 {
             ctx.send(from, (number + 1).into());

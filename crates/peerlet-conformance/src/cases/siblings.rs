@@ -4,7 +4,7 @@ use peerlet_core::{MILLISECOND, Peer};
 
 use crate::candidate::Experiment;
 use crate::journal::{Entry, Journal, What};
-use crate::probe::{Probe, Sibling};
+use crate::probe::{LooseProbe, Sibling};
 use crate::suite::{Bench, Case, Failure, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &[
@@ -26,7 +26,7 @@ fn local_events_come_after_the_handler_and_before_the_next_event(
 ) -> Result<(), Failure> {
     let journal = Journal::default();
     let written = journal.clone();
-    let probe = Probe::new(&journal)
+    let probe = LooseProbe::new(&journal)
         .on_start(|ctx, ()| {
             ctx.after(MILLISECOND * 100, 1);
             ctx.after(MILLISECOND * 100, 2);
@@ -56,10 +56,13 @@ fn local_events_come_after_the_handler_and_before_the_next_event(
 fn a_peerlet_on_the_call_stack_is_nobodys_sibling(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let written = journal.clone();
-    let probe = Probe::new(&journal).on_start(move |ctx, ()| {
+    let probe = LooseProbe::new(&journal).on_start(move |ctx, ()| {
         let held = ctx.sibling::<Sibling>();
-        let states =
-            [ctx.sibling::<Probe>().is_some(), held.is_some(), ctx.sibling::<Sibling>().is_some()];
+        let states = [
+            ctx.sibling::<LooseProbe>().is_some(),
+            held.is_some(),
+            ctx.sibling::<Sibling>().is_some(),
+        ];
         drop(held);
         let again = ctx.sibling::<Sibling>().is_some();
         let what = What::Note(format!("{states:?} {again}"));

@@ -6,7 +6,7 @@ use peerlet_core::{
 
 use super::{address, duo, pair};
 use crate::journal::{Entry, Journal, What};
-use crate::probe::{Message, Probe};
+use crate::probe::{LooseProbe, Message, Probe, Prober};
 use crate::suite::{Bench, Case, Failure, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &[
@@ -38,12 +38,15 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// A probe that runs this task 200 ms after it started and notes what comes out.
-fn tasked<F>(journal: &Journal, task: fn(Task<Probe>, peerlet_core::Address) -> F) -> Probe
+fn tasked<const R: bool, F>(
+    journal: &Journal,
+    task: fn(Task<Prober<R>>, peerlet_core::Address) -> F,
+) -> Prober<R>
 where
     F: Future<Output = String> + Send + 'static,
 {
     let written = journal.clone();
-    Probe::new(journal)
+    Prober::new(journal)
         .on_start(|ctx, ()| {
             ctx.after(MILLISECOND * 200, 0);
         })
@@ -51,7 +54,7 @@ where
             let (other, written) = (address(ctx, 1), written.clone());
             ctx.spawn(move |hold| async move {
                 let note = task(hold.clone(), other).await;
-                let write = move |_: &mut Probe, ctx: &mut Context<Probe>| {
+                let write = move |_: &mut Prober<R>, ctx: &mut Context<Prober<R>>| {
                     let what = What::Note(note);
                     written.write(Entry { seat: ctx.seat(), at: ctx.now(), what });
                 };
@@ -61,8 +64,8 @@ where
 }
 
 /// A probe that answers every question with its double.
-fn doubler(journal: &Journal) -> Probe {
-    Probe::new(journal).on_message(|ctx, (_, number)| ctx.reply((number * 2).into()))
+fn doubler<const R: bool>(journal: &Journal) -> Prober<R> {
+    Prober::new(journal).on_message(|ctx, (_, number)| ctx.reply((number * 2).into()))
 }
 
 fn number(answer: Result<Message, CallError>) -> String {
@@ -71,7 +74,7 @@ fn number(answer: Result<Message, CallError>) -> String {
 
 fn a_call_is_answered(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let probe = tasked(&journal, |task, other| async move {
+    let probe: Probe = tasked(&journal, |task, other| async move {
         let first = number(task.call(other, 21.into()).await);
         let second = number(task.call(other, 4.into()).reliably().await);
         format!("{first} {second}")
@@ -86,7 +89,7 @@ fn a_call_without_an_answer_times_out_after_its_tries(
     bench: &mut Bench<'_>,
 ) -> Result<(), Failure> {
     let journal = Journal::default();
-    let probe = tasked(&journal, |task, other| async move {
+    let probe: LooseProbe = tasked(&journal, |task, other| async move {
         number(task.call(other, 5.into()).within(MILLISECOND * 200).tries(3).await)
     });
     bench.run(pair(&journal, probe))?;
@@ -97,7 +100,7 @@ fn a_call_without_an_answer_times_out_after_its_tries(
 
 fn several_operations_can_be_open(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let probe = tasked(&journal, |task, other| async move {
+    let probe: LooseProbe = tasked(&journal, |task, other| async move {
         let ask = |n: u64| task.call(other, n.into());
         let joined: Vec<_> = join_all([ask(1), ask(2), ask(3)]).await;
         let joined: Vec<_> = joined.into_iter().map(number).collect();
@@ -112,11 +115,11 @@ fn several_operations_can_be_open(bench: &mut Bench<'_>) -> Result<(), Failure> 
 
 fn late_answers_are_counted_and_no_messages(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let probe = tasked(&journal, |task, other| async move {
+    let probe: LooseProbe = tasked(&journal, |task, other| async move {
         number(task.call(other, 5.into()).within(MILLISECOND * 300).await)
     });
     // The answer is kept back for longer than the caller waits.
-    let slow = Probe::new(&journal).on_message(|ctx, (_, number)| {
+    let slow = LooseProbe::new(&journal).on_message(|ctx, (_, number)| {
         let caller = ctx.caller().expect("the message is a question");
         ctx.spawn(move |task| async move {
             task.sleep(MILLISECOND * 800).await;
@@ -132,7 +135,7 @@ fn late_answers_are_counted_and_no_messages(bench: &mut Bench<'_>) -> Result<(),
 
 fn a_reliable_call_to_a_stopped_peer_fails_at_once(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let probe = tasked(&journal, |task, other| async move {
+    let probe: Probe = tasked(&journal, |task, other| async move {
         number(task.call(other, 5.into()).reliably().within(SECOND * 60).await)
     });
     bench.run(pair(&journal, probe).then(MILLISECOND * 100, 1, Act::Stop))?;

@@ -4,7 +4,7 @@ use peerlet_core::MILLISECOND;
 
 use super::solo;
 use crate::journal::{Journal, What};
-use crate::probe::Probe;
+use crate::probe::LooseProbe;
 use crate::suite::{Bench, Case, Failure, ensure, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &[
@@ -35,7 +35,7 @@ fn timers(journal: &Journal) -> Vec<u64> {
 
 fn a_timer_is_due_once_and_not_early(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let probe = Probe::new(&journal).on_start(|ctx, ()| {
+    let probe = LooseProbe::new(&journal).on_start(|ctx, ()| {
         ctx.after(MILLISECOND * 300, 1);
     });
     bench.run(solo(probe))?;
@@ -50,7 +50,7 @@ fn a_timer_is_due_once_and_not_early(bench: &mut Bench<'_>) -> Result<(), Failur
 
 fn a_cancelled_timer_is_silent(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let probe = Probe::new(&journal).on_start(|ctx, ()| {
+    let probe = LooseProbe::new(&journal).on_start(|ctx, ()| {
         let first = ctx.after(MILLISECOND * 100, 1);
         ctx.after(MILLISECOND * 100, 2);
         ctx.cancel(first);
@@ -62,7 +62,7 @@ fn a_cancelled_timer_is_silent(bench: &mut Bench<'_>) -> Result<(), Failure> {
 
 fn a_periodic_timer_comes_until_it_is_cancelled(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let probe = Probe::new(&journal).on_start(|ctx, ()| {
+    let probe = LooseProbe::new(&journal).on_start(|ctx, ()| {
         let periodic = ctx.every(MILLISECOND * 100, 1);
         ctx.after(MILLISECOND * 550, 2);
         // The handle travels to the handler that takes it back by way of a task's closure.

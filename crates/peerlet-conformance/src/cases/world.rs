@@ -7,7 +7,7 @@ use peerlet_core::{Act, Kind, MILLISECOND, Peer, Port, SECOND, Seat, Signature, 
 use super::{address, pair, solo};
 use crate::candidate::Experiment;
 use crate::journal::{Entry, Journal, What};
-use crate::probe::Probe;
+use crate::probe::{LooseProbe, Probe};
 use crate::suite::{Bench, Case, Failure, ensure, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &[
@@ -58,7 +58,7 @@ fn note(text: &str) -> Act {
 
 fn commands_reach_the_stopped_and_not_the_crashed(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let experiment = solo(Probe::new(&journal))
+    let experiment = solo(LooseProbe::new(&journal))
         .then(MILLISECOND * 100, 0, note("running"))
         .then(MILLISECOND * 200, 0, Act::Stop)
         .then(MILLISECOND * 300, 0, note("stopped"))
@@ -76,7 +76,7 @@ fn commands_reach_the_stopped_and_not_the_crashed(bench: &mut Bench<'_>) -> Resu
 fn seats_are_resolved_and_known_to_run(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let written = journal.clone();
-    let probe = Probe::new(&journal)
+    let probe = LooseProbe::new(&journal)
         .on_start(|ctx, ()| {
             ctx.after(MILLISECOND * 200, 0);
             ctx.after(MILLISECOND * 600, 1);
@@ -89,7 +89,7 @@ fn seats_are_resolved_and_known_to_run(bench: &mut Bench<'_>) -> Result<(), Fail
             let text = format!("{} {own} {running:?} {beyond}", seats.count());
             written.write(Entry { seat: ctx.seat(), at: ctx.now(), what: What::Note(text) });
         });
-    let other = Probe::new(&journal);
+    let other = LooseProbe::new(&journal);
     let experiment = Experiment::new(3, move |seat| {
         Peer::new().with(if seat == Seat(0) { probe.clone() } else { other.clone() })
     });
@@ -102,7 +102,7 @@ fn seats_are_resolved_and_known_to_run(bench: &mut Bench<'_>) -> Result<(), Fail
 
 fn what_was_measured_is_what_is_summed(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let probe = Probe::new(&journal)
+    let probe = LooseProbe::new(&journal)
         .on_start(|ctx, ()| {
             ctx.every(MILLISECOND * 30, 0);
         })
