@@ -18,7 +18,7 @@ use crate::life::{Life, State};
 use crate::peer::Peer;
 use crate::peerlet::Peerlet;
 use crate::registry::Registry;
-use crate::runtime::{Alarm, Body, Call, Class, Full, Header, Parcel, Port, Undelivered, World};
+use crate::runtime::{Alarm, Body, Call, Class, Encoded, Full, Header, Port, Undelivered, World};
 use crate::task::{Answer, CallError, Outcome, Progress};
 use crate::wire::DecodeError;
 
@@ -240,7 +240,7 @@ impl Host {
         }
         call.tries_left -= 1;
         let bytes = if call.tries_left == 0 { call.again.take() } else { call.again.clone() };
-        let mut parcel = Again(bytes.expect("a call with tries left keeps its question"));
+        let mut parcel = Encoded(bytes.expect("a call with tries left keeps its question"));
         let (to, class, within) = (call.to, call.class, call.within);
         let header = Header { port: call.port, call: Call::Question(id) };
         let full = match class {
@@ -407,22 +407,5 @@ impl Host {
                 }
             }
         }
-    }
-}
-
-/// A question that is asked once more, from its encoded form.
-struct Again(Vec<u8>);
-
-impl Parcel for Again {
-    fn encoded_len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn encode(&self, into: &mut Vec<u8>) {
-        into.extend_from_slice(&self.0);
-    }
-
-    fn take(&mut self) -> Body {
-        Body::encoded(std::mem::take(&mut self.0))
     }
 }

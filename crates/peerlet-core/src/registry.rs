@@ -161,6 +161,16 @@ impl Registry {
         Registry::default()
     }
 
+    /// The registry of these stacks, all checked.
+    ///
+    /// # Errors
+    /// As for [`add`](Registry::add).
+    pub fn of(peers: impl IntoIterator<Item = Peer>) -> Result<Registry, StackError> {
+        let mut registry = Registry::new();
+        peers.into_iter().try_for_each(|peer| registry.add(&peer))?;
+        Ok(registry)
+    }
+
     /// Numbers the peerlet types of this stack that are new, in order, and checks that the stack
     /// can run.
     ///

@@ -142,6 +142,23 @@ pub trait Parcel {
     fn take(&mut self) -> Body;
 }
 
+/// A message that is encoded already: one that is sent again, or a copy.
+pub struct Encoded(pub Vec<u8>);
+
+impl Parcel for Encoded {
+    fn encoded_len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn encode(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(&self.0);
+    }
+
+    fn take(&mut self) -> Body {
+        Body::encoded(std::mem::take(&mut self.0))
+    }
+}
+
 /// Something that a peer asked to be told at a time.
 #[derive(Debug)]
 pub enum Alarm {

@@ -100,7 +100,7 @@ impl Run {
         if let Role::Guest { asked, expected: Some(identity) } = role {
             parts.seats.pin(asked, Some(identity));
         }
-        let nothing = Measures::new(parts.metrics(), parts.epochs);
+        let nothing = Measures::new(MetricEntry::table(&parts.registry), parts.epochs);
         Member::new(member::Setup {
             role,
             own,
@@ -259,14 +259,6 @@ impl Parts<'_> {
         Tag::of(&self.setup.name, &names)
     }
 
-    fn metrics(&self) -> Arc<[MetricEntry]> {
-        let metrics = self.registry.metrics().iter().map(|(name, metric)| {
-            let peerlet = name.split_once('/').map_or(name.as_str(), |(peerlet, _)| peerlet);
-            MetricEntry::new(peerlet, *metric)
-        });
-        metrics.collect()
-    }
-
     fn shard(
         &self,
         shard: u32,
@@ -292,7 +284,7 @@ impl Parts<'_> {
             pairs: Pairs::new(config),
             refused: Map::default(),
             ledger: Ledger::default(),
-            recorder: Recorder::new(self.metrics(), self.epochs),
+            recorder: Recorder::new(MetricEntry::table(&self.registry), self.epochs),
         };
         Shard {
             host: Host::new(self.registry.clone(), seats.len()),

@@ -141,11 +141,8 @@ impl LiveSetup {
         let registry = match &self.registry {
             Some(registry) => registry.clone(),
             None => {
-                let mut registry = Registry::new();
-                for seat in 0..self.seats {
-                    registry.add(&(self.build)(Seat(seat)))?;
-                }
-                Arc::new(registry)
+                let stacks = (0..self.seats).map(|seat| (self.build)(Seat(seat)));
+                Arc::new(Registry::of(stacks)?)
             }
         };
         registry.check_needs(self.sockets.gives())?;

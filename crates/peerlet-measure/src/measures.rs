@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use peerlet_core::{Metric, Time};
+use peerlet_core::{Metric, Registry, Time};
 
 use crate::accumulator::{Accumulator, COUNT_MAX};
 use crate::epochs::{EPOCHS_MAX, Epochs};
@@ -21,6 +21,16 @@ pub struct MetricEntry {
 }
 
 impl MetricEntry {
+    /// The table of all metrics of a run, in the order of their indices.
+    pub fn table(registry: &Registry) -> Arc<[MetricEntry]> {
+        let entries = registry.metrics().iter();
+        let entry = |(name, metric): &(String, Metric)| MetricEntry {
+            full_name: name.clone(),
+            metric: *metric,
+        };
+        entries.map(entry).collect()
+    }
+
     /// The entry of a peerlet's metric.
     pub fn new(peerlet: &str, metric: Metric) -> MetricEntry {
         MetricEntry { full_name: format!("{peerlet}/{}", metric.name()), metric }

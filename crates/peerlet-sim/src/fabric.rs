@@ -2,8 +2,8 @@
 //! seat's counters.
 
 use peerlet_core::{
-    Address, Body, Class, DATAGRAM_MAX, Duration, Header, NANOSECOND, Parcel, Seat, Seed, State,
-    Time, Undelivered,
+    Address, Body, Class, DATAGRAM_MAX, Duration, Encoded, Header, NANOSECOND, Parcel, Seat, Seed,
+    State, Time, Undelivered,
 };
 use peerlet_measure::{DropCause, Ledger, Recorder};
 use peerlet_network::{Arrival, Cause, Departure, Model, Packet};
@@ -279,21 +279,4 @@ pub(crate) fn payload_hash(bytes: &[u8]) -> u64 {
         word[..chunk.len()].copy_from_slice(chunk);
         fold(hash, u64::from_le_bytes(word))
     })
-}
-
-/// A message that was encoded already.
-struct Encoded(Vec<u8>);
-
-impl Parcel for Encoded {
-    fn encoded_len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn encode(&self, into: &mut Vec<u8>) {
-        into.extend_from_slice(&self.0);
-    }
-
-    fn take(&mut self) -> Body {
-        Body::encoded(std::mem::take(&mut self.0))
-    }
 }

@@ -53,11 +53,7 @@ impl Simulation {
         let end = Time::ZERO + setup.duration;
         let epochs = Epochs::new(setup.epoch, setup.from..end)?;
         let edges: Vec<Time> = epochs.edges().collect();
-        let metrics = registry.metrics().iter().map(|(name, metric)| {
-            let peerlet = name.split_once('/').map_or(name.as_str(), |(peerlet, _)| peerlet);
-            MetricEntry::new(peerlet, *metric)
-        });
-        let recorder = Recorder::new(metrics.collect(), epochs);
+        let recorder = Recorder::new(MetricEntry::table(&registry), epochs);
         let (seed, timeout) = (Seed::new(setup.seed), setup.connection_timeout);
         let fabric = Fabric::new(seed, setup.model, setup.seats, recorder, setup.wire, timeout);
         let directives: Box<dyn Iterator<Item = Directive> + Send> =
