@@ -1,15 +1,17 @@
 //! The peer as its peerlets see it.
 
 use std::any::{Any, TypeId};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use rand::{TryCryptoRng, TryRng};
 
 use crate::address::{Address, Contact, Seat};
-use crate::column::{Column, Periodic, Rows, Timed};
+use crate::column::{Column, Once, Periodic, Rows};
 use crate::life::Life;
 use crate::metric::Metric;
 use crate::peerlet::Peerlet;
@@ -19,18 +21,29 @@ use crate::runtime::{Alarm, Body, Call, Class, Full, Header, Parcel, Port, Seats
 use crate::sibling::Sibling;
 use crate::task::{Running, Task, TaskId};
 use crate::time::{Duration, Time};
-use crate::wire;
 
 /// Everything that one peer's handlers work on, whatever their type.
 pub struct Env<'a> {
-    pub(crate) columns: &'a [Box<dyn Column>],
-    pub(crate) registry: &'a Registry,
-    pub(crate) row: usize,
+    pub(crate) house: &'a House,
     pub(crate) life: &'a mut Life,
-    pub(crate) locals: &'a mut VecDeque<Local>,
     pub(crate) world: &'a mut dyn World,
+    pub(crate) caller: Option<&'a Caller>,
+    pub(crate) row: u32,
     pub(crate) port: Port,
-    pub(crate) caller: Option<Caller>,
+}
+
+/// What all peers of a host live in.
+pub(crate) struct House {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) columns: Vec<Box<dyn Column>>,
+    /// What is left to do after the current handler, in order.
+    pub(crate) locals: RefCell<VecDeque<Local>>,
+}
+
+impl House {
+    pub(crate) fn column(&self, port: Port) -> &dyn Column {
+        &*self.columns[usize::from(port.0)]
+    }
 }
 
 /// Something that the peer does after the current handler, before its next event.
@@ -43,21 +56,7 @@ pub(crate) enum Local {
 
 impl Env<'_> {
     pub(crate) fn row(&self) -> usize {
-        self.row
-    }
-
-    /// The same environment for as long as it is lent.
-    pub(crate) fn lend(&mut self) -> Env<'_> {
-        Env {
-            columns: self.columns,
-            registry: self.registry,
-            row: self.row,
-            life: self.life,
-            locals: self.locals,
-            world: self.world,
-            port: self.port,
-            caller: self.caller,
-        }
+        self.row as usize
     }
 }
 
@@ -92,41 +91,21 @@ pub struct TimerId {
 /// siblings.
 ///
 /// Everything that a peerlet does, it does here. Nothing blocks.
-pub struct Context<'a, P: Peerlet> {
-    env: Env<'a>,
+pub struct Context<'a, 'e, P: Peerlet> {
+    env: &'a mut Env<'e>,
+    /// The peerlet's, which is not the environment's when it acts for a sibling.
+    port: Port,
     peerlet: PhantomData<fn(P)>,
 }
 
-/// A message on the stack of its sender, until the runtime takes or encodes it.
-struct Sent<M>(Option<M>);
-
-impl<M: wire::Message> Sent<M> {
-    fn value(&self) -> &M {
-        self.0.as_ref().expect("a parcel is taken at most once")
-    }
-}
-
-impl<M: wire::Message> Parcel for Sent<M> {
-    fn encoded_len(&self) -> usize {
-        wire::encoded_len(self.value()).unwrap_or_else(|e| panic!("{e}"))
+impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
+    #[inline]
+    pub(crate) fn new(env: &'a mut Env<'e>) -> Context<'a, 'e, P> {
+        Context { port: env.port, env, peerlet: PhantomData }
     }
 
-    fn encode(&self, into: &mut Vec<u8>) {
-        wire::encode(self.value(), into).unwrap_or_else(|e| panic!("{e}"));
-    }
-
-    fn take(&mut self) -> Body {
-        Body::value(self.0.take().expect("a parcel is taken at most once"))
-    }
-}
-
-impl<'a, P: Peerlet> Context<'a, P> {
-    pub(crate) fn new(env: Env<'a>) -> Context<'a, P> {
-        Context { env, peerlet: PhantomData }
-    }
-
-    pub(crate) fn env(&mut self) -> &mut Env<'a> {
-        &mut self.env
+    pub(crate) fn env(&mut self) -> &mut Env<'e> {
+        self.env
     }
 
     /// The peer's local time. Clocks of different peers may differ.
@@ -136,7 +115,7 @@ impl<'a, P: Peerlet> Context<'a, P> {
 
     /// Where this peer is reached.
     pub fn address(&self) -> Address {
-        self.env.world.contact().address
+        self.env.world.address()
     }
 
     /// Where this peer is reached, and who it is.
@@ -163,14 +142,14 @@ impl<'a, P: Peerlet> Context<'a, P> {
     /// Randomness that others must not guess: from the operating system live, from the seed in
     /// simulation.
     pub fn secret(&mut self) -> Secret<'_> {
-        Secret { world: self.env.world }
+        Secret { world: &mut *self.env.world }
     }
 
     /// Sends a datagram: at most [`DATAGRAM_MAX`](crate::wire::DATAGRAM_MAX) encoded bytes; it may
     /// be lost, duplicated or reordered, and nobody is told.
     pub fn send(&mut self, to: Address, message: P::Message) {
-        let header = Header { port: self.env.port, call: Call::None };
-        self.env.world.send(to, header, &mut Sent(Some(message)));
+        let header = Header { port: self.port, call: Call::None };
+        self.env.world.send(to, header, &mut Parcel::new(message));
     }
 
     /// Sends a message that arrives in order and without loss while the connection lives; a failure
@@ -191,13 +170,13 @@ impl<'a, P: Peerlet> Context<'a, P> {
         class: Class,
         message: P::Message,
     ) -> Result<(), P::Message> {
-        let header = Header { port: self.env.port, call };
-        let mut parcel = Sent(Some(message));
+        let header = Header { port: self.port, call };
+        let mut parcel = Parcel::new(message);
         match class {
             Class::Datagram => self.env.world.send(to, header, &mut parcel),
             Class::Reliable => {
                 if let Err(Full) = self.env.world.send_reliably(to, header, &mut parcel) {
-                    return Err(parcel.0.take().expect("a refused parcel is untouched"));
+                    return Err(parcel.take_back());
                 }
             }
         }
@@ -206,7 +185,7 @@ impl<'a, P: Peerlet> Context<'a, P> {
 
     /// Who asked, when the message being handled is a question: keep it to answer later.
     pub fn caller(&self) -> Option<Caller> {
-        self.env.caller
+        self.env.caller.copied()
     }
 
     /// Answers the question being handled, by the same class of delivery. When it is no question
@@ -214,7 +193,7 @@ impl<'a, P: Peerlet> Context<'a, P> {
     ///
     /// An answer that finds its queue full is dropped: the caller's time-out tells it.
     pub fn reply(&mut self, message: P::Message) {
-        if let Some(caller) = self.env.caller {
+        if let Some(caller) = self.env.caller.copied() {
             self.reply_to(caller, message);
         }
     }
@@ -229,7 +208,7 @@ impl<'a, P: Peerlet> Context<'a, P> {
     pub fn after(&mut self, delay: impl Into<Duration>, timer: P::Timer) -> TimerId {
         let handle = self.env.life.number_next();
         let due = self.now() + delay.into();
-        self.set_timer(handle, due, Timed::Once(timer));
+        self.set_timer(handle, due, Body::value(Once(timer)));
         TimerId { life: self.env.life.number, handle, due }
     }
 
@@ -250,19 +229,20 @@ impl<'a, P: Peerlet> Context<'a, P> {
             P::NAME
         );
         let handle = self.env.life.number_next();
-        let now = self.now();
-        self.set_periodic(handle, now, Periodic { value: timer, period, copy: P::Timer::clone });
+        let last = self.now();
+        let periodic = Periodic { value: timer, last, period, copy: P::Timer::clone };
+        self.set_periodic(handle, Box::new(periodic));
         TimerId { life: self.env.life.number, handle, due: Time::MAX }
     }
 
-    pub(crate) fn set_periodic(&mut self, handle: u32, last: Time, periodic: Periodic<P::Timer>) {
-        let due = last + periodic.period;
-        self.set_timer(handle, due, Timed::Every(periodic));
+    /// Sets a periodic timer for its next time: one period after the last, so that it never drifts.
+    pub(crate) fn set_periodic(&mut self, handle: u32, mut periodic: Box<Periodic<P::Timer>>) {
+        periodic.last += periodic.period;
+        self.set_timer(handle, periodic.last, Body::value(periodic));
     }
 
-    fn set_timer(&mut self, handle: u32, due: Time, timer: Timed<P::Timer>) {
-        let alarm = Alarm::Timer { port: self.env.port, handle, due, body: Body::value(timer) };
-        self.env.world.set_alarm(due, alarm);
+    fn set_timer(&mut self, handle: u32, due: Time, body: Body) {
+        self.env.world.set_alarm(due, Alarm::Timer { port: self.port, handle, body });
     }
 
     /// Takes a timer back. One that was due already, or was set in an older life, is left alone.
@@ -277,30 +257,28 @@ impl<'a, P: Peerlet> Context<'a, P> {
     /// The guard borrows the peer, not the context, so both can be used side by side:
     /// `near.any(ctx.rng())`. To act as the sibling, lend it its own context: `near.forget(&mut
     /// ctx.of::<Near>(), peer)`.
-    pub fn sibling<Q: Peerlet>(&self) -> Option<Sibling<'a, Q>> {
-        let port = self.env.registry.port_of(TypeId::of::<Q>())?;
-        let rows: &'a Rows<Q> = self.env.columns[usize::from(port.0)].as_any().downcast_ref()?;
-        rows.borrow_mut(self.env.row).map(Sibling)
+    pub fn sibling<Q: Peerlet>(&self) -> Option<Sibling<'e, Q>> {
+        let port = self.env.house.registry.port_of(TypeId::of::<Q>())?;
+        let rows: &'e Rows<Q> = self.env.house.column(port).as_any().downcast_ref()?;
+        rows.borrow_mut(self.env.row()).map(Sibling)
     }
 
     /// The context as the sibling of type `Q` sees it.
     ///
     /// # Panics
     /// Panics when no stack of the run has a `Q`.
-    pub fn of<Q: Peerlet>(&mut self) -> Context<'_, Q> {
-        let port = self.env.registry.port_of(TypeId::of::<Q>());
+    pub fn of<Q: Peerlet>(&mut self) -> Context<'_, 'e, Q> {
+        let port = self.env.house.registry.port_of(TypeId::of::<Q>());
         let port = port.unwrap_or_else(|| panic!("no stack of this run has a `{}`", Q::NAME));
-        let mut env = self.env.lend();
-        env.port = port;
-        Context::new(env)
+        Context { env: &mut *self.env, port, peerlet: PhantomData }
     }
 
     /// Tells the siblings that hear events of type `E`; they handle it after the current handler,
     /// in stack order.
     pub fn emit<E: Send + 'static>(&mut self, event: E) {
         let id = TypeId::of::<E>();
-        if self.env.registry.is_heard(id) {
-            self.env.locals.push_back(Local::Event(id, Box::new(event)));
+        if self.env.house.registry.is_heard(id) {
+            self.env.house.locals.borrow_mut().push_back(Local::Event(id, Box::new(event)));
         }
     }
 
@@ -308,14 +286,11 @@ impl<'a, P: Peerlet> Context<'a, P> {
     ///
     /// # Panics
     /// Panics when `describe` names no such metric.
+    #[inline(always)]
     #[track_caller]
     pub fn measure(&mut self, metric: Metric, value: f64) {
-        let Some(index) = self.env.registry.metric_of(self.env.port, &metric) else {
-            panic!(
-                "`{}` does not name the metric `{}` in `describe`; add `about.measures(..)`",
-                P::NAME,
-                metric.name()
-            );
+        let Some(index) = self.env.house.registry.metric_of(self.port, metric.name()) else {
+            unnamed(P::NAME, metric.name())
         };
         if let Some(quanta) = metric.quanta(value) {
             self.env.world.record(index, quanta);
@@ -350,8 +325,8 @@ impl<'a, P: Peerlet> Context<'a, P> {
         T: Future<Output = ()> + Send + 'static,
     {
         let running = Running::<P>::new(task);
-        let id = self.env.life.add_task(self.env.port, Box::new(running));
-        self.env.locals.push_back(Local::Spawned(id));
+        let id = self.env.life.add_task(self.port, Box::new(running));
+        self.env.house.locals.borrow_mut().push_back(Local::Spawned(id));
         TaskId { life: self.env.life.number, id }
     }
 
@@ -361,6 +336,14 @@ impl<'a, P: Peerlet> Context<'a, P> {
             self.env.life.remove_task(task.id);
         }
     }
+}
+
+#[cold]
+#[track_caller]
+fn unnamed(peerlet: &str, metric: &str) -> ! {
+    panic!(
+        "`{peerlet}` does not name the metric `{metric}` in `describe`; add `about.measures(..)`"
+    );
 }
 
 /// Randomness that others must not guess: a generator for all of `rand`.

@@ -6,19 +6,20 @@
 //! cannot tell them apart by its handlers.
 
 use std::any::TypeId;
-use std::cell::Ref;
-use std::collections::VecDeque;
+use std::cell::{Ref, RefCell};
 use std::sync::Arc;
+
+use peerlet_memory::{Hint, prefetch};
 
 use crate::address::Address;
 use crate::column::{Column, Rows};
 use crate::command::Command;
-use crate::context::{Caller, Env, Local};
+use crate::context::{Caller, Env, House, Local};
 use crate::life::{Life, State};
 use crate::peer::Peer;
 use crate::peerlet::Peerlet;
 use crate::registry::Registry;
-use crate::runtime::{Alarm, Body, Call, Class, Encoded, Full, Header, Port, Undelivered, World};
+use crate::runtime::{Alarm, Body, Call, Class, Full, Header, Parcel, Port, Undelivered, World};
 use crate::task::{Answer, CallError, Outcome, Progress};
 use crate::wire::DecodeError;
 
@@ -28,41 +29,52 @@ const LOCALS_MAX: u32 = 100_000;
 
 /// A number of peers and everything they consist of. A row is a peer's place in it.
 pub struct Host {
-    registry: Arc<Registry>,
-    columns: Vec<Box<dyn Column>>,
+    house: House,
+    /// Where each column's rows are.
+    hints: Vec<Hint>,
     lives: Vec<Life>,
     /// The stacks that occur, as ports in order.
     stacks: Vec<Box<[Port]>>,
-    locals: VecDeque<Local>,
     late_answers: u64,
 }
 
 impl Host {
     /// A host with this many rows, all empty.
     pub fn new(registry: Arc<Registry>, rows: usize) -> Host {
+        let columns = registry.new_columns();
         Host {
-            columns: registry.new_columns(),
-            registry,
+            hints: vec![Hint::default(); columns.len()],
+            house: House { registry, columns, locals: RefCell::default() },
             lives: (0..rows).map(|_| Life::new()).collect(),
             stacks: Vec::new(),
-            locals: VecDeque::new(),
             late_answers: 0,
         }
     }
 
     /// The numbering of peerlet types and metrics.
     pub fn registry(&self) -> &Arc<Registry> {
-        &self.registry
+        &self.house.registry
     }
 
     /// Whether the peer in this row lives.
+    #[inline]
     pub fn state(&self, row: usize) -> State {
         self.lives[row].state
     }
 
     /// The number of the peer's present or last life; 0 before the first.
+    #[inline]
     pub fn life(&self, row: usize) -> u32 {
         self.lives[row].number
+    }
+
+    /// Asks the cache to load what this row needs for an event of this peerlet.
+    #[inline]
+    pub fn prefetch(&self, row: usize, port: Port) {
+        prefetch(&self.lives, row);
+        if let Some(hint) = self.hints.get(usize::from(port.0)) {
+            hint.prefetch(row);
+        }
     }
 
     /// How many answers came when nobody waited for them any more.
@@ -72,8 +84,8 @@ impl Host {
 
     /// The peerlet of type `P` in this row, to look at between events; `None` when there is none.
     pub fn peerlet<P: Peerlet>(&self, row: usize) -> Option<Ref<'_, P>> {
-        let port = self.registry.port_of(TypeId::of::<P>())?;
-        let rows: &Rows<P> = self.columns[usize::from(port.0)].as_any().downcast_ref()?;
+        let port = self.house.registry.port_of(TypeId::of::<P>())?;
+        let rows: &Rows<P> = self.house.column(port).as_any().downcast_ref()?;
         rows.borrow(row)
     }
 
@@ -108,10 +120,13 @@ impl Host {
     fn insert(&mut self, row: usize, peer: Peer) {
         let mut ports = Vec::with_capacity(peer.peerlets.len());
         for peerlet in peer.peerlets {
-            let Some(port) = self.registry.port_of((*peerlet).type_id()) else {
+            let Some(port) = self.house.registry.port_of((*peerlet).type_id()) else {
                 panic!("`{}` is not in the run's registry; add every stack to it", peerlet.name())
             };
-            self.columns[usize::from(port.0)].insert(row, peerlet.into_any());
+            let rows = self.lives.len();
+            let column = self.house.column(port);
+            column.insert(row, rows, peerlet.into_any());
+            self.hints[usize::from(port.0)] = column.hint();
             ports.push(port);
         }
         let known = self.stacks.iter().position(|stack| **stack == *ports);
@@ -122,7 +137,12 @@ impl Host {
         self.lives[row].stack = stack as u16;
     }
 
-    fn each_up(&mut self, row: usize, world: &mut dyn World, handler: fn(&dyn Column, Env<'_>)) {
+    fn each_up(
+        &mut self,
+        row: usize,
+        world: &mut dyn World,
+        handler: fn(&dyn Column, &mut Env<'_>),
+    ) {
         for place in 0..self.stack(row).len() {
             self.run(row, world, self.stack(row)[place], handler);
         }
@@ -147,7 +167,7 @@ impl Host {
             return false;
         }
         for place in 0..self.stack(row).len() {
-            self.columns[usize::from(self.stack(row)[place].0)].remove(row);
+            self.house.column(self.stack(row)[place]).remove(row);
         }
         self.lives[row].end(State::Absent);
         true
@@ -157,6 +177,7 @@ impl Host {
     ///
     /// # Errors
     /// When it cannot be decoded or the peer has no such peerlet; nothing was handled then.
+    #[inline(always)]
     pub fn message(
         &mut self,
         row: usize,
@@ -164,22 +185,20 @@ impl Host {
         from: Address,
         header: Header,
         class: Class,
-        body: Body,
+        body: &mut Body,
     ) -> Result<(), DecodeError> {
-        if !self.stack(row).contains(&header.port) {
-            return Err(DecodeError::NoPeerlet);
-        }
         if let Call::Answer(id) = header.call {
             return self.answer(row, world, from, header.port, id, body);
         }
-        let mut env = self.env(row, world, header.port);
-        env.caller = Caller::of(from, header.call, class);
-        let columns = env.columns;
-        columns[usize::from(header.port.0)].message(env, from, body)?;
+        let caller = Caller::of(from, header.call, class);
+        let env = &mut self.env(row, world, header.port);
+        env.caller = caller.as_ref();
+        env.house.column(header.port).message(env, from, body)?;
         self.settle(row, world);
         Ok(())
     }
 
+    #[cold]
     fn answer(
         &mut self,
         row: usize,
@@ -187,9 +206,12 @@ impl Host {
         from: Address,
         port: Port,
         id: u32,
-        body: Body,
+        body: &mut Body,
     ) -> Result<(), DecodeError> {
-        let message = self.columns[usize::from(port.0)].answer(body)?;
+        if !self.stack(row).contains(&port) {
+            return Err(DecodeError::NoPeerlet);
+        }
+        let message = self.house.column(port).answer(body)?;
         let calls = self.lives[row].rare.as_mut().map(|rare| &mut rare.calls);
         let call = calls.and_then(|calls| {
             let fits = calls.get(&id).is_some_and(|call| call.to == from && call.port == port);
@@ -215,14 +237,32 @@ impl Host {
         }
     }
 
+    /// Hands a timer to its peerlet, if it still means anything. False when not.
+    #[inline(always)]
+    pub fn timer(
+        &mut self,
+        row: usize,
+        world: &mut dyn World,
+        port: Port,
+        handle: u32,
+        body: &mut Body,
+    ) -> bool {
+        let life = &mut self.lives[row];
+        if life.state != State::Running || life.rare.is_some() && life.take_cancelled(handle) {
+            return false;
+        }
+        let env = &mut self.env(row, world, port);
+        let column = env.house.column(port);
+        column.timer(env, handle, body);
+        self.settle(row, world);
+        true
+    }
+
     /// Hands an alarm that is [expected](Host::expects) to its peerlet or task.
     pub fn alarm(&mut self, row: usize, world: &mut dyn World, alarm: Alarm) {
         match alarm {
-            Alarm::Timer { port, handle, due, body } => {
-                let env = self.env(row, world, port);
-                let columns = env.columns;
-                columns[usize::from(port.0)].timer(env, handle, due, body);
-                self.settle(row, world);
+            Alarm::Timer { port, handle, mut body } => {
+                self.timer(row, world, port, handle, &mut body);
             }
             Alarm::Wake { task, operation } => self.wake(row, world, task, operation),
         }
@@ -240,7 +280,7 @@ impl Host {
         }
         call.tries_left -= 1;
         let bytes = if call.tries_left == 0 { call.again.take() } else { call.again.clone() };
-        let mut parcel = Encoded(bytes.expect("a call with tries left keeps its question"));
+        let mut parcel = Parcel::encoded(bytes.expect("a call with tries left keeps its question"));
         let (to, class, within) = (call.to, call.class, call.within);
         let header = Header { port: call.port, call: Call::Question(id) };
         let full = match class {
@@ -272,9 +312,9 @@ impl Host {
     ) -> Result<(), DecodeError> {
         match header.call {
             Call::None => {
-                let env = self.env(row, world, header.port);
-                let columns = env.columns;
-                columns[usize::from(header.port.0)].undelivered(env, to, body, why)?;
+                let env = &mut self.env(row, world, header.port);
+                let column = env.house.column(header.port);
+                column.undelivered(env, to, body, why)?;
                 self.settle(row, world);
             }
             Call::Question(id) => {
@@ -292,9 +332,9 @@ impl Host {
 
     /// Tells a peerlet that half of its queue to `to` is free again.
     pub fn writable(&mut self, row: usize, world: &mut dyn World, port: Port, to: Address) {
-        let env = self.env(row, world, port);
-        let columns = env.columns;
-        columns[usize::from(port.0)].writable(env, to);
+        let env = &mut self.env(row, world, port);
+        let column = env.house.column(port);
+        column.writable(env, to);
         self.settle(row, world);
     }
 
@@ -311,9 +351,9 @@ impl Host {
         if state == State::Absent || !self.stack(row).contains(&port) {
             return false;
         }
-        let env = self.env(row, world, port);
-        let columns = env.columns;
-        columns[usize::from(port.0)].command(env, command);
+        let env = &mut self.env(row, world, port);
+        let column = env.house.column(port);
+        column.command(env, command);
         self.settle(row, world);
         if state == State::Stopped {
             // What is not living has no timers and tasks.
@@ -330,16 +370,15 @@ impl Host {
         }
     }
 
+    #[inline(always)]
     fn env<'a>(&'a mut self, row: usize, world: &'a mut dyn World, port: Port) -> Env<'a> {
         Env {
-            columns: &self.columns,
-            registry: &self.registry,
-            row,
+            house: &self.house,
             life: &mut self.lives[row],
-            locals: &mut self.locals,
             world,
-            port,
             caller: None,
+            row: row as u32,
+            port,
         }
     }
 
@@ -348,10 +387,10 @@ impl Host {
         row: usize,
         world: &mut dyn World,
         port: Port,
-        handler: fn(&dyn Column, Env<'_>),
+        handler: fn(&dyn Column, &mut Env<'_>),
     ) {
-        let env = self.env(row, world, port);
-        handler(&*env.columns[usize::from(port.0)], env);
+        let env = &mut self.env(row, world, port);
+        handler(env.house.column(port), env);
         self.settle(row, world);
     }
 
@@ -366,9 +405,9 @@ impl Host {
     /// Lets a task run until it waits or is over.
     fn step(&mut self, row: usize, world: &mut dyn World, id: u32, answer: Option<Answer>) {
         let Some((port, mut task)) = self.lives[row].take_task(id) else { return };
-        let env = self.env(row, world, port);
-        let columns = env.columns;
-        match columns[usize::from(port.0)].run_task(env, id, &mut *task, answer) {
+        let env = &mut self.env(row, world, port);
+        let column = env.house.column(port);
+        match column.run_task(env, id, &mut *task, answer) {
             Progress::Waits => self.lives[row].put_task(id, task),
             Progress::Over => self.lives[row].remove_task(id),
         }
@@ -377,14 +416,14 @@ impl Host {
     /// Does what handlers left to be done before the peer's next event.
     #[inline]
     fn settle(&mut self, row: usize, world: &mut dyn World) {
-        if !self.locals.is_empty() {
+        if !self.house.locals.get_mut().is_empty() {
             self.settle_locals(row, world);
         }
     }
 
     fn settle_locals(&mut self, row: usize, world: &mut dyn World) {
         let mut count = 0;
-        while let Some(local) = self.locals.pop_front() {
+        while let Some(local) = self.house.locals.get_mut().pop_front() {
             count += 1;
             assert!(
                 count <= LOCALS_MAX,
@@ -397,11 +436,11 @@ impl Host {
                 Local::Event(id, event) => {
                     for place in 0..self.stack(row).len() {
                         let port = self.stack(row)[place];
-                        let registry = self.registry.clone();
+                        let registry = self.house.registry.clone();
                         for ear in registry.ears_of(port, id) {
-                            let env = self.env(row, world, port);
-                            let columns = env.columns;
-                            columns[usize::from(port.0)].hear(env, ear, &*event);
+                            let env = &mut self.env(row, world, port);
+                            let column = env.house.column(port);
+                            column.hear(env, ear, &*event);
                         }
                     }
                 }

@@ -48,8 +48,8 @@ pub use peerlet::{Nothing, Peerlet};
 pub use random::{Rng, Seed, mix};
 pub use registry::{Entry, Registry, StackError};
 pub use runtime::{
-    Alarm, Body, Call, Class, Clock, Encoded, Entropy, Full, Header, MetricIndex, Network, Parcel,
-    Port, Record, Seats, Undelivered, World,
+    Alarm, Body, Call, Class, Clock, Entropy, Full, Header, MetricIndex, Network, Parcel, Port,
+    Record, Seats, Undelivered, World,
 };
 pub use sibling::Sibling;
 pub use task::{CallError, Operation, Question, Task, TaskId, join_all, race};

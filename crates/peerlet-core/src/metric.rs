@@ -115,7 +115,17 @@ impl Metric {
     }
 
     /// The value in whole quanta, clamped to [`QUANTA_MAX`] either way; `None` for NaN.
+    #[inline]
     pub fn quanta(&self, value: f64) -> Option<i64> {
+        // What counts is mostly whole: no need to divide and to round.
+        let whole = value as i64;
+        if self.quantum == 1.0 && whole as f64 == value {
+            return Some(whole.clamp(-QUANTA_MAX, QUANTA_MAX));
+        }
+        self.rounded(value)
+    }
+
+    fn rounded(&self, value: f64) -> Option<i64> {
         if value.is_nan() {
             return None;
         }

@@ -31,6 +31,8 @@ pub struct Entry {
     uses: Vec<(TypeId, &'static str)>,
     ears: Vec<TypeId>,
     metrics: Vec<Metric>,
+    /// The metrics' names, close together.
+    metric_names: Vec<&'static str>,
     commands: Vec<Signature>,
     metrics_from: u16,
     column: fn() -> Box<dyn Column>,
@@ -46,11 +48,17 @@ impl Entry {
             needs: about.needs,
             uses: about.uses,
             ears: about.ears.iter().map(|(event, _)| *event).collect(),
+            metric_names: about.metrics.iter().map(Metric::name).collect(),
             metrics: about.metrics,
             commands: about.commands,
             metrics_from: 0,
             column,
         }
+    }
+
+    #[cold]
+    fn metric_named(&self, name: &str) -> Option<usize> {
+        self.metric_names.iter().position(|known| *known == name)
     }
 
     /// The peerlet's name.
@@ -266,11 +274,12 @@ impl Registry {
         self.entries.iter().position(|e| e.type_id == type_id).map(|i| Port(i as u16))
     }
 
-    pub(crate) fn metric_of(&self, port: Port, metric: &Metric) -> Option<MetricIndex> {
+    #[inline(always)]
+    pub(crate) fn metric_of(&self, port: Port, name: &'static str) -> Option<MetricIndex> {
         let entry = &self.entries[usize::from(port.0)];
         // Names are compared by address first: nearly always the constant itself comes back.
-        let same = |m: &Metric| std::ptr::eq(m.name(), metric.name()) || m.name() == metric.name();
-        let place = entry.metrics.iter().position(same)?;
+        let place = entry.metric_names.iter().position(|known| std::ptr::eq(*known, name));
+        let place = place.or_else(|| entry.metric_named(name))?;
         Some(MetricIndex(entry.metrics_from + place as u16))
     }
 

@@ -5,8 +5,9 @@
 //! implements [`World`] and drives a [`Host`](crate::Host) has written a runtime; the suite in
 //! `peerlet-conformance` says whether it keeps the contract.
 
-use std::any::Any;
 use std::fmt;
+
+use peerlet_memory::Value;
 
 use crate::address::{Address, Contact, Seat};
 use crate::random::Seed;
@@ -81,82 +82,132 @@ impl fmt::Display for Undelivered {
 }
 
 /// A typed value on its way through a runtime, which neither knows nor needs its type.
-pub struct Body(Content);
+///
+/// It takes 24 bytes; values of up to 16 bytes are inside, larger ones in a box.
+pub struct Body(Value);
 
-enum Content {
-    Value(Box<dyn Any + Send>),
-    Encoded(Vec<u8>),
-}
+/// What a body holds in place of a value that was encoded.
+struct Bytes(Vec<u8>);
 
 impl Body {
     /// A body that carries the value itself.
+    #[inline]
     pub fn value<T: Send + 'static>(value: T) -> Body {
-        Body(Content::Value(Box::new(value)))
+        Body(Value::new(value))
     }
 
     /// A body that carries an encoded message; it is decoded when it is delivered.
     pub fn encoded(bytes: Vec<u8>) -> Body {
-        Body(Content::Encoded(bytes))
+        Body(Value::new(Bytes(bytes)))
     }
 
-    /// The message inside.
+    /// Takes the message out.
     ///
     /// # Errors
     /// Fails when encoded bytes are no `M`.
     ///
     /// # Panics
     /// Panics when the body carries a value of another type: a runtime mixed up its ports.
-    pub(crate) fn message<M: crate::wire::Message>(self) -> Result<M, crate::wire::DecodeError> {
-        match self.0 {
-            Content::Value(value) => Ok(*value.downcast().expect("a body comes to its own port")),
-            Content::Encoded(bytes) => crate::wire::decode(&bytes),
+    #[inline]
+    pub(crate) fn message<M: crate::wire::Message>(
+        &mut self,
+    ) -> Result<M, crate::wire::DecodeError> {
+        match self.0.extract() {
+            Some(message) => Ok(message),
+            None => decode(&mut self.0),
         }
     }
 
-    /// The value inside, which never travelled.
-    pub(crate) fn into_value<T: 'static>(self) -> T {
-        match self.0 {
-            Content::Value(value) => *value.downcast().expect("a body comes to its own port"),
-            Content::Encoded(_) => panic!("a timer was encoded: only messages travel"),
-        }
+    /// Takes the value out, if it is a `T`.
+    #[inline]
+    pub fn extract<T: 'static>(&mut self) -> Option<T> {
+        self.0.extract()
     }
+
+    /// The value, to look at, if it is a `T`.
+    #[inline]
+    pub fn get<T: 'static>(&self) -> Option<&T> {
+        self.0.get()
+    }
+
+    /// Takes the body out and leaves one that holds nothing.
+    #[inline]
+    pub fn leave(&mut self) -> Body {
+        Body(self.0.leave())
+    }
+}
+
+/// Decodes a message that is no value, which is what real sockets and `--wire` bring.
+#[cold]
+fn decode<M: crate::wire::Message>(value: &mut Value) -> Result<M, crate::wire::DecodeError> {
+    let bytes = value.extract::<Bytes>().expect("a body comes to its own port");
+    crate::wire::decode(&bytes.0)
 }
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Content::Value(_) => f.write_str("Body(value)"),
-            Content::Encoded(bytes) => write!(f, "Body({} bytes)", bytes.len()),
+        match self.0.get::<Bytes>() {
+            None => f.write_str("Body(value)"),
+            Some(bytes) => write!(f, "Body({} bytes)", bytes.0.len()),
         }
     }
 }
 
 /// A message in the hands of a runtime that has not decided yet whether to encode it or to keep it
 /// as a value.
-pub trait Parcel {
-    /// How long the encoded message is.
-    fn encoded_len(&self) -> usize;
-    /// Appends the encoded message.
-    fn encode(&self, into: &mut Vec<u8>);
-    /// Takes the value out. A parcel is taken at most once.
-    fn take(&mut self) -> Body;
+pub struct Parcel {
+    body: Body,
+    size: usize,
+    encode: fn(&Body, &mut Vec<u8>),
 }
 
-/// A message that is encoded already: one that is sent again, or a copy.
-pub struct Encoded(pub Vec<u8>);
-
-impl Parcel for Encoded {
-    fn encoded_len(&self) -> usize {
-        self.0.len()
+impl Parcel {
+    /// A message, as a value.
+    ///
+    /// # Panics
+    /// Panics when the codec cannot carry messages of this type.
+    #[inline]
+    pub fn new<M: crate::wire::Message>(message: M) -> Parcel {
+        let size = crate::wire::encoded_len(&message).unwrap_or_else(|error| panic!("{error}"));
+        Parcel { size, body: Body::value(message), encode: encode::<M> }
     }
 
-    fn encode(&self, into: &mut Vec<u8>) {
-        into.extend_from_slice(&self.0);
+    /// A message that is encoded already: one that is sent again, or a copy.
+    pub fn encoded(bytes: Vec<u8>) -> Parcel {
+        Parcel { size: bytes.len(), body: Body::encoded(bytes), encode: copy }
     }
 
-    fn take(&mut self) -> Body {
-        Body::encoded(std::mem::take(&mut self.0))
+    /// How long the encoded message is.
+    #[inline]
+    pub fn encoded_len(&self) -> usize {
+        self.size
     }
+
+    /// Appends the encoded message.
+    pub fn encode(&self, into: &mut Vec<u8>) {
+        (self.encode)(&self.body, into);
+    }
+
+    /// Takes the message out and leaves nothing.
+    #[inline]
+    pub fn take(&mut self) -> Body {
+        self.body.leave()
+    }
+
+    /// The message that was put in, when nobody took it.
+    pub(crate) fn take_back<M: crate::wire::Message>(mut self) -> M {
+        self.body.extract().expect("a refused parcel is untouched")
+    }
+}
+
+fn encode<M: crate::wire::Message>(body: &Body, into: &mut Vec<u8>) {
+    let message: &M = body.get().expect("a parcel is encoded before it is taken");
+    crate::wire::encode(message, into).unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn copy(body: &Body, into: &mut Vec<u8>) {
+    let bytes: &Bytes = body.get().expect("a parcel is encoded before it is taken");
+    into.extend_from_slice(&bytes.0);
 }
 
 /// Something that a peer asked to be told at a time.
@@ -168,8 +219,6 @@ pub enum Alarm {
         port: Port,
         /// The life's own number of this timer.
         handle: u32,
-        /// When it is due, by the peer's clock.
-        due: Time,
         /// The timer's value.
         body: Body,
     },
@@ -207,8 +256,12 @@ impl std::error::Error for Full {}
 pub trait Network {
     /// Where this peer is reached, and who it is.
     fn contact(&self) -> Contact;
+    /// Where this peer is reached.
+    fn address(&self) -> Address {
+        self.contact().address
+    }
     /// Sends a datagram.
-    fn send(&mut self, to: Address, header: Header, parcel: &mut dyn Parcel);
+    fn send(&mut self, to: Address, header: Header, parcel: &mut Parcel);
     /// Queues a message for reliable delivery.
     ///
     /// # Errors
@@ -217,7 +270,7 @@ pub trait Network {
         &mut self,
         to: Address,
         header: Header,
-        parcel: &mut dyn Parcel,
+        parcel: &mut Parcel,
     ) -> Result<(), Full>;
 }
 

@@ -127,9 +127,9 @@ impl<P: Peerlet> TestPeer<P> {
         let mut bytes = Vec::new();
         wire::encode(message, &mut bytes).unwrap_or_else(|e| panic!("{e}"));
         let header = Header { port: self.port, call };
-        let (world, body) = (&mut self.world, Body::encoded(bytes));
+        let (world, mut body) = (&mut self.world, Body::encoded(bytes));
         if self.host.state(0) == State::Running {
-            let delivered = self.host.message(0, world, from, header, Class::Datagram, body);
+            let delivered = self.host.message(0, world, from, header, Class::Datagram, &mut body);
             delivered.unwrap_or_else(|e| panic!("the message does not survive its encoding: {e}"));
         }
     }
@@ -258,7 +258,7 @@ impl Network for Bench {
         Contact { address: Address::simulated(Seat(0)), identity: Identity([0; 32]) }
     }
 
-    fn send(&mut self, to: Address, header: Header, parcel: &mut dyn Parcel) {
+    fn send(&mut self, to: Address, header: Header, parcel: &mut Parcel) {
         let mut bytes = Vec::new();
         parcel.encode(&mut bytes);
         if let Call::Question(id) = header.call {
@@ -271,7 +271,7 @@ impl Network for Bench {
         &mut self,
         to: Address,
         header: Header,
-        parcel: &mut dyn Parcel,
+        parcel: &mut Parcel,
     ) -> Result<(), Full> {
         if self.full {
             return Err(Full);

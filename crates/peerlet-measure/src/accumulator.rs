@@ -44,14 +44,24 @@ impl Accumulator {
     /// Takes one value in, clamped to [`QUANTA_MAX`] either way.
     #[inline]
     pub fn record(&mut self, quanta: i64) {
+        self.record_n(quanta, 1);
+    }
+
+    /// Takes the same value in `n` times.
+    #[inline]
+    pub fn record_n(&mut self, quanta: i64, n: u64) {
+        if n == 0 {
+            return;
+        }
         let quanta = quanta.clamp(-QUANTA_MAX, QUANTA_MAX);
-        self.count += 1;
-        self.sum += i128::from(quanta);
+        self.count += n;
+        self.sum += i128::from(quanta) * i128::from(n);
         let magnitude = u128::from(quanta.unsigned_abs());
-        self.squares = self.squares.saturating_add(magnitude * magnitude);
+        let squares = (magnitude * magnitude).saturating_mul(u128::from(n));
+        self.squares = self.squares.saturating_add(squares);
         self.min = self.min.min(quanta);
         self.max = self.max.max(quanta);
-        self.histogram.record(quanta);
+        self.histogram.record_n(quanta, n);
     }
 
     /// Takes in all that the other has taken in.

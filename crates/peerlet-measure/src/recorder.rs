@@ -10,6 +10,9 @@ use crate::epochs::Epochs;
 use crate::levels::Levels;
 use crate::measures::{EpochMeasures, Measures, MetricEntry};
 
+/// How often each number below 256 was recorded: what is counted is mostly small.
+type Small = [u64; 256];
+
 /// Records for one owner of peers: a thread, a shard or a process.
 ///
 /// Metrics are known by their index in the table; whoever calls turns values into quanta
@@ -37,6 +40,9 @@ use crate::measures::{EpochMeasures, Measures, MetricEntry};
 pub struct Recorder {
     epochs: Epochs,
     open: EpochMeasures,
+    /// One a metric: how often each small number was recorded in the open epoch and is not in it
+    /// yet. Counting is several times faster than recording. `None` for gauges.
+    small: Vec<Option<Box<Small>>>,
     /// One a metric; those of counters and distributions stay empty.
     levels: Vec<Levels>,
     finished: Measures,
@@ -50,7 +56,10 @@ impl Recorder {
     pub fn new(metrics: Arc<[MetricEntry]>, epochs: Epochs) -> Recorder {
         let levels = vec![Levels::default(); metrics.len()];
         let open = EpochMeasures::new(0, planned(&epochs, 0), metrics.len());
-        Recorder { epochs, open, levels, finished: Measures::new(metrics, epochs) }
+        let counted = |entry: &MetricEntry| entry.metric.kind() != MetricKind::Gauge;
+        let small =
+            metrics.iter().map(|entry| counted(entry).then(|| Box::new([0; 256]))).collect();
+        Recorder { epochs, open, small, levels, finished: Measures::new(metrics, epochs) }
     }
 
     /// Takes a value as the kind of its metric says: the level of a gauge at this seat, or one
@@ -60,9 +69,9 @@ impl Recorder {
     /// Panics when the table has no such metric.
     #[inline]
     pub fn measure(&mut self, metric: usize, seat: Seat, quanta: i64) {
-        match self.kind(metric) {
-            MetricKind::Gauge => self.level(metric, seat, quanta),
-            MetricKind::Counter | MetricKind::Distribution => self.record(metric, quanta),
+        match &self.small[metric] {
+            None => self.level(metric, seat, quanta),
+            Some(_) => self.record(metric, quanta),
         }
     }
 
@@ -73,7 +82,11 @@ impl Recorder {
     #[inline]
     pub fn record(&mut self, metric: usize, quanta: i64) {
         debug_assert_ne!(self.kind(metric), MetricKind::Gauge, "a gauge takes levels");
-        self.open.accumulators[metric].record(quanta);
+        // A negative number wraps around to a huge index.
+        match self.small[metric].as_mut().and_then(|small| small.get_mut(quanta as usize)) {
+            Some(count) => *count += 1,
+            None => self.open.accumulators[metric].record(quanta),
+        }
     }
 
     /// Sets a seat's level of a gauge. It holds until it is set anew or the seat is forgotten.
@@ -107,6 +120,7 @@ impl Recorder {
     /// Ending on the edge of an epoch that was just opened leaves that one out, unless something
     /// was recorded in it.
     pub fn finish(mut self, end: Time) -> Measures {
+        self.take_small();
         while self.open.to < end && self.open.epoch + 1 < self.epochs.len() {
             self.close();
         }
@@ -122,7 +136,18 @@ impl Recorder {
         &self.finished
     }
 
+    /// Takes the small numbers into the open epoch.
+    fn take_small(&mut self) {
+        for (small, accumulator) in self.small.iter_mut().zip(&mut self.open.accumulators) {
+            let counts = small.iter_mut().flat_map(|small| small.iter_mut());
+            for (quanta, count) in (0..).zip(counts).filter(|(_, count)| **count > 0) {
+                accumulator.record_n(quanta, mem::take(count));
+            }
+        }
+    }
+
     fn close(&mut self) {
+        self.take_small();
         for (levels, accumulator) in self.levels.iter().zip(&mut self.open.accumulators) {
             levels.values().for_each(|quanta| accumulator.record(quanta));
         }

@@ -7,8 +7,8 @@ use peerlet_core::{Duration, Seat, Time};
 use peerlet_measure::DropCause;
 use peerlet_network::Arrival;
 
+use crate::event::{Letter, Way};
 use crate::fabric::{Fabric, drop_cause};
-use crate::queue::{Letter, Way};
 
 /// Whether and when a message gets in.
 pub(crate) enum Entry {
@@ -49,8 +49,10 @@ impl Fabric {
         connection: (Seat, u64),
         now: Time,
     ) -> &mut Incoming {
+        let row = self.row(seat);
         let Fabric { model, places, connection_timeout, .. } = self;
-        let known = &mut places[seat.index()].links.get_or_insert_default().incoming;
+        let rare = places[row].rare.get_or_insert_default();
+        let known = &mut rare.links.get_or_insert_default().incoming;
         let grows = !known.contains_key(&connection);
         if grows && known.len() >= 64 && known.len().is_power_of_two() {
             let keep = |source| *connection_timeout + model.round_trip(source, seat);
@@ -67,7 +69,7 @@ impl Fabric {
         now: Time,
         letter: &mut Letter,
     ) -> Entry {
-        if letter.accepted || !self.model.has_arrival() {
+        if letter.accepted || !self.has_arrival {
             return Entry::Open;
         }
         match letter.way {

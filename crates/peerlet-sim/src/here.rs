@@ -5,8 +5,8 @@ use peerlet_core::{
     Record, Seat, Seats, Seed, Time, World,
 };
 
+use crate::event::Event;
 use crate::fabric::{Fabric, Moment};
-use crate::queue::Event;
 
 /// One peer, one event: where it is and when.
 pub(crate) struct Here<'a> {
@@ -14,6 +14,8 @@ pub(crate) struct Here<'a> {
     pub(crate) seat: Seat,
     pub(crate) life: u32,
     pub(crate) now: Moment,
+    /// The environment's number of what it does to the peer just now, if that is what happens.
+    pub(crate) doing: Option<u64>,
 }
 
 impl Clock for Here<'_> {
@@ -22,8 +24,15 @@ impl Clock for Here<'_> {
     }
 
     fn set_alarm(&mut self, at: Time, alarm: Alarm) {
-        let event = Event::Alarm { life: self.life, alarm };
-        self.fabric.post(self.seat, self.now, self.seat, at, event);
+        match alarm {
+            Alarm::Timer { port, handle, body } => {
+                self.fabric.set_timer(self.seat, self.now, at, (port, handle), body);
+            }
+            Alarm::Wake { task, operation } => {
+                let event = Event::Wake { task, operation };
+                self.fabric.post(self.seat, self.now, self.seat, at, event);
+            }
+        }
     }
 }
 
@@ -38,7 +47,11 @@ impl Network for Here<'_> {
         Contact { address: Address::simulated(self.seat), identity: Identity(identity) }
     }
 
-    fn send(&mut self, to: Address, header: Header, parcel: &mut dyn Parcel) {
+    fn address(&self) -> Address {
+        Address::simulated(self.seat)
+    }
+
+    fn send(&mut self, to: Address, header: Header, parcel: &mut Parcel) {
         self.fabric.send(self.seat, self.now, to, header, parcel);
     }
 
@@ -46,7 +59,7 @@ impl Network for Here<'_> {
         &mut self,
         to: Address,
         header: Header,
-        parcel: &mut dyn Parcel,
+        parcel: &mut Parcel,
     ) -> Result<(), Full> {
         self.fabric.send_reliably(self.seat, self.now, to, header, parcel)
     }
@@ -60,9 +73,9 @@ impl Entropy for Here<'_> {
     fn secret(&mut self, into: &mut [u8]) {
         let seed = self.seed(self.life).named("secret");
         for chunk in into.chunks_mut(8) {
-            let place = self.fabric.place(self.seat);
-            let bits = seed.at(place.secrets).bits();
-            place.secrets += 1;
+            let rare = self.fabric.place(self.seat).rare.get_or_insert_default();
+            let bits = seed.at(rare.secrets).bits();
+            rare.secrets += 1;
             chunk.copy_from_slice(&bits.to_le_bytes()[..chunk.len()]);
         }
     }
@@ -80,6 +93,21 @@ impl World for Here<'_> {
     }
 
     fn seats(&self) -> &dyn Seats {
-        &self.fabric.chart
+        self
+    }
+}
+
+impl Seats for Here<'_> {
+    fn count(&self) -> u32 {
+        self.fabric.chart.seats()
+    }
+
+    fn address(&self, seat: Seat) -> Option<Address> {
+        (seat.0 < self.fabric.chart.seats()).then(|| Address::simulated(seat))
+    }
+
+    fn running(&self, seat: Seat) -> bool {
+        let decided = self.fabric.doings.running(seat, self.now.time, self.doing);
+        decided.unwrap_or_else(|| self.fabric.chart.is_running(seat))
     }
 }

@@ -30,22 +30,35 @@
 mod setup;
 mod simulation;
 
+mod chart;
+mod director;
+mod simple;
+mod team;
+mod windows;
+mod worker;
+
 mod entry;
 mod fabric;
 mod here;
 mod link;
-mod queue;
-mod seats;
+
+mod event;
+mod heap;
+mod packed;
+mod ring;
+mod sort;
 
 mod digest;
 mod outcome;
 mod trace;
+mod watch;
 
 /// The models that a simulation takes.
 pub use peerlet_network as network;
 
 pub use digest::{Digest, EventKind, fold};
 pub use outcome::{Outcome, RunError};
-pub use setup::{Build, Setup, SetupError};
+pub use setup::{Build, Engine, Setup, SetupError};
 pub use simulation::Simulation;
 pub use trace::{Handled, JsonTrace, Trace};
+pub use watch::Watch;

@@ -16,8 +16,8 @@ use peerlet_measure::DropCause;
 use peerlet_network::Departure;
 
 use crate::entry::Incoming;
+use crate::event::{Event, Letter, Rest, Way};
 use crate::fabric::{Fabric, Moment};
-use crate::queue::{Event, Letter, Way};
 
 /// How many messages may wait for one destination.
 const QUEUE_MESSAGES: usize = 256;
@@ -142,11 +142,11 @@ impl Outgoing {
 
 impl Fabric {
     fn links(&mut self, seat: Seat) -> &mut Links {
-        self.place(seat).links.get_or_insert_default()
+        self.place(seat).rare.get_or_insert_default().links.get_or_insert_default()
     }
 
     fn end(&mut self, seat: Seat, key: (Address, u32)) -> Option<&mut Outgoing> {
-        self.place(seat).links.as_mut()?.outgoing.get_mut(&key)
+        self.place(seat).links()?.outgoing.get_mut(&key)
     }
 
     /// Queues a message; it departs when the event that sends it is handled.
@@ -156,7 +156,7 @@ impl Fabric {
         now: Moment,
         to: Address,
         header: Header,
-        parcel: &mut dyn Parcel,
+        parcel: &mut Parcel,
     ) -> Result<(), Full> {
         let size = parcel.encoded_len();
         let (state, life) = (self.place(seat).state, self.place(seat).life);
@@ -193,7 +193,7 @@ impl Fabric {
             let (way, draws) = (Way::Home { class: Class::Reliable, life }, self.seed);
             let letter =
                 Letter { from: own, header, body, size, draws, way, payload, accepted: false };
-            self.post(seat, now, seat, now.time, Event::Letter(letter));
+            self.post(seat, now, seat, now.time, Event::letter(letter));
             return Ok(());
         }
         if let Some(end) = self.end(seat, (to, life)) {
@@ -209,7 +209,7 @@ impl Fabric {
 
     /// Lets depart what the event that was just handled has queued.
     pub(crate) fn flush(&mut self, seat: Seat, now: Moment) {
-        let Some(links) = &mut self.place(seat).links else { return };
+        let Some(links) = self.place(seat).links() else { return };
         for key in std::mem::take(&mut links.touched) {
             match self.end(seat, key).map(|end| end.phase) {
                 Some(Phase::New) => self.open(seat, now, key),
@@ -222,7 +222,7 @@ impl Fabric {
     /// The seat's life ends. In order: what is queued still leaves, and nobody is told how that
     /// went. By a crash: it is gone.
     pub(crate) fn end_links(&mut self, seat: Seat, crashed: bool) {
-        let Some(links) = &mut self.place(seat).links else { return };
+        let Some(links) = self.place(seat).links() else { return };
         links.touched.clear();
         let mut lost = 0;
         if crashed {
@@ -268,7 +268,7 @@ impl Fabric {
             end.ticket = Some(ticket);
         }
         let retry = Signal::Retry { to: key.0, life: key.1, ticket };
-        self.post(seat, now, seat, at, Event::Signal(retry));
+        self.post(seat, now, seat, at, Event::signal(retry));
     }
 
     /// The instant after which nothing that departed on the connection can come back.
@@ -276,7 +276,7 @@ impl Fabric {
         let dest = self.chart.seat_at(key.0)?;
         let back = self.way_back(dest, seat);
         let timeout = self.connection_timeout;
-        let waits = self.model.has_arrival();
+        let waits = self.has_arrival;
         let end = self.end(seat, key).filter(|end| end.departed > 0)?;
         let over = end.last_departure + timeout;
         let handled = if waits { end.last_arrival.max(over) } else { end.last_arrival };
@@ -305,7 +305,7 @@ impl Fabric {
     fn signal(&mut self, from: Seat, now: Moment, to: Seat, signal: Signal) {
         match self.depart(from, to, now.time, CONTROL_BYTES).0 {
             Departure::Arrive { after } | Departure::Twice { first: after, .. } => {
-                self.post(from, now, to, now.time + after, Event::Signal(signal));
+                self.post(from, now, to, now.time + after, Event::signal(signal));
             }
             Departure::Drop(_) => {}
         }
@@ -333,7 +333,7 @@ impl Fabric {
                     let from = Address::simulated(seat);
                     let letter =
                         Letter { from, header, body, size, draws, way, payload, accepted: false };
-                    self.post(seat, now, dest, at, Event::Letter(letter));
+                    self.post(seat, now, dest, at, Event::letter(letter));
                 }
                 Departure::Drop(_) => {
                     if end.attempt == 0 {
@@ -354,8 +354,8 @@ impl Fabric {
         }
         for port in std::mem::take(&mut end.refused) {
             self.links(seat).telling.push((key, port));
-            let event = Event::Writable { life: key.1, port, to: key.0 };
-            self.post(seat, now, seat, now.time, event);
+            let event = Rest::Writable { life: key.1, port, to: key.0 };
+            self.post(seat, now, seat, now.time, Event::Rest(Box::new(event)));
         }
     }
 
@@ -373,7 +373,7 @@ impl Fabric {
     fn forget_orphan(&mut self, seat: Seat, key: (Address, u32)) {
         let place = self.place(seat);
         let alive = place.state == State::Running && place.life == key.1;
-        if let Some(links) = place.links.as_mut().filter(|_| !alive)
+        if let Some(links) = place.links().filter(|_| !alive)
             && links.outgoing.get(&key).is_some_and(|end| end.queue.is_empty())
         {
             links.outgoing.swap_remove(&key);
@@ -519,6 +519,6 @@ impl Fabric {
         let Letter { header, body, size, payload, .. } = letter;
         let (to, message) = (Address::simulated(seat), Queued { header, body, size, payload });
         let returned = Signal::Returned { to, number, life: theirs, index, message, why };
-        self.post(seat, now, source, at, Event::Signal(returned));
+        self.post(seat, now, source, at, Event::signal(returned));
     }
 }

@@ -8,9 +8,21 @@ use peerlet_measure::EpochsError;
 use peerlet_network::{Constant, Model};
 
 use crate::trace::Trace;
+use crate::watch::Watch;
 
 /// Builds the stack of a seat's peer: called for its first life and for each life after a crash.
-pub type Build = Box<dyn Fn(Seat) -> Peer + Send>;
+pub type Build = Box<dyn Fn(Seat) -> Peer + Send + Sync>;
+
+/// What brings the events to the peers. The outcome is the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Engine {
+    /// Windows as long as the model's smallest delay, blocks of peers, any number of threads.
+    #[default]
+    Windowed,
+    /// One heap and one event after the other: slow and simple, to hold the other one to. One
+    /// thread, whatever is asked for.
+    Reference,
+}
 
 /// What a simulation is made of, but for what the environment does to its seats.
 pub struct Setup {
@@ -38,6 +50,12 @@ pub struct Setup {
     pub connection_timeout: Duration,
     /// Sees every event that is handled. Default: nobody.
     pub trace: Option<Box<dyn Trace>>,
+    /// How many threads share the peers. The outcome is the same for any number. Default 1.
+    pub threads: u32,
+    /// What brings the events to the peers. Default: [`Engine::Windowed`].
+    pub engine: Engine,
+    /// Shows how far the run is, and may end it early. Default: one that nobody else has.
+    pub watch: Arc<Watch>,
 }
 
 impl Setup {
@@ -45,7 +63,7 @@ impl Setup {
     pub fn new(
         seats: u32,
         duration: Duration,
-        build: impl Fn(Seat) -> Peer + Send + 'static,
+        build: impl Fn(Seat) -> Peer + Send + Sync + 'static,
     ) -> Setup {
         Setup {
             seats,
@@ -59,6 +77,9 @@ impl Setup {
             wire: false,
             connection_timeout: SECOND * 10,
             trace: None,
+            threads: 1,
+            engine: Engine::Windowed,
+            watch: Arc::default(),
         }
     }
 

@@ -28,6 +28,16 @@ pub struct Handled {
     pub payload: u64,
 }
 
+impl Handled {
+    /// Where the event stands in a run: by instant; first what the environment does, in its own
+    /// order; then by seat, and for each seat in the contract's order.
+    pub(crate) fn order(&self) -> (Time, u32, bool, u64, Seat, u32, u64) {
+        let own = self.source != 0;
+        let directed = if own { 0 } else { self.seq };
+        (self.time, self.round, own, directed, self.seat, self.source, self.seq)
+    }
+}
+
 /// Sees every event after it was handled, in the engine's order.
 pub trait Trace {
     /// One event was handled.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 use peerlet_scenario::{Override, Problems, Source};
 
+use crate::output::status;
+
 /// Runs peer-to-peer experiments.
 #[derive(Parser, Debug)]
 #[command(version, about, long_about = None)]
@@ -74,11 +76,12 @@ pub(crate) struct Sim {
     pub(crate) seeds: Option<(u64, u64)>,
     /// The number of threads
     #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=THREADS_MAX))]
     pub(crate) threads: u32,
     /// Encode and decode every message, as on real sockets
     #[arg(long)]
     pub(crate) wire: bool,
-    /// Run twice, in two processes, and compare event by event
+    /// Run twice, in two processes, with 1 and N threads (or 2), and compare event by event
     #[arg(long, conflicts_with_all = ["seeds", "trace", "output"])]
     pub(crate) check_determinism: bool,
     /// Print one JSON object on standard output
@@ -90,6 +93,9 @@ pub(crate) struct Sim {
     /// Write every event to events.jsonl in the run folder
     #[arg(long, requires = "output")]
     pub(crate) trace: bool,
+    /// Show no progress; it shows on a terminal only
+    #[arg(long)]
+    pub(crate) no_progress: bool,
     /// Be the second run of a check for determinism: write all events here and nothing else
     #[arg(long, hide = true, value_name = "FILE")]
     pub(crate) twin: Option<PathBuf>,
@@ -157,6 +163,9 @@ fn index(text: &str) -> Result<(u32, u32), String> {
     }
 }
 
+/// The most threads that a simulation runs on: a slip of the finger should not start thousands.
+const THREADS_MAX: i64 = 256;
+
 /// The most seeds that one call repeats.
 const SEEDS_MAX: u64 = 10_000;
 
@@ -171,6 +180,13 @@ fn seeds(text: &str) -> Result<(u64, u64), String> {
         return Err(format!("from 1 to {SEEDS_MAX} seeds can be repeated: {text}"));
     }
     Ok((first, last))
+}
+
+impl Sim {
+    /// Whether progress is shown.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.no_progress && !self.what.quiet && status::is_possible()
+    }
 }
 
 impl What {

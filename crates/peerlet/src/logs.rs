@@ -1,8 +1,8 @@
 //! Logs on standard error.
 
-use std::io::{self, IsTerminal};
-
 use tracing::level_filters::LevelFilter;
+
+use crate::output::status;
 
 /// Begins to write logs: warnings, and more with each `-v`; with `-q` errors only. Peers' lines are
 /// stamped with virtual time, seat and life from `-v` on.
@@ -18,8 +18,8 @@ pub(crate) fn start(verbose: u8, quiet: bool) {
     drop(
         tracing_subscriber::fmt()
             .with_max_level(level)
-            .with_writer(io::stderr)
-            .with_ansi(io::stderr().is_terminal())
+            .with_writer(|| status::Log)
+            .with_ansi(false)
             .without_time()
             .with_target(false)
             .try_init(),

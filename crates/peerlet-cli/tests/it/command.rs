@@ -23,10 +23,10 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 }
 
 /// A scenario in a file of its own, gone when this is dropped.
-struct File(PathBuf);
+pub(crate) struct File(pub(crate) PathBuf);
 
 impl File {
-    fn new(name: &str, content: &str) -> File {
+    pub(crate) fn new(name: &str, content: &str) -> File {
         let path = std::env::temp_dir().join(format!("peerlet-{}-{name}", std::process::id()));
         std::fs::write(&path, content).expect("the temporary folder can be written to");
         File(path)
@@ -262,12 +262,56 @@ fn what_is_not_built_is_refused_by_name() {
           help: add absence = { exponential = { mean = "5m" } }
     "#]],
     );
-    let output = peerlet(&["sim", "scenarios/first.toml", "--threads", "2"]);
-    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_number_of_threads_out_of_range_is_refused() {
+    let refused = |number: &str| {
+        let output = peerlet(&["sim", "scenarios/first.toml", "--threads", number]);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()));
+        text(&output.stderr)
+    };
     expect![[r#"
-        error: not yet: --threads 2; leave it at 1
+        error: invalid value '0' for '--threads <N>': 0 is not in 1..=256
+
+        For more information, try '--help'.
     "#]]
-    .assert_eq(&text(&output.stderr));
+    .assert_eq(&refused("0"));
+    assert!(refused("257").contains("257 is not in 1..=256"));
+}
+
+#[test]
+fn a_run_is_the_same_on_any_number_of_threads_and_says_how_many() {
+    let run = |more: &[&str]| {
+        let command = ["sim", "scenarios/protopeer.toml", "--for", "10s"];
+        let output = peerlet(&[&command, more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let json = |more: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&run(&[more, &["--json"]].concat())).expect("it is JSON")
+    };
+    let (one, three) = (json(&[]), json(&["--threads", "3"]));
+    assert_eq!((&one["threads"], &three["threads"]), (&1.into(), &3.into()));
+    assert_eq!(one["digest"], three["digest"]);
+    assert!(one.get("interrupted").is_none());
+    assert!(run(&["--threads", "3"]).contains("/s) on 3 threads, "));
+    assert!(!run(&[]).contains("threads"));
+    let seeds = ["--seeds", "1..2"];
+    let runs = |more: &[&str]| json(&[&seeds, more].concat())["runs"].clone();
+    assert_eq!(runs(&["--threads", "2"]), runs(&[]));
+}
+
+#[test]
+fn a_check_for_determinism_names_the_threads_of_both_runs() {
+    let check = |more: &[&str]| {
+        let command = ["sim", "scenarios/protopeer.toml", "--for", "5s", "--check-determinism"];
+        let output = peerlet(&[&command, more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    assert!(check(&[]).contains(" events equal in two processes, with 1 and 2 threads\n"));
+    assert!(check(&["--threads", "3"]).contains(", with 1 and 3 threads\n"));
 }
 
 #[test]

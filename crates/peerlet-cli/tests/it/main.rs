@@ -2,4 +2,5 @@
 
 mod command;
 mod digest;
+mod interrupt;
 mod tidy;

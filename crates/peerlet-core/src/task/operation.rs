@@ -23,7 +23,7 @@ pub(super) struct Board<P: Peerlet> {
     pub(super) answers: Map<u32, Box<dyn Any + Send>>,
 }
 
-type Act<P> = Box<dyn FnOnce(&mut P, &mut Context<'_, P>) -> Box<dyn Any + Send> + Send>;
+type Act<P> = Box<dyn FnOnce(&mut P, &mut Context<'_, '_, P>) -> Box<dyn Any + Send> + Send>;
 
 /// What a task asks of its peer.
 pub(super) enum Request<P: Peerlet> {
@@ -80,7 +80,7 @@ impl<P: Peerlet> Task<P> {
     pub fn with<R, F>(&self, act: F) -> Operation<P, R>
     where
         R: Send + 'static,
-        F: FnOnce(&mut P, &mut Context<'_, P>) -> R + Send + 'static,
+        F: FnOnce(&mut P, &mut Context<'_, '_, P>) -> R + Send + 'static,
     {
         self.ask(Request::With(Box::new(move |me, ctx| Box::new(act(me, ctx)))))
     }

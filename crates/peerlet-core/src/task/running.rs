@@ -68,7 +68,7 @@ impl<P: Peerlet> Running<P> {
     pub(crate) fn run(
         &mut self,
         rows: &Rows<P>,
-        mut env: Env<'_>,
+        env: &mut Env<'_>,
         id: u32,
         answer: Option<Answer>,
     ) -> Progress {
@@ -81,7 +81,7 @@ impl<P: Peerlet> Running<P> {
             }
             let requests = std::mem::take(&mut self.task.board().requests);
             for (own, request) in requests {
-                self.carry_out(rows, env.lend(), id, own, request);
+                self.carry_out(rows, env, id, own, request);
             }
             let answered = !self.task.board().answers.is_empty();
             assert!(answered || env.life.has_open(id), "{}", foreign::<P>());
@@ -119,7 +119,14 @@ impl<P: Peerlet> Running<P> {
         self.task.board().answers.insert(own, answer);
     }
 
-    fn carry_out(&mut self, rows: &Rows<P>, env: Env<'_>, id: u32, own: u32, request: Request<P>) {
+    fn carry_out(
+        &mut self,
+        rows: &Rows<P>,
+        env: &mut Env<'_>,
+        id: u32,
+        own: u32,
+        request: Request<P>,
+    ) {
         match request {
             Request::Sleep(duration) => {
                 let operation = env.life.open(Open { task: id, own });
@@ -156,7 +163,7 @@ struct Asked {
 
 impl Asked {
     /// Sends the question and opens the call.
-    fn ask<P: Peerlet>(self, mut env: Env<'_>, message: P::Message) -> Result<(), CallError> {
+    fn ask<P: Peerlet>(self, env: &mut Env<'_>, message: P::Message) -> Result<(), CallError> {
         let Asked { open, to, within, tries, class } = self;
         let mut again = None;
         if tries > 1 {
@@ -164,7 +171,7 @@ impl Asked {
             wire::encode(&message, &mut bytes).unwrap_or_else(|e| panic!("`{}`: {e}", P::NAME));
             again = Some(bytes);
         }
-        let mut ctx = Context::<P>::new(env.lend());
+        let mut ctx = Context::<P>::new(env);
         let id = loop {
             let id = ctx.secret().bits() as u32;
             if !ctx.env().life.rare().calls.contains_key(&id) {

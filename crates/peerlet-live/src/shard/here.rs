@@ -60,7 +60,7 @@ impl Here<'_> {
         Address::new(self.ground.socket, self.seat.0)
     }
 
-    fn send_home(&mut self, class: Class, header: Header, parcel: &mut dyn Parcel) {
+    fn send_home(&mut self, class: Class, header: Header, parcel: &mut Parcel) {
         let body = parcel.take();
         let soon = Soon::Message { header, class, body };
         self.ground.soon.push_back((self.row, self.life, soon));
@@ -102,7 +102,7 @@ impl Network for Here<'_> {
         Contact { address: self.own(), identity: self.ground.identity }
     }
 
-    fn send(&mut self, to: Address, header: Header, parcel: &mut dyn Parcel) {
+    fn send(&mut self, to: Address, header: Header, parcel: &mut Parcel) {
         let size = parcel.encoded_len();
         if self.enter(Class::Datagram, size, DATAGRAM_MAX).is_none() {
             return;
@@ -124,7 +124,7 @@ impl Network for Here<'_> {
         &mut self,
         to: Address,
         header: Header,
-        parcel: &mut dyn Parcel,
+        parcel: &mut Parcel,
     ) -> Result<(), Full> {
         let size = parcel.encoded_len();
         if to == self.own() || !self.alive {

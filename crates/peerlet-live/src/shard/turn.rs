@@ -201,15 +201,17 @@ impl Shard {
             return self.ground.ledger.of(class).drop_for(DropCause::Stopped);
         };
         let Message { port, call, body } = message;
-        let (header, body) = (Header { port: Port(port), call }, Body::encoded(body.to_vec()));
+        let header = Header { port: Port(port), call };
+        let body = Body::encoded(body.to_vec());
         self.deliver(row, Address::new(from, frame.from), header, class, body);
     }
 
-    fn deliver(&mut self, row: usize, from: Address, header: Header, class: Class, body: Body) {
+    fn deliver(&mut self, row: usize, from: Address, header: Header, class: Class, mut body: Body) {
         if self.host.state(row) != State::Running {
             return self.ground.ledger.of(class).drop_for(DropCause::Stopped);
         }
-        let done = self.with(row, |host, here| host.message(row, here, from, header, class, body));
+        let done =
+            self.with(row, |host, here| host.message(row, here, from, header, class, &mut body));
         match done {
             Ok(()) => self.ground.ledger.of(class).delivered += 1,
             Err(_) => self.ground.ledger.of(class).drop_for(DropCause::Decode),

@@ -7,6 +7,7 @@ mod bounds;
 mod cuts;
 mod dice;
 mod digest;
+mod engines;
 mod judge;
 mod order;
 mod pressure;

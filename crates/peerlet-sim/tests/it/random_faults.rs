@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use peerlet_core::{
     Act, Context, Directive, Duration, MILLISECOND, NANOSECOND, Rng, SECOND, Seat, Seed, Time,
 };
-use peerlet_sim::{Digest, Outcome};
+use peerlet_sim::{Digest, Engine, Outcome};
 
 use crate::actor::{Actor, Happened, Log, Stage, send, send_reliably};
 use crate::judge::{Judge, Score};
@@ -16,8 +16,8 @@ const SCENARIOS: u64 = 150;
 
 /// A scenario, drawn from one seed.
 #[derive(Clone, Debug)]
-struct Plan {
-    seed: u64,
+pub struct Plan {
+    pub seed: u64,
     seats: u32,
     weather: Weather,
     timeout: Duration,
@@ -68,7 +68,7 @@ fn wall(rng: &mut Rng, seats: u32, end: Time, longest: Duration) -> Wall {
 
 impl Plan {
     /// Everything at once.
-    fn stormy(seed: u64) -> Plan {
+    pub fn stormy(seed: u64) -> Plan {
         let rng = &mut Seed::new(seed).named("plan").rng();
         let seats = 2 + rng.below(7) as u32;
         let min = choose(rng, [Duration::ZERO, MILLISECOND, MILLISECOND * 20, MILLISECOND * 150]);
@@ -122,7 +122,7 @@ impl Plan {
     }
 
     /// Peers go on until the weather clears; then there is time for everything to settle.
-    fn stage(&self, seed: u64) -> Stage {
+    pub fn stage(&self, seed: u64) -> Stage {
         let (seats, pause, until) = (self.seats, self.pause, self.weather.until);
         let quiet = self.timeout * 5 + self.weather.max * 10 + SECOND * 2;
         let duration = (until + quiet).since(Time::ZERO);
@@ -137,7 +137,7 @@ impl Plan {
         stage.patient(self.timeout).over(self.weather.clone())
     }
 
-    fn run(&self, change: impl FnOnce(&mut Stage)) -> (Outcome, Log) {
+    pub fn run(&self, change: impl FnOnce(&mut Stage)) -> (Outcome, Log) {
         let mut stage = self.stage(self.seed);
         change(&mut stage);
         stage.run()
@@ -181,7 +181,8 @@ fn act(ctx: &mut Context<Actor>, log: &Log, what: &Happened, seats: u32, pause: 
 
 /// Plays the plan and holds it to the contract; all that was sent has found its fate.
 fn check(plan: &Plan) -> (Score, Digest) {
-    let (outcome, log) = plan.run(|_| {});
+    // The judge reads what peers and engine say as one log, in the order of a single heap.
+    let (outcome, log) = plan.run(|stage| stage.setup.engine = Engine::Reference);
     let copies_max = if plan.weather.twice > 0.0 { 2 } else { 1 };
     let score = Judge::hear(plan.seats, copies_max, &log.with_trace());
     let flows = [outcome.ledger.datagram, outcome.ledger.reliable];
@@ -201,7 +202,7 @@ fn given_seed() -> u64 {
 }
 
 /// Runs the check over many plans; a failure tells the plan.
-fn each_plan(draw: fn(u64) -> Plan, check: impl Fn(&Plan)) {
+pub fn each_plan(draw: fn(u64) -> Plan, check: impl Fn(&Plan)) {
     let seed = Seed::new(given_seed());
     for scenario in 0..SCENARIOS {
         let plan = draw(seed.at(scenario).bits());

@@ -4,6 +4,8 @@ pub(crate) mod expectations;
 pub(crate) mod folder;
 pub(crate) mod list;
 pub(crate) mod memory;
+pub(crate) mod progress;
 pub(crate) mod repeats;
 pub(crate) mod results;
+pub(crate) mod status;
 pub(crate) mod summary;

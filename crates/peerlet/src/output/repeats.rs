@@ -1,6 +1,7 @@
 //! The summary of several runs of one scenario with different seeds.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use peerlet_measure::{RepeatRow, Repeats};
 use serde::Serialize;
@@ -19,25 +20,48 @@ pub(crate) struct Repeat {
 struct Json<'a> {
     schema: u32,
     world: &'static str,
+    /// Only when it was interrupted: the first and the last seed that were not run to the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_reached: Option<[u64; 2]>,
+    /// Only where it is true.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    interrupted: bool,
     runs: &'a [Repeat],
     measures: BTreeMap<&'a str, RepeatRow>,
 }
 
+/// The seeds that an interrupted command did not come to, or not to the end of.
+pub(crate) type NotReached = Option<RangeInclusive<u64>>;
+
 /// All runs as one JSON object, a line.
-pub(crate) fn json(all: &Repeats, runs: &[Repeat]) -> String {
-    let json = Json { schema: 1, world: "sim", runs, measures: all.rows() };
+pub(crate) fn json(all: &Repeats, runs: &[Repeat], not_reached: &NotReached) -> String {
+    let json = Json {
+        schema: 1,
+        world: "sim",
+        not_reached: not_reached.as_ref().map(|seeds| [*seeds.start(), *seeds.end()]),
+        interrupted: not_reached.is_some(),
+        runs,
+        measures: all.rows(),
+    };
     let mut text = serde_json::to_string(&json).expect("a summary is plain values");
     text.push('\n');
     text
 }
 
 /// All runs as a table: means with 95 % intervals, and what was not kept.
-pub(crate) fn table(all: &Repeats, runs: &[Repeat]) -> String {
+pub(crate) fn table(all: &Repeats, runs: &[Repeat], not_reached: &NotReached) -> String {
     let mut out = format!("{} runs, mean and 95 % interval\n\n{all}\n", runs.len());
     for Repeat { seed, verdicts, .. } in runs {
         for verdict in verdicts.iter().filter(|verdict| !verdict.held) {
             out += &format!("seed {seed}: {verdict}\n");
         }
+    }
+    if let Some(seeds) = not_reached {
+        let (first, last) = (seeds.start(), seeds.end());
+        out += &match first == last {
+            true => format!("interrupted: seed {first} was not run to its end\n"),
+            false => format!("interrupted: seeds {first} to {last} were not run to their end\n"),
+        };
     }
     out
 }

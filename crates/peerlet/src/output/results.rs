@@ -29,16 +29,24 @@ pub(crate) struct Results {
     pub(crate) whole: Option<Whole>,
     /// Whether this is one process's share: nothing balances, and nothing can be expected of it.
     pub(crate) is_share: bool,
+    /// Whether it was interrupted: what is here is partial, and nothing can be expected of it.
+    pub(crate) is_interrupted: bool,
     /// Whether the seed decided what peers did.
     pub(crate) is_seeded: bool,
 }
 
 impl Results {
-    pub(crate) fn simulated(plan: Plan, outcome: Outcome, wall_seconds: f64) -> Results {
+    pub(crate) fn simulated(
+        plan: Plan,
+        threads: u32,
+        outcome: Outcome,
+        wall_seconds: f64,
+    ) -> Results {
+        let is_interrupted = outcome.end < Time::ZERO + plan.scenario.duration;
         Results {
             world: "sim",
             plan,
-            threads: 1,
+            threads,
             end: outcome.end,
             wall_seconds,
             events: outcome.events,
@@ -51,6 +59,7 @@ impl Results {
             counters: None,
             whole: None,
             is_share: false,
+            is_interrupted,
             is_seeded: true,
         }
     }
@@ -60,7 +69,7 @@ impl Results {
         shards: u32,
         outcome: LiveOutcome,
         wall_seconds: f64,
-        is_seeded: bool,
+        (is_interrupted, is_seeded): (bool, bool),
     ) -> Results {
         Results {
             world: "live",
@@ -78,6 +87,7 @@ impl Results {
             counters: Some(outcome.counters),
             whole: outcome.whole,
             is_share: outcome.is_share,
+            is_interrupted,
             is_seeded,
         }
     }

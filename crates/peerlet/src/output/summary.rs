@@ -38,6 +38,9 @@ struct Json<'a> {
     coverage: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     processes: Option<u32>,
+    /// Only where it is true: the run ended before its time, and all of this is partial.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    interrupted: bool,
     measures: &'a Summary,
     /// Properties are not built yet; expectations stand beside them.
     properties: [(); 0],
@@ -113,6 +116,7 @@ pub(crate) fn json(run: &Results, verdicts: &[Verdict]) -> String {
             .map(|counters| counters.iter().map(|(cause, count)| (cause.name(), count)).collect()),
         coverage: run.whole.as_ref().map(|whole| whole.coverage),
         processes: run.whole.as_ref().map(|whole| whole.processes),
+        interrupted: run.is_interrupted,
         measures: &run.summary(),
         properties: [],
         expectations: verdicts,
@@ -141,6 +145,14 @@ fn write_table(
     writeln!(out, "{}", run.summary())?;
     for verdict in verdicts {
         writeln!(out, "{verdict}")?;
+    }
+    if run.is_interrupted {
+        let (end, planned) = (run.end, run.plan.scenario.duration);
+        writeln!(
+            out,
+            "interrupted at {end} of {planned}: the rest was not reached, expectations were \
+             not judged"
+        )?;
     }
     if let Some(digest) = &run.payload_digest {
         writeln!(out, "payload digest {digest}")?;
@@ -172,9 +184,13 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
     if run.is_share {
         writeln!(out, "this process's share; seat 0's process prints the whole network's table")?;
     }
+    let threads = match (run.world, run.threads) {
+        ("sim", threads @ 2..) => format!(" on {threads} threads"),
+        _ => String::new(),
+    };
     writeln!(
         out,
-        "{} events in {:.2} s ({}/s), {} MiB",
+        "{} events in {:.2} s ({}/s){threads}, {} MiB",
         grouped(run.events),
         run.wall_seconds,
         grouped(rate as u64),

@@ -15,7 +15,8 @@ use crate::logs;
 use crate::output::folder::Folder;
 use crate::output::results::Results;
 use crate::plan::Plan;
-use crate::run::{Failure, INTERRUPTED};
+use crate::run::Failure;
+use crate::world::interrupts::{self, Interrupts};
 use crate::world::sim::conclude;
 
 /// Runs the `live` command.
@@ -47,19 +48,18 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<u8, Failure> {
         .build()
         .map_err(Failure::io("the threads of the run"))?;
     let begun = Instant::now();
-    let (outcome, interrupted) = runtime.block_on(async {
+    let (outcome, is_interrupted) = runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
-        let signals = tokio::spawn(stop_at_signal(stop));
+        let interrupts = Interrupts::new().map_err(Failure::io("signals"))?;
+        let signals = tokio::spawn(stop_at_signal(interrupts, stop));
         let outcome = peerlet_live::run(setup, directives, stopped.clone()).await;
         let interrupted = *stopped.borrow();
         signals.abort();
-        (outcome, interrupted)
-    });
-    let outcome = outcome.map_err(|error| failure(&error))?;
+        outcome.map(|outcome| (outcome, interrupted)).map_err(|error| failure(&error))
+    })?;
     let (took, is_seeded) = (begun.elapsed().as_secs_f64(), live.what.seed.is_some());
-    let results = Results::live(plan, shards, outcome, took, is_seeded);
-    let code = conclude(&results, folder.as_ref(), &live.what, live.json)?;
-    Ok(if interrupted { INTERRUPTED } else { code })
+    let results = Results::live(plan, shards, outcome, took, (is_interrupted, is_seeded));
+    conclude(&results, folder.as_ref(), &live.what, live.json)
 }
 
 fn setup(
@@ -145,23 +145,10 @@ fn key(path: &Path) -> Result<ProcessKey, Failure> {
 
 /// Tells all shards to stop when this process is interrupted or asked to end; a second time ends
 /// it at once.
-async fn stop_at_signal(stop: watch::Sender<bool>) {
-    interrupted().await;
+async fn stop_at_signal(mut interrupts: Interrupts, stop: watch::Sender<bool>) {
+    interrupts.next().await;
     eprintln!("stopping: peers stop in order and what they sent drains; once more ends it at once");
     stop.send_replace(true);
-    interrupted().await;
-    std::process::exit(i32::from(INTERRUPTED));
-}
-
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(_) => std::future::pending().await,
-    }
+    interrupts.next().await;
+    interrupts::exit();
 }

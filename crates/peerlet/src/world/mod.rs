@@ -3,3 +3,6 @@
 pub(crate) mod live;
 pub(crate) mod sim;
 pub(crate) mod twin;
+
+mod interrupts;
+mod lookout;

@@ -4,29 +4,28 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::BufWriter;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use peerlet_measure::Repeats;
 use peerlet_scenario::Override;
-use peerlet_sim::{Handled, JsonTrace, Setup, Simulation, Trace};
+use peerlet_sim::{Handled, JsonTrace, Setup, Simulation, Trace, Watch};
 
 use crate::arguments::{Sim, What};
 use crate::experiment::Experiment;
 use crate::logs;
 use crate::output::folder::Folder;
+use crate::output::progress::Progress;
 use crate::output::results::Results;
 use crate::output::{expectations, repeats, summary};
 use crate::plan::Plan;
-use crate::run::{DONE, FAILED, Failure, print};
+use crate::run::{DONE, FAILED, Failure, INTERRUPTED, print};
+use crate::world::lookout::Lookout;
 use crate::world::twin;
 
 /// Runs the `sim` command.
 pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
     logs::start(sim.what.verbose, sim.what.quiet);
-    if sim.threads != 1 {
-        let threads = sim.threads;
-        return Err(Failure::Usage(format!("not yet: --threads {threads}; leave it at 1")));
-    }
     if let Some(path) = &sim.twin {
         return twin::be_second(experiment, sim, path);
     }
@@ -37,13 +36,16 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
         return repeat(experiment, sim, first..=last);
     }
     let plan = plan(experiment, sim, None)?;
+    // Whoever sees the folder may interrupt: from here on that leads to partial results in it.
+    let lookout = Lookout::start(sim.shows_progress())?;
     let folder = sim.output.as_ref().map(|path| Folder::create(path)).transpose()?;
     let trace = match (&folder, sim.trace) {
         (Some(folder), true) => Some(SharedTrace::create(folder, &plan)?),
         _ => None,
     };
     let seen = trace.clone().map(|trace| Box::new(trace) as Box<dyn Trace>);
-    let run = simulate(experiment, plan, sim.wire, seen)?;
+    let way = Way { trace: seen, lookout: Some(&lookout), ..Way::of(sim) };
+    let run = simulate(experiment, plan, way)?;
     if let Some(trace) = trace {
         trace.finish()?;
     }
@@ -57,8 +59,8 @@ pub(crate) fn conclude(
     what: &What,
     json: bool,
 ) -> Result<u8, Failure> {
-    // What is expected is expected of the whole network.
-    let verdicts = match run.is_share {
+    // What is expected is expected of the whole network and the whole run.
+    let verdicts = match run.is_share || run.is_interrupted {
         true => Vec::new(),
         false => expectations::check(&run.plan.scenario, &run.summary()),
     };
@@ -70,7 +72,11 @@ pub(crate) fn conclude(
     } else {
         summary::table(run, &verdicts, what.quiet)
     })?;
-    Ok(if verdicts.iter().all(|verdict| verdict.held) { DONE } else { FAILED })
+    Ok(match verdicts.iter().all(|verdict| verdict.held) {
+        _ if run.is_interrupted => INTERRUPTED,
+        true => DONE,
+        false => FAILED,
+    })
 }
 
 /// Reads and resolves the scenario, with another seed if one is given.
@@ -82,29 +88,53 @@ pub(crate) fn plan(experiment: &Experiment, sim: &Sim, seed: Option<u64>) -> Res
     Ok(Plan::new(experiment, sim.what.source()?, &overrides, Setup::gives())?)
 }
 
-/// Runs a plan to its end.
+/// How a plan is run.
+pub(crate) struct Way<'a> {
+    pub(crate) threads: u32,
+    pub(crate) wire: bool,
+    pub(crate) trace: Option<Box<dyn Trace>>,
+    /// Who shows its progress and may end it early.
+    pub(crate) lookout: Option<&'a Lookout>,
+    /// What its progress calls it.
+    pub(crate) name: Option<String>,
+}
+
+impl Way<'_> {
+    /// As the options say, unseen.
+    fn of(sim: &Sim) -> Way<'static> {
+        Way { threads: sim.threads, wire: sim.wire, trace: None, lookout: None, name: None }
+    }
+}
+
+/// Runs a plan to its end, or until it is interrupted.
 pub(crate) fn simulate(
     experiment: &Experiment,
     plan: Plan,
-    wire: bool,
-    trace: Option<Box<dyn Trace>>,
+    way: Way<'_>,
 ) -> Result<Results, Failure> {
     let (scenario, build) = (&plan.scenario, plan.stacks());
+    let (threads, watch) = (way.threads, Arc::new(Watch::default()));
     let setup = Setup {
         seed: scenario.seed,
         registry: Some(plan.registry.clone()),
         model: plan.model(experiment)?,
         epoch: scenario.measure.epoch,
         from: peerlet_core::Time::ZERO + scenario.measure.from,
-        wire,
-        trace,
+        wire: way.wire,
+        trace: way.trace,
+        threads,
+        watch: watch.clone(),
         ..Setup::new(scenario.peers, scenario.duration, move |seat| build(seat))
     };
     let failed = |error: &dyn std::error::Error| Failure::Run(error.to_string());
     let simulation = Simulation::new(setup, plan.directives()).map_err(|error| failed(&error))?;
+    let progress = Progress::new(way.name, peerlet_core::Time::ZERO + scenario.duration);
+    let attention = way.lookout.map(|lookout| lookout.attend(watch, progress));
     let begun = Instant::now();
     let outcome = simulation.run().map_err(|error| failed(&error))?;
-    Ok(Results::simulated(plan, outcome, begun.elapsed().as_secs_f64()))
+    let took = begun.elapsed().as_secs_f64();
+    drop(attention);
+    Ok(Results::simulated(plan, threads, outcome, took))
 }
 
 fn repeat(
@@ -113,8 +143,16 @@ fn repeat(
     seeds: std::ops::RangeInclusive<u64>,
 ) -> Result<u8, Failure> {
     let (mut all, mut runs, mut held) = (Repeats::default(), Vec::new(), true);
+    let (last, mut not_reached) = (*seeds.end(), None);
+    let lookout = Lookout::start(sim.shows_progress())?;
     for seed in seeds {
-        let run = simulate(experiment, plan(experiment, sim, Some(seed))?, sim.wire, None)?;
+        let name = Some(format!("seed {seed} of {last}"));
+        let way = Way { lookout: Some(&lookout), name, ..Way::of(sim) };
+        let run = simulate(experiment, plan(experiment, sim, Some(seed))?, way)?;
+        if run.is_interrupted {
+            not_reached = Some(seed..=last);
+            break;
+        }
         let measured = run.summary();
         let verdicts = expectations::check(&run.plan.scenario, &measured);
         held &= verdicts.iter().all(|verdict| verdict.held);
@@ -122,9 +160,15 @@ fn repeat(
         tracing::info!(seed, digest = ?run.digest, "done");
         runs.push(repeats::Repeat { seed, digest: run.digest.unwrap_or_default(), verdicts });
     }
-    let text = if sim.json { repeats::json(&all, &runs) } else { repeats::table(&all, &runs) };
-    print(&text)?;
-    Ok(if held { DONE } else { FAILED })
+    print(&match sim.json {
+        true => repeats::json(&all, &runs, &not_reached),
+        false => repeats::table(&all, &runs, &not_reached),
+    })?;
+    Ok(match held {
+        _ if not_reached.is_some() => INTERRUPTED,
+        true => DONE,
+        false => FAILED,
+    })
 }
 
 /// A JSON trace that the simulation writes and the command closes.

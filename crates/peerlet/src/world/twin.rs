@@ -1,26 +1,33 @@
 //! `--check-determinism`: the same run twice, in two processes, compared event by event.
 //!
+//! The first runs on one thread and the second on several, which must make no difference.
 //! The second process has another layout of addresses and other random seeds of hash maps, so
 //! that whatever depends on them shows. Both encode every message, so that a difference in what is
 //! said counts as much as one in when it is said.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use peerlet_sim::{Handled, Trace};
 
 use crate::arguments::Sim;
 use crate::experiment::Experiment;
-use crate::run::{DONE, Failure, NONDETERMINISM, print};
-use crate::world::sim::{plan, simulate};
+use crate::output::status;
+use crate::run::{DONE, Failure, INTERRUPTED, NONDETERMINISM, print};
+use crate::world::lookout::Lookout;
+use crate::world::sim::{Way, plan, simulate};
 
 /// The bytes of one event in a file of events.
 const RECORD: usize = 48;
+/// How often it is seen whether the second process has ended.
+const POLL: Duration = Duration::from_millis(20);
 
 /// Runs twice and compares.
 pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
+    let lookout = Lookout::start(sim.shows_progress())?;
     let paths = Pair::new();
     // The second run is this very command once more, so nothing is lost on the way.
     let exe = std::env::current_exe().map_err(Failure::io("this program"))?;
@@ -32,10 +39,13 @@ pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
         .stdout(Stdio::null())
         .spawn()
         .map_err(Failure::io("the second process"))?;
-    let first = write_events(experiment, sim, &paths.first);
-    let second = second.wait_with_output().map_err(Failure::io("the second process"))?;
+    let first = write_events(experiment, sim, 1, Some(&lookout), &paths.first);
+    let Some(second) = wait(second, &lookout).map_err(Failure::io("the second process"))? else {
+        status::say("interrupted: nothing was compared");
+        return Ok(INTERRUPTED);
+    };
     let first = first?;
-    if !second.status.success() {
+    if !second.success() {
         return Err(Failure::Run("the second process failed; see its message above".to_owned()));
     }
     let count = match compare(&paths.first, &paths.second)? {
@@ -52,22 +62,49 @@ pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
         }
     };
     print(&format!(
-        "deterministic: {count} events equal in two processes, 1 thread each (not yet: more)\n\
-         digest {first}\n"
+        "deterministic: {count} events equal in two processes, with 1 and {} threads\n\
+         digest {first}\n",
+        second_threads(sim)
     ))?;
     Ok(DONE)
 }
 
 /// The second run: writes its events and nothing else.
 pub(crate) fn be_second(experiment: &Experiment, sim: &Sim, path: &Path) -> Result<u8, Failure> {
-    write_events(experiment, sim, path)?;
+    write_events(experiment, sim, second_threads(sim), None, path)?;
     Ok(DONE)
 }
 
-fn write_events(experiment: &Experiment, sim: &Sim, path: &Path) -> Result<String, Failure> {
+/// The threads of the second process: those asked for, and more than one in any case.
+fn second_threads(sim: &Sim) -> u32 {
+    sim.threads.max(2)
+}
+
+/// Waits for the second process, or ends it when this one is interrupted.
+fn wait(mut second: Child, lookout: &Lookout) -> io::Result<Option<ExitStatus>> {
+    while !lookout.is_interrupted() {
+        if let Some(status) = second.try_wait()? {
+            return Ok(Some(status));
+        }
+        std::thread::sleep(POLL);
+    }
+    second.kill()?;
+    second.wait()?;
+    Ok(None)
+}
+
+fn write_events(
+    experiment: &Experiment,
+    sim: &Sim,
+    threads: u32,
+    lookout: Option<&Lookout>,
+    path: &Path,
+) -> Result<String, Failure> {
     let file = File::create_new(path).map_err(Failure::io(path.display()))?;
     let trace = Recorded { out: BufWriter::new(file) };
-    let run = simulate(experiment, plan(experiment, sim, None)?, true, Some(Box::new(trace)))?;
+    let trace: Option<Box<dyn Trace>> = Some(Box::new(trace));
+    let way = Way { threads, wire: true, trace, lookout, name: None };
+    let run = simulate(experiment, plan(experiment, sim, None)?, way)?;
     Ok(run.digest.unwrap_or_default())
 }
 

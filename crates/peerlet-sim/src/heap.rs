@@ -1,111 +1,21 @@
-//! The events that wait, in the contract's order.
+//! The reference engine's queue: one heap in the contract's order, simple on purpose.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use peerlet_core::{Address, Alarm, Body, Class, Header, Port, Seat, Time, Undelivered};
+use peerlet_core::Time;
 
-use crate::link::Signal;
-
-/// Where an event stands: (time, round) and then, for each peer of its own, (source, seq).
-///
-/// The seat comes before the source, so that the order among different peers is fixed as well,
-/// though nothing depends on it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Key {
-    pub(crate) time: Time,
-    pub(crate) round: u32,
-    pub(crate) seat: Seat,
-    /// 0 for the environment, seat + 1 for a peer.
-    pub(crate) source: u32,
-    pub(crate) seq: u64,
-}
-
-/// A message that is on its way.
-#[derive(Debug)]
-pub(crate) struct Letter {
-    pub(crate) from: Address,
-    pub(crate) header: Header,
-    pub(crate) body: Body,
-    /// Encoded bytes.
-    pub(crate) size: u32,
-    /// Where the network's dice for it are found.
-    pub(crate) draws: peerlet_core::Seed,
-    pub(crate) way: Way,
-    /// The hash of its payload; 0 unless the run encodes messages.
-    pub(crate) payload: u64,
-    /// Whether the receiving side of the network let it pass already.
-    pub(crate) accepted: bool,
-}
-
-/// How a message travels.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Way {
-    /// As a datagram, to whoever lives at the address.
-    Datagram,
-    /// On a connection, to one life.
-    Connection {
-        /// The sender's number of the connection.
-        number: u64,
-        /// The life that sent it.
-        theirs: u32,
-        /// The life that it is for.
-        life: u32,
-        /// Its place among the connection's messages.
-        index: u64,
-        departed: Time,
-    },
-    /// To oneself.
-    Home {
-        class: Class,
-        /// The life that sent it.
-        life: u32,
-    },
-}
-
-impl Way {
-    pub(crate) fn class(self) -> Class {
-        match self {
-            Way::Datagram => Class::Datagram,
-            Way::Connection { .. } => Class::Reliable,
-            Way::Home { class, .. } => class,
-        }
-    }
-}
-
-/// Something that happens to a peer at its time.
-#[derive(Debug)]
-pub(crate) enum Event {
-    Letter(Letter),
-    Alarm {
-        life: u32,
-        alarm: Alarm,
-    },
-    Writable {
-        life: u32,
-        port: Port,
-        to: Address,
-    },
-    Undelivered {
-        life: u32,
-        to: Address,
-        header: Header,
-        body: Body,
-        why: Undelivered,
-    },
-    /// Between the simulator's own ends of a connection; no peer sees it.
-    Signal(Signal),
-}
+use crate::event::{Event, Key};
 
 /// All events that wait: a heap of small keys, the events themselves beside it.
 #[derive(Default)]
-pub(crate) struct Queue {
+pub(crate) struct Heap {
     heap: BinaryHeap<Reverse<(Key, u32)>>,
     events: Vec<Option<Event>>,
     free: Vec<u32>,
 }
 
-impl Queue {
+impl Heap {
     pub(crate) fn push(&mut self, key: Key, event: Event) {
         let place = match self.free.pop() {
             Some(place) => place,
@@ -138,19 +48,18 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use peerlet_core::Seed;
+    use peerlet_core::{Seat, Seed};
 
     use super::*;
 
     /// An event that can be told apart from others.
     fn event(number: u32) -> Event {
-        let to = Address::simulated(Seat(number));
-        Event::Writable { life: 1, port: Port(0), to }
+        Event::Wake { task: number, operation: 0 }
     }
 
     fn number(event: &Event) -> u32 {
         match event {
-            Event::Writable { to, .. } => to.slot(),
+            Event::Wake { task, .. } => *task,
             other => panic!("nobody pushed {other:?}"),
         }
     }
@@ -178,7 +87,7 @@ mod tests {
         for seed in 0..50 {
             let mut shuffled: Vec<usize> = (0..keys.len()).collect();
             Seed::new(seed).rng().shuffle(&mut shuffled);
-            let mut queue = Queue::default();
+            let mut queue = Heap::default();
             for place in shuffled {
                 queue.push(keys[place], event(place as u32));
             }
@@ -193,7 +102,7 @@ mod tests {
     /// Pushes and pops by turns, as a run does; places are used again and lose nothing.
     #[test]
     fn places_are_used_again() {
-        let (mut queue, mut rng, mut now) = (Queue::default(), Seed::new(7).rng(), 0);
+        let (mut queue, mut rng, mut now) = (Heap::default(), Seed::new(7).rng(), 0);
         let mut waiting = std::collections::BTreeMap::new();
         for seq in 0..20_000 {
             let time = Time::from_nanos(now + rng.below(50));

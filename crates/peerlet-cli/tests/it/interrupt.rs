@@ -1,0 +1,261 @@
+//! Runs that are interrupted: what is shown, what is written, and how they end.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::command::{File, peerlet, root, text};
+
+/// A run of a thousand hours, of which nobody waits for the end. What it expects is impossible.
+const LONG: &str = r#"
+peers = 5
+for = "1000h"
+[stack]
+bootstrap = {}
+neighbors = {}
+[measure]
+epoch = "60s"
+[[expect]]
+measure = "neighbors/degree"
+mean_min = 99
+"#;
+
+/// What is said at the first signal.
+const STOPPING: &str = "stopping: what was reached is shown; once more ends it at once";
+
+/// A scenario and an empty folder for its run, both gone when this is dropped.
+struct Place {
+    scenario: File,
+    folder: PathBuf,
+}
+
+impl Place {
+    fn new(name: &str) -> Place {
+        let folder = std::env::temp_dir().join(format!("peerlet-{}-{name}", std::process::id()));
+        std::fs::create_dir(&folder).expect("the temporary folder can be written to");
+        Place { scenario: File::new(&format!("{name}.toml"), LONG), folder }
+    }
+
+    fn scenario(&self) -> &str {
+        self.scenario.0.to_str().expect("a plain path")
+    }
+
+    fn folder(&self) -> &str {
+        self.folder.to_str().expect("a plain path")
+    }
+
+    /// Starts a run into the folder; returns when events have happened.
+    fn start(&self) -> Child {
+        let mut run = start(&["sim", self.scenario(), "-o", self.folder(), "--trace"]);
+        wait_for_content(&self.folder.join("events.jsonl"), &mut run);
+        run
+    }
+
+    fn summary(&self) -> Option<Value> {
+        let text = std::fs::read_to_string(self.folder.join("summary.json")).ok()?;
+        Some(serde_json::from_str(&text).expect("it is whole JSON"))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
+fn start(arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_peerlet"))
+        .args(arguments)
+        .current_dir(root())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command runs")
+}
+
+/// Waits until something is written there, for as long as the process lives.
+fn wait_for_content(path: &Path, process: &mut Child) {
+    while std::fs::metadata(path).map_or(0, |file| file.len()) == 0 {
+        let ended = process.try_wait().expect("it can be asked");
+        assert_eq!(ended, None, "it ended before {} had content", path.display());
+        sleep(Duration::from_millis(5));
+    }
+}
+
+fn send(signal: &str, process: &Child) {
+    let kill = format!("kill -{signal} {}", process.id());
+    let status = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
+    assert!(status.success(), "{kill}");
+}
+
+fn end(process: Child) -> Output {
+    process.wait_with_output().expect("it can be waited for")
+}
+
+#[test]
+fn an_interrupted_run_shows_and_writes_what_it_reached() {
+    let place = Place::new("partial");
+    let run = place.start();
+    send("INT", &run);
+    let output = end(run);
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    assert_eq!(
+        text(&output.stderr),
+        format!("{STOPPING}\n"),
+        "no progress where there is no terminal"
+    );
+    let table = text(&output.stdout);
+    assert!(table.contains("neighbors/degree"), "{table}");
+    assert!(table.contains("\ninterrupted at "), "{table}");
+    assert!(!table.contains("FAILED"), "what is expected of the whole is not judged: {table}");
+
+    let summary = place.summary().expect("there is a summary");
+    assert_eq!(summary["interrupted"], true);
+    assert_eq!(summary["expectations"], Value::Array(Vec::new()));
+    let seconds = summary["virtual_seconds"].as_f64().expect("a number");
+    assert!(seconds > 0.0 && seconds < 3_600_000.0, "{seconds}");
+    let trace = std::fs::read_to_string(place.folder.join("events.jsonl")).expect("it is there");
+    let events = summary["events"].as_u64().expect("a number");
+    assert_eq!(trace.lines().count() as u64, events + 1, "all events, and what ends a trace");
+    assert!(place.folder.join("measures.csv").exists());
+
+    // It is what a run gives that was planned to end there.
+    let end = format!("{}ns", (seconds * 1e9).round());
+    let planned = peerlet(&["sim", place.scenario(), "--for", &end, "--json"]);
+    let planned: Value = serde_json::from_slice(&planned.stdout).expect("it is JSON");
+    assert_eq!(planned["events"], summary["events"]);
+    assert_eq!(planned["digest"], summary["digest"]);
+    assert_eq!(planned["messages"], summary["messages"]);
+}
+
+#[test]
+fn a_second_signal_ends_the_process_at_once() {
+    let place = Place::new("twice");
+    // Whoever opens this pipe waits for ever for somebody who reads it: no result can be written.
+    let pipe = place.folder.join("scenario.toml");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("there is mkfifo");
+    assert!(made.success());
+    let mut run = place.start();
+    send("INT", &run);
+    let mut said = BufReader::new(run.stderr.take().expect("it is piped")).lines();
+    let line = said.next().expect("it says something").expect("it is text");
+    assert_eq!(line, STOPPING);
+    send("INT", &run);
+    let output = end(run);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(130), String::new()));
+    assert_eq!(place.summary(), None);
+}
+
+/// Interrupts a long list of seeds when one of them is done; returns what was printed.
+fn interrupt_seeds(place: &Place, signal: &str, more: &[&str]) -> String {
+    let seeds = ["sim", place.scenario(), "--for", "60s", "--seeds", "1..9999", "-v"];
+    let mut run = start(&[&seeds, more].concat());
+    let mut said = BufReader::new(run.stderr.take().expect("it is piped")).lines();
+    let done = said.by_ref().find(|line| line.as_ref().expect("it is text").contains("done"));
+    assert!(done.is_some(), "no seed was done");
+    send(signal, &run);
+    assert!(said.any(|line| line.expect("it is text") == STOPPING));
+    let output = end(run);
+    assert_eq!(output.status.code(), Some(130));
+    text(&output.stdout)
+}
+
+#[test]
+fn seeds_that_are_done_are_shown() {
+    let place = Place::new("seeds");
+    let printed = interrupt_seeds(&place, "TERM", &["--json"]);
+    let json: Value = serde_json::from_str(&printed).expect("it is JSON");
+    let runs = json["runs"].as_array().expect("a list").len();
+    assert!((1..9999).contains(&runs), "{runs}");
+    assert_eq!(json["interrupted"], true);
+    assert_eq!(json["not_reached"], serde_json::json!([runs + 1, 9999]));
+    assert!(json["measures"]["neighbors/degree"].is_object(), "{json}");
+
+    let table = interrupt_seeds(&place, "INT", &[]);
+    let runs: u64 = table.split(' ').next().and_then(|n| n.parse().ok()).expect("how many runs");
+    let line = format!("interrupted: seeds {} to 9999 were not run to their end\n", runs + 1);
+    assert!(table.ends_with(&line), "{table}");
+    assert!(table.contains("seed 1: FAILED"), "whole runs are judged: {table}");
+}
+
+#[test]
+fn an_interrupted_check_for_determinism_leaves_nothing_behind() {
+    let place = Place::new("check");
+    let mut check = start(&["sim", place.scenario(), "--check-determinism"]);
+    let events = |which: &str, check: &Child| {
+        std::env::temp_dir().join(format!("peerlet-{}-{which}.events", check.id()))
+    };
+    let files = [events("first", &check), events("second", &check)];
+    for file in &files {
+        wait_for_content(file, &mut check);
+    }
+    send("INT", &check);
+    // The second process writes to the same pipe, so this waits for the end of both.
+    let output = end(check);
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(text(&output.stdout), "");
+    assert!(text(&output.stderr).ends_with("interrupted: nothing was compared\n"));
+    assert!(files.iter().all(|file| !file.exists()), "{files:?}");
+}
+
+#[test]
+fn an_interrupted_live_run_is_partial_as_well() {
+    let place = Place::new("live");
+    let mut run = start(&["live", place.scenario(), "--shards", "1", "--json"]);
+    let mut said = BufReader::new(run.stderr.take().expect("it is piped")).lines();
+    assert!(said.any(|line| line.expect("it is text").starts_with("reached as ")));
+    send("TERM", &run);
+    assert!(said.any(|line| line.expect("it is text").starts_with("stopping: ")));
+    let output = end(run);
+    assert_eq!(output.status.code(), Some(130));
+    let json: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    assert_eq!((&json["interrupted"], &json["threads"]), (&true.into(), &1.into()));
+    assert_eq!(json["expectations"], Value::Array(Vec::new()));
+}
+
+/// Runs on a terminal of its own, which util-linux's `script` makes; `None` without it.
+fn start_on_a_terminal(arguments: &[&str]) -> Option<Child> {
+    let version = Command::new("script").arg("--version").output().ok()?;
+    if !text(&version.stdout).contains("util-linux") {
+        return None;
+    }
+    let command = format!("{} {}", env!("CARGO_BIN_EXE_peerlet"), arguments.join(" "));
+    let script = Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    Some(script.expect("it runs"))
+}
+
+#[test]
+fn progress_shows_on_a_terminal_and_is_gone_before_the_results() {
+    let place = Place::new("terminal");
+    let Some(mut run) = start_on_a_terminal(&["sim", place.scenario()]) else {
+        return println!("passed over: there is no script of util-linux (1 case)");
+    };
+    let mut screen = run.stdout.take().expect("it is piped");
+    let (mut seen, mut byte) = (Vec::new(), [0]);
+    while !text(&seen).contains(" events/s, ") {
+        let count = screen.read(&mut byte).expect("it can be read");
+        assert_eq!(count, 1, "it ended without progress: {}", text(&seen));
+        seen.push(byte[0]);
+    }
+    assert!(text(&seen).contains("s of 3600000s ("), "{}", text(&seen));
+    // Control-C.
+    run.stdin.take().expect("it is piped").write_all(b"\x03").expect("it is read");
+    screen.read_to_end(&mut seen).expect("it can be read");
+    let (seen, status) = (text(&seen), run.wait().expect("it can be waited for"));
+    assert_eq!(status.code(), Some(130), "{seen}");
+    let (progress, results) = seen.split_once("peerlet: 5 peers, ").expect("there are results");
+    let left = progress.rsplit("\r\x1b[K").next().expect("there is a last piece");
+    assert!(left.is_empty() || left == format!("{STOPPING}\r\n"), "the line is gone: {left:?}");
+    assert!(!results.contains('\x1b'), "{results:?}");
+    assert!(results.contains("interrupted at "), "{results}");
+}

@@ -1,0 +1,166 @@
+//! Which seats there are and which of them the scenario has running, as workloads see it.
+//!
+//! Only the environment changes it. What it does in the running window is known before, so a peer
+//! sees exactly what was done up to its own instant, in whatever order peers are run.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use peerlet_core::{Act, Address, Seat, Time};
+
+/// The seats as they were before the running window.
+pub(crate) struct Chart {
+    seats: u32,
+    /// A bit a seat. Written between windows only.
+    running: Vec<AtomicU64>,
+}
+
+impl Chart {
+    pub(crate) fn new(seats: u32) -> Chart {
+        let words = (seats as usize).div_ceil(64);
+        Chart { seats, running: (0..words).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    pub(crate) fn seats(&self) -> u32 {
+        self.seats
+    }
+
+    pub(crate) fn set_running(&self, seat: Seat, running: bool) {
+        let (word, bit) = (&self.running[seat.index() / 64], 1 << (seat.0 % 64));
+        if running {
+            word.fetch_or(bit, Ordering::Relaxed);
+        } else {
+            word.fetch_and(!bit, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn is_running(&self, seat: Seat) -> bool {
+        let word = self.running.get(seat.index() / 64);
+        word.is_some_and(|word| word.load(Ordering::Relaxed) >> (seat.0 % 64) & 1 == 1)
+    }
+
+    /// The seat at this address; `None` when nobody can be there.
+    #[inline]
+    pub(crate) fn seat_at(&self, address: Address) -> Option<Seat> {
+        let seat = Seat(address.slot());
+        (seat.0 < self.seats && address == Address::simulated(seat)).then_some(seat)
+    }
+}
+
+/// What the environment does to one seat.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    pub(crate) at: Time,
+    pub(crate) seat: Seat,
+    /// The environment's own count.
+    pub(crate) seq: u64,
+    pub(crate) act: Act,
+}
+
+impl Planned {
+    /// Whether the seat is running afterwards; `None` where that is not changed.
+    pub(crate) fn leaves_running(&self) -> Option<bool> {
+        match self.act {
+            Act::Start => Some(true),
+            Act::Stop | Act::Crash => Some(false),
+            Act::Command(..) => None,
+        }
+    }
+}
+
+/// All that the environment does in one window, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Doings(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    planned: Vec<Planned>,
+    /// Places in `planned` by seat, in order; made when somebody asks.
+    by_seat: OnceLock<Vec<u32>>,
+}
+
+impl Doings {
+    pub(crate) fn new(planned: Vec<Planned>) -> Doings {
+        Doings(Arc::new(Inner { planned, by_seat: OnceLock::new() }))
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Planned> {
+        self.0.planned.iter()
+    }
+
+    /// Whether the seat is running at `now`, if that is decided here. `doing` is the place of the
+    /// one that is being done; peers' own events come after all those of their instant.
+    pub(crate) fn running(&self, seat: Seat, now: Time, doing: Option<u64>) -> Option<bool> {
+        let planned = &self.0.planned;
+        if planned.is_empty() {
+            return None;
+        }
+        let by_seat = self.0.by_seat.get_or_init(|| {
+            let mut places: Vec<u32> = (0..planned.len() as u32).collect();
+            places.sort_by_key(|place| planned[*place as usize].seat);
+            places
+        });
+        let seat_of = |place: &u32| planned[*place as usize].seat;
+        let from = by_seat.partition_point(|place| seat_of(place) < seat);
+        let to = by_seat.partition_point(|place| seat_of(place) <= seat);
+        let is_seen = |planned: &&Planned| match doing {
+            _ if planned.at != now => planned.at < now,
+            None => true,
+            // A peer that starts is running, one that stops still is.
+            Some(seq) if planned.seq == seq => planned.act == Act::Start,
+            Some(seq) => planned.seq < seq,
+        };
+        let seen = by_seat[from..to].iter().map(|place| &planned[*place as usize]);
+        seen.take_while(is_seen).filter_map(Planned::leaves_running).last()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(nanos: u64) -> Time {
+        Time::from_nanos(nanos)
+    }
+
+    #[test]
+    fn everybody_sees_what_was_done_up_to_now() {
+        let acts = [
+            (5, 1, Act::Start),
+            (5, 2, Act::Start),
+            (7, 1, Act::Stop),
+            (7, 2, Act::Crash),
+            (7, 2, Act::Start),
+        ];
+        let planned = acts.into_iter().enumerate().map(|(seq, (time, seat, act))| Planned {
+            at: at(time),
+            seat: Seat(seat),
+            seq: seq as u64,
+            act,
+        });
+        let doings = Doings::new(planned.collect());
+        let sees = |now, doing| [0, 1, 2].map(|seat| doings.running(Seat(seat), at(now), doing));
+        assert_eq!(sees(4, None), [None, None, None]);
+        assert_eq!(sees(5, Some(0)), [None, Some(true), None], "the second is not started yet");
+        assert_eq!(sees(5, None), [None, Some(true), Some(true)]);
+        assert_eq!(sees(7, Some(2)), [None, Some(true), Some(true)], "it stops: it still runs");
+        assert_eq!(sees(7, Some(3)), [None, Some(false), Some(true)]);
+        assert_eq!(sees(7, Some(4)), [None, Some(false), Some(true)]);
+        assert_eq!(sees(9, None), [None, Some(false), Some(true)]);
+        assert_eq!(Doings::default().running(Seat(1), at(9), None), None);
+    }
+
+    #[test]
+    fn seats_are_known_by_their_bits() {
+        let chart = Chart::new(70);
+        chart.set_running(Seat(69), true);
+        chart.set_running(Seat(3), true);
+        chart.set_running(Seat(3), false);
+        assert_eq!(
+            [3, 69, 70, 1_000].map(|s| chart.is_running(Seat(s))),
+            [false, true, false, false]
+        );
+        assert_eq!(chart.seat_at(Address::simulated(Seat(69))), Some(Seat(69)));
+        assert_eq!(chart.seat_at(Address::simulated(Seat(70))), None);
+    }
+}

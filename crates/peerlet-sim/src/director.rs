@@ -1,0 +1,112 @@
+//! Decides what comes next: which window, up to where, and what the environment does in it.
+
+use std::iter::Peekable;
+
+use peerlet_core::{Directive, Time};
+use peerlet_measure::Epochs;
+
+use crate::chart::{Doings, Planned};
+use crate::ring::Grid;
+
+/// The environment's directives, in order.
+pub(crate) type Directives = Box<dyn Iterator<Item = Directive> + Send>;
+
+/// What all workers do next.
+#[derive(Clone)]
+pub(crate) enum Order {
+    /// Give others the events that their peers have in this window.
+    HandOver { window: u64 },
+    /// Run what the window has before `limit`. It begins at `from`, where epochs that are over
+    /// close.
+    Run { window: u64, from: Time, limit: Time, doings: Doings },
+    /// There is no more to do.
+    End,
+}
+
+/// Where a run stands.
+pub(crate) struct Director {
+    directives: Peekable<Directives>,
+    /// How many events the environment made.
+    directed: u64,
+    edges: Peekable<std::vec::IntoIter<Time>>,
+    seats: u32,
+    pub(crate) now: Time,
+    pub(crate) end: Time,
+    /// Everybody was given their events of windows up to this.
+    handed: Option<u64>,
+}
+
+impl Director {
+    pub(crate) fn new(directives: Directives, epochs: &Epochs, seats: u32) -> Director {
+        let edges: Vec<Time> = epochs.edges().collect();
+        Director {
+            directives: directives.peekable(),
+            directed: 0,
+            edges: edges.into_iter().peekable(),
+            seats,
+            now: Time::ZERO,
+            end: epochs.end(),
+            handed: None,
+        }
+    }
+
+    /// When something other than a peer's event comes next: a directive or the edge of an epoch
+    /// after now.
+    pub(crate) fn next_cut(&mut self) -> Time {
+        let edge = self.next_edge();
+        self.directives.peek().map_or(edge, |directive| directive.at.min(edge))
+    }
+
+    fn next_edge(&mut self) -> Time {
+        let now = self.now;
+        while self.edges.next_if(|edge| *edge <= now).is_some() {}
+        self.edges.peek().copied().unwrap_or(Time::MAX)
+    }
+
+    /// The next directive, if it is earlier than `limit`.
+    pub(crate) fn next_before(&mut self, limit: Time) -> Option<Planned> {
+        let (now, seats) = (self.now, self.seats);
+        let Directive { at, seat, act } = self.directives.next_if(|d| d.at < limit)?;
+        assert!(at >= now, "directives come in order of time");
+        assert!(seat.0 < seats, "a directive is for seat {seat}, there are {seats} seats");
+        let seq = self.directed;
+        self.directed += 1;
+        Some(Planned { at, seat, seq, act })
+    }
+
+    /// Decides what comes next, given the first window that has events.
+    pub(crate) fn decide(
+        &mut self,
+        grid: &Grid,
+        occupied: Option<u64>,
+        until: Time,
+        alone: bool,
+    ) -> Order {
+        if self.now >= until {
+            return Order::End;
+        }
+        let directed = self.directives.peek().map(|d| grid.window_at(d.at));
+        let window = occupied.into_iter().chain(directed).min();
+        let window = window.filter(|window| grid.window_start(*window) < until);
+        let Some(window) = window else {
+            self.now = until;
+            return Order::End;
+        };
+        if !alone && self.handed.is_none_or(|handed| window > handed) {
+            self.handed = Some(window);
+            return Order::HandOver { window };
+        }
+        let from = self.now.max(grid.window_start(window));
+        self.now = from;
+        let end = Time::from_nanos(grid.window_start(window + 1).as_nanos());
+        let limit = end.min(self.next_edge()).min(until);
+        let mut planned = Vec::new();
+        while let Some(next) = self.next_before(limit) {
+            planned.push(next);
+        }
+        self.now = limit;
+        // Whoever runs a window hands over the one after it.
+        self.handed = Some(window + 1);
+        Order::Run { window, from, limit, doings: Doings::new(planned) }
+    }
+}

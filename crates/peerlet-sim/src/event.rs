@@ -1,0 +1,135 @@
+//! An event that waits: where it stands in the contract's order, and what it is.
+
+use peerlet_core::{Act, Address, Body, Class, Header, Port, Seat, Seed, Time, Undelivered};
+
+use crate::link::Signal;
+
+/// Where an event stands: (time, round) and then, for each peer of its own, (source, seq).
+///
+/// The seat comes before the source, so that the order among different peers is fixed as well,
+/// though nothing depends on it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Key {
+    pub(crate) time: Time,
+    pub(crate) round: u32,
+    pub(crate) seat: Seat,
+    /// 0 for the environment, seat + 1 for a peer.
+    pub(crate) source: u32,
+    pub(crate) seq: u64,
+}
+
+/// Something that happens to a peer at its time.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// What the environment does to it.
+    Directive(Act),
+    /// A peerlet's timer.
+    Timer { port: Port, handle: u32, body: Body },
+    /// A task's operation has waited long enough.
+    Wake { task: u32, operation: u32 },
+    /// A datagram of the common sort: no part of a call, not encoded, past no receiving side of the
+    /// network. It goes without everything that a [`Letter`] has for those.
+    Plain { port: Port, body: Body },
+    /// Everything that is less common.
+    Rest(Box<Rest>),
+}
+
+/// The events that are less common, or larger.
+#[derive(Debug)]
+pub(crate) enum Rest {
+    Letter(Letter),
+    Writable {
+        life: u32,
+        port: Port,
+        to: Address,
+    },
+    Undelivered {
+        life: u32,
+        to: Address,
+        header: Header,
+        body: Body,
+        why: Undelivered,
+    },
+    /// Between the simulator's own ends of a connection; no peer sees it.
+    Signal(Signal),
+}
+
+impl Event {
+    pub(crate) fn letter(letter: Letter) -> Event {
+        Event::Rest(Box::new(Rest::Letter(letter)))
+    }
+
+    pub(crate) fn signal(signal: Signal) -> Event {
+        Event::Rest(Box::new(Rest::Signal(signal)))
+    }
+
+    /// The class of delivery of a message; `None` for what is no message.
+    pub(crate) fn class(&self) -> Option<Class> {
+        match self {
+            Event::Plain { .. } => Some(Class::Datagram),
+            Event::Rest(rest) => rest.class(),
+            Event::Directive(_) | Event::Timer { .. } | Event::Wake { .. } => None,
+        }
+    }
+}
+
+impl Rest {
+    pub(crate) fn class(&self) -> Option<Class> {
+        match self {
+            Rest::Letter(letter) => Some(letter.way.class()),
+            Rest::Writable { .. } | Rest::Undelivered { .. } | Rest::Signal(_) => None,
+        }
+    }
+}
+
+/// A message that is on its way.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    pub(crate) from: Address,
+    pub(crate) header: Header,
+    pub(crate) body: Body,
+    /// Encoded bytes.
+    pub(crate) size: u32,
+    /// Where the network's dice for it are found.
+    pub(crate) draws: Seed,
+    pub(crate) way: Way,
+    /// The hash of its payload; 0 unless the run encodes messages.
+    pub(crate) payload: u64,
+    /// Whether the receiving side of the network let it pass already.
+    pub(crate) accepted: bool,
+}
+
+/// How a message travels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    /// As a datagram, to whoever lives at the address.
+    Datagram,
+    /// On a connection, to one life.
+    Connection {
+        /// The sender's number of the connection.
+        number: u64,
+        /// The life that sent it.
+        theirs: u32,
+        /// The life that it is for.
+        life: u32,
+        /// Its place among the connection's messages.
+        index: u64,
+        departed: Time,
+    },
+    /// To oneself.
+    Home {
+        class: Class,
+        /// The life that sent it.
+        life: u32,
+    },
+}
+
+impl Way {
+    pub(crate) fn class(self) -> Class {
+        match self {
+            Way::Datagram => Class::Datagram,
+            Way::Connection { .. } => Class::Reliable,
+            Way::Home { class, .. } => class,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The reference engine: one heap, one event after the other, every directive a cut.
+//!
+//! It is slow and short. The windowed engine has to come to the same digest, always.
+
+use peerlet_core::{Seat, Time};
+
+use crate::chart::{Chart, Planned};
+use crate::director::Director;
+use crate::fabric::Queue;
+use crate::trace::Trace;
+use crate::watch::Watch;
+use crate::worker::Worker;
+
+/// Runs until just before `until`; returns the first peer that ran out of rounds.
+pub(crate) fn run(
+    worker: &mut Worker,
+    director: &mut Director,
+    mut trace: Option<&mut Box<dyn Trace>>,
+    (chart, watch): (&Chart, &Watch),
+    until: Time,
+) -> Result<(), (Time, Seat)> {
+    while director.now < until && !watch.is_stopped() {
+        let (now, before) = (director.now, worker.events);
+        worker.fabric.recorder.close_epoch(now);
+        while let Some(planned) = director.next_before(Time::from_nanos(now.as_nanos() + 1)) {
+            direct(worker, chart, planned);
+            show(worker, &mut trace);
+        }
+        let next = director.next_cut().min(until);
+        while let Some((key, event)) = pop_before(worker, next) {
+            worker.happen(key, event);
+            show(worker, &mut trace);
+            if let Some(endless) = worker.fabric.endless {
+                return Err(endless);
+            }
+        }
+        director.now = next;
+        watch.reached(next);
+        watch.add_events(worker.events - before);
+    }
+    Ok(())
+}
+
+/// Shows what was handled, at once.
+fn show(worker: &mut Worker, trace: &mut Option<&mut Box<dyn Trace>>) {
+    if let (Some(trace), Some(handled)) = (trace, &mut worker.trace) {
+        handled.drain(..).for_each(|handled| trace.handled(&handled));
+    }
+}
+
+fn direct(worker: &mut Worker, chart: &Chart, planned: Planned) {
+    let (key, seat, running) = (Worker::key_of(&planned), planned.seat, planned.leaves_running());
+    if running == Some(true) {
+        chart.set_running(seat, true);
+    }
+    worker.direct(key, planned.act);
+    if running == Some(false) {
+        chart.set_running(seat, false);
+    }
+}
+
+fn pop_before(worker: &mut Worker, end: Time) -> Option<(crate::event::Key, crate::event::Event)> {
+    match &mut worker.fabric.queue {
+        Queue::Heap(heap) => heap.pop_before(end),
+        Queue::Ring(_) => unreachable!("the reference engine's worker has a heap"),
+    }
+}

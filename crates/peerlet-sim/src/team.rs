@@ -1,0 +1,317 @@
+//! The windowed engine's run: all workers through window after window, on a thread each.
+//!
+//! The first worker runs on the caller's thread and leads: between windows, while the others wait,
+//! it decides what comes next. Workers share nothing while they run but what nobody writes; events
+//! for others' peers change hands in mailboxes between windows.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread;
+
+use peerlet_core::{Seat, Time};
+
+use crate::chart::{Chart, Doings};
+use crate::director::{Director, Order};
+use crate::ring::{Chunk, Grid};
+use crate::trace::{Handled, Trace};
+use crate::watch::Watch;
+use crate::windows::Scratch;
+use crate::worker::Worker;
+
+/// What the leader needs besides workers.
+pub(crate) struct Lead<'a> {
+    pub(crate) director: &'a mut Director,
+    pub(crate) trace: Option<&'a mut Box<dyn Trace>>,
+    pub(crate) chart: &'a Chart,
+    pub(crate) watch: &'a Watch,
+    pub(crate) grid: Grid,
+}
+
+/// Runs until just before `until`; returns the first peer that ran out of rounds.
+pub(crate) fn run(
+    workers: &mut [Worker],
+    mut lead: Lead<'_>,
+    until: Time,
+) -> Result<(), (Time, Seat)> {
+    let table = Table::new(workers, lead.grid, lead.watch);
+    let table = &table;
+    let Some((first, others)) = workers.split_first_mut() else { return Ok(()) };
+    thread::scope(|scope| {
+        let threads: Vec<_> = others
+            .iter_mut()
+            .zip(1..)
+            .map(|(worker, me)| {
+                scope.spawn(move || {
+                    let _guard = table.guard();
+                    let mut scratch = Scratch::default();
+                    while table.meet() && table.meet() && table.follow(me, worker, &mut scratch) {}
+                })
+            })
+            .collect();
+        let guard = table.guard();
+        let mut scratch = Scratch::default();
+        while table.meet() {
+            *write(&table.order) = table.decide(&mut lead, until);
+            if !(table.meet() && table.follow(0, first, &mut scratch)) {
+                break;
+            }
+        }
+        drop(guard);
+        for thread in threads {
+            // A panic of a handler goes on where the run was started.
+            if let Err(panic) = thread.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    });
+    let endless = workers.iter().filter_map(|worker| worker.fabric.endless).min();
+    endless.map_or(Ok(()), Err)
+}
+
+/// What the workers share between windows.
+struct Table<'a> {
+    grid: Grid,
+    watch: &'a Watch,
+    /// The blocks of each worker.
+    blocks: Vec<Range<usize>>,
+    order: RwLock<Order>,
+    /// The first window in which a worker has events; `u64::MAX` for none.
+    next: Vec<AtomicU64>,
+    /// Whether somebody's peer ran out of rounds.
+    endless: AtomicBool,
+    /// By who gives and who takes.
+    boxes: Vec<Mutex<Mailbox>>,
+    traces: Vec<Mutex<Vec<Handled>>>,
+    meeting: Meeting,
+}
+
+/// What one worker has for another.
+#[derive(Default)]
+struct Mailbox {
+    events: Vec<(u64, usize, Chunk)>,
+    /// Chunks on their way home.
+    spare: Vec<Chunk>,
+}
+
+impl<'a> Table<'a> {
+    fn new(workers: &mut [Worker], grid: Grid, watch: &'a Watch) -> Table<'a> {
+        let count = workers.len();
+        let next =
+            |worker: &mut Worker| AtomicU64::new(worker.ring().next_window().unwrap_or(u64::MAX));
+        Table {
+            grid,
+            watch,
+            blocks: (0..count).map(|worker| share(grid.blocks(), worker, count)).collect(),
+            order: RwLock::new(Order::End),
+            next: workers.iter_mut().map(next).collect(),
+            endless: AtomicBool::new(false),
+            boxes: (0..count * count).map(|_| Mutex::default()).collect(),
+            traces: (0..count).map(|_| Mutex::default()).collect(),
+            meeting: Meeting::new(count),
+        }
+    }
+
+    /// Waits for all others; false when one of them will never come.
+    fn meet(&self) -> bool {
+        self.meeting.wait()
+    }
+
+    fn guard(&self) -> Guard<'_> {
+        Guard(&self.meeting)
+    }
+
+    /// The leader's part, while all others wait.
+    fn decide(&self, lead: &mut Lead<'_>, until: Time) -> Order {
+        if let Order::Run { doings, limit, .. } = &*read(&self.order) {
+            self.conclude(lead, doings, *limit);
+        }
+        if lead.watch.is_stopped() || self.endless.load(Ordering::Relaxed) {
+            return Order::End;
+        }
+        let next = self.next.iter().map(|next| next.load(Ordering::Acquire)).min();
+        let next = next.filter(|next| *next != u64::MAX);
+        lead.director.decide(&self.grid, next, until, self.next.len() == 1)
+    }
+
+    /// Everything before `now` has happened.
+    fn conclude(&self, lead: &mut Lead<'_>, doings: &Doings, now: Time) {
+        for planned in doings.iter() {
+            if let Some(running) = planned.leaves_running() {
+                lead.chart.set_running(planned.seat, running);
+            }
+        }
+        if let Some(trace) = &mut lead.trace {
+            let mut seen: Vec<Handled> = Vec::new();
+            self.traces.iter().for_each(|handled| seen.append(&mut lock(handled)));
+            seen.sort_unstable_by_key(Handled::order);
+            seen.iter().for_each(|handled| trace.handled(handled));
+        }
+        lead.watch.reached(now);
+    }
+
+    /// A worker's part of what was decided; false when that was the end.
+    fn follow(&self, me: usize, worker: &mut Worker, scratch: &mut Scratch) -> bool {
+        self.accept(me, worker);
+        let order = read(&self.order).clone();
+        match order {
+            Order::End => return false,
+            Order::HandOver { window } => {
+                worker.ring().advance(window);
+                self.hand_over(me, worker, window);
+            }
+            Order::Run { window, from, limit, doings } => {
+                let (blocks, watch) = (self.blocks[me].clone(), self.watch);
+                worker.run_window(window, (from, limit), &doings, blocks, scratch, watch);
+                self.hand_over(me, worker, window + 1);
+                if worker.fabric.endless.is_some() {
+                    self.endless.store(true, Ordering::Relaxed);
+                }
+                if let Some(trace) = &mut worker.trace {
+                    lock(&self.traces[me]).append(trace);
+                }
+            }
+        }
+        let next = worker.ring().next_window().unwrap_or(u64::MAX);
+        self.next[me].store(next, Ordering::Release);
+        true
+    }
+
+    /// Puts the events that others' peers have in this window into their mailboxes.
+    fn hand_over(&self, me: usize, worker: &mut Worker, window: u64) {
+        let count = self.blocks.len();
+        for to in (0..count).filter(|to| *to != me) {
+            let mailbox = &mut *lock(&self.boxes[me * count + to]);
+            worker.ring().refill(&mut mailbox.spare);
+            worker.ring().hand_over(window, self.blocks[to].clone(), &mut mailbox.events);
+        }
+    }
+
+    /// Takes in what others put into my mailboxes.
+    fn accept(&self, me: usize, worker: &mut Worker) {
+        let count = self.blocks.len();
+        for from in (0..count).filter(|from| *from != me) {
+            let mailbox = &mut *lock(&self.boxes[from * count + me]);
+            worker.ring().spare(mailbox.events.len(), &mut mailbox.spare);
+            for (window, block, chunk) in mailbox.events.drain(..) {
+                worker.ring().accept(window, block, chunk);
+            }
+        }
+    }
+}
+
+/// A worker's share of so many things, in one run; the shares differ by one at most.
+pub(crate) fn share(things: usize, worker: usize, workers: usize) -> Range<usize> {
+    things * worker / workers..things * (worker + 1) / workers
+}
+
+/// A thread that panicked left nothing half-done behind a lock: it is going to end the run.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where threads wait for each other: a barrier that spins, since windows are short, and that is
+/// left when one of them panics.
+struct Meeting {
+    threads: usize,
+    waiting: AtomicUsize,
+    generation: AtomicUsize,
+    broken: AtomicBool,
+}
+
+impl Meeting {
+    fn new(threads: usize) -> Meeting {
+        let (waiting, generation) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Meeting { threads, waiting, generation, broken: AtomicBool::new(false) }
+    }
+
+    /// Waits for all; false when one of them will never come.
+    fn wait(&self) -> bool {
+        if self.threads == 1 {
+            return true;
+        }
+        let generation = self.generation.load(Ordering::Acquire);
+        if self.waiting.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
+            self.waiting.store(0, Ordering::Relaxed);
+            self.generation.store(generation + 1, Ordering::Release);
+            return !self.broken.load(Ordering::Acquire);
+        }
+        let mut spins = 0u32;
+        while self.generation.load(Ordering::Acquire) == generation {
+            if self.broken.load(Ordering::Acquire) {
+                return false;
+            }
+            spins += 1;
+            if spins > 2_000 {
+                thread::yield_now();
+            } else {
+                std::hint::spin_loop();
+            }
+        }
+        !self.broken.load(Ordering::Acquire)
+    }
+}
+
+/// Tells the others when its thread panics.
+struct Guard<'a>(&'a Meeting);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.broken.store(true, Ordering::Release);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_cover_all() {
+        for (things, workers) in [(0, 3), (1, 4), (10, 3), (7, 7)] {
+            let shares: Vec<_> = (0..workers).flat_map(|w| share(things, w, workers)).collect();
+            assert_eq!(shares, (0..things).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn nobody_passes_alone() {
+        let (meeting, turns) = (Meeting::new(3), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for turn in 0..1_000 {
+                        assert!(turns.fetch_add(1, Ordering::SeqCst) < 3 * (turn + 1));
+                        assert!(meeting.wait());
+                        assert!(turns.load(Ordering::SeqCst) >= 3 * (turn + 1));
+                        assert!(meeting.wait());
+                    }
+                });
+            }
+        });
+        assert_eq!(turns.load(Ordering::SeqCst), 3_000);
+    }
+
+    #[test]
+    fn a_panic_lets_the_others_go() {
+        let meeting = Meeting::new(2);
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| meeting.wait());
+            let panics = scope.spawn(|| {
+                let _guard = Guard(&meeting);
+                panic!("on purpose");
+            });
+            assert!(panics.join().is_err());
+            assert!(!waits.join().unwrap());
+        });
+    }
+}

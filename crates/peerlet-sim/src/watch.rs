@@ -1,0 +1,61 @@
+//! What others may know of a run while it goes on, and how they end it early.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use peerlet_core::Time;
+
+/// A view of a run from outside: how far it is, and a way to end it.
+///
+/// Share it in an [`Arc`](std::sync::Arc) with [`Setup::watch`](crate::Setup::watch) and look at it
+/// from another thread. Nothing that is done here moves a digest, but for ending the run.
+///
+/// ```
+/// use std::sync::Arc;
+/// use peerlet_core::{Peer, SECOND};
+/// use peerlet_sim::{Setup, Simulation, Watch};
+///
+/// let watch = Arc::new(Watch::default());
+/// let mut setup = Setup::new(3, SECOND * 60, |_seat| Peer::new());
+/// setup.watch = watch.clone();
+/// watch.stop();
+/// let outcome = Simulation::new(setup, [])?.run()?;
+/// assert!(outcome.end < peerlet_core::Time::ZERO + SECOND * 60);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Default, Debug)]
+pub struct Watch {
+    now: AtomicU64,
+    events: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Watch {
+    /// The instant before which everything has happened.
+    pub fn now(&self) -> Time {
+        Time::from_nanos(self.now.load(Ordering::Relaxed))
+    }
+
+    /// How many events were handled. It may be ahead of [`now`](Watch::now).
+    pub fn events(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    /// Ends the run early, at an instant of the engine's choice: the outcome is that of a run that
+    /// was planned to end there.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the run is to end early.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn reached(&self, now: Time) {
+        self.now.store(now.as_nanos(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_events(&self, count: u64) {
+        self.events.fetch_add(count, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,123 @@
+//! The line at the foot of a terminal that is written over and over, on standard error.
+//!
+//! Whatever else goes to standard error while it is shown comes through here, so that it stands on
+//! a line of its own.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+/// Whether standard error is a terminal that can write over a line.
+pub(crate) fn is_possible() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Shows this in place of what was shown before.
+pub(crate) fn show(text: &str) {
+    // A terminal that went away is nobody's loss.
+    line().show(text).ok();
+}
+
+/// Takes the line away.
+pub(crate) fn clear() {
+    line().clear().ok();
+}
+
+/// Says something that stays, on a line of its own.
+pub(crate) fn say(text: &str) {
+    let mut line = line();
+    line.write_all(format!("{text}\n").as_bytes()).ok();
+}
+
+/// Standard error for everybody who writes whole lines.
+pub(crate) struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        line().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        line().flush()
+    }
+}
+
+static LINE: LazyLock<Mutex<StatusLine<io::Stderr>>> =
+    LazyLock::new(|| Mutex::new(StatusLine { out: io::stderr(), is_shown: false }));
+
+fn line() -> MutexGuard<'static, StatusLine<io::Stderr>> {
+    LINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Back to the first column and nothing right of it.
+const CLEAR: &str = "\r\x1b[K";
+/// Around a text: what does not fit is cut off, since a line that wraps cannot be taken back.
+const UNWRAPPED: (&str, &str) = ("\x1b[?7l", "\x1b[?7h");
+
+struct StatusLine<W> {
+    out: W,
+    is_shown: bool,
+}
+
+impl<W: Write> StatusLine<W> {
+    fn show(&mut self, text: &str) -> io::Result<()> {
+        self.is_shown = true;
+        let (begin, end) = UNWRAPPED;
+        self.out.write_all(format!("{CLEAR}{begin}{text}{end}").as_bytes())?;
+        self.out.flush()
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.is_shown) {
+            self.out.write_all(CLEAR.as_bytes())?;
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for StatusLine<W> {
+    /// Writes all of it, so that nothing comes between.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.clear()?;
+        self.out.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(act: impl FnOnce(&mut StatusLine<Vec<u8>>) -> io::Result<()>) -> String {
+        let mut line = StatusLine { out: Vec::new(), is_shown: false };
+        act(&mut line).expect("a vector takes all");
+        String::from_utf8(line.out).expect("it is text")
+    }
+
+    #[test]
+    fn what_is_shown_is_gone_before_anything_else_is_written() {
+        let text = written(|line| {
+            line.show("1 %")?;
+            line.show("2 %")?;
+            writeln!(line, "a warning")?;
+            line.show("3 %")?;
+            line.clear()
+        });
+        let [one, two, three] =
+            ["1 %", "2 %", "3 %"].map(|percent| format!("\r\x1b[K\x1b[?7l{percent}\x1b[?7h"));
+        assert_eq!(text, format!("{one}{two}\r\x1b[Ka warning\n{three}\r\x1b[K"));
+    }
+
+    #[test]
+    fn where_nothing_is_shown_nothing_is_cleared() {
+        let text = written(|line| {
+            line.clear()?;
+            writeln!(line, "a warning")
+        });
+        assert_eq!(text, "a warning\n");
+    }
+}
