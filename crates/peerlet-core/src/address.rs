@@ -33,7 +33,8 @@ impl fmt::Display for Seat {
 /// addresses from messages and from its siblings; it never makes one up.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
-    ip: [u8; 16],
+    /// The two halves of an IPv6 address, as numbers: they compare like the bytes, and faster.
+    ip: [u64; 2],
     slot: u32,
     port: u16,
 }
@@ -49,29 +50,30 @@ impl Address {
             IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
             IpAddr::V6(v6) => v6.octets(),
         };
-        Address { ip, slot, port: socket.port() }
+        Address { ip: halves(ip), slot, port: socket.port() }
     }
 
     /// The address of a simulated peer: a unique local IPv6 address (RFC 4193) that names its seat.
+    #[inline]
     pub const fn simulated(seat: Seat) -> Address {
-        let s = seat.0.to_be_bytes();
-        let ip = [0xfd, b'p', b'e', b'e', b'r', 0, 0, 0, 0, 0, 0, 0, s[0], s[1], s[2], s[3]];
-        Address { ip, slot: seat.0, port: 7000 }
+        const HIGH: u64 = u64::from_be_bytes([0xfd, b'p', b'e', b'e', b'r', 0, 0, 0]);
+        Address { ip: [HIGH, seat.0 as u64], slot: seat.0, port: 7000 }
     }
 
     /// The socket behind which the peer lives.
     pub fn socket(&self) -> SocketAddr {
-        SocketAddr::new(Ipv6Addr::from(self.ip).to_canonical(), self.port)
+        SocketAddr::new(Ipv6Addr::from(self.octets()).to_canonical(), self.port)
     }
 
     /// Which of the peers behind the socket it is.
+    #[inline]
     pub const fn slot(&self) -> u32 {
         self.slot
     }
 
     /// The address in its wire form: IP, port, slot, each big-endian.
     pub const fn to_bytes(&self) -> [u8; Address::ENCODED_LEN] {
-        let (ip, port, slot) = (self.ip, self.port.to_be_bytes(), self.slot.to_be_bytes());
+        let (ip, port, slot) = (self.octets(), self.port.to_be_bytes(), self.slot.to_be_bytes());
         let mut bytes = [0; Address::ENCODED_LEN];
         let mut i = 0;
         while i < 16 {
@@ -89,8 +91,17 @@ impl Address {
         ip.copy_from_slice(&bytes[..16]);
         let port = u16::from_be_bytes([bytes[16], bytes[17]]);
         let slot = u32::from_be_bytes([bytes[18], bytes[19], bytes[20], bytes[21]]);
-        Address { ip, slot, port }
+        Address { ip: halves(ip), slot, port }
     }
+
+    const fn octets(&self) -> [u8; 16] {
+        ((self.ip[0] as u128) << 64 | self.ip[1] as u128).to_be_bytes()
+    }
+}
+
+const fn halves(ip: [u8; 16]) -> [u64; 2] {
+    let ip = u128::from_be_bytes(ip);
+    [(ip >> 64) as u64, ip as u64]
 }
 
 impl fmt::Display for Address {

@@ -5,6 +5,14 @@
 /// Squares then stay below 2^96, and sums of squares of four billion values below 2^128.
 pub const QUANTA_MAX: i64 = 1 << 48;
 
+fn rounded(value: f64, quantum: f64) -> Option<i64> {
+    if value.is_nan() {
+        return None;
+    }
+    let quanta = (value / quantum).round();
+    Some((quanta as i64).clamp(-QUANTA_MAX, QUANTA_MAX))
+}
+
 /// How the values of a metric are to be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MetricKind {
@@ -122,15 +130,7 @@ impl Metric {
         if self.quantum == 1.0 && whole as f64 == value {
             return Some(whole.clamp(-QUANTA_MAX, QUANTA_MAX));
         }
-        self.rounded(value)
-    }
-
-    fn rounded(&self, value: f64) -> Option<i64> {
-        if value.is_nan() {
-            return None;
-        }
-        let quanta = (value / self.quantum).round();
-        Some((quanta as i64).clamp(-QUANTA_MAX, QUANTA_MAX))
+        rounded(value, self.quantum)
     }
 
     /// The value that this many quanta stand for.

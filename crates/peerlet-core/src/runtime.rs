@@ -131,7 +131,7 @@ impl Body {
     }
 
     /// Takes the body out and leaves one that holds nothing.
-    #[inline]
+    #[inline(always)]
     pub fn leave(&mut self) -> Body {
         Body(self.0.leave())
     }
@@ -189,7 +189,7 @@ impl Parcel {
     }
 
     /// Takes the message out and leaves nothing.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self) -> Body {
         self.body.leave()
     }

@@ -6,7 +6,11 @@
 /// An element of more than one line of 64 bytes is loaded up to its second line.
 #[inline(always)]
 pub fn prefetch<T>(slice: &[T], index: usize) {
-    Hint::of(slice).prefetch(index);
+    let place = (slice.as_ptr() as usize).wrapping_add(size_of::<T>().wrapping_mul(index));
+    load(place);
+    if size_of::<T>() > 64 {
+        load(place.wrapping_add(64));
+    }
 }
 
 /// Where the elements of a slice lie, for whoever cannot keep the slice. When the slice is gone or
@@ -15,13 +19,17 @@ pub fn prefetch<T>(slice: &[T], index: usize) {
 pub struct Hint {
     base: usize,
     size: usize,
+    /// How far behind its first byte an element has another line, or 0.
+    second: usize,
 }
 
 impl Hint {
     /// The place of this slice as it is now.
     #[inline]
     pub fn of<T>(slice: &[T]) -> Hint {
-        Hint { base: slice.as_ptr() as usize, size: size_of::<T>() }
+        let size = size_of::<T>();
+        let second = if size > 64 { 64 } else { 0 };
+        Hint { base: slice.as_ptr() as usize, size, second }
     }
 
     /// As [`prefetch`], of the slice as it was.
@@ -29,9 +37,7 @@ impl Hint {
     pub fn prefetch(self, index: usize) {
         let place = self.base.wrapping_add(self.size.wrapping_mul(index));
         load(place);
-        if self.size > 64 {
-            load(place.wrapping_add(64));
-        }
+        load(place.wrapping_add(self.second));
     }
 }
 

@@ -194,7 +194,7 @@ impl Fabric {
         now: Moment,
         at: Time,
         (port, handle): (Port, u32),
-        body: Body,
+        body: &mut Body,
     ) {
         let row = self.row(seat);
         let place = &mut self.places[row];
@@ -204,8 +204,9 @@ impl Fabric {
             && let Some((chunk, at)) = ring.chunk_for(seat, at)
         {
             place.seq = u64::from(seq) + 1;
-            return push(chunk, Packed::timer(at, port, handle, seq, body));
+            return push(chunk, Packed::timer(at, port, handle, seq, body.leave()));
         }
+        let body = body.leave();
         self.post(seat, now, seat, at, Event::Timer { port, handle, body });
     }
 

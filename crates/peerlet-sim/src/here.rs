@@ -23,12 +23,13 @@ impl Clock for Here<'_> {
         self.now.time
     }
 
-    fn set_alarm(&mut self, at: Time, alarm: Alarm) {
-        match alarm {
+    fn set_alarm(&mut self, at: Time, mut alarm: Alarm) {
+        match &mut alarm {
             Alarm::Timer { port, handle, body } => {
-                self.fabric.set_timer(self.seat, self.now, at, (port, handle), body);
+                self.fabric.set_timer(self.seat, self.now, at, (*port, *handle), body);
             }
             Alarm::Wake { task, operation } => {
+                let (task, operation) = (*task, *operation);
                 let event = Event::Wake { task, operation };
                 self.fabric.post(self.seat, self.now, self.seat, at, event);
             }
