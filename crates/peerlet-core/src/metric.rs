@@ -126,9 +126,9 @@ impl Metric {
     #[inline]
     pub fn quanta(&self, value: f64) -> Option<i64> {
         // What counts is mostly whole: no need to divide and to round.
-        let whole = value as i64;
-        if self.quantum == 1.0 && whole as f64 == value {
-            return Some(whole.clamp(-QUANTA_MAX, QUANTA_MAX));
+        let whole = value as i32;
+        if self.quantum == 1.0 && f64::from(whole) == value {
+            return Some(i64::from(whole));
         }
         rounded(value, self.quantum)
     }

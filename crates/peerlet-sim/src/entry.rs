@@ -9,6 +9,7 @@ use peerlet_network::Arrival;
 
 use crate::event::{Letter, Way};
 use crate::fabric::{Fabric, drop_cause};
+use crate::here::Here;
 
 /// Whether and when a message gets in.
 pub(crate) enum Entry {
@@ -41,17 +42,12 @@ impl Incoming {
     }
 }
 
-impl Fabric {
+impl Here<'_> {
     /// The receiver's end of a connection. Ends that can be of no use any more are forgotten.
-    pub(crate) fn incoming(
-        &mut self,
-        seat: Seat,
-        connection: (Seat, u64),
-        now: Time,
-    ) -> &mut Incoming {
-        let row = self.row(seat);
-        let Fabric { model, places, connection_timeout, .. } = self;
-        let rare = places[row].rare.get_or_insert_default();
+    pub(crate) fn incoming(&mut self, connection: (Seat, u64)) -> &mut Incoming {
+        let (seat, now) = (self.seat, self.now.time);
+        let Fabric { model, connection_timeout, .. } = &*self.fabric;
+        let rare = self.place.rare.get_or_insert_default();
         let known = &mut rare.links.get_or_insert_default().incoming;
         let grows = !known.contains_key(&connection);
         if grows && known.len() >= 64 && known.len().is_power_of_two() {
@@ -62,22 +58,17 @@ impl Fabric {
     }
 
     /// Asks whether a message that is at its seat now gets in. It is asked anew when `Later` says.
-    pub(crate) fn enter(
-        &mut self,
-        seat: Seat,
-        source: Seat,
-        now: Time,
-        letter: &mut Letter,
-    ) -> Entry {
-        if letter.accepted || !self.has_arrival {
+    pub(crate) fn enter(&mut self, source: Seat, letter: &mut Letter) -> Entry {
+        let now = self.now.time;
+        if letter.accepted || !self.fabric.has_arrival {
             return Entry::Open;
         }
         match letter.way {
             Way::Home { .. } => Entry::Open,
             Way::Connection { number, departed, .. } => {
-                self.enter_in_order(seat, (source, number), departed, now, letter)
+                self.enter_in_order((source, number), departed, letter)
             }
-            Way::Datagram => match self.arrive(source, seat, now, letter) {
+            Way::Datagram => match self.arrive(source, letter) {
                 Arrival::Accept { after: Duration::ZERO } => Entry::Open,
                 Arrival::Accept { after } => {
                     letter.accepted = true;
@@ -90,13 +81,12 @@ impl Fabric {
 
     fn enter_in_order(
         &mut self,
-        seat: Seat,
         connection: (Seat, u64),
         departed: Time,
-        now: Time,
         letter: &mut Letter,
     ) -> Entry {
-        let known = self.incoming(seat, connection, now);
+        let (seat, now) = (self.seat, self.now.time);
+        let known = self.incoming(connection);
         if known.broken {
             return Entry::Closed(DropCause::Undelivered);
         }
@@ -104,11 +94,11 @@ impl Fabric {
             return Entry::Later(known.held_until);
         }
         let (ready, attempt) = (known.ready, known.attempt);
-        let end = departed + self.connection_timeout;
-        let cause = match self.arrive(connection.0, seat, now, letter) {
+        let end = departed + self.fabric.connection_timeout;
+        let cause = match self.arrive(connection.0, letter) {
             Arrival::Accept { after } if now + after <= end.max(now) => {
                 letter.accepted = true;
-                let known = self.incoming(seat, connection, now);
+                let known = self.incoming(connection);
                 (known.ready, known.attempt) = (ready.max(now + after), 0);
                 let ready = known.ready;
                 return if ready > now { Entry::Later(ready) } else { Entry::Open };
@@ -122,7 +112,7 @@ impl Fabric {
         let patience = self.patience(connection.0, Some(seat), attempt);
         // Who was let in before it is handled before it is given up.
         let end = end.max(ready);
-        let known = self.incoming(seat, connection, now);
+        let known = self.incoming(connection);
         if now >= end {
             known.broken = true;
             return Entry::Closed(cause);

@@ -7,12 +7,13 @@ use peerlet_core::{
 
 use crate::event::Event;
 use crate::fabric::{Fabric, Moment};
+use crate::place::Place;
 
 /// One peer, one event: where it is and when.
 pub(crate) struct Here<'a> {
     pub(crate) fabric: &'a mut Fabric,
+    pub(crate) place: &'a mut Place,
     pub(crate) seat: Seat,
-    pub(crate) life: u32,
     pub(crate) now: Moment,
     /// The environment's number of what it does to the peer just now, if that is what happens.
     pub(crate) doing: Option<u64>,
@@ -26,12 +27,12 @@ impl Clock for Here<'_> {
     fn set_alarm(&mut self, at: Time, mut alarm: Alarm) {
         match &mut alarm {
             Alarm::Timer { port, handle, body } => {
-                self.fabric.set_timer(self.seat, self.now, at, (*port, *handle), body);
+                self.set_timer(at, *port, *handle, body);
             }
             Alarm::Wake { task, operation } => {
                 let (task, operation) = (*task, *operation);
                 let event = Event::Wake { task, operation };
-                self.fabric.post(self.seat, self.now, self.seat, at, event);
+                self.post(self.seat, at, event);
             }
         }
     }
@@ -53,7 +54,7 @@ impl Network for Here<'_> {
     }
 
     fn send(&mut self, to: Address, header: Header, parcel: &mut Parcel) {
-        self.fabric.send(self.seat, self.now, to, header, parcel);
+        self.send_datagram(to, header, parcel);
     }
 
     fn send_reliably(
@@ -62,7 +63,7 @@ impl Network for Here<'_> {
         header: Header,
         parcel: &mut Parcel,
     ) -> Result<(), Full> {
-        self.fabric.send_reliably(self.seat, self.now, to, header, parcel)
+        self.queue_reliably(to, header, parcel)
     }
 }
 
@@ -72,9 +73,9 @@ impl Entropy for Here<'_> {
     }
 
     fn secret(&mut self, into: &mut [u8]) {
-        let seed = self.seed(self.life).named("secret");
+        let seed = self.seed(self.place.life).named("secret");
         for chunk in into.chunks_mut(8) {
-            let rare = self.fabric.place(self.seat).rare.get_or_insert_default();
+            let rare = self.place.rare.get_or_insert_default();
             let bits = seed.at(rare.secrets).bits();
             rare.secrets += 1;
             chunk.copy_from_slice(&bits.to_le_bytes()[..chunk.len()]);

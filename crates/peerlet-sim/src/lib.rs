@@ -41,6 +41,8 @@ mod entry;
 mod fabric;
 mod here;
 mod link;
+mod place;
+mod sending;
 
 mod event;
 mod heap;

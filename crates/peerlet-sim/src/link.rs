@@ -17,7 +17,7 @@ use peerlet_network::Departure;
 
 use crate::entry::Incoming;
 use crate::event::{Event, Letter, Rest, Way};
-use crate::fabric::{Fabric, Moment};
+use crate::here::Here;
 
 /// How many messages may wait for one destination.
 const QUEUE_MESSAGES: usize = 256;
@@ -140,26 +140,24 @@ impl Outgoing {
     }
 }
 
-impl Fabric {
-    fn links(&mut self, seat: Seat) -> &mut Links {
-        self.place(seat).rare.get_or_insert_default().links.get_or_insert_default()
+impl Here<'_> {
+    fn links(&mut self) -> &mut Links {
+        self.place.rare.get_or_insert_default().links.get_or_insert_default()
     }
 
-    fn end(&mut self, seat: Seat, key: (Address, u32)) -> Option<&mut Outgoing> {
-        self.place(seat).links()?.outgoing.get_mut(&key)
+    fn end(&mut self, key: (Address, u32)) -> Option<&mut Outgoing> {
+        self.place.links()?.outgoing.get_mut(&key)
     }
 
     /// Queues a message; it departs when the event that sends it is handled.
-    pub(crate) fn send_reliably(
+    pub(crate) fn queue_reliably(
         &mut self,
-        seat: Seat,
-        now: Moment,
         to: Address,
         header: Header,
         parcel: &mut Parcel,
     ) -> Result<(), Full> {
         let size = parcel.encoded_len();
-        let (state, life) = (self.place(seat).state, self.place(seat).life);
+        let (state, life) = (self.place.state, self.place.life);
         let refusal = if size > FRAME_MAX {
             Some(DropCause::TooLarge)
         } else if state != State::Running {
@@ -167,9 +165,9 @@ impl Fabric {
         } else {
             None
         };
-        let own = Address::simulated(seat);
+        let own = Address::simulated(self.seat);
         if refusal.is_none() && to != own {
-            let links = self.links(seat);
+            let links = self.links();
             links.connections += 1;
             let number = links.connections;
             let end = links.outgoing.entry((to, life)).or_insert_with(|| Outgoing::new(number));
@@ -181,7 +179,7 @@ impl Fabric {
                 return Err(Full);
             }
         }
-        let flow = self.ledger.of(Class::Reliable);
+        let flow = self.fabric.ledger.of(Class::Reliable);
         flow.sent += 1;
         flow.bytes += size as u64;
         if let Some(cause) = refusal {
@@ -190,17 +188,17 @@ impl Fabric {
         }
         let ((body, payload), size) = (self.body(parcel), size as u32);
         if to == own {
-            let (way, draws) = (Way::Home { class: Class::Reliable, life }, self.seed);
+            let (way, draws) = (Way::Home { class: Class::Reliable, life }, self.fabric.seed);
             let letter =
                 Letter { from: own, header, body, size, draws, way, payload, accepted: false };
-            self.post(seat, now, seat, now.time, Event::letter(letter));
+            self.post(self.seat, self.now.time, Event::letter(letter));
             return Ok(());
         }
-        if let Some(end) = self.end(seat, (to, life)) {
+        if let Some(end) = self.end((to, life)) {
             end.bytes += size as usize;
             end.queue.push_back(Queued { header, body, size, payload });
         }
-        let touched = &mut self.links(seat).touched;
+        let touched = &mut self.links().touched;
         if !touched.contains(&(to, life)) {
             touched.push((to, life));
         }
@@ -208,12 +206,12 @@ impl Fabric {
     }
 
     /// Lets depart what the event that was just handled has queued.
-    pub(crate) fn flush(&mut self, seat: Seat, now: Moment) {
-        let Some(links) = self.place(seat).links() else { return };
+    pub(crate) fn flush(&mut self) {
+        let Some(links) = self.place.links() else { return };
         for key in std::mem::take(&mut links.touched) {
-            match self.end(seat, key).map(|end| end.phase) {
-                Some(Phase::New) => self.open(seat, now, key),
-                Some(Phase::Open { theirs }) => self.depart_queue(seat, now, key, theirs),
+            match self.end(key).map(|end| end.phase) {
+                Some(Phase::New) => self.open(key),
+                Some(Phase::Open { theirs }) => self.depart_queue(key, theirs),
                 Some(Phase::Opening | Phase::Failing { .. }) | None => {}
             }
         }
@@ -221,8 +219,8 @@ impl Fabric {
 
     /// The seat's life ends. In order: what is queued still leaves, and nobody is told how that
     /// went. By a crash: it is gone.
-    pub(crate) fn end_links(&mut self, seat: Seat, crashed: bool) {
-        let Some(links) = self.place(seat).links() else { return };
+    pub(crate) fn end_links(&mut self, crashed: bool) {
+        let Some(links) = self.place.links() else { return };
         links.touched.clear();
         let mut lost = 0;
         if crashed {
@@ -232,13 +230,13 @@ impl Fabric {
             links.outgoing.retain(|_, end| !end.queue.is_empty());
         }
         for _ in 0..lost {
-            self.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
+            self.fabric.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
         }
     }
 
     /// How long to wait for an attempt before the next one.
     pub(crate) fn patience(&self, from: Seat, to: Option<Seat>, attempt: u32) -> Duration {
-        let round_trip = to.map_or(Duration::ZERO, |to| self.model.round_trip(from, to));
+        let round_trip = to.map_or(Duration::ZERO, |to| self.fabric.model.round_trip(from, to));
         let first = (round_trip + round_trip / 2).max(RETRY_MIN);
         first * (1u64 << attempt.min(40))
     }
@@ -246,38 +244,38 @@ impl Fabric {
     /// Sets the timer for the next attempt. Doubling does not skip the last one that leaves time
     /// for an answer, so that whatever heals in time loses nothing; at the latest comes the end of
     /// the connection's time.
-    fn retry_later(&mut self, seat: Seat, now: Moment, key: (Address, u32)) {
-        let dest = self.chart.seat_at(key.0);
-        let Some((since, attempt)) = self.end(seat, key).map(|end| (end.since, end.attempt)) else {
+    fn retry_later(&mut self, key: (Address, u32)) {
+        let dest = self.fabric.chart.seat_at(key.0);
+        let Some((since, attempt)) = self.end(key).map(|end| (end.since, end.attempt)) else {
             return;
         };
-        let timeout = self.connection_timeout;
+        let timeout = self.fabric.connection_timeout;
         // The answer may take longer than a typical one.
-        let last = timeout - self.patience(seat, dest, 0) * 2;
-        let spent = now.time - since;
-        let next = spent + self.patience(seat, dest, attempt);
+        let last = timeout - self.patience(self.seat, dest, 0) * 2;
+        let spent = self.now.time - since;
+        let next = spent + self.patience(self.seat, dest, attempt);
         let next = next.min(if spent < last { last } else { timeout });
-        self.retry_at(seat, now, key, since + next);
+        self.retry_at(key, since + next);
     }
 
-    fn retry_at(&mut self, seat: Seat, now: Moment, key: (Address, u32), at: Time) {
-        let links = self.links(seat);
+    fn retry_at(&mut self, key: (Address, u32), at: Time) {
+        let links = self.links();
         links.tickets += 1;
         let ticket = links.tickets;
-        if let Some(end) = self.end(seat, key) {
+        if let Some(end) = self.end(key) {
             end.ticket = Some(ticket);
         }
         let retry = Signal::Retry { to: key.0, life: key.1, ticket };
-        self.post(seat, now, seat, at, Event::signal(retry));
+        self.post(self.seat, at, Event::signal(retry));
     }
 
     /// The instant after which nothing that departed on the connection can come back.
-    fn settled(&mut self, seat: Seat, key: (Address, u32)) -> Option<Time> {
-        let dest = self.chart.seat_at(key.0)?;
-        let back = self.way_back(dest, seat);
-        let timeout = self.connection_timeout;
-        let waits = self.has_arrival;
-        let end = self.end(seat, key).filter(|end| end.departed > 0)?;
+    fn settled(&mut self, key: (Address, u32)) -> Option<Time> {
+        let dest = self.fabric.chart.seat_at(key.0)?;
+        let back = self.way_back(dest, self.seat);
+        let timeout = self.fabric.connection_timeout;
+        let waits = self.fabric.has_arrival;
+        let end = self.end(key).filter(|end| end.departed > 0)?;
         let over = end.last_departure + timeout;
         let handled = if waits { end.last_arrival.max(over) } else { end.last_arrival };
         Some(over.max(handled + back))
@@ -285,83 +283,85 @@ impl Fabric {
 
     /// How long a reset takes.
     fn way_back(&self, from: Seat, to: Seat) -> Duration {
-        (self.model.round_trip(from, to) / 2).max(self.lookahead)
+        (self.fabric.model.round_trip(from, to) / 2).max(self.fabric.lookahead)
     }
 
-    fn open(&mut self, seat: Seat, now: Moment, key: (Address, u32)) {
-        let Some(end) = self.end(seat, key) else { return };
+    fn open(&mut self, key: (Address, u32)) {
+        let now = self.now.time;
+        let Some(end) = self.end(key) else { return };
         if end.phase != Phase::Opening {
-            (end.phase, end.since, end.attempt) = (Phase::Opening, now.time, 0);
+            (end.phase, end.since, end.attempt) = (Phase::Opening, now, 0);
         }
         let number = end.number;
-        if let Some(dest) = self.chart.seat_at(key.0) {
-            let open = Signal::Open { from: Address::simulated(seat), number, life: key.1 };
-            self.signal(seat, now, dest, open);
+        if let Some(dest) = self.fabric.chart.seat_at(key.0) {
+            let open = Signal::Open { from: Address::simulated(self.seat), number, life: key.1 };
+            self.signal(dest, open);
         }
-        self.retry_later(seat, now, key);
+        self.retry_later(key);
     }
 
     /// Sends a signal to the other end; it can be lost like any packet.
-    fn signal(&mut self, from: Seat, now: Moment, to: Seat, signal: Signal) {
-        match self.depart(from, to, now.time, CONTROL_BYTES).0 {
+    fn signal(&mut self, to: Seat, signal: Signal) {
+        match self.depart(to, CONTROL_BYTES).0 {
             Departure::Arrive { after } | Departure::Twice { first: after, .. } => {
-                self.post(from, now, to, now.time + after, Event::signal(signal));
+                self.post(to, self.now.time + after, Event::signal(signal));
             }
             Departure::Drop(_) => {}
         }
     }
 
-    fn depart_queue(&mut self, seat: Seat, now: Moment, key: (Address, u32), theirs: u32) {
-        let Some(dest) = self.chart.seat_at(key.0) else { return };
-        while let Some(end) = self.end(seat, key) {
+    fn depart_queue(&mut self, key: (Address, u32), theirs: u32) {
+        let now = self.now.time;
+        let Some(dest) = self.fabric.chart.seat_at(key.0) else { return };
+        while let Some(end) = self.end(key) {
             if end.ticket.is_some() {
                 break;
             }
             let Some(size) = end.queue.front().map(|message| message.size) else { break };
-            let (fate, draws) = self.depart(seat, dest, now.time, size);
-            let Some(end) = self.end(seat, key) else { return };
+            let (fate, draws) = self.depart(dest, size);
+            let Some(end) = self.end(key) else { return };
             match fate {
                 Departure::Arrive { after } | Departure::Twice { first: after, .. } => {
-                    let at = (now.time + after).max(end.last_arrival);
+                    let at = (now + after).max(end.last_arrival);
                     let (number, index) = (end.number, end.departed);
-                    (end.last_departure, end.last_arrival) = (now.time, at);
+                    (end.last_departure, end.last_arrival) = (now, at);
                     end.departed += 1;
                     end.attempt = 0;
                     let Some(Queued { header, body, size, payload }) = end.pop() else { return };
-                    let (theirs, life, departed) = (key.1, theirs, now.time);
+                    let (theirs, life, departed) = (key.1, theirs, now);
                     let way = Way::Connection { number, theirs, life, index, departed };
-                    let from = Address::simulated(seat);
+                    let from = Address::simulated(self.seat);
                     let letter =
                         Letter { from, header, body, size, draws, way, payload, accepted: false };
-                    self.post(seat, now, dest, at, Event::letter(letter));
+                    self.post(dest, at, Event::letter(letter));
                 }
                 Departure::Drop(_) => {
                     if end.attempt == 0 {
-                        end.since = now.time;
+                        end.since = now;
                     }
-                    self.retry_later(seat, now, key);
+                    self.retry_later(key);
                 }
             }
         }
-        self.tell_writable(seat, now, key);
-        self.forget_orphan(seat, key);
+        self.tell_writable(key);
+        self.forget_orphan(key);
     }
 
-    fn tell_writable(&mut self, seat: Seat, now: Moment, key: (Address, u32)) {
-        let Some(end) = self.end(seat, key) else { return };
+    fn tell_writable(&mut self, key: (Address, u32)) {
+        let Some(end) = self.end(key) else { return };
         if end.refused.is_empty() || !end.is_half_free() {
             return;
         }
         for port in std::mem::take(&mut end.refused) {
-            self.links(seat).telling.push((key, port));
+            self.links().telling.push((key, port));
             let event = Rest::Writable { life: key.1, port, to: key.0 };
-            self.post(seat, now, seat, now.time, Event::Rest(Box::new(event)));
+            self.post(self.seat, self.now.time, Event::Rest(Box::new(event)));
         }
     }
 
     /// Whether there still is room now that a peerlet is told so; otherwise it will be told later.
-    pub(crate) fn is_writable(&mut self, seat: Seat, key: (Address, u32), port: Port) -> bool {
-        let links = self.links(seat);
+    pub(crate) fn is_writable(&mut self, key: (Address, u32), port: Port) -> bool {
+        let links = self.links();
         links.telling.retain(|told| *told != (key, port));
         let full = links.outgoing.get_mut(&key).filter(|end| !end.is_half_free());
         let Some(end) = full else { return true };
@@ -370,10 +370,9 @@ impl Fabric {
     }
 
     /// Forgets the end of a life that is over, when all it sent has left.
-    fn forget_orphan(&mut self, seat: Seat, key: (Address, u32)) {
-        let place = self.place(seat);
-        let alive = place.state == State::Running && place.life == key.1;
-        if let Some(links) = place.links().filter(|_| !alive)
+    fn forget_orphan(&mut self, key: (Address, u32)) {
+        let alive = self.place.state == State::Running && self.place.life == key.1;
+        if let Some(links) = self.place.links().filter(|_| !alive)
             && links.outgoing.get(&key).is_some_and(|end| end.queue.is_empty())
         {
             links.outgoing.swap_remove(&key);
@@ -381,99 +380,84 @@ impl Fabric {
     }
 
     /// Reports the first `count` queued messages, in order.
-    fn fail(
-        &mut self,
-        seat: Seat,
-        now: Moment,
-        key: (Address, u32),
-        count: usize,
-        why: Undelivered,
-    ) {
+    fn fail(&mut self, key: (Address, u32), count: usize, why: Undelivered) {
         for _ in 0..count {
-            let Some(message) = self.end(seat, key).and_then(Outgoing::pop) else { break };
-            self.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
-            self.report(seat, now, key.1, key.0, (message.header, message.body), why);
+            let Some(message) = self.end(key).and_then(Outgoing::pop) else { break };
+            self.fabric.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
+            self.report(key.1, key.0, (message.header, message.body), why);
         }
     }
 
     /// Gives up a connection on which nothing more can come back.
-    fn close(&mut self, seat: Seat, now: Moment, key: (Address, u32), why: Undelivered) {
-        self.fail(seat, now, key, usize::MAX, why);
-        self.tell_writable(seat, now, key);
-        self.links(seat).outgoing.swap_remove(&key);
+    fn close(&mut self, key: (Address, u32), why: Undelivered) {
+        self.fail(key, usize::MAX, why);
+        self.tell_writable(key);
+        self.links().outgoing.swap_remove(&key);
     }
 
     /// Handles what an end is told.
-    pub(crate) fn handle_signal(&mut self, seat: Seat, source: Seat, now: Moment, signal: Signal) {
+    pub(crate) fn handle_signal(&mut self, source: Seat, signal: Signal) {
         match signal {
             Signal::Open { from, number, life } => {
-                let to = Address::simulated(seat);
-                let place = self.place(seat);
-                let answer = match (place.state, place.life) {
+                let to = Address::simulated(self.seat);
+                let answer = match (self.place.state, self.place.life) {
                     (State::Running, theirs) => Signal::Opened { to, number, life, theirs },
                     // A crashed peer is mute; one that never lived, in a process that does, is not.
                     (State::Absent, 1..) => return,
                     _ => Signal::Refused { to, number, life },
                 };
-                if self.chart.seat_at(from) == Some(source) {
-                    self.signal(seat, now, source, answer);
+                if self.fabric.chart.seat_at(from) == Some(source) {
+                    self.signal(source, answer);
                 }
             }
             Signal::Opened { to, number, life, theirs } => {
-                let Some(end) = self.end(seat, (to, life)) else { return };
+                let Some(end) = self.end((to, life)) else { return };
                 if end.number == number && end.phase == Phase::Opening {
                     (end.phase, end.ticket, end.attempt) = (Phase::Open { theirs }, None, 0);
-                    self.depart_queue(seat, now, (to, life), theirs);
+                    self.depart_queue((to, life), theirs);
                 }
             }
             Signal::Refused { to, number, life } => {
-                let Some(end) = self.end(seat, (to, life)) else { return };
+                let Some(end) = self.end((to, life)) else { return };
                 if end.number == number && end.phase == Phase::Opening {
-                    self.close(seat, now, (to, life), Undelivered::Reset);
+                    self.close((to, life), Undelivered::Reset);
                 }
             }
-            Signal::Retry { to, life, ticket } => self.retry(seat, now, (to, life), ticket),
+            Signal::Retry { to, life, ticket } => self.retry((to, life), ticket),
             Signal::Returned { to, number, life, index, message, why } => {
-                self.report(seat, now, life, to, (message.header, message.body), why);
-                self.returned(seat, now, (to, life), number, index, why);
+                self.report(life, to, (message.header, message.body), why);
+                self.returned((to, life), number, index, why);
             }
         }
     }
 
-    fn retry(&mut self, seat: Seat, now: Moment, key: (Address, u32), ticket: u64) {
-        let timeout = self.connection_timeout;
-        let Some(end) = self.end(seat, key) else { return };
+    fn retry(&mut self, key: (Address, u32), ticket: u64) {
+        let now = self.now.time;
+        let timeout = self.fabric.connection_timeout;
+        let Some(end) = self.end(key) else { return };
         if end.ticket != Some(ticket) {
             return;
         }
         end.ticket = None;
-        if now.time >= end.since + timeout {
+        if now >= end.since + timeout {
             // What departed before must be reported first, if it comes back at all.
-            return match self.settled(seat, key).filter(|settled| *settled >= now.time) {
-                Some(settled) => self.retry_at(seat, now, key, settled + NANOSECOND),
-                None => self.close(seat, now, key, Undelivered::Timeout),
+            return match self.settled(key).filter(|settled| *settled >= now) {
+                Some(settled) => self.retry_at(key, settled + NANOSECOND),
+                None => self.close(key, Undelivered::Timeout),
             };
         }
         end.attempt += 1;
         match end.phase {
-            Phase::Opening => self.open(seat, now, key),
-            Phase::Open { theirs } => self.depart_queue(seat, now, key, theirs),
+            Phase::Opening => self.open(key),
+            Phase::Open { theirs } => self.depart_queue(key, theirs),
             Phase::New | Phase::Failing { .. } => {}
         }
     }
 
     /// A message came back: when all that departed are back, the queue follows, and what was sent
     /// since opens anew.
-    fn returned(
-        &mut self,
-        seat: Seat,
-        now: Moment,
-        key: (Address, u32),
-        number: u64,
-        index: u64,
-        why: Undelivered,
-    ) {
-        let Some(end) = self.end(seat, key).filter(|end| end.number == number) else { return };
+    fn returned(&mut self, key: (Address, u32), number: u64, index: u64, why: Undelivered) {
+        let Some(end) = self.end(key).filter(|end| end.number == number) else { return };
         let doomed = match end.phase {
             Phase::Failing { doomed } => doomed,
             _ => end.queue.len(),
@@ -482,9 +466,9 @@ impl Fabric {
         if index + 1 < end.departed {
             return;
         }
-        self.fail(seat, now, key, doomed, why);
-        self.tell_writable(seat, now, key);
-        let links = self.links(seat);
+        self.fail(key, doomed, why);
+        self.tell_writable(key);
+        let links = self.links();
         links.connections += 1;
         let number = links.connections;
         let Some(end) = links.outgoing.get_mut(&key) else { return };
@@ -492,33 +476,25 @@ impl Fabric {
             links.outgoing.swap_remove(&key);
         } else {
             (end.number, end.phase, end.departed) = (number, Phase::New, 0);
-            self.open(seat, now, key);
+            self.open(key);
         }
     }
 
     /// Sends a message back to its sender, behind those sent back before it: after one one-way
     /// delay, or, where the sender hears nothing, when its time is over.
-    pub(crate) fn send_back(
-        &mut self,
-        seat: Seat,
-        source: Seat,
-        now: Moment,
-        letter: Letter,
-        why: Undelivered,
-    ) {
+    pub(crate) fn send_back(&mut self, source: Seat, letter: Letter, why: Undelivered) {
         let Way::Connection { number, theirs, index, departed, .. } = letter.way else { return };
         let at = match why {
-            Undelivered::Reset => now.time + self.way_back(seat, source),
-            Undelivered::Timeout => {
-                (departed + self.connection_timeout).max(now.time + self.lookahead)
-            }
+            Undelivered::Reset => self.now.time + self.way_back(self.seat, source),
+            Undelivered::Timeout => (departed + self.fabric.connection_timeout)
+                .max(self.now.time + self.fabric.lookahead),
         };
-        let incoming = self.incoming(seat, (source, number), now.time);
+        let incoming = self.incoming((source, number));
         let at = at.max(incoming.last_return);
         incoming.last_return = at;
         let Letter { header, body, size, payload, .. } = letter;
-        let (to, message) = (Address::simulated(seat), Queued { header, body, size, payload });
+        let (to, message) = (Address::simulated(self.seat), Queued { header, body, size, payload });
         let returned = Signal::Returned { to, number, life: theirs, index, message, why };
-        self.post(seat, now, source, at, Event::signal(returned));
+        self.post(source, at, Event::signal(returned));
     }
 }

@@ -174,7 +174,9 @@ fn grow(
 /// The events that one worker's peers wait for, or made for others.
 pub(crate) struct Ring {
     grid: Grid,
-    /// By slot and block.
+    /// By block, then slot: as many slots as there are windows.
+    slot_bits: u32,
+    slot_mask: u64,
     buckets: Vec<Bucket>,
     /// Which slots have events, a bit each.
     occupied: Vec<u64>,
@@ -196,6 +198,8 @@ impl Ring {
     pub(crate) fn new(grid: Grid) -> Ring {
         let buckets = grid.slots as usize * grid.blocks;
         Ring {
+            slot_bits: grid.slots.ilog2(),
+            slot_mask: grid.slots - 1,
             buckets: (0..buckets).map(|_| Bucket::default()).collect(),
             occupied: vec![0; (grid.slots as usize).div_ceil(64)],
             far: BTreeMap::new(),
@@ -219,8 +223,14 @@ impl Ring {
         Time::from_nanos(self.start)
     }
 
+    #[inline]
     fn slot(&self, window: u64) -> usize {
-        (window & (self.grid.slots - 1)) as usize
+        (window & self.slot_mask) as usize
+    }
+
+    #[inline]
+    fn index(&self, slot: usize, block: usize) -> usize {
+        block << self.slot_bits | slot
     }
 
     /// Puts in an event that an event of the running window makes.
@@ -237,8 +247,8 @@ impl Ring {
     }
 
     fn push_bucket(&mut self, key: Key, offset: u64, windows: u64, event: Event) {
-        let slot = ((self.window + windows) & (self.grid.slots - 1)) as usize;
-        let index = slot * self.grid.blocks + self.grid.block_of(key.seat);
+        let slot = self.slot(self.window + windows);
+        let index = self.index(slot, self.grid.block_of(key.seat));
         let place = self.grid.join(key.seat, offset);
         let bucket = &mut self.buckets[index];
         if bucket.tail.len() == bucket.tail.capacity() {
@@ -260,11 +270,10 @@ impl Ring {
             return None;
         }
         let place = self.grid.join(seat, ahead.wrapping_sub(windows.wrapping_mul(self.grid.width)));
-        let slot = self.window.wrapping_add(windows) & (self.grid.slots - 1);
-        let index = (slot as usize).wrapping_mul(self.grid.blocks) + self.grid.block_of(seat);
-        let bucket = &mut self.buckets[index];
+        let slot = (self.window.wrapping_add(windows) & self.slot_mask) as usize;
+        let bucket = &mut self.buckets[self.grid.block_of(seat) << self.slot_bits | slot];
         if bucket.tail.len() == bucket.tail.capacity() {
-            grow(bucket, &mut self.pool, &mut self.in_use, &mut self.occupied, slot as usize);
+            grow(bucket, &mut self.pool, &mut self.in_use, &mut self.occupied, slot);
         }
         Some((&mut bucket.tail, place))
     }
@@ -283,7 +292,8 @@ impl Ring {
     /// Puts an event of the running window back, for its next run.
     pub(crate) fn push_back(&mut self, seat: Seat, packed: Packed, place: u64) {
         let slot = self.slot(self.window);
-        let bucket = &mut self.buckets[slot * self.grid.blocks + self.grid.block_of(seat)];
+        let index = self.index(slot, self.grid.block_of(seat));
+        let bucket = &mut self.buckets[index];
         if bucket.tail.len() == bucket.tail.capacity() {
             grow(bucket, &mut self.pool, &mut self.in_use, &mut self.occupied, slot);
         }
@@ -349,7 +359,7 @@ impl Ring {
     /// Takes the events of a block in the running window.
     #[inline]
     pub(crate) fn take(&mut self, block: usize, into: &mut Vec<Chunk>) {
-        let index = self.slot(self.window) * self.grid.blocks + block;
+        let index = self.index(self.slot(self.window), block);
         let bucket = &mut self.buckets[index];
         if bucket.tail.capacity() == 0 && bucket.full.is_empty() {
             return;
@@ -390,7 +400,8 @@ impl Ring {
             return;
         }
         for block in blocks {
-            let bucket = &mut self.buckets[slot * self.grid.blocks + block];
+            let index = self.index(slot, block);
+            let bucket = &mut self.buckets[index];
             for chunk in bucket.full.drain(..) {
                 self.in_use -= 1;
                 into.push((window, block, chunk));
@@ -435,7 +446,8 @@ impl Ring {
         let slot = self.slot(window);
         self.occupied[slot / 64] |= 1 << (slot % 64);
         self.in_use += 1;
-        self.buckets[slot * self.grid.blocks + block].full.push(chunk);
+        let index = self.index(slot, block);
+        self.buckets[index].full.push(chunk);
     }
 
     /// Gives up to so many spare chunks, to whoever gave as many full ones.

@@ -12,6 +12,7 @@ use crate::director::Director;
 use crate::fabric::{Common, Queue};
 use crate::heap::Heap;
 use crate::outcome::{Outcome, RunError};
+use crate::place::Place;
 use crate::ring::{Grid, Ring};
 use crate::setup::{Engine, Setup, SetupError};
 use crate::simple;
@@ -52,7 +53,7 @@ impl Simulation {
         let build = Arc::new(setup.build);
         let common = Common {
             seed: Seed::new(setup.seed),
-            model: setup.model.into(),
+            model: Arc::new(setup.model),
             chart: chart.clone(),
             wire: setup.wire,
             connection_timeout: setup.connection_timeout,
@@ -113,7 +114,7 @@ impl Simulation {
     }
 
     fn worker_of(&self, seat: Seat) -> (&Worker, usize) {
-        let worker = self.workers.iter().find(|w| w.fabric.seats().contains(&seat.0));
+        let worker = self.workers.iter().find(|w| w.fabric.seats.contains(&seat.0));
         let worker = worker.unwrap_or_else(|| panic!("there is no seat {seat}"));
         (worker, worker.fabric.row(seat))
     }
@@ -156,9 +157,11 @@ impl Simulation {
         let (mut events, mut late_answers, mut idle_directives) = (0, 0, 0);
         let (mut ledger, mut measures) = (Ledger::default(), None);
         for worker in workers {
-            let mut fabric = worker.fabric;
+            let (mut fabric, mut places) = (worker.fabric, worker.places);
             fabric.count_in_flight();
-            seats = fabric.places.iter().fold(seats, |hash, place| fold(hash, place.digest.0));
+            let waiting = places.iter_mut().filter_map(Place::links);
+            fabric.ledger.reliable.in_flight += waiting.map(|links| links.queued()).sum::<u64>();
+            seats = places.iter().fold(seats, |hash, place| fold(hash, place.digest.0));
             payloads = fabric.payloads.iter().fold(payloads, |hash, own| fold(hash, *own));
             events += worker.events;
             late_answers += worker.host.late_answers();

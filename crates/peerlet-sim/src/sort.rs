@@ -69,23 +69,28 @@ fn count(handles: &[u64], sorted: &mut [u64], shift: u32, bits: u32) {
 
 /// Puts the handles of each destination into order; says whether any two have the same place.
 fn mend(handles: &mut [u64], shift: u32) -> bool {
+    let Some(&(mut last)) = handles.first() else { return false };
     let (mut ties, mut i) = (false, 1);
-    while i < handles.len() {
-        let (last, handle) = (handles[i - 1], handles[i]);
-        if (last ^ handle) >> shift != 0 {
-            i += 1;
-            continue;
+    while let Some(&handle) = handles.get(i) {
+        let differ = (last ^ handle) >> shift;
+        (last, i) = (handle, i + 1);
+        if differ == 0 {
+            ties |= mend_run(handles, &mut i, shift);
+            last = handles[i - 1];
         }
-        let from = i - 1;
-        while i < handles.len() && (last ^ handles[i]) >> shift == 0 {
-            i += 1;
-        }
-        let run = &mut handles[from..i];
-        run.sort_unstable();
-        ties |= has_ties(run);
-        i += 1;
     }
     ties
+}
+
+/// Puts the run of handles into order that the two before `i` begin, and goes to its end.
+#[inline(never)]
+fn mend_run(handles: &mut [u64], i: &mut usize, shift: u32) -> bool {
+    let from = *i - 2;
+    let is_same = |handle: &&u64| (**handle ^ handles[from]) >> shift == 0;
+    *i += handles[*i..].iter().take_while(is_same).count();
+    let run = &mut handles[from..*i];
+    run.sort_unstable();
+    has_ties(run)
 }
 
 fn has_ties(handles: &[u64]) -> bool {

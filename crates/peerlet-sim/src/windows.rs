@@ -46,7 +46,7 @@ impl Worker {
         self.fabric.lookahead = self.fabric.model.lookahead().max(peerlet_core::NANOSECOND);
         self.fabric.doings = doings.clone();
         self.ring().begin(window, limit);
-        let seats = self.fabric.seats();
+        let seats = self.fabric.seats.clone();
         for planned in doings.iter().filter(|planned| seats.contains(&planned.seat.0)) {
             let event = Event::Directive(planned.act.clone());
             self.ring().push_now(Worker::key_of(planned), event);
@@ -68,13 +68,13 @@ impl Worker {
 
     fn run_block(&mut self, block: usize, limit: Time, scratch: &mut Scratch) {
         let grid = *self.ring().grid();
-        let start = self.ring().start();
+        let start = self.ring().start().as_nanos();
         let first = grid.first_seat(block);
-        let (seats, stamped) = (self.fabric.seats(), self.is_stamped());
+        let (seats, stamped) = (self.fabric.seats.clone(), self.is_stamped());
         let Scratch { batch, handles, sorting, ties, .. } = scratch;
         let at = |place: u64| {
             let (local, offset) = grid.split(place);
-            (Seat(first + local), start + peerlet_core::Duration::from_nanos(offset))
+            (Seat(first.wrapping_add(local)), Time::from_nanos(start.wrapping_add(offset)))
         };
         if batch.len() > INDICES {
             return self.run_crowd(at, limit, batch);

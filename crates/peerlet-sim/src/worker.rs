@@ -6,6 +6,7 @@ use peerlet_core::{
     Act, Address, Alarm, Body, Call, Class, Header, Host, Port, Registry, Seat, State, Undelivered,
 };
 use peerlet_measure::{DropCause, Recorder};
+use peerlet_memory::prefetch;
 
 use crate::chart::Planned;
 use crate::digest::{EventKind, fold};
@@ -13,6 +14,7 @@ use crate::entry::Entry;
 use crate::event::{Event, Key, Letter, Rest, Way};
 use crate::fabric::{Common, Fabric, Moment, Queue};
 use crate::here::Here;
+use crate::place::Place;
 use crate::setup::Build;
 use crate::trace::Handled;
 
@@ -23,6 +25,7 @@ const ENVIRONMENT: u32 = 0;
 pub(crate) struct Worker {
     pub(crate) host: Host,
     pub(crate) fabric: Fabric,
+    pub(crate) places: Vec<Place>,
     build: Arc<Build>,
     /// How many events its peers handled.
     pub(crate) events: u64,
@@ -44,8 +47,11 @@ impl Worker {
         recorder: Recorder,
         queue: Queue,
     ) -> Worker {
+        let network = common.seed.named("network");
+        let place = |seat| Place::new(network.at(u64::from(seat)));
         Worker {
             host: Host::new(registry, seats.len()),
+            places: seats.clone().map(place).collect(),
             fabric: Fabric::new(common, seats, recorder, queue),
             build,
             events: 0,
@@ -63,7 +69,7 @@ impl Worker {
             Act::Start => {
                 let state = self.host.state(row);
                 if state != State::Running {
-                    self.fabric.set_state(seat, State::Running, self.host.life(row) + 1);
+                    self.places[row].set_state(State::Running, self.host.life(row) + 1);
                 }
                 let build = self.build.clone();
                 let (host, mut here) = self.at(key, row, Some(key.seq));
@@ -90,12 +96,12 @@ impl Worker {
             return;
         }
         self.handled(key, row, kind);
-        self.fabric.flush(seat, Moment { time: key.time, round: key.round });
+        self.flush(key, row);
         // A command leaves a stopped peer stopped: it sets no level and no timer.
         if self.host.state(row) != State::Running {
-            self.fabric.set_state(seat, self.host.state(row), self.host.life(row));
+            self.places[row].set_state(self.host.state(row), self.host.life(row));
             self.fabric.recorder.forget(seat);
-            self.fabric.end_links(seat, kind == EventKind::Crash);
+            self.at(key, row, None).1.end_links(kind == EventKind::Crash);
         }
     }
 
@@ -124,7 +130,7 @@ impl Worker {
                 let row = self.fabric.row(key.seat);
                 let alarm = Alarm::Wake { task, operation };
                 let life = self.host.life(row);
-                if self.is_older(key, row) || !self.host.expects(row, life, &alarm) {
+                if key.seq < self.places[row].born || !self.host.expects(row, life, &alarm) {
                     return;
                 }
                 let (host, mut here) = self.at(key, row, None);
@@ -147,47 +153,49 @@ impl Worker {
     #[inline(always)]
     pub(crate) fn plain(&mut self, key: Key, port: Port, body: &mut Body) {
         let row = self.fabric.row(key.seat);
-        if self.fabric.places[row].state != State::Running {
+        let place = &mut self.places[row];
+        if place.state != State::Running {
             return self.fabric.ledger.of(Class::Datagram).drop_for(DropCause::Stopped);
         }
         let from = Address::simulated(Seat(key.source.wrapping_sub(1)));
         let header = Header { port, call: Call::None };
-        let (host, mut here) = self.at(key, row, None);
-        match host.message(row, &mut here, from, header, Class::Datagram, body) {
+        let mut here = here(&mut self.fabric, place, key, None);
+        match self.host.message(row, &mut here, from, header, Class::Datagram, body) {
             Ok(()) => {
                 self.fabric.ledger.datagram.delivered += 1;
-                self.handled(key, row, EventKind::Deliver);
+                self.events = self.events.wrapping_add(1);
+                handled(place, &mut self.trace, key, EventKind::Deliver, 0);
             }
             Err(_) => self.fabric.ledger.of(Class::Datagram).drop_for(DropCause::Decode),
         }
-        self.flush(key, row);
+        if place.rare.is_some() {
+            self.flush(key, row);
+        }
     }
 
     /// A timer is due.
     #[inline(always)]
     pub(crate) fn timer(&mut self, key: Key, port: Port, handle: u32, body: &mut Body) {
         let row = self.fabric.row(key.seat);
-        if self.is_older(key, row) {
+        let place = &mut self.places[row];
+        // What a peer made for itself in an older life is of no use in this one.
+        if key.seq < place.born {
             return;
         }
-        let (host, mut here) = self.at(key, row, None);
-        if host.timer(row, &mut here, port, handle, body) {
-            self.handled(key, row, EventKind::Timer);
-            self.flush(key, row);
+        let mut here = here(&mut self.fabric, place, key, None);
+        if self.host.timer(row, &mut here, port, handle, body) {
+            self.events = self.events.wrapping_add(1);
+            handled(place, &mut self.trace, key, EventKind::Timer, 0);
+            if place.rare.is_some() {
+                self.flush(key, row);
+            }
         }
     }
 
-    /// Whether a peer made this event for itself in an older life.
-    #[inline(always)]
-    fn is_older(&self, key: Key, row: usize) -> bool {
-        key.seq < self.fabric.places[row].born
-    }
-
-    #[inline(always)]
+    /// Lets depart what the event that was just handled has queued.
+    #[inline(never)]
     fn flush(&mut self, key: Key, row: usize) {
-        if self.fabric.places[row].rare.is_some() {
-            self.fabric.flush(key.seat, Moment { time: key.time, round: key.round });
-        }
+        self.at(key, row, None).1.flush();
     }
 
     #[inline(never)]
@@ -197,11 +205,12 @@ impl Worker {
             Rest::Letter(letter) => self.arrive(key, letter),
             Rest::Signal(signal) => {
                 let source = Seat(key.source - 1);
-                let moment = Moment { time: key.time, round: key.round };
-                self.fabric.handle_signal(seat, source, moment, signal);
+                self.at(key, row, None).1.handle_signal(source, signal);
             }
             Rest::Writable { life, port, to } => {
-                if !self.lives(seat, life) || !self.fabric.is_writable(seat, (to, life), port) {
+                let is_writable =
+                    |worker: &mut Worker| worker.at(key, row, None).1.is_writable((to, life), port);
+                if !self.lives(seat, life) || !is_writable(self) {
                     return;
                 }
                 let (host, mut here) = self.at(key, row, None);
@@ -231,7 +240,7 @@ impl Worker {
         let (seat, class) = (key.seat, letter.way.class());
         let row = self.fabric.row(seat);
         let Some(source) = self.fabric.chart.seat_at(letter.from) else { return };
-        match self.fabric.enter(seat, source, key.time, &mut letter) {
+        match self.at(key, row, None).1.enter(source, &mut letter) {
             Entry::Open => {}
             Entry::Later(time) => {
                 let key = Key { time, round: 0, ..key };
@@ -287,41 +296,29 @@ impl Worker {
         why: Undelivered,
     ) {
         self.fabric.ledger.of(letter.way.class()).drop_for(cause);
-        let now = Moment { time: key.time, round: key.round };
-        self.fabric.send_back(key.seat, source, now, letter, why);
+        let row = self.fabric.row(key.seat);
+        self.at(key, row, None).1.send_back(source, letter, why);
     }
 
     /// Puts an event that was handled into the books.
-    #[inline(always)]
     fn handled(&mut self, key: Key, row: usize, kind: EventKind) {
         self.handled_with(key, row, kind, 0);
     }
 
-    #[inline(always)]
     fn handled_with(&mut self, key: Key, row: usize, kind: EventKind, payload: u64) {
-        self.events = self.events.wrapping_add(1);
-        let Key { time, round, seat, source, seq } = key;
-        let place = &mut self.fabric.places[row];
-        let life = place.life;
-        let event = Handled { time, round, seat, kind, source, seq, life, payload };
-        place.digest.add(&event);
-        if let Some(trace) = &mut self.trace {
-            note(trace, event);
-        }
+        self.events += 1;
+        handled(&mut self.places[row], &mut self.trace, key, kind, payload);
     }
 
     /// The host, and the world of one peer during one event.
-    #[inline(always)]
     fn at(&mut self, key: Key, row: usize, doing: Option<u64>) -> (&mut Host, Here<'_>) {
-        let life = self.fabric.places[row].life;
-        let now = Moment { time: key.time, round: key.round };
-        (&mut self.host, Here { fabric: &mut self.fabric, seat: key.seat, life, now, doing })
+        (&mut self.host, here(&mut self.fabric, &mut self.places[row], key, doing))
     }
 
     /// Asks the cache to load what an event of this peerlet needs.
     #[inline(always)]
     pub(crate) fn prefetch(&self, row: usize, port: Port) {
-        self.fabric.prefetch(row);
+        prefetch(&self.places, row);
         self.host.prefetch(row, port);
     }
 }
@@ -329,4 +326,34 @@ impl Worker {
 #[cold]
 fn note(trace: &mut Vec<Handled>, event: Handled) {
     trace.push(event);
+}
+
+/// The world of one peer during one event.
+#[inline(always)]
+fn here<'a>(
+    fabric: &'a mut Fabric,
+    place: &'a mut Place,
+    key: Key,
+    doing: Option<u64>,
+) -> Here<'a> {
+    let now = Moment { time: key.time, round: key.round };
+    Here { fabric, place, seat: key.seat, now, doing }
+}
+
+/// Puts an event that was handled into its seat's books.
+#[inline(always)]
+fn handled(
+    place: &mut Place,
+    trace: &mut Option<Vec<Handled>>,
+    key: Key,
+    kind: EventKind,
+    payload: u64,
+) {
+    let Key { time, round, seat, source, seq } = key;
+    let life = place.life;
+    let event = Handled { time, round, seat, kind, source, seq, life, payload };
+    place.digest.add(&event);
+    if let Some(trace) = trace {
+        note(trace, event);
+    }
 }

@@ -1,0 +1,59 @@
+//! What the engine keeps of one seat.
+
+use peerlet_core::{Seed, State};
+
+use crate::digest::SeatDigest;
+use crate::link::Links;
+
+/// What the engine keeps of one seat, besides its peerlets: one line of the cache.
+#[repr(align(64))]
+pub(crate) struct Place {
+    pub(crate) digest: SeatDigest,
+    /// How many events it made.
+    pub(crate) seq: u64,
+    /// How many packets it gave to the network.
+    pub(crate) packets: u64,
+    /// The number of its life's first event: timers of older lives are known by theirs.
+    pub(crate) born: u64,
+    pub(crate) rare: Option<Box<Rare>>,
+    /// Where the network's dice for its packets are found.
+    pub(crate) draws: Seed,
+    pub(crate) life: u32,
+    pub(crate) state: State,
+}
+
+/// What most seats do without.
+#[derive(Default)]
+pub(crate) struct Rare {
+    /// How often it drew a secret.
+    pub(crate) secrets: u64,
+    pub(crate) links: Option<Box<Links>>,
+}
+
+impl Place {
+    pub(crate) fn new(draws: Seed) -> Place {
+        Place {
+            digest: SeatDigest(0),
+            seq: 0,
+            packets: 0,
+            born: 0,
+            rare: None,
+            draws,
+            life: 0,
+            state: State::Absent,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn links(&mut self) -> Option<&mut Links> {
+        self.rare.as_mut()?.links.as_deref_mut()
+    }
+
+    /// Notes a life's beginning or end.
+    pub(crate) fn set_state(&mut self, state: State, life: u32) {
+        if self.life != life {
+            self.born = self.seq;
+        }
+        (self.state, self.life) = (state, life);
+    }
+}
