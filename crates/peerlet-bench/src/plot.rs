@@ -16,7 +16,7 @@ const TOP: f64 = 56.0;
 const HEIGHT: f64 = 330.0;
 const PANEL: f64 = TOP + HEIGHT + 64.0;
 const LEGEND: f64 = LEFT + WIDTH + 24.0;
-const FULL_WIDTH: f64 = LEGEND + 150.0;
+const FULL_WIDTH: f64 = LEGEND + 180.0;
 
 /// A line of the chart: who, and on how many threads.
 type Name = (Engine, u32);
@@ -119,7 +119,8 @@ fn panel(workload: Workload, lines: &Lines) -> String {
         put(
             &mut svg,
             format_args!(
-                "<polyline fill=\"none\" stroke=\"{stroke}\" stroke-width=\"2\"{dash} points=\"{}\"/>",
+                "<polyline fill=\"none\" stroke=\"{stroke}\" stroke-width=\"2\"{dash} \
+                 points=\"{}\"/>",
                 path.join(" ")
             ),
         );

@@ -58,7 +58,11 @@ fn rows(figures: &[Figure]) -> Vec<[String; 12]> {
 }
 
 fn row(figure: &Figure) -> [String; 12] {
-    let share = |value: Option<f64>| value.map_or(String::from("–"), |v| format!("{v:.3}"));
+    let share = |value: Option<f64>| match value {
+        Some(share) if share < 0.01 => format!("{share:.6}"),
+        Some(share) => format!("{share:.3}"),
+        None => String::from("–"),
+    };
     let mut row: [String; 12] = std::array::from_fn(|_| String::new());
     row[0] = figure.workload.name().to_owned();
     row[1] = thousands(u64::from(figure.peers));
@@ -92,12 +96,13 @@ fn hops(figures: &[Figure]) -> String {
     if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
 }
 
-/// A rate in millions, or in thousands where it is less.
+/// A rate in millions, in thousands where it is less, and as it is where it is less than that.
 fn rate(rate: f64) -> String {
     match rate {
         1e7.. => format!("{:.1} M", rate / 1e6),
         1e5.. => format!("{:.2} M", rate / 1e6),
-        _ => format!("{:.1} k", rate / 1e3),
+        1e3.. => format!("{:.1} k", rate / 1e3),
+        _ => format!("{rate:.0}"),
     }
 }
 
@@ -141,8 +146,8 @@ mod tests {
         let wanted = "\
             workload      peers  engine  threads  virtual  events/s     min     max  of loop  \
             speed-up  bytes/peer   set-up\n\
-            gossip    1,000,000  loop          1     60 s    30.0 M  30.0 M  30.0 M    1.000         \
-            –       1,234  0.020 s\n\
+            gossip    1,000,000  loop          1     60 s    30.0 M  30.0 M  30.0 M    \
+            1.000         –       1,234  0.020 s\n\
             gossip    1,000,000  madsim        1     60 s  too slow";
         let told = plain(&some());
         assert_eq!(told, wanted, "\n{told}");

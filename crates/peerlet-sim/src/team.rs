@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 
 use peerlet_core::{Seat, Time};
@@ -18,6 +18,10 @@ use crate::trace::{Handled, Trace};
 use crate::watch::Watch;
 use crate::windows::Scratch;
 use crate::worker::Worker;
+
+/// How often a thread looks for the others before it sleeps: some tens of microseconds, longer than
+/// a decision takes and shorter than most windows.
+const SPINS: u32 = 4_000;
 
 /// What the leader needs besides workers.
 pub(crate) struct Lead<'a> {
@@ -218,19 +222,33 @@ fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where threads wait for each other: a barrier that spins, since windows are short, and that is
-/// left when one of them panics.
+/// Where threads wait for each other: a barrier that spins for a moment, since windows are short,
+/// then sleeps, since there may be more threads than cores; and that is left when one of them
+/// panics.
 struct Meeting {
     threads: usize,
+    /// How often to look before sleeping.
+    spins: u32,
     waiting: AtomicUsize,
     generation: AtomicUsize,
     broken: AtomicBool,
+    /// Held while the generation changes, so that nobody falls asleep over it.
+    change: Mutex<()>,
+    changed: Condvar,
 }
 
 impl Meeting {
     fn new(threads: usize) -> Meeting {
-        let (waiting, generation) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Meeting { threads, waiting, generation, broken: AtomicBool::new(false) }
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Meeting {
+            threads,
+            spins: if threads <= cores { SPINS } else { 0 },
+            waiting: AtomicUsize::new(0),
+            generation: AtomicUsize::new(0),
+            broken: AtomicBool::new(false),
+            change: Mutex::new(()),
+            changed: Condvar::new(),
+        }
     }
 
     /// Waits for all; false when one of them will never come.
@@ -241,22 +259,28 @@ impl Meeting {
         let generation = self.generation.load(Ordering::Acquire);
         if self.waiting.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
             self.waiting.store(0, Ordering::Relaxed);
+            let change = lock(&self.change);
             self.generation.store(generation + 1, Ordering::Release);
-            return !self.broken.load(Ordering::Acquire);
+            drop(change);
+            self.changed.notify_all();
+            return !self.is_broken();
         }
-        let mut spins = 0u32;
-        while self.generation.load(Ordering::Acquire) == generation {
-            if self.broken.load(Ordering::Acquire) {
-                return false;
+        let is_over = || self.generation.load(Ordering::Acquire) != generation || self.is_broken();
+        for _ in 0..self.spins {
+            if is_over() {
+                return !self.is_broken();
             }
-            spins += 1;
-            if spins > 2_000 {
-                thread::yield_now();
-            } else {
-                std::hint::spin_loop();
-            }
+            std::hint::spin_loop();
         }
-        !self.broken.load(Ordering::Acquire)
+        let mut change = lock(&self.change);
+        while !is_over() {
+            change = self.changed.wait(change).unwrap_or_else(PoisonError::into_inner);
+        }
+        !self.is_broken()
+    }
+
+    fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
     }
 }
 
@@ -266,7 +290,10 @@ struct Guard<'a>(&'a Meeting);
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
+            let change = lock(&self.0.change);
             self.0.broken.store(true, Ordering::Release);
+            drop(change);
+            self.0.changed.notify_all();
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What a loop written by hand reaches on each workload, with no framework at all.
 //!
 //! Each workload is a [`Program`]: the state of a peer and what it does when something is due. Two
-//! drivers run the same programs: [`Driver::Windows`] as fast as we know how, [`Driver::Heap`] as the
-//! textbook has it. Both give the same hash.
+//! drivers run the same programs: [`Driver::Windows`] as fast as we know how, [`Driver::Heap`] as
+//! the textbook has it. Both give the same hash.
 
 #![deny(unsafe_code)]
 
