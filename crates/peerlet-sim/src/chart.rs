@@ -84,6 +84,10 @@ impl Doings {
         Doings(Arc::new(Inner { planned, by_seat: OnceLock::new() }))
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.planned.is_empty()
+    }
+
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, Planned> {
         self.0.planned.iter()
     }

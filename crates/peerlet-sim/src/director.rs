@@ -96,6 +96,22 @@ impl Director {
             self.handed = Some(window);
             return Order::HandOver { window };
         }
+        self.run(grid, window, until)
+    }
+
+    /// Decides what comes next if that is the window after the one that just ran, and what it is;
+    /// `None` when it is something else in any case.
+    pub(crate) fn foresee(&mut self, grid: &Grid, until: Time) -> Option<(u64, Order)> {
+        let window = self.handed.filter(|window| grid.window_start(*window) == self.now)?;
+        (self.now < until).then(|| (window, self.run(grid, window, until)))
+    }
+
+    /// What was foreseen was not run: everybody was given their events up to this window only.
+    pub(crate) fn handed_up_to(&mut self, window: u64) {
+        self.handed = Some(window);
+    }
+
+    fn run(&mut self, grid: &Grid, window: u64, until: Time) -> Order {
         let from = self.now.max(grid.window_start(window));
         self.now = from;
         let end = Time::from_nanos(grid.window_start(window + 1).as_nanos());

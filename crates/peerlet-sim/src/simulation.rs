@@ -6,7 +6,7 @@ use std::sync::Arc;
 use peerlet_core::{Directive, Peerlet, Seat, Seed, State, Time};
 use peerlet_measure::{Epochs, Ledger, MetricEntry, Recorder};
 
-use crate::chart::Chart;
+use crate::chart::{Chart, Doings};
 use crate::digest::{Digest, fold};
 use crate::director::Director;
 use crate::fabric::{Common, Queue};
@@ -139,7 +139,9 @@ impl Simulation {
         let trace = trace.as_mut();
         let ran = match engine {
             Engine::Windowed => {
-                let lead = Lead { director, trace, chart, watch, grid: *grid };
+                let (grid, limit) = (*grid, director.now);
+                let doings = Doings::default();
+                let lead = Lead { director, trace, chart, watch, grid, doings, limit };
                 team::run(workers, lead, until)
             }
             Engine::Reference => {

@@ -30,6 +30,9 @@ pub(crate) struct Lead<'a> {
     pub(crate) chart: &'a Chart,
     pub(crate) watch: &'a Watch,
     pub(crate) grid: Grid,
+    /// What the environment does in the window that runs, and where that ends.
+    pub(crate) doings: Doings,
+    pub(crate) limit: Time,
 }
 
 /// Runs until just before `until`; returns the first peer that ran out of rounds.
@@ -49,18 +52,25 @@ pub(crate) fn run(
                 scope.spawn(move || {
                     let _guard = table.guard();
                     let mut scratch = Scratch::default();
-                    while table.meet() && table.meet() && table.follow(me, worker, &mut scratch) {}
+                    let mut round = 0;
+                    while let Some(order) = table.next_order(round, || {}) {
+                        table.follow(me, worker, order, &mut scratch);
+                        round += 1;
+                        table.publish(round, me, worker);
+                    }
+                    table.accept(me, worker);
                 })
             })
             .collect();
         let guard = table.guard();
-        let mut scratch = Scratch::default();
-        while table.meet() {
-            *write(&table.order) = table.decide(&mut lead, until);
-            if !(table.meet() && table.follow(0, first, &mut scratch)) {
-                break;
-            }
+        let (mut scratch, mut round) = (Scratch::default(), 0);
+        while let Some(order) = table.next_order(round, || table.decide(round, &mut lead, until)) {
+            table.follow(0, first, order, &mut scratch);
+            round += 1;
+            table.publish(round, 0, first);
+            table.foresee(round, &mut lead, until);
         }
+        table.accept(0, first);
         drop(guard);
         for thread in threads {
             // A panic of a handler goes on where the run was started.
@@ -79,9 +89,14 @@ struct Table<'a> {
     watch: &'a Watch,
     /// The blocks of each worker.
     blocks: Vec<Range<usize>>,
+    /// What the leader decided while all others waited.
     order: RwLock<Order>,
-    /// The first window in which a worker has events; `u64::MAX` for none.
-    next: Vec<AtomicU64>,
+    /// What comes next if somebody has events in the very next window, as is the rule: decided
+    /// before they meet, so that they need not meet again. By the parity of rounds, since some may
+    /// still read what others are past.
+    foreseen: [RwLock<Option<(u64, Order)>>; 2],
+    /// The first window in which a worker has events, `u64::MAX` for none; likewise.
+    next: [Vec<AtomicU64>; 2],
     /// Whether somebody's peer ran out of rounds.
     endless: AtomicBool,
     /// By who gives and who takes.
@@ -101,14 +116,14 @@ struct Mailbox {
 impl<'a> Table<'a> {
     fn new(workers: &mut [Worker], grid: Grid, watch: &'a Watch) -> Table<'a> {
         let count = workers.len();
-        let next =
-            |worker: &mut Worker| AtomicU64::new(worker.ring().next_window().unwrap_or(u64::MAX));
+        let next = |worker: &mut Worker| AtomicU64::new(next_window(worker));
         Table {
             grid,
             watch,
             blocks: (0..count).map(|worker| share(grid.blocks(), worker, count)).collect(),
             order: RwLock::new(Order::End),
-            next: workers.iter_mut().map(next).collect(),
+            foreseen: [RwLock::new(None), RwLock::new(None)],
+            next: [(); 2].map(|()| workers.iter_mut().map(next).collect()),
             endless: AtomicBool::new(false),
             boxes: (0..count * count).map(|_| Mutex::default()).collect(),
             traces: (0..count).map(|_| Mutex::default()).collect(),
@@ -125,22 +140,78 @@ impl<'a> Table<'a> {
         Guard(&self.meeting)
     }
 
-    /// The leader's part, while all others wait.
-    fn decide(&self, lead: &mut Lead<'_>, until: Time) -> Order {
-        if let Order::Run { doings, limit, .. } = &*read(&self.order) {
-            self.conclude(lead, doings, *limit);
+    /// What comes next; `None` for the end. `lead` is called where it must be decided first, by the
+    /// leader alone.
+    fn next_order(&self, round: usize, lead: impl FnOnce()) -> Option<Order> {
+        if !self.meet() {
+            return None;
         }
-        if lead.watch.is_stopped() || self.endless.load(Ordering::Relaxed) {
-            return Order::End;
+        if let Some((window, order)) = &*read(&self.foreseen[round % 2]) {
+            let is_directed = matches!(order, Order::Run { doings, .. } if !doings.is_empty());
+            if is_directed || self.first_window(round) == Some(*window) {
+                return Some(order.clone());
+            }
         }
-        let next = self.next.iter().map(|next| next.load(Ordering::Acquire)).min();
-        let next = next.filter(|next| *next != u64::MAX);
-        lead.director.decide(&self.grid, next, until, self.next.len() == 1)
+        lead();
+        if !self.meet() {
+            return None;
+        }
+        let order = read(&self.order).clone();
+        (!matches!(order, Order::End)).then_some(order)
     }
 
-    /// Everything before `now` has happened.
-    fn conclude(&self, lead: &mut Lead<'_>, doings: &Doings, now: Time) {
-        for planned in doings.iter() {
+    /// The first window in which anybody has events.
+    fn first_window(&self, round: usize) -> Option<u64> {
+        let next = self.next[round % 2].iter().map(|next| next.load(Ordering::Acquire)).min();
+        next.filter(|next| *next != u64::MAX)
+    }
+
+    /// Says in which window a worker has its first events.
+    fn publish(&self, round: usize, me: usize, worker: &mut Worker) {
+        self.next[round % 2][me].store(next_window(worker), Ordering::Release);
+    }
+
+    /// Decides what comes next, while all others wait.
+    fn decide(&self, round: usize, lead: &mut Lead<'_>, until: Time) {
+        self.conclude(lead);
+        if let Some((window, _)) = &*read(&self.foreseen[round % 2]) {
+            lead.director.handed_up_to(*window);
+        }
+        let order = if self.is_over(lead) {
+            Order::End
+        } else {
+            let (next, alone) = (self.first_window(round), self.blocks.len() == 1);
+            lead.director.decide(&self.grid, next, until, alone)
+        };
+        if let Order::Run { doings, limit, .. } = &order {
+            (lead.doings, lead.limit) = (doings.clone(), *limit);
+        }
+        *write(&self.order) = order;
+    }
+
+    /// Decides what comes next if that is the next window, before it is known.
+    fn foresee(&self, round: usize, lead: &mut Lead<'_>, until: Time) {
+        let mut foreseen = write(&self.foreseen[round % 2]);
+        *foreseen = None;
+        // What peers see of others, and traces, change while everybody waits.
+        if !lead.doings.is_empty() || lead.trace.is_some() || self.is_over(lead) {
+            return;
+        }
+        if let Some((window, order)) = lead.director.foresee(&self.grid, until) {
+            if let Order::Run { doings, limit, .. } = &order {
+                (lead.doings, lead.limit) = (doings.clone(), *limit);
+            }
+            *foreseen = Some((window, order));
+        }
+    }
+
+    fn is_over(&self, lead: &Lead<'_>) -> bool {
+        lead.watch.is_stopped() || self.endless.load(Ordering::Relaxed)
+    }
+
+    /// Everything that was decided before has happened.
+    fn conclude(&self, lead: &mut Lead<'_>) {
+        for planned in std::mem::take(&mut lead.doings).iter() {
             if let Some(running) = planned.leaves_running() {
                 lead.chart.set_running(planned.seat, running);
             }
@@ -151,21 +222,23 @@ impl<'a> Table<'a> {
             seen.sort_unstable_by_key(Handled::order);
             seen.iter().for_each(|handled| trace.handled(handled));
         }
-        lead.watch.reached(now);
+        lead.watch.reached(lead.limit);
     }
 
-    /// A worker's part of what was decided; false when that was the end.
-    fn follow(&self, me: usize, worker: &mut Worker, scratch: &mut Scratch) -> bool {
+    /// A worker's part of what was decided.
+    fn follow(&self, me: usize, worker: &mut Worker, order: Order, scratch: &mut Scratch) {
         self.accept(me, worker);
-        let order = read(&self.order).clone();
         match order {
-            Order::End => return false,
+            Order::End => {}
             Order::HandOver { window } => {
                 worker.ring().advance(window);
                 self.hand_over(me, worker, window);
             }
             Order::Run { window, from, limit, doings } => {
                 let (blocks, watch) = (self.blocks[me].clone(), self.watch);
+                if me == 0 {
+                    watch.reached(from);
+                }
                 worker.run_window(window, (from, limit), &doings, blocks, scratch, watch);
                 self.hand_over(me, worker, window + 1);
                 if worker.fabric.endless.is_some() {
@@ -176,9 +249,6 @@ impl<'a> Table<'a> {
                 }
             }
         }
-        let next = worker.ring().next_window().unwrap_or(u64::MAX);
-        self.next[me].store(next, Ordering::Release);
-        true
     }
 
     /// Puts the events that others' peers have in this window into their mailboxes.
@@ -202,6 +272,10 @@ impl<'a> Table<'a> {
             }
         }
     }
+}
+
+fn next_window(worker: &mut Worker) -> u64 {
+    worker.ring().next_window().unwrap_or(u64::MAX)
 }
 
 /// A worker's share of so many things, in one run; the shares differ by one at most.
