@@ -6,7 +6,7 @@ use peerlet_core::{Directive, Time};
 use peerlet_measure::Epochs;
 
 use crate::chart::{Doings, Planned};
-use crate::ring::Grid;
+use crate::grid::Grid;
 
 /// The environment's directives, in order.
 pub(crate) type Directives = Box<dyn Iterator<Item = Directive> + Send>;

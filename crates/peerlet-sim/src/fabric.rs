@@ -2,6 +2,7 @@
 //! model, the accounts.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use peerlet_core::{Duration, NANOSECOND, Seat, Seed, Time};
 use peerlet_measure::{DropCause, Ledger, Recorder};
@@ -33,6 +34,8 @@ pub(crate) struct Common {
     pub(crate) chart: Arc<Chart>,
     pub(crate) wire: bool,
     pub(crate) connection_timeout: Duration,
+    /// Whether somebody was warned of a command that found no peerlet.
+    pub(crate) warned: Arc<AtomicBool>,
 }
 
 /// What lies between the peers of one worker and all others.
@@ -68,7 +71,7 @@ impl Fabric {
         recorder: Recorder,
         queue: Queue,
     ) -> Fabric {
-        let Common { seed, model, chart, wire, connection_timeout } = common;
+        let Common { seed, model, chart, wire, connection_timeout, .. } = common;
         let rows = seats.len();
         let has_arrival = model.has_arrival();
         Fabric {

@@ -45,6 +45,7 @@ mod place;
 mod sending;
 
 mod event;
+mod grid;
 mod heap;
 mod packed;
 mod ring;

@@ -2,114 +2,21 @@
 //!
 //! A window is no longer than the model's smallest delay, so that within one, what a peer does
 //! reaches nobody else. Events for later windows are appended to their bucket and not looked at
-//! before; buckets are chains of pooled chunks. What is farther ahead than the ring reaches waits by
-//! revolution. What a peer makes for itself within the running window is `near`.
+//! before; buckets are chains of pooled chunks. What is farther ahead than the ring reaches waits
+//! by revolution. What a peer makes for itself within the running window is `near`.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::mem;
 
-use peerlet_core::{Duration, Seat, Time};
+use peerlet_core::{Seat, Time};
 
 use crate::event::{Event, Key};
-use crate::packed::{PLACE_BITS, Packed};
+use crate::grid::Grid;
+use crate::packed::Packed;
 
 /// Events in one chunk of a bucket.
-const CHUNK: usize = 64;
-/// Peers in one block, unless windows are so short that blocks must be larger to hold anything.
-const BLOCK_BITS: u32 = 12;
-/// Windows are no longer than this.
-const WIDTH_MAX: u64 = 250_000_000;
-/// How far ahead the ring is to reach, within its bounds: the timers of most peers are due sooner.
-const REACH: u64 = 2_000_000_000;
-/// How many windows the ring has.
-const SLOTS: std::ops::RangeInclusive<u64> = 16..=1024;
-/// How many events of one peer are expected a second when the size of blocks is chosen.
-const EVENTS_A_SECOND: u64 = 3;
-
-/// How time and seats are cut into windows and blocks. It moves no digest.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Grid {
-    width: u64,
-    /// 2^63 / width, rounded up: exact for all that the ring reaches.
-    reciprocal: u64,
-    slots: u64,
-    offset_bits: u32,
-    block_bits: u32,
-    /// The bits of a seat within its block.
-    local: u32,
-    blocks: usize,
-}
-
-impl Grid {
-    /// The grid for a model with this lookahead.
-    pub(crate) fn new(lookahead: Duration, seats: u32, threads: u32) -> Grid {
-        let width = lookahead.as_nanos().clamp(1, WIDTH_MAX);
-        let slots = (REACH / width).clamp(*SLOTS.start(), *SLOTS.end()).next_power_of_two();
-        let offset_bits = u64::BITS - (width - 1).leading_zeros();
-        // Large enough that a bucket holds a chunk of events, small enough that all threads have
-        // some.
-        let chunk = CHUNK as u64 * 1_000_000_000 / (EVENTS_A_SECOND * width);
-        let wanted = chunk.next_power_of_two().ilog2().max(BLOCK_BITS);
-        let share = (u64::from(seats) / (4 * u64::from(threads))).max(1).ilog2();
-        let largest = if threads > 1 { share.min(24) } else { 24 };
-        let block_bits = wanted.min(largest).min(PLACE_BITS - offset_bits);
-        let blocks = (seats as usize).div_ceil(1 << block_bits).max(1);
-        let reciprocal = (1u64 << 63).div_ceil(width);
-        let local = (1 << block_bits) - 1;
-        Grid { width, reciprocal, slots, offset_bits, block_bits, local, blocks }
-    }
-
-    pub(crate) fn blocks(&self) -> usize {
-        self.blocks
-    }
-
-    /// The first seat of a block.
-    pub(crate) fn first_seat(&self, block: usize) -> u32 {
-        (block << self.block_bits) as u32
-    }
-
-    pub(crate) fn window_at(&self, time: Time) -> u64 {
-        time.as_nanos() / self.width
-    }
-
-    pub(crate) fn window_start(&self, window: u64) -> Time {
-        Time::from_nanos(window.saturating_mul(self.width))
-    }
-
-    /// How many bits tell places in one bucket apart.
-    pub(crate) fn place_bits(&self) -> u32 {
-        self.block_bits + self.offset_bits
-    }
-
-    /// How many of these, the highest, are the destination's.
-    pub(crate) fn block_bits(&self) -> u32 {
-        self.block_bits
-    }
-
-    /// The seat within its block and the offset in the window, of a handle's place.
-    #[inline(always)]
-    pub(crate) fn split(&self, place: u64) -> (u32, u64) {
-        ((place >> self.offset_bits) as u32, place & ((1 << self.offset_bits) - 1))
-    }
-
-    #[inline(always)]
-    fn join(&self, seat: Seat, offset: u64) -> u64 {
-        u64::from(seat.0 & self.local) << self.offset_bits | offset
-    }
-
-    #[inline(always)]
-    fn block_of(&self, seat: Seat) -> usize {
-        (seat.0 >> self.block_bits) as usize
-    }
-
-    /// How many windows ahead this is, for less than the ring's reach.
-    #[inline(always)]
-    fn windows_in(&self, ahead: u64) -> u64 {
-        ((u128::from(ahead << 1) * u128::from(self.reciprocal)) >> 64) as u64
-    }
-}
-
+pub(crate) const CHUNK: usize = 64;
 pub(crate) type Chunk = Vec<Packed>;
 
 /// The events of one window and block: full chunks in no order, and one that is being filled.
@@ -326,7 +233,7 @@ impl Ring {
                 break Some(self.window + ahead);
             }
             // Words without any bit are skipped whole.
-            let is_empty = slot % 64 == 0 && self.occupied[(slot / 64) as usize] == 0;
+            let is_empty = slot.is_multiple_of(64) && self.occupied[(slot / 64) as usize] == 0;
             ahead += if is_empty { 64.min(slots) } else { 1 };
         };
         ring.into_iter().chain(far).min()
@@ -480,5 +387,78 @@ impl Ring {
         }
         let far = self.far.values().flat_map(|far| &far.events);
         far.filter_map(|(_, event)| event.class()).for_each(&mut message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use peerlet_core::{Duration, Rng, Seed};
+
+    use super::*;
+
+    const WIDTHS: [u64; 8] = [1, 2, 3, 1_000, 999_983, 1 << 20, 50_000_000, 400_000_000];
+
+    /// An event some way ahead: mostly near, sometimes far beyond the ring.
+    fn draw_key(rng: &mut Rng, ring: &Ring, seats: u32, seq: u64) -> Key {
+        let width = ring.grid.width;
+        let ahead = match rng.below(10) {
+            0 => rng.below(width * ring.grid.slots * 5),
+            1 => width * rng.below(ring.grid.slots + 2),
+            _ => rng.below(width * 4),
+        };
+        let time = Time::from_nanos(ring.start + width + ahead);
+        Key { time, round: 0, seat: Seat(rng.below(seats.into()) as u32), source: 1, seq }
+    }
+
+    /// Whatever is pushed comes out in its window, once, and none is left; two rings hand over what
+    /// is the other's.
+    #[test]
+    fn every_event_comes_in_its_window() {
+        for width in WIDTHS {
+            let (mut rng, seats) = (Seed::new(width).rng(), 40);
+            let grid = Grid::new(Duration::from_nanos(width), seats, 2);
+            let half = grid.blocks() / 2;
+            let mine = [0..half, half..grid.blocks()];
+            let mut rings = [Ring::new(grid), Ring::new(grid)];
+            let (mut waiting, mut seq) = (BTreeMap::new(), 0);
+            while seq < 2_000 || !waiting.is_empty() {
+                let next = rings.iter().filter_map(Ring::next_window).min();
+                assert_eq!(next.is_some(), !waiting.is_empty());
+                let window = next.unwrap_or(rings[0].window + 1);
+                let mut handed = Vec::new();
+                for (ring, theirs) in rings.iter_mut().zip([&mine[1], &mine[0]]) {
+                    ring.advance(window);
+                    ring.hand_over(window, theirs.clone(), &mut handed);
+                }
+                for (window, block, chunk) in handed {
+                    rings[usize::from(block >= half)].accept(window, block, chunk);
+                }
+                for (ring, mine) in rings.iter_mut().zip(&mine) {
+                    let limit = grid.window_start(window + 1);
+                    ring.begin(window, limit);
+                    let (mut chunks, start) = (Vec::new(), ring.start);
+                    for block in mine.clone() {
+                        ring.take(block, &mut chunks);
+                        for packed in chunks.iter_mut().flatten() {
+                            let place = packed.place_high() >> crate::packed::PLACE_SHIFT;
+                            let (local, offset) = grid.split(place);
+                            let seat = Seat(grid.first_seat(block) + local);
+                            let time = Time::from_nanos(start + offset);
+                            let (key, _) = packed.unpack(seat, time);
+                            assert_eq!(waiting.remove(&key.seq), Some(key));
+                        }
+                        ring.recycle(&mut chunks);
+                    }
+                    for _ in 0..if seq < 2_000 { rng.below(60) } else { 0 } {
+                        let key = draw_key(&mut rng, ring, seats, seq);
+                        ring.push(key, Event::Wake { task: 0, operation: 0 });
+                        waiting.insert(seq, key);
+                        seq += 1;
+                    }
+                }
+            }
+            let left: usize = rings.iter().map(|ring| ring.in_use).sum();
+            assert_eq!(left, 0, "all chunks are back");
+        }
     }
 }

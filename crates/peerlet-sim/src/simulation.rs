@@ -10,10 +10,11 @@ use crate::chart::{Chart, Doings};
 use crate::digest::{Digest, fold};
 use crate::director::Director;
 use crate::fabric::{Common, Queue};
+use crate::grid::Grid;
 use crate::heap::Heap;
 use crate::outcome::{Outcome, RunError};
 use crate::place::Place;
-use crate::ring::{Grid, Ring};
+use crate::ring::Ring;
 use crate::setup::{Engine, Setup, SetupError};
 use crate::simple;
 use crate::team::{self, Lead, share};
@@ -57,6 +58,7 @@ impl Simulation {
             chart: chart.clone(),
             wire: setup.wire,
             connection_timeout: setup.connection_timeout,
+            warned: Arc::default(),
         };
         let threads = match setup.engine {
             Engine::Windowed => setup.threads.max(1),

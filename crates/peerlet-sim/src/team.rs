@@ -13,7 +13,8 @@ use peerlet_core::{Seat, Time};
 
 use crate::chart::{Chart, Doings};
 use crate::director::{Director, Order};
-use crate::ring::{Chunk, Grid};
+use crate::grid::Grid;
+use crate::ring::Chunk;
 use crate::trace::{Handled, Trace};
 use crate::watch::Watch;
 use crate::windows::Scratch;

@@ -1,6 +1,7 @@
 //! Some of the peers and what becomes of each of their events, whatever engine brings them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use peerlet_core::{
     Act, Address, Alarm, Body, Call, Class, Header, Host, Port, Registry, Seat, State, Undelivered,
@@ -31,7 +32,7 @@ pub(crate) struct Worker {
     pub(crate) events: u64,
     pub(crate) idle_directives: u64,
     /// Whether somebody was warned of a command that found no peerlet.
-    warned: bool,
+    warned: Arc<AtomicBool>,
     /// What was handled since somebody took it, when somebody wants to see it.
     pub(crate) trace: Option<Vec<Handled>>,
     /// Whether somebody asked for logs (`-v`), so that they are worth a stamp an event.
@@ -50,13 +51,13 @@ impl Worker {
         let network = common.seed.named("network");
         let place = |seat| Place::new(network.at(u64::from(seat)));
         Worker {
+            warned: common.warned.clone(),
             host: Host::new(registry, seats.len()),
             places: seats.clone().map(place).collect(),
             fabric: Fabric::new(common, seats, recorder, queue),
             build,
             events: 0,
             idle_directives: 0,
-            warned: false,
             trace: None,
             stamped: tracing::level_filters::LevelFilter::current() >= tracing::Level::INFO,
         }
@@ -83,8 +84,7 @@ impl Worker {
             Act::Command(port, command) => {
                 let (host, mut here) = self.at(key, row, Some(key.seq));
                 let done = host.command(row, &mut here, port, &command);
-                if !done && !self.warned {
-                    self.warned = true;
+                if !done && !self.warned.swap(true, Ordering::Relaxed) {
                     let (command, at) = (command.name(), key.time);
                     tracing::warn!(seat = seat.0, %at, command, "a command found no peerlet");
                 }
