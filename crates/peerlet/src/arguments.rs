@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use peerlet_scenario::{Override, Problems, Source};
+use peerlet_sim::Engine;
 
 use crate::output::status;
 
@@ -81,6 +82,9 @@ pub(crate) struct Sim {
     /// Encode and decode every message, as on real sockets
     #[arg(long)]
     pub(crate) wire: bool,
+    /// One heap, one event after the other, on one thread: to hold the windowed engine to
+    #[arg(long, hide = true)]
+    pub(crate) reference: bool,
     /// Run twice, in two processes, with 1 and N threads (or 2), and compare event by event
     #[arg(long, conflicts_with_all = ["seeds", "trace", "output"])]
     pub(crate) check_determinism: bool,
@@ -183,6 +187,11 @@ fn seeds(text: &str) -> Result<(u64, u64), String> {
 }
 
 impl Sim {
+    /// The engine that brings the events.
+    pub(crate) fn engine(&self) -> Engine {
+        if self.reference { Engine::Reference } else { Engine::Windowed }
+    }
+
     /// Whether progress is shown.
     pub(crate) fn shows_progress(&self) -> bool {
         !self.no_progress && !self.what.quiet && status::is_possible()

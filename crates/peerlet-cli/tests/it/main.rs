@@ -2,5 +2,6 @@
 
 mod command;
 mod digest;
+mod engines;
 mod interrupt;
 mod tidy;

@@ -1,18 +1,11 @@
 //! The windowed engine beside the reference: the same events, in any number of threads.
 
 use peerlet_core::{Duration, Seat, Seed, Time};
-use peerlet_sim::{Digest, Engine, Handled, Outcome};
+use peerlet_sim::{Digest, Engine, EventKind, Outcome};
 
 use crate::actor::{Log, Stage};
-use crate::random_faults::{Plan, each_plan};
-
-/// Compares two traces and says where they part.
-fn assert_same(expected: &[Handled], seen: &[Handled], who: &str) {
-    for (place, (expected, seen)) in expected.iter().zip(seen).enumerate() {
-        assert_eq!(seen, expected, "{who}: event {place} differs");
-    }
-    assert_eq!(seen.len(), expected.len(), "{who}: one run is longer");
-}
+use crate::random_faults::{Plan, each};
+use crate::worlds::{Way, World, assert_same};
 
 /// What happened to each seat, seats ascending: peers of different threads write at their own pace.
 fn by_seat(log: &Log) -> Vec<(Time, Seat, crate::actor::Happened)> {
@@ -25,11 +18,16 @@ fn sum(outcome: &Outcome) -> (Digest, u64, u64, u64) {
     (outcome.digest, outcome.events, outcome.idle_directives, outcome.late_answers)
 }
 
+/// One thread, and one more number of them in each scenario.
+fn thread_counts(scenario: u64) -> [u32; 2] {
+    [1, 2 + (scenario % 3) as u32]
+}
+
 #[test]
 fn engines_agree_event_by_event() {
-    each_plan(Plan::stormy, |plan| {
+    each(12, Plan::stormy, |plan, number| {
         let (expected, reference) = plan.run(|stage| stage.setup.engine = Engine::Reference);
-        for threads in 1..=4 {
+        for threads in thread_counts(number) {
             let (outcome, log) = plan.run(|stage| stage.setup.threads = threads);
             let who = format!("{threads} threads");
             assert_same(&reference.trace(), &log.trace(), &who);
@@ -48,6 +46,46 @@ fn engines_agree_event_by_event() {
         };
         assert_eq!(wired(Engine::Windowed, 3), wired(Engine::Reference, 1));
     });
+}
+
+#[test]
+fn engines_agree_on_larger_worlds() {
+    each(9, World::drawn, |world, number| {
+        let expected = world.run(Way::REFERENCE, true);
+        let [one, several] = thread_counts(number).map(Way::threads);
+        world.run(one, false).assert_is(&expected, "one thread");
+        world.run(several, true).assert_is(&expected, &format!("{several:?}, in pieces"));
+        match number % 3 {
+            0 => world.run(one, true).assert_is(&expected, "one thread, in pieces"),
+            1 => world.run(several, false).assert_is(&expected, &format!("{several:?}")),
+            _ => {
+                let encoded = world.run(Way::REFERENCE.encoded(), false);
+                encoded.assert_is(&expected, "encoded");
+                let who = format!("{several:?}, encoded");
+                world.run(several.encoded(), true).assert_is(&encoded, &who);
+            }
+        }
+    });
+}
+
+/// Whatever can happen does, so that comparing means something.
+#[test]
+fn larger_worlds_are_full_of_life() {
+    let (mut kinds, mut rounds, mut idle, mut late, mut endless) = ([0; 9], 0, 0, 0, 0);
+    for seed in 0..40 {
+        let ran = World::drawn(seed).run(Way::REFERENCE, false);
+        let Some((outcome, events)) = ran.whole() else {
+            endless += 1;
+            continue;
+        };
+        events.iter().for_each(|event| kinds[event.kind as usize - 1] += 1);
+        rounds += events.iter().filter(|event| event.round > 0).count();
+        idle += outcome.idle_directives;
+        late += outcome.late_answers;
+    }
+    println!("{kinds:?}, rounds {rounds}, idle {idle}, late {late}, endless {endless}");
+    assert!(kinds.iter().all(|count| *count >= 10), "{kinds:?} of {:?}", EventKind::ALL);
+    assert!(rounds >= 1_000 && idle >= 100 && late >= 100 && endless >= 1, "something is rare");
 }
 
 /// Stops at instants anywhere, in windows and at their edges, and goes on.
@@ -70,13 +108,13 @@ fn run_in_pieces(stage: Stage, seed: u64) -> (Outcome, Log) {
 
 #[test]
 fn cuts_anywhere_change_nothing() {
-    each_plan(Plan::stormy, |plan| {
+    each(12, Plan::stormy, |plan, number| {
         let (expected, reference) = plan.run(|stage| stage.setup.engine = Engine::Reference);
         let short_epochs = plan.run(|stage| {
             stage.setup.engine = Engine::Reference;
             stage.setup.epoch = Duration::from_nanos(33_333_333);
         });
-        for threads in [1, 2] {
+        for threads in thread_counts(number) {
             let mut stage = plan.stage(plan.seed);
             stage.setup.threads = threads;
             let (outcome, log) = run_in_pieces(stage, plan.seed);

@@ -1,7 +1,9 @@
 //! The simulator, tried from outside by people who want to break it.
 
 mod actor;
+mod folk;
 mod weather;
+mod worlds;
 
 mod bounds;
 mod cuts;

@@ -1,5 +1,6 @@
 //! Random peers, random networks, random lives: whatever happens, the contract holds.
 
+use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use peerlet_core::{
@@ -10,9 +11,6 @@ use peerlet_sim::{Digest, Engine, Outcome};
 use crate::actor::{Actor, Happened, Log, Stage, send, send_reliably};
 use crate::judge::{Judge, Score};
 use crate::weather::{Wall, Weather};
-
-/// How many scenarios one seed gives.
-const SCENARIOS: u64 = 150;
 
 /// A scenario, drawn from one seed.
 #[derive(Clone, Debug)]
@@ -26,7 +24,7 @@ pub struct Plan {
     pause: Duration,
 }
 
-fn choose<T: Copy, const N: usize>(rng: &mut Rng, from: [T; N]) -> T {
+pub fn choose<T: Copy, const N: usize>(rng: &mut Rng, from: [T; N]) -> T {
     from[rng.index(N)]
 }
 
@@ -201,13 +199,16 @@ fn given_seed() -> u64 {
     given.parse().unwrap_or_else(|_| Seed::new(0).named(&given).bits())
 }
 
-/// Runs the check over many plans; a failure tells the plan.
-pub fn each_plan(draw: fn(u64) -> Plan, check: impl Fn(&Plan)) {
+/// Runs the check over this many scenarios, or `PEERLET_SCENARIOS` of them, each drawn from a seed
+/// and given with its number; a failure tells the scenario.
+pub fn each<T: Debug>(count: u64, draw: fn(u64) -> T, check: impl Fn(&T, u64)) {
     let seed = Seed::new(given_seed());
-    for scenario in 0..SCENARIOS {
-        let plan = draw(seed.at(scenario).bits());
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(&plan))) {
-            println!("scenario {scenario}: {plan:#?}");
+    let given = std::env::var("PEERLET_SCENARIOS").ok();
+    let count = given.map_or(count, |given| given.parse().expect("it is a number"));
+    for number in 0..count {
+        let scenario = draw(seed.at(number).bits());
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(&scenario, number))) {
+            println!("scenario {number}: {scenario:#?}");
             resume_unwind(panic);
         }
     }
@@ -215,7 +216,7 @@ pub fn each_plan(draw: fn(u64) -> Plan, check: impl Fn(&Plan)) {
 
 #[test]
 fn the_contract_holds_in_all_weathers() {
-    each_plan(Plan::stormy, |plan| _ = check(plan));
+    each(150, Plan::stormy, |plan, _| _ = check(plan));
 }
 
 #[test]
@@ -239,7 +240,7 @@ fn the_storms_blow() {
 
 #[test]
 fn a_division_shorter_than_the_patience_loses_nothing() {
-    each_plan(Plan::divided, |plan| {
+    each(150, Plan::divided, |plan, _| {
         let (score, _) = check(plan);
         assert_eq!((score.reported, score.delivered[1]), (0, score.sent[1]), "{score:?}");
     });
@@ -247,7 +248,7 @@ fn a_division_shorter_than_the_patience_loses_nothing() {
 
 #[test]
 fn looking_at_a_run_does_not_change_it() {
-    each_plan(Plan::stormy, |plan| {
+    each(150, Plan::stormy, |plan, _| {
         let (first, log) = plan.run(|_| {});
         let (bare, again) = plan.run(|stage| stage.setup.trace = None);
         assert_eq!((bare.digest, bare.events), (first.digest, first.events), "without a trace");

@@ -8,13 +8,13 @@ use peerlet_network::{Arrival, Cause, Departure, Model, Packet, State};
 pub struct Wall {
     pub from: Time,
     pub to: Time,
-    /// One bit a seat: its side.
+    /// One bit a seat, again from the first after 32 of them: its side.
     pub sides: u32,
 }
 
 impl Wall {
     fn stops(&self, packet: &Packet) -> bool {
-        let side = |seat: Seat| self.sides >> seat.0 & 1;
+        let side = |seat: Seat| self.sides >> (seat.0 % 32) & 1;
         (self.from..self.to).contains(&packet.at) && side(packet.from) != side(packet.to)
     }
 }

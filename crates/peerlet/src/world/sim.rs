@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use peerlet_measure::Repeats;
 use peerlet_scenario::Override;
-use peerlet_sim::{Handled, JsonTrace, Setup, Simulation, Trace, Watch};
+use peerlet_sim::{Engine, Handled, JsonTrace, Setup, Simulation, Trace, Watch};
 
 use crate::arguments::{Sim, What};
 use crate::experiment::Experiment;
@@ -26,6 +26,10 @@ use crate::world::twin;
 /// Runs the `sim` command.
 pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
     logs::start(sim.what.verbose, sim.what.quiet);
+    if sim.reference && sim.threads > 1 {
+        let said = "the reference engine has one thread; leave out --reference or --threads";
+        return Err(Failure::Usage(said.to_owned()));
+    }
     if let Some(path) = &sim.twin {
         return twin::be_second(experiment, sim, path);
     }
@@ -90,6 +94,7 @@ pub(crate) fn plan(experiment: &Experiment, sim: &Sim, seed: Option<u64>) -> Res
 
 /// How a plan is run.
 pub(crate) struct Way<'a> {
+    pub(crate) engine: Engine,
     pub(crate) threads: u32,
     pub(crate) wire: bool,
     pub(crate) trace: Option<Box<dyn Trace>>,
@@ -102,7 +107,8 @@ pub(crate) struct Way<'a> {
 impl Way<'_> {
     /// As the options say, unseen.
     fn of(sim: &Sim) -> Way<'static> {
-        Way { threads: sim.threads, wire: sim.wire, trace: None, lookout: None, name: None }
+        let (engine, threads, wire) = (sim.engine(), sim.threads, sim.wire);
+        Way { engine, threads, wire, trace: None, lookout: None, name: None }
     }
 }
 
@@ -123,6 +129,7 @@ pub(crate) fn simulate(
         wire: way.wire,
         trace: way.trace,
         threads,
+        engine: way.engine,
         watch: watch.clone(),
         ..Setup::new(scenario.peers, scenario.duration, move |seat| build(seat))
     };

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use peerlet_sim::{Handled, Trace};
+use peerlet_sim::{Engine, Handled, Trace};
 
 use crate::arguments::Sim;
 use crate::experiment::Experiment;
@@ -103,7 +103,9 @@ fn write_events(
     let file = File::create_new(path).map_err(Failure::io(path.display()))?;
     let trace = Recorded { out: BufWriter::new(file) };
     let trace: Option<Box<dyn Trace>> = Some(Box::new(trace));
-    let way = Way { threads, wire: true, trace, lookout, name: None };
+    // Of several threads there is one engine only; the first run is by the one asked for.
+    let engine = if threads == 1 { sim.engine() } else { Engine::Windowed };
+    let way = Way { engine, threads, wire: true, trace, lookout, name: None };
     let run = simulate(experiment, plan(experiment, sim, None)?, way)?;
     Ok(run.digest.unwrap_or_default())
 }
