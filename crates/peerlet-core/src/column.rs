@@ -7,16 +7,17 @@
 use std::any::Any;
 use std::cell::{Ref, RefCell, RefMut};
 
-use peerlet_memory::Hint;
+use peerlet_memory::{Hint, prefetch};
 
 use crate::about::{About, Ear};
-use crate::address::Address;
+use crate::address::{Address, Seat};
 use crate::command::Command;
 use crate::context::{Context, Env};
 use crate::peerlet::Peerlet;
 use crate::runtime::{Body, Undelivered};
 use crate::task::{Answer, Progress, Running};
 use crate::time::{Duration, Time};
+use crate::turn::{AHEAD, Turn, Turns};
 use crate::wire::DecodeError;
 
 /// The peers of one peerlet type in one host, the type forgotten.
@@ -29,6 +30,10 @@ pub trait Column: Any + Send {
     fn hint(&self) -> Hint;
     /// Drops the peerlet in a row.
     fn remove(&self, row: usize);
+    /// Runs turns that are this column's, from the first. Stops before one that is another's or
+    /// that is to wait, and after one that left something to be done before the next. Moves `next`
+    /// to where it stopped.
+    fn run(&self, env: &mut Env<'_>, turns: &mut Turns<'_>);
     /// Runs the handler of the same name; so do the others.
     fn init(&self, env: &mut Env<'_>);
     /// See [`Peerlet::start`].
@@ -82,6 +87,36 @@ pub(crate) struct Periodic<T> {
     pub(crate) last: Time,
     pub(crate) period: Duration,
     pub(crate) copy: fn(&T) -> T,
+}
+
+/// A timer's value, out of its body.
+enum Due<T> {
+    Once(T),
+    Periodic(Box<Periodic<T>>),
+}
+
+impl<T: Send + 'static> Due<T> {
+    #[inline(always)]
+    fn of(body: &mut Body) -> Due<T> {
+        match body.extract() {
+            Some(Once(timer)) => Due::Once(timer),
+            None => Due::Periodic(body.extract().expect("a timer comes to its own port")),
+        }
+    }
+
+    /// Runs its handler; a periodic one is set for its next time first.
+    #[inline(always)]
+    fn happen<P: Peerlet<Timer = T>>(self, me: &mut P, ctx: &mut Context<'_, '_, P>, handle: u32) {
+        let timer = match self {
+            Due::Once(timer) => timer,
+            Due::Periodic(periodic) => {
+                let timer = (periodic.copy)(&periodic.value);
+                ctx.set_periodic(handle, periodic);
+                timer
+            }
+        };
+        me.timer(ctx, timer);
+    }
 }
 
 impl<P: Peerlet> Rows<P> {
@@ -139,6 +174,51 @@ impl<P: Peerlet> Column for Rows<P> {
         }
     }
 
+    fn run(&self, env: &mut Env<'_>, turns: &mut Turns<'_>) {
+        let (port, rows) = (env.port, turns.rows);
+        let mut cells = self.cells.borrow_mut();
+        let mut next = turns.next;
+        while next < turns.all.len() {
+            let later = turns.all.get(next + AHEAD).map_or(u32::MAX, |later| {
+                let row = rows.of(later);
+                prefetch(env.lives, row as usize);
+                match later.port() == port {
+                    true => prefetch(&cells, row as usize),
+                    false => env.house.prefetch(row, later.port()),
+                }
+                row
+            });
+            let turn = &mut turns.all[next];
+            if turn.port() != port || !env.world.take_turn(turn, later) {
+                break;
+            }
+            next += 1;
+            env.row = rows.of(turn);
+            let Some(Some(me)) = cells.get_mut(env.row()) else {
+                env.pass(turn);
+                continue;
+            };
+            let word = turn.word();
+            if turn.kind() == Turn::DATAGRAM {
+                match turn.body_mut().message() {
+                    Ok(message) => {
+                        let from = Address::simulated(Seat(word));
+                        me.message(&mut Context::new(env), from, message);
+                    }
+                    Err(_) => env.pass(turn),
+                }
+            } else if env.life().take_cancelled(word) {
+                env.pass(turn);
+            } else {
+                Due::of(turn.body_mut()).happen(me, &mut Context::new(env), word);
+            }
+            if env.house.has_locals() {
+                break;
+            }
+        }
+        turns.next = next;
+    }
+
     fn init(&self, env: &mut Env<'_>) {
         self.handle(env, |me, ctx| me.init(ctx));
     }
@@ -165,16 +245,7 @@ impl<P: Peerlet> Column for Rows<P> {
     }
 
     fn timer(&self, env: &mut Env<'_>, handle: u32, body: &mut Body) {
-        self.handle(env, |me, ctx| match body.extract::<Once<P::Timer>>() {
-            Some(Once(timer)) => me.timer(ctx, timer),
-            None => {
-                let periodic: Box<Periodic<P::Timer>> =
-                    body.extract().expect("a timer comes to its own port");
-                let timer = (periodic.copy)(&periodic.value);
-                ctx.set_periodic(handle, periodic);
-                me.timer(ctx, timer);
-            }
-        });
+        self.handle(env, |me, ctx| Due::of(body).happen(me, ctx, handle));
     }
 
     fn undelivered(

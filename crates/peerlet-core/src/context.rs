@@ -1,13 +1,14 @@
 //! The peer as its peerlets see it.
 
 use std::any::{Any, TypeId};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use peerlet_memory::Hint;
 use rand::{TryCryptoRng, TryRng};
 
 use crate::address::{Address, Contact, Seat};
@@ -17,15 +18,16 @@ use crate::metric::Metric;
 use crate::peerlet::Peerlet;
 use crate::random::Rng;
 use crate::registry::Registry;
-use crate::runtime::{Alarm, Body, Call, Class, Full, Header, Parcel, Port, Seats, World};
+use crate::runtime::{Body, Call, Class, Full, Header, Parcel, Port, Seats, World};
 use crate::sibling::Sibling;
 use crate::task::{Running, Task, TaskId};
 use crate::time::{Duration, Time};
+use crate::turn::Turn;
 
 /// Everything that one peer's handlers work on, whatever their type.
 pub struct Env<'a> {
     pub(crate) house: &'a House,
-    pub(crate) life: &'a mut Life,
+    pub(crate) lives: &'a mut [Life],
     pub(crate) world: &'a mut dyn World,
     pub(crate) caller: Option<&'a Caller>,
     pub(crate) row: u32,
@@ -36,13 +38,38 @@ pub struct Env<'a> {
 pub(crate) struct House {
     pub(crate) registry: Arc<Registry>,
     pub(crate) columns: Vec<Box<dyn Column>>,
+    /// Where each column's rows are.
+    pub(crate) hints: Vec<Hint>,
     /// What is left to do after the current handler, in order.
     pub(crate) locals: RefCell<VecDeque<Local>>,
+    /// Whether there is any.
+    pub(crate) has_locals: Cell<bool>,
 }
 
 impl House {
+    #[inline(always)]
     pub(crate) fn column(&self, port: Port) -> &dyn Column {
         &*self.columns[usize::from(port.0)]
+    }
+
+    /// Asks the cache for the peerlet in this row.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, row: u32, port: Port) {
+        if let Some(hint) = self.hints.get(usize::from(port.0)) {
+            hint.prefetch(row as usize);
+        }
+    }
+
+    /// Whether the handler that just ran left something to do before the peer's next event.
+    #[inline(always)]
+    pub(crate) fn has_locals(&self) -> bool {
+        self.has_locals.get()
+    }
+
+    /// Leaves something to do.
+    pub(crate) fn push_local(&self, local: Local) {
+        self.locals.borrow_mut().push_back(local);
+        self.has_locals.set(true);
     }
 }
 
@@ -55,8 +82,21 @@ pub(crate) enum Local {
 }
 
 impl Env<'_> {
+    #[inline(always)]
     pub(crate) fn row(&self) -> usize {
         self.row as usize
+    }
+
+    /// Lets a turn pass without anything being handled.
+    #[cold]
+    pub(crate) fn pass(&mut self, turn: &mut Turn) {
+        self.world.pass_turn(turn);
+        drop(turn.leave());
+    }
+
+    #[inline(always)]
+    pub(crate) fn life(&mut self) -> &mut Life {
+        &mut self.lives[self.row as usize]
     }
 }
 
@@ -136,7 +176,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// Randomness for behavior: in simulation from (seed, seat, life), so that a run can be
     /// repeated.
     pub fn rng(&mut self) -> &mut Rng {
-        &mut self.env.life.rng
+        &mut self.env.life().rng
     }
 
     /// Randomness that others must not guess: from the operating system live, from the seed in
@@ -149,7 +189,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// be lost, duplicated or reordered, and nobody is told.
     pub fn send(&mut self, to: Address, message: P::Message) {
         let header = Header { port: self.port, call: Call::None };
-        self.env.world.send(to, header, &mut Parcel::new(message));
+        self.env.world.send(to, header, Parcel::new(message));
     }
 
     /// Sends a message that arrives in order and without loss while the connection lives; a failure
@@ -173,7 +213,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         let header = Header { port: self.port, call };
         let mut parcel = Parcel::new(message);
         match class {
-            Class::Datagram => self.env.world.send(to, header, &mut parcel),
+            Class::Datagram => self.env.world.send(to, header, parcel),
             Class::Reliable => {
                 if let Err(Full) = self.env.world.send_reliably(to, header, &mut parcel) {
                     return Err(parcel.take_back());
@@ -206,10 +246,10 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
 
     /// Sets a timer that is due once, after `delay`.
     pub fn after(&mut self, delay: impl Into<Duration>, timer: P::Timer) -> TimerId {
-        let handle = self.env.life.number_next();
+        let handle = self.env.life().number_next();
         let due = self.now() + delay.into();
         self.set_timer(handle, due, Body::value(Once(timer)));
-        TimerId { life: self.env.life.number, handle, due }
+        TimerId { life: self.env.life().number, handle, due }
     }
 
     /// Sets a timer that is due again and again, first after one `period`. One
@@ -228,11 +268,11 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
             "a periodic timer of `{}` has period zero, so it is always due; give it a longer one",
             P::NAME
         );
-        let handle = self.env.life.number_next();
+        let handle = self.env.life().number_next();
         let last = self.now();
         let periodic = Periodic { value: timer, last, period, copy: P::Timer::clone };
         self.set_periodic(handle, Box::new(periodic));
-        TimerId { life: self.env.life.number, handle, due: Time::MAX }
+        TimerId { life: self.env.life().number, handle, due: Time::MAX }
     }
 
     /// Sets a periodic timer for its next time: one period after the last, so that it never drifts.
@@ -242,13 +282,13 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     }
 
     fn set_timer(&mut self, handle: u32, due: Time, body: Body) {
-        self.env.world.set_alarm(due, Alarm::Timer { port: self.port, handle, body });
+        self.env.world.set_timer(due, self.port, handle, body);
     }
 
     /// Takes a timer back. One that was due already, or was set in an older life, is left alone.
     pub fn cancel(&mut self, timer: TimerId) {
         let now = self.now();
-        self.env.life.cancel(timer, now);
+        self.env.life().cancel(timer, now);
     }
 
     /// The sibling of type `Q`: `None` when the stack has none or when it is already on the call
@@ -278,7 +318,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     pub fn emit<E: Send + 'static>(&mut self, event: E) {
         let id = TypeId::of::<E>();
         if self.env.house.registry.is_heard(id) {
-            self.env.house.locals.borrow_mut().push_back(Local::Event(id, Box::new(event)));
+            self.env.house.push_local(Local::Event(id, Box::new(event)));
         }
     }
 
@@ -325,15 +365,15 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         T: Future<Output = ()> + Send + 'static,
     {
         let running = Running::<P>::new(task);
-        let id = self.env.life.add_task(self.port, Box::new(running));
-        self.env.house.locals.borrow_mut().push_back(Local::Spawned(id));
-        TaskId { life: self.env.life.number, id }
+        let id = self.env.life().add_task(self.port, Box::new(running));
+        self.env.house.push_local(Local::Spawned(id));
+        TaskId { life: self.env.life().number, id }
     }
 
     /// Ends a task where it waits. One that is over, or of an older life, is left alone.
     pub fn abort(&mut self, task: TaskId) {
-        if task.life == self.env.life.number {
-            self.env.life.remove_task(task.id);
+        if task.life == self.env.life().number {
+            self.env.life().remove_task(task.id);
         }
     }
 }

@@ -6,7 +6,7 @@
 //! cannot tell them apart by its handlers.
 
 use std::any::TypeId;
-use std::cell::{Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::sync::Arc;
 
 use peerlet_memory::{Hint, prefetch};
@@ -15,12 +15,13 @@ use crate::address::Address;
 use crate::column::{Column, Rows};
 use crate::command::Command;
 use crate::context::{Caller, Env, House, Local};
-use crate::life::{Life, State};
+use crate::life::{Life, Standing, State};
 use crate::peer::Peer;
 use crate::peerlet::Peerlet;
 use crate::registry::Registry;
 use crate::runtime::{Alarm, Body, Call, Class, Full, Header, Parcel, Port, Undelivered, World};
 use crate::task::{Answer, CallError, Outcome, Progress};
+use crate::turn::{AHEAD, RowOf, Turn, Turns};
 use crate::wire::DecodeError;
 
 /// How many local events and first steps of tasks one event may cause: more is an endless echo
@@ -30,9 +31,8 @@ const LOCALS_MAX: u32 = 100_000;
 /// A number of peers and everything they consist of. A row is a peer's place in it.
 pub struct Host {
     house: House,
-    /// Where each column's rows are.
-    hints: Vec<Hint>,
     lives: Vec<Life>,
+    standings: Vec<Standing>,
     /// The stacks that occur, as ports in order.
     stacks: Vec<Box<[Port]>>,
     late_answers: u64,
@@ -43,9 +43,15 @@ impl Host {
     pub fn new(registry: Arc<Registry>, rows: usize) -> Host {
         let columns = registry.new_columns();
         Host {
-            hints: vec![Hint::default(); columns.len()],
-            house: House { registry, columns, locals: RefCell::default() },
+            house: House {
+                registry,
+                hints: vec![Hint::default(); columns.len()],
+                columns,
+                locals: RefCell::default(),
+                has_locals: Cell::default(),
+            },
             lives: (0..rows).map(|_| Life::new()).collect(),
+            standings: vec![Standing::NONE; rows],
             stacks: Vec::new(),
             late_answers: 0,
         }
@@ -59,7 +65,7 @@ impl Host {
     /// Whether the peer in this row lives.
     #[inline]
     pub fn state(&self, row: usize) -> State {
-        self.lives[row].state
+        self.standings[row].state
     }
 
     /// The number of the peer's present or last life; 0 before the first.
@@ -68,12 +74,14 @@ impl Host {
         self.lives[row].number
     }
 
-    /// Asks the cache to load what this row needs for an event of this peerlet.
+    /// Asks the cache for what the first turns need, which are run soon; `own` is told their rows.
     #[inline]
-    pub fn prefetch(&self, row: usize, port: Port) {
-        prefetch(&self.lives, row);
-        if let Some(hint) = self.hints.get(usize::from(port.0)) {
-            hint.prefetch(row);
+    pub fn look_ahead(&self, turns: &[Turn], rows: RowOf, own: impl Fn(u32)) {
+        for turn in turns.iter().take(AHEAD) {
+            let row = rows.of(turn);
+            own(row);
+            prefetch(&self.lives, row as usize);
+            self.house.prefetch(row, turn.port());
         }
     }
 
@@ -100,13 +108,14 @@ impl Host {
         world: &mut dyn World,
         build: impl FnOnce() -> Peer,
     ) -> bool {
-        let before = self.lives[row].state;
+        let before = self.standings[row].state;
         if before == State::Running {
             return false;
         }
         if before == State::Absent {
             self.insert(row, build());
         }
+        self.standings[row].state = State::Running;
         let life = &mut self.lives[row];
         life.begin();
         life.rng = world.seed(life.number).named("behavior").rng();
@@ -126,7 +135,8 @@ impl Host {
             let rows = self.lives.len();
             let column = self.house.column(port);
             column.insert(row, rows, peerlet.into_any());
-            self.hints[usize::from(port.0)] = column.hint();
+            let hint = column.hint();
+            self.house.hints[usize::from(port.0)] = hint;
             ports.push(port);
         }
         let known = self.stacks.iter().position(|stack| **stack == *ports);
@@ -134,7 +144,7 @@ impl Host {
             self.stacks.push(ports.into());
             self.stacks.len() - 1
         });
-        self.lives[row].stack = stack as u16;
+        self.standings[row].stack = stack as u16;
     }
 
     fn each_up(
@@ -144,32 +154,32 @@ impl Host {
         handler: fn(&dyn Column, &mut Env<'_>),
     ) {
         for place in 0..self.stack(row).len() {
-            self.run(row, world, self.stack(row)[place], handler);
+            self.run_one(row, world, self.stack(row)[place], handler);
         }
     }
 
     /// Ends the life in order: `stop` in reverse stack order. State is kept. False when it does not
     /// live.
     pub fn stop(&mut self, row: usize, world: &mut dyn World) -> bool {
-        if self.lives[row].state != State::Running {
+        if self.standings[row].state != State::Running {
             return false;
         }
         for place in (0..self.stack(row).len()).rev() {
-            self.run(row, world, self.stack(row)[place], |column, env| column.stop(env));
+            self.run_one(row, world, self.stack(row)[place], |column, env| column.stop(env));
         }
-        self.lives[row].end(State::Stopped);
+        self.end(row, State::Stopped);
         true
     }
 
     /// Ends the life at once, if there is one, and drops all state. False when there was none.
     pub fn crash(&mut self, row: usize) -> bool {
-        if self.lives[row].state == State::Absent {
+        if self.standings[row].state == State::Absent {
             return false;
         }
         for place in 0..self.stack(row).len() {
             self.house.column(self.stack(row)[place]).remove(row);
         }
-        self.lives[row].end(State::Absent);
+        self.end(row, State::Absent);
         true
     }
 
@@ -227,13 +237,13 @@ impl Host {
     /// Whether this alarm of this life still means anything; a timer that was taken back is
     /// forgotten by asking.
     pub fn expects(&mut self, row: usize, life: u32, alarm: &Alarm) -> bool {
-        let state = &mut self.lives[row];
-        if state.state != State::Running || state.number != life {
+        let present = &mut self.lives[row];
+        if self.standings[row].state != State::Running || present.number != life {
             return false;
         }
         match alarm {
-            Alarm::Timer { handle, .. } => !state.take_cancelled(*handle),
-            Alarm::Wake { operation, .. } => state.is_open(*operation),
+            Alarm::Timer { handle, .. } => !present.take_cancelled(*handle),
+            Alarm::Wake { operation, .. } => present.is_open(*operation),
         }
     }
 
@@ -247,8 +257,8 @@ impl Host {
         handle: u32,
         body: &mut Body,
     ) -> bool {
-        let life = &mut self.lives[row];
-        if life.state != State::Running || life.rare.is_some() && life.take_cancelled(handle) {
+        let is_running = self.standings[row].state == State::Running;
+        if !is_running || self.lives[row].take_cancelled(handle) {
             return false;
         }
         let env = &mut self.env(row, world, port);
@@ -256,6 +266,27 @@ impl Host {
         column.timer(env, handle, body);
         self.settle(row, world);
         true
+    }
+
+    /// Runs turns of many peers, in order: at the cost of one event's way to its handler, and of
+    /// little more for each further one of the same peerlet type. Moves `next` to the first that is
+    /// to wait, or to the end.
+    ///
+    /// The world is asked for each turn ([`World::take_turn`]), and told when one was not handled
+    /// after all ([`World::pass_turn`]). It takes no turn but datagrams and timers, of peers that
+    /// are running, and timers of their present lives only. Afterwards no body of a turn that was
+    /// taken holds anything.
+    pub fn run(&mut self, world: &mut dyn World, turns: &mut Turns<'_>) {
+        while let Some(turn) = turns.all.get(turns.next) {
+            let (port, before) = (turn.port(), turns.next);
+            let env = &mut self.env(0, world, port);
+            env.house.column(port).run(env, turns);
+            let row = env.row();
+            if turns.next == before {
+                return;
+            }
+            self.settle(row, world);
+        }
     }
 
     /// Hands an alarm that is [expected](Host::expects) to its peerlet or task.
@@ -285,7 +316,7 @@ impl Host {
         let header = Header { port: call.port, call: Call::Question(id) };
         let full = match class {
             Class::Datagram => {
-                world.send(to, header, &mut parcel);
+                world.send(to, header, parcel);
                 Ok(())
             }
             Class::Reliable => world.send_reliably(to, header, &mut parcel),
@@ -347,7 +378,7 @@ impl Host {
         port: Port,
         command: &Command,
     ) -> bool {
-        let state = self.lives[row].state;
+        let state = self.standings[row].state;
         if state == State::Absent || !self.stack(row).contains(&port) {
             return false;
         }
@@ -357,16 +388,22 @@ impl Host {
         self.settle(row, world);
         if state == State::Stopped {
             // What is not living has no timers and tasks.
-            self.lives[row].end(State::Stopped);
+            self.end(row, State::Stopped);
         }
         true
     }
 
+    /// Ends the life in this row.
+    fn end(&mut self, row: usize, state: State) {
+        self.standings[row].state = state;
+        self.lives[row].end();
+    }
+
     fn stack(&self, row: usize) -> &[Port] {
-        match self.lives[row].state {
+        match self.standings[row].state {
             // A seat that was never started has no stack yet.
             State::Absent if self.stacks.is_empty() => &[],
-            _ => &self.stacks[usize::from(self.lives[row].stack)],
+            _ => &self.stacks[usize::from(self.standings[row].stack)],
         }
     }
 
@@ -374,7 +411,7 @@ impl Host {
     fn env<'a>(&'a mut self, row: usize, world: &'a mut dyn World, port: Port) -> Env<'a> {
         Env {
             house: &self.house,
-            life: &mut self.lives[row],
+            lives: &mut self.lives,
             world,
             caller: None,
             row: row as u32,
@@ -382,7 +419,7 @@ impl Host {
         }
     }
 
-    fn run(
+    fn run_one(
         &mut self,
         row: usize,
         world: &mut dyn World,
@@ -416,7 +453,7 @@ impl Host {
     /// Does what handlers left to be done before the peer's next event.
     #[inline]
     fn settle(&mut self, row: usize, world: &mut dyn World) {
-        if !self.house.locals.get_mut().is_empty() {
+        if self.house.has_locals() {
             self.settle_locals(row, world);
         }
     }
@@ -446,5 +483,6 @@ impl Host {
                 }
             }
         }
+        self.house.has_locals.set(false);
     }
 }

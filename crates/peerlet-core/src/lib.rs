@@ -24,6 +24,7 @@ mod address;
 mod map;
 mod random;
 mod time;
+mod turn;
 pub mod wire;
 
 mod column;
@@ -48,8 +49,8 @@ pub use peerlet::{Nothing, Peerlet};
 pub use random::{Rng, Seed, mix};
 pub use registry::{Entry, Registry, StackError};
 pub use runtime::{
-    Alarm, Body, Call, Class, Clock, Entropy, Full, Header, MetricIndex, Network, Parcel, Port,
-    Record, Seats, Undelivered, World,
+    Alarm, Body, Call, Class, Clock, Codec, Entropy, Full, Header, MetricIndex, Network, Parcel,
+    Port, Record, Seats, Undelivered, World,
 };
 pub use sibling::Sibling;
 pub use task::{CallError, Operation, Question, Task, TaskId, join_all, race};
@@ -57,4 +58,5 @@ pub use test_peer::TestPeer;
 pub use time::{
     Duration, DurationError, HOUR, MICROSECOND, MILLISECOND, MINUTE, NANOSECOND, SECOND, Time,
 };
+pub use turn::{RowOf, Turn, Turns};
 pub use wire::{DATAGRAM_MAX, FRAME_MAX, Message};

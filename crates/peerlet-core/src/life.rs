@@ -21,17 +21,27 @@ pub enum State {
     Running,
 }
 
-/// One seat of a host.
+/// One seat of a host, as far as events need it: half a line of the cache.
+#[repr(align(32))]
 pub(crate) struct Life {
-    pub(crate) state: State,
     /// Which life, counted from 1; 0 before the first.
     pub(crate) number: u32,
     pub(crate) rng: Rng,
     /// How many timers, tasks and operations this life has numbered.
     serial: u32,
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// What of a seat only its life's beginning and end change.
+#[derive(Clone, Copy)]
+pub(crate) struct Standing {
+    pub(crate) state: State,
     /// Which of the host's stacks it has.
     pub(crate) stack: u16,
-    pub(crate) rare: Option<Box<Rare>>,
+}
+
+impl Standing {
+    pub(crate) const NONE: Standing = Standing { state: State::Absent, stack: 0 };
 }
 
 /// What most peers do not have at most times: 8 bytes a peer while it is empty.
@@ -74,28 +84,19 @@ pub(crate) struct OpenCall {
 
 impl Life {
     pub(crate) fn new() -> Life {
-        Life {
-            state: State::Absent,
-            number: 0,
-            rng: Seed::new(0).rng(),
-            serial: 0,
-            stack: 0,
-            rare: None,
-        }
+        Life { number: 0, rng: Seed::new(0).rng(), serial: 0, rare: None }
     }
 
     /// Begins the next life with its own generator. Timers, tasks and calls of older lives are
     /// gone.
     pub(crate) fn begin(&mut self) {
-        self.state = State::Running;
         self.number += 1;
         self.serial = 0;
         self.rare = None;
     }
 
     /// Ends the life.
-    pub(crate) fn end(&mut self, state: State) {
-        self.state = state;
+    pub(crate) fn end(&mut self) {
         self.rare = None;
     }
 
@@ -123,7 +124,13 @@ impl Life {
     }
 
     /// Whether this timer was taken back; forgets that it was.
+    #[inline]
     pub(crate) fn take_cancelled(&mut self, handle: u32) -> bool {
+        self.rare.is_some() && self.forget_cancelled(handle)
+    }
+
+    #[inline(never)]
+    fn forget_cancelled(&mut self, handle: u32) -> bool {
         let Some(rare) = &mut self.rare else { return false };
         let cancelled = rare.cancelled.swap_remove(&handle).is_some();
         self.tidy();

@@ -12,6 +12,7 @@ use peerlet_memory::Value;
 use crate::address::{Address, Contact, Seat};
 use crate::random::Seed;
 use crate::time::Time;
+use crate::turn::Turn;
 
 /// Which peerlet type a message, a timer or a command is for: its index in the run's
 /// [`Registry`](crate::Registry).
@@ -96,6 +97,11 @@ impl Body {
         Body(Value::new(value))
     }
 
+    /// A body that holds nothing.
+    pub fn empty() -> Body {
+        Body(Value::empty())
+    }
+
     /// A body that carries an encoded message; it is decoded when it is delivered.
     pub fn encoded(bytes: Vec<u8>) -> Body {
         Body(Value::new(Bytes(bytes)))
@@ -130,6 +136,12 @@ impl Body {
         self.0.get()
     }
 
+    /// Whether there is nothing to drop: no value, or one of plain bytes.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.0.is_plain()
+    }
+
     /// Takes the body out and leaves one that holds nothing.
     #[inline(always)]
     pub fn leave(&mut self) -> Body {
@@ -153,6 +165,20 @@ impl fmt::Debug for Body {
     }
 }
 
+/// What encodes the message of one parcel.
+#[derive(Clone, Copy)]
+pub struct Codec(fn(&Body, &mut Vec<u8>));
+
+impl Codec {
+    /// Appends the encoded message, which must be the one of the same parcel.
+    ///
+    /// # Panics
+    /// Panics when it is of another type, or was taken out.
+    pub fn encode(self, message: &Body, into: &mut Vec<u8>) {
+        (self.0)(message, into);
+    }
+}
+
 /// A message in the hands of a runtime that has not decided yet whether to encode it or to keep it
 /// as a value.
 pub struct Parcel {
@@ -166,7 +192,7 @@ impl Parcel {
     ///
     /// # Panics
     /// Panics when the codec cannot carry messages of this type.
-    #[inline]
+    #[inline(always)]
     pub fn new<M: crate::wire::Message>(message: M) -> Parcel {
         let size = crate::wire::encoded_len(&message).unwrap_or_else(|error| panic!("{error}"));
         Parcel { size, body: Body::value(message), encode: encode::<M> }
@@ -186,6 +212,18 @@ impl Parcel {
     /// Appends the encoded message.
     pub fn encode(&self, into: &mut Vec<u8>) {
         (self.encode)(&self.body, into);
+    }
+
+    /// Whether there is nothing to drop: no message, or one of plain bytes.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.body.is_plain()
+    }
+
+    /// Takes the message out, with what encodes it, and leaves nothing.
+    #[inline(always)]
+    pub fn take_with_codec(&mut self) -> (Body, Codec) {
+        (self.body.leave(), Codec(self.encode))
     }
 
     /// Takes the message out and leaves nothing.
@@ -238,6 +276,10 @@ pub trait Clock {
     /// Brings the alarm back to the peer, in its present life, when its clock shows `at`; at once
     /// where that is past.
     fn set_alarm(&mut self, at: Time, alarm: Alarm);
+    /// As [`set_alarm`](Clock::set_alarm) with an [`Alarm::Timer`]: most alarms are.
+    fn set_timer(&mut self, at: Time, port: Port, handle: u32, body: Body) {
+        self.set_alarm(at, Alarm::Timer { port, handle, body });
+    }
 }
 
 /// The queue to this destination is full; `writable` is called once when half of it is free.
@@ -261,7 +303,7 @@ pub trait Network {
         self.contact().address
     }
     /// Sends a datagram.
-    fn send(&mut self, to: Address, header: Header, parcel: &mut Parcel);
+    fn send(&mut self, to: Address, header: Header, parcel: Parcel);
     /// Queues a message for reliable delivery.
     ///
     /// # Errors
@@ -306,4 +348,13 @@ pub trait World: Clock + Network + Entropy + Record {
     fn seat(&self) -> Seat;
     /// All seats.
     fn seats(&self) -> &dyn Seats;
+    /// From now on this is the world of the peer whose turn it is, and the turn counts as handled.
+    /// False when that one and all behind it are to wait. `later` is a row whose turn comes before
+    /// long. A world that is never asked to [run many](crate::Host::run) has no use for it.
+    fn take_turn(&mut self, _turn: &Turn, _later: u32) -> bool {
+        false
+    }
+    /// The turn that was taken last was not handled after all: there is no such peerlet, or the
+    /// timer was taken back.
+    fn pass_turn(&mut self, _turn: &Turn) {}
 }

@@ -253,18 +253,25 @@ impl Clock for Bench {
     }
 }
 
-impl Network for Bench {
-    fn contact(&self) -> Contact {
-        Contact { address: Address::simulated(Seat(0)), identity: Identity([0; 32]) }
-    }
-
-    fn send(&mut self, to: Address, header: Header, parcel: &mut Parcel) {
+impl Bench {
+    /// Notes what is sent.
+    fn note(&mut self, to: Address, header: Header, parcel: &Parcel) {
         let mut bytes = Vec::new();
         parcel.encode(&mut bytes);
         if let Call::Question(id) = header.call {
             self.asked.push((to, id));
         }
         self.sent.push((to, header.port, bytes));
+    }
+}
+
+impl Network for Bench {
+    fn contact(&self) -> Contact {
+        Contact { address: Address::simulated(Seat(0)), identity: Identity([0; 32]) }
+    }
+
+    fn send(&mut self, to: Address, header: Header, parcel: Parcel) {
+        self.note(to, header, &parcel);
     }
 
     fn send_reliably(
@@ -276,7 +283,7 @@ impl Network for Bench {
         if self.full {
             return Err(Full);
         }
-        self.send(to, header, parcel);
+        self.note(to, header, parcel);
         Ok(())
     }
 }

@@ -69,6 +69,20 @@ impl Recorder {
     /// Panics when the table has no such metric.
     #[inline]
     pub fn measure(&mut self, metric: usize, seat: Seat, quanta: i64) {
+        // A negative number wraps around to a huge index.
+        if let Some(Some(small)) = self.small.get_mut(metric)
+            && let Some(count) = small.get_mut(quanta as usize)
+        {
+            *count = count.wrapping_add(1);
+            return;
+        }
+        self.measure_rarely(metric, seat, quanta);
+    }
+
+    /// Takes a level, or a number that is not small.
+    #[cold]
+    #[inline(never)]
+    fn measure_rarely(&mut self, metric: usize, seat: Seat, quanta: i64) {
         match &self.small[metric] {
             None => self.level(metric, seat, quanta),
             Some(_) => self.record(metric, quanta),

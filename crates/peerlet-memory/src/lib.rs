@@ -12,10 +12,12 @@
 //! assert_eq!(value.take::<(u32, u64)>().unwrap(), (7, 8));
 //! ```
 
+mod forget;
 mod prefetch;
 mod push;
 mod value;
 
+pub use forget::forget_all;
 pub use prefetch::{Hint, prefetch};
 pub use push::push_within;
 pub use value::{INLINE_BYTES, Value};

@@ -3,13 +3,23 @@
 /// Asks the cache to load the element, because it is needed soon. Nothing else happens, whether the
 /// index is inside the slice or not.
 ///
-/// An element of more than one line of 64 bytes is loaded up to its second line.
+/// An element is loaded up to its second line of 64 bytes.
 #[inline(always)]
 pub fn prefetch<T>(slice: &[T], index: usize) {
     let place = (slice.as_ptr() as usize).wrapping_add(size_of::<T>().wrapping_mul(index));
     load(place);
-    if size_of::<T>() > 64 {
-        load(place.wrapping_add(64));
+    // One that is not aligned to its own size may lie across two lines.
+    if size_of::<T>() > align_of::<T>() || size_of::<T>() > 64 {
+        load(place.wrapping_add(second::<T>()));
+    }
+}
+
+/// How far behind the first byte of a `T` its second line is asked for.
+const fn second<T>() -> usize {
+    match size_of::<T>() {
+        0 => 0,
+        size @ 1..=64 => size - 1,
+        _ => 64,
     }
 }
 
@@ -19,7 +29,7 @@ pub fn prefetch<T>(slice: &[T], index: usize) {
 pub struct Hint {
     base: usize,
     size: usize,
-    /// How far behind its first byte an element has another line, or 0.
+    /// How far behind its first byte an element's second line is asked for.
     second: usize,
 }
 
@@ -27,9 +37,7 @@ impl Hint {
     /// The place of this slice as it is now.
     #[inline]
     pub fn of<T>(slice: &[T]) -> Hint {
-        let size = size_of::<T>();
-        let second = if size > 64 { 64 } else { 0 };
-        Hint { base: slice.as_ptr() as usize, size, second }
+        Hint { base: slice.as_ptr() as usize, size: size_of::<T>(), second: second::<T>() }
     }
 
     /// As [`prefetch`], of the slice as it was.
@@ -42,7 +50,7 @@ impl Hint {
 }
 
 #[inline(always)]
-fn load(place: usize) {
+pub(crate) fn load(place: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -56,7 +64,7 @@ fn load(place: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::prefetch;
+    use super::{Hint, prefetch};
 
     #[test]
     fn any_index_will_do() {
@@ -64,6 +72,10 @@ mod tests {
         [0, 2, 3, usize::MAX].into_iter().for_each(|index| prefetch(&numbers, index));
         prefetch::<[u8; 200]>(&[], 5);
         prefetch(&[(), ()], 1);
+        [0, 9, usize::MAX].into_iter().for_each(|index| {
+            Hint::of(&numbers).prefetch(index);
+            Hint::default().prefetch(index);
+        });
         assert_eq!(numbers, [1, 2, 3]);
     }
 }

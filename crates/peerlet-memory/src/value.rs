@@ -82,6 +82,12 @@ impl Value {
         Value { glue: Kind::<T>::GLUE, room, unshared: PhantomData }
     }
 
+    /// Whether there is nothing to drop: no value, or one of plain bytes.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.glue.drop.is_none()
+    }
+
     /// Nothing: what is left where a value was taken from.
     #[inline]
     pub const fn empty() -> Value {
@@ -104,8 +110,8 @@ impl Value {
     /// Whether the value is a `T`.
     #[inline]
     pub fn is<T: 'static>(&self) -> bool {
-        // One type may have glue at several addresses, but one address has one type.
-        std::ptr::eq(self.glue, Kind::<T>::GLUE) || self.glue.id == TypeId::of::<T>()
+        // One type may have glue at several addresses: these say nothing.
+        self.glue.id == TypeId::of::<T>()
     }
 
     /// The value, if it is a `T`.
@@ -252,6 +258,8 @@ mod tests {
         let mut value = Value::new(1u8);
         value.leave();
         assert!(value.get::<u8>().is_none() && value.take::<u8>().is_err());
+        assert!(Value::empty().is_plain() && Value::new(1).is_plain());
+        assert!(!Value::new(String::new()).is_plain());
         assert_eq!(format!("{:?} {:?}", Value::empty(), Value::new(1)), "Value(empty) Value");
     }
 

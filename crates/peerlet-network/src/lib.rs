@@ -19,6 +19,7 @@
 //! ```
 
 mod model;
+mod states;
 
 mod delay;
 mod generated;
@@ -38,3 +39,4 @@ pub use generated::{Generated, KING_LIKE, PLANETLAB_LIKE, Preset, WORLD_LIKE};
 pub use loss::{Lossy, Probability, ProbabilityError};
 pub use matrix::{Assign, Matrix, MatrixError, Missing, Unit, UnitError};
 pub use model::{Arrival, Cause, Departure, Model, Packet, State};
+pub use states::States;

@@ -5,6 +5,7 @@ use std::fmt;
 use peerlet_core::{Duration, Seat};
 
 use crate::model::{Arrival, Cause, Departure, Model, Packet, State};
+use crate::states::States;
 
 /// A probability from 0 to 1, in steps of 2^-53, compared without floats.
 ///
@@ -75,6 +76,20 @@ pub struct Lossy {
     pub probability: Probability,
 }
 
+impl Lossy {
+    /// What becomes of a packet for which the inner model has this.
+    #[inline]
+    fn after(&self, packet: &Packet, departure: Departure) -> Departure {
+        let lost = self.probability.happens(packet.draws.named("loss").bits());
+        match departure {
+            Departure::Arrive { .. } | Departure::Twice { .. } if lost => {
+                Departure::Drop(Cause::Loss)
+            }
+            kept => kept,
+        }
+    }
+}
+
 impl Model for Lossy {
     fn lookahead(&self) -> Duration {
         self.inner.lookahead()
@@ -97,13 +112,14 @@ impl Model for Lossy {
     }
 
     fn depart(&self, packet: &Packet, state: &mut State) -> Departure {
-        let departure = self.inner.depart(packet, state);
-        let lost = self.probability.happens(packet.draws.named("loss").bits());
-        match departure {
-            Departure::Arrive { .. } | Departure::Twice { .. } if lost => {
-                Departure::Drop(Cause::Loss)
-            }
-            kept => kept,
+        self.after(packet, self.inner.depart(packet, state))
+    }
+
+    fn depart_all(&self, packets: &[Packet], states: &mut States, fates: &mut Vec<Departure>) {
+        let from = fates.len();
+        self.inner.depart_all(packets, states, fates);
+        for (packet, fate) in packets.iter().zip(&mut fates[from..]) {
+            *fate = self.after(packet, *fate);
         }
     }
 
@@ -128,6 +144,18 @@ mod tests {
     fn packet(i: u64) -> Packet {
         let draws = Seed::new(11).at(0).at(1).at(i);
         Packet { from: Seat(0), to: Seat(1), at: Time::ZERO, size: 0, draws }
+    }
+
+    #[test]
+    fn many_depart_as_each_does() {
+        let probability = Probability::new(0.3).unwrap();
+        let model = Lossy { inner: Box::new(INNER), probability };
+        let packets: Vec<Packet> = (0..1_000).map(packet).collect();
+        let expected: Vec<_> = packets.iter().map(|p| model.depart(p, &mut None)).collect();
+        let (mut states, mut fates) = (States::default(), vec![Departure::Drop(Cause::Nat)]);
+        model.depart_all(&packets, &mut states, &mut fates);
+        assert_eq!(fates[0], Departure::Drop(Cause::Nat), "what was there before is left alone");
+        assert_eq!(fates[1..], expected);
     }
 
     fn lost(probability: f64, of: u64) -> u64 {

@@ -1,9 +1,11 @@
 //! Decides what comes next: which window, up to where, and what the environment does in it.
 
 use std::iter::Peekable;
+use std::sync::Arc;
 
-use peerlet_core::{Directive, Time};
+use peerlet_core::{Directive, NANOSECOND, Time};
 use peerlet_measure::Epochs;
+use peerlet_network::Model;
 
 use crate::chart::{Doings, Planned};
 use crate::grid::Grid;
@@ -30,6 +32,7 @@ pub(crate) struct Director {
     directed: u64,
     edges: Peekable<std::vec::IntoIter<Time>>,
     seats: u32,
+    model: Arc<Box<dyn Model>>,
     pub(crate) now: Time,
     pub(crate) end: Time,
     /// Everybody was given their events of windows up to this.
@@ -37,13 +40,19 @@ pub(crate) struct Director {
 }
 
 impl Director {
-    pub(crate) fn new(directives: Directives, epochs: &Epochs, seats: u32) -> Director {
+    pub(crate) fn new(
+        directives: Directives,
+        epochs: &Epochs,
+        seats: u32,
+        model: Arc<Box<dyn Model>>,
+    ) -> Director {
         let edges: Vec<Time> = epochs.edges().collect();
         Director {
             directives: directives.peekable(),
             directed: 0,
             edges: edges.into_iter().peekable(),
             seats,
+            model,
             now: Time::ZERO,
             end: epochs.end(),
             handed: None,
@@ -115,7 +124,9 @@ impl Director {
         let from = self.now.max(grid.window_start(window));
         self.now = from;
         let end = Time::from_nanos(grid.window_start(window + 1).as_nanos());
-        let limit = end.min(self.next_edge()).min(until);
+        // A lookahead may have shrunk since windows were cut.
+        let reached = from + self.model.lookahead().max(NANOSECOND);
+        let limit = end.min(reached).min(self.next_edge()).min(until);
         let mut planned = Vec::new();
         while let Some(next) = self.next_before(limit) {
             planned.push(next);

@@ -46,8 +46,8 @@ impl Here<'_> {
     /// The receiver's end of a connection. Ends that can be of no use any more are forgotten.
     pub(crate) fn incoming(&mut self, connection: (Seat, u64)) -> &mut Incoming {
         let (seat, now) = (self.seat, self.now.time);
-        let Fabric { model, connection_timeout, .. } = &*self.fabric;
-        let rare = self.place.rare.get_or_insert_default();
+        let Fabric { model, connection_timeout, places, .. } = &mut *self.fabric;
+        let rare = places[self.row].rare.get_or_insert_default();
         let known = &mut rare.links.get_or_insert_default().incoming;
         let grows = !known.contains_key(&connection);
         if grows && known.len() >= 64 && known.len().is_power_of_two() {

@@ -1,29 +1,27 @@
-//! Everything between the peers of one worker and all others: its queue of events, the network
-//! model, the accounts.
+//! Everything that one worker has besides its peers' peerlets: their places, the queue of events,
+//! the network model, the accounts.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use peerlet_core::{Duration, NANOSECOND, Seat, Seed, Time};
 use peerlet_measure::{DropCause, Ledger, Recorder};
-use peerlet_network::{Arrival, Cause, Departure, Model, Packet};
+use peerlet_network::{Arrival, Cause, Departure, Model, Packet, States};
 
+use crate::batch::Batch;
 use crate::chart::{Chart, Doings};
 use crate::event::{Event, Key};
 use crate::heap::Heap;
+use crate::outbox::Outbox;
+use crate::place::Place;
 use crate::ring::Ring;
+use crate::trace::Handled;
 
 /// An instant and the round within it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Moment {
     pub(crate) time: Time,
     pub(crate) round: u32,
-}
-
-/// The events that wait.
-pub(crate) enum Queue {
-    Heap(Heap),
-    Ring(Ring),
 }
 
 /// What every worker of a run is given.
@@ -38,28 +36,51 @@ pub(crate) struct Common {
     pub(crate) warned: Arc<AtomicBool>,
 }
 
-/// What lies between the peers of one worker and all others.
+/// What one worker has besides its peers' peerlets.
 pub(crate) struct Fabric {
     pub(crate) seed: Seed,
-    pub(crate) queue: Queue,
-    pub(crate) model: Arc<Box<dyn Model>>,
-    pub(crate) lookahead: Duration,
-    /// Whether a datagram needs nothing but itself.
-    pub(crate) plain: bool,
-    pub(crate) has_arrival: bool,
     /// The worker's seats.
     pub(crate) seats: std::ops::Range<u32>,
-    /// The models' states, by row; nothing where models have none.
-    outbound: Vec<peerlet_network::State>,
-    inbound: Vec<peerlet_network::State>,
+    /// How many seats there are with all other workers'.
+    pub(crate) seats_of_all: u32,
+    /// By row.
+    pub(crate) places: Vec<Place>,
+    /// The events that wait.
+    pub(crate) ring: Ring,
+    /// The events that wait, in the reference engine.
+    pub(crate) heap: Option<Heap>,
+    /// The events of the block at hand.
+    pub(crate) batch: Batch,
+    /// Datagrams whose fate is not asked for yet.
+    pub(crate) outbox: Outbox,
+    pub(crate) model: Arc<Box<dyn Model>>,
+    pub(crate) lookahead: Duration,
+    /// Whether a datagram needs nothing but itself, and may wait in the outbox.
+    pub(crate) plain: bool,
+    /// Whether somebody asked for logs (`-v`), so that they are worth a stamp an event.
+    pub(crate) stamped: bool,
+    pub(crate) has_arrival: bool,
+    pub(crate) outbound: States,
+    inbound: States,
     /// The digests over the payloads that were delivered, by row; nothing without `--wire`.
     pub(crate) payloads: Vec<u64>,
     pub(crate) chart: Arc<Chart>,
     pub(crate) doings: Doings,
     pub(crate) ledger: Ledger,
     pub(crate) recorder: Recorder,
+    /// How many events its peers handled.
+    pub(crate) events: u64,
+    /// Whether something is to be done after each event: messages that it queued depart, or
+    /// somebody wants to see it.
+    pub(crate) is_attended: bool,
+    /// Whose event queued something for reliable delivery that is still to depart.
+    pub(crate) queued: Vec<(Seat, Moment)>,
+    /// What was handled since somebody took it, when somebody wants to see it.
+    pub(crate) trace: Option<Vec<Handled>>,
     pub(crate) wire: bool,
     pub(crate) connection_timeout: Duration,
+    /// Whether somebody was warned of a command that found no peerlet.
+    pub(crate) warned: Arc<AtomicBool>,
     /// The first peer that ran out of rounds.
     pub(crate) endless: Option<(Time, Seat)>,
 }
@@ -69,19 +90,28 @@ impl Fabric {
         common: Common,
         seats: std::ops::Range<u32>,
         recorder: Recorder,
-        queue: Queue,
+        ring: Ring,
+        heap: Option<Heap>,
     ) -> Fabric {
-        let Common { seed, model, chart, wire, connection_timeout, .. } = common;
+        let Common { seed, model, chart, wire, connection_timeout, warned } = common;
         let rows = seats.len();
         let has_arrival = model.has_arrival();
+        let network = seed.named("network");
+        let place = |seat| Place::new(network.at(u64::from(seat)));
         Fabric {
             seed,
-            queue,
+            seats_of_all: chart.seats(),
+            places: seats.clone().map(place).collect(),
+            batch: Batch::new(*ring.grid(), seats.start),
+            outbox: Outbox::new(),
             lookahead: model.lookahead().max(NANOSECOND),
-            plain: !wire && !has_arrival,
+            plain: heap.is_none() && !wire && !has_arrival,
+            ring,
+            heap,
+            stamped: tracing::level_filters::LevelFilter::current() >= tracing::Level::INFO,
             has_arrival,
-            outbound: states(seats.clone().map(|seat| model.outbound(Seat(seat)))),
-            inbound: states(seats.clone().map(|seat| model.inbound(Seat(seat)))),
+            outbound: States::new(seats.clone(), |seat| model.outbound(seat)),
+            inbound: States::new(seats.clone(), |seat| model.inbound(seat)),
             seats,
             payloads: if wire { vec![0; rows] } else { Vec::new() },
             model,
@@ -89,8 +119,13 @@ impl Fabric {
             doings: Doings::default(),
             ledger: Ledger::default(),
             recorder,
+            events: 0,
+            is_attended: false,
+            queued: Vec::new(),
+            trace: None,
             wire,
             connection_timeout,
+            warned,
             endless: None,
         }
     }
@@ -102,9 +137,9 @@ impl Fabric {
     }
 
     pub(crate) fn push(&mut self, key: Key, event: Event) {
-        match &mut self.queue {
-            Queue::Ring(ring) => ring.push(key, event),
-            Queue::Heap(heap) => heap.push(key, event),
+        match &mut self.heap {
+            None => self.ring.push(key, event),
+            Some(heap) => heap.push(key, event),
         }
     }
 
@@ -113,33 +148,21 @@ impl Fabric {
         self.endless = self.endless.into_iter().chain([(at, seat)]).min();
     }
 
-    /// What the model says of a packet that departs, not checked yet.
-    #[inline(always)]
-    pub(crate) fn ask(&mut self, packet: &Packet) -> Departure {
-        if !self.outbound.is_empty() {
-            let row = self.row(packet.from);
-            return self.model.depart(packet, &mut self.outbound[row]);
-        }
-        let mut state = None;
-        let fate = self.model.depart(packet, &mut state);
-        if state.is_some() {
-            keep(&mut self.outbound, state, packet.from, &self.seats);
-        }
-        fate
+    /// Asks the model for its smallest delay, anew after each cut.
+    pub(crate) fn ask_lookahead(&mut self) {
+        self.lookahead = self.model.lookahead().max(NANOSECOND);
+    }
+
+    /// What the model says of a packet that departs now.
+    pub(crate) fn depart(&mut self, packet: &Packet) -> Departure {
+        debug_assert!(self.outbox.is_empty(), "what was sent before departs before");
+        let fate = self.outbound.with(packet.from, |state| self.model.depart(packet, state));
+        self.checked(fate)
     }
 
     /// Asks the receiving side of the model whether a packet that arrives gets through.
     pub(crate) fn arrive(&mut self, packet: &Packet) -> Arrival {
-        if !self.inbound.is_empty() {
-            let row = self.row(packet.to);
-            return self.model.arrive(packet, &mut self.inbound[row]);
-        }
-        let mut state = None;
-        let fate = self.model.arrive(packet, &mut state);
-        if state.is_some() {
-            keep(&mut self.inbound, state, packet.to, &self.seats);
-        }
-        fate
+        self.inbound.with(packet.to, |state| self.model.arrive(packet, state))
     }
 
     /// A delay of nothing becomes one of a nanosecond; any other that is shorter than the lookahead
@@ -166,29 +189,11 @@ impl Fabric {
     pub(crate) fn count_in_flight(&mut self) {
         let ledger = &mut self.ledger;
         let message = |class| ledger.of(class).in_flight += 1;
-        match &self.queue {
-            Queue::Ring(ring) => ring.count(message),
-            Queue::Heap(heap) => heap.iter().filter_map(Event::class).for_each(message),
+        match &self.heap {
+            None => self.ring.count(message),
+            Some(heap) => heap.iter().filter_map(Event::class).for_each(message),
         }
     }
-}
-
-/// Keeps a state that a model made for a peer to which it gave none at the start.
-#[cold]
-fn keep(
-    states: &mut Vec<peerlet_network::State>,
-    state: peerlet_network::State,
-    seat: Seat,
-    seats: &std::ops::Range<u32>,
-) {
-    states.resize_with(seats.len(), || None);
-    states[(seat.0 - seats.start) as usize] = state;
-}
-
-/// The states that a model gives its peers; none at all where it gives nothing to anybody.
-fn states(given: impl Iterator<Item = peerlet_network::State>) -> Vec<peerlet_network::State> {
-    let states: Vec<_> = given.collect();
-    if states.iter().any(Option::is_some) { states } else { Vec::new() }
 }
 
 /// The ledger's name for why a model dropped something.

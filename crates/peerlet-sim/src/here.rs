@@ -1,22 +1,103 @@
 //! The simulated world as one peer sees it while it handles one event.
 
 use peerlet_core::{
-    Address, Alarm, Clock, Contact, Entropy, Full, Header, Identity, MetricIndex, Network, Parcel,
-    Record, Seat, Seats, Seed, Time, World,
+    Address, Alarm, Body, Clock, Contact, Entropy, Full, Header, Identity, MetricIndex, Network,
+    Parcel, Port, Record, Seat, Seats, Seed, State, Time, Turn, World,
 };
+use peerlet_measure::DropCause;
+use peerlet_memory::prefetch;
 
+use crate::digest::{EventKind, SeatDigest};
 use crate::event::Event;
 use crate::fabric::{Fabric, Moment};
 use crate::place::Place;
+use crate::trace::Handled;
 
-/// One peer, one event: where it is and when.
+/// One peer, one event: where it is and when. It goes from turn to turn of a batch.
 pub(crate) struct Here<'a> {
     pub(crate) fabric: &'a mut Fabric,
-    pub(crate) place: &'a mut Place,
+    pub(crate) row: usize,
     pub(crate) seat: Seat,
     pub(crate) now: Moment,
     /// The environment's number of what it does to the peer just now, if that is what happens.
     pub(crate) doing: Option<u64>,
+    /// The digest before the turn that was taken last.
+    before: SeatDigest,
+}
+
+impl<'a> Here<'a> {
+    #[inline(always)]
+    pub(crate) fn new(
+        fabric: &'a mut Fabric,
+        seat: Seat,
+        now: Moment,
+        doing: Option<u64>,
+    ) -> Here<'a> {
+        Here { row: fabric.row(seat), fabric, seat, now, doing, before: SeatDigest(0) }
+    }
+
+    /// What the engine keeps of this peer.
+    #[inline(always)]
+    pub(crate) fn place(&mut self) -> &mut Place {
+        &mut self.fabric.places[self.row]
+    }
+
+    /// Takes a turn and puts it into the books at once: all that is needed for that is at hand.
+    /// `None` when the turn is not of the common sort, or not to be taken yet.
+    #[inline(always)]
+    fn take(&mut self, turn: &Turn, later: u32) -> Option<Handled> {
+        let fabric = &mut *self.fabric;
+        prefetch(&fabric.places, later as usize);
+        let view = fabric.batch.view();
+        let ((seat, time), row) = (view.at(turn), view.rows.of(turn) as usize);
+        let (place, seq) = (fabric.places.get_mut(row)?, u64::from(turn.mark()));
+        let (is_ready, kind, source) = match turn.kind() {
+            Turn::DATAGRAM => {
+                let source = turn.word().wrapping_add(1);
+                (place.state == State::Running, EventKind::Deliver, source)
+            }
+            Turn::TIMER => (seq >= place.born, EventKind::Timer, seat.0.wrapping_add(1)),
+            _ => return None,
+        };
+        // What a peer made for itself may come before its next event: then the rest waits.
+        if !is_ready || time >= fabric.ring.common_until() {
+            return None;
+        }
+        let (life, payload) = (place.life, 0);
+        let event = Handled { time, round: 0, seat, kind, source, seq, life, payload };
+        self.before = place.digest;
+        place.digest.add(&event);
+        fabric.events = fabric.events.wrapping_add(1);
+        let flow = &mut fabric.ledger.datagram;
+        flow.delivered = flow.delivered.wrapping_add(u64::from(kind == EventKind::Deliver));
+        (self.row, self.seat, self.now.time) = (row, seat, time);
+        Some(event)
+    }
+
+    /// Takes a turn when something is to be done between turns.
+    #[inline(never)]
+    fn take_slowly(&mut self, turn: &Turn, later: u32) -> bool {
+        self.fabric.flush();
+        let Some(event) = self.take(turn, later) else { return false };
+        if let Some(trace) = &mut self.fabric.trace {
+            trace.push(event);
+        }
+        true
+    }
+
+    /// Puts an event that was handled here into the books.
+    pub(crate) fn handled(&mut self, kind: EventKind, source: u32, seq: u64, payload: u64) {
+        let Moment { time, round } = self.now;
+        let fabric = &mut *self.fabric;
+        let place = &mut fabric.places[self.row];
+        let (seat, life) = (self.seat, place.life);
+        let event = Handled { time, round, seat, kind, source, seq, life, payload };
+        place.digest.add(&event);
+        fabric.events += 1;
+        if let Some(trace) = &mut fabric.trace {
+            trace.push(event);
+        }
+    }
 }
 
 impl Clock for Here<'_> {
@@ -24,17 +105,17 @@ impl Clock for Here<'_> {
         self.now.time
     }
 
-    fn set_alarm(&mut self, at: Time, mut alarm: Alarm) {
-        match &mut alarm {
-            Alarm::Timer { port, handle, body } => {
-                self.set_timer(at, *port, *handle, body);
-            }
+    fn set_alarm(&mut self, at: Time, alarm: Alarm) {
+        match alarm {
+            Alarm::Timer { port, handle, body } => self.set_timer(at, port, handle, body),
             Alarm::Wake { task, operation } => {
-                let (task, operation) = (*task, *operation);
-                let event = Event::Wake { task, operation };
-                self.post(self.seat, at, event);
+                self.post(self.seat, at, Event::Wake { task, operation });
             }
         }
+    }
+
+    fn set_timer(&mut self, at: Time, port: Port, handle: u32, body: Body) {
+        self.post_timer(at, port, handle, body);
     }
 }
 
@@ -53,7 +134,7 @@ impl Network for Here<'_> {
         Address::simulated(self.seat)
     }
 
-    fn send(&mut self, to: Address, header: Header, parcel: &mut Parcel) {
+    fn send(&mut self, to: Address, header: Header, parcel: Parcel) {
         self.send_datagram(to, header, parcel);
     }
 
@@ -73,9 +154,10 @@ impl Entropy for Here<'_> {
     }
 
     fn secret(&mut self, into: &mut [u8]) {
-        let seed = self.seed(self.place.life).named("secret");
+        let life = self.place().life;
+        let seed = self.seed(life).named("secret");
         for chunk in into.chunks_mut(8) {
-            let rare = self.place.rare.get_or_insert_default();
+            let rare = self.place().rare.get_or_insert_default();
             let bits = seed.at(rare.secrets).bits();
             rare.secrets += 1;
             chunk.copy_from_slice(&bits.to_le_bytes()[..chunk.len()]);
@@ -96,6 +178,25 @@ impl World for Here<'_> {
 
     fn seats(&self) -> &dyn Seats {
         self
+    }
+
+    fn take_turn(&mut self, turn: &Turn, later: u32) -> bool {
+        if self.fabric.is_attended {
+            return self.take_slowly(turn, later);
+        }
+        self.take(turn, later).is_some()
+    }
+
+    fn pass_turn(&mut self, turn: &Turn) {
+        self.place().digest = self.before;
+        self.fabric.events -= 1;
+        if turn.kind() == Turn::DATAGRAM {
+            self.fabric.ledger.datagram.delivered -= 1;
+            self.fabric.ledger.datagram.drop_for(DropCause::Decode);
+        }
+        if let Some(trace) = &mut self.fabric.trace {
+            trace.pop();
+        }
     }
 }
 

@@ -37,10 +37,12 @@ mod team;
 mod windows;
 mod worker;
 
+mod batch;
 mod entry;
 mod fabric;
 mod here;
 mod link;
+mod outbox;
 mod place;
 mod sending;
 

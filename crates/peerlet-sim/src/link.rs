@@ -17,6 +17,7 @@ use peerlet_network::Departure;
 
 use crate::entry::Incoming;
 use crate::event::{Event, Letter, Rest, Way};
+use crate::fabric::Fabric;
 use crate::here::Here;
 
 /// How many messages may wait for one destination.
@@ -140,13 +141,31 @@ impl Outgoing {
     }
 }
 
+impl Fabric {
+    /// Lets depart what events queued for reliable delivery, now that they were handled.
+    #[inline(always)]
+    pub(crate) fn flush(&mut self) {
+        if !self.queued.is_empty() {
+            self.flush_queued();
+        }
+    }
+
+    #[inline(never)]
+    fn flush_queued(&mut self) {
+        for (seat, now) in std::mem::take(&mut self.queued) {
+            Here::new(self, seat, now, None).flush();
+        }
+        self.is_attended = self.trace.is_some();
+    }
+}
+
 impl Here<'_> {
     fn links(&mut self) -> &mut Links {
-        self.place.rare.get_or_insert_default().links.get_or_insert_default()
+        self.place().rare.get_or_insert_default().links.get_or_insert_default()
     }
 
     fn end(&mut self, key: (Address, u32)) -> Option<&mut Outgoing> {
-        self.place.links()?.outgoing.get_mut(&key)
+        self.place().links()?.outgoing.get_mut(&key)
     }
 
     /// Queues a message; it departs when the event that sends it is handled.
@@ -157,7 +176,7 @@ impl Here<'_> {
         parcel: &mut Parcel,
     ) -> Result<(), Full> {
         let size = parcel.encoded_len();
-        let (state, life) = (self.place.state, self.place.life);
+        let (state, life) = (self.place().state, self.place().life);
         let refusal = if size > FRAME_MAX {
             Some(DropCause::TooLarge)
         } else if state != State::Running {
@@ -198,6 +217,11 @@ impl Here<'_> {
             end.bytes += size as usize;
             end.queue.push_back(Queued { header, body, size, payload });
         }
+        let queued = (self.seat, self.now);
+        if self.fabric.queued.last() != Some(&queued) {
+            self.fabric.queued.push(queued);
+            self.fabric.is_attended = true;
+        }
         let touched = &mut self.links().touched;
         if !touched.contains(&(to, life)) {
             touched.push((to, life));
@@ -205,9 +229,9 @@ impl Here<'_> {
         Ok(())
     }
 
-    /// Lets depart what the event that was just handled has queued.
-    pub(crate) fn flush(&mut self) {
-        let Some(links) = self.place.links() else { return };
+    /// Lets depart what an event has queued.
+    fn flush(&mut self) {
+        let Some(links) = self.place().links() else { return };
         for key in std::mem::take(&mut links.touched) {
             match self.end(key).map(|end| end.phase) {
                 Some(Phase::New) => self.open(key),
@@ -220,7 +244,7 @@ impl Here<'_> {
     /// The seat's life ends. In order: what is queued still leaves, and nobody is told how that
     /// went. By a crash: it is gone.
     pub(crate) fn end_links(&mut self, crashed: bool) {
-        let Some(links) = self.place.links() else { return };
+        let Some(links) = self.place().links() else { return };
         links.touched.clear();
         let mut lost = 0;
         if crashed {
@@ -371,8 +395,8 @@ impl Here<'_> {
 
     /// Forgets the end of a life that is over, when all it sent has left.
     fn forget_orphan(&mut self, key: (Address, u32)) {
-        let alive = self.place.state == State::Running && self.place.life == key.1;
-        if let Some(links) = self.place.links().filter(|_| !alive)
+        let alive = self.place().state == State::Running && self.place().life == key.1;
+        if let Some(links) = self.place().links().filter(|_| !alive)
             && links.outgoing.get(&key).is_some_and(|end| end.queue.is_empty())
         {
             links.outgoing.swap_remove(&key);
@@ -400,7 +424,7 @@ impl Here<'_> {
         match signal {
             Signal::Open { from, number, life } => {
                 let to = Address::simulated(self.seat);
-                let answer = match (self.place.state, self.place.life) {
+                let answer = match (self.place().state, self.place().life) {
                     (State::Running, theirs) => Signal::Opened { to, number, life, theirs },
                     // A crashed peer is mute; one that never lived, in a process that does, is not.
                     (State::Absent, 1..) => return,

@@ -1,6 +1,6 @@
 //! What the engine keeps of one seat.
 
-use peerlet_core::{Seed, State};
+use peerlet_core::{Seat, Seed, State};
 
 use crate::digest::SeatDigest;
 use crate::link::Links;
@@ -13,7 +13,8 @@ pub(crate) struct Place {
     pub(crate) seq: u64,
     /// How many packets it gave to the network.
     pub(crate) packets: u64,
-    /// The number of its life's first event: timers of older lives are known by theirs.
+    /// The number of its life's first event: timers of older lives are known by theirs. The largest
+    /// there is while it does not live.
     pub(crate) born: u64,
     pub(crate) rare: Option<Box<Rare>>,
     /// Where the network's dice for its packets are found.
@@ -36,12 +37,20 @@ impl Place {
             digest: SeatDigest(0),
             seq: 0,
             packets: 0,
-            born: 0,
+            born: u64::MAX,
             rare: None,
             draws,
             life: 0,
             state: State::Absent,
         }
+    }
+
+    /// The dice of the seat's next packet.
+    #[inline(always)]
+    pub(crate) fn next_draws(&mut self, to: Seat) -> Seed {
+        let count = self.packets;
+        self.packets = count.wrapping_add(1);
+        self.draws.at_pair(u64::from(to.0), count)
     }
 
     #[inline]
@@ -51,9 +60,7 @@ impl Place {
 
     /// Notes a life's beginning or end.
     pub(crate) fn set_state(&mut self, state: State, life: u32) {
-        if self.life != life {
-            self.born = self.seq;
-        }
+        self.born = if state == State::Running { self.seq } else { u64::MAX };
         (self.state, self.life) = (state, life);
     }
 }

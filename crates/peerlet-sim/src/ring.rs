@@ -9,15 +9,15 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::mem;
 
-use peerlet_core::{Seat, Time};
+use peerlet_core::{Seat, Time, Turn};
 
 use crate::event::{Event, Key};
 use crate::grid::Grid;
-use crate::packed::Packed;
+use crate::packed::{class, pack};
 
 /// Events in one chunk of a bucket.
 pub(crate) const CHUNK: usize = 64;
-pub(crate) type Chunk = Vec<Packed>;
+pub(crate) type Chunk = Vec<Turn>;
 
 /// The events of one window and block: full chunks in no order, and one that is being filled.
 #[derive(Default)]
@@ -90,15 +90,16 @@ pub(crate) struct Ring {
     far: BTreeMap<u64, Far>,
     near: BinaryHeap<Near>,
     pool: Vec<Chunk>,
-    /// How far ahead of the window's start the ring reaches.
-    reach: u64,
     /// Chunks in buckets.
     in_use: usize,
     /// The window that runs or ran last.
     window: u64,
-    start: u64,
     /// What of the window comes later than this waits for the next run.
     limit: Time,
+    /// Until when the batch's events may be handled without a look at anything else: the limit, or
+    /// nothing while an event is near, or always nothing if each event is worth a stamp.
+    common_until: Time,
+    is_stamped: bool,
 }
 
 impl Ring {
@@ -112,11 +113,11 @@ impl Ring {
             far: BTreeMap::new(),
             near: BinaryHeap::new(),
             pool: Vec::new(),
-            reach: grid.slots * grid.width,
             in_use: 0,
             window: 0,
-            start: 0,
             limit: Time::ZERO,
+            common_until: Time::ZERO,
+            is_stamped: tracing::level_filters::LevelFilter::current() >= tracing::Level::INFO,
             grid,
         }
     }
@@ -127,7 +128,7 @@ impl Ring {
 
     /// The start of the running window.
     pub(crate) fn start(&self) -> Time {
-        Time::from_nanos(self.start)
+        self.grid.window_start(self.window)
     }
 
     #[inline]
@@ -142,69 +143,72 @@ impl Ring {
 
     /// Puts in an event that an event of the running window makes.
     pub(crate) fn push(&mut self, key: Key, event: Event) {
-        let ahead = key.time.as_nanos() - self.start;
-        if ahead >= self.reach {
-            return self.push_far(key, event);
-        }
-        let windows = self.grid.windows_in(ahead);
-        if windows == 0 && key.time < self.limit {
+        if self.is_near(key.time) {
             return self.push_near(key, event);
         }
-        self.push_bucket(key, ahead - windows * self.grid.width, windows, event);
+        self.push_later(key, event);
     }
 
-    fn push_bucket(&mut self, key: Key, offset: u64, windows: u64, event: Event) {
-        let slot = self.slot(self.window + windows);
-        let index = self.index(slot, self.grid.block_of(key.seat));
-        let place = self.grid.join(key.seat, offset);
-        let bucket = &mut self.buckets[index];
-        if bucket.tail.len() == bucket.tail.capacity() {
-            grow(bucket, &mut self.pool, &mut self.in_use, &mut self.occupied, slot);
-        }
-        bucket.tail.push(Packed::new(&key, place, event));
-    }
-
-    /// The chunk that takes an event of this seat and time, and its place there; `None` when the
-    /// event takes the long way. The chunk has room.
+    /// Whether an instant is still to come in this run of the window.
     #[inline(always)]
-    pub(crate) fn chunk_for(&mut self, seat: Seat, time: Time) -> Option<(&mut Chunk, u64)> {
-        let ahead = time.as_nanos().wrapping_sub(self.start);
-        if ahead >= self.reach {
-            return None;
+    pub(crate) fn is_near(&self, time: Time) -> bool {
+        time < self.limit
+    }
+
+    /// Puts in an event that is not for this run of the window.
+    fn push_later(&mut self, key: Key, event: Event) {
+        if self.reaches(key.time) {
+            self.push_now(key, event);
+        } else {
+            self.push_far(key, event);
         }
-        let windows = self.grid.windows_in(ahead);
-        if windows == 0 && time < self.limit {
-            return None;
-        }
-        let place = self.grid.join(seat, ahead.wrapping_sub(windows.wrapping_mul(self.grid.width)));
-        let slot = (self.window.wrapping_add(windows) & self.slot_mask) as usize;
+    }
+
+    /// Whether the ring has a window for this instant.
+    #[inline(always)]
+    pub(crate) fn reaches(&self, time: Time) -> bool {
+        self.grid.window_at(time).wrapping_sub(self.window) < self.grid.slots
+    }
+
+    /// The chunk for an event of this seat and instant, and the event's place in there; `None` for
+    /// what is near or far, or where the chunk has no room.
+    #[inline(always)]
+    pub(crate) fn room_at(&mut self, seat: Seat, time: Time) -> Option<(&mut Chunk, u64)> {
+        let window = self.grid.window_at(time);
+        let is_here = time >= self.limit && window.wrapping_sub(self.window) < self.grid.slots;
+        let slot = (window & self.slot_mask) as usize;
+        let bucket = self.buckets.get_mut(self.grid.block_of(seat) << self.slot_bits | slot)?;
+        let has_room = is_here && bucket.tail.len() < bucket.tail.capacity();
+        has_room.then(|| (&mut bucket.tail, self.grid.place(seat, time)))
+    }
+
+    /// The chunk for an event of this seat and instant, which the ring reaches, and the event's
+    /// place in there. The chunk has room.
+    fn make_room(&mut self, seat: Seat, time: Time) -> (&mut Chunk, u64) {
+        let slot = (self.grid.window_at(time) & self.slot_mask) as usize;
         let bucket = &mut self.buckets[self.grid.block_of(seat) << self.slot_bits | slot];
         if bucket.tail.len() == bucket.tail.capacity() {
             grow(bucket, &mut self.pool, &mut self.in_use, &mut self.occupied, slot);
         }
-        Some((&mut bucket.tail, place))
+        (&mut bucket.tail, self.grid.place(seat, time))
     }
 
     /// Puts in an event that is to be handled before the block at hand is done.
     #[inline(never)]
-    pub(crate) fn push_near(&mut self, key: Key, event: Event) {
+    fn push_near(&mut self, key: Key, event: Event) {
         self.near.push(Near { key, event });
+        self.common_until = Time::ZERO;
     }
 
     /// Puts in an event of the running window that is not its peer's own doing.
     pub(crate) fn push_now(&mut self, key: Key, event: Event) {
-        self.push_bucket(key, key.time.as_nanos() - self.start, 0, event);
+        let (chunk, place) = self.make_room(key.seat, key.time);
+        chunk.push(pack(&key, place, event));
     }
 
     /// Puts an event of the running window back, for its next run.
-    pub(crate) fn push_back(&mut self, seat: Seat, packed: Packed, place: u64) {
-        let slot = self.slot(self.window);
-        let index = self.index(slot, self.grid.block_of(seat));
-        let bucket = &mut self.buckets[index];
-        if bucket.tail.len() == bucket.tail.capacity() {
-            grow(bucket, &mut self.pool, &mut self.in_use, &mut self.occupied, slot);
-        }
-        bucket.tail.push(packed.at_place(place));
+    pub(crate) fn push_back(&mut self, seat: Seat, time: Time, turn: Turn) {
+        self.make_room(seat, time).0.push(turn);
     }
 
     #[cold]
@@ -243,6 +247,7 @@ impl Ring {
     pub(crate) fn begin(&mut self, window: u64, limit: Time) {
         self.advance(window);
         self.limit = limit;
+        self.mind_near();
         let slot = self.slot(window);
         self.occupied[slot / 64] &= !(1 << (slot % 64));
     }
@@ -250,15 +255,12 @@ impl Ring {
     /// Goes to a window, before which there are no events left anywhere.
     pub(crate) fn advance(&mut self, window: u64) {
         self.window = window;
-        self.start = self.grid.window_start(window).as_nanos();
         while let Some(far) = self.far.first_entry() {
             if *far.key() > window / self.grid.slots {
                 break;
             }
             for (key, event) in far.remove().events {
-                let ahead = key.time.as_nanos() - self.start;
-                let windows = self.grid.windows_in(ahead);
-                self.push_bucket(key, ahead - windows * self.grid.width, windows, event);
+                self.push_now(key, event);
             }
         }
     }
@@ -328,20 +330,19 @@ impl Ring {
         blocks: &std::ops::Range<usize>,
         into: &mut Vec<(u64, usize, Chunk)>,
     ) {
-        let (grid, start) = (self.grid, self.grid.window_start(window));
+        let grid = self.grid;
         let Some(far) = self.far.get_mut(&(window / grid.slots)) else { return };
         let is_theirs = |(key, _): &mut (Key, Event)| {
             grid.window_at(key.time) == window && blocks.contains(&grid.block_of(key.seat))
         };
         for (key, event) in far.events.extract_if(.., is_theirs) {
-            let place = grid.join(key.seat, key.time.since(start).as_nanos());
-            let packed = Packed::new(&key, place, event);
+            let turn = pack(&key, grid.place(key.seat, key.time), event);
             let block = grid.block_of(key.seat);
             match into.last_mut().filter(|last| (last.0, last.1) == (window, block)) {
-                Some((_, _, chunk)) if chunk.len() < CHUNK => chunk.push(packed),
+                Some((_, _, chunk)) if chunk.len() < CHUNK => chunk.push(turn),
                 _ => {
                     let mut chunk = self.pool.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK));
-                    chunk.push(packed);
+                    chunk.push(turn);
                     into.push((window, block, chunk));
                 }
             }
@@ -368,22 +369,30 @@ impl Ring {
         self.pool.append(spare);
     }
 
-    /// Whether a peer has events of its own left in the running window.
+    /// Until when the batch's events may be handled one after the other.
     #[inline(always)]
-    pub(crate) fn has_near(&self) -> bool {
-        !self.near.is_empty()
+    pub(crate) fn common_until(&self) -> Time {
+        self.common_until
+    }
+
+    fn mind_near(&mut self) {
+        let is_common = self.near.is_empty() && !self.is_stamped;
+        self.common_until = if is_common { self.limit } else { Time::ZERO };
     }
 
     /// Takes the first event of a peer's own in the running window, if `wanted`.
     pub(crate) fn pop_near_if(&mut self, wanted: impl FnOnce(&Key) -> bool) -> Option<Near> {
-        self.near.peek().is_some_and(|near| wanted(&near.key)).then(|| self.near.pop())?
+        let near =
+            self.near.peek().is_some_and(|near| wanted(&near.key)).then(|| self.near.pop())?;
+        self.mind_near();
+        near
     }
 
     /// All messages that wait, by class, counted.
     pub(crate) fn count(&self, mut message: impl FnMut(peerlet_core::Class)) {
         for bucket in &self.buckets {
             let events = bucket.full.iter().flatten().chain(&bucket.tail);
-            events.filter_map(Packed::class).for_each(&mut message);
+            events.filter_map(class).for_each(&mut message);
         }
         let far = self.far.values().flat_map(|far| &far.events);
         far.filter_map(|(_, event)| event.class()).for_each(&mut message);
@@ -395,18 +404,19 @@ mod tests {
     use peerlet_core::{Duration, Rng, Seed};
 
     use super::*;
+    use crate::packed::unpack;
 
     const WIDTHS: [u64; 8] = [1, 2, 3, 1_000, 999_983, 1 << 20, 50_000_000, 400_000_000];
 
     /// An event some way ahead: mostly near, sometimes far beyond the ring.
     fn draw_key(rng: &mut Rng, ring: &Ring, seats: u32, seq: u64) -> Key {
-        let width = ring.grid.width;
+        let width = ring.grid.width();
         let ahead = match rng.below(10) {
             0 => rng.below(width * ring.grid.slots * 5),
             1 => width * rng.below(ring.grid.slots + 2),
             _ => rng.below(width * 4),
         };
-        let time = Time::from_nanos(ring.start + width + ahead);
+        let time = Time::from_nanos(ring.start().as_nanos() + width + ahead);
         Key { time, round: 0, seat: Seat(rng.below(seats.into()) as u32), source: 1, seq }
     }
 
@@ -436,15 +446,15 @@ mod tests {
                 for (ring, mine) in rings.iter_mut().zip(&mine) {
                     let limit = grid.window_start(window + 1);
                     ring.begin(window, limit);
-                    let (mut chunks, start) = (Vec::new(), ring.start);
+                    let (mut chunks, start) = (Vec::new(), ring.start().as_nanos());
                     for block in mine.clone() {
                         ring.take(block, &mut chunks);
-                        for packed in chunks.iter_mut().flatten() {
-                            let place = packed.place_high() >> crate::packed::PLACE_SHIFT;
+                        for turn in chunks.iter_mut().flatten() {
+                            let place = turn.place_high() >> Turn::PLACE_SHIFT;
                             let (local, offset) = grid.split(place);
                             let seat = Seat(grid.first_seat(block) + local);
                             let time = Time::from_nanos(start + offset);
-                            let (key, _) = packed.unpack(seat, time);
+                            let (key, _) = unpack(turn.leave(), seat, time);
                             assert_eq!(waiting.remove(&key.seq), Some(key));
                         }
                         ring.recycle(&mut chunks);

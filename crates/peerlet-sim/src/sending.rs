@@ -1,7 +1,9 @@
 //! What a peer makes while it handles an event: timers, datagrams, and whatever else waits.
 
+use std::mem;
+
 use peerlet_core::{
-    Address, Body, Call, Class, DATAGRAM_MAX, Header, Parcel, Port, Seat, Seed, State, Time,
+    Address, Body, Call, Class, DATAGRAM_MAX, Header, Parcel, Port, Seat, Seed, State, Time, Turn,
     Undelivered,
 };
 use peerlet_measure::DropCause;
@@ -10,10 +12,8 @@ use peerlet_network::{Arrival, Departure, Packet};
 
 use crate::digest::fold;
 use crate::event::{Event, Key, Letter, Rest, Way};
-use crate::fabric::{Queue, drop_cause};
+use crate::fabric::{Fabric, drop_cause};
 use crate::here::Here;
-use crate::packed::Packed;
-use crate::ring::Chunk;
 
 /// More rounds than this in one instant are a peer that answers itself without end.
 const ROUNDS_MAX: u32 = 10_000;
@@ -22,44 +22,50 @@ impl Here<'_> {
     /// Puts an event that the peer makes now into the queue of `seat`. What falls on this very
     /// instant, which only a peer's own events can, comes one round later.
     pub(crate) fn post(&mut self, seat: Seat, at: Time, event: Event) {
+        let seq = self.number();
+        self.post_as(seq, seat, at, event);
+    }
+
+    /// The peer's number for the next event that it makes.
+    fn number(&mut self) -> u64 {
+        let place = self.place();
+        let seq = place.seq;
+        place.seq = seq.wrapping_add(1);
+        seq
+    }
+
+    fn post_as(&mut self, seq: u64, seat: Seat, at: Time, event: Event) {
         let now = self.now;
         debug_assert!(at > now.time || self.seat == seat, "only own events fall on now");
         let round = if at <= now.time { now.round + 1 } else { 0 };
         if round > ROUNDS_MAX {
             return self.fabric.give_up(seat, now.time);
         }
-        let seq = self.place.seq;
-        self.place.seq += 1;
         let (time, source) = (at.max(now.time), self.seat.0 + 1);
         self.fabric.push(Key { time, round, seat, source, seq }, event);
     }
 
     /// Sets a timer of the peer's own.
     #[inline(always)]
-    pub(crate) fn set_timer(&mut self, at: Time, port: Port, handle: u32, body: &mut Body) {
-        if let Queue::Ring(ring) = &mut self.fabric.queue
-            && at > self.now.time
-            && let Ok(seq) = u32::try_from(self.place.seq)
-            && let Some((chunk, place)) = ring.chunk_for(self.seat, at)
+    pub(crate) fn post_timer(&mut self, at: Time, port: Port, handle: u32, mut body: Body) {
+        let fabric = &mut *self.fabric;
+        if let Some(place) = fabric.places.get_mut(self.row)
+            && let Ok(seq) = u32::try_from(place.seq)
+            && fabric.heap.is_none()
+            && let Some((chunk, at)) = fabric.ring.room_at(self.seat, at)
+            && push_within(chunk, || Turn::timer(at, port, handle, seq, body.leave())).is_ok()
         {
-            self.place.seq = u64::from(seq) + 1;
-            return push(chunk, Packed::timer(place, port, handle, seq, body.leave()));
+            place.seq = u64::from(seq) + 1;
+            return mem::forget(body);
         }
-        self.post(self.seat, at, Event::Timer { port, handle, body: body.leave() });
+        self.post_timer_slowly(at, port, handle, body);
     }
 
-    /// Lets a datagram of the common sort arrive.
-    #[inline(always)]
-    fn post_plain(&mut self, seat: Seat, at: Time, port: Port, parcel: &mut Parcel) {
-        if let Queue::Ring(ring) = &mut self.fabric.queue
-            && let Ok(seq) = u32::try_from(self.place.seq)
-            && let Some((chunk, place)) = ring.chunk_for(seat, at)
-        {
-            self.place.seq = u64::from(seq) + 1;
-            let source = self.seat.0.wrapping_add(1);
-            return push(chunk, Packed::plain(place, port, source, seq, parcel.take()));
-        }
-        self.post(seat, at, Event::Plain { port, body: parcel.take() });
+    /// Sets a timer that is near or far, or for which there is no room yet.
+    #[cold]
+    #[inline(never)]
+    fn post_timer_slowly(&mut self, at: Time, port: Port, handle: u32, body: Body) {
+        self.post(self.seat, at, Event::Timer { port, handle, body });
     }
 
     /// Takes a message out of its sender's hands, as a value or encoded, with the hash of its
@@ -76,82 +82,114 @@ impl Here<'_> {
 
     /// Sends a datagram.
     #[inline(always)]
-    pub(crate) fn send_datagram(&mut self, to: Address, header: Header, parcel: &mut Parcel) {
+    pub(crate) fn send_datagram(&mut self, to: Address, header: Header, mut parcel: Parcel) {
+        let (fabric, dest) = (&mut *self.fabric, Seat(to.slot()));
+        let (size, seats) = (parcel.encoded_len(), fabric.seats_of_all);
+        if let Some(place) = fabric.places.get_mut(self.row)
+            && place.state == State::Running
+            && let Ok(seq) = u32::try_from(place.seq)
+            && fabric.plain
+            && header.call == Call::None
+            && size <= DATAGRAM_MAX
+            && dest.0 < seats
+            && dest != self.seat
+            && to == Address::simulated(dest)
+            && let Some(room) = fabric.outbox.room()
+        {
+            let flow = &mut fabric.ledger.datagram;
+            flow.sent = flow.sent.wrapping_add(1);
+            flow.bytes = flow.bytes.wrapping_add(size as u64);
+            place.seq = u64::from(seq) + 1;
+            let (from, at, draws) = (self.seat, self.now.time, place.next_draws(dest));
+            let packet = Packet { from, to: dest, at, size: size as u32, draws };
+            room.put(packet, &mut parcel, seq, header.port);
+            return mem::forget(parcel);
+        }
+        self.send_slowly(to, header, parcel);
+    }
+
+    /// Sends a datagram that is not common in one way or another, or finds the outbox full.
+    #[cold]
+    #[inline(never)]
+    fn send_slowly(&mut self, to: Address, header: Header, mut parcel: Parcel) {
         let size = parcel.encoded_len();
-        let running = self.place.state == State::Running;
-        let flow = &mut self.fabric.ledger.datagram;
+        if self.fabric.outbox.room().is_none() {
+            self.fabric.empty_outbox();
+        }
+        let fabric = &mut *self.fabric;
+        let flow = &mut fabric.ledger.datagram;
         flow.sent += 1;
         flow.bytes += size as u64;
         if size > DATAGRAM_MAX {
             return flow.drop_for(DropCause::TooLarge);
         }
-        if !running {
+        let place = &mut fabric.places[self.row];
+        if place.state != State::Running {
             return flow.drop_for(DropCause::Stopped);
         }
-        let size = size as u32;
-        let Some(dest) = self.fabric.chart.seat_at(to) else {
-            return self.fabric.ledger.of(Class::Datagram).drop_for(DropCause::Stopped);
+        let Some(dest) = fabric.chart.seat_at(to) else {
+            return flow.drop_for(DropCause::Stopped);
         };
+        let size = size as u32;
         if dest == self.seat {
-            return self.send_home(header, parcel, size);
+            return self.send_home(header, &mut parcel, size);
         }
-        let packet = self.packet(dest, size);
-        match self.fabric.ask(&packet) {
-            Departure::Arrive { after }
-                if after >= self.fabric.lookahead
-                    && self.fabric.plain
-                    && header.call == Call::None =>
-            {
-                self.post_plain(dest, self.now.time + after, header.port, parcel);
-            }
-            fate => self.send_packet(fate, packet, header, parcel),
+        let (from, at, draws) = (self.seat, self.now.time, place.next_draws(dest));
+        let packet = Packet { from, to: dest, at, size, draws };
+        if fabric.plain
+            && header.call == Call::None
+            && let Ok(seq) = u32::try_from(place.seq)
+            && let Some(room) = fabric.outbox.room()
+        {
+            place.seq = u64::from(seq) + 1;
+            return room.put(packet, &mut parcel, seq, header.port);
         }
+        self.send_packet(packet, header, &mut parcel);
     }
 
-    /// Sends a datagram whose fate is none of the common sort.
+    /// Sends a datagram that cannot wait in the outbox.
     #[inline(never)]
-    fn send_packet(
-        &mut self,
-        fate: Departure,
-        packet: Packet,
-        header: Header,
-        parcel: &mut Parcel,
-    ) {
+    fn send_packet(&mut self, packet: Packet, header: Header, parcel: &mut Parcel) {
         let Packet { to: dest, size, draws, .. } = packet;
-        let now = self.now.time;
-        match self.fabric.checked(fate) {
+        let (seq, now) = (self.number(), self.now.time);
+        self.fabric.empty_outbox();
+        match self.fabric.depart(&packet) {
             Departure::Arrive { after } => {
                 let event = self.datagram(header, parcel, size, draws);
-                self.post(dest, now + after, event);
+                self.post_as(seq, dest, now + after, event);
             }
             Departure::Drop(cause) => {
                 self.fabric.ledger.of(Class::Datagram).drop_for(drop_cause(cause));
             }
+            // Both copies are the same event of the sender's.
             Departure::Twice { first, second } => {
                 self.fabric.ledger.of(Class::Datagram).duplicated += 1;
                 let mut bytes = Vec::new();
                 parcel.encode(&mut bytes);
                 let mut copy = Parcel::encoded(bytes);
                 let twin = self.datagram(header, &mut copy, size, draws);
-                self.post(dest, now + first, twin);
+                self.post_as(seq, dest, now + first, twin);
                 let datagram = self.datagram(header, parcel, size, draws);
-                self.post(dest, now + second, datagram);
+                self.post_as(seq, dest, now + second, datagram);
             }
         }
     }
 
     #[cold]
     fn send_home(&mut self, header: Header, parcel: &mut Parcel, size: u32) {
-        let way = Way::Home { class: Class::Datagram, life: self.place.life };
+        let way = Way::Home { class: Class::Datagram, life: self.place().life };
         let ((body, payload), from) = (self.body(parcel), Address::simulated(self.seat));
         let draws = self.fabric.seed;
         let letter = Letter { from, header, body, size, draws, way, payload, accepted: false };
         self.post(self.seat, self.now.time, Event::letter(letter));
     }
 
-    /// A datagram with all that a letter has.
-    #[inline(never)]
+    /// A datagram as an event, with all that it needs to be let in.
     fn datagram(&self, header: Header, parcel: &mut Parcel, size: u32, draws: Seed) -> Event {
+        let Fabric { wire, has_arrival, .. } = *self.fabric;
+        if !wire && !has_arrival && header.call == Call::None {
+            return Event::Plain { port: header.port, body: parcel.take() };
+        }
         let ((body, payload), from) = (self.body(parcel), Address::simulated(self.seat));
         let way = Way::Datagram;
         Event::letter(Letter { from, header, body, size, draws, way, payload, accepted: false })
@@ -159,17 +197,9 @@ impl Here<'_> {
 
     /// Asks the model for the fate of one packet, with the next dice of this pair.
     pub(crate) fn depart(&mut self, to: Seat, size: u32) -> (Departure, Seed) {
-        let packet = self.packet(to, size);
-        let fate = self.fabric.ask(&packet);
-        (self.fabric.checked(fate), packet.draws)
-    }
-
-    /// The peer's next packet.
-    #[inline(always)]
-    fn packet(&mut self, to: Seat, size: u32) -> Packet {
-        let draws = self.place.draws.at(u64::from(to.0)).at(self.place.packets);
-        self.place.packets = self.place.packets.wrapping_add(1);
-        Packet { from: self.seat, to, at: self.now.time, size, draws }
+        self.fabric.empty_outbox();
+        let (from, at, draws) = (self.seat, self.now.time, self.place().next_draws(to));
+        (self.fabric.depart(&Packet { from, to, at, size, draws }), draws)
     }
 
     /// Asks the receiving side of the model whether a message that arrives here gets through.
@@ -188,17 +218,11 @@ impl Here<'_> {
         (header, body): (Header, Body),
         why: Undelivered,
     ) {
-        if self.place.state == State::Running && self.place.life == life {
+        if self.place().state == State::Running && self.place().life == life {
             let event = Rest::Undelivered { life, to, header, body, why };
             self.post(self.seat, self.now.time, Event::Rest(Box::new(event)));
         }
     }
-}
-
-/// Puts an event into a chunk that has room.
-#[inline(always)]
-fn push(chunk: &mut Chunk, packed: Packed) {
-    assert!(push_within(chunk, packed).is_ok(), "a chunk that is offered has room");
 }
 
 /// The hash of a payload.

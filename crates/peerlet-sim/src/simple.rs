@@ -6,7 +6,6 @@ use peerlet_core::{Seat, Time};
 
 use crate::chart::{Chart, Planned};
 use crate::director::Director;
-use crate::fabric::Queue;
 use crate::trace::Trace;
 use crate::watch::Watch;
 use crate::worker::Worker;
@@ -20,8 +19,9 @@ pub(crate) fn run(
     until: Time,
 ) -> Result<(), (Time, Seat)> {
     while director.now < until && !watch.is_stopped() {
-        let (now, before) = (director.now, worker.events);
+        let (now, before) = (director.now, worker.fabric.events);
         worker.fabric.recorder.close_epoch(now);
+        worker.fabric.ask_lookahead();
         while let Some(planned) = director.next_before(Time::from_nanos(now.as_nanos() + 1)) {
             direct(worker, chart, planned);
             show(worker, &mut trace);
@@ -36,14 +36,14 @@ pub(crate) fn run(
         }
         director.now = next;
         watch.reached(next);
-        watch.add_events(worker.events - before);
+        watch.add_events(worker.fabric.events - before);
     }
     Ok(())
 }
 
 /// Shows what was handled, at once.
 fn show(worker: &mut Worker, trace: &mut Option<&mut Box<dyn Trace>>) {
-    if let (Some(trace), Some(handled)) = (trace, &mut worker.trace) {
+    if let (Some(trace), Some(handled)) = (trace, &mut worker.fabric.trace) {
         handled.drain(..).for_each(|handled| trace.handled(&handled));
     }
 }
@@ -60,8 +60,5 @@ fn direct(worker: &mut Worker, chart: &Chart, planned: Planned) {
 }
 
 fn pop_before(worker: &mut Worker, end: Time) -> Option<(crate::event::Key, crate::event::Event)> {
-    match &mut worker.fabric.queue {
-        Queue::Heap(heap) => heap.pop_before(end),
-        Queue::Ring(_) => unreachable!("the reference engine's worker has a heap"),
-    }
+    worker.fabric.heap.as_mut()?.pop_before(end)
 }

@@ -9,7 +9,7 @@ use peerlet_measure::{Epochs, Ledger, MetricEntry, Recorder};
 use crate::chart::{Chart, Doings};
 use crate::digest::{Digest, fold};
 use crate::director::Director;
-use crate::fabric::{Common, Queue};
+use crate::fabric::{Common, Fabric};
 use crate::grid::Grid;
 use crate::heap::Heap;
 use crate::outcome::{Outcome, RunError};
@@ -72,21 +72,26 @@ impl Simulation {
                 Engine::Windowed => seat(blocks.start)..seat(blocks.end),
                 Engine::Reference => 0..setup.seats,
             };
-            let queue = match setup.engine {
-                Engine::Windowed => Queue::Ring(Ring::new(grid)),
-                Engine::Reference => Queue::Heap(Heap::default()),
+            let (ring, heap) = match setup.engine {
+                Engine::Windowed => (Ring::new(grid), None),
+                // Its ring stays empty.
+                Engine::Reference => {
+                    (Ring::new(Grid::new(common.model.lookahead(), 1, 1)), Some(Heap::default()))
+                }
             };
             let recorder = Recorder::new(metrics.clone(), epochs);
-            let (common, registry) = (common.clone(), registry.clone());
-            let mut worker = Worker::new(common, registry, build.clone(), seats, recorder, queue);
-            worker.trace = setup.trace.is_some().then(Vec::new);
-            worker
+            let mut fabric = Fabric::new(common.clone(), seats, recorder, ring, heap);
+            fabric.trace = setup.trace.is_some().then(Vec::new);
+            fabric.is_attended = fabric.trace.is_some();
+            Worker::new(registry.clone(), build.clone(), fabric)
         };
+        let directives = Box::new(directives.into_iter());
+        let director = Director::new(directives, &epochs, setup.seats, common.model.clone());
         Ok(Simulation {
             engine: setup.engine,
             grid,
             workers: (0..threads).map(worker).collect(),
-            director: Director::new(Box::new(directives.into_iter()), &epochs, setup.seats),
+            director,
             chart,
             trace: setup.trace,
             watch: setup.watch,
@@ -100,7 +105,7 @@ impl Simulation {
 
     /// How many events peers handled so far.
     pub fn events(&self) -> u64 {
-        self.workers.iter().map(|worker| worker.events).sum()
+        self.workers.iter().map(|worker| worker.fabric.events).sum()
     }
 
     /// Whether the peer in this seat lives.
@@ -161,13 +166,13 @@ impl Simulation {
         let (mut events, mut late_answers, mut idle_directives) = (0, 0, 0);
         let (mut ledger, mut measures) = (Ledger::default(), None);
         for worker in workers {
-            let (mut fabric, mut places) = (worker.fabric, worker.places);
+            let mut fabric = worker.fabric;
             fabric.count_in_flight();
-            let waiting = places.iter_mut().filter_map(Place::links);
+            let waiting = fabric.places.iter_mut().filter_map(Place::links);
             fabric.ledger.reliable.in_flight += waiting.map(|links| links.queued()).sum::<u64>();
-            seats = places.iter().fold(seats, |hash, place| fold(hash, place.digest.0));
+            seats = fabric.places.iter().fold(seats, |hash, place| fold(hash, place.digest.0));
             payloads = fabric.payloads.iter().fold(payloads, |hash, own| fold(hash, *own));
-            events += worker.events;
+            events += fabric.events;
             late_answers += worker.host.late_answers();
             idle_directives += worker.idle_directives;
             ledger.add(&fabric.ledger);

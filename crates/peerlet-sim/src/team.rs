@@ -17,7 +17,6 @@ use crate::grid::Grid;
 use crate::ring::Chunk;
 use crate::trace::{Handled, Trace};
 use crate::watch::Watch;
-use crate::windows::Scratch;
 use crate::worker::Worker;
 
 /// How often a thread looks for the others before it sleeps: some tens of microseconds, longer than
@@ -52,10 +51,9 @@ pub(crate) fn run(
             .map(|(worker, me)| {
                 scope.spawn(move || {
                     let _guard = table.guard();
-                    let mut scratch = Scratch::default();
                     let mut round = 0;
                     while let Some(order) = table.next_order(round, || {}) {
-                        table.follow(me, worker, order, &mut scratch);
+                        table.follow(me, worker, order);
                         round += 1;
                         table.publish(round, me, worker);
                     }
@@ -64,9 +62,9 @@ pub(crate) fn run(
             })
             .collect();
         let guard = table.guard();
-        let (mut scratch, mut round) = (Scratch::default(), 0);
+        let mut round = 0;
         while let Some(order) = table.next_order(round, || table.decide(round, &mut lead, until)) {
-            table.follow(0, first, order, &mut scratch);
+            table.follow(0, first, order);
             round += 1;
             table.publish(round, 0, first);
             table.foresee(round, &mut lead, until);
@@ -227,12 +225,12 @@ impl<'a> Table<'a> {
     }
 
     /// A worker's part of what was decided.
-    fn follow(&self, me: usize, worker: &mut Worker, order: Order, scratch: &mut Scratch) {
+    fn follow(&self, me: usize, worker: &mut Worker, order: Order) {
         self.accept(me, worker);
         match order {
             Order::End => {}
             Order::HandOver { window } => {
-                worker.ring().advance(window);
+                worker.fabric.ring.advance(window);
                 self.hand_over(me, worker, window);
             }
             Order::Run { window, from, limit, doings } => {
@@ -240,12 +238,14 @@ impl<'a> Table<'a> {
                 if me == 0 {
                     watch.reached(from);
                 }
-                worker.run_window(window, (from, limit), &doings, blocks, scratch, watch);
+                worker.run_window(window, (from, limit), &doings, blocks, watch);
+                // Where the window was cut short, what was made may be for the rest of it.
+                self.hand_over(me, worker, window);
                 self.hand_over(me, worker, window + 1);
                 if worker.fabric.endless.is_some() {
                     self.endless.store(true, Ordering::Relaxed);
                 }
-                if let Some(trace) = &mut worker.trace {
+                if let Some(trace) = &mut worker.fabric.trace {
                     lock(&self.traces[me]).append(trace);
                 }
             }
@@ -257,8 +257,8 @@ impl<'a> Table<'a> {
         let count = self.blocks.len();
         for to in (0..count).filter(|to| *to != me) {
             let mailbox = &mut *lock(&self.boxes[me * count + to]);
-            worker.ring().refill(&mut mailbox.spare);
-            worker.ring().hand_over(window, self.blocks[to].clone(), &mut mailbox.events);
+            worker.fabric.ring.refill(&mut mailbox.spare);
+            worker.fabric.ring.hand_over(window, self.blocks[to].clone(), &mut mailbox.events);
         }
     }
 
@@ -267,16 +267,16 @@ impl<'a> Table<'a> {
         let count = self.blocks.len();
         for from in (0..count).filter(|from| *from != me) {
             let mailbox = &mut *lock(&self.boxes[from * count + me]);
-            worker.ring().spare(mailbox.events.len(), &mut mailbox.spare);
+            worker.fabric.ring.spare(mailbox.events.len(), &mut mailbox.spare);
             for (window, block, chunk) in mailbox.events.drain(..) {
-                worker.ring().accept(window, block, chunk);
+                worker.fabric.ring.accept(window, block, chunk);
             }
         }
     }
 }
 
 fn next_window(worker: &mut Worker) -> u64 {
-    worker.ring().next_window().unwrap_or(u64::MAX)
+    worker.fabric.ring.next_window().unwrap_or(u64::MAX)
 }
 
 /// A worker's share of so many things, in one run; the shares differ by one at most.

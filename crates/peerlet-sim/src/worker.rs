@@ -1,23 +1,20 @@
 //! Some of the peers and what becomes of each of their events, whatever engine brings them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use peerlet_core::{
     Act, Address, Alarm, Body, Call, Class, Header, Host, Port, Registry, Seat, State, Undelivered,
 };
-use peerlet_measure::{DropCause, Recorder};
-use peerlet_memory::prefetch;
+use peerlet_measure::DropCause;
 
 use crate::chart::Planned;
 use crate::digest::{EventKind, fold};
 use crate::entry::Entry;
 use crate::event::{Event, Key, Letter, Rest, Way};
-use crate::fabric::{Common, Fabric, Moment, Queue};
+use crate::fabric::{Fabric, Moment};
 use crate::here::Here;
-use crate::place::Place;
 use crate::setup::Build;
-use crate::trace::Handled;
 
 /// The seat that the environment counts as: no seat.
 const ENVIRONMENT: u32 = 0;
@@ -26,41 +23,13 @@ const ENVIRONMENT: u32 = 0;
 pub(crate) struct Worker {
     pub(crate) host: Host,
     pub(crate) fabric: Fabric,
-    pub(crate) places: Vec<Place>,
     build: Arc<Build>,
-    /// How many events its peers handled.
-    pub(crate) events: u64,
     pub(crate) idle_directives: u64,
-    /// Whether somebody was warned of a command that found no peerlet.
-    warned: Arc<AtomicBool>,
-    /// What was handled since somebody took it, when somebody wants to see it.
-    pub(crate) trace: Option<Vec<Handled>>,
-    /// Whether somebody asked for logs (`-v`), so that they are worth a stamp an event.
-    stamped: bool,
 }
 
 impl Worker {
-    pub(crate) fn new(
-        common: Common,
-        registry: Arc<Registry>,
-        build: Arc<Build>,
-        seats: std::ops::Range<u32>,
-        recorder: Recorder,
-        queue: Queue,
-    ) -> Worker {
-        let network = common.seed.named("network");
-        let place = |seat| Place::new(network.at(u64::from(seat)));
-        Worker {
-            warned: common.warned.clone(),
-            host: Host::new(registry, seats.len()),
-            places: seats.clone().map(place).collect(),
-            fabric: Fabric::new(common, seats, recorder, queue),
-            build,
-            events: 0,
-            idle_directives: 0,
-            trace: None,
-            stamped: tracing::level_filters::LevelFilter::current() >= tracing::Level::INFO,
-        }
+    pub(crate) fn new(registry: Arc<Registry>, build: Arc<Build>, fabric: Fabric) -> Worker {
+        Worker { host: Host::new(registry, fabric.seats.len()), build, idle_directives: 0, fabric }
     }
 
     /// Does to a peer what the environment wants.
@@ -70,21 +39,21 @@ impl Worker {
             Act::Start => {
                 let state = self.host.state(row);
                 if state != State::Running {
-                    self.places[row].set_state(State::Running, self.host.life(row) + 1);
+                    self.fabric.places[row].set_state(State::Running, self.host.life(row) + 1);
                 }
                 let build = self.build.clone();
-                let (host, mut here) = self.at(key, row, Some(key.seq));
+                let (host, mut here) = self.at(key, Some(key.seq));
                 (EventKind::Start, host.start(row, &mut here, || build(seat)))
             }
             Act::Stop => {
-                let (host, mut here) = self.at(key, row, Some(key.seq));
+                let (host, mut here) = self.at(key, Some(key.seq));
                 (EventKind::Stop, host.stop(row, &mut here))
             }
             Act::Crash => (EventKind::Crash, self.host.crash(row)),
             Act::Command(port, command) => {
-                let (host, mut here) = self.at(key, row, Some(key.seq));
+                let (host, mut here) = self.at(key, Some(key.seq));
                 let done = host.command(row, &mut here, port, &command);
-                if !done && !self.warned.swap(true, Ordering::Relaxed) {
+                if !done && !self.fabric.warned.swap(true, Ordering::Relaxed) {
                     let (command, at) = (command.name(), key.time);
                     tracing::warn!(seat = seat.0, %at, command, "a command found no peerlet");
                 }
@@ -95,13 +64,13 @@ impl Worker {
             self.idle_directives += 1;
             return;
         }
-        self.handled(key, row, kind);
-        self.flush(key, row);
+        self.handled(key, kind, 0);
+        self.fabric.flush();
         // A command leaves a stopped peer stopped: it sets no level and no timer.
         if self.host.state(row) != State::Running {
-            self.places[row].set_state(self.host.state(row), self.host.life(row));
+            self.fabric.places[row].set_state(self.host.state(row), self.host.life(row));
             self.fabric.recorder.forget(seat);
-            self.at(key, row, None).1.end_links(kind == EventKind::Crash);
+            self.at(key, None).1.end_links(kind == EventKind::Crash);
         }
     }
 
@@ -113,7 +82,7 @@ impl Worker {
 
     /// Lets one event happen.
     pub(crate) fn happen(&mut self, key: Key, event: Event) {
-        if !self.stamped {
+        if !self.fabric.stamped {
             return self.happen_plainly(key, event);
         }
         let life = self.host.life(self.fabric.row(key.seat));
@@ -130,72 +99,62 @@ impl Worker {
                 let row = self.fabric.row(key.seat);
                 let alarm = Alarm::Wake { task, operation };
                 let life = self.host.life(row);
-                if key.seq < self.places[row].born || !self.host.expects(row, life, &alarm) {
+                if key.seq < self.fabric.places[row].born || !self.host.expects(row, life, &alarm) {
                     return;
                 }
-                let (host, mut here) = self.at(key, row, None);
+                let (host, mut here) = self.at(key, None);
                 host.alarm(row, &mut here, alarm);
-                self.handled(key, row, EventKind::Wake);
-                self.flush(key, row);
+                self.handled(key, EventKind::Wake, 0);
+                self.fabric.flush();
             }
             Event::Rest(rest) => self.happen_rest(key, *rest),
             Event::Directive(act) => self.direct(key, act),
         }
     }
 
-    /// Whether somebody wants each event stamped.
-    #[inline(always)]
-    pub(crate) fn is_stamped(&self) -> bool {
-        self.stamped
+    /// A datagram of the common sort arrives.
+    fn plain(&mut self, key: Key, port: Port, body: &mut Body) {
+        if self.host.state(self.fabric.row(key.seat)) != State::Running {
+            return self.fabric.ledger.datagram.drop_for(DropCause::Stopped);
+        }
+        let from = Address::simulated(Seat(key.source - 1));
+        self.deliver(key, from, Header { port, call: Call::None }, Class::Datagram, body, 0);
+        self.fabric.flush();
     }
 
-    /// A datagram of the common sort arrives.
-    #[inline(always)]
-    pub(crate) fn plain(&mut self, key: Key, port: Port, body: &mut Body) {
+    /// Hands a message to its peerlet, which lives.
+    fn deliver(
+        &mut self,
+        key: Key,
+        from: Address,
+        header: Header,
+        class: Class,
+        body: &mut Body,
+        payload: u64,
+    ) {
         let row = self.fabric.row(key.seat);
-        let place = &mut self.places[row];
-        if place.state != State::Running {
-            return self.fabric.ledger.of(Class::Datagram).drop_for(DropCause::Stopped);
-        }
-        let from = Address::simulated(Seat(key.source.wrapping_sub(1)));
-        let header = Header { port, call: Call::None };
-        let mut here = here(&mut self.fabric, place, key, None);
-        match self.host.message(row, &mut here, from, header, Class::Datagram, body) {
+        let (host, mut here) = self.at(key, None);
+        match host.message(row, &mut here, from, header, class, body) {
             Ok(()) => {
-                self.fabric.ledger.datagram.delivered += 1;
-                self.events = self.events.wrapping_add(1);
-                handled(place, &mut self.trace, key, EventKind::Deliver, 0);
+                self.fabric.ledger.of(class).delivered += 1;
+                self.handled(key, EventKind::Deliver, payload);
             }
-            Err(_) => self.fabric.ledger.of(Class::Datagram).drop_for(DropCause::Decode),
-        }
-        if place.rare.is_some() {
-            self.flush(key, row);
+            Err(_) => self.fabric.ledger.of(class).drop_for(DropCause::Decode),
         }
     }
 
     /// A timer is due.
-    #[inline(always)]
-    pub(crate) fn timer(&mut self, key: Key, port: Port, handle: u32, body: &mut Body) {
+    fn timer(&mut self, key: Key, port: Port, handle: u32, body: &mut Body) {
         let row = self.fabric.row(key.seat);
-        let place = &mut self.places[row];
         // What a peer made for itself in an older life is of no use in this one.
-        if key.seq < place.born {
+        if key.seq < self.fabric.places[row].born {
             return;
         }
-        let mut here = here(&mut self.fabric, place, key, None);
-        if self.host.timer(row, &mut here, port, handle, body) {
-            self.events = self.events.wrapping_add(1);
-            handled(place, &mut self.trace, key, EventKind::Timer, 0);
-            if place.rare.is_some() {
-                self.flush(key, row);
-            }
+        let (host, mut here) = self.at(key, None);
+        if host.timer(row, &mut here, port, handle, body) {
+            self.handled(key, EventKind::Timer, 0);
+            self.fabric.flush();
         }
-    }
-
-    /// Lets depart what the event that was just handled has queued.
-    #[inline(never)]
-    fn flush(&mut self, key: Key, row: usize) {
-        self.at(key, row, None).1.flush();
     }
 
     #[inline(never)]
@@ -205,29 +164,29 @@ impl Worker {
             Rest::Letter(letter) => self.arrive(key, letter),
             Rest::Signal(signal) => {
                 let source = Seat(key.source - 1);
-                self.at(key, row, None).1.handle_signal(source, signal);
+                self.at(key, None).1.handle_signal(source, signal);
             }
             Rest::Writable { life, port, to } => {
                 let is_writable =
-                    |worker: &mut Worker| worker.at(key, row, None).1.is_writable((to, life), port);
+                    |worker: &mut Worker| worker.at(key, None).1.is_writable((to, life), port);
                 if !self.lives(seat, life) || !is_writable(self) {
                     return;
                 }
-                let (host, mut here) = self.at(key, row, None);
+                let (host, mut here) = self.at(key, None);
                 host.writable(row, &mut here, port, to);
-                self.handled(key, row, EventKind::Writable);
+                self.handled(key, EventKind::Writable, 0);
             }
             Rest::Undelivered { life, to, header, body, why } => {
                 if !self.lives(seat, life) {
                     return;
                 }
-                let (host, mut here) = self.at(key, row, None);
+                let (host, mut here) = self.at(key, None);
                 if host.undelivered(row, &mut here, to, header, body, why).is_ok() {
-                    self.handled(key, row, EventKind::Undelivered);
+                    self.handled(key, EventKind::Undelivered, 0);
                 }
             }
         }
-        self.flush(key, row);
+        self.fabric.flush();
     }
 
     fn lives(&self, seat: Seat, life: u32) -> bool {
@@ -240,7 +199,7 @@ impl Worker {
         let (seat, class) = (key.seat, letter.way.class());
         let row = self.fabric.row(seat);
         let Some(source) = self.fabric.chart.seat_at(letter.from) else { return };
-        match self.at(key, row, None).1.enter(source, &mut letter) {
+        match self.at(key, None).1.enter(source, &mut letter) {
             Entry::Open => {}
             Entry::Later(time) => {
                 let key = Key { time, round: 0, ..key };
@@ -272,16 +231,11 @@ impl Worker {
             }
         }
         let Letter { from, header, mut body, payload, .. } = letter;
-        let (host, mut here) = self.at(key, row, None);
-        match host.message(row, &mut here, from, header, class, &mut body) {
-            Ok(()) => {
-                self.fabric.ledger.of(class).delivered += 1;
-                if let Some(payloads) = self.fabric.payloads.get_mut(row) {
-                    *payloads = fold(*payloads, payload);
-                }
-                self.handled_with(key, row, EventKind::Deliver, payload);
-            }
-            Err(_) => self.fabric.ledger.of(class).drop_for(DropCause::Decode),
+        let before = self.fabric.ledger.of(class).delivered;
+        self.deliver(key, from, header, class, &mut body, payload);
+        let delivered = self.fabric.ledger.of(class).delivered > before;
+        if delivered && let Some(payloads) = self.fabric.payloads.get_mut(row) {
+            *payloads = fold(*payloads, payload);
         }
     }
 
@@ -296,64 +250,17 @@ impl Worker {
         why: Undelivered,
     ) {
         self.fabric.ledger.of(letter.way.class()).drop_for(cause);
-        let row = self.fabric.row(key.seat);
-        self.at(key, row, None).1.send_back(source, letter, why);
+        self.at(key, None).1.send_back(source, letter, why);
     }
 
     /// Puts an event that was handled into the books.
-    fn handled(&mut self, key: Key, row: usize, kind: EventKind) {
-        self.handled_with(key, row, kind, 0);
-    }
-
-    fn handled_with(&mut self, key: Key, row: usize, kind: EventKind, payload: u64) {
-        self.events += 1;
-        handled(&mut self.places[row], &mut self.trace, key, kind, payload);
+    fn handled(&mut self, key: Key, kind: EventKind, payload: u64) {
+        self.at(key, None).1.handled(kind, key.source, key.seq, payload);
     }
 
     /// The host, and the world of one peer during one event.
-    fn at(&mut self, key: Key, row: usize, doing: Option<u64>) -> (&mut Host, Here<'_>) {
-        (&mut self.host, here(&mut self.fabric, &mut self.places[row], key, doing))
-    }
-
-    /// Asks the cache to load what an event of this peerlet needs.
-    #[inline(always)]
-    pub(crate) fn prefetch(&self, row: usize, port: Port) {
-        prefetch(&self.places, row);
-        self.host.prefetch(row, port);
-    }
-}
-
-#[cold]
-fn note(trace: &mut Vec<Handled>, event: Handled) {
-    trace.push(event);
-}
-
-/// The world of one peer during one event.
-#[inline(always)]
-fn here<'a>(
-    fabric: &'a mut Fabric,
-    place: &'a mut Place,
-    key: Key,
-    doing: Option<u64>,
-) -> Here<'a> {
-    let now = Moment { time: key.time, round: key.round };
-    Here { fabric, place, seat: key.seat, now, doing }
-}
-
-/// Puts an event that was handled into its seat's books.
-#[inline(always)]
-fn handled(
-    place: &mut Place,
-    trace: &mut Option<Vec<Handled>>,
-    key: Key,
-    kind: EventKind,
-    payload: u64,
-) {
-    let Key { time, round, seat, source, seq } = key;
-    let life = place.life;
-    let event = Handled { time, round, seat, kind, source, seq, life, payload };
-    place.digest.add(&event);
-    if let Some(trace) = trace {
-        note(trace, event);
+    fn at(&mut self, key: Key, doing: Option<u64>) -> (&mut Host, Here<'_>) {
+        let now = Moment { time: key.time, round: key.round };
+        (&mut self.host, Here::new(&mut self.fabric, key.seat, now, doing))
     }
 }

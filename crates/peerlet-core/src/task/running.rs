@@ -84,7 +84,7 @@ impl<P: Peerlet> Running<P> {
                 self.carry_out(rows, env, id, own, request);
             }
             let answered = !self.task.board().answers.is_empty();
-            assert!(answered || env.life.has_open(id), "{}", foreign::<P>());
+            assert!(answered || env.life().has_open(id), "{}", foreign::<P>());
             if !answered {
                 return Progress::Waits;
             }
@@ -129,7 +129,7 @@ impl<P: Peerlet> Running<P> {
     ) {
         match request {
             Request::Sleep(duration) => {
-                let operation = env.life.open(Open { task: id, own });
+                let operation = env.life().open(Open { task: id, own });
                 let at = env.world.now() + duration;
                 env.world.set_alarm(at, Alarm::Wake { task: id, operation });
             }
@@ -145,7 +145,7 @@ impl<P: Peerlet> Running<P> {
                 }
             }
             Request::Forget => {
-                env.life.forget(Open { task: id, own });
+                env.life().forget(Open { task: id, own });
                 self.task.board().answers.swap_remove(&own);
             }
         }
@@ -174,22 +174,22 @@ impl Asked {
         let mut ctx = Context::<P>::new(env);
         let id = loop {
             let id = ctx.secret().bits() as u32;
-            if !ctx.env().life.rare().calls.contains_key(&id) {
+            if !ctx.env().life().rare().calls.contains_key(&id) {
                 break id;
             }
         };
         if ctx.transmit(to, Call::Question(id), class, message).is_err() {
-            env.life.tidy();
+            env.life().tidy();
             return Err(CallError::Full);
         }
-        let operation = env.life.open(open);
+        let operation = env.life().open(open);
         let at = env.world.now() + within;
         env.world.set_alarm(at, Alarm::Wake { task: open.task, operation });
         let tries_left = tries - 1;
         let port = env.port;
         let call =
             OpenCall { task: open.task, operation, port, to, class, within, tries_left, again };
-        env.life.rare().calls.insert(id, call);
+        env.life().rare().calls.insert(id, call);
         Ok(())
     }
 }

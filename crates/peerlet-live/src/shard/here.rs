@@ -102,13 +102,13 @@ impl Network for Here<'_> {
         Contact { address: self.own(), identity: self.ground.identity }
     }
 
-    fn send(&mut self, to: Address, header: Header, parcel: &mut Parcel) {
+    fn send(&mut self, to: Address, header: Header, mut parcel: Parcel) {
         let size = parcel.encoded_len();
         if self.enter(Class::Datagram, size, DATAGRAM_MAX).is_none() {
             return;
         }
         if to == self.own() {
-            return self.send_home(Class::Datagram, header, parcel);
+            return self.send_home(Class::Datagram, header, &mut parcel);
         }
         let mut body = Vec::with_capacity(size);
         parcel.encode(&mut body);

@@ -43,6 +43,13 @@ impl Log {
         self.0.lock().expect("nobody panics while writing").push((at, seat, what));
     }
 
+    /// As [`entries`](Log::entries), seats ascending: nobody promises an order among peers.
+    pub fn by_seat(&self) -> Vec<Entry> {
+        let mut entries = self.entries();
+        entries.sort_by_key(|(_, seat, _)| *seat);
+        entries
+    }
+
     /// Everything so far, but not the engine's own lines.
     pub fn entries(&self) -> Vec<Entry> {
         let mut entries = self.with_trace();

@@ -1,18 +1,15 @@
 //! The windowed engine beside the reference: the same events, in any number of threads.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use peerlet_core::{Duration, Seat, Seed, Time};
+use peerlet_network::{Departure, Model, Packet, State};
 use peerlet_sim::{Digest, Engine, EventKind, Outcome};
 
 use crate::actor::{Log, Stage};
 use crate::random_faults::{Plan, each};
 use crate::worlds::{Way, World, assert_same};
-
-/// What happened to each seat, seats ascending: peers of different threads write at their own pace.
-fn by_seat(log: &Log) -> Vec<(Time, Seat, crate::actor::Happened)> {
-    let mut entries = log.entries();
-    entries.sort_by_key(|(_, seat, _)| *seat);
-    entries
-}
 
 fn sum(outcome: &Outcome) -> (Digest, u64, u64, u64) {
     (outcome.digest, outcome.events, outcome.idle_directives, outcome.late_answers)
@@ -31,7 +28,7 @@ fn engines_agree_event_by_event() {
             let (outcome, log) = plan.run(|stage| stage.setup.threads = threads);
             let who = format!("{threads} threads");
             assert_same(&reference.trace(), &log.trace(), &who);
-            assert_eq!(by_seat(&log), by_seat(&reference), "{who}");
+            assert_eq!(log.by_seat(), reference.by_seat(), "{who}");
             assert_eq!(sum(&outcome), sum(&expected), "{who}");
             assert_eq!(outcome.ledger, expected.ledger, "{who}");
             assert_eq!(outcome.measures, expected.measures, "{who}");
@@ -104,6 +101,52 @@ fn run_in_pieces(stage: Stage, seed: u64) -> (Outcome, Log) {
         assert_eq!(simulation.now(), now.min(Time::ZERO + end));
     }
     (simulation.finish(), log)
+}
+
+/// A network whose delay, for all alike, changes when somebody says so.
+#[derive(Clone, Debug)]
+struct Tide(Arc<AtomicU64>);
+
+impl Model for Tide {
+    fn lookahead(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+    }
+    fn depart(&self, packet: &Packet, _: &mut State) -> Departure {
+        let extra = packet.draws.named("tide").bits() % 1_000_000;
+        Departure::Arrive { after: self.lookahead() + Duration::from_nanos(extra) }
+    }
+    fn round_trip(&self, _: Seat, _: Seat) -> Duration {
+        self.lookahead() * 2
+    }
+}
+
+#[test]
+fn a_lookahead_may_shrink_at_a_cut() {
+    each(12, Plan::stormy, |plan, number| {
+        let run = |engine, threads| {
+            let mut stage = plan.stage(plan.seed);
+            let delay = Arc::new(AtomicU64::new(0));
+            stage.setup.model = Box::new(Tide(delay.clone()));
+            (stage.setup.engine, stage.setup.threads) = (engine, threads);
+            let end = stage.setup.duration;
+            // Windows are cut for the first delay.
+            delay.store(50_000_000, Ordering::Relaxed);
+            let (mut simulation, log) = stage.simulation();
+            for (part, nanos) in [50_000_000, 7_000_000, 1, 900_000, 20_000_000].iter().enumerate()
+            {
+                delay.store(*nanos, Ordering::Relaxed);
+                let until = Time::ZERO + end / 5 * (part as u64 + 1);
+                simulation.run_until(until).expect("no actor is endless");
+            }
+            (simulation.finish(), log)
+        };
+        let (expected, reference) = run(Engine::Reference, 1);
+        for threads in thread_counts(number) {
+            let (outcome, log) = run(Engine::Windowed, threads);
+            assert_same(&reference.trace(), &log.trace(), &format!("{threads} threads"));
+            assert_eq!(sum(&outcome), sum(&expected));
+        }
+    });
 }
 
 #[test]

@@ -196,7 +196,7 @@ impl World {
     pub fn drawn(seed: u64) -> World {
         let rng = &mut Seed::new(seed).named("world").rng();
         let ms = MILLISECOND;
-        // A block has 4,096 peers when there is one thread.
+        // Several blocks a thread, where there are several threads.
         let is_large = rng.chance(0.03);
         let seats = if is_large { 5_000 } else { 50 + rng.below(251) as u32 };
         let pause = choose(rng, [ms * 10, ms * 50, ms * 300, SECOND * 2]);

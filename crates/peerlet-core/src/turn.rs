@@ -1,0 +1,185 @@
+//! An event as a runtime stores it that has very many of them.
+
+use std::fmt;
+
+use crate::address::Seat;
+use crate::runtime::{Body, Port};
+
+/// An event that waits: 40 bytes, most of them the message's or the timer's value.
+///
+/// Datagrams that are part of no call and timers are understood by [`Host::run`], which runs many
+/// of them in a row. A runtime may store other events in the same form, with kinds of its own.
+///
+/// [`Host::run`]: crate::Host::run
+pub struct Turn {
+    /// The place, the port and the kind, from the highest bits down.
+    head: u64,
+    word: u32,
+    mark: u32,
+    body: Body,
+}
+
+/// Turns in a row: see [`Host::run`].
+///
+/// [`Host::run`]: crate::Host::run
+pub struct Turns<'a> {
+    /// All of them, in order.
+    pub all: &'a mut [Turn],
+    /// The first that is to be run.
+    pub next: usize,
+    /// How the peers' rows are found.
+    pub rows: RowOf,
+}
+
+/// So many turns ahead, what they need is asked for.
+pub(crate) const AHEAD: usize = 12;
+
+/// How the rows of turns are found: in the high bits of their places.
+#[derive(Clone, Copy, Debug)]
+pub struct RowOf {
+    shift: u32,
+    base: u32,
+}
+
+impl RowOf {
+    /// A row is the place without so many low bits, and `base` more, modulo 2^32.
+    pub fn new(low_bits: u32, base: u32) -> RowOf {
+        RowOf { shift: Turn::PLACE_SHIFT + low_bits, base }
+    }
+
+    /// The row of a turn's peer.
+    #[inline(always)]
+    pub fn of(self, turn: &Turn) -> u32 {
+        ((turn.head >> (self.shift & 63)) as u32).wrapping_add(self.base)
+    }
+}
+
+const KIND_BITS: u32 = 4;
+
+impl Turn {
+    /// How many bits of a place are kept.
+    pub const PLACE_BITS: u32 = 64 - Turn::PLACE_SHIFT;
+    /// How far up these bits are in [`place_high`](Turn::place_high).
+    pub const PLACE_SHIFT: u32 = 16 + KIND_BITS;
+    /// The kind of datagrams.
+    pub const DATAGRAM: u8 = 0;
+    /// The kind of timers.
+    pub const TIMER: u8 = 1;
+    /// The kinds that are a runtime's own begin here and end before 16.
+    pub const OWN: u8 = 2;
+
+    /// A datagram for this peerlet, sent by the peer at this seat's
+    /// [simulated](crate::Address::simulated) address. `place` and `mark` are the runtime's own.
+    #[inline(always)]
+    pub fn datagram(place: u64, port: Port, from: Seat, mark: u32, body: Body) -> Turn {
+        Turn { head: head(place, port, Turn::DATAGRAM), word: from.0, mark, body }
+    }
+
+    /// A timer of this peerlet, with the life's own number of it.
+    #[inline(always)]
+    pub fn timer(place: u64, port: Port, handle: u32, mark: u32, body: Body) -> Turn {
+        Turn { head: head(place, port, Turn::TIMER), word: handle, mark, body }
+    }
+
+    /// An event of the runtime's own kind.
+    pub fn own(place: u64, kind: u8, word: u32, mark: u32, body: Body) -> Turn {
+        debug_assert!((Turn::OWN..1 << KIND_BITS).contains(&kind), "a kind of its own");
+        Turn { head: head(place, Port(0), kind), word, mark, body }
+    }
+
+    /// The place in the high bits, zeros below.
+    #[inline(always)]
+    pub fn place_high(&self) -> u64 {
+        self.head >> Turn::PLACE_SHIFT << Turn::PLACE_SHIFT
+    }
+
+    /// What kind of event it is.
+    #[inline(always)]
+    pub fn kind(&self) -> u8 {
+        self.head as u8 & ((1 << KIND_BITS) - 1)
+    }
+
+    /// The peerlet that it is for.
+    #[inline(always)]
+    pub fn port(&self) -> Port {
+        Port((self.head >> KIND_BITS) as u16)
+    }
+
+    /// A datagram's sender; a timer's handle.
+    #[inline(always)]
+    pub fn word(&self) -> u32 {
+        self.word
+    }
+
+    /// The runtime's own.
+    #[inline(always)]
+    pub fn mark(&self) -> u32 {
+        self.mark
+    }
+
+    /// The value.
+    #[inline(always)]
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// The value, to take it out.
+    #[inline(always)]
+    pub fn body_mut(&mut self) -> &mut Body {
+        &mut self.body
+    }
+
+    /// Takes the turn out as it is: nothing is left where it was stored.
+    pub fn leave(&mut self) -> Turn {
+        Turn { body: self.body.leave(), ..*self }
+    }
+}
+
+/// A turn that holds nothing.
+impl Default for Turn {
+    fn default() -> Turn {
+        Turn { head: 0, word: 0, mark: 0, body: Body::empty() }
+    }
+}
+
+#[inline(always)]
+fn head(place: u64, port: Port, kind: u8) -> u64 {
+    place << Turn::PLACE_SHIFT | u64::from(port.0) << KIND_BITS | u64::from(kind)
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.head >> Turn::PLACE_SHIFT;
+        f.debug_struct("Turn")
+            .field("kind", &self.kind())
+            .field("port", &self.port())
+            .field("place", &place)
+            .field("word", &self.word)
+            .field("mark", &self.mark)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_holds_what_was_put_in() {
+        assert_eq!(size_of::<Turn>(), 40);
+        let place = (1 << Turn::PLACE_BITS) - 3;
+        let mut turn = Turn::datagram(place, Port(u16::MAX), Seat(7), 9, Body::value(5u8));
+        let seen = |turn: &Turn| (turn.kind(), turn.port(), turn.word(), turn.mark());
+        assert_eq!(turn.place_high() >> Turn::PLACE_SHIFT, place);
+        assert_eq!(seen(&turn), (Turn::DATAGRAM, Port(u16::MAX), 7, 9));
+        let mut taken = turn.leave();
+        assert!(turn.body().get::<u8>().is_none() && seen(&turn) == seen(&taken));
+        assert_eq!(taken.body_mut().extract::<u8>(), Some(5));
+        let timer = Turn::timer(0, Port(3), u32::MAX, u32::MAX, Body::value(()));
+        assert_eq!(seen(&timer), (Turn::TIMER, Port(3), u32::MAX, u32::MAX));
+        let row = |low_bits, base| RowOf::new(low_bits, base).of(&taken);
+        assert_eq!((row(40, 5), row(42, u32::MAX)), (0b1111 + 5, 0b11 - 1));
+        let own = Turn::own(1, 15, 2, 3, Body::value(()));
+        assert_eq!(seen(&own), (15, Port(0), 2, 3));
+    }
+}

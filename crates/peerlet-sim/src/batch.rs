@@ -1,0 +1,96 @@
+//! The events of one block in the running window, in the order in which they are handled.
+
+use std::mem;
+
+use peerlet_core::{RowOf, Seat, Time, Turn};
+
+use crate::grid::Grid;
+use crate::packed::rank;
+use crate::ring::Chunk;
+use crate::sort::{Bits, sort};
+
+/// The events of one block in one window.
+pub(crate) struct Batch {
+    /// The first `count` are in order; those before `next` were taken.
+    turns: Vec<Turn>,
+    count: usize,
+    next: usize,
+    view: View,
+    heads: Vec<u32>,
+}
+
+/// What turns a place into a seat and an instant.
+#[derive(Clone, Copy)]
+pub(crate) struct View {
+    grid: Grid,
+    /// The first seat of the worker.
+    first_row: u32,
+    /// The first seat of the block.
+    first: u32,
+    /// The window's start.
+    start: u64,
+    pub(crate) rows: RowOf,
+}
+
+impl View {
+    /// The seat and the instant of a turn.
+    #[inline(always)]
+    pub(crate) fn at(&self, turn: &Turn) -> (Seat, Time) {
+        let (local, offset) = self.grid.split(turn.place_high() >> Turn::PLACE_SHIFT);
+        (Seat(self.first.wrapping_add(local)), Time::from_nanos(self.start | offset))
+    }
+}
+
+impl Batch {
+    /// A batch of a worker whose rows begin with this seat.
+    pub(crate) fn new(grid: Grid, first_row: u32) -> Batch {
+        let view = View { grid, first_row, first: 0, start: 0, rows: RowOf::new(0, 0) };
+        Batch { turns: Vec::new(), count: 0, next: 0, view, heads: Vec::new() }
+    }
+
+    /// Takes in the events of a block, in the contract's order for each seat; leaves the chunks
+    /// empty.
+    pub(crate) fn fill(&mut self, chunks: &mut [Chunk], block: usize, start: Time) {
+        let View { grid, first_row, .. } = self.view;
+        let (place, destination) = (grid.place_bits(), grid.block_bits());
+        let first = grid.first_seat(block);
+        let rows = RowOf::new(place - destination, first.wrapping_sub(first_row));
+        let view = View { grid, first_row, first, start: start.as_nanos(), rows };
+        let tie = |a: &Turn, b: &Turn| {
+            let seat = view.at(a).0;
+            rank(a, seat).cmp(&rank(b, seat))
+        };
+        let bits = Bits { place, destination };
+        self.count = sort(chunks, &mut self.turns, &mut self.heads, bits, tie);
+        (self.next, self.view) = (0, view);
+    }
+
+    /// How the turns' places are read.
+    #[inline(always)]
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// The events that were not taken yet.
+    pub(crate) fn rest(&self) -> &[Turn] {
+        &self.turns[self.next..self.count]
+    }
+
+    /// Moves all events out for a while: those, how many they are, and how many were taken.
+    pub(crate) fn lend(&mut self) -> (Vec<Turn>, usize, usize) {
+        (mem::take(&mut self.turns), self.count, self.next)
+    }
+
+    /// Gets all events back, of which so many were taken by now.
+    pub(crate) fn give_back(&mut self, turns: Vec<Turn>, taken: usize) {
+        (self.turns, self.next) = (turns, taken);
+    }
+
+    /// Takes out the next event.
+    pub(crate) fn pop(&mut self) -> Option<(Seat, Time, Turn)> {
+        let turn = self.turns[..self.count].get_mut(self.next)?;
+        self.next += 1;
+        let (seat, time) = self.view.at(turn);
+        Some((seat, time, turn.leave()))
+    }
+}
