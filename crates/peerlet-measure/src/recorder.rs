@@ -69,14 +69,17 @@ impl Recorder {
     /// Panics when the table has no such metric.
     #[inline]
     pub fn measure(&mut self, metric: usize, seat: Seat, quanta: i64) {
-        // A negative number wraps around to a huge index.
-        if let Some(Some(small)) = self.small.get_mut(metric)
-            && let Some(count) = small.get_mut(quanta as usize)
-        {
-            *count = count.wrapping_add(1);
-            return;
+        match self.small(metric, quanta) {
+            Some(count) => *count = count.wrapping_add(1),
+            None => self.measure_rarely(metric, seat, quanta),
         }
-        self.measure_rarely(metric, seat, quanta);
+    }
+
+    /// How often this number was recorded, if it is small and its metric no gauge.
+    #[inline]
+    fn small(&mut self, metric: usize, quanta: i64) -> Option<&mut u64> {
+        // A negative number wraps around to a huge index.
+        self.small.get_mut(metric)?.as_mut()?.get_mut(quanta as usize)
     }
 
     /// Takes a level, or a number that is not small.
@@ -96,8 +99,7 @@ impl Recorder {
     #[inline]
     pub fn record(&mut self, metric: usize, quanta: i64) {
         debug_assert_ne!(self.kind(metric), MetricKind::Gauge, "a gauge takes levels");
-        // A negative number wraps around to a huge index.
-        match self.small[metric].as_mut().and_then(|small| small.get_mut(quanta as usize)) {
+        match self.small(metric, quanta) {
             Some(count) => *count += 1,
             None => self.open.accumulators[metric].record(quanta),
         }

@@ -9,7 +9,7 @@ const AHEAD: usize = 192;
 /// back what makes it if not.
 ///
 /// `Vec::push` brings the code for growing to every place where it is called, and makes the value
-/// elsewhere first.
+/// elsewhere first. The cache is asked for the line that values appended later come into.
 ///
 /// # Errors
 /// Gives back what makes the value when the vector is full.

@@ -90,7 +90,7 @@ impl Fabric {
         common: Common,
         seats: std::ops::Range<u32>,
         recorder: Recorder,
-        ring: Ring,
+        mut ring: Ring,
         heap: Option<Heap>,
     ) -> Fabric {
         let Common { seed, model, chart, wire, connection_timeout, warned } = common;
@@ -98,6 +98,10 @@ impl Fabric {
         let has_arrival = model.has_arrival();
         let network = seed.named("network");
         let place = |seat| Place::new(network.at(u64::from(seat)));
+        let stamped = tracing::level_filters::LevelFilter::current() >= tracing::Level::INFO;
+        if stamped {
+            ring.go_singly();
+        }
         Fabric {
             seed,
             seats_of_all: chart.seats(),
@@ -108,7 +112,7 @@ impl Fabric {
             plain: heap.is_none() && !wire && !has_arrival,
             ring,
             heap,
-            stamped: tracing::level_filters::LevelFilter::current() >= tracing::Level::INFO,
+            stamped,
             has_arrival,
             outbound: States::new(seats.clone(), |seat| model.outbound(seat)),
             inbound: States::new(seats.clone(), |seat| model.inbound(seat)),

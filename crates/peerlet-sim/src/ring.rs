@@ -97,9 +97,9 @@ pub(crate) struct Ring {
     /// What of the window comes later than this waits for the next run.
     limit: Time,
     /// Until when the batch's events may be handled without a look at anything else: the limit, or
-    /// nothing while an event is near, or always nothing if each event is worth a stamp.
+    /// nothing while an event is near, or always nothing if each is to be handled alone.
     common_until: Time,
-    is_stamped: bool,
+    is_single: bool,
 }
 
 impl Ring {
@@ -117,9 +117,14 @@ impl Ring {
             window: 0,
             limit: Time::ZERO,
             common_until: Time::ZERO,
-            is_stamped: tracing::level_filters::LevelFilter::current() >= tracing::Level::INFO,
+            is_single: false,
             grid,
         }
+    }
+
+    /// From now on each event is handled alone.
+    pub(crate) fn go_singly(&mut self) {
+        self.is_single = true;
     }
 
     pub(crate) fn grid(&self) -> &Grid {
@@ -376,7 +381,7 @@ impl Ring {
     }
 
     fn mind_near(&mut self) {
-        let is_common = self.near.is_empty() && !self.is_stamped;
+        let is_common = self.near.is_empty() && !self.is_single;
         self.common_until = if is_common { self.limit } else { Time::ZERO };
     }
 

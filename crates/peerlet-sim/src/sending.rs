@@ -112,11 +112,11 @@ impl Here<'_> {
     #[cold]
     #[inline(never)]
     fn send_slowly(&mut self, to: Address, header: Header, mut parcel: Parcel) {
-        let size = parcel.encoded_len();
         if self.fabric.outbox.room().is_none() {
             self.fabric.empty_outbox();
+            return self.send_datagram(to, header, parcel);
         }
-        let fabric = &mut *self.fabric;
+        let (fabric, size) = (&mut *self.fabric, parcel.encoded_len());
         let flow = &mut fabric.ledger.datagram;
         flow.sent += 1;
         flow.bytes += size as u64;
@@ -135,16 +135,7 @@ impl Here<'_> {
             return self.send_home(header, &mut parcel, size);
         }
         let (from, at, draws) = (self.seat, self.now.time, place.next_draws(dest));
-        let packet = Packet { from, to: dest, at, size, draws };
-        if fabric.plain
-            && header.call == Call::None
-            && let Ok(seq) = u32::try_from(place.seq)
-            && let Some(room) = fabric.outbox.room()
-        {
-            place.seq = u64::from(seq) + 1;
-            return room.put(packet, &mut parcel, seq, header.port);
-        }
-        self.send_packet(packet, header, &mut parcel);
+        self.send_packet(Packet { from, to: dest, at, size, draws }, header, &mut parcel);
     }
 
     /// Sends a datagram that cannot wait in the outbox.

@@ -122,7 +122,7 @@ impl Worker {
         self.fabric.flush();
     }
 
-    /// Hands a message to its peerlet, which lives.
+    /// Hands a message to its peerlet, whose peer lives; false when it could not be handled.
     fn deliver(
         &mut self,
         key: Key,
@@ -131,16 +131,16 @@ impl Worker {
         class: Class,
         body: &mut Body,
         payload: u64,
-    ) {
+    ) -> bool {
         let row = self.fabric.row(key.seat);
         let (host, mut here) = self.at(key, None);
-        match host.message(row, &mut here, from, header, class, body) {
-            Ok(()) => {
-                self.fabric.ledger.of(class).delivered += 1;
-                self.handled(key, EventKind::Deliver, payload);
-            }
-            Err(_) => self.fabric.ledger.of(class).drop_for(DropCause::Decode),
+        if host.message(row, &mut here, from, header, class, body).is_err() {
+            self.fabric.ledger.of(class).drop_for(DropCause::Decode);
+            return false;
         }
+        self.fabric.ledger.of(class).delivered += 1;
+        self.handled(key, EventKind::Deliver, payload);
+        true
     }
 
     /// A timer is due.
@@ -231,10 +231,9 @@ impl Worker {
             }
         }
         let Letter { from, header, mut body, payload, .. } = letter;
-        let before = self.fabric.ledger.of(class).delivered;
-        self.deliver(key, from, header, class, &mut body, payload);
-        let delivered = self.fabric.ledger.of(class).delivered > before;
-        if delivered && let Some(payloads) = self.fabric.payloads.get_mut(row) {
+        if self.deliver(key, from, header, class, &mut body, payload)
+            && let Some(payloads) = self.fabric.payloads.get_mut(row)
+        {
             *payloads = fold(*payloads, payload);
         }
     }
