@@ -41,6 +41,9 @@ impl Grid {
         let wanted = chunk.next_power_of_two().ilog2().max(BLOCK_BITS);
         let share = (u64::from(seats) / (4 * u64::from(threads))).max(1).ilog2();
         let largest = if threads > 1 { share.min(24) } else { 24 };
+        // No larger than all seats: events are put into order by the high bits of their places.
+        let all = u64::from(seats.max(1)).next_power_of_two().ilog2();
+        let largest = largest.min(all);
         let block_bits = wanted.min(largest).min(Turn::PLACE_BITS - offset_bits);
         let blocks = (seats as usize).div_ceil(1 << block_bits).max(1);
         let local = (1 << block_bits) - 1;
@@ -131,6 +134,7 @@ mod tests {
                 let grid = grid(width, seats, threads);
                 assert!(grid.place_bits() <= Turn::PLACE_BITS);
                 assert!(grid.first_seat(grid.blocks()) >= seats);
+                assert!(grid.first_seat(1) < 2 * seats, "a block is no larger than all seats");
                 for seat in [0, seats / 2, seats - 1] {
                     for offset in [0, grid.width() - 1] {
                         let time = Time::from_nanos(7 * grid.width() + offset);
