@@ -93,6 +93,14 @@ impl Turn {
         self.head >> Turn::PLACE_SHIFT << Turn::PLACE_SHIFT
     }
 
+    /// The place without its low bits: `shift` is at least [`PLACE_SHIFT`](Turn::PLACE_SHIFT), and
+    /// so many bits more are left out.
+    #[inline(always)]
+    pub fn place_from(&self, shift: u32) -> u64 {
+        debug_assert!((Turn::PLACE_SHIFT..64).contains(&shift), "nothing but the place");
+        self.head >> (shift & 63)
+    }
+
     /// What kind of event it is.
     #[inline(always)]
     pub fn kind(&self) -> u8 {

@@ -8,9 +8,14 @@
 use std::fmt;
 
 use peerlet_core::{Duration, Seat, Seed};
+use peerlet_memory::prefetch;
 
 use crate::model::{Departure, Model, Packet, State};
+use crate::states::States;
 use crate::tables::{king, normal::NORMAL, planetlab, world};
+
+/// So many packets ahead, the receiver's position is asked for.
+const AHEAD: usize = 8;
 
 /// The parameters of one kind of generated network. Lengths are microseconds of round trip.
 pub struct Preset {
@@ -185,7 +190,7 @@ impl Generated {
     fn rtt_us(&self, a: Seat, b: Seat) -> u64 {
         let (p, q) = (self.positions[a.index()], self.positions[b.index()]);
         let (dx, dy) = (i64::from(p.x) - i64::from(q.x), i64::from(p.y) - i64::from(q.y));
-        let line = (dx * dx + dy * dy).unsigned_abs().isqrt();
+        let line = root((dx * dx + dy * dy).unsigned_abs());
         let distance = line + u64::from(p.height) + u64::from(q.height);
         let (low, high) = (a.min(b), a.max(b));
         let bits = self.pairs.at(u64::from(low.0)).at(u64::from(high.0)).bits();
@@ -196,6 +201,21 @@ impl Generated {
     fn one_way(&self, a: Seat, b: Seat) -> Duration {
         half(self.rtt_us(a, b)).max(self.floor)
     }
+}
+
+/// The square root, rounded down, of what is less than 2^52.
+///
+/// The float only guesses: whatever it says, the result is the integers' own.
+#[inline]
+fn root(square: u64) -> u64 {
+    let mut root = (square as f64).sqrt() as u64;
+    while root * root > square {
+        root -= 1;
+    }
+    while (root + 1) * (root + 1) <= square {
+        root += 1;
+    }
+    root
 }
 
 /// Half a round trip of so many microseconds, exactly.
@@ -210,6 +230,15 @@ impl Model for Generated {
 
     fn depart(&self, packet: &Packet, _state: &mut State) -> Departure {
         Departure::Arrive { after: self.one_way(packet.from, packet.to) }
+    }
+
+    fn depart_all(&self, packets: &[Packet], _states: &mut States, fates: &mut Vec<Departure>) {
+        fates.extend(packets.iter().enumerate().map(|(i, packet)| {
+            if let Some(later) = packets.get(i + AHEAD) {
+                prefetch(&self.positions, later.to.index());
+            }
+            Departure::Arrive { after: self.one_way(packet.from, packet.to) }
+        }));
     }
 
     fn round_trip(&self, from: Seat, to: Seat) -> Duration {
@@ -229,7 +258,7 @@ impl fmt::Debug for Generated {
 
 #[cfg(test)]
 mod tests {
-    use peerlet_core::MILLISECOND;
+    use peerlet_core::{MILLISECOND, Time};
 
     use super::*;
 
@@ -307,6 +336,31 @@ mod tests {
             assert_eq!(floored.round_trip(Seat(0), to), floored.one_way(to, Seat(0)) * 2);
         }
         assert!((1..49).contains(&raised), "{raised} of 49 delays were raised");
+    }
+
+    #[test]
+    fn roots_are_the_integers_own() {
+        let mut rng = Seed::new(6).rng();
+        for _ in 0..100_000 {
+            let near = rng.below(1 << 26);
+            for square in [near * near, near * near + 1, (near * near).max(1) - 1, rng.bits() >> 12] {
+                assert_eq!(root(square), square.isqrt(), "{square}");
+            }
+        }
+    }
+
+    #[test]
+    fn many_fates_are_those_of_each() {
+        let network = Generated::new(&KING_LIKE, 3, 50, MILLISECOND);
+        let packet = |to| {
+            let (from, to, draws) = (Seat(to / 2), Seat(to), Seed::new(0));
+            Packet { from, to, at: Time::ZERO, size: 0, draws }
+        };
+        let packets: Vec<Packet> = (1..50).map(packet).collect();
+        let mut fates = Vec::new();
+        network.depart_all(&packets, &mut States::default(), &mut fates);
+        let each: Vec<_> = packets.iter().map(|p| network.depart(p, &mut None)).collect();
+        assert_eq!(fates, each);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use peerlet_core::{RowOf, Seat, Time, Turn};
 use crate::grid::Grid;
 use crate::packed::rank;
 use crate::ring::Chunk;
-use crate::sort::{Bits, sort};
+use crate::sort::{Bits, Sorter};
 
 /// The events of one block in one window.
 pub(crate) struct Batch {
@@ -16,7 +16,7 @@ pub(crate) struct Batch {
     count: usize,
     next: usize,
     view: View,
-    heads: Vec<u32>,
+    sorter: Sorter,
 }
 
 /// What turns a place into a seat and an instant.
@@ -45,7 +45,7 @@ impl Batch {
     /// A batch of a worker whose rows begin with this seat.
     pub(crate) fn new(grid: Grid, first_row: u32) -> Batch {
         let view = View { grid, first_row, first: 0, start: 0, rows: RowOf::new(0, 0) };
-        Batch { turns: Vec::new(), count: 0, next: 0, view, heads: Vec::new() }
+        Batch { turns: Vec::new(), count: 0, next: 0, view, sorter: Sorter::default() }
     }
 
     /// Takes in the events of a block, in the contract's order for each seat; leaves the chunks
@@ -61,7 +61,7 @@ impl Batch {
             rank(a, seat).cmp(&rank(b, seat))
         };
         let bits = Bits { place, destination };
-        self.count = sort(chunks, &mut self.turns, &mut self.heads, bits, tie);
+        self.count = self.sorter.sort(chunks, &mut self.turns, bits, tie);
         (self.next, self.view) = (0, view);
     }
 

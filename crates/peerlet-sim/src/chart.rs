@@ -68,11 +68,10 @@ impl Planned {
     }
 }
 
-/// All that the environment does in one window, in order.
+/// All that the environment does in one window, in order; mostly nothing, which takes no memory.
 #[derive(Clone, Default)]
-pub(crate) struct Doings(Arc<Inner>);
+pub(crate) struct Doings(Option<Arc<Inner>>);
 
-#[derive(Default)]
 struct Inner {
     planned: Vec<Planned>,
     /// Places in `planned` by seat, in order; made when somebody asks.
@@ -81,25 +80,24 @@ struct Inner {
 
 impl Doings {
     pub(crate) fn new(planned: Vec<Planned>) -> Doings {
-        Doings(Arc::new(Inner { planned, by_seat: OnceLock::new() }))
+        let is_empty = planned.is_empty();
+        let inner = || Arc::new(Inner { planned, by_seat: OnceLock::new() });
+        Doings((!is_empty).then(inner))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.planned.is_empty()
+        self.0.is_none()
     }
 
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, Planned> {
-        self.0.planned.iter()
+        self.0.as_ref().map_or(&[][..], |inner| &inner.planned).iter()
     }
 
     /// Whether the seat is running at `now`, if that is decided here. `doing` is the place of the
     /// one that is being done; peers' own events come after all those of their instant.
     pub(crate) fn running(&self, seat: Seat, now: Time, doing: Option<u64>) -> Option<bool> {
-        let planned = &self.0.planned;
-        if planned.is_empty() {
-            return None;
-        }
-        let by_seat = self.0.by_seat.get_or_init(|| {
+        let Inner { planned, by_seat } = self.0.as_deref()?;
+        let by_seat = by_seat.get_or_init(|| {
             let mut places: Vec<u32> = (0..planned.len() as u32).collect();
             places.sort_by_key(|place| planned[*place as usize].seat);
             places

@@ -14,7 +14,7 @@ use crate::event::{Event, Key};
 use crate::heap::Heap;
 use crate::outbox::Outbox;
 use crate::place::Place;
-use crate::ring::Ring;
+use crate::ring::{Chunk, Ring};
 use crate::trace::Handled;
 
 /// An instant and the round within it.
@@ -51,6 +51,8 @@ pub(crate) struct Fabric {
     pub(crate) heap: Option<Heap>,
     /// The events of the block at hand.
     pub(crate) batch: Batch,
+    /// The chunks of the block at hand; none between blocks.
+    pub(crate) chunks: Vec<Chunk>,
     /// Datagrams whose fate is not asked for yet.
     pub(crate) outbox: Outbox,
     pub(crate) model: Arc<Box<dyn Model>>,
@@ -107,6 +109,7 @@ impl Fabric {
             seats_of_all: chart.seats(),
             places: seats.clone().map(place).collect(),
             batch: Batch::new(*ring.grid(), seats.start),
+            chunks: Vec::new(),
             outbox: Outbox::new(),
             lookahead: model.lookahead().max(NANOSECOND),
             plain: heap.is_none() && !wire && !has_arrival,

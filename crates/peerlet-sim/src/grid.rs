@@ -2,16 +2,22 @@
 
 use peerlet_core::{Duration, Seat, Time, Turn};
 
-use crate::ring::CHUNK;
+use crate::team::share;
 
+/// Events in one chunk of a bucket, where there are enough to fill it.
+const CHUNK_MAX: usize = 64;
+/// And where there are few.
+const CHUNK_MIN: usize = 8;
 /// Peers in one block, unless windows are so short that blocks must be larger to hold anything.
 const BLOCK_BITS: u32 = 14;
+/// And no larger than this even then.
+const BLOCK_BITS_MAX: u32 = 24;
 /// Windows are no longer than this: 2^28 ns, a quarter of a second.
 const WIDTH_MAX: u64 = 1 << 28;
 /// How far ahead the ring is to reach, within its bounds: the timers of most peers are due sooner.
 const REACH: u64 = 2_000_000_000;
 /// How many windows the ring has.
-const SLOTS: std::ops::RangeInclusive<u64> = 16..=1024;
+const SLOTS: std::ops::RangeInclusive<u64> = 16..=4096;
 /// How many events of one peer are expected a second when the size of blocks is chosen.
 const EVENTS_A_SECOND: u64 = 3;
 
@@ -23,10 +29,24 @@ pub(crate) struct Grid {
     offset_bits: u32,
     offset_mask: u64,
     pub(crate) slots: u64,
+    /// How many events a chunk of a bucket holds.
+    pub(crate) chunk: usize,
     block_bits: u32,
     /// The bits of a seat within its block.
     local: u32,
     pub(crate) blocks: usize,
+}
+
+/// Whether blocks of so many seats can be dealt out so that no thread has a sixteenth more than
+/// its share.
+fn is_fair(seats: u32, block_bits: u32, threads: u32) -> bool {
+    let (seats, threads) = (seats as usize, threads as usize);
+    let blocks = seats.div_ceil(1 << block_bits);
+    (0..threads).all(|thread| {
+        let of_thread = share(blocks, thread, threads);
+        let [start, end] = [of_thread.start, of_thread.end].map(|b| (b << block_bits).min(seats));
+        (end - start) * threads * 16 <= seats * 17
+    })
 }
 
 impl Grid {
@@ -35,19 +55,21 @@ impl Grid {
         let offset_bits = lookahead.as_nanos().clamp(1, WIDTH_MAX).ilog2();
         let width = 1u64 << offset_bits;
         let slots = (REACH / width).clamp(*SLOTS.start(), *SLOTS.end()).next_power_of_two();
-        // Large enough that a bucket holds a chunk of events, small enough that all threads have
-        // some.
-        let chunk = CHUNK as u64 * 1_000_000_000 / (EVENTS_A_SECOND * width);
-        let wanted = chunk.next_power_of_two().ilog2().max(BLOCK_BITS);
-        let share = (u64::from(seats) / (4 * u64::from(threads))).max(1).ilog2();
-        let largest = if threads > 1 { share.min(24) } else { 24 };
-        // No larger than all seats: events are put into order by the high bits of their places.
+        // Large enough that a bucket holds a chunk of events, no larger than all seats, since
+        // events are put into order by the high bits of their places, and small enough that every
+        // thread gets its share.
+        let enough = CHUNK_MAX as u64 * 1_000_000_000 / (EVENTS_A_SECOND * width);
+        let wanted = enough.next_power_of_two().ilog2().clamp(BLOCK_BITS, BLOCK_BITS_MAX);
         let all = u64::from(seats.max(1)).next_power_of_two().ilog2();
-        let largest = largest.min(all);
-        let block_bits = wanted.min(largest).min(Turn::PLACE_BITS - offset_bits);
+        let largest = wanted.min(all).min(Turn::PLACE_BITS - offset_bits);
+        let block_bits = (0..=largest).rev().find(|bits| is_fair(seats, *bits, threads));
+        let block_bits = block_bits.unwrap_or(0);
         let blocks = (seats as usize).div_ceil(1 << block_bits).max(1);
         let local = (1 << block_bits) - 1;
-        Grid { offset_bits, offset_mask: width - 1, slots, block_bits, local, blocks }
+        let filled = u64::from(seats).min(1 << block_bits) * EVENTS_A_SECOND * width / 1_000_000_000;
+        let chunk = filled.min(CHUNK_MAX as u64) as usize;
+        let chunk = chunk.next_power_of_two().max(CHUNK_MIN);
+        Grid { offset_bits, offset_mask: width - 1, slots, chunk, block_bits, local, blocks }
     }
 
     pub(crate) fn blocks(&self) -> usize {

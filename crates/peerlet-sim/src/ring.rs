@@ -15,8 +15,7 @@ use crate::event::{Event, Key};
 use crate::grid::Grid;
 use crate::packed::{class, pack};
 
-/// Events in one chunk of a bucket.
-pub(crate) const CHUNK: usize = 64;
+/// Events of one bucket, as many as the grid says.
 pub(crate) type Chunk = Vec<Turn>;
 
 /// The events of one window and block: full chunks in no order, and one that is being filled.
@@ -64,12 +63,13 @@ struct Far {
 #[inline(never)]
 fn grow(
     bucket: &mut Bucket,
+    size: usize,
     pool: &mut Vec<Chunk>,
     in_use: &mut usize,
     occupied: &mut [u64],
     slot: usize,
 ) {
-    let chunk = pool.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK));
+    let chunk = pool.pop().unwrap_or_else(|| Vec::with_capacity(size));
     *in_use += 1;
     let full = mem::replace(&mut bucket.tail, chunk);
     if full.capacity() > 0 {
@@ -193,7 +193,7 @@ impl Ring {
         let slot = (self.grid.window_at(time) & self.slot_mask) as usize;
         let bucket = &mut self.buckets[self.grid.block_of(seat) << self.slot_bits | slot];
         if bucket.tail.len() == bucket.tail.capacity() {
-            grow(bucket, &mut self.pool, &mut self.in_use, &mut self.occupied, slot);
+            grow(bucket, self.grid.chunk, &mut self.pool, &mut self.in_use, &mut self.occupied, slot);
         }
         (&mut bucket.tail, self.grid.place(seat, time))
     }
@@ -344,9 +344,9 @@ impl Ring {
             let turn = pack(&key, grid.place(key.seat, key.time), event);
             let block = grid.block_of(key.seat);
             match into.last_mut().filter(|last| (last.0, last.1) == (window, block)) {
-                Some((_, _, chunk)) if chunk.len() < CHUNK => chunk.push(turn),
+                Some((_, _, chunk)) if chunk.len() < grid.chunk => chunk.push(turn),
                 _ => {
-                    let mut chunk = self.pool.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK));
+                    let mut chunk = self.pool.pop().unwrap_or_else(|| Vec::with_capacity(grid.chunk));
                     chunk.push(turn);
                     into.push((window, block, chunk));
                 }

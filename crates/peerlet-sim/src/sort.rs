@@ -8,11 +8,11 @@ use peerlet_memory::forget_all;
 
 use crate::ring::Chunk;
 
-/// Fewer than this are sorted by comparing, in two groups.
-const FEW: usize = 48;
-
 /// The most bits that the counting pass looks at.
 const COUNTED_MAX: u32 = 12;
+
+/// How many lanes there are.
+const LANES: usize = 8;
 
 /// How places are read: they have so many bits, of which these, the highest, are the destination's.
 #[derive(Clone, Copy)]
@@ -21,85 +21,125 @@ pub(crate) struct Bits {
     pub(crate) destination: u32,
 }
 
-/// Moves all events out of the chunks, which are left empty, to the front of `into`; returns how
-/// many they are. Those of one group of neighboring destinations stand together, and each
-/// destination's own in the order of their places, then as `tie` says.
-///
-/// One counting pass makes about as many groups as there are events. Which of its group's peers
-/// comes first makes no difference, so a group is sorted only when one of them has several events.
-/// What `into` held must hold no values any more: nothing of it is dropped.
-pub(crate) fn sort(
-    chunks: &mut [Chunk],
-    into: &mut Vec<Turn>,
-    heads: &mut Vec<u32>,
-    bits: Bits,
-    tie: impl Fn(&Turn, &Turn) -> Ordering,
-) -> usize {
-    let count = chunks.iter().map(Vec::len).sum();
-    if into.len() < count {
-        into.resize_with(count, Turn::default);
-    }
-    let counted = if count < FEW { 1 } else { count.ilog2().min(COUNTED_MAX) };
-    let counted = counted.min(bits.destination);
-    let end = Turn::PLACE_SHIFT + bits.place;
-    let (group_shift, shift) = (end - counted, end - bits.destination);
-    heads.clear();
-    heads.resize(1 << counted, 0);
-    for turn in chunks.iter().flatten() {
-        heads[(turn.place_high() >> group_shift) as usize] += 1;
-    }
-    let mut sum = 0u32;
-    for head in heads.iter_mut() {
-        sum = sum.wrapping_add(mem::replace(head, sum));
-    }
-    for chunk in chunks {
-        for turn in chunk.iter_mut() {
-            let head = &mut heads[(turn.place_high() >> group_shift) as usize];
-            let place = &mut into[*head as usize];
-            *head = head.wrapping_add(1);
-            debug_assert!(place.body().is_plain(), "what was there was taken out");
-            // Nothing is left there to be dropped, so it is not looked at.
-            mem::forget(mem::replace(place, turn.leave()));
-        }
-        forget_all(chunk);
-    }
-    mend(&mut into[..count], shift, group_shift, &tie);
-    count
+/// Sorts events, with memory that it uses again.
+#[derive(Default)]
+pub(crate) struct Sorter {
+    /// For each destination, the number of its last event, if it had one in this sort.
+    last: Vec<u32>,
+    /// How many events there were in earlier sorts, since all of `last` was zero: less than any
+    /// number of this one.
+    earlier: u32,
+    /// The group of each event.
+    groups: Vec<u32>,
+    /// How many events each group has, then where its next event goes.
+    heads: Vec<u32>,
 }
 
-/// Sorts the groups in which a destination has several events.
-fn mend(turns: &mut [Turn], shift: u32, group_shift: u32, tie: &impl Fn(&Turn, &Turn) -> Ordering) {
-    let (mut i, mut group, mut seen) = (0, u64::MAX, 0u64);
-    while let Some(turn) = turns.get(i) {
-        let place = turn.place_high();
-        let now = place >> group_shift;
-        // A bit for each of the group's first 64 peers; of more, some share one.
-        let bit = 1 << (place >> shift & 63);
-        seen = if now == group { seen } else { 0 };
-        if seen & bit != 0 {
-            i = mend_group(turns, i, group_shift, tie);
-            (group, seen) = (u64::MAX, 0);
-            continue;
+impl Sorter {
+    /// Moves all events out of the chunks, which are left empty, to the front of `into`; returns
+    /// how many they are. Each destination's own stand in the order of their places, then as `tie`
+    /// says.
+    ///
+    /// Which destination comes first makes no difference. So those that have a single event, as
+    /// most do, are only dealt into lanes of events that are handled alike, for the sake of the
+    /// processor's guesses, and within a lane into groups of neighbors, for the sake of the cache.
+    /// The others follow, in groups of few destinations, which are sorted.
+    ///
+    /// What `into` held must hold no values any more: nothing of it is dropped.
+    pub(crate) fn sort(
+        &mut self,
+        chunks: &mut [Chunk],
+        into: &mut Vec<Turn>,
+        bits: Bits,
+        tie: impl Fn(&Turn, &Turn) -> Ordering,
+    ) -> usize {
+        let count = chunks.iter().map(Vec::len).sum();
+        if into.len() < count {
+            into.resize_with(count, Turn::default);
         }
-        (group, seen, i) = (now, seen | bit, i + 1);
+        let alone = self.group(chunks, bits, count);
+        let (heads, into) = (&mut self.heads[..], &mut into[..count]);
+        let mut sum = 0u32;
+        for head in &mut *heads {
+            sum = sum.wrapping_add(mem::replace(head, sum));
+        }
+        let mut groups = self.groups.iter();
+        for chunk in chunks {
+            for (turn, group) in chunk.iter_mut().zip(&mut groups) {
+                let head = &mut heads[*group as usize];
+                let place = &mut into[*head as usize];
+                *head = head.wrapping_add(1);
+                debug_assert!(place.body().is_plain(), "what was there was taken out");
+                // Nothing is left there to be dropped, so it is not looked at.
+                mem::forget(mem::replace(place, turn.leave()));
+            }
+            forget_all(chunk);
+        }
+        // By now, each head is where its group ends.
+        for ends in heads[alone - 1..].windows(2) {
+            let group = &mut into[ends[0] as usize..ends[1] as usize];
+            if group.len() > 1 {
+                let by_place = |a: &Turn, b: &Turn| a.place_high().cmp(&b.place_high());
+                group.sort_unstable_by(|a, b| by_place(a, b).then_with(|| tie(a, b)));
+            }
+        }
+        count
+    }
+
+    /// Finds the group of each event, and counts those of each group. Returns the number of groups
+    /// of destinations with a single event, which come first.
+    fn group(&mut self, chunks: &[Chunk], bits: Bits, count: usize) -> usize {
+        let counted = |groups: usize| groups.max(1).ilog2().min(COUNTED_MAX).min(bits.destination);
+        let (of_lane, of_rest) = (counted(count / LANES), counted(count / 2));
+        let (lane_shift, rest_shift) = (bits.destination - of_lane, bits.destination - of_rest);
+        let shift = Turn::PLACE_SHIFT + bits.place - bits.destination;
+        let alone = LANES << of_lane;
+        self.heads.clear();
+        self.heads.resize(alone + (1 << of_rest), 0);
+        if self.groups.len() < count {
+            self.groups.resize(count, 0);
+        }
+        let earlier = self.begin(1 << bits.destination, count);
+        let (heads, groups) = (&mut self.heads[..], &mut self.groups[..count]);
+        let last = &mut self.last[..1 << bits.destination];
+        for (turn, i) in chunks.iter().flatten().zip(0..) {
+            let destination = turn.place_from(shift) as usize;
+            let before = mem::replace(&mut last[destination], earlier + i + 1);
+            let mut group = lane(turn) << of_lane | destination >> lane_shift;
+            if before > earlier {
+                group = alone + (destination >> rest_shift);
+                let first = &mut groups[(before - earlier - 1) as usize];
+                heads[*first as usize] -= 1;
+                heads[group] += 1;
+                *first = group as u32;
+            }
+            heads[group] += 1;
+            groups[i as usize] = group as u32;
+        }
+        alone
+    }
+
+    /// Begins to number so many events of so many destinations; returns the number before the
+    /// first.
+    fn begin(&mut self, destinations: usize, count: usize) -> u32 {
+        if self.last.len() < destinations {
+            self.last.resize(destinations, 0);
+        }
+        let next = self.earlier.checked_add(count as u32);
+        if next.is_none() {
+            self.last.fill(0);
+        }
+        let earlier = next.map_or(0, |_| self.earlier);
+        self.earlier = next.unwrap_or(count as u32);
+        earlier
     }
 }
 
-/// Sorts the group that `i` is in; returns where it ends.
-#[inline(never)]
-fn mend_group(
-    turns: &mut [Turn],
-    i: usize,
-    group_shift: u32,
-    tie: &impl Fn(&Turn, &Turn) -> Ordering,
-) -> usize {
-    let group = turns[i].place_high() >> group_shift;
-    let is_same = |turn: &&Turn| turn.place_high() >> group_shift == group;
-    let before = turns[..i].iter().rev().take_while(is_same).count();
-    let behind = turns[i..].iter().take_while(is_same).count();
-    turns[i - before..i + behind]
-        .sort_unstable_by(|a, b| a.place_high().cmp(&b.place_high()).then_with(|| tie(a, b)));
-    i + behind
+/// Events that are handled alike share a lane: messages or timers of the same peerlet.
+#[inline(always)]
+fn lane(turn: &Turn) -> usize {
+    let kind = usize::from(turn.kind()) & 1;
+    (usize::from(turn.port().0) << 1 | kind) & (LANES - 1)
 }
 
 #[cfg(test)]
@@ -124,7 +164,8 @@ mod tests {
 
     #[test]
     fn each_destinations_events_ascend() {
-        let (mut rng, mut into, mut heads) = (Seed::new(3).rng(), Vec::new(), Vec::new());
+        let (mut rng, mut into) = (Seed::new(3).rng(), Vec::new());
+        let mut sorter = Sorter::default();
         for (place, destination) in [(1, 1), (6, 1), (12, 12), (38, 12), (38, 4), (44, 20)] {
             for n in [0, 1, 2, 47, 48, 500, 5_000, 70_000] {
                 for spread in [1, 2, 1 << 20, u64::MAX] {
@@ -137,7 +178,7 @@ mod tests {
                         expected.chunks(64).map(|some| some.iter().map(turn).collect()).collect();
                     let tie = |a: &Turn, b: &Turn| a.mark().cmp(&b.mark());
                     let bits = Bits { place, destination };
-                    let count = sort(&mut chunks, &mut into, &mut heads, bits, tie);
+                    let count = sorter.sort(&mut chunks, &mut into, bits, tie);
                     assert!(count == expected.len() && chunks.iter().all(Vec::is_empty));
                     let seen: Vec<(u64, u32)> = into[..count]
                         .iter_mut()

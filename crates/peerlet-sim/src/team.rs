@@ -306,8 +306,10 @@ struct Meeting {
     spins: u32,
     waiting: AtomicUsize,
     generation: AtomicUsize,
+    /// How many are asleep, or about to be.
+    asleep: AtomicUsize,
     broken: AtomicBool,
-    /// Held while the generation changes, so that nobody falls asleep over it.
+    /// Held by who falls asleep, so that nobody does while others are woken.
     change: Mutex<()>,
     changed: Condvar,
 }
@@ -320,6 +322,7 @@ impl Meeting {
             spins: if threads <= cores { SPINS } else { 0 },
             waiting: AtomicUsize::new(0),
             generation: AtomicUsize::new(0),
+            asleep: AtomicUsize::new(0),
             broken: AtomicBool::new(false),
             change: Mutex::new(()),
             changed: Condvar::new(),
@@ -334,13 +337,15 @@ impl Meeting {
         let generation = self.generation.load(Ordering::Acquire);
         if self.waiting.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
             self.waiting.store(0, Ordering::Relaxed);
-            let change = lock(&self.change);
-            self.generation.store(generation + 1, Ordering::Release);
-            drop(change);
-            self.changed.notify_all();
+            // Whoever counts itself asleep later sees the new generation before it sleeps.
+            self.generation.store(generation + 1, Ordering::SeqCst);
+            if self.asleep.load(Ordering::SeqCst) > 0 {
+                drop(lock(&self.change));
+                self.changed.notify_all();
+            }
             return !self.is_broken();
         }
-        let is_over = || self.generation.load(Ordering::Acquire) != generation || self.is_broken();
+        let is_over = || self.generation.load(Ordering::SeqCst) != generation || self.is_broken();
         for _ in 0..self.spins {
             if is_over() {
                 return !self.is_broken();
@@ -348,9 +353,11 @@ impl Meeting {
             std::hint::spin_loop();
         }
         let mut change = lock(&self.change);
+        self.asleep.fetch_add(1, Ordering::SeqCst);
         while !is_over() {
             change = self.changed.wait(change).unwrap_or_else(PoisonError::into_inner);
         }
+        self.asleep.fetch_sub(1, Ordering::Relaxed);
         !self.is_broken()
     }
 

@@ -1,5 +1,6 @@
 //! Runs one worker's blocks through a window: gather, sort, handle.
 
+use std::mem;
 use std::ops::Range;
 
 use peerlet_core::{Seat, Time, Turns};
@@ -34,7 +35,7 @@ impl Worker {
             let event = Event::Directive(planned.act.clone());
             fabric.ring.push_now(Worker::key_of(planned), event);
         }
-        let mut chunks = Vec::new();
+        let mut chunks = mem::take(&mut fabric.chunks);
         for block in blocks {
             self.fabric.ring.take(block, &mut chunks);
             if !chunks.is_empty() {
@@ -44,6 +45,7 @@ impl Worker {
                 watch.add_events(self.fabric.events - before);
             }
         }
+        self.fabric.chunks = chunks;
         self.fabric.empty_outbox();
         self.fabric.doings = Doings::default();
     }
