@@ -7,7 +7,7 @@
 use std::any::Any;
 use std::cell::{Ref, RefCell, RefMut};
 
-use peerlet_memory::{Hint, prefetch};
+use peerlet_memory::{Hint, prefer_large_pages, prefetch};
 
 use crate::about::{About, Ear};
 use crate::address::{Address, Seat};
@@ -162,6 +162,7 @@ impl<P: Peerlet> Column for Rows<P> {
             if cells.is_empty() {
                 // Room that nobody has touched yet costs no memory, growing does.
                 cells.reserve_exact(rows);
+                prefer_large_pages(&cells);
             }
             cells.resize_with(row + 1, || None);
         }

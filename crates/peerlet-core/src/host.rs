@@ -9,7 +9,7 @@ use std::any::TypeId;
 use std::cell::{Cell, Ref, RefCell};
 use std::sync::Arc;
 
-use peerlet_memory::{Hint, prefetch};
+use peerlet_memory::{Hint, prefer_large_pages, prefetch};
 
 use crate::address::Address;
 use crate::column::{Column, Rows};
@@ -42,6 +42,9 @@ impl Host {
     /// A host with this many rows, all empty.
     pub fn new(registry: Arc<Registry>, rows: usize) -> Host {
         let columns = registry.new_columns();
+        let mut lives = Vec::with_capacity(rows);
+        prefer_large_pages(&lives);
+        lives.resize_with(rows, Life::new);
         Host {
             house: House {
                 registry,
@@ -50,7 +53,7 @@ impl Host {
                 locals: RefCell::default(),
                 has_locals: Cell::default(),
             },
-            lives: (0..rows).map(|_| Life::new()).collect(),
+            lives,
             standings: vec![Standing::NONE; rows],
             stacks: Vec::new(),
             late_answers: 0,

@@ -13,11 +13,13 @@
 //! ```
 
 mod forget;
+mod huge;
 mod prefetch;
 mod push;
 mod value;
 
 pub use forget::forget_all;
+pub use huge::prefer_large_pages;
 pub use prefetch::{Hint, prefetch};
 pub use push::push_within;
 pub use value::{INLINE_BYTES, Value};

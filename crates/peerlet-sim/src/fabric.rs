@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use peerlet_core::{Duration, NANOSECOND, Seat, Seed, Time};
 use peerlet_measure::{DropCause, Ledger, Recorder};
+use peerlet_memory::prefer_large_pages;
 use peerlet_network::{Arrival, Cause, Departure, Model, Packet, States};
 
 use crate::batch::Batch;
@@ -99,7 +100,9 @@ impl Fabric {
         let rows = seats.len();
         let has_arrival = model.has_arrival();
         let network = seed.named("network");
-        let place = |seat| Place::new(network.at(u64::from(seat)));
+        let mut places = Vec::with_capacity(rows);
+        prefer_large_pages(&places);
+        places.extend(seats.clone().map(|seat| Place::new(network.at(u64::from(seat)))));
         let stamped = tracing::level_filters::LevelFilter::current() >= tracing::Level::INFO;
         if stamped {
             ring.go_singly();
@@ -107,7 +110,7 @@ impl Fabric {
         Fabric {
             seed,
             seats_of_all: chart.seats(),
-            places: seats.clone().map(place).collect(),
+            places,
             batch: Batch::new(*ring.grid(), seats.start),
             chunks: Vec::new(),
             outbox: Outbox::new(),
