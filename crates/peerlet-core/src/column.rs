@@ -7,7 +7,7 @@
 use std::any::Any;
 use std::cell::{Ref, RefCell, RefMut};
 
-use peerlet_memory::{Hint, prefer_large_pages, prefetch};
+use peerlet_memory::{Hint, Value, prefer_large_pages, prefetch};
 
 use crate::about::{About, Ear};
 use crate::address::{Address, Seat};
@@ -15,7 +15,7 @@ use crate::command::Command;
 use crate::context::{Context, Env};
 use crate::peerlet::Peerlet;
 use crate::runtime::{Body, Undelivered};
-use crate::task::{Answer, Progress, Running};
+use crate::task::{Answer, CallError, Progress, Running};
 use crate::time::{Duration, Time};
 use crate::turn::{AHEAD, Turn, Turns};
 use crate::wire::DecodeError;
@@ -67,8 +67,8 @@ pub trait Column: Any + Send {
         task: &mut dyn Any,
         answer: Option<Answer>,
     ) -> Progress;
-    /// Makes the answer to a call from a message of this type.
-    fn answer(&self, body: &mut Body) -> Result<Box<dyn Any + Send>, DecodeError>;
+    /// Makes what a task gets for its call, `Ok` of a message of this type, from the message.
+    fn answer(&self, body: &mut Body) -> Result<Value, DecodeError>;
 }
 
 /// The column of peerlets of type `P`.
@@ -284,7 +284,7 @@ impl<P: Peerlet> Column for Rows<P> {
         task.run(self, env, id, answer)
     }
 
-    fn answer(&self, body: &mut Body) -> Result<Box<dyn Any + Send>, DecodeError> {
-        Ok(Box::new(body.message::<P::Message>()?))
+    fn answer(&self, body: &mut Body) -> Result<Value, DecodeError> {
+        Ok(Value::new(Ok::<P::Message, CallError>(body.message()?)))
     }
 }

@@ -20,7 +20,7 @@ use crate::random::Rng;
 use crate::registry::Registry;
 use crate::runtime::{Body, Call, Class, Full, Header, Parcel, Port, Seats, World};
 use crate::sibling::Sibling;
-use crate::task::{Running, Task, TaskId};
+use crate::task::{NoWaker, Running, Task, TaskId};
 use crate::time::{Duration, Time};
 use crate::turn::Turn;
 
@@ -44,6 +44,8 @@ pub(crate) struct House {
     pub(crate) locals: RefCell<VecDeque<Local>>,
     /// Whether there is any.
     pub(crate) has_locals: Cell<bool>,
+    /// What makes the wakers of tasks.
+    pub(crate) anchor: Arc<NoWaker>,
 }
 
 impl House {

@@ -15,12 +15,12 @@ use crate::address::Address;
 use crate::column::{Column, Rows};
 use crate::command::Command;
 use crate::context::{Caller, Env, House, Local};
-use crate::life::{Life, Standing, State};
+use crate::life::{Depth, Life, Standing, State};
 use crate::peer::Peer;
 use crate::peerlet::Peerlet;
 use crate::registry::Registry;
 use crate::runtime::{Alarm, Body, Call, Class, Full, Header, Parcel, Port, Undelivered, World};
-use crate::task::{Answer, CallError, Outcome, Progress};
+use crate::task::{Answer, CallError, NoWaker, Outcome, Progress};
 use crate::turn::{AHEAD, RowOf, Turn, Turns};
 use crate::wire::DecodeError;
 
@@ -52,6 +52,7 @@ impl Host {
                 columns,
                 locals: RefCell::default(),
                 has_locals: Cell::default(),
+                anchor: Arc::new(NoWaker),
             },
             lives,
             standings: vec![Standing::NONE; rows],
@@ -85,6 +86,18 @@ impl Host {
             own(row);
             prefetch(&self.lives, row as usize);
             self.house.prefetch(row, turn.port());
+        }
+    }
+
+    /// Asks the cache for what an event needs that is handled before long: for what every peer has,
+    /// or for something deeper.
+    #[inline]
+    pub fn prefetch(&self, row: u32, depth: Option<Depth>) {
+        let (Some(depth), Some(life)) = (depth, self.lives.get(row as usize)) else {
+            return prefetch(&self.lives, row as usize);
+        };
+        if let Some(port) = life.prefetch(depth) {
+            self.house.prefetch(row, port);
         }
     }
 
@@ -224,14 +237,14 @@ impl Host {
         if !self.stack(row).contains(&port) {
             return Err(DecodeError::NoPeerlet);
         }
-        let message = self.house.column(port).answer(body)?;
+        let answer = self.house.column(port).answer(body)?;
         let calls = self.lives[row].rare.as_mut().map(|rare| &mut rare.calls);
         let call = calls.and_then(|calls| {
-            let fits = calls.get(&id).is_some_and(|call| call.to == from && call.port == port);
-            if fits { calls.swap_remove(&id) } else { None }
+            let fits = calls.get(id).is_some_and(|call| call.to == from && call.port == port);
+            if fits { calls.remove(id) } else { None }
         });
         match call {
-            Some(call) => self.resume(row, world, call.operation, Outcome::Message(message)),
+            Some(call) => self.resume(row, world, call.operation, Outcome::Answered(answer)),
             None => self.late_answers += 1,
         }
         Ok(())
@@ -304,12 +317,13 @@ impl Host {
 
     fn wake(&mut self, row: usize, world: &mut dyn World, task: u32, operation: u32) {
         let life = &mut self.lives[row];
-        let Some(id) = life.call_of(operation) else {
+        let id = life.call_of(operation);
+        let call = id.and_then(|id| Some((id, life.rare.as_mut()?.calls.get_mut(id)?)));
+        let Some((id, call)) = call else {
             return self.resume(row, world, operation, Outcome::Slept);
         };
-        let call = &mut life.rare().calls[&id];
         if call.tries_left == 0 {
-            life.rare().calls.swap_remove(&id);
+            life.rare().calls.remove(id);
             return self.resume(row, world, operation, Outcome::Failed(CallError::TimedOut));
         }
         call.tries_left -= 1;
@@ -325,7 +339,7 @@ impl Host {
             Class::Reliable => world.send_reliably(to, header, &mut parcel),
         };
         if full == Err(Full) {
-            self.lives[row].rare().calls.swap_remove(&id);
+            self.lives[row].rare().calls.remove(id);
             return self.resume(row, world, operation, Outcome::Failed(CallError::Full));
         }
         world.set_alarm(world.now() + within, Alarm::Wake { task, operation });
@@ -353,7 +367,7 @@ impl Host {
             }
             Call::Question(id) => {
                 let calls = self.lives[row].rare.as_mut().map(|rare| &mut rare.calls);
-                if let Some(call) = calls.and_then(|calls| calls.swap_remove(&id)) {
+                if let Some(call) = calls.and_then(|calls| calls.remove(id)) {
                     let failed = Outcome::Failed(CallError::Undelivered(why));
                     self.resume(row, world, call.operation, failed);
                 }

@@ -29,6 +29,7 @@ pub mod wire;
 
 mod column;
 mod environment;
+mod few;
 mod host;
 mod life;
 mod registry;
@@ -41,7 +42,7 @@ pub use command::{Command, CommandError, Kind, Signature, TEXT_ESCAPES, Value};
 pub use context::{Caller, Context, Secret, TimerId};
 pub use environment::{Act, Directive};
 pub use host::Host;
-pub use life::State;
+pub use life::{Depth, State};
 pub use map::{FixedHasher, Map, Set};
 pub use metric::{Metric, MetricKind, QUANTA_MAX};
 pub use peer::{AnyPeerlet, Peer};

@@ -3,9 +3,11 @@
 
 use std::any::Any;
 
+use peerlet_memory::prefetch_line;
+
 use crate::address::Address;
 use crate::context::TimerId;
-use crate::map::Map;
+use crate::few::Few;
 use crate::random::{Rng, Seed};
 use crate::runtime::{Class, Port};
 use crate::time::{Duration, Time};
@@ -44,21 +46,38 @@ impl Standing {
     pub(crate) const NONE: Standing = Standing { state: State::Absent, stack: 0 };
 }
 
+/// How deep something is that an event needs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Depth {
+    /// What few peers have at most times.
+    Rare,
+    /// A task.
+    Task,
+    /// What the task is about.
+    Future,
+}
+
+/// A task as its peer keeps it, the peerlet's type forgotten.
+pub(crate) trait Resting: Any + Send {
+    /// Asks the cache for what it is about.
+    fn prefetch(&self);
+}
+
 /// What most peers do not have at most times: 8 bytes a peer while it is empty.
 #[derive(Default)]
 pub(crate) struct Rare {
     /// Timers taken back that are not due yet.
-    cancelled: Map<u32, Time>,
-    tasks: Map<u32, Tasked>,
+    cancelled: Few<u32, Time>,
+    tasks: Few<u32, Tasked>,
     /// Operations of tasks that are waited for, by the life's number.
-    open: Map<u32, Open>,
-    pub(crate) calls: Map<u32, OpenCall>,
+    open: Few<u32, Open>,
+    pub(crate) calls: Few<u32, OpenCall>,
 }
 
 /// A task that is not over. It is taken out while it runs.
 struct Tasked {
     port: Port,
-    running: Option<Box<dyn Any + Send>>,
+    running: Option<Box<dyn Resting>>,
 }
 
 /// An operation that a task waits for.
@@ -132,33 +151,33 @@ impl Life {
     #[inline(never)]
     fn forget_cancelled(&mut self, handle: u32) -> bool {
         let Some(rare) = &mut self.rare else { return false };
-        let cancelled = rare.cancelled.swap_remove(&handle).is_some();
+        let cancelled = rare.cancelled.remove(handle).is_some();
         self.tidy();
         cancelled
     }
 
-    pub(crate) fn add_task(&mut self, port: Port, running: Box<dyn Any + Send>) -> u32 {
+    pub(crate) fn add_task(&mut self, port: Port, running: Box<dyn Resting>) -> u32 {
         let id = self.number_next();
         self.rare().tasks.insert(id, Tasked { port, running: Some(running) });
         id
     }
 
     /// The task, to run it; `None` when it is over.
-    pub(crate) fn take_task(&mut self, id: u32) -> Option<(Port, Box<dyn Any + Send>)> {
-        let task = self.rare.as_mut()?.tasks.get_mut(&id)?;
+    pub(crate) fn take_task(&mut self, id: u32) -> Option<(Port, Box<dyn Resting>)> {
+        let task = self.rare.as_mut()?.tasks.get_mut(id)?;
         Some((task.port, task.running.take()?))
     }
 
     /// Puts a task back that is not over yet, unless it was aborted meanwhile.
-    pub(crate) fn put_task(&mut self, id: u32, running: Box<dyn Any + Send>) {
-        if let Some(task) = self.rare.as_mut().and_then(|rare| rare.tasks.get_mut(&id)) {
+    pub(crate) fn put_task(&mut self, id: u32, running: Box<dyn Resting>) {
+        if let Some(task) = self.rare.as_mut().and_then(|rare| rare.tasks.get_mut(id)) {
             task.running = Some(running);
         }
     }
 
     pub(crate) fn remove_task(&mut self, id: u32) {
         if let Some(rare) = &mut self.rare {
-            rare.tasks.swap_remove(&id);
+            rare.tasks.remove(id);
             rare.open.retain(|_, open| open.task != id);
             rare.calls.retain(|_, call| call.task != id);
         }
@@ -174,32 +193,50 @@ impl Life {
 
     /// Whether the operation is still waited for.
     pub(crate) fn is_open(&self, operation: u32) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.open.contains_key(&operation))
+        self.rare.as_ref().is_some_and(|rare| rare.open.get(operation).is_some())
     }
 
     /// Closes an operation that has its answer.
     pub(crate) fn close(&mut self, operation: u32) -> Option<Open> {
-        self.rare.as_mut()?.open.swap_remove(&operation)
+        self.rare.as_mut()?.open.remove(operation)
     }
 
     /// Closes the operation of this description, which nobody waits for any more, and its call.
     pub(crate) fn forget(&mut self, forgotten: Open) {
         let Some(rare) = &mut self.rare else { return };
-        let Some(place) = rare.open.values().position(|open| *open == forgotten) else { return };
-        if let Some((operation, _)) = rare.open.swap_remove_index(place) {
-            rare.calls.retain(|_, call| call.operation != operation);
-        }
+        let Some(operation) = rare.open.find(|open| *open == forgotten) else { return };
+        rare.open.remove(operation);
+        rare.calls.retain(|_, call| call.operation != operation);
     }
 
     /// Whether this task waits for anything.
     pub(crate) fn has_open(&self, task: u32) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.open.values().any(|open| open.task == task))
+        self.rare.as_ref().is_some_and(|rare| rare.open.find(|open| open.task == task).is_some())
     }
 
     /// The question that this operation waits on.
     pub(crate) fn call_of(&self, operation: u32) -> Option<u32> {
-        let calls = &self.rare.as_ref()?.calls;
-        calls.iter().find(|(_, call)| call.operation == operation).map(|(id, _)| *id)
+        self.rare.as_ref()?.calls.find(|call| call.operation == operation)
+    }
+
+    /// Asks the cache for what an event of a task needs, as far as it can be found at this depth:
+    /// what is deeper can be found only when that has come. The peerlet that the task is of is told
+    /// once, when it is known.
+    #[inline]
+    pub(crate) fn prefetch(&self, depth: Depth) -> Option<Port> {
+        let rare = self.rare.as_ref()?;
+        if depth == Depth::Rare {
+            (0..size_of::<Rare>().div_ceil(64)).for_each(|line| prefetch_line(&**rare, line));
+            return None;
+        }
+        let Tasked { port, running } = rare.tasks.first()?;
+        let running = running.as_ref()?;
+        if depth == Depth::Task {
+            prefetch_line(&**running, 0);
+            return Some(*port);
+        }
+        running.prefetch();
+        None
     }
 
     /// Gives the rare things back when there are none.

@@ -20,6 +20,6 @@ mod value;
 
 pub use forget::forget_all;
 pub use huge::prefer_large_pages;
-pub use prefetch::{Hint, prefetch};
+pub use prefetch::{Hint, prefetch, prefetch_line};
 pub use push::push_within;
 pub use value::{INLINE_BYTES, Value};

@@ -23,6 +23,12 @@ const fn second<T>() -> usize {
     }
 }
 
+/// Asks the cache to load one of the lines of 64 bytes that a value takes.
+#[inline(always)]
+pub fn prefetch_line<T: ?Sized>(value: &T, line: usize) {
+    load((std::ptr::from_ref(value).cast::<u8>() as usize).wrapping_add(line.wrapping_mul(64)));
+}
+
 /// Where the elements of a slice lie, for whoever cannot keep the slice. When the slice is gone or
 /// has moved, prefetching does nothing useful, and nothing bad.
 #[derive(Clone, Copy, Default, Debug)]
@@ -64,7 +70,7 @@ pub(crate) fn load(place: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Hint, prefetch};
+    use super::{Hint, prefetch, prefetch_line};
 
     #[test]
     fn any_index_will_do() {
@@ -72,6 +78,7 @@ mod tests {
         [0, 2, 3, usize::MAX].into_iter().for_each(|index| prefetch(&numbers, index));
         prefetch::<[u8; 200]>(&[], 5);
         prefetch(&[(), ()], 1);
+        [0, 1, usize::MAX].into_iter().for_each(|line| prefetch_line(&numbers, line));
         [0, 9, usize::MAX].into_iter().for_each(|index| {
             Hint::of(&numbers).prefetch(index);
             Hint::default().prefetch(index);

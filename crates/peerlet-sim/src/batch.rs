@@ -86,6 +86,11 @@ impl Batch {
         (self.turns, self.next) = (turns, taken);
     }
 
+    /// The next event that was not taken yet.
+    pub(crate) fn first(&self) -> Option<&Turn> {
+        self.rest().first()
+    }
+
     /// Takes out the next event.
     pub(crate) fn pop(&mut self) -> Option<(Seat, Time, Turn)> {
         let turn = self.turns[..self.count].get_mut(self.next)?;

@@ -47,8 +47,7 @@ impl Here<'_> {
     pub(crate) fn incoming(&mut self, connection: (Seat, u64)) -> &mut Incoming {
         let (seat, now) = (self.seat, self.now.time);
         let Fabric { model, connection_timeout, places, .. } = &mut *self.fabric;
-        let rare = places[self.row].rare.get_or_insert_default();
-        let known = &mut rare.links.get_or_insert_default().incoming;
+        let known = &mut places[self.row].links.get_or_insert_default().incoming;
         let grows = !known.contains_key(&connection);
         if grows && known.len() >= 64 && known.len().is_power_of_two() {
             let keep = |source| *connection_timeout + model.round_trip(source, seat);

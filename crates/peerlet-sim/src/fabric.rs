@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use peerlet_core::{Duration, NANOSECOND, Seat, Seed, Time};
+use peerlet_core::{Duration, NANOSECOND, Seat, Seed, Time, Turn};
 use peerlet_measure::{DropCause, Ledger, Recorder};
 use peerlet_memory::prefer_large_pages;
 use peerlet_network::{Arrival, Cause, Departure, Model, Packet, States};
@@ -151,6 +151,15 @@ impl Fabric {
             None => self.ring.push(key, event),
             Some(heap) => heap.push(key, event),
         }
+    }
+
+    /// Whether the batch's next event is of the common sort, and may be handled before a look at
+    /// anything else.
+    pub(crate) fn is_common_next(&self) -> bool {
+        let is_common = |turn: &Turn| {
+            turn.kind() < Turn::OWN && self.batch.view().at(turn).1 < self.ring.common_until()
+        };
+        self.batch.first().is_some_and(is_common)
     }
 
     #[cold]

@@ -157,9 +157,9 @@ impl Entropy for Here<'_> {
         let life = self.place().life;
         let seed = self.seed(life).named("secret");
         for chunk in into.chunks_mut(8) {
-            let rare = self.place().rare.get_or_insert_default();
-            let bits = seed.at(rare.secrets).bits();
-            rare.secrets += 1;
+            let place = self.place();
+            let bits = seed.at(place.secrets.into()).bits();
+            place.secrets = place.secrets.wrapping_add(1);
             chunk.copy_from_slice(&bits.to_le_bytes()[..chunk.len()]);
         }
     }

@@ -161,7 +161,7 @@ impl Fabric {
 
 impl Here<'_> {
     fn links(&mut self) -> &mut Links {
-        self.place().rare.get_or_insert_default().links.get_or_insert_default()
+        self.place().links.get_or_insert_default()
     }
 
     fn end(&mut self, key: (Address, u32)) -> Option<&mut Outgoing> {

@@ -1,6 +1,7 @@
 //! An event as the windowed engine stores it: as a [`Turn`], where its bucket says the rest.
 
 use peerlet_core::{Act, Body, Class, Seat, Time, Turn};
+use peerlet_memory::prefetch_line;
 
 use crate::event::{Event, Key, Rest};
 
@@ -47,6 +48,13 @@ pub(crate) fn class(turn: &Turn) -> Option<Class> {
         REST => turn.body().get::<Box<Rest>>()?.class(),
         WIDE => turn.body().get::<Box<Wide>>()?.event.class(),
         _ => None,
+    }
+}
+
+/// Asks the cache for what an event has in a box.
+pub(crate) fn prefetch_box(turn: &Turn) {
+    if let Some(rest) = turn.body().get::<Box<Rest>>() {
+        (0..size_of::<Rest>().div_ceil(64)).for_each(|line| prefetch_line(&**rest, line));
     }
 }
 

@@ -16,19 +16,14 @@ pub(crate) struct Place {
     /// The number of its life's first event: timers of older lives are known by theirs. The largest
     /// there is while it does not live.
     pub(crate) born: u64,
-    pub(crate) rare: Option<Box<Rare>>,
+    /// The ends of its connections, which most seats do without.
+    pub(crate) links: Option<Box<Links>>,
     /// Where the network's dice for its packets are found.
     pub(crate) draws: Seed,
     pub(crate) life: u32,
-    pub(crate) state: State,
-}
-
-/// What most seats do without.
-#[derive(Default)]
-pub(crate) struct Rare {
     /// How often it drew a secret.
-    pub(crate) secrets: u64,
-    pub(crate) links: Option<Box<Links>>,
+    pub(crate) secrets: u32,
+    pub(crate) state: State,
 }
 
 impl Place {
@@ -38,9 +33,10 @@ impl Place {
             seq: 0,
             packets: 0,
             born: u64::MAX,
-            rare: None,
+            links: None,
             draws,
             life: 0,
+            secrets: 0,
             state: State::Absent,
         }
     }
@@ -55,7 +51,7 @@ impl Place {
 
     #[inline]
     pub(crate) fn links(&mut self) -> Option<&mut Links> {
-        self.rare.as_mut()?.links.as_deref_mut()
+        self.links.as_deref_mut()
     }
 
     /// Notes a life's beginning or end.

@@ -3,17 +3,21 @@
 use std::mem;
 use std::ops::Range;
 
-use peerlet_core::{Seat, Time, Turns};
+use peerlet_core::{Depth, Seat, Time, Turns};
 use peerlet_memory::prefetch;
 
 use crate::chart::Doings;
 use crate::event::{Event, Key};
-use crate::fabric::Moment;
+use crate::fabric::{Fabric, Moment};
 use crate::here::Here;
-use crate::packed::unpack;
+use crate::packed::{prefetch_box, unpack};
 use crate::ring::{Chunk, Near};
 use crate::watch::Watch;
 use crate::worker::Worker;
+
+/// So many events ahead, the cache is asked for the last of what those of the less common sort need;
+/// and for where to find it twice, three and four times as many.
+const SOON: usize = 3;
 
 impl Worker {
     /// Runs what the window has for these blocks before `limit`.
@@ -57,7 +61,9 @@ impl Worker {
             prefetch(&fabric.places, row as usize);
         });
         loop {
-            self.run_batch();
+            if self.fabric.is_common_next() {
+                self.run_batch();
+            }
             if !self.step() {
                 break;
             }
@@ -81,6 +87,7 @@ impl Worker {
 
     /// Handles the next event, whatever it is; false when there is none.
     fn step(&mut self) -> bool {
+        self.look_ahead();
         let Some((seat, time, turn)) = self.fabric.batch.pop() else { return false };
         if !self.fabric.ring.is_near(time) {
             self.fabric.ring.push_back(seat, time, turn);
@@ -90,6 +97,23 @@ impl Worker {
         self.run_near(|near| near.seat != key.seat || *near < key);
         self.happen(key, event);
         true
+    }
+
+    /// Asks the cache for what events of the less common sort will need.
+    fn look_ahead(&self) {
+        let Fabric { batch, places, .. } = &self.fabric;
+        let (turns, rows) = (batch.rest(), batch.view().rows);
+        let later = |depth: usize| turns.get((4 - depth) * SOON).map(|turn| rows.of(turn));
+        turns.get(2 * SOON).into_iter().for_each(prefetch_box);
+        if let Some(row) = later(0) {
+            prefetch(places, row as usize);
+            self.host.prefetch(row, None);
+        }
+        for (depth, what) in [Depth::Rare, Depth::Task, Depth::Future].into_iter().enumerate() {
+            if let Some(row) = later(depth + 1) {
+                self.host.prefetch(row, Some(what));
+            }
+        }
     }
 
     /// Handles events that the peer at hand made for itself in the running window.

@@ -10,7 +10,7 @@ mod running;
 
 pub use combine::{join_all, race};
 pub use operation::{CallError, Operation, Question, Task};
-pub(crate) use running::{Answer, Outcome, Progress, Running};
+pub(crate) use running::{Answer, NoWaker, Outcome, Progress, Running};
 
 /// A task that was spawned: what [`Context::abort`](crate::Context::abort) takes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

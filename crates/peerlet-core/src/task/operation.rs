@@ -1,6 +1,5 @@
 //! What a task can wait for.
 
-use std::any::Any;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
@@ -8,9 +7,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 
+use peerlet_memory::{Value, prefetch_line};
+
 use crate::address::Address;
 use crate::context::Context;
-use crate::map::Map;
+use crate::few::Few;
 use crate::peerlet::Peerlet;
 use crate::runtime::{Class, Undelivered};
 use crate::time::{Duration, SECOND};
@@ -20,10 +21,10 @@ use crate::time::{Duration, SECOND};
 pub(super) struct Board<P: Peerlet> {
     serial: u32,
     pub(super) requests: Vec<(u32, Request<P>)>,
-    pub(super) answers: Map<u32, Box<dyn Any + Send>>,
+    pub(super) answers: Few<u32, Value>,
 }
 
-type Act<P> = Box<dyn FnOnce(&mut P, &mut Context<'_, '_, P>) -> Box<dyn Any + Send> + Send>;
+type Act<P> = Box<dyn FnOnce(&mut P, &mut Context<'_, '_, P>) -> Value + Send>;
 
 /// What a task asks of its peer.
 pub(super) enum Request<P: Peerlet> {
@@ -54,8 +55,13 @@ impl<P: Peerlet> Clone for Task<P> {
 
 impl<P: Peerlet> Task<P> {
     pub(super) fn new() -> Task<P> {
-        let board = Board { serial: 0, requests: Vec::new(), answers: Map::default() };
+        let board = Board { serial: 0, requests: Vec::with_capacity(1), answers: Few::default() };
         Task { board: Arc::new(Mutex::new(board)) }
+    }
+
+    /// Asks the cache for the board.
+    pub(super) fn prefetch(&self) {
+        (0..size_of::<Board<P>>().div_ceil(64)).for_each(|line| prefetch_line(&*self.board, line));
     }
 
     pub(super) fn board(&self) -> MutexGuard<'_, Board<P>> {
@@ -82,7 +88,7 @@ impl<P: Peerlet> Task<P> {
         R: Send + 'static,
         F: FnOnce(&mut P, &mut Context<'_, '_, P>) -> R + Send + 'static,
     {
-        self.ask(Request::With(Box::new(move |me, ctx| Box::new(act(me, ctx)))))
+        self.ask(Request::With(Box::new(move |me, ctx| Value::new(act(me, ctx)))))
     }
 
     fn ask<R>(&self, request: Request<P>) -> Operation<P, R> {
@@ -192,9 +198,10 @@ impl<P: Peerlet, R: 'static> Future for Operation<P, R> {
                 me.stage = Stage::Asked(id);
                 Poll::Pending
             }
-            Stage::Asked(id) => match lock(&me.board).answers.swap_remove(&id) {
+            Stage::Asked(id) => match lock(&me.board).answers.remove(id) {
                 Some(answer) => {
-                    Poll::Ready(*answer.downcast().expect("an operation is answered by its type"))
+                    let Ok(result) = answer.take() else { panic!("it is answered by its type") };
+                    Poll::Ready(result)
                 }
                 None => {
                     me.stage = Stage::Asked(id);
@@ -210,7 +217,7 @@ impl<P: Peerlet, R> Drop for Operation<P, R> {
     fn drop(&mut self) {
         if let Stage::Asked(id) = self.stage {
             let mut board = lock(&self.board);
-            if board.answers.swap_remove(&id).is_none() {
+            if board.answers.remove(id).is_none() {
                 board.requests.push((id, Request::Forget));
             }
         }

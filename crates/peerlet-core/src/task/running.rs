@@ -1,16 +1,18 @@
 //! A task between its polls, and how the peer carries out what it asks.
 
-use std::any::Any;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
+
+use peerlet_memory::{Value, prefetch_line};
 
 use super::operation::{CallError, Request, Task};
 use crate::address::Address;
 use crate::column::Rows;
 use crate::context::{Context, Env};
-use crate::life::{Open, OpenCall};
+use crate::life::{Open, OpenCall, Resting};
 use crate::peerlet::Peerlet;
 use crate::runtime::{Alarm, Call, Class};
 use crate::time::Duration;
@@ -18,6 +20,9 @@ use crate::wire;
 
 /// How often a task may be polled within one event: more is a loop that never waits.
 const POLLS_MAX: u32 = 100_000;
+
+/// So many lines of a future are asked for before it is polled.
+const FUTURE_LINES: usize = 4;
 
 /// What the peer knows now that a task waited for.
 pub(crate) struct Answer {
@@ -29,8 +34,8 @@ pub(crate) struct Answer {
 pub(crate) enum Outcome {
     /// The time is over that it wanted to sleep.
     Slept,
-    /// A message of the peerlet's type answers the call.
-    Message(Box<dyn Any + Send>),
+    /// The call is answered: `Ok` of a message of the peerlet's type.
+    Answered(Value),
     /// The call failed.
     Failed(CallError),
 }
@@ -46,12 +51,21 @@ pub(crate) enum Progress {
 pub(crate) struct Running<P: Peerlet> {
     future: Pin<Box<dyn Future<Output = ()> + Send>>,
     task: Task<P>,
+    /// Room for requests, to be used again.
+    requests: Vec<(u32, Request<P>)>,
 }
 
 /// A waker that nobody may keep: whoever does waits for something else than the peer.
-struct NoWaker;
+pub(crate) struct NoWaker;
 impl Wake for NoWaker {
     fn wake(self: Arc<Self>) {}
+}
+
+impl<P: Peerlet> Resting for Running<P> {
+    fn prefetch(&self) {
+        (0..FUTURE_LINES).for_each(|line| prefetch_line(&*self.future, line));
+        self.task.prefetch();
+    }
 }
 
 impl<P: Peerlet> Running<P> {
@@ -61,7 +75,7 @@ impl<P: Peerlet> Running<P> {
     {
         let hold = Task::new();
         let future = Box::pin(task(hold.clone()));
-        Running { future, task: hold }
+        Running { future, task: hold, requests: Vec::with_capacity(1) }
     }
 
     /// Takes in the answer, if there is one, then polls until the task waits or ends.
@@ -76,13 +90,15 @@ impl<P: Peerlet> Running<P> {
             self.post(own, result);
         }
         for _ in 0..POLLS_MAX {
-            if self.poll() == Progress::Over {
+            if self.poll(&env.house.anchor) == Progress::Over {
                 return Progress::Over;
             }
-            let requests = std::mem::take(&mut self.task.board().requests);
-            for (own, request) in requests {
+            let mut requests = mem::take(&mut self.requests);
+            mem::swap(&mut requests, &mut self.task.board().requests);
+            for (own, request) in requests.drain(..) {
                 self.carry_out(rows, env, id, own, request);
             }
+            self.requests = requests;
             let answered = !self.task.board().answers.is_empty();
             assert!(answered || env.life().has_open(id), "{}", foreign::<P>());
             if !answered {
@@ -92,29 +108,25 @@ impl<P: Peerlet> Running<P> {
         panic!("a task of `{}` was polled {POLLS_MAX} times in one event; let it sleep", P::NAME);
     }
 
-    fn poll(&mut self) -> Progress {
-        let anchor = Arc::new(NoWaker);
+    /// Polls with a waker made of the anchor, which nobody else holds while tasks wait.
+    fn poll(&mut self, anchor: &Arc<NoWaker>) -> Progress {
         let waker = Waker::from(anchor.clone());
         let poll = self.future.as_mut().poll(&mut std::task::Context::from_waker(&waker));
         drop(waker);
         match poll {
             Poll::Ready(()) => Progress::Over,
             Poll::Pending => {
-                assert!(Arc::strong_count(&anchor) == 1, "{}", foreign::<P>());
+                assert!(Arc::strong_count(anchor) == 1, "{}", foreign::<P>());
                 Progress::Waits
             }
         }
     }
 
     fn post(&mut self, own: u32, result: Outcome) {
-        let answer: Box<dyn Any + Send> = match result {
-            Outcome::Slept => Box::new(()),
-            Outcome::Message(message) => {
-                let message = message.downcast::<P::Message>();
-                let message = message.expect("an answer comes to its own port");
-                Box::new(Ok::<P::Message, CallError>(*message))
-            }
-            Outcome::Failed(why) => Box::new(Err::<P::Message, CallError>(why)),
+        let answer = match result {
+            Outcome::Slept => Value::new(()),
+            Outcome::Answered(answer) => answer,
+            Outcome::Failed(why) => Value::new(Err::<P::Message, CallError>(why)),
         };
         self.task.board().answers.insert(own, answer);
     }
@@ -146,7 +158,7 @@ impl<P: Peerlet> Running<P> {
             }
             Request::Forget => {
                 env.life().forget(Open { task: id, own });
-                self.task.board().answers.swap_remove(&own);
+                self.task.board().answers.remove(own);
             }
         }
     }
@@ -174,7 +186,7 @@ impl Asked {
         let mut ctx = Context::<P>::new(env);
         let id = loop {
             let id = ctx.secret().bits() as u32;
-            if !ctx.env().life().rare().calls.contains_key(&id) {
+            if !ctx.env().life().rare().calls.get(id).is_some() {
                 break id;
             }
         };
