@@ -186,7 +186,7 @@ impl Asked {
         let mut ctx = Context::<P>::new(env);
         let id = loop {
             let id = ctx.secret().bits() as u32;
-            if !ctx.env().life().rare().calls.get(id).is_some() {
+            if ctx.env().life().rare().calls.get(id).is_none() {
                 break id;
             }
         };
