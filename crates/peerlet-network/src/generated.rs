@@ -343,7 +343,8 @@ mod tests {
         let mut rng = Seed::new(6).rng();
         for _ in 0..100_000 {
             let near = rng.below(1 << 26);
-            for square in [near * near, near * near + 1, (near * near).max(1) - 1, rng.bits() >> 12] {
+            for square in [near * near, near * near + 1, (near * near).max(1) - 1, rng.bits() >> 12]
+            {
                 assert_eq!(root(square), square.isqrt(), "{square}");
             }
         }

@@ -66,7 +66,8 @@ impl Grid {
         let block_bits = block_bits.unwrap_or(0);
         let blocks = (seats as usize).div_ceil(1 << block_bits).max(1);
         let local = (1 << block_bits) - 1;
-        let filled = u64::from(seats).min(1 << block_bits) * EVENTS_A_SECOND * width / 1_000_000_000;
+        let filled =
+            u64::from(seats).min(1 << block_bits) * EVENTS_A_SECOND * width / 1_000_000_000;
         let chunk = filled.min(CHUNK_MAX as u64) as usize;
         let chunk = chunk.next_power_of_two().max(CHUNK_MIN);
         Grid { offset_bits, offset_mask: width - 1, slots, chunk, block_bits, local, blocks }

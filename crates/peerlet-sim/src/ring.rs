@@ -193,7 +193,14 @@ impl Ring {
         let slot = (self.grid.window_at(time) & self.slot_mask) as usize;
         let bucket = &mut self.buckets[self.grid.block_of(seat) << self.slot_bits | slot];
         if bucket.tail.len() == bucket.tail.capacity() {
-            grow(bucket, self.grid.chunk, &mut self.pool, &mut self.in_use, &mut self.occupied, slot);
+            grow(
+                bucket,
+                self.grid.chunk,
+                &mut self.pool,
+                &mut self.in_use,
+                &mut self.occupied,
+                slot,
+            );
         }
         (&mut bucket.tail, self.grid.place(seat, time))
     }
@@ -346,7 +353,8 @@ impl Ring {
             match into.last_mut().filter(|last| (last.0, last.1) == (window, block)) {
                 Some((_, _, chunk)) if chunk.len() < grid.chunk => chunk.push(turn),
                 _ => {
-                    let mut chunk = self.pool.pop().unwrap_or_else(|| Vec::with_capacity(grid.chunk));
+                    let mut chunk =
+                        self.pool.pop().unwrap_or_else(|| Vec::with_capacity(grid.chunk));
                     chunk.push(turn);
                     into.push((window, block, chunk));
                 }

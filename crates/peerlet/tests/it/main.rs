@@ -1,5 +1,6 @@
 //! Experiments as their users see them.
 
+mod examples;
 mod live;
 mod planetlab;
 mod protopeer;

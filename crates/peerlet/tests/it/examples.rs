@@ -1,0 +1,83 @@
+//! Every example over every kind of network: whichever engine brings the events, on however many
+//! threads, as values or encoded, it is the same run.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The digests of the examples, of debug and release builds alike. No engine may move them.
+const GOLDEN: [(&str, [&str; 4]); 4] = [
+    ("hello", ["97cc2636bfd301c8", "a1924e584e3a65f2", "b7788b2b251a9c78", "245a806efcc75587"]),
+    (
+        "ping_gossip",
+        ["79b478a802352cfa", "e30e13239e7d7a55", "c6d3d275604bdbe7", "fda8525b716cabf8"],
+    ),
+    ("walk", ["c5ac29a1eaa8f0d8", "9ed66eb5a8e86420", "50b502b103598c73", "97f0201b576fc7a2"]),
+    ("watch", ["a7f3457c06e3e623", "9e8f52b844be38a0", "bc6101c98ac66280", "31c7dd0a4b9a02e2"]),
+];
+
+/// In the order of the golden digests. The last one has windows of a nanosecond.
+const NETWORKS: [&[&str]; 4] = [
+    &["--network=constant"],
+    &["--network=uniform", "--set=network.min=10ms", "--set=network.max=90ms"],
+    &["--network=king-like", "--set=network.loss=0.01"],
+    &["--network=constant", "--set=network.delay=0s"],
+];
+
+/// Builds the examples, which is done already where all tests are run, and says where they are.
+fn examples() -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--package=peerlet", "--examples", "--message-format=json"]);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let messages = String::from_utf8(output.stdout).expect("cargo writes text");
+    let programs = messages.lines().filter_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        Some(PathBuf::from(message["executable"].as_str()?))
+    });
+    let program = programs.last().expect("there are examples");
+    program.parent().expect("a program is in a folder").to_owned()
+}
+
+/// All that a run says of itself but what another engine, another number of threads or encoding may
+/// change.
+fn run(program: &PathBuf, network: &[&str], more: &[&str]) -> Value {
+    let size = ["sim", "--peers=40", "--for=8s", "--json", "-q"];
+    let output = Command::new(program).args([&size, network, more].concat()).output();
+    let output = output.expect("an example runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{program:?} {network:?} {more:?}: {told}");
+    let mut json: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    let run = json.as_object_mut().expect("a run is an object");
+    for key in ["wall_seconds", "events_per_second", "peak_rss_bytes", "threads"] {
+        assert!(run.remove(key).is_some(), "{key} is missing");
+    }
+    run.remove("payload_digest");
+    json
+}
+
+#[test]
+fn examples_are_the_same_in_every_engine() {
+    let folder = examples();
+    for (name, golden) in GOLDEN {
+        let program = folder.join(name);
+        for (network, golden) in NETWORKS.iter().zip(golden) {
+            let reference = run(&program, network, &["--reference"]);
+            assert!(reference["events"].as_u64() > Some(500), "{name}: {reference}");
+            assert_eq!(reference["digest"], golden, "{name} {network:?}");
+            // With windows of a nanosecond, threads meet at every event.
+            let threads: &[&str] = if network.contains(&"--set=network.delay=0s") {
+                &["--threads=1", "--threads=2"]
+            } else {
+                &["--threads=1", "--threads=2", "--threads=3", "--threads=4"]
+            };
+            for more in threads.iter().chain(&["--wire"]) {
+                assert_eq!(run(&program, network, &[more]), reference, "{name} {network:?} {more}");
+            }
+        }
+    }
+}
