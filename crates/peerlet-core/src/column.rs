@@ -7,7 +7,7 @@
 use std::any::Any;
 use std::cell::{Ref, RefCell, RefMut};
 
-use peerlet_memory::{Hint, Value, prefer_large_pages, prefetch};
+use peerlet_memory::{Hint, Table, Value, prefetch};
 
 use crate::about::{About, Ear};
 use crate::address::{Address, Seat};
@@ -73,7 +73,7 @@ pub trait Column: Any + Send {
 
 /// The column of peerlets of type `P`.
 pub(crate) struct Rows<P: Peerlet> {
-    cells: RefCell<Vec<Option<P>>>,
+    cells: RefCell<Table<Option<P>>>,
     ears: Vec<Ear<P>>,
 }
 
@@ -122,7 +122,7 @@ impl<T: Send + 'static> Due<T> {
 impl<P: Peerlet> Rows<P> {
     pub(crate) fn new() -> Rows<P> {
         let ears = About::<P>::of().ears.into_iter().map(|(_, ear)| ear).collect();
-        Rows { cells: RefCell::new(Vec::new()), ears }
+        Rows { cells: RefCell::new(Table::with_room(0)), ears }
     }
 
     /// The peerlet in this row; `None` where there is none or the column is in use.
@@ -161,8 +161,7 @@ impl<P: Peerlet> Column for Rows<P> {
         if cells.len() <= row {
             if cells.is_empty() {
                 // Room that nobody has touched yet costs no memory, growing does.
-                cells.reserve_exact(rows);
-                prefer_large_pages(&cells);
+                *cells = Table::with_room(rows);
             }
             cells.resize_with(row + 1, || None);
         }

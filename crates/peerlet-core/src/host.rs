@@ -9,7 +9,7 @@ use std::any::TypeId;
 use std::cell::{Cell, Ref, RefCell};
 use std::sync::Arc;
 
-use peerlet_memory::{Hint, prefer_large_pages, prefetch};
+use peerlet_memory::{Hint, Table, prefetch};
 
 use crate::address::Address;
 use crate::column::{Column, Rows};
@@ -31,7 +31,7 @@ const LOCALS_MAX: u32 = 100_000;
 /// A number of peers and everything they consist of. A row is a peer's place in it.
 pub struct Host {
     house: House,
-    lives: Vec<Life>,
+    lives: Table<Life>,
     standings: Vec<Standing>,
     /// The stacks that occur, as ports in order.
     stacks: Vec<Box<[Port]>>,
@@ -42,8 +42,7 @@ impl Host {
     /// A host with this many rows, all empty.
     pub fn new(registry: Arc<Registry>, rows: usize) -> Host {
         let columns = registry.new_columns();
-        let mut lives = Vec::with_capacity(rows);
-        prefer_large_pages(&lives);
+        let mut lives = Table::with_room(rows);
         lives.resize_with(rows, Life::new);
         Host {
             house: House {

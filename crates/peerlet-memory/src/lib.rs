@@ -13,13 +13,13 @@
 //! ```
 
 mod forget;
-mod huge;
 mod prefetch;
 mod push;
+mod table;
 mod value;
 
 pub use forget::forget_all;
-pub use huge::prefer_large_pages;
 pub use prefetch::{Hint, prefetch, prefetch_line};
 pub use push::push_within;
+pub use table::Table;
 pub use value::{INLINE_BYTES, Value};

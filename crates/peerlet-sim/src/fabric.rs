@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use peerlet_core::{Duration, NANOSECOND, Seat, Seed, Time, Turn};
 use peerlet_measure::{DropCause, Ledger, Recorder};
-use peerlet_memory::prefer_large_pages;
+use peerlet_memory::Table;
 use peerlet_network::{Arrival, Cause, Departure, Model, Packet, States};
 
 use crate::batch::Batch;
@@ -45,7 +45,7 @@ pub(crate) struct Fabric {
     /// How many seats there are with all other workers'.
     pub(crate) seats_of_all: u32,
     /// By row.
-    pub(crate) places: Vec<Place>,
+    pub(crate) places: Table<Place>,
     /// The events that wait.
     pub(crate) ring: Ring,
     /// The events that wait, in the reference engine.
@@ -100,9 +100,11 @@ impl Fabric {
         let rows = seats.len();
         let has_arrival = model.has_arrival();
         let network = seed.named("network");
-        let mut places = Vec::with_capacity(rows);
-        prefer_large_pages(&places);
-        places.extend(seats.clone().map(|seat| Place::new(network.at(u64::from(seat)))));
+        let (mut places, mut all) = (Table::with_room(rows), seats.clone());
+        places.resize_with(rows, || {
+            let seat = all.next().expect("each row has a seat");
+            Place::new(network.at(u64::from(seat)))
+        });
         let stamped = tracing::level_filters::LevelFilter::current() >= tracing::Level::INFO;
         if stamped {
             ring.go_singly();
