@@ -45,7 +45,7 @@ pub(crate) struct House {
     /// Whether there is any.
     pub(crate) has_locals: Cell<bool>,
     /// What makes the wakers of tasks.
-    pub(crate) anchor: Arc<NoWaker>,
+    pub(crate) anchor: RefCell<Arc<NoWaker>>,
 }
 
 impl House {

@@ -51,7 +51,7 @@ impl Host {
                 columns,
                 locals: RefCell::default(),
                 has_locals: Cell::default(),
-                anchor: Arc::new(NoWaker),
+                anchor: RefCell::new(Arc::new(NoWaker)),
             },
             lives,
             standings: vec![Standing::NONE; rows],

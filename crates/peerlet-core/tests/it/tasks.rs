@@ -22,6 +22,7 @@ enum Plan {
     First,
     Nap,
     Foreign,
+    Kept,
 }
 
 /// Does what it is told to do as a task, and keeps what came out.
@@ -49,6 +50,7 @@ impl Peerlet for Worker {
 
 async fn work(task: Task<Worker>, peer: Address, plan: Plan) {
     let note = match plan {
+        Plan::Kept => return Keeper.await,
         Plan::Call => {
             let answer = task.call(peer, Message::Question(1)).within(SECOND).tries(3).await;
             format!("{answer:?}")
@@ -73,13 +75,24 @@ async fn work(task: Task<Worker>, peer: Address, plan: Plan) {
     task.with(move |me, _| me.log.push(note)).await;
 }
 
-/// A future of somebody else's, which keeps its waker.
+/// A future of somebody else's, which waits.
 struct Pending;
 
 impl Future for Pending {
     type Output = ();
     fn poll(self: Pin<&mut Self>, _: &mut std::task::Context<'_>) -> Poll<()> {
         Poll::Pending
+    }
+}
+
+/// A future of somebody else's, which is over at once, and whose waker stays with somebody.
+struct Keeper;
+
+impl Future for Keeper {
+    type Output = ();
+    fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<()> {
+        std::mem::forget(cx.waker().clone());
+        Poll::Ready(())
     }
 }
 
@@ -155,6 +168,14 @@ fn tasks_sleep_by_the_peers_clock_and_die_with_the_life() {
     peer.stop();
     peer.start();
     peer.advance(SECOND * 9);
+    assert_eq!(peer.peerlet().log, ["1s"]);
+}
+
+#[test]
+fn a_waker_that_a_task_left_behind_is_not_the_next_ones_fault() {
+    let (mut peer, other) = begin(Plan::Kept);
+    peer.deliver(other, Message::Begin(Plan::Nap));
+    peer.advance(SECOND);
     assert_eq!(peer.peerlet().log, ["1s"]);
 }
 
