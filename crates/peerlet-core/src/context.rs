@@ -311,7 +311,9 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// Panics when no stack of the run has a `Q`.
     pub fn of<Q: Peerlet>(&mut self) -> Context<'_, 'e, Q> {
         let port = self.env.house.registry.port_of(TypeId::of::<Q>());
-        let port = port.unwrap_or_else(|| panic!("no stack of this run has a `{}`", Q::NAME));
+        let none =
+            || panic!("no stack of this run has a `{}`; put one beside `{}`", Q::NAME, P::NAME);
+        let port = port.unwrap_or_else(none);
         Context { env: &mut *self.env, port, peerlet: PhantomData }
     }
 

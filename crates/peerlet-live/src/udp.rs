@@ -77,6 +77,17 @@ impl UdpTransport {
         }
     }
 
+    /// Drops a reliable message. That should have been refused at start, and was not announced.
+    fn refuse_stream(&mut self) {
+        if self.counters.get(Cause::Unsupported) == 0 {
+            tracing::warn!(
+                "reliable messages are dropped, since UDP has datagrams only; run over QUIC, and \
+                 let whoever sends them say so: `about.needs(Need::Reliable)`"
+            );
+        }
+        self.counters.add(Cause::Unsupported, 1);
+    }
+
     /// Hands a packet with this many frames to the operating system, waiting while its buffer is
     /// full.
     async fn transmit(&mut self, to: SocketAddr, packet: &[u8], frames: u64) {
@@ -148,7 +159,7 @@ impl Transport for UdpTransport {
             let (to, frame) = match outbound {
                 Outbound::Datagram { to, frame } => (to, frame),
                 Outbound::Stream { .. } => {
-                    self.counters.add(Cause::Unsupported, 1);
+                    self.refuse_stream();
                     continue;
                 }
             };

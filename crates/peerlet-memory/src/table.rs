@@ -21,10 +21,10 @@ static MADE: AtomicUsize = AtomicUsize::new(0);
 
 /// A vector that never grows beyond the room that it is made with, and never moves.
 ///
-/// Where its room is larger than half a large page, it is in large pages if the system has them: the
-/// place of each is found at once, where small ones by the ten thousands are looked up again and
-/// again, which costs more than the rows themselves. Room that is not used yet takes no more memory
-/// than that of one page.
+/// Where its room is larger than half a large page, it is in large pages if the system has them:
+/// the place of each is found at once, where small ones by the ten thousands are looked up again
+/// and again, which costs more than the rows themselves. Room that is not used yet takes no more
+/// memory than that of one page.
 ///
 /// Tables are often looked up side by side, at the same row in each. The same row of two large
 /// tables with rows of one size would be at addresses that are alike in their low bits, by which
@@ -91,8 +91,8 @@ impl<T> Table<T> {
     }
 }
 
-/// How the room is laid out, and how far from the beginning the first row is. A large one begins and
-/// ends with a page.
+/// How the room is laid out, and how far from the beginning the first row is. A large one begins
+/// and ends with a page.
 fn layout<T>(room: usize) -> (Layout, usize) {
     const FIT: &str = "rows fit the memory";
     let rows = Layout::array::<T>(room).expect(FIT);

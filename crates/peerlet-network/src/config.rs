@@ -219,7 +219,7 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BuildError::Bounds { min, max } => {
-                write!(f, "the uniform delay's min {min} exceeds its max {max}; exchange them")
+                write!(f, "the uniform delay's min {min} exceeds its max {max}; set both")
             }
             BuildError::Matrix { file, why } => write!(f, "matrix {} {why}", file.display()),
         }
@@ -309,7 +309,7 @@ mod tests {
         let build = |config: UniformConfig| config.build(Seed::new(1), 2, Path::new("."));
         assert!(build(UniformConfig::default()).is_ok());
         let swapped = UniformConfig { min: FLOOR * 2, max: FLOOR };
-        expect!["the uniform delay's min 2ms exceeds its max 1ms; exchange them"]
+        expect!["the uniform delay's min 2ms exceeds its max 1ms; set both"]
             .assert_eq(&build(swapped).unwrap_err().to_string());
     }
 

@@ -220,10 +220,10 @@ impl Head {
         let cut_short = duration.as_ref().is_some_and(|part| part.raw.span.start > file_end);
         let join = fields.take("join");
         if peers.is_none() {
-            reader.missing(&(0..0), "peers", "the scenario", "peers = 1000");
+            reader.missing(&(0..0), "peers", "the scenario", "peers = 1000, or --peers 1000");
         }
         if duration.is_none() {
-            reader.missing(&(0..0), "for", "the scenario", "for = \"60s\"");
+            reader.missing(&(0..0), "for", "the scenario", "for = \"60s\", or --for 60s");
         }
         let peers = peers.and_then(|part| reader.integer(&part, 1..=u64::from(PEERS_MAX)));
         let duration = duration.and_then(|part| reader.period(&part));

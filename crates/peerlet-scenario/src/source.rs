@@ -68,6 +68,11 @@ impl Sources {
         &self.parts[0].1
     }
 
+    /// Whether this range is in the scenario's own file, and not on the command line or elsewhere.
+    pub fn is_file(&self, span: &Range<usize>) -> bool {
+        self.parts.get(1).is_none_or(|(start, _)| span.start < *start)
+    }
+
     /// The text that holds this range, and the range within it.
     pub fn find(&self, span: &Range<usize>) -> (&Source, Range<usize>) {
         let part = self.parts.partition_point(|(start, _)| *start <= span.start) - 1;

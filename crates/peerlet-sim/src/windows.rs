@@ -15,8 +15,8 @@ use crate::ring::{Chunk, Near};
 use crate::watch::Watch;
 use crate::worker::Worker;
 
-/// So many events ahead, the cache is asked for the last of what those of the less common sort need;
-/// and for where to find it twice, three and four times as many.
+/// So many events ahead, the cache is asked for the last of what those of the less common sort
+/// need; and for where to find it twice, three and four times as many.
 const SOON: usize = 3;
 
 impl Worker {

@@ -180,7 +180,10 @@ fn seeds(text: &str) -> Result<(u64, u64), String> {
     let last = last.strip_prefix('=').unwrap_or(last);
     let (first, last) =
         (first.parse::<u64>().map_err(|_| wrong())?, last.parse::<u64>().map_err(|_| wrong())?);
-    if first > last || last - first >= SEEDS_MAX {
+    if first > last {
+        return Err(format!("the first seed comes first, as in {last}..{first}: {text}"));
+    }
+    if last - first >= SEEDS_MAX {
         return Err(format!("from 1 to {SEEDS_MAX} seeds can be repeated: {text}"));
     }
     Ok((first, last))

@@ -53,7 +53,8 @@ impl Plan {
         }
         if scenario.left_out > 0 {
             let (count, end) = (scenario.left_out, scenario.duration);
-            tracing::warn!("{count} event lines lie beyond the end of the run at {end}");
+            let lines = if count == 1 { "line lies" } else { "lines lie" };
+            tracing::warn!("{count} event {lines} beyond the end of the run at {end}");
         }
         check_servers(&scenario)?;
         let (build, registry) = stacks(experiment, &scenario)?;
@@ -166,7 +167,8 @@ fn stacks(experiment: &Experiment, scenario: &Scenario) -> Result<(Build, Regist
     let written: Vec<&[StackEntry]> = groups.chain([scenario.stack.as_slice()]).collect();
     if written.iter().all(|stack| stack.is_empty()) {
         let Some(build) = experiment.build.clone() else {
-            let help = "add a [stack] table that names the peerlets of each peer";
+            let help = "name a scenario file, as in `sim scenarios/first.toml`, that has a [stack] \
+                        table with the peerlets of each peer";
             let problem = scenario.sources.problem(&(0..0), "the peers have no peerlets", help);
             return Err(problem.into());
         };
@@ -174,6 +176,16 @@ fn stacks(experiment: &Experiment, scenario: &Scenario) -> Result<(Build, Regist
             registry.add(&build(Seat(seat))).map_err(|e| stack_problem(scenario, &e))?;
         }
         return Ok((build, registry));
+    }
+    let given = |entry: &&StackEntry| scenario.sources.is_file(&entry.span);
+    if experiment.build.is_some() && written.iter().copied().flatten().find(given).is_none() {
+        let first = written.iter().copied().flatten().next();
+        let span = first.map_or(0..0, |entry| entry.span.clone());
+        let message = "this would be the whole stack, without what the program itself puts into \
+                       each peer";
+        let help = "write a scenario with a [stack] table that names all peerlets of a peer, or \
+                    set the parameter in the program";
+        return Err(scenario.sources.problem(&span, message, help).into());
     }
     let mut stacks = Vec::new();
     let mut problems = Vec::new();

@@ -3,9 +3,9 @@
 pub use crate::experiment::Experiment;
 pub use peerlet_core::{
     About, Address, CallError, Caller, Command, Contact, Context, Duration, HOUR, Identity, Kind,
-    MICROSECOND, MILLISECOND, MINUTE, Map, Metric, NANOSECOND, Need, Nothing, Peer, Peerlet, Rng,
-    SECOND, Seat, Seats, Seed, Set, Sibling, Signature, Task, TestPeer, Time, TimerId, Undelivered,
-    Value, join_all, race,
+    MICROSECOND, MILLISECOND, MINUTE, Map, Metric, NANOSECOND, Need, Nothing, Operation, Peer,
+    Peerlet, Question, Rng, SECOND, Seat, Seats, Seed, Set, Sibling, Signature, Task, TaskId,
+    TestPeer, Time, TimerId, Undelivered, Value, join_all, race,
 };
 pub use peerlet_overlay::{
     Bootstrap, Bootstrapped, ConfigError, Configured, Lookups, Neighbors, RingId, Router,

@@ -27,7 +27,7 @@ fn what_must_be_there() {
              1 | peers = 10
                : ^
                `----
-              help: add for = "60s"
+              help: add for = "60s", or --for 60s
         "#]],
     );
     whole(
@@ -38,13 +38,13 @@ fn what_must_be_there() {
              1 |  
                : ^
                `----
-              help: add peers = 1000
+              help: add peers = 1000, or --peers 1000
             test.toml:1:1: `for` is missing in the scenario
                ,----
              1 |  
                : ^
                `----
-              help: add for = "60s"
+              help: add for = "60s", or --for 60s
         "#]],
     );
 }

@@ -275,7 +275,7 @@ fn no_file_at_all() {
          1 |  
            : ^
            `----
-          help: add for = "60s"
+          help: add for = "60s", or --for 60s
         command line:1:9: `peers` is a text, not a whole number
            ,----
          1 | --peers none

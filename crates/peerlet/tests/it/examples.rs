@@ -81,3 +81,18 @@ fn examples_are_the_same_in_every_engine() {
         }
     }
 }
+
+#[test]
+fn one_parameter_does_not_take_the_place_of_a_programs_own_stack() {
+    let program = examples().join("hello");
+    let run = |more: &[&str]| {
+        let size = ["sim", "--peers=20", "--for=2s", "-q"];
+        Command::new(&program).args([&size, more].concat()).output().expect("an example runs")
+    };
+    let refused = run(&["--set=stack.bootstrap.server=1"]);
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(told.contains("this would be the whole stack"), "{told}");
+    assert!(told.contains("[stack] table that names all peerlets"), "{told}");
+    assert_eq!(run(&["--set=network.model=\"uniform\""]).status.code(), Some(0));
+}
