@@ -11,16 +11,17 @@ use std::sync::Arc;
 
 use peerlet_memory::{Hint, Table, prefetch};
 
-use crate::address::Address;
+use crate::address::{Address, Seat};
 use crate::column::{Column, Rows};
 use crate::command::Command;
 use crate::context::{Caller, Env, House, Local};
 use crate::life::{Depth, Life, Standing, State};
 use crate::peer::Peer;
 use crate::peerlet::Peerlet;
-use crate::registry::Registry;
+use crate::registry::{Entry, Registry};
 use crate::runtime::{Alarm, Body, Call, Class, Full, Header, Parcel, Port, Undelivered, World};
 use crate::task::{Answer, CallError, NoWaker, Outcome, Progress};
+use crate::time::Time;
 use crate::turn::{AHEAD, RowOf, Turn, Turns};
 use crate::wire::DecodeError;
 
@@ -478,12 +479,9 @@ impl Host {
         let mut count = 0;
         while let Some(local) = self.house.locals.get_mut().pop_front() {
             count += 1;
-            assert!(
-                count <= LOCALS_MAX,
-                "one event of seat {} caused {LOCALS_MAX} local events; \
-                 two siblings answer each other without end",
-                world.seat()
-            );
+            if count > LOCALS_MAX {
+                self.refuse_echo(row, world.seat(), world.now(), &local);
+            }
             match local {
                 Local::Spawned(id) => self.step(row, world, id, None),
                 Local::Event(id, event) => {
@@ -500,5 +498,25 @@ impl Host {
             }
         }
         self.house.has_locals.set(false);
+    }
+
+    /// Ends the run, since this never ends.
+    #[cold]
+    fn refuse_echo(&self, row: usize, seat: Seat, now: Time, local: &Local) -> ! {
+        let registry = &self.house.registry;
+        let hears = |port: &&Port| match local {
+            Local::Event(id, _) => registry.ears_of(**port, *id).next().is_some(),
+            Local::Spawned(_) => false,
+        };
+        let name = |port: &Port| registry.entry(*port).map_or("?", Entry::name);
+        let hearers: Vec<_> = self.stack(row).iter().filter(hears).map(name).collect();
+        let who = match local {
+            Local::Event(..) => format!("the last is heard by `{}`", hearers.join("`, `")),
+            Local::Spawned(_) => "the last spawns a task".to_owned(),
+        };
+        panic!(
+            "one event of seat {seat} at {now} caused {LOCALS_MAX} local events, and no end is in \
+             sight: {who}; see that siblings do not answer each other's events with events"
+        );
     }
 }

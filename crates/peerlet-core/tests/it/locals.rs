@@ -103,3 +103,36 @@ fn stacks_are_checked_before_anything_runs() {
     let twice = Peer::new().with(Store::default()).with(Store::default());
     assert_eq!(Registry::new().add(&twice), Err(StackError::Name("store")));
 }
+
+/// Answers each event with another one.
+struct Echo;
+
+struct Again;
+
+impl Peerlet for Echo {
+    const NAME: &'static str = "echo";
+    type Message = ();
+    type Timer = Nothing;
+
+    fn describe(about: &mut About<Self>) {
+        about.hears(Echo::again);
+    }
+
+    fn message(&mut self, ctx: &mut Context<Self>, _: Address, (): ()) {
+        ctx.emit(Again);
+    }
+}
+
+impl Echo {
+    fn again(&mut self, ctx: &mut Context<Self>, _: &Again) {
+        ctx.emit(Again);
+    }
+}
+
+#[test]
+#[should_panic(expected = "no end is in sight: the last is heard by `echo`")]
+fn an_echo_without_end_is_named() {
+    let mut peer = TestPeer::new(Echo);
+    let other = peer.stranger(1);
+    peer.deliver(other, ());
+}
