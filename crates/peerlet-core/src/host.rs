@@ -89,14 +89,14 @@ impl Host {
         }
     }
 
-    /// Asks the cache for what an event needs that is handled before long: for what every peer has,
-    /// or for something deeper.
+    /// Asks the cache for what an event needs that is handled before long, as deep as this.
     #[inline]
-    pub fn prefetch(&self, row: u32, depth: Option<Depth>) {
-        let (Some(depth), Some(life)) = (depth, self.lives.get(row as usize)) else {
+    pub fn prefetch(&self, row: u32, depth: Depth) {
+        if depth == Depth::Life {
             return prefetch(&self.lives, row as usize);
-        };
-        if let Some(port) = life.prefetch(depth) {
+        }
+        let life = self.lives.get(row as usize);
+        if let Some(port) = life.and_then(|life| life.prefetch(depth)) {
             self.house.prefetch(row, port);
         }
     }

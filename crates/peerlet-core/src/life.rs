@@ -49,6 +49,8 @@ impl Standing {
 /// How deep something is that an event needs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Depth {
+    /// What every peer has.
+    Life,
     /// What few peers have at most times.
     Rare,
     /// A task.
@@ -219,13 +221,12 @@ impl Life {
         self.rare.as_ref()?.calls.find(|call| call.operation == operation)
     }
 
-    /// Asks the cache for what an event of a task needs, as far as it can be found at this depth:
-    /// what is deeper can be found only when that has come. The peerlet that the task is of is told
-    /// once, when it is known.
+    /// Asks the cache for what an event of a task needs at this depth below the life: what is
+    /// deeper can be found only when that has come. Tells once which peerlet the task is of.
     #[inline]
     pub(crate) fn prefetch(&self, depth: Depth) -> Option<Port> {
         let rare = self.rare.as_ref()?;
-        if depth == Depth::Rare {
+        if matches!(depth, Depth::Life | Depth::Rare) {
             (0..size_of::<Rare>().div_ceil(64)).for_each(|line| prefetch_line(&**rare, line));
             return None;
         }

@@ -1,9 +1,10 @@
-//! All unsafe code of Peerlet: values of any type in 24 bytes, and hints to the cache.
+//! All unsafe code of Peerlet: values of any type in 24 bytes, rows in large pages, and hints to
+//! the cache.
 //!
 //! An engine moves hundreds of millions of messages and timers whose types it does not know. A box
 //! for each costs more than all else together, so small ones are kept in place. Everything else in
-//! Peerlet forbids unsafe code; this crate keeps it to a page, behind an interface that is safe for
-//! every caller. Its tests are made for Miri and for sanitizers: they touch every path.
+//! Peerlet forbids unsafe code; this crate has what little there is, behind an interface that is
+//! safe for every caller. Its tests are made for Miri and for sanitizers: they touch every path.
 //!
 //! ```
 //! use peerlet_memory::Value;

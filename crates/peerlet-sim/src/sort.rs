@@ -1,4 +1,5 @@
-//! Puts the events of one bucket into order: neighbors together, and each peer's own by time.
+//! Puts the events of one bucket into order: what is handled alike together, and each peer's own by
+//! time.
 
 use std::cmp::Ordering;
 use std::mem;
@@ -57,7 +58,7 @@ impl Sorter {
         if into.len() < count {
             into.resize_with(count, Turn::default);
         }
-        let alone = self.group(chunks, bits, count);
+        let lanes = self.group(chunks, bits, count);
         let (heads, into) = (&mut self.heads[..], &mut into[..count]);
         let mut sum = 0u32;
         for head in &mut *heads {
@@ -76,7 +77,7 @@ impl Sorter {
             forget_all(chunk);
         }
         // By now, each head is where its group ends.
-        for ends in heads[alone - 1..].windows(2) {
+        for ends in heads[lanes - 1..].windows(2) {
             let group = &mut into[ends[0] as usize..ends[1] as usize];
             if group.len() > 1 {
                 let by_place = |a: &Turn, b: &Turn| a.place_high().cmp(&b.place_high());
@@ -93,9 +94,9 @@ impl Sorter {
         let (of_lane, of_rest) = (counted(count / LANES), counted(count / 2));
         let (lane_shift, rest_shift) = (bits.destination - of_lane, bits.destination - of_rest);
         let shift = Turn::PLACE_SHIFT + bits.place - bits.destination;
-        let alone = LANES << of_lane;
+        let lanes = LANES << of_lane;
         self.heads.clear();
-        self.heads.resize(alone + (1 << of_rest), 0);
+        self.heads.resize(lanes + (1 << of_rest), 0);
         if self.groups.len() < count {
             self.groups.resize(count, 0);
         }
@@ -107,7 +108,7 @@ impl Sorter {
             let before = mem::replace(&mut last[destination], earlier + i + 1);
             let mut group = lane(turn) << of_lane | destination >> lane_shift;
             if before > earlier {
-                group = alone + (destination >> rest_shift);
+                group = lanes + (destination >> rest_shift);
                 let first = &mut groups[(before - earlier - 1) as usize];
                 heads[*first as usize] -= 1;
                 heads[group] += 1;
@@ -116,7 +117,7 @@ impl Sorter {
             heads[group] += 1;
             groups[i as usize] = group as u32;
         }
-        alone
+        lanes
     }
 
     /// Begins to number so many events of so many destinations; returns the number before the

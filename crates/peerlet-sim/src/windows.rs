@@ -103,16 +103,14 @@ impl Worker {
     fn look_ahead(&self) {
         let Fabric { batch, places, .. } = &self.fabric;
         let (turns, rows) = (batch.rest(), batch.view().rows);
-        let later = |depth: usize| turns.get((4 - depth) * SOON).map(|turn| rows.of(turn));
         turns.get(2 * SOON).into_iter().for_each(prefetch_box);
-        if let Some(row) = later(0) {
-            prefetch(places, row as usize);
-            self.host.prefetch(row, None);
-        }
-        for (depth, what) in [Depth::Rare, Depth::Task, Depth::Future].into_iter().enumerate() {
-            if let Some(row) = later(depth + 1) {
-                self.host.prefetch(row, Some(what));
+        for (steps, depth) in (1..).zip([Depth::Future, Depth::Task, Depth::Rare, Depth::Life]) {
+            let Some(turn) = turns.get(steps * SOON) else { break };
+            let row = rows.of(turn);
+            if depth == Depth::Life {
+                prefetch(places, row as usize);
             }
+            self.host.prefetch(row, depth);
         }
     }
 

@@ -177,10 +177,10 @@ fn stacks(experiment: &Experiment, scenario: &Scenario) -> Result<(Build, Regist
         }
         return Ok((build, registry));
     }
-    let given = |entry: &&StackEntry| scenario.sources.is_file(&entry.span);
-    if experiment.build.is_some() && written.iter().copied().flatten().find(given).is_none() {
-        let first = written.iter().copied().flatten().next();
-        let span = first.map_or(0..0, |entry| entry.span.clone());
+    let mut entries = written.iter().copied().flatten().peekable();
+    let span = entries.peek().map_or(0..0, |entry| entry.span.clone());
+    let is_in_file = entries.any(|entry| scenario.sources.is_file(&entry.span));
+    if experiment.build.is_some() && !is_in_file {
         let message = "this would be the whole stack, without what the program itself puts into \
                        each peer";
         let help = "write a scenario with a [stack] table that names all peerlets of a peer, or \

@@ -1,7 +1,7 @@
-//! Every example over every kind of network: whichever engine brings the events, on however many
-//! threads, as values or encoded, it is the same run.
+//! The examples as the programs that they are. Over every kind of network, whichever engine brings
+//! the events, on however many threads, as values or encoded, each is the same run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -45,7 +45,7 @@ fn examples() -> PathBuf {
 
 /// All that a run says of itself but what another engine, another number of threads or encoding may
 /// change.
-fn run(program: &PathBuf, network: &[&str], more: &[&str]) -> Value {
+fn run(program: &Path, network: &[&str], more: &[&str]) -> Value {
     let size = ["sim", "--peers=40", "--for=8s", "--json", "-q"];
     let output = Command::new(program).args([&size, network, more].concat()).output();
     let output = output.expect("an example runs");
