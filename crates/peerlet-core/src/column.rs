@@ -183,17 +183,17 @@ impl<P: Peerlet> Column for Rows<P> {
                 let row = rows.of(later);
                 prefetch(env.lives, row as usize);
                 match later.port() == port {
-                    true => prefetch(&cells, row as usize),
+                    true => cells.prefetch(row as usize),
                     false => env.house.prefetch(row, later.port()),
                 }
                 row
             });
             let turn = &mut turns.all[next];
-            if turn.port() != port || !env.world.take_turn(turn, later) {
+            env.row = rows.of(turn);
+            if turn.port() != port || !env.world.take_turn(turn, env.row, later) {
                 break;
             }
             next += 1;
-            env.row = rows.of(turn);
             let Some(Some(me)) = cells.get_mut(env.row()) else {
                 env.pass(turn);
                 continue;

@@ -348,10 +348,11 @@ pub trait World: Clock + Network + Entropy + Record {
     fn seat(&self) -> Seat;
     /// All seats.
     fn seats(&self) -> &dyn Seats;
-    /// From now on this is the world of the peer whose turn it is, and the turn counts as handled.
-    /// False when that one and all behind it are to wait. `later` is a row whose turn comes before
-    /// long. A world that is never asked to [run many](crate::Host::run) has no use for it.
-    fn take_turn(&mut self, _turn: &Turn, _later: u32) -> bool {
+    /// From now on this is the world of the peer in this row, whose turn it is, and the turn counts
+    /// as handled. False when that one and all behind it are to wait. `later` is a row whose turn
+    /// comes before long. A world that is never asked to [run many](crate::Host::run) has no use
+    /// for it.
+    fn take_turn(&mut self, _turn: &Turn, _row: u32, _later: u32) -> bool {
         false
     }
     /// The turn that was taken last was not handled after all: there is no such peerlet, or the

@@ -56,6 +56,9 @@ impl RowOf {
 
 const KIND_BITS: u32 = 4;
 
+/// So many bits of a kind tell a runtime's own apart.
+const OWN_BITS: u32 = KIND_BITS - 1;
+
 impl Turn {
     /// How many bits of a place are kept.
     pub const PLACE_BITS: u32 = 64 - Turn::PLACE_SHIFT;
@@ -63,10 +66,10 @@ impl Turn {
     pub const PLACE_SHIFT: u32 = 16 + KIND_BITS;
     /// The kind of datagrams.
     pub const DATAGRAM: u8 = 0;
+    /// The kinds that are a runtime's own begin here and end before timers.
+    pub const OWN: u8 = 1;
     /// The kind of timers.
-    pub const TIMER: u8 = 1;
-    /// The kinds that are a runtime's own begin here and end before 16.
-    pub const OWN: u8 = 2;
+    pub const TIMER: u8 = 1 << OWN_BITS;
 
     /// A datagram for this peerlet, sent by the peer at this seat's
     /// [simulated](crate::Address::simulated) address. `place` and `mark` are the runtime's own.
@@ -83,7 +86,7 @@ impl Turn {
 
     /// An event of the runtime's own kind.
     pub fn own(place: u64, kind: u8, word: u32, mark: u32, body: Body) -> Turn {
-        debug_assert!((Turn::OWN..1 << KIND_BITS).contains(&kind), "a kind of its own");
+        debug_assert!((Turn::OWN..Turn::TIMER).contains(&kind), "a kind of its own");
         Turn { head: head(place, Port(0), kind), word, mark, body }
     }
 
@@ -105,6 +108,19 @@ impl Turn {
     #[inline(always)]
     pub fn kind(&self) -> u8 {
         self.head as u8 & ((1 << KIND_BITS) - 1)
+    }
+
+    /// A number that is the same for what is handled alike: the timers of a peerlet, or all else
+    /// that is for it. Numbers of different ports are not the same, unless these are.
+    #[inline(always)]
+    pub fn family(&self) -> usize {
+        (self.head as u32 & ((1 << Turn::PLACE_SHIFT) - 1)) as usize >> OWN_BITS
+    }
+
+    /// Whether it is a datagram or a timer: nothing of the runtime's own.
+    #[inline(always)]
+    pub fn is_common(&self) -> bool {
+        self.head & ((1 << OWN_BITS) - 1) == 0
     }
 
     /// The peerlet that it is for.
@@ -187,7 +203,10 @@ mod tests {
         assert_eq!(seen(&timer), (Turn::TIMER, Port(3), u32::MAX, u32::MAX));
         let row = |low_bits, base| RowOf::new(low_bits, base).of(&taken);
         assert_eq!((row(40, 5), row(42, u32::MAX)), (0b1111 + 5, 0b11 - 1));
-        let own = Turn::own(1, 15, 2, 3, Body::value(()));
-        assert_eq!(seen(&own), (15, Port(0), 2, 3));
+        let own = Turn::own(1, 7, 2, 3, Body::value(()));
+        assert_eq!(seen(&own), (7, Port(0), 2, 3));
+        assert!(turn.is_common() && timer.is_common() && !own.is_common());
+        let families = [&turn, &timer, &own].map(|turn| turn.family());
+        assert_eq!(families, [2 * usize::from(u16::MAX), 2 * 3 + 1, 0]);
     }
 }

@@ -6,6 +6,8 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::prefetch::{load, prefetch};
+
 /// The size of a large page nearly everywhere; elsewhere nothing is gained and nothing lost.
 const LARGE: usize = 2 << 20;
 
@@ -52,6 +54,9 @@ unsafe impl<T: Send> Send for Table<T> {}
 unsafe impl<T: Sync> Sync for Table<T> {}
 
 impl<T> Table<T> {
+    /// Whether no row lies across two lines of the cache.
+    const FITS_LINES: bool = size_of::<T>() <= 64 && size_of::<T>().is_power_of_two();
+
     /// A table with room for so many rows, which is empty.
     ///
     /// # Panics
@@ -89,15 +94,26 @@ impl<T> Table<T> {
             self.len += 1;
         }
     }
+
+    /// Asks the cache for a row, as [`prefetch`] does for an element of any slice.
+    #[inline(always)]
+    pub fn prefetch(&self, row: usize) {
+        match Table::<T>::FITS_LINES {
+            true => {
+                load((self.start.as_ptr() as usize).wrapping_add(size_of::<T>().wrapping_mul(row)))
+            }
+            false => prefetch(self, row),
+        }
+    }
 }
 
-/// How the room is laid out, and how far from the beginning the first row is. A large one begins
-/// and ends with a page.
+/// How the room is laid out, and how far from the beginning the first row is: whole lines. A large
+/// one begins and ends with a page.
 fn layout<T>(room: usize) -> (Layout, usize) {
     const FIT: &str = "rows fit the memory";
     let rows = Layout::array::<T>(room).expect(FIT);
     if rows.size() < STAGGERED || rows.align() > 64 {
-        return (rows, 0);
+        return (rows.align_to(64).expect(FIT), 0);
     }
     let offset = MADE.fetch_add(1, Ordering::Relaxed) % STEPS * STEP;
     let size = rows.size().checked_add(STEPS * STEP).expect(FIT);

@@ -7,13 +7,15 @@ use peerlet_core::{RowOf, Seat, Time, Turn};
 use crate::grid::Grid;
 use crate::packed::rank;
 use crate::ring::Chunk;
-use crate::sort::{Bits, Sorter};
+use crate::sort::{Bits, Lanes, Sorter};
 
 /// The events of one block in one window.
 pub(crate) struct Batch {
-    /// The first `count` are in order; those before `next` were taken.
-    turns: Vec<Turn>,
-    count: usize,
+    /// All of them, one lane after the other.
+    lanes: Lanes,
+    /// The lane of the next event that was not taken yet.
+    lane: usize,
+    /// That event's place in its lane.
     next: usize,
     view: View,
     sorter: Sorter,
@@ -33,6 +35,13 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// The seat and the instant of a turn in this row.
+    #[inline(always)]
+    pub(crate) fn of_row(&self, turn: &Turn, row: u32) -> (Seat, Time) {
+        let (_, offset) = self.grid.split(turn.place_high() >> Turn::PLACE_SHIFT);
+        (Seat(self.first_row.wrapping_add(row)), Time::from_nanos(self.start | offset))
+    }
+
     /// The seat and the instant of a turn.
     #[inline(always)]
     pub(crate) fn at(&self, turn: &Turn) -> (Seat, Time) {
@@ -45,7 +54,7 @@ impl Batch {
     /// A batch of a worker whose rows begin with this seat.
     pub(crate) fn new(grid: Grid, first_row: u32) -> Batch {
         let view = View { grid, first_row, first: 0, start: 0, rows: RowOf::new(0, 0) };
-        Batch { turns: Vec::new(), count: 0, next: 0, view, sorter: Sorter::default() }
+        Batch { lanes: Lanes::default(), lane: 0, next: 0, view, sorter: Sorter::default() }
     }
 
     /// Takes in the events of a block, in the contract's order for each seat; leaves the chunks
@@ -61,8 +70,21 @@ impl Batch {
             rank(a, seat).cmp(&rank(b, seat))
         };
         let bits = Bits { place, destination };
-        self.count = self.sorter.sort(chunks, &mut self.turns, bits, tie);
-        (self.next, self.view) = (0, view);
+        self.sorter.sort(chunks, &mut self.lanes, bits, tie);
+        (self.lane, self.next, self.view) = (0, 0, view);
+        self.find_next();
+    }
+
+    /// Goes on to the next lane that has an event, where one is at its end.
+    fn find_next(&mut self) {
+        while self.next == self.lanes[self.lane].len() && self.lane + 1 < self.lanes.len() {
+            (self.lane, self.next) = (self.lane + 1, 0);
+        }
+    }
+
+    /// The lanes, as long as nothing was taken.
+    pub(crate) fn lanes(&self) -> &[Vec<Turn>] {
+        &self.lanes
     }
 
     /// How the turns' places are read.
@@ -71,19 +93,22 @@ impl Batch {
         &self.view
     }
 
-    /// The events that were not taken yet.
+    /// The events of the lane that were not taken yet.
     pub(crate) fn rest(&self) -> &[Turn] {
-        &self.turns[self.next..self.count]
+        &self.lanes[self.lane][self.next..]
     }
 
-    /// Moves all events out for a while: those, how many they are, and how many were taken.
-    pub(crate) fn lend(&mut self) -> (Vec<Turn>, usize, usize) {
-        (mem::take(&mut self.turns), self.count, self.next)
+    /// Moves a lane out for a while, with how many of it were taken.
+    pub(crate) fn lend(&mut self) -> (Vec<Turn>, usize) {
+        (mem::take(&mut self.lanes[self.lane]), self.next)
     }
 
-    /// Gets all events back, of which so many were taken by now.
-    pub(crate) fn give_back(&mut self, turns: Vec<Turn>, taken: usize) {
-        (self.turns, self.next) = (turns, taken);
+    /// Gets the lane back, of which so many were taken by now. Whether that are all.
+    pub(crate) fn give_back(&mut self, turns: Vec<Turn>, taken: usize) -> bool {
+        let is_over = taken == turns.len();
+        (self.lanes[self.lane], self.next) = (turns, taken);
+        self.find_next();
+        is_over
     }
 
     /// The next event that was not taken yet.
@@ -93,9 +118,11 @@ impl Batch {
 
     /// Takes out the next event.
     pub(crate) fn pop(&mut self) -> Option<(Seat, Time, Turn)> {
-        let turn = self.turns[..self.count].get_mut(self.next)?;
+        let turn = self.lanes[self.lane].get_mut(self.next)?;
         self.next += 1;
         let (seat, time) = self.view.at(turn);
-        Some((seat, time, turn.leave()))
+        let turn = turn.leave();
+        self.find_next();
+        Some((seat, time, turn))
     }
 }

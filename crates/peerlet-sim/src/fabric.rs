@@ -159,7 +159,7 @@ impl Fabric {
     /// anything else.
     pub(crate) fn is_common_next(&self) -> bool {
         let is_common = |turn: &Turn| {
-            turn.kind() < Turn::OWN && self.batch.view().at(turn).1 < self.ring.common_until()
+            turn.is_common() && self.batch.view().at(turn).1 < self.ring.common_until()
         };
         self.batch.first().is_some_and(is_common)
     }

@@ -45,11 +45,11 @@ impl<'a> Here<'a> {
     /// Takes a turn and puts it into the books at once: all that is needed for that is at hand.
     /// `None` when the turn is not of the common sort, or not to be taken yet.
     #[inline(always)]
-    fn take(&mut self, turn: &Turn, later: u32) -> Option<Handled> {
+    fn take(&mut self, turn: &Turn, row: u32, later: u32) -> Option<Handled> {
         let fabric = &mut *self.fabric;
         prefetch(&fabric.places, later as usize);
-        let view = fabric.batch.view();
-        let ((seat, time), row) = (view.at(turn), view.rows.of(turn) as usize);
+        let (seat, time) = fabric.batch.view().of_row(turn, row);
+        let row = row as usize;
         let (place, seq) = (fabric.places.get_mut(row)?, u64::from(turn.mark()));
         let (is_ready, kind, source) = match turn.kind() {
             Turn::DATAGRAM => {
@@ -67,7 +67,6 @@ impl<'a> Here<'a> {
         let event = Handled { time, round: 0, seat, kind, source, seq, life, payload };
         self.before = place.digest;
         place.digest.add(&event);
-        fabric.events = fabric.events.wrapping_add(1);
         let flow = &mut fabric.ledger.datagram;
         flow.delivered = flow.delivered.wrapping_add(u64::from(kind == EventKind::Deliver));
         (self.row, self.seat, self.now.time) = (row, seat, time);
@@ -76,9 +75,9 @@ impl<'a> Here<'a> {
 
     /// Takes a turn when something is to be done between turns.
     #[inline(never)]
-    fn take_slowly(&mut self, turn: &Turn, later: u32) -> bool {
+    fn take_slowly(&mut self, turn: &Turn, row: u32, later: u32) -> bool {
         self.fabric.flush();
-        let Some(event) = self.take(turn, later) else { return false };
+        let Some(event) = self.take(turn, row, later) else { return false };
         if let Some(trace) = &mut self.fabric.trace {
             trace.push(event);
         }
@@ -180,11 +179,11 @@ impl World for Here<'_> {
         self
     }
 
-    fn take_turn(&mut self, turn: &Turn, later: u32) -> bool {
+    fn take_turn(&mut self, turn: &Turn, row: u32, later: u32) -> bool {
         if self.fabric.is_attended {
-            return self.take_slowly(turn, later);
+            return self.take_slowly(turn, row, later);
         }
-        self.take(turn, later).is_some()
+        self.take(turn, row, later).is_some()
     }
 
     fn pass_turn(&mut self, turn: &Turn) {

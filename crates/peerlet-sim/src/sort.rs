@@ -3,9 +3,10 @@
 
 use std::cmp::Ordering;
 use std::mem;
+use std::slice;
 
 use peerlet_core::Turn;
-use peerlet_memory::forget_all;
+use peerlet_memory::{forget_all, push_within};
 
 use crate::ring::Chunk;
 
@@ -15,6 +16,12 @@ const COUNTED_MAX: u32 = 12;
 /// How many lanes there are.
 const LANES: usize = 8;
 
+/// Where events are that stand in no lane.
+const REST: usize = LANES;
+
+/// Fewer events than these share one lane: with so few, more lanes cost more than they give.
+const FEW: usize = 64;
+
 /// How places are read: they have so many bits, of which these, the highest, are the destination's.
 #[derive(Clone, Copy)]
 pub(crate) struct Bits {
@@ -22,125 +29,211 @@ pub(crate) struct Bits {
     pub(crate) destination: u32,
 }
 
+impl Bits {
+    /// How far up in a turn its destination is.
+    fn shift(self) -> u32 {
+        Turn::PLACE_SHIFT + self.place - self.destination
+    }
+}
+
+/// Events in order: those of each lane, then the rest.
+pub(crate) type Lanes = [Vec<Turn>; LANES + 1];
+
 /// Sorts events, with memory that it uses again.
 #[derive(Default)]
 pub(crate) struct Sorter {
-    /// For each destination, the number of its last event, if it had one in this sort.
-    last: Vec<u32>,
-    /// How many events there were in earlier sorts, since all of `last` was zero: less than any
-    /// number of this one.
-    earlier: u32,
+    /// For each destination, where its event stands, if it had one in this sort.
+    spots: Vec<Spot>,
+    /// The number of this sort.
+    sort: u32,
+    /// The events that are still to be sorted.
+    rest: Chunk,
     /// The group of each event.
     groups: Vec<u32>,
     /// How many events each group has, then where its next event goes.
     heads: Vec<u32>,
 }
 
+/// Where the only event of a destination stands, and in which sort that was.
+#[derive(Clone, Copy, Default)]
+struct Spot(u32);
+
+impl Spot {
+    const INDEX_BITS: u32 = 14;
+    const LANE_BITS: u32 = 4;
+    const SORT_BITS: u32 = 32 - Spot::INDEX_BITS - Spot::LANE_BITS;
+
+    #[inline(always)]
+    fn new(sort: u32, lane: usize, index: usize) -> Spot {
+        let place = (lane as u32) << Spot::INDEX_BITS | index as u32;
+        Spot(sort << (32 - Spot::SORT_BITS) | place)
+    }
+
+    #[inline(always)]
+    fn is_of(self, sort: u32) -> bool {
+        self.0 >> (32 - Spot::SORT_BITS) == sort
+    }
+
+    fn lane(self) -> usize {
+        (self.0 >> Spot::INDEX_BITS) as usize & ((1 << Spot::LANE_BITS) - 1)
+    }
+
+    fn index(self) -> usize {
+        self.0 as usize & ((1 << Spot::INDEX_BITS) - 1)
+    }
+}
+
 impl Sorter {
-    /// Moves all events out of the chunks, which are left empty, to the front of `into`; returns
-    /// how many they are. Each destination's own stand in the order of their places, then as `tie`
-    /// says.
+    /// Moves all events out of the chunks, which are left empty, into the lanes. Each destination's
+    /// own stand in the order of their places, then as `tie` says.
     ///
     /// Which destination comes first makes no difference. So those that have a single event, as
     /// most do, are only dealt into lanes of events that are handled alike, for the sake of the
-    /// processor's guesses, and within a lane into groups of neighbors, for the sake of the cache.
-    /// The others follow, in groups of few destinations, which are sorted.
+    /// processor's guesses. The others follow, in groups of few destinations, which are sorted.
     ///
-    /// What `into` held must hold no values any more: nothing of it is dropped.
+    /// What the lanes held must hold no values any more: nothing of it is dropped.
     pub(crate) fn sort(
+        &mut self,
+        chunks: &mut [Chunk],
+        lanes: &mut Lanes,
+        bits: Bits,
+        tie: impl Fn(&Turn, &Turn) -> Ordering,
+    ) {
+        lanes.iter_mut().for_each(forget_all);
+        let count = chunks.iter().map(Vec::len).sum::<usize>();
+        // Where most destinations have several, dealing is in vain.
+        if count < 1 << bits.destination.min(Spot::INDEX_BITS) {
+            self.deal(chunks, lanes, bits, count);
+            let mut rest = mem::take(&mut self.rest);
+            self.order(slice::from_mut(&mut rest), &mut lanes[REST], bits, tie);
+            self.rest = rest;
+        } else {
+            self.order(chunks, &mut lanes[REST], bits, tie);
+        }
+    }
+
+    /// Deals events into lanes, as long as they are the only one of their destination; the others
+    /// become the rest.
+    fn deal(&mut self, chunks: &mut [Chunk], lanes: &mut Lanes, bits: Bits, count: usize) {
+        self.begin(1 << bits.destination);
+        let Sorter { spots, rest, sort, .. } = self;
+        let (spots, sort, shift) = (&mut spots[..1 << bits.destination], *sort, bits.shift());
+        let mask = if count < FEW { 0 } else { LANES - 1 };
+        for chunk in chunks {
+            for turn in chunk.iter_mut() {
+                let (lane, spot) =
+                    (turn.family() & mask, &mut spots[turn.place_from(shift) as usize]);
+                let turns = &mut lanes[lane];
+                if !spot.is_of(sort) && turns.len() < turns.capacity() {
+                    *spot = Spot::new(sort, lane, turns.len());
+                    let dealt = push_within(turns, || turn.leave());
+                    debug_assert!(dealt.is_ok(), "the lane has room");
+                } else {
+                    Dealt { lanes, spots, rest, sort, shift }.add_slowly(turn, lane);
+                }
+            }
+            forget_all(chunk);
+        }
+    }
+
+    /// Begins a sort among so many destinations.
+    fn begin(&mut self, destinations: usize) {
+        if self.spots.len() < destinations {
+            self.spots.resize(destinations, Spot::default());
+        }
+        self.sort += 1;
+        if self.sort >> Spot::SORT_BITS > 0 {
+            self.spots.fill(Spot::default());
+            self.sort = 1;
+        }
+    }
+
+    /// Moves all events out of the chunks, which are left empty, into order.
+    fn order(
         &mut self,
         chunks: &mut [Chunk],
         into: &mut Vec<Turn>,
         bits: Bits,
         tie: impl Fn(&Turn, &Turn) -> Ordering,
-    ) -> usize {
-        let count = chunks.iter().map(Vec::len).sum();
-        if into.len() < count {
-            into.resize_with(count, Turn::default);
-        }
-        let lanes = self.group(chunks, bits, count);
-        let (heads, into) = (&mut self.heads[..], &mut into[..count]);
+    ) {
+        let count = self.group(chunks, bits);
+        into.resize_with(count, Turn::default);
         let mut sum = 0u32;
-        for head in &mut *heads {
+        for head in &mut self.heads {
             sum = sum.wrapping_add(mem::replace(head, sum));
         }
         let mut groups = self.groups.iter();
         for chunk in chunks {
             for (turn, group) in chunk.iter_mut().zip(&mut groups) {
-                let head = &mut heads[*group as usize];
+                let head = &mut self.heads[*group as usize];
                 let place = &mut into[*head as usize];
                 *head = head.wrapping_add(1);
-                debug_assert!(place.body().is_plain(), "what was there was taken out");
                 // Nothing is left there to be dropped, so it is not looked at.
                 mem::forget(mem::replace(place, turn.leave()));
             }
             forget_all(chunk);
         }
         // By now, each head is where its group ends.
-        for ends in heads[lanes - 1..].windows(2) {
-            let group = &mut into[ends[0] as usize..ends[1] as usize];
+        let mut from = 0;
+        for end in &self.heads {
+            let group = &mut into[from..*end as usize];
             if group.len() > 1 {
                 let by_place = |a: &Turn, b: &Turn| a.place_high().cmp(&b.place_high());
                 group.sort_unstable_by(|a, b| by_place(a, b).then_with(|| tie(a, b)));
             }
+            from = *end as usize;
+        }
+    }
+
+    /// Finds the group of each event, and counts those of each group: groups of neighbors, about
+    /// half as many as events. Returns the number of events.
+    fn group(&mut self, chunks: &[Chunk], bits: Bits) -> usize {
+        let count = chunks.iter().map(Vec::len).sum::<usize>();
+        let counted = (count / 2).max(2).ilog2().min(COUNTED_MAX).min(bits.place);
+        let shift = Turn::PLACE_SHIFT + bits.place - counted;
+        self.heads.clear();
+        self.heads.resize(1 << counted, 0);
+        self.groups.clear();
+        self.groups.reserve(count);
+        for turn in chunks.iter().flatten() {
+            let group = turn.place_from(shift) as usize;
+            self.heads[group] += 1;
+            self.groups.push(group as u32);
         }
         count
     }
-
-    /// Finds the group of each event, and counts those of each group. Returns the number of groups
-    /// of destinations with a single event, which come first.
-    fn group(&mut self, chunks: &[Chunk], bits: Bits, count: usize) -> usize {
-        let counted = |groups: usize| groups.max(1).ilog2().min(COUNTED_MAX).min(bits.destination);
-        let (of_lane, of_rest) = (counted(count / LANES), counted(count / 2));
-        let (lane_shift, rest_shift) = (bits.destination - of_lane, bits.destination - of_rest);
-        let shift = Turn::PLACE_SHIFT + bits.place - bits.destination;
-        let lanes = LANES << of_lane;
-        self.heads.clear();
-        self.heads.resize(lanes + (1 << of_rest), 0);
-        if self.groups.len() < count {
-            self.groups.resize(count, 0);
-        }
-        let earlier = self.begin(1 << bits.destination, count);
-        let (heads, groups) = (&mut self.heads[..], &mut self.groups[..count]);
-        let last = &mut self.last[..1 << bits.destination];
-        for (turn, i) in chunks.iter().flatten().zip(0..) {
-            let destination = turn.place_from(shift) as usize;
-            let before = mem::replace(&mut last[destination], earlier + i + 1);
-            let mut group = lane(turn) << of_lane | destination >> lane_shift;
-            if before > earlier {
-                group = lanes + (destination >> rest_shift);
-                let first = &mut groups[(before - earlier - 1) as usize];
-                heads[*first as usize] -= 1;
-                heads[group] += 1;
-                *first = group as u32;
-            }
-            heads[group] += 1;
-            groups[i as usize] = group as u32;
-        }
-        lanes
-    }
-
-    /// Begins to number so many events of so many destinations; returns the number before the
-    /// first.
-    fn begin(&mut self, destinations: usize, count: usize) -> u32 {
-        if self.last.len() < destinations {
-            self.last.resize(destinations, 0);
-        }
-        let next = self.earlier.checked_add(count as u32);
-        if next.is_none() {
-            self.last.fill(0);
-        }
-        let earlier = next.map_or(0, |_| self.earlier);
-        self.earlier = next.unwrap_or(count as u32);
-        earlier
-    }
 }
 
-/// Events that are handled alike share a lane: messages or timers of the same peerlet.
-#[inline(always)]
-fn lane(turn: &Turn) -> usize {
-    let kind = usize::from(turn.kind()) & 1;
-    (usize::from(turn.port().0) << 1 | kind) & (LANES - 1)
+/// What was dealt so far.
+struct Dealt<'a> {
+    lanes: &'a mut Lanes,
+    spots: &'a mut [Spot],
+    rest: &'a mut Vec<Turn>,
+    sort: u32,
+    shift: u32,
+}
+
+impl Dealt<'_> {
+    /// Adds an event that its destination has beside others, or that finds no room in its lane.
+    #[inline(never)]
+    fn add_slowly(self, turn: &mut Turn, lane: usize) {
+        let Dealt { lanes, spots, rest, sort, shift } = self;
+        let spot = &mut spots[turn.place_from(shift) as usize];
+        if !spot.is_of(sort) {
+            *spot = Spot::new(sort, lane, lanes[lane].len());
+            return lanes[lane].push(turn.leave());
+        }
+        let first = mem::replace(spot, Spot::new(sort, REST, 0));
+        if first.lane() != REST {
+            let turns = &mut lanes[first.lane()];
+            rest.push(turns.swap_remove(first.index()));
+            // The last of the lane stands there now.
+            if let Some(moved) = turns.get(first.index()) {
+                spots[moved.place_from(shift) as usize] = first;
+            }
+        }
+        rest.push(turn.leave());
+    }
 }
 
 #[cfg(test)]
@@ -165,7 +258,7 @@ mod tests {
 
     #[test]
     fn each_destinations_events_ascend() {
-        let (mut rng, mut into) = (Seed::new(3).rng(), Vec::new());
+        let (mut rng, mut lanes) = (Seed::new(3).rng(), Lanes::default());
         let mut sorter = Sorter::default();
         for (place, destination) in [(1, 1), (6, 1), (12, 12), (38, 12), (38, 4), (44, 20)] {
             for n in [0, 1, 2, 47, 48, 500, 5_000, 70_000] {
@@ -179,10 +272,12 @@ mod tests {
                         expected.chunks(64).map(|some| some.iter().map(turn).collect()).collect();
                     let tie = |a: &Turn, b: &Turn| a.mark().cmp(&b.mark());
                     let bits = Bits { place, destination };
-                    let count = sorter.sort(&mut chunks, &mut into, bits, tie);
+                    sorter.sort(&mut chunks, &mut lanes, bits, tie);
+                    let count = lanes.iter().map(Vec::len).sum::<usize>();
                     assert!(count == expected.len() && chunks.iter().all(Vec::is_empty));
-                    let seen: Vec<(u64, u32)> = into[..count]
+                    let seen: Vec<(u64, u32)> = lanes
                         .iter_mut()
+                        .flatten()
                         .map(|turn| {
                             assert_eq!(turn.body_mut().extract(), Some(vec![turn.mark()]));
                             (turn.place_high() >> Turn::PLACE_SHIFT, turn.mark())
@@ -194,6 +289,19 @@ mod tests {
                     assert_eq!(seen, expected, "{n} events of {place} bits");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn numbers_of_sorts_begin_again() {
+        let mut sorter = Sorter { sort: (1 << Spot::SORT_BITS) - 3, ..Sorter::default() };
+        let (mut lanes, bits) = (Lanes::default(), Bits { place: 12, destination: 12 });
+        for _ in 0..8 {
+            let turns = (0..600).map(|place| Turn::timer(place, Port(0), 0, 0, Body::value(())));
+            sorter.sort(&mut [turns.collect()], &mut lanes, bits, |a, b| a.mark().cmp(&b.mark()));
+            assert_eq!(lanes.each_ref().map(Vec::len), [0, 600, 0, 0, 0, 0, 0, 0, 0]);
+            let taken = lanes.iter_mut().flatten().map(|turn| turn.leave());
+            assert_eq!(taken.filter(|turn| turn.body().get::<()>().is_some()).count(), 600);
         }
     }
 }

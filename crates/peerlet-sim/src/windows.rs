@@ -57,13 +57,13 @@ impl Worker {
     fn run_block(&mut self, block: usize, chunks: &mut [Chunk]) {
         let fabric = &mut self.fabric;
         fabric.batch.fill(chunks, block, fabric.ring.start());
-        self.host.look_ahead(fabric.batch.rest(), fabric.batch.view().rows, |row| {
-            prefetch(&fabric.places, row as usize);
-        });
+        for lane in fabric.batch.lanes() {
+            self.host.look_ahead(lane, fabric.batch.view().rows, |row| {
+                prefetch(&fabric.places, row as usize);
+            });
+        }
         loop {
-            if self.fabric.is_common_next() {
-                self.run_batch();
-            }
+            while self.fabric.is_common_next() && self.run_lane() {}
             if !self.step() {
                 break;
             }
@@ -71,18 +71,20 @@ impl Worker {
         self.run_near(|_| true);
     }
 
-    /// Handles events of the batch, as long as they are of the common sort.
-    fn run_batch(&mut self) {
+    /// Handles events of the batch's lane, as long as they are of the common sort. Whether that was
+    /// to its end.
+    fn run_lane(&mut self) -> bool {
         let batch = &mut self.fabric.batch;
         let rows = batch.view().rows;
-        let (mut all, count, next) = batch.lend();
-        let mut turns = Turns { all: &mut all[..count], next, rows };
+        let (mut all, next) = batch.lend();
+        let mut turns = Turns { all: &mut all, next, rows };
         let now = Moment { time: Time::ZERO, round: 0 };
         let mut here = Here::new(&mut self.fabric, Seat(0), now, None);
         self.host.run(&mut here, &mut turns);
         let taken = turns.next;
-        self.fabric.batch.give_back(all, taken);
+        self.fabric.events += (taken - next) as u64;
         self.fabric.flush();
+        self.fabric.batch.give_back(all, taken)
     }
 
     /// Handles the next event, whatever it is; false when there is none.
