@@ -30,6 +30,10 @@ const fn duration(name: &'static str, default: &'static str, help: &'static str)
     Parameter { name, shape: "duration", default: Some(default), help }
 }
 
+const fn number(name: &'static str, default: &'static str, help: &'static str) -> Parameter {
+    Parameter { name, shape: "number", default: Some(default), help }
+}
+
 const FLOOR: Parameter = duration("floor", "1ms", "shorter one-way delays are raised to this");
 
 /// Every model that is built, in the order of the alphabet.
@@ -45,6 +49,15 @@ pub const MODELS: &[ModelEntry] = &[
         parameters: &[FLOOR],
     },
     ModelEntry {
+        name: "lognormal",
+        help: "every message takes its own time, whose logarithm is normal",
+        parameters: &[
+            duration("median", "70ms", "half of the delays are longer, one way"),
+            number("sigma", "0.5", "the standard deviation of the natural logarithm, 0 to 4"),
+            FLOOR,
+        ],
+    },
+    ModelEntry {
         name: "matrix",
         help: "measured: half of the round trips in a file, one row a host",
         parameters: &[
@@ -52,7 +65,8 @@ pub const MODELS: &[ModelEntry] = &[
                 name: "file",
                 shape: "path",
                 default: None,
-                help: "the round trips: *.u16le, *.u16le.zst, else text; relative to the scenario",
+                help: "the round trips: *.u16le, *.u16le.zst, else text, square or p2psim's pairs; \
+                       relative to the scenario",
             },
             Parameter {
                 name: "unit",
@@ -76,9 +90,39 @@ pub const MODELS: &[ModelEntry] = &[
         ],
     },
     ModelEntry {
+        name: "normal",
+        help: "every message takes its own time, normal",
+        parameters: &[
+            duration("mean", "70ms", "the mean delay, one way"),
+            duration("sd", "20ms", "the standard deviation"),
+            FLOOR,
+        ],
+    },
+    ModelEntry {
+        name: "pareto",
+        help: "every message takes its own time, with a long tail",
+        parameters: &[
+            duration("min", "30ms", "the shortest delay, one way"),
+            number("shape", "2.5", "the larger, the fewer long delays, above 1"),
+        ],
+    },
+    ModelEntry {
         name: PLANETLAB_LIKE.name(),
         help: "generated: 490 PlanetLab hosts, median round trip 134 ms",
         parameters: &[FLOOR],
+    },
+    ModelEntry {
+        name: "regions",
+        help: "six regions of the world, half of the round trip between two is the delay",
+        parameters: &[
+            Parameter {
+                name: "shares",
+                shape: "list of six numbers",
+                default: Some("[3316, 4998, 90, 1177, 224, 195]"),
+                help: "peers of NA, EU, SA, AP, JP, AU, each in relation to the others",
+            },
+            FLOOR,
+        ],
     },
     ModelEntry {
         name: "uniform",
@@ -95,24 +139,58 @@ pub const MODELS: &[ModelEntry] = &[
     },
 ];
 
-/// Models, layers and laws that are planned, to be refused as `not yet: NAME`.
-pub const NOT_YET: &[&str] = &[
-    "access",
-    "bandwidth",
-    "duplicate",
-    "exponential",
-    "flow",
-    "gilbert",
-    "jitter",
-    "lognormal",
-    "nat",
-    "normal",
-    "pareto",
-    "queue",
-    "regions",
-    "reorder",
-    "transit-stub",
+/// One layer that a scenario can put around any model.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerEntry {
+    /// The key in a scenario.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+    /// What kinds of values it takes.
+    pub shape: &'static str,
+}
+
+/// Every layer that is built, in the order of the alphabet.
+pub const LAYERS: &[LayerEntry] = &[
+    LayerEntry {
+        name: "access",
+        help: "each peer's link: rates, and a queue before each that drops what it cannot hold",
+        shape: "{ up, down (rates, as \"20 Mbit/s\") or classes (\"world-2020\", \"p2p-2006\" or \
+                [{ share, up, down }]), queue = \"64 KiB\", overhead = 64 }",
+    },
+    LayerEntry {
+        name: "corrupt",
+        help: "flips bits of some encoded messages",
+        shape: "{ probability, bits = 1 }",
+    },
+    LayerEntry {
+        name: "duplicate",
+        help: "lets some messages arrive twice, each copy with its own delay",
+        shape: "0 to 1",
+    },
+    LayerEntry {
+        name: "jitter",
+        help: "adds a time of its own to each message's delay",
+        shape: "duration (uniform from zero to that), or a law: { uniform = { min, max } }, \
+                { exponential = { mean } }, { normal = { mean, sd } }, { lognormal = { median, \
+                sigma } }, { pareto = { min, shape } }",
+    },
+    LayerEntry {
+        name: "loss",
+        help: "loses messages",
+        shape: "0 to 1, or { gilbert = { mean, burst } }, or { up, down (each one of these), \
+                links = [{ from, to, loss }] }",
+    },
+    LayerEntry {
+        name: "reorder",
+        help: "holds some messages up, so that others overtake them",
+        shape: "{ probability, by = \"20ms\" }",
+    },
 ];
+
+/// Models, layers and laws that are planned, to be refused as `not yet: NAME`.
+pub const NOT_YET: &[&str] =
+    &["bandwidth", "exponential", "flow", "lan", "nat", "queue", "transit-stub"];
 
 #[cfg(test)]
 mod tests {
@@ -122,6 +200,8 @@ mod tests {
     fn lists_are_sorted_and_disjoint() {
         assert!(MODELS.is_sorted_by(|a, b| a.name < b.name));
         assert!(NOT_YET.is_sorted_by(|a, b| a < b));
-        assert!(MODELS.iter().all(|model| !NOT_YET.contains(&model.name)));
+        assert!(LAYERS.is_sorted_by(|a, b| a.name < b.name));
+        let built = MODELS.iter().map(|model| model.name).chain(LAYERS.iter().map(|l| l.name));
+        assert!(built.into_iter().all(|name| !NOT_YET.contains(&name)));
     }
 }

@@ -16,6 +16,10 @@ impl Model for Constant {
         self.delay
     }
 
+    fn is_stateless(&self) -> bool {
+        true
+    }
+
     fn depart(&self, _packet: &Packet, _state: &mut State) -> Departure {
         Departure::Arrive { after: self.delay }
     }
@@ -39,6 +43,10 @@ pub struct Uniform {
 impl Model for Uniform {
     fn lookahead(&self) -> Duration {
         self.min
+    }
+
+    fn is_stateless(&self) -> bool {
+        true
     }
 
     fn depart(&self, packet: &Packet, _state: &mut State) -> Departure {

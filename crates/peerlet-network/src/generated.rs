@@ -228,6 +228,10 @@ impl Model for Generated {
         half(self.preset.smallest()).max(self.floor)
     }
 
+    fn is_stateless(&self) -> bool {
+        true
+    }
+
     fn depart(&self, packet: &Packet, _state: &mut State) -> Departure {
         Departure::Arrive { after: self.one_way(packet.from, packet.to) }
     }

@@ -18,25 +18,48 @@
 //! # Ok::<(), peerlet_network::BuildError>(())
 //! ```
 
+mod law;
+mod layer;
 mod model;
+mod probability;
 mod states;
+mod units;
 
 mod delay;
+mod drawn;
 mod generated;
-mod loss;
 mod matrix;
+mod regions;
 mod tables;
+
+mod access;
+mod corrupt;
+mod duplicate;
+mod jitter;
+mod loss;
 
 mod catalogue;
 mod config;
 
-pub use catalogue::{MODELS, ModelEntry, NOT_YET, Parameter};
+pub use access::{Access, AccessClass, P2P_2006, WORLD_2020};
+pub use catalogue::{LAYERS, LayerEntry, MODELS, ModelEntry, NOT_YET, Parameter};
 pub use config::{
-    BuildError, ConstantConfig, GeneratedConfig, LossConfig, MatrixConfig, UniformConfig,
+    AccessConfig, BuildError, ClassConfig, ClassesConfig, ConstantConfig, CorruptConfig,
+    GeneratedConfig, JitterConfig, LayersConfig, LinkConfig, LognormalConfig, LossConfig,
+    MatrixConfig, NormalConfig, ParetoConfig, RegionsConfig, ReorderConfig, UniformConfig,
 };
+pub use corrupt::Corrupt;
 pub use delay::{Constant, Uniform};
+pub use drawn::Drawn;
+pub use duplicate::Duplicated;
 pub use generated::{Generated, KING_LIKE, PLANETLAB_LIKE, Preset, WORLD_LIKE};
-pub use loss::{Lossy, Probability, ProbabilityError};
+pub use jitter::{Jitter, Reorder};
+pub use law::{Law, LawError, Quantiles};
+pub use layer::{Layer, Layers};
+pub use loss::{Gilbert, GilbertError, Loss, LossLaw};
 pub use matrix::{Assign, Matrix, MatrixError, Missing, Unit, UnitError};
-pub use model::{Arrival, Cause, Departure, Model, Packet, State};
+pub use model::{Arrival, Cause, Departure, Model, Packet, State, damage};
+pub use probability::{Probability, ProbabilityError};
+pub use regions::{REGION_NAMES, REGIONS, Regions};
 pub use states::States;
+pub use units::{QuantityError, Rate, Size};

@@ -1,143 +1,265 @@
-//! Loss by chance, as a layer around any other model.
+//! Loss: packets that never arrive.
 
 use std::fmt;
 
-use peerlet_core::{Duration, Seat};
+use peerlet_core::{Seat, Seed};
 
-use crate::model::{Arrival, Cause, Departure, Model, Packet, State};
-use crate::states::States;
+use crate::layer::Layer;
+use crate::model::{Arrival, Cause, Departure, Packet, State};
+use crate::probability::{Probability, ProbabilityError};
 
-/// A probability from 0 to 1, in steps of 2^-53, compared without floats.
+/// How packets are lost one after the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LossLaw {
+    /// Each with the same probability, whatever happened to others (Bernoulli).
+    Independent(Probability),
+    /// In bursts.
+    Gilbert(Gilbert),
+}
+
+/// Loss in bursts: a chain of two states, in one of which every packet is lost, in the other none
+/// (Gilbert 1960). It takes a step with each packet.
 ///
 /// ```
-/// use peerlet_network::Probability;
-/// assert_eq!(Probability::new(0.25)?.to_string(), "0.25");
-/// assert!(Probability::new(1.5).is_err());
-/// # Ok::<(), peerlet_network::ProbabilityError>(())
+/// use peerlet_network::Gilbert;
+/// assert!(Gilbert::new(0.005, 3.0).is_ok());
+/// assert!(Gilbert::new(0.9, 2.0).is_err(), "bursts so short cannot make such a loss");
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub struct Probability(u64);
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Gilbert {
+    mean: Probability,
+    /// How probable it is that a burst begins behind a packet that got through.
+    enter: Probability,
+    /// How probable it is that a burst ends behind a packet that was lost.
+    leave: Probability,
+}
 
-/// How many steps of 2^-53 make a certainty.
-const CERTAIN: u64 = 1 << 53;
+/// Why there is no such chain.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum GilbertError {
+    /// The mean is no probability.
+    Mean(ProbabilityError),
+    /// A burst has at least one packet.
+    Burst(f64),
+    /// Between bursts at least one packet gets through, so that they must be longer for this mean.
+    Dense {
+        /// The mean loss asked for.
+        mean: f64,
+        /// The shortest bursts that make it.
+        least: f64,
+    },
+}
 
-impl Probability {
-    /// The nearest probability to this number.
+impl fmt::Display for GilbertError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GilbertError::Mean(why) => write!(f, "the mean loss {why}"),
+            GilbertError::Burst(burst) => {
+                write!(f, "a burst of {burst} packets is none; give the mean length, 1 or more")
+            }
+            GilbertError::Dense { mean, least } => write!(
+                f,
+                "a mean loss of {mean} needs bursts of {least:.1} packets or more; give a longer \
+                 `burst`"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for GilbertError {}
+
+impl Gilbert {
+    /// The chain that loses this share of all packets, in bursts of so many on average.
     ///
     /// # Errors
-    /// Numbers below 0 or above 1, and NaN, are none.
-    pub fn new(value: f64) -> Result<Probability, ProbabilityError> {
-        if !(0.0..=1.0).contains(&value) {
-            return Err(ProbabilityError(value));
+    /// When the mean is no probability below one, or bursts are too short for it.
+    pub fn new(mean: f64, burst: f64) -> Result<Gilbert, GilbertError> {
+        let share = Probability::new(mean).map_err(GilbertError::Mean)?;
+        if !(burst >= 1.0 && burst.is_finite()) {
+            return Err(GilbertError::Burst(burst));
         }
-        Ok(Probability((value * CERTAIN as f64).round() as u64))
+        let odds = mean / (1.0 - mean);
+        let enter = Probability::new(odds / burst);
+        let dense = |_| GilbertError::Dense { mean, least: odds };
+        let leave = Probability::new(1.0 / burst).expect("bursts have a packet or more");
+        Ok(Gilbert { mean: share, enter: enter.map_err(dense)?, leave })
     }
 
-    /// Whether it never happens.
-    pub const fn is_zero(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Whether it happens this time, given 64 random bits.
+    /// Whether this packet is lost; the chain takes its step.
     #[inline]
-    pub const fn happens(self, bits: u64) -> bool {
-        bits >> 11 < self.0
+    fn loses(self, is_bad: &mut Option<bool>, dice: Seed) -> bool {
+        let lost = *is_bad.get_or_insert_with(|| self.mean.happens(dice.named("first").bits()));
+        let flips = if lost { self.leave } else { self.enter };
+        *is_bad = Some(lost != flips.happens(dice.bits()));
+        lost
     }
 }
 
-impl fmt::Display for Probability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (self.0 as f64 / CERTAIN as f64).fmt(f)
+impl LossLaw {
+    /// Whether nothing is ever lost.
+    pub const fn is_none(self) -> bool {
+        match self {
+            LossLaw::Independent(probability) => probability.is_zero(),
+            LossLaw::Gilbert(chain) => chain.mean.is_zero(),
+        }
+    }
+
+    const fn has_state(self) -> bool {
+        matches!(self, LossLaw::Gilbert(_))
+    }
+
+    #[inline]
+    fn loses(self, is_bad: &mut Option<bool>, dice: Seed) -> bool {
+        match self {
+            LossLaw::Independent(probability) => probability.happens(dice.bits()),
+            LossLaw::Gilbert(chain) => chain.loses(is_bad, dice),
+        }
     }
 }
 
-/// The number is no probability.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct ProbabilityError(f64);
-
-impl fmt::Display for ProbabilityError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is no probability; give a number from 0 to 1", self.0)
-    }
-}
-
-impl std::error::Error for ProbabilityError {}
-
-/// Loses each message of the inner model with the same probability, independently (Bernoulli).
+/// Loses packets by a law of their sender's, their receiver's, or of the one link that they take.
 ///
-/// Loss strikes on the way, after the inner model's own departure: a lost message has used its
-/// sender's link, and one that had no path anyway is counted as such. A message that the network
-/// duplicates is lost with its copy.
-#[derive(Debug)]
-pub struct Lossy {
-    /// Decides everything else.
-    pub inner: Box<dyn Model>,
-    /// How probable it is that a message is lost.
-    pub probability: Probability,
+/// Loss strikes on the way: a lost packet has used its sender's link, and one that had no path
+/// anyway is counted as such. A packet that the network duplicates is lost with its copy. Bursts
+/// are a sender's, over all its packets, or a link's, or a receiver's. Independent loss takes no
+/// memory; bursts take 48 bytes for each side of a peer, and 8 a link.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    up: LossLaw,
+    down: LossLaw,
+    /// Links with a law of their own, which holds instead of their sender's, in order.
+    links: Vec<((Seat, Seat), LossLaw)>,
 }
 
-impl Lossy {
-    /// What becomes of a packet for which the inner model has this.
+/// The chains at one side of a peer.
+#[derive(Default)]
+struct Chains {
+    own: Option<bool>,
+    /// By the place of the link among all.
+    links: Vec<(u32, Option<bool>)>,
+}
+
+impl Loss {
+    /// Loss on the way out of each peer.
+    pub fn up(law: LossLaw) -> Loss {
+        let none = LossLaw::Independent(Probability::default());
+        Loss { up: law, down: none, links: Vec::new() }
+    }
+
+    /// And on the way into each.
+    #[must_use]
+    pub fn and_down(self, law: LossLaw) -> Loss {
+        Loss { down: law, ..self }
+    }
+
+    /// And, instead of the sender's law, on the way from one peer to another.
+    #[must_use]
+    pub fn and_link(mut self, from: Seat, to: Seat, law: LossLaw) -> Loss {
+        match self.links.binary_search_by_key(&(from, to), |(link, _)| *link) {
+            Ok(place) => self.links[place].1 = law,
+            Err(place) => self.links.insert(place, ((from, to), law)),
+        }
+        self
+    }
+
+    /// Whether nothing is ever lost.
+    pub fn is_none(&self) -> bool {
+        let mut laws = self.links.iter().map(|(_, law)| *law).chain([self.up, self.down]);
+        laws.all(LossLaw::is_none)
+    }
+
+    /// Whether a packet is lost on its way out.
     #[inline]
-    fn after(&self, packet: &Packet, departure: Departure) -> Departure {
-        let lost = self.probability.happens(packet.draws.named("loss").bits());
-        match departure {
-            Departure::Arrive { .. } | Departure::Twice { .. } if lost => {
-                Departure::Drop(Cause::Loss)
+    fn loses(&self, packet: &Packet, state: &mut State) -> bool {
+        let dice = packet.draws.named("loss");
+        if !self.links.is_empty() {
+            let link = (packet.from, packet.to);
+            if let Ok(place) = self.links.binary_search_by_key(&link, |(link, _)| *link) {
+                return self.loses_on(place, dice, state);
             }
-            kept => kept,
         }
+        if !self.up.has_state() {
+            return self.up.loses(&mut None, dice);
+        }
+        self.up.loses(&mut chains(state).own, dice)
+    }
+
+    fn loses_on(&self, place: usize, dice: Seed, state: &mut State) -> bool {
+        let law = self.links[place].1;
+        if !law.has_state() {
+            return law.loses(&mut None, dice);
+        }
+        let (links, place) = (&mut chains(state).links, place as u32);
+        let known = links.iter().position(|(link, _)| *link == place).unwrap_or_else(|| {
+            links.push((place, None));
+            links.len() - 1
+        });
+        law.loses(&mut links[known].1, dice)
     }
 }
 
-impl Model for Lossy {
-    fn lookahead(&self) -> Duration {
-        self.inner.lookahead()
+/// The chains in a state, which is made when it is not there yet.
+fn chains(state: &mut State) -> &mut Chains {
+    let state = state.get_or_insert_with(|| Box::new(Chains::default()));
+    state.downcast_mut().expect("a layer gets its own state")
+}
+
+impl Layer for Loss {
+    fn is_stateless(&self) -> bool {
+        !self.up.has_state() && !self.has_arrival() && !self.links.iter().any(|l| l.1.has_state())
     }
 
-    fn needs_size(&self) -> bool {
-        self.inner.needs_size()
+    fn outbound(&self, _: Seat) -> State {
+        self.up.has_state().then(|| Box::new(Chains::default()) as _)
     }
 
-    fn outbound(&self, seat: Seat) -> State {
-        self.inner.outbound(seat)
+    fn inbound(&self, _: Seat) -> State {
+        self.down.has_state().then(|| Box::new(Chains::default()) as _)
     }
 
-    fn inbound(&self, seat: Seat) -> State {
-        self.inner.inbound(seat)
-    }
-
+    /// Independent loss on the way in is the same one step earlier, which spares the receiver's
+    /// side a look at each packet.
     fn has_arrival(&self) -> bool {
-        self.inner.has_arrival()
+        self.down.has_state()
     }
 
-    fn depart(&self, packet: &Packet, state: &mut State) -> Departure {
-        self.after(packet, self.inner.depart(packet, state))
-    }
-
-    fn depart_all(&self, packets: &[Packet], states: &mut States, fates: &mut Vec<Departure>) {
-        let from = fates.len();
-        self.inner.depart_all(packets, states, fates);
-        for (packet, fate) in packets.iter().zip(&mut fates[from..]) {
-            *fate = self.after(packet, *fate);
+    #[inline]
+    fn depart(&self, packet: &Packet, fate: Departure, state: &mut State) -> Departure {
+        if !fate.arrives() {
+            return fate;
+        }
+        let is_lost_there = |law: LossLaw| match law {
+            LossLaw::Independent(probability) if !probability.is_zero() => {
+                probability.happens(packet.draws.named("loss-down").bits())
+            }
+            _ => false,
+        };
+        match self.loses(packet, state) || is_lost_there(self.down) {
+            true => Departure::Drop(Cause::Loss),
+            false => fate,
         }
     }
 
-    fn arrive(&self, packet: &Packet, state: &mut State) -> Arrival {
-        self.inner.arrive(packet, state)
-    }
-
-    fn round_trip(&self, from: Seat, to: Seat) -> Duration {
-        self.inner.round_trip(from, to)
+    fn arrive(&self, packet: &Packet, fate: Arrival, state: &mut State) -> Arrival {
+        if matches!(fate, Arrival::Drop(_)) || !self.down.has_state() {
+            return fate;
+        }
+        match self.down.loses(&mut chains(state).own, packet.draws.named("loss-down")) {
+            true => Arrival::Drop(Cause::Loss),
+            false => fate,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use peerlet_core::{MILLISECOND, Seed, Time};
+    use peerlet_core::{Duration, MILLISECOND, Time};
 
     use super::*;
     use crate::delay::Uniform;
+    use crate::layer::Layers;
+    use crate::model::Model;
 
     const INNER: Uniform = Uniform { min: MILLISECOND, max: Duration::from_millis(9) };
 
@@ -146,21 +268,20 @@ mod tests {
         Packet { from: Seat(0), to: Seat(1), at: Time::ZERO, size: 0, draws }
     }
 
-    #[test]
-    fn many_depart_as_each_does() {
-        let probability = Probability::new(0.3).unwrap();
-        let model = Lossy { inner: Box::new(INNER), probability };
-        let packets: Vec<Packet> = (0..1_000).map(packet).collect();
-        let expected: Vec<_> = packets.iter().map(|p| model.depart(p, &mut None)).collect();
-        let (mut states, mut fates) = (States::default(), vec![Departure::Drop(Cause::Nat)]);
-        model.depart_all(&packets, &mut states, &mut fates);
-        assert_eq!(fates[0], Departure::Drop(Cause::Nat), "what was there before is left alone");
-        assert_eq!(fates[1..], expected);
+    fn independent(probability: f64) -> LossLaw {
+        LossLaw::Independent(Probability::new(probability).unwrap())
+    }
+
+    fn gilbert(mean: f64, burst: f64) -> LossLaw {
+        LossLaw::Gilbert(Gilbert::new(mean, burst).unwrap())
+    }
+
+    fn network(loss: Loss) -> Layers {
+        Layers::around(Box::new(INNER), vec![Box::new(loss)])
     }
 
     fn lost(probability: f64, of: u64) -> u64 {
-        let probability = Probability::new(probability).unwrap();
-        let model = Lossy { inner: Box::new(INNER), probability };
+        let model = network(Loss::up(independent(probability)));
         let mut lost = 0;
         for i in 0..of {
             match model.depart(&packet(i), &mut None) {
@@ -173,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn loses_its_share() {
+    fn independent_loss_takes_its_share() {
         assert_eq!(lost(0.0, 10_000), 0);
         assert_eq!(lost(1.0, 10_000), 10_000);
         // Five standard deviations of a binomial around 5,000 of 100,000 are 345.
@@ -183,8 +304,7 @@ mod tests {
     /// The dice of loss are its own: slow messages are lost as often as fast ones.
     #[test]
     fn loss_does_not_depend_on_delay() {
-        let probability = Probability::new(0.5).unwrap();
-        let model = Lossy { inner: Box::new(INNER), probability };
+        let model = network(Loss::up(independent(0.5)));
         let (mut kept, mut fast) = (0u64, 0u64);
         for i in 0..20_000 {
             if let Departure::Arrive { after } = model.depart(&packet(i), &mut None) {
@@ -196,75 +316,108 @@ mod tests {
         assert!(kept.abs_diff(2 * fast) < 2 * 250, "{fast} of {kept}");
     }
 
-    /// Gives each packet the same fate, counts them, and asks for sizes and arrivals.
-    #[derive(Debug)]
-    struct Fated(Departure);
-
-    impl Model for Fated {
-        fn lookahead(&self) -> Duration {
-            MILLISECOND
+    /// The share lost, the mean length of bursts, and how many bursts there were.
+    fn bursts(losses: impl Iterator<Item = bool>) -> (f64, f64, u64) {
+        let (mut all, mut lost, mut bursts, mut before) = (0u64, 0u64, 0u64, false);
+        for is_lost in losses {
+            all += 1;
+            lost += u64::from(is_lost);
+            bursts += u64::from(is_lost && !before);
+            before = is_lost;
         }
-        fn needs_size(&self) -> bool {
-            true
-        }
-        fn outbound(&self, seat: Seat) -> State {
-            Some(Box::new(seat.0))
-        }
-        fn inbound(&self, seat: Seat) -> State {
-            Some(Box::new(seat.0))
-        }
-        fn has_arrival(&self) -> bool {
-            true
-        }
-        fn depart(&self, _packet: &Packet, state: &mut State) -> Departure {
-            let count = state.as_mut().and_then(|s| s.downcast_mut::<u32>());
-            *count.expect("the state that outbound made") += 1;
-            self.0
-        }
-        fn arrive(&self, _packet: &Packet, _state: &mut State) -> Arrival {
-            Arrival::Drop(Cause::Nat)
-        }
-        fn round_trip(&self, _from: Seat, _to: Seat) -> Duration {
-            MILLISECOND * 3
-        }
+        (lost as f64 / all as f64, lost as f64 / bursts as f64, bursts)
     }
 
     #[test]
-    fn passes_everything_else_on() {
-        let model = Lossy {
-            inner: Box::new(Fated(Departure::Drop(Cause::Partition))),
-            probability: Probability::new(1.0).unwrap(),
+    fn gilbert_has_its_mean_and_its_bursts() {
+        for (mean, burst) in [(0.005, 3.0), (0.02, 1.0), (0.1, 10.0), (0.5, 2.0)] {
+            let model = network(Loss::up(gilbert(mean, burst)));
+            let mut state = model.outbound(Seat(0));
+            let is_lost = |i| !model.depart(&packet(i), &mut state).arrives();
+            let (share, length, bursts) = bursts((0..1_000_000).map(is_lost));
+            // A burst is geometric; both bounds are five standard deviations or more.
+            let spread = 5.0 * ((burst * (burst - 1.0)).max(0.1) / bursts as f64).sqrt();
+            assert!((length - burst).abs() < spread, "{mean} {burst}: bursts of {length}");
+            let spread = 5.0 * mean * (2.0 * burst / bursts as f64 / burst + 1e-5).sqrt();
+            assert!((share - mean).abs() < spread, "{mean} {burst}: {share} lost");
+        }
+    }
+
+    /// The chain is in its long run from the first packet on, for every peer.
+    #[test]
+    fn first_packets_are_lost_as_often_as_later_ones() {
+        let model = network(Loss::up(gilbert(0.3, 5.0)));
+        let first = |i| !model.depart(&packet(i), &mut model.outbound(Seat(0))).arrives();
+        let lost = (0..20_000).filter(|i| first(*i)).count();
+        // Five standard deviations of a binomial around 6,000 of 20,000 are 324.
+        assert!(lost.abs_diff(6_000) < 324, "{lost}");
+    }
+
+    #[test]
+    fn links_have_chains_of_their_own() {
+        let to = |to: u32, i: u64| Packet { to: Seat(to), ..packet(i) };
+        let loss = Loss::up(independent(0.0))
+            .and_link(Seat(0), Seat(2), gilbert(0.2, 4.0))
+            .and_link(Seat(0), Seat(3), independent(1.0))
+            .and_link(Seat(5), Seat(1), independent(1.0));
+        let model = network(loss);
+        let mut state = None;
+        let mut is_lost = |seat, i| !model.depart(&to(seat, i), &mut state).arrives();
+        let on_two = (0..200_000).map(|i| {
+            assert!(!is_lost(1, i) && is_lost(3, i), "one link's loss is not another's");
+            is_lost(2, i)
+        });
+        let (share, length, _) = bursts(on_two);
+        assert!((share - 0.2).abs() < 0.02 && (length - 4.0).abs() < 0.2, "{share} {length}");
+    }
+
+    #[test]
+    fn loss_on_the_way_in_is_the_receivers() {
+        let down = network(Loss::up(independent(0.0)).and_down(independent(0.25)));
+        assert!(!down.has_arrival() && down.is_stateless());
+        let lost = (0..40_000).filter(|i| !down.depart(&packet(*i), &mut None).arrives()).count();
+        // Five standard deviations of a binomial around 10,000 of 40,000 are 433.
+        assert!(lost.abs_diff(10_000) < 433, "{lost}");
+
+        let bursty = network(Loss::up(independent(0.0)).and_down(gilbert(0.1, 5.0)));
+        assert!(bursty.has_arrival() && bursty.outbound(Seat(1)).is_none());
+        let mut state = bursty.inbound(Seat(1));
+        let is_lost = |i| match bursty.arrive(&packet(i), &mut state) {
+            Arrival::Drop(cause) => cause == Cause::Loss,
+            Arrival::Accept { .. } => false,
         };
-        let mut state = model.outbound(Seat(7));
-        assert_eq!(model.depart(&packet(0), &mut state), Departure::Drop(Cause::Partition));
-        assert_eq!(state.and_then(|s| s.downcast_ref().copied()), Some(8u32));
-        assert!(model.inbound(Seat(7)).is_some() && model.needs_size() && model.has_arrival());
-        assert_eq!(model.arrive(&packet(0), &mut None), Arrival::Drop(Cause::Nat));
-        assert_eq!(model.lookahead(), MILLISECOND);
-        assert_eq!(model.round_trip(Seat(0), Seat(1)), MILLISECOND * 3);
+        let (share, length, _) = bursts((0..400_000).map(is_lost));
+        assert!((share - 0.1).abs() < 0.01 && (length - 5.0).abs() < 0.25, "{share} {length}");
+        assert!((0..1_000).all(|i| bursty.depart(&packet(i), &mut None).arrives()));
     }
 
     #[test]
-    fn a_duplicate_is_lost_with_its_message() {
+    fn what_is_lost_already_stays_what_it_is() {
+        let loss = Loss::up(independent(1.0));
+        let gone = Departure::Drop(Cause::Partition);
+        assert_eq!(loss.depart(&packet(0), gone, &mut None), gone);
         let twice = Departure::Twice { first: MILLISECOND, second: MILLISECOND * 2 };
-        let fate = |probability| {
-            let probability = Probability::new(probability).unwrap();
-            let model = Lossy { inner: Box::new(Fated(twice)), probability };
-            model.depart(&packet(0), &mut model.outbound(Seat(0)))
-        };
-        assert_eq!(fate(0.0), twice);
-        assert_eq!(fate(1.0), Departure::Drop(Cause::Loss));
+        assert_eq!(loss.depart(&packet(0), twice, &mut None), Departure::Drop(Cause::Loss));
+        let none = Loss::up(independent(0.0));
+        assert_eq!(none.depart(&packet(0), twice, &mut None), twice);
+        assert!(none.is_none() && !loss.is_none());
     }
 
     #[test]
-    fn refuses_what_is_no_probability() {
-        for bad in [-0.1, 1.000_001, f64::NAN, f64::INFINITY] {
-            let error = Probability::new(bad).unwrap_err().to_string();
-            assert!(error.ends_with("is no probability; give a number from 0 to 1"), "{error}");
+    fn chains_that_cannot_be_are_refused() {
+        let refused = |mean, burst| Gilbert::new(mean, burst).unwrap_err().to_string();
+        assert_eq!(
+            refused(0.1, 0.5),
+            "a burst of 0.5 packets is none; give the mean length, 1 or more"
+        );
+        assert_eq!(
+            refused(0.8, 2.0),
+            "a mean loss of 0.8 needs bursts of 4.0 packets or more; give a longer `burst`"
+        );
+        assert!(refused(-0.1, 2.0).starts_with("the mean loss -0.1 is no probability"));
+        for bad in [f64::NAN, f64::INFINITY, 0.0] {
+            assert!(Gilbert::new(0.1, bad).is_err());
         }
-        assert!(Probability::new(0.0).unwrap().is_zero());
-        assert!(Probability::new(1.0).unwrap().happens(u64::MAX));
-        assert!(Probability::new(0.5).unwrap().happens((1 << 63) - 1));
-        assert!(!Probability::new(0.5).unwrap().happens(1 << 63));
+        assert!(Gilbert::new(1.0, 5.0).is_err());
     }
 }

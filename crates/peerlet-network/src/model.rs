@@ -37,8 +37,50 @@ pub enum Departure {
         /// How long after the departure the other does; at least the model's lookahead.
         second: Duration,
     },
+    /// It arrives, and the network flipped some bits of it.
+    Damaged {
+        /// How long after its departure; at least the model's lookahead.
+        after: Duration,
+        /// How many bits of the encoded message; which, the packet's dice say ([`damage`]).
+        bits: u32,
+    },
     /// It never arrives.
     Drop(Cause),
+}
+
+impl Departure {
+    /// The same fate, so much later.
+    #[inline]
+    #[must_use]
+    pub fn later(self, extra: Duration) -> Departure {
+        match self {
+            Departure::Arrive { after } => Departure::Arrive { after: after + extra },
+            Departure::Twice { first, second } => {
+                Departure::Twice { first: first + extra, second: second + extra }
+            }
+            Departure::Damaged { after, bits } => Departure::Damaged { after: after + extra, bits },
+            Departure::Drop(_) => self,
+        }
+    }
+
+    /// Whether it arrives at all.
+    #[inline]
+    pub const fn arrives(self) -> bool {
+        !matches!(self, Departure::Drop(_))
+    }
+}
+
+/// Flips so many bits of an encoded message, chosen by the dice of its packet. A bit that is chosen
+/// twice is flipped back.
+pub fn damage(bytes: &mut [u8], bits: u32, draws: Seed) {
+    if bytes.is_empty() {
+        return;
+    }
+    let mut rng = draws.named("damage").rng();
+    for _ in 0..bits {
+        let bit = rng.below(bytes.len() as u64 * 8);
+        bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
+    }
 }
 
 /// What becomes of a packet when it arrives.
@@ -51,6 +93,18 @@ pub enum Arrival {
     },
     /// The peer never gets it.
     Drop(Cause),
+}
+
+impl Arrival {
+    /// The same fate, so much later.
+    #[inline]
+    #[must_use]
+    pub fn later(self, extra: Duration) -> Arrival {
+        match self {
+            Arrival::Accept { after } => Arrival::Accept { after: after + extra },
+            Arrival::Drop(_) => self,
+        }
+    }
 }
 
 /// Why a model dropped a packet.
@@ -144,6 +198,11 @@ pub trait Model: Send + Sync + fmt::Debug {
 
     /// Whether packets must carry their encoded size. Sizes cost an encoding, so ask only if used.
     fn needs_size(&self) -> bool {
+        false
+    }
+
+    /// Whether it never has a state, which spares those around it looking for one.
+    fn is_stateless(&self) -> bool {
         false
     }
 

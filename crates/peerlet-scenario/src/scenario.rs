@@ -69,9 +69,7 @@ pub struct Network {
     pub model: String,
     /// Where the model's name is written.
     pub model_span: Range<usize>,
-    /// The loss put before the model, if any.
-    pub loss: Option<Raw>,
-    /// All other keys: the model's parameters. A table.
+    /// All other keys: the model's parameters, and the layers around it. A table.
     pub parameters: Raw,
 }
 
@@ -250,13 +248,10 @@ impl Head {
 impl Network {
     fn read(part: &Part, reader: &mut Reader) -> Option<Network> {
         let mut fields = reader.table(part, "[network]")?;
-        let (model, loss) = (fields.take("model"), fields.take("loss"));
+        let model = fields.take("model");
         let mut parameters = Raw::table(part.raw.span.clone());
         if let RawValue::Table(parts) = &mut parameters.value {
             *parts = fields.rest();
-        }
-        if let Some(access) = parameters.get("access") {
-            reader.push(reader.sources.not_yet(&access.name_span, "network.access"));
         }
         let Some(model) = model else {
             reader.missing(&part.name_span, "model", "[network]", "model = \"king-like\"");
@@ -265,7 +260,6 @@ impl Network {
         Some(Network {
             model_span: model.raw.span.clone(),
             model: reader.text(&model)?,
-            loss: loss.map(|part| part.raw),
             parameters,
         })
     }

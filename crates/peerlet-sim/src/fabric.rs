@@ -202,6 +202,7 @@ impl Fabric {
             Departure::Twice { first, second } => {
                 Departure::Twice { first: check(first), second: check(second) }
             }
+            Departure::Damaged { after, bits } => Departure::Damaged { after: check(after), bits },
             Departure::Drop(_) => fate,
         }
     }

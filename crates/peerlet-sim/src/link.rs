@@ -330,7 +330,8 @@ impl Here<'_> {
             Departure::Arrive { after } | Departure::Twice { first: after, .. } => {
                 self.post(to, self.now.time + after, Event::signal(signal));
             }
-            Departure::Drop(_) => {}
+            // What is damaged is no signal any more: the checksum says so.
+            Departure::Damaged { .. } | Departure::Drop(_) => {}
         }
     }
 
@@ -359,7 +360,7 @@ impl Here<'_> {
                         Letter { from, header, body, size, draws, way, payload, accepted: false };
                     self.post(dest, at, Event::letter(letter));
                 }
-                Departure::Drop(_) => {
+                Departure::Damaged { .. } | Departure::Drop(_) => {
                     if end.attempt == 0 {
                         end.since = now;
                     }

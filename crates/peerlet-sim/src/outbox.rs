@@ -4,7 +4,7 @@ use std::mem;
 
 use peerlet_core::{Body, Codec, Parcel, Port, Time, Turn};
 use peerlet_memory::{forget_all, push_within};
-use peerlet_network::{Departure, Packet};
+use peerlet_network::{Departure, Packet, damage};
 
 use crate::event::{Event, Key};
 use crate::fabric::{Fabric, drop_cause};
@@ -112,6 +112,13 @@ impl Fabric {
             Departure::Drop(cause) => {
                 self.ledger.datagram.drop_for(drop_cause(cause));
                 drop(body.leave());
+            }
+            Departure::Damaged { after, bits } => {
+                let mut bytes = Vec::new();
+                codec.encode(body, &mut bytes);
+                drop(body.leave());
+                damage(&mut bytes, bits, packet.draws);
+                arrive(self, packet.at + after, Body::encoded(bytes));
             }
             Departure::Twice { first, second } => {
                 self.ledger.datagram.duplicated += 1;

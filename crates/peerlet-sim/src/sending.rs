@@ -8,7 +8,7 @@ use peerlet_core::{
 };
 use peerlet_measure::DropCause;
 use peerlet_memory::push_within;
-use peerlet_network::{Arrival, Departure, Packet};
+use peerlet_network::{Arrival, Departure, Packet, damage};
 
 use crate::digest::fold;
 use crate::event::{Event, Key, Letter, Rest, Way};
@@ -151,6 +151,14 @@ impl Here<'_> {
             }
             Departure::Drop(cause) => {
                 self.fabric.ledger.of(Class::Datagram).drop_for(drop_cause(cause));
+            }
+            Departure::Damaged { after, bits } => {
+                let mut bytes = Vec::new();
+                parcel.encode(&mut bytes);
+                damage(&mut bytes, bits, draws);
+                let mut damaged = Parcel::encoded(bytes);
+                let event = self.datagram(header, &mut damaged, size, draws);
+                self.post_as(seq, dest, now + after, event);
             }
             // Both copies are the same event of the sender's.
             Departure::Twice { first, second } => {

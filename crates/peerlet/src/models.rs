@@ -4,10 +4,11 @@ use std::path::Path;
 
 use peerlet_core::Seed;
 use peerlet_network::{
-    BuildError, ConstantConfig, GeneratedConfig, KING_LIKE, LossConfig, MODELS, MatrixConfig,
-    Model, NOT_YET, PLANETLAB_LIKE, Preset, UniformConfig, WORLD_LIKE,
+    BuildError, ConstantConfig, GeneratedConfig, KING_LIKE, LAYERS, LayersConfig, LognormalConfig,
+    MODELS, MatrixConfig, Model, NOT_YET, NormalConfig, PLANETLAB_LIKE, ParetoConfig, Preset,
+    RegionsConfig, UniformConfig, WORLD_LIKE,
 };
-use peerlet_scenario::{Network, Problem, Problems, Raw, Sources, suggest};
+use peerlet_scenario::{Network, Part, Problem, Problems, Raw, RawValue, Sources, suggest};
 
 /// Makes a user's own model for a run with this seed and this many peers.
 pub type MakeModel = fn(seed: Seed, peers: u32) -> Box<dyn Model>;
@@ -58,35 +59,46 @@ impl Models {
                 .build(seed, peers, &base)
                 .expect("the default network needs nothing"));
         };
-        let model = self.bare(sources, network, site)?;
-        match &network.loss {
-            Some(raw) => Ok(sources.read::<LossConfig>(raw)?.wrap(model)),
-            None => Ok(model),
+        let (mut own, mut layers) = (network.parameters.clone(), Vec::new());
+        if let RawValue::Table(parts) = &mut own.value {
+            let is_layer = |part: &mut Part| LAYERS.iter().any(|layer| layer.name == part.name);
+            layers.extend(parts.extract_if(.., is_layer));
         }
+        let model = self.bare(sources, network, &own, site)?;
+        wrap(sources, &layers, model, site)
     }
 
     fn bare(
         &self,
         sources: &Sources,
         network: &Network,
+        parameters: &Raw,
         site: Site<'_>,
     ) -> Result<Box<dyn Model>, Problems> {
         let name = network.model.as_str();
         if let Some((_, make)) = self.own.iter().find(|(own, _)| *own == name) {
-            if let Some(part) = network.parameters.parts().first() {
+            if let Some(part) = parameters.parts().first() {
                 let message = format!("`{name}` takes no parameter `{}`", part.name);
                 return Err(sources.problem(&part.name_span, message, "leave it out").into());
             }
             return Ok(make(site.seed, site.peers));
         }
         let (seed, peers, base) = (site.seed, site.peers, site.base);
-        let read = Read { sources, parameters: &network.parameters };
+        if let Some(part) = parameters.parts().iter().find(|p| NOT_YET.contains(&p.name.as_str())) {
+            let name = format!("network.{}", part.name);
+            return Err(sources.not_yet(&part.name_span, &name).into());
+        }
+        let read = Read { sources, parameters };
         let generated = |preset: &'static Preset| {
             read.then(|config: GeneratedConfig| config.build(preset, seed, peers, base))
         };
         match name {
             "constant" => read.then(|config: ConstantConfig| config.build(seed, peers, base)),
             "uniform" => read.then(|config: UniformConfig| config.build(seed, peers, base)),
+            "normal" => read.then(|config: NormalConfig| config.build(seed, peers, base)),
+            "lognormal" => read.then(|config: LognormalConfig| config.build(seed, peers, base)),
+            "pareto" => read.then(|config: ParetoConfig| config.build(seed, peers, base)),
+            "regions" => read.then(|config: RegionsConfig| config.build(seed, peers, base)),
             "matrix" => read.then(|config: MatrixConfig| config.build(seed, peers, base)),
             "king-like" => generated(&KING_LIKE),
             "planetlab-like" => generated(&PLANETLAB_LIKE),
@@ -105,6 +117,37 @@ impl Models {
         let message = format!("no network model is named `{}`", network.model);
         sources.problem(&network.model_span, message, help)
     }
+}
+
+/// Puts the layers that a scenario has around a model.
+fn wrap(
+    sources: &Sources,
+    parts: &[Part],
+    model: Box<dyn Model>,
+    site: Site<'_>,
+) -> Result<Box<dyn Model>, Problems> {
+    let mut layers = LayersConfig::default();
+    for Part { name, raw, .. } in parts {
+        match name.as_str() {
+            "access" => layers.access = Some(sources.read(raw)?),
+            "corrupt" => layers.corrupt = Some(sources.read(raw)?),
+            "duplicate" => layers.duplicate = Some(sources.read(raw)?),
+            "jitter" => layers.jitter = Some(sources.read(raw)?),
+            "loss" => layers.loss = Some(sources.read(raw)?),
+            "reorder" => layers.reorder = Some(sources.read(raw)?),
+            other => unreachable!("`{other}` is listed as a layer and not read"),
+        }
+    }
+    layers.wrap(model, site.seed, site.peers).map_err(|error| {
+        let layer = match &error {
+            BuildError::Law(_) => "jitter",
+            BuildError::Seat { .. } => "loss",
+            _ => "access",
+        };
+        let part = parts.iter().find(|part| part.name == layer);
+        let span = part.map_or(0..0, |part| part.raw.span.clone());
+        sources.problem(&span, error.to_string(), "").into()
+    })
 }
 
 /// Reads a model's parameters and builds it, with the place of whatever goes wrong.

@@ -51,6 +51,11 @@ pub enum MatrixError {
         /// What stands there.
         word: String,
     },
+    /// A line of a file of pairs is none.
+    Pair {
+        /// The line, from 1.
+        line: usize,
+    },
     /// A round trip is too long to be one.
     TooLong {
         /// The row, from 0.
@@ -106,6 +111,10 @@ impl fmt::Display for MatrixError {
             MatrixError::Word { line, column, word } => write!(
                 f,
                 "has `{word}` in line {line}, column {column}; write a number, or `-` for none"
+            ),
+            MatrixError::Pair { line } => write!(
+                f,
+                "has no pair in line {line}; write `i,j round_trip`, hosts from 1, as `1,2 5300`"
             ),
             MatrixError::TooLong { from, to } => write!(
                 f,

@@ -1,6 +1,7 @@
 //! Networks whose latencies were measured: a matrix of round trips, a row and a column a host.
 
 mod error;
+mod pairs;
 mod read;
 mod unit;
 
@@ -168,6 +169,10 @@ impl Matrix {
 impl Model for Matrix {
     fn lookahead(&self) -> Duration {
         self.lookahead
+    }
+
+    fn is_stateless(&self) -> bool {
+        true
     }
 
     fn depart(&self, packet: &Packet, _state: &mut State) -> Departure {

@@ -1,8 +1,10 @@
-//! Reading a square matrix of round trips from a file, in either of two formats.
+//! Reading round trips from a file, in one of three formats.
 //!
 //! Names that end in `.u16le` or `.u16le.zst` are row-major little-endian 16-bit numbers, plain or
-//! as one zstd frame, 65535 where there is none. All others are text: a line a row, numbers between
-//! white space, `-`, `nan` or a negative number where there is none, `#` before comments.
+//! as one zstd frame, 65535 where there is none. All others are text, with `#` before comments. A
+//! square has a line a row, numbers between white space, `-`, `nan` or a negative number where
+//! there is none. Pairs, as p2psim's topologies have them (the King data set is one), are read in
+//! `pairs.rs`.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -10,7 +12,7 @@ use std::path::Path;
 
 use ruzstd::decoding::StreamingDecoder;
 
-use super::{FILE_BYTES_MAX, MatrixError, NONE, ROWS_MAX, Table, Unit};
+use super::{FILE_BYTES_MAX, MatrixError, NONE, ROWS_MAX, Table, Unit, pairs};
 
 impl Table {
     /// Reads the file, whose numbers are round trips in this unit.
@@ -24,7 +26,10 @@ impl Table {
         } else {
             let text = String::from_utf8(read_all(source, FILE_BYTES_MAX)?);
             let text = text.map_err(|e| MatrixError::Read(io::Error::other(e.utf8_error())))?;
-            Table::from_text(&text, unit)
+            match pairs::are_in(&text) {
+                true => Table::from_pairs(&text, unit),
+                false => Table::from_text(&text, unit),
+            }
         }
     }
 
@@ -86,12 +91,12 @@ impl Table {
 }
 
 /// The error for this word, a part of its line, which is number `i` from 0.
-fn misplaced(i: usize, line: &str, word: &str) -> MatrixError {
+pub(super) fn misplaced(i: usize, line: &str, word: &str) -> MatrixError {
     let column = word.as_ptr() as usize - line.as_ptr() as usize + 1;
     MatrixError::Word { line: i + 1, column, word: word.chars().take(40).collect() }
 }
 
-fn check_rows(rows: usize) -> Result<(), MatrixError> {
+pub(super) fn check_rows(rows: usize) -> Result<(), MatrixError> {
     match rows {
         0 => Err(MatrixError::Empty),
         1..=ROWS_MAX => Ok(()),
@@ -102,7 +107,7 @@ fn check_rows(rows: usize) -> Result<(), MatrixError> {
 /// A round trip in whole microseconds; `None` when it is too long.
 ///
 /// Floats do no harm here: IEEE 754 defines these operations to the bit, the same everywhere.
-fn cell(value: f64, unit: Unit) -> Option<u32> {
+pub(super) fn cell(value: f64, unit: Unit) -> Option<u32> {
     let micros = (value * unit.length().as_nanos() as f64 / 1e3).round();
     (micros < f64::from(NONE)).then_some(micros as u32)
 }

@@ -290,3 +290,53 @@ fn gaps_and_too_many_peers_are_refused_with_advice() {
               set peers = 2, or assign = "random" to let peers share rows"#]],
     );
 }
+
+#[test]
+fn pairs_are_read_as_p2psim_writes_them() {
+    let text = "# made by hand\ntopology E2EGraph 4\nfailure_model NullFailureModel\n\nnode 1\n\
+                node 2\n1,2 10000\n1,3 20000\n2,3 7000\n3,1 30000 # another way back\n1,4 -1\n";
+    let mut config = written("pairs", text, "us");
+    config.missing = Missing::Unreachable;
+    let model = build(&config, 4).unwrap();
+    assert_eq!(delay(&*model, 0, 1), MILLISECOND * 5);
+    assert_eq!(delay(&*model, 1, 0), MILLISECOND * 5, "a pair is the same both ways");
+    assert_eq!((delay(&*model, 0, 2), delay(&*model, 2, 0)), (MILLISECOND * 10, MILLISECOND * 15));
+    assert_eq!(delay(&*model, 2, 1), MICROSECOND * 3_500);
+    assert_eq!(fate(&*model, 0, 3), Departure::Drop(Cause::Partition), "a negative one is none");
+    assert_eq!(fate(&*model, 3, 1), Departure::Drop(Cause::Partition), "nothing says how long");
+    // Without a head, the greatest number is that of hosts.
+    assert!(build(&written("pairs-bare", "1,2 9\n2,3 9\n1,3 9\n", "ms"), 3).is_ok());
+}
+
+#[test]
+fn what_is_no_file_of_pairs_is_refused() {
+    refused(
+        [
+            (written("pairs-zero", "0,1 5\n", "us"), 1),
+            (written("pairs-word", "1,2 5\n1;3 5\n", "us"), 1),
+            (written("pairs-none", "1,2\n", "us"), 1),
+            (written("pairs-many", "topology E2EGraph 20001\n", "us"), 1),
+            (written("pairs-head", "topology E2EGraph some\n", "us"), 1),
+            (written("pairs-long", "1,2 1e99\n", "us"), 1),
+            (written("pairs-gap", "1,2 5\n3,2 5\n", "us"), 1),
+            (written("pairs-few", "1,2 5\n", "us"), 3),
+        ],
+        expect![[r#"
+            pairs-zero has no pair in line 1;
+              write `i,j round_trip`, hosts from 1, as `1,2 5300`
+            pairs-word has no pair in line 2;
+              write `i,j round_trip`, hosts from 1, as `1,2 5300`
+            pairs-none has no pair in line 1;
+              write `i,j round_trip`, hosts from 1, as `1,2 5300`
+            pairs-many has 20001 rows or more, at most 20000 fit;
+              take a smaller matrix
+            pairs-head has `some` in line 1, column 19;
+              write a number, or `-` for none
+            pairs-long has a round trip over 71 minutes from row 0 to row 1;
+              check `unit`
+            pairs-gap lacks 2 round trips, the first from row 0 to row 2;
+              set missing = "median" or "unreachable"
+            pairs-few has 2 rows for 3 peers;
+              set peers = 2, or assign = "random" to let peers share rows"#]],
+    );
+}

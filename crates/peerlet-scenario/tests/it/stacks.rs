@@ -96,7 +96,7 @@ fn overrides_reach_every_part() {
     let uniform: Uniform = scenario.sources.read(&network.parameters).unwrap();
     assert_eq!(uniform.min, Duration::from_millis(20));
     assert_eq!(uniform.max, Duration::from_millis(150));
-    assert_eq!(scenario.sources.read::<f64>(network.loss.as_ref().unwrap()).unwrap(), 0.5);
+    assert_eq!(uniform.loss, 0.5);
 }
 
 #[derive(Deserialize, Debug)]
@@ -104,6 +104,8 @@ fn overrides_reach_every_part() {
 struct Uniform {
     min: Duration,
     max: Duration,
+    #[serde(default)]
+    loss: f64,
 }
 
 /// Checks what is said of a network that is no `Uniform`.

@@ -227,8 +227,13 @@ impl Stage {
     }
 
     /// The same stage with this network.
-    pub fn over(mut self, model: impl Model + 'static) -> Stage {
-        self.setup.model = Box::new(model);
+    pub fn over(self, model: impl Model + 'static) -> Stage {
+        self.over_boxed(Box::new(model))
+    }
+
+    /// The same stage with this network.
+    pub fn over_boxed(mut self, model: Box<dyn Model>) -> Stage {
+        self.setup.model = model;
         self
     }
 

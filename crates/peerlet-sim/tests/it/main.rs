@@ -11,6 +11,7 @@ mod dice;
 mod digest;
 mod engines;
 mod judge;
+mod layers;
 mod order;
 mod pressure;
 mod random_faults;

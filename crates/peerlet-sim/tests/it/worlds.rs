@@ -10,8 +10,9 @@ use peerlet_core::{
     State, Time, Value,
 };
 use peerlet_network::{
-    Arrival, Cause, Constant, Departure, Generated, KING_LIKE, Lossy, Model, PLANETLAB_LIKE,
-    Packet, Preset, Probability, State as Kept, Uniform,
+    AccessConfig, Arrival, Cause, Constant, CorruptConfig, Departure, Generated, Gilbert,
+    JitterConfig, KING_LIKE, Law, LayersConfig, LossConfig, LossLaw, Model, PLANETLAB_LIKE, Packet,
+    Preset, Probability, Rate, ReorderConfig, Size, State as Kept, Uniform,
 };
 use peerlet_sim::{Engine, Handled, Outcome, RunError, Setup, Simulation, Trace};
 
@@ -25,7 +26,7 @@ pub struct World {
     seed: u64,
     habits: Habits,
     net: Net,
-    loss: f64,
+    layers: LayersConfig,
     timeout: Duration,
     duration: Duration,
     epoch: Duration,
@@ -191,6 +192,33 @@ fn directives(rng: &mut Rng, seats: u32, end: Time, lookahead: Duration) -> Vec<
     all
 }
 
+/// What the network does besides taking its time: half of the worlds have none of it.
+fn layers(rng: &mut Rng) -> LayersConfig {
+    let mut layers = LayersConfig::default();
+    if rng.chance(0.5) {
+        return layers;
+    }
+    let probability = |p| Probability::new(p).expect("it is below 1");
+    let mut any = |p: f64| rng.chance(p).then(|| probability(0.2 * rng.unit()));
+    layers.duplicate = any(0.3);
+    layers.reorder = any(0.3).map(|probability| ReorderConfig { probability, by: MILLISECOND * 9 });
+    layers.corrupt = any(0.3).map(|probability| CorruptConfig { probability, bits: 2 });
+    let law = Law::Exponential { mean: MILLISECOND };
+    layers.jitter = any(0.3).map(|_| JitterConfig(law));
+    let mut loss = || match any(0.7) {
+        Some(probability) if any(0.5).is_none() => LossLaw::Independent(probability),
+        Some(_) => LossLaw::Gilbert(Gilbert::new(0.1, 3.0).expect("bursts are long enough")),
+        None => LossLaw::Independent(Probability::NEVER),
+    };
+    layers.loss = Some(LossConfig { up: loss(), down: loss(), links: Vec::new() });
+    let queue = Size::bytes(choose(rng, [0, 500, 20_000]));
+    let rate = Some(Rate::bits(choose(rng, [50_000, 1_000_000, 1_000_000_000])));
+    let (up, down) = choose(rng, [(None, None), (rate, None), (None, rate), (rate, rate)]);
+    let access = AccessConfig { up, down, classes: None, queue, overhead: 28 };
+    layers.access = (up.is_some() || down.is_some()).then_some(access);
+    layers
+}
+
 impl World {
     /// Anything, with up to a few thousand events.
     pub fn drawn(seed: u64) -> World {
@@ -221,7 +249,7 @@ impl World {
             seed,
             habits,
             net,
-            loss: choose(rng, [0.0, 0.0, 0.02, 0.2]),
+            layers: layers(rng),
             timeout: ms * choose(rng, [100, 500, 3_000]),
             duration,
             epoch: choose(rng, [Duration::from_nanos(33_333_333), ms * 100, SECOND]),
@@ -233,11 +261,9 @@ impl World {
 
     fn setup(&self, way: Way) -> Setup {
         let (habits, seats) = (self.habits, self.habits.seats);
-        let mut model = self.net.model(self.seed, seats);
-        if self.loss > 0.0 {
-            let probability = Probability::new(self.loss).expect("it is below 1");
-            model = Box::new(Lossy { inner: model, probability });
-        }
+        let model = self.net.model(self.seed, seats);
+        let model = self.layers.wrap(model, Seed::new(self.seed), seats);
+        let model = model.expect("every draw makes a network");
         Setup {
             seed: self.seed,
             model,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use peerlet_network::MODELS;
+use peerlet_network::{LAYERS, MODELS};
 use serde_json::{Value, json};
 
 use crate::catalog;
@@ -29,7 +29,10 @@ fn text(experiment: &Experiment) -> String {
     for own in experiment.models.own() {
         out += &format!("\n  {own:<24} this program's own\n");
     }
-    out += "\n  every model takes: loss = 0 to 1, the share of messages lost\n";
+    out += "\nLayers around every network model\n\n";
+    for layer in LAYERS {
+        out += &format!("  {:<24} {}\n    {:<22} [{}]\n", layer.name, layer.help, "", layer.shape);
+    }
     out
 }
 
@@ -89,10 +92,14 @@ fn value(experiment: &Experiment) -> Value {
             })).collect::<Vec<_>>(),
         })
     });
+    let layers = LAYERS
+        .iter()
+        .map(|layer| json!({ "name": layer.name, "help": layer.help, "shape": layer.shape }));
     let own: Vec<_> = experiment.models.own().collect();
     json!({
         "peerlets": peerlets.collect::<Vec<_>>(),
         "models": models.collect::<Vec<_>>(),
+        "layers": layers.collect::<Vec<_>>(),
         "own_models": own,
     })
 }

@@ -227,8 +227,12 @@ fn account(name: &str, flow: &Flow, run: &Results) -> String {
         (_, false) => format!(" {} unaccounted,", grouped(flow.in_flight)),
         (_, true) => String::new(),
     };
+    let twice = match flow.duplicated {
+        0 => String::new(),
+        count => format!(" {} duplicated,", grouped(count)),
+    };
     format!(
-        "{name}: {} sent ({} bytes), {} delivered,{rest} dropped: {dropped}",
+        "{name}: {} sent ({} bytes),{twice} {} delivered,{rest} dropped: {dropped}",
         grouped(flow.sent),
         grouped(flow.bytes),
         grouped(flow.delivered),

@@ -1,0 +1,309 @@
+//! Access links: the last mile of each peer, with a rate and a queue each way.
+
+use peerlet_core::{Duration, Seat, Seed, Time};
+
+use crate::layer::Layer;
+use crate::model::{Arrival, Cause, Departure, Packet, State};
+use crate::units::{Rate, Size};
+
+/// Peers with the same access links.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct AccessClass {
+    /// How many peers are of this class, in relation to the others'.
+    pub share: u32,
+    /// How fast a peer's packets leave; `None` for at once.
+    pub up: Option<Rate>,
+    /// How fast they come in; `None` for at once.
+    pub down: Option<Rate>,
+}
+
+const fn class(share: u32, up_kbit: u64, down_kbit: u64) -> AccessClass {
+    let (up, down) = (Some(Rate::bits(up_kbit * 1_000)), Some(Rate::bits(down_kbit * 1_000)));
+    AccessClass { share, up, down }
+}
+
+/// Fixed lines of 176 countries in April 2020, each as heavy as any other: the quantiles at 10, 25,
+/// 50, 75 and 90 %, each for the peers around it.
+pub const WORLD_2020: [AccessClass; 5] = [
+    class(175, 10_000, 15_000),
+    class(200, 13_000, 23_000),
+    class(250, 20_000, 36_000),
+    class(200, 37_000, 69_000),
+    class(175, 81_000, 123_000),
+];
+
+/// What peers of file sharing had in 2006 (after Bharambe, Herley, Padmanabhan: INFOCOM 2006).
+pub const P2P_2006: [AccessClass; 4] =
+    [class(20, 128, 784), class(40, 384, 1_500), class(25, 1_000, 3_000), class(15, 5_000, 10_000)];
+
+/// The links that connect each peer with the network.
+///
+/// A packet leaves when those before it have left, byte by byte at the link's rate, and then goes
+/// its way; when it arrives, it comes in behind those that arrived before. One that finds the link
+/// busy, with more bytes still to be sent than the queue holds together with its own, is dropped
+/// (tail drop). A peer's class is drawn from the seed.
+///
+/// It takes 24 bytes for each side of a peer that has a rate.
+#[derive(Clone, Debug)]
+pub struct Access {
+    classes: Vec<AccessClass>,
+    queue: Size,
+    overhead: u32,
+    seed: Seed,
+}
+
+/// One side of a peer's access.
+struct Link {
+    /// How long a byte takes, in nanoseconds times 2^16.
+    byte: u64,
+    /// How long a full queue takes.
+    queue: Duration,
+    /// Until when what is in the queue takes.
+    busy: Time,
+}
+
+impl Link {
+    fn new(rate: Rate, queue: Size) -> Link {
+        let byte = (8_000_000_000_u128 << 16) / u128::from(rate.as_bits());
+        let byte = u64::try_from(byte).unwrap_or(u64::MAX);
+        Link { byte, queue: time(byte, queue.as_bytes()), busy: Time::ZERO }
+    }
+
+    /// Puts so many bytes on the link. How long until all of them are through; `None` when the
+    /// queue is too full for them.
+    #[inline]
+    fn pass(&mut self, bytes: u64, now: Time) -> Option<Duration> {
+        let (waiting, own) = (self.busy.since(now), time(self.byte, bytes));
+        if waiting > Duration::ZERO && waiting + own > self.queue {
+            return None;
+        }
+        self.busy = now + waiting + own;
+        Some(waiting + own)
+    }
+}
+
+/// How long so many bytes take.
+#[inline]
+fn time(byte: u64, bytes: u64) -> Duration {
+    let nanos = (u128::from(byte) * u128::from(bytes) + (1 << 15)) >> 16;
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+impl Access {
+    /// Access of these classes. Each message is charged its encoded size and `overhead` bytes.
+    ///
+    /// # Panics
+    /// Panics when there is no class, or none with a share.
+    #[track_caller]
+    pub fn new(classes: Vec<AccessClass>, queue: Size, overhead: u32, seed: Seed) -> Access {
+        let all: u64 = classes.iter().map(|class| u64::from(class.share)).sum();
+        assert!(all > 0, "no class of access has a share; give each one");
+        Access { classes, queue, overhead, seed }
+    }
+
+    /// The class of a seat.
+    pub fn class_of(&self, seat: Seat) -> &AccessClass {
+        let all = self.classes.iter().map(|class| u64::from(class.share)).sum();
+        let mut point = self.seed.at(u64::from(seat.0)).rng().below(all);
+        let is_here = |class: &&AccessClass| {
+            let share = u64::from(class.share);
+            let is_here = point < share;
+            point = point.saturating_sub(share);
+            is_here
+        };
+        self.classes.iter().find(is_here).expect("the point is below the sum of shares")
+    }
+
+    fn state(&self, rate: Option<Rate>) -> State {
+        rate.map(|rate| Box::new(Link::new(rate, self.queue)) as _)
+    }
+
+    #[inline]
+    fn pass(&self, packet: &Packet, state: &mut State) -> Option<Duration> {
+        let Some(link) = state.as_mut().and_then(|state| state.downcast_mut::<Link>()) else {
+            return Some(Duration::ZERO);
+        };
+        link.pass(u64::from(packet.size) + u64::from(self.overhead), packet.at)
+    }
+}
+
+impl Layer for Access {
+    fn needs_size(&self) -> bool {
+        true
+    }
+
+    fn is_stateless(&self) -> bool {
+        self.classes.iter().all(|class| class.up.is_none() && class.down.is_none())
+    }
+
+    fn outbound(&self, seat: Seat) -> State {
+        self.state(self.class_of(seat).up)
+    }
+
+    fn inbound(&self, seat: Seat) -> State {
+        self.state(self.class_of(seat).down)
+    }
+
+    fn has_arrival(&self) -> bool {
+        self.classes.iter().any(|class| class.down.is_some())
+    }
+
+    fn depart(&self, packet: &Packet, fate: Departure, state: &mut State) -> Departure {
+        match self.pass(packet, state) {
+            Some(wait) => fate.later(wait),
+            None => Departure::Drop(Cause::Queue),
+        }
+    }
+
+    fn arrive(&self, packet: &Packet, fate: Arrival, state: &mut State) -> Arrival {
+        if matches!(fate, Arrival::Drop(_)) {
+            return fate;
+        }
+        match self.pass(packet, state) {
+            Some(wait) => fate.later(wait),
+            None => Arrival::Drop(Cause::Queue),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use peerlet_core::{MICROSECOND, MILLISECOND, SECOND};
+
+    use super::*;
+
+    fn packet(at: Time, size: u32) -> Packet {
+        Packet { from: Seat(0), to: Seat(1), at, size, draws: Seed::new(1) }
+    }
+
+    /// A queue of bytes before a line, moved on byte by byte: nothing of it is shared with the
+    /// layer.
+    struct Line {
+        nanos_a_byte: u64,
+        room: u64,
+        /// The bytes of each packet that is not through, with the instant when it is.
+        waiting: VecDeque<(u64, u64)>,
+    }
+
+    impl Line {
+        /// When a packet is through, or `None` when it is dropped.
+        fn pass(&mut self, now: u64, bytes: u64) -> Option<u64> {
+            while self.waiting.front().is_some_and(|(_, end)| *end <= now) {
+                self.waiting.pop_front();
+            }
+            let mut left = 0;
+            for (place, (bytes, end)) in self.waiting.iter().enumerate() {
+                // Of the one that is on the line, part is through.
+                let unsent = (end - now).div_ceil(self.nanos_a_byte);
+                left += if place == 0 { unsent.min(*bytes) } else { *bytes };
+            }
+            if left > 0 && left + bytes > self.room {
+                return None;
+            }
+            let begin = self.waiting.back().map_or(now, |(_, end)| *end);
+            self.waiting.push_back((bytes, begin + bytes * self.nanos_a_byte));
+            Some(begin + bytes * self.nanos_a_byte)
+        }
+    }
+
+    #[test]
+    fn links_agree_with_a_queue_of_bytes() {
+        // 8 Mbit/s: a microsecond a byte, exactly.
+        let (rate, queue) = (Some("8 Mbit/s".parse().unwrap()), Size::bytes(10_000));
+        let class = AccessClass { share: 1, up: rate, down: rate };
+        let access = Access::new(vec![class], queue, 40, Seed::new(2));
+        let (mut up, mut down) = (access.outbound(Seat(0)), access.inbound(Seat(1)));
+        let line = || Line { nanos_a_byte: 1_000, room: 10_000, waiting: VecDeque::new() };
+        let (mut up_line, mut down_line, mut rng) = (line(), line(), Seed::new(5).rng());
+        let (mut now, mut dropped, mut waited) = (0, 0, 0);
+        for _ in 0..100_000 {
+            // A little more than the line takes, so that the queue fills; now and then a pause.
+            let pause = if rng.below(100) == 0 { 20_000_000 } else { rng.below(1_200) * 1_000 };
+            now += pause;
+            let (size, time) = (rng.below(1_200) as u32, Time::from_nanos(now));
+            let through = up_line.pass(now, u64::from(size) + 40);
+            let inner = Departure::Arrive { after: MILLISECOND };
+            match access.depart(&packet(time, size), inner, &mut up) {
+                Departure::Arrive { after } => {
+                    assert_eq!(Some(now + after.as_nanos() - 1_000_000), through);
+                    waited += u64::from(after > MILLISECOND * 2);
+                }
+                fate => {
+                    assert!(fate == Departure::Drop(Cause::Queue) && through.is_none());
+                    dropped += 1;
+                }
+            }
+            let through = down_line.pass(now, u64::from(size) + 40);
+            let inner = Arrival::Accept { after: Duration::ZERO };
+            match access.arrive(&packet(time, size), inner, &mut down) {
+                Arrival::Accept { after } => assert_eq!(Some(now + after.as_nanos()), through),
+                Arrival::Drop(cause) => assert!(cause == Cause::Queue && through.is_none()),
+            }
+        }
+        assert!(dropped > 1_000 && waited > 10_000, "{dropped} {waited}");
+    }
+
+    #[test]
+    fn a_link_carries_its_rate_and_no_more() {
+        let rate = Some("1 Mbit/s".parse().unwrap());
+        let class = AccessClass { share: 1, up: rate, down: None };
+        let access = Access::new(vec![class], Size::bytes(65_536), 0, Seed::new(2));
+        assert!(!access.has_arrival() && access.inbound(Seat(0)).is_none());
+        let mut state = access.outbound(Seat(0));
+        let mut carried = 0;
+        // Ten seconds of 8 Mbit/s.
+        for i in 0..10_000u64 {
+            let now = Time::ZERO + MILLISECOND * i;
+            let fate = access.depart(
+                &packet(now, 1_000),
+                Departure::Arrive { after: MICROSECOND },
+                &mut state,
+            );
+            carried += if fate.arrives() { 8_000 } else { 0 };
+        }
+        // What is in the queue at the end comes on top.
+        assert!((10_000_000..10_000_000 + 8 * 66_000).contains(&carried), "{carried}");
+    }
+
+    #[test]
+    fn an_idle_link_takes_what_its_queue_does_not_hold() {
+        let rate = Some(Rate::bits(8_000));
+        let class = AccessClass { share: 1, up: rate, down: None };
+        let access = Access::new(vec![class], Size::bytes(100), 0, Seed::new(2));
+        let mut state = access.outbound(Seat(0));
+        let mut fate = |now: Time, size| {
+            access.depart(&packet(now, size), Departure::Arrive { after: MICROSECOND }, &mut state)
+        };
+        let after = SECOND + MICROSECOND;
+        assert_eq!(fate(Time::ZERO, 1_000), Departure::Arrive { after });
+        assert_eq!(fate(Time::ZERO, 1), Departure::Drop(Cause::Queue));
+        assert!(fate(Time::ZERO + MILLISECOND * 950, 50).arrives());
+    }
+
+    #[test]
+    fn the_slowest_and_the_fastest_rates_do_not_overflow() {
+        for (rate, bytes) in [(1, u64::MAX), (1, 1_500), (1_000_000_000_000, 1_500)] {
+            let mut link = Link::new(Rate::bits(rate), Size::bytes(1 << 40));
+            let wait = link.pass(bytes, Time::ZERO).unwrap();
+            let exact = 8e9 * bytes as f64 / rate as f64;
+            assert!(wait == Duration::MAX || (wait.as_nanos() as f64 / exact - 1.0).abs() < 0.01);
+        }
+    }
+
+    #[test]
+    fn classes_have_their_shares() {
+        for classes in [&WORLD_2020[..], &P2P_2006] {
+            let access = Access::new(classes.to_vec(), Size::bytes(65_536), 0, Seed::new(3));
+            let all: u32 = classes.iter().map(|class| class.share).sum();
+            for class in classes {
+                let is_of = |seat: &u32| access.class_of(Seat(*seat)) == class;
+                let seen = (0..20_000).filter(is_of).count() as u32;
+                let expected = 20_000 * class.share / all;
+                // Five standard deviations of a binomial are less than 5 * sqrt(20,000) / 2.
+                assert!(seen.abs_diff(expected) < 354, "{seen} of {class:?}");
+            }
+        }
+    }
+}

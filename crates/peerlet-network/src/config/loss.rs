@@ -1,0 +1,220 @@
+//! The `loss` key.
+
+use std::fmt;
+
+use peerlet_core::Seat;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+
+use super::BuildError;
+use crate::loss::{Gilbert, Loss, LossLaw};
+use crate::probability::Probability;
+
+/// Of [`Loss`]: a law of loss on the way out of each peer, or laws for several ways.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LossConfig {
+    /// On the way out of each peer.
+    pub up: LossLaw,
+    /// On the way into each peer.
+    pub down: LossLaw,
+    /// On the way from one peer to another, instead of `up`.
+    pub links: Vec<LinkConfig>,
+}
+
+/// A law of loss on the way from one peer to another.
+#[derive(Clone, Copy, PartialEq, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkConfig {
+    /// The sender's seat.
+    pub from: u32,
+    /// The receiver's seat.
+    pub to: u32,
+    /// The law.
+    pub loss: LossLaw,
+}
+
+const NO_LOSS: LossLaw = LossLaw::Independent(Probability::NEVER);
+
+impl From<LossLaw> for LossConfig {
+    fn from(up: LossLaw) -> LossConfig {
+        LossConfig { up, down: NO_LOSS, links: Vec::new() }
+    }
+}
+
+impl LossConfig {
+    /// The layer, for so many peers.
+    pub(super) fn build(&self, peers: u32) -> Result<Loss, BuildError> {
+        let mut loss = Loss::up(self.up).and_down(self.down);
+        for link in &self.links {
+            if let Some(seat) = [link.from, link.to].into_iter().find(|seat| *seat >= peers) {
+                return Err(BuildError::Seat { seat, peers });
+            }
+            loss = loss.and_link(Seat(link.from), Seat(link.to), link.loss);
+        }
+        Ok(loss)
+    }
+}
+
+/// The parameters of bursts.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GilbertConfig {
+    mean: f64,
+    burst: f64,
+}
+
+const LOSS_HINT: &str = "give a number from 0 to 1, or { gilbert = { mean = 0.005, burst = 3 } }";
+
+fn independent<E: de::Error>(value: f64) -> Result<LossLaw, E> {
+    let probability = Probability::new(value).map_err(|e| E::custom(format!("loss: {e}")))?;
+    Ok(LossLaw::Independent(probability))
+}
+
+fn gilbert<'de, A: MapAccess<'de>>(map: &mut A) -> Result<LossLaw, A::Error> {
+    let GilbertConfig { mean, burst } = map.next_value()?;
+    Gilbert::new(mean, burst).map(LossLaw::Gilbert).map_err(de::Error::custom)
+}
+
+impl<'de> Deserialize<'de> for LossLaw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<LossLaw, D::Error> {
+        struct Law;
+
+        impl<'de> Visitor<'de> for Law {
+            type Value = LossLaw;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the probability of loss, a number from 0 to 1, or a law of loss")
+            }
+
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<LossLaw, E> {
+                independent(value)
+            }
+
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<LossLaw, E> {
+                independent(value as f64)
+            }
+
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<LossLaw, E> {
+                independent(value as f64)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LossLaw, A::Error> {
+                match map.next_key::<String>()?.as_deref() {
+                    Some("gilbert") => gilbert(&mut map),
+                    other => Err(unknown_law(other)),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Law)
+    }
+}
+
+fn unknown_law<E: de::Error>(law: Option<&str>) -> E {
+    match law {
+        Some(law) => E::custom(format!("no law of loss is `{law}`; {LOSS_HINT}")),
+        None => E::custom(format!("loss says nothing; {LOSS_HINT}")),
+    }
+}
+
+impl<'de> Deserialize<'de> for LossConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<LossConfig, D::Error> {
+        deserializer.deserialize_any(LossVisitor)
+    }
+}
+
+struct LossVisitor;
+
+impl<'de> Visitor<'de> for LossVisitor {
+    type Value = LossConfig;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the probability of loss, a number from 0 to 1, or a law of loss")
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<LossConfig, E> {
+        independent(value).map(LossConfig::from)
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<LossConfig, E> {
+        self.visit_f64(value as f64)
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<LossConfig, E> {
+        self.visit_f64(value as f64)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LossConfig, A::Error> {
+        let (mut loss, mut is_empty) = (LossConfig::from(NO_LOSS), true);
+        while let Some(key) = map.next_key::<String>()? {
+            is_empty = false;
+            match key.as_str() {
+                "gilbert" => loss.up = gilbert(&mut map)?,
+                "up" => loss.up = map.next_value()?,
+                "down" => loss.down = map.next_value()?,
+                "links" => loss.links = map.next_value()?,
+                other => return Err(unknown_law(Some(other))),
+            }
+        }
+        if is_empty { Err(unknown_law(None)) } else { Ok(loss) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::tests::{read, refused};
+    use super::*;
+
+    #[test]
+    fn loss_is_a_number_or_laws() {
+        let law = |p| LossLaw::Independent(Probability::new(p).unwrap());
+        for (json, p) in [("0", 0.0), ("1", 1.0), ("0.05", 0.05)] {
+            assert_eq!(read::<LossConfig>(json), LossConfig::from(law(p)));
+        }
+        let bursts = LossLaw::Gilbert(Gilbert::new(0.005, 3.0).unwrap());
+        let gilbert = r#"{ "gilbert": { "mean": 0.005, "burst": 3 } }"#;
+        assert_eq!(read::<LossConfig>(gilbert), LossConfig::from(bursts));
+        let ways = r#"{ "up": 0.01, "down": { "gilbert": { "mean": 0.005, "burst": 3 } },
+                        "links": [{ "from": 1, "to": 2, "loss": 0.5 }] }"#;
+        let links = vec![LinkConfig { from: 1, to: 2, loss: law(0.5) }];
+        let expected = LossConfig { up: law(0.01), down: bursts, links };
+        assert_eq!(read::<LossConfig>(ways), expected);
+        assert!(expected.build(3).is_ok());
+        expect!["the link of seat 2 is nowhere: the last of 2 seats is 1"]
+            .assert_eq(&expected.build(2).unwrap_err().to_string());
+    }
+
+    #[test]
+    fn what_is_no_loss_is_refused() {
+        let loss = refused::<LossConfig>;
+        loss("1.5", expect!["loss: 1.5 is no probability; give a number from 0 to 1"]);
+        loss("-1", expect!["loss: -1 is no probability; give a number from 0 to 1"]);
+        loss(r#"{ "gilbert": { "mean": 0.005 } }"#, expect!["missing field `burst`"]);
+        loss(
+            r#"{ "gilbert": { "mean": 0.005, "burst": 0.2 } }"#,
+            expect!["a burst of 0.2 packets is none; give the mean length, 1 or more"],
+        );
+        loss(
+            r#"{ "gilbret": {} }"#,
+            expect![
+                "no law of loss is `gilbret`; give a number from 0 to 1, or { gilbert = { mean = \
+                 0.005, burst = 3 } }"
+            ],
+        );
+        loss(
+            "{}",
+            expect![
+                "loss says nothing; give a number from 0 to 1, or { gilbert = { mean = 0.005, \
+                 burst = 3 } }"
+            ],
+        );
+        loss(
+            "true",
+            expect![
+                "invalid type: boolean `true`, expected the probability of loss, a number from 0 \
+                 to 1, or a law of loss"
+            ],
+        );
+    }
+}

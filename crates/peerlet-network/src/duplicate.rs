@@ -1,0 +1,145 @@
+//! Messages that arrive twice.
+
+use peerlet_core::{Duration, Seat};
+
+use crate::model::{Arrival, Departure, Model, Packet, State};
+use crate::probability::Probability;
+use crate::states::States;
+
+/// Sends some packets of a model on their way a second time, with a delay of their own. It takes
+/// nothing a peer.
+///
+/// Both copies are found by the same dice of everything that lies around this; so a lost packet is
+/// lost with its copy.
+#[derive(Debug)]
+pub struct Duplicated {
+    /// Decides how long each copy takes.
+    pub inner: Box<dyn Model>,
+    /// How probable it is that a packet is sent twice.
+    pub probability: Probability,
+}
+
+impl Duplicated {
+    #[inline]
+    fn happens(&self, packet: &Packet) -> bool {
+        self.probability.happens(packet.draws.named("duplicate").bits())
+    }
+
+    /// What becomes of a packet that is duplicated, the first copy of which has this fate.
+    fn both(&self, first: Departure, packet: &Packet, state: &mut State) -> Departure {
+        let twin = Packet { draws: packet.draws.named("twin"), ..*packet };
+        match (first, self.inner.depart(&twin, state)) {
+            (Departure::Arrive { after: first }, Departure::Arrive { after: second }) => {
+                Departure::Twice { first, second }
+            }
+            // Where one copy is not an ordinary one, there is only the other.
+            (Departure::Drop(_), second) => second,
+            (first, _) => first,
+        }
+    }
+}
+
+impl Model for Duplicated {
+    fn lookahead(&self) -> Duration {
+        self.inner.lookahead()
+    }
+
+    fn needs_size(&self) -> bool {
+        self.inner.needs_size()
+    }
+
+    fn is_stateless(&self) -> bool {
+        self.inner.is_stateless()
+    }
+
+    fn outbound(&self, seat: Seat) -> State {
+        self.inner.outbound(seat)
+    }
+
+    fn inbound(&self, seat: Seat) -> State {
+        self.inner.inbound(seat)
+    }
+
+    fn has_arrival(&self) -> bool {
+        self.inner.has_arrival()
+    }
+
+    fn depart(&self, packet: &Packet, state: &mut State) -> Departure {
+        let first = self.inner.depart(packet, state);
+        if self.happens(packet) { self.both(first, packet, state) } else { first }
+    }
+
+    fn depart_all(&self, packets: &[Packet], states: &mut States, fates: &mut Vec<Departure>) {
+        if !self.is_stateless() {
+            let each = |p: &Packet| states.with(p.from, |state| self.depart(p, state));
+            return fates.extend(packets.iter().map(each));
+        }
+        let from = fates.len();
+        self.inner.depart_all(packets, states, fates);
+        for (packet, fate) in packets.iter().zip(&mut fates[from..]) {
+            if self.happens(packet) {
+                *fate = self.both(*fate, packet, &mut None);
+            }
+        }
+    }
+
+    fn arrive(&self, packet: &Packet, state: &mut State) -> Arrival {
+        self.inner.arrive(packet, state)
+    }
+
+    fn round_trip(&self, from: Seat, to: Seat) -> Duration {
+        self.inner.round_trip(from, to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use peerlet_core::{MILLISECOND, Seed, Time};
+
+    use super::*;
+    use crate::delay::Uniform;
+    use crate::model::Cause;
+
+    const INNER: Uniform = Uniform { min: MILLISECOND, max: Duration::from_millis(9) };
+
+    fn packet(i: u64) -> Packet {
+        let draws = Seed::new(4).at(0).at(1).at(i);
+        Packet { from: Seat(0), to: Seat(1), at: Time::ZERO, size: 0, draws }
+    }
+
+    fn duplicated(probability: f64) -> Duplicated {
+        let probability = Probability::new(probability).unwrap();
+        Duplicated { inner: Box::new(INNER), probability }
+    }
+
+    #[test]
+    fn copies_have_delays_of_their_own() {
+        let (model, mut twice, mut apart) = (duplicated(0.2), 0u64, 0u64);
+        for i in 0..20_000 {
+            match model.depart(&packet(i), &mut None) {
+                Departure::Twice { first, second } => {
+                    twice += 1;
+                    apart += u64::from(first != second);
+                    assert_eq!(
+                        Departure::Arrive { after: first },
+                        INNER.depart(&packet(i), &mut None)
+                    );
+                }
+                fate => assert_eq!(fate, INNER.depart(&packet(i), &mut None)),
+            }
+        }
+        // Five standard deviations of a binomial around 4,000 of 20,000 are 283.
+        assert!(twice.abs_diff(4_000) < 283 && apart == twice, "{twice} {apart}");
+    }
+
+    #[test]
+    fn many_depart_as_each_does() {
+        let model = duplicated(0.3);
+        let packets: Vec<Packet> = (0..1_000).map(packet).collect();
+        let expected: Vec<_> = packets.iter().map(|p| model.depart(p, &mut None)).collect();
+        let (mut states, mut fates) = (States::default(), vec![Departure::Drop(Cause::Nat)]);
+        model.depart_all(&packets, &mut states, &mut fates);
+        assert_eq!(fates[0], Departure::Drop(Cause::Nat), "what was there is left alone");
+        assert_eq!(fates[1..], expected);
+    }
+}

@@ -1,0 +1,309 @@
+//! Layers around a model: each changes the fates that what is inside it decides.
+
+use std::fmt;
+
+use peerlet_core::{Duration, Seat};
+
+use crate::model::{Arrival, Departure, Model, Packet, State};
+use crate::states::States;
+
+/// Something that the network does to messages, whatever model says how long they take.
+///
+/// The contract is that of a [`Model`]: a layer is a pure function of the packet, the fate so far
+/// and its own state, and takes its dice by name, so that it moves nobody else's. It never makes a
+/// packet arrive earlier than what is inside it says.
+///
+/// # Examples
+/// Messages of more than 500 bytes take a second longer:
+/// ```
+/// use peerlet_core::{MILLISECOND, SECOND, Seat, Seed, Time};
+/// use peerlet_network::{Constant, Departure, Layer, Layers, Model, Packet, State};
+///
+/// #[derive(Debug)]
+/// struct SlowGiants;
+///
+/// impl Layer for SlowGiants {
+///     fn needs_size(&self) -> bool {
+///         true
+///     }
+///     fn is_stateless(&self) -> bool {
+///         true
+///     }
+///     fn depart(&self, packet: &Packet, fate: Departure, _: &mut State) -> Departure {
+///         if packet.size > 500 { fate.later(SECOND) } else { fate }
+///     }
+/// }
+///
+/// let constant = Box::new(Constant { delay: MILLISECOND });
+/// let network = Layers::around(constant, vec![Box::new(SlowGiants)]);
+/// let (from, to, at, draws) = (Seat(0), Seat(1), Time::ZERO, Seed::new(0));
+/// let fate = |size| network.depart(&Packet { from, to, at, size, draws }, &mut None);
+/// assert_eq!(fate(500), Departure::Arrive { after: MILLISECOND });
+/// assert_eq!(fate(501), Departure::Arrive { after: MILLISECOND + SECOND });
+/// ```
+pub trait Layer: Send + Sync + fmt::Debug {
+    /// As [`Model::needs_size`].
+    fn needs_size(&self) -> bool {
+        false
+    }
+
+    /// Whether it never has a state, which spares looking for one.
+    fn is_stateless(&self) -> bool {
+        false
+    }
+
+    /// The state that the layer starts with at this seat's outgoing side.
+    fn outbound(&self, _seat: Seat) -> State {
+        None
+    }
+
+    /// The state that the layer starts with at this seat's incoming side.
+    fn inbound(&self, _seat: Seat) -> State {
+        None
+    }
+
+    /// Whether [`arrive`](Layer::arrive) does anything.
+    fn has_arrival(&self) -> bool {
+        false
+    }
+
+    /// What becomes of a packet that departs now, for which what is inside has this fate. `state`
+    /// is the layer's own at the sender.
+    fn depart(&self, _packet: &Packet, fate: Departure, _state: &mut State) -> Departure {
+        fate
+    }
+
+    /// What becomes of a packet that arrives now, for which what is inside has this fate. `state`
+    /// is the layer's own at the receiver.
+    fn arrive(&self, _packet: &Packet, fate: Arrival, _state: &mut State) -> Arrival {
+        fate
+    }
+}
+
+/// A model with layers around it, from the inside out.
+///
+/// Their states take what each of them takes, and 16 bytes a layer and 48 more for each side of a
+/// peer that has more than one.
+#[derive(Debug)]
+pub struct Layers {
+    inner: Box<dyn Model>,
+    layers: Vec<Box<dyn Layer>>,
+}
+
+/// The states of what is inside and of each layer, where there are any.
+struct Parts(Box<[State]>);
+
+impl Layers {
+    /// Puts the layers around a model; the first is the innermost.
+    pub fn around(inner: Box<dyn Model>, layers: Vec<Box<dyn Layer>>) -> Layers {
+        Layers { inner, layers }
+    }
+
+    /// Shows the state of one part, 0 for what is inside, to whoever it belongs to.
+    #[inline]
+    fn part<T>(&self, all: &mut State, part: usize, owner: impl FnOnce(&mut State) -> T) -> T {
+        if let Some(Parts(parts)) = all.as_mut().and_then(|all| all.downcast_mut()) {
+            return owner(&mut parts[part]);
+        }
+        let mut own = None;
+        let fate = owner(&mut own);
+        if own.is_some() {
+            *all = self.parts(|i| if i == part { own.take() } else { None });
+        }
+        fate
+    }
+
+    /// All states together; none where there is none.
+    fn parts(&self, state: impl FnMut(usize) -> State) -> State {
+        let parts: Box<[State]> = (0..=self.layers.len()).map(state).collect();
+        parts.iter().any(Option::is_some).then(|| Box::new(Parts(parts)) as _)
+    }
+
+    fn each(&self) -> impl Iterator<Item = (usize, &dyn Layer)> {
+        (1..).zip(self.layers.iter().map(|layer| &**layer))
+    }
+}
+
+impl Model for Layers {
+    fn lookahead(&self) -> Duration {
+        self.inner.lookahead()
+    }
+
+    fn needs_size(&self) -> bool {
+        self.inner.needs_size() || self.layers.iter().any(|layer| layer.needs_size())
+    }
+
+    fn is_stateless(&self) -> bool {
+        self.inner.is_stateless() && self.layers.iter().all(|layer| layer.is_stateless())
+    }
+
+    fn outbound(&self, seat: Seat) -> State {
+        self.parts(|part| match part {
+            0 => self.inner.outbound(seat),
+            _ => self.layers[part - 1].outbound(seat),
+        })
+    }
+
+    fn inbound(&self, seat: Seat) -> State {
+        self.parts(|part| match part {
+            0 => self.inner.inbound(seat),
+            _ => self.layers[part - 1].inbound(seat),
+        })
+    }
+
+    fn has_arrival(&self) -> bool {
+        self.inner.has_arrival() || self.layers.iter().any(|layer| layer.has_arrival())
+    }
+
+    fn depart(&self, packet: &Packet, state: &mut State) -> Departure {
+        let fate = self.part(state, 0, |own| self.inner.depart(packet, own));
+        self.each().fold(fate, |fate, (part, layer)| {
+            self.part(state, part, |own| layer.depart(packet, fate, own))
+        })
+    }
+
+    fn depart_all(&self, packets: &[Packet], states: &mut States, fates: &mut Vec<Departure>) {
+        let from = fates.len();
+        if self.inner.is_stateless() {
+            self.inner.depart_all(packets, &mut States::default(), fates);
+        } else {
+            fates.extend(packets.iter().map(|packet| {
+                let inner = |own: &mut State| self.inner.depart(packet, own);
+                states.with(packet.from, |state| self.part(state, 0, inner))
+            }));
+        }
+        for (part, layer) in self.each() {
+            for (packet, fate) in packets.iter().zip(&mut fates[from..]) {
+                let change = |own: &mut State| layer.depart(packet, *fate, own);
+                *fate = match layer.is_stateless() {
+                    true => change(&mut None),
+                    false => states.with(packet.from, |state| self.part(state, part, change)),
+                };
+            }
+        }
+    }
+
+    fn arrive(&self, packet: &Packet, state: &mut State) -> Arrival {
+        let fate = self.part(state, 0, |own| self.inner.arrive(packet, own));
+        self.each().filter(|(_, layer)| layer.has_arrival()).fold(fate, |fate, (part, layer)| {
+            self.part(state, part, |own| layer.arrive(packet, fate, own))
+        })
+    }
+
+    fn round_trip(&self, from: Seat, to: Seat) -> Duration {
+        self.inner.round_trip(from, to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use peerlet_core::{MILLISECOND, Seed, Time};
+
+    use super::*;
+    use crate::delay::Constant;
+    use crate::model::Cause;
+
+    /// Counts what passes and adds so many milliseconds for each that passed before.
+    #[derive(Debug)]
+    struct Counting {
+        /// Whether its state is there from the beginning.
+        starts: bool,
+        arrives: bool,
+    }
+
+    impl Counting {
+        fn count(state: &mut State) -> u64 {
+            let count: &mut u64 =
+                state.get_or_insert_with(|| Box::new(0u64)).downcast_mut().expect("its own");
+            *count += 1;
+            *count - 1
+        }
+    }
+
+    impl Layer for Counting {
+        fn outbound(&self, _: Seat) -> State {
+            self.starts.then(|| Box::new(0u64) as _)
+        }
+        fn has_arrival(&self) -> bool {
+            self.arrives
+        }
+        fn depart(&self, _: &Packet, fate: Departure, state: &mut State) -> Departure {
+            fate.later(MILLISECOND * Counting::count(state))
+        }
+        fn arrive(&self, _: &Packet, _: Arrival, state: &mut State) -> Arrival {
+            match Counting::count(state) {
+                0 => Arrival::Accept { after: MILLISECOND },
+                _ => Arrival::Drop(Cause::Nat),
+            }
+        }
+    }
+
+    fn packet(from: u32, to: u32) -> Packet {
+        let draws = Seed::new(11).at(u64::from(from)).at(u64::from(to));
+        Packet { from: Seat(from), to: Seat(to), at: Time::ZERO, size: 0, draws }
+    }
+
+    fn counting(starts: bool, arrives: bool) -> Box<dyn Layer> {
+        Box::new(Counting { starts, arrives })
+    }
+
+    fn network(layers: Vec<Box<dyn Layer>>) -> Layers {
+        Layers::around(Box::new(Constant { delay: MILLISECOND }), layers)
+    }
+
+    #[test]
+    fn each_layer_has_a_state_of_its_own() {
+        for (first, second) in [(false, false), (false, true), (true, false), (true, true)] {
+            let network = network(vec![counting(first, false), counting(second, false)]);
+            let mut state = network.outbound(Seat(0));
+            assert_eq!(state.is_some(), first || second);
+            let delays: Vec<_> = (0..3)
+                .map(|_| network.depart(&packet(0, 1), &mut state))
+                .map(|fate| fate == Departure::Arrive { after: MILLISECOND })
+                .collect();
+            assert_eq!(delays, [true, false, false]);
+            let after = MILLISECOND * (1 + 2 * 3);
+            assert_eq!(network.depart(&packet(0, 1), &mut state), Departure::Arrive { after });
+        }
+    }
+
+    #[test]
+    fn many_depart_as_each_does() {
+        let packets: Vec<Packet> = (0..60).map(|i| packet(i % 3, i)).collect();
+        for inner_counts in [false, true] {
+            let layers = || vec![counting(true, false), counting(false, false)];
+            let network = match inner_counts {
+                false => network(layers()),
+                true => Layers::around(Box::new(network(layers())), layers()),
+            };
+            let mut states = States::new(0..3, |seat| network.outbound(seat));
+            let each = |p: &Packet| states.with(p.from, |state| network.depart(p, state));
+            let expected: Vec<_> = packets.iter().map(each).collect();
+            let mut states = States::new(0..3, |seat| network.outbound(seat));
+            let mut fates = vec![Departure::Drop(Cause::Nat)];
+            network.depart_all(&packets, &mut states, &mut fates);
+            assert_eq!(fates[0], Departure::Drop(Cause::Nat), "what was there is left alone");
+            assert_eq!(fates[1..], expected);
+        }
+    }
+
+    #[test]
+    fn arrivals_pass_the_layers_that_have_any() {
+        let network = network(vec![counting(true, false), counting(false, true)]);
+        assert!(network.has_arrival() && !network.is_stateless());
+        let mut state = network.inbound(Seat(1));
+        let mut arrive = || network.arrive(&packet(0, 1), &mut state);
+        assert_eq!(arrive(), Arrival::Accept { after: MILLISECOND });
+        assert_eq!(arrive(), Arrival::Drop(Cause::Nat));
+    }
+
+    #[test]
+    fn without_layers_nothing_changes() {
+        let network = network(Vec::new());
+        assert!(network.is_stateless() && !network.has_arrival() && !network.needs_size());
+        assert!(network.outbound(Seat(0)).is_none() && network.inbound(Seat(0)).is_none());
+        assert_eq!(network.round_trip(Seat(0), Seat(1)), MILLISECOND * 2);
+        let fate = network.depart(&packet(0, 1), &mut None);
+        assert_eq!(fate, Departure::Arrive { after: MILLISECOND });
+    }
+}
