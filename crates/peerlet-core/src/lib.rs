@@ -23,6 +23,7 @@ mod task;
 mod address;
 mod map;
 mod random;
+mod seat_set;
 mod time;
 mod turn;
 pub mod wire;
@@ -53,6 +54,7 @@ pub use runtime::{
     Alarm, Body, Call, Class, Clock, Codec, Entropy, Full, Header, MetricIndex, Network, Parcel,
     Port, Record, Seats, Undelivered, World,
 };
+pub use seat_set::SeatSet;
 pub use sibling::Sibling;
 pub use task::{CallError, Operation, Question, Task, TaskId, join_all, race};
 pub use test_peer::TestPeer;

@@ -58,28 +58,58 @@ struct Link {
     byte: u64,
     /// How long a full queue takes.
     queue: Duration,
-    /// Until when what is in the queue takes.
-    busy: Time,
+    line: Line,
 }
 
 impl Link {
     fn new(rate: Rate, queue: Size) -> Link {
-        let byte = (8_000_000_000_u128 << 16) / u128::from(rate.as_bits());
-        let byte = u64::try_from(byte).unwrap_or(u64::MAX);
-        Link { byte, queue: time(byte, queue.as_bytes()), busy: Time::ZERO }
+        let byte = byte(rate);
+        Link { byte, queue: time(byte, queue.as_bytes()), line: Line::default() }
     }
 
-    /// Puts so many bytes on the link. How long until all of them are through; `None` when the
-    /// queue is too full for them.
     #[inline]
     fn pass(&mut self, bytes: u64, now: Time) -> Option<Duration> {
-        let (waiting, own) = (self.busy.since(now), time(self.byte, bytes));
-        if waiting > Duration::ZERO && waiting + own > self.queue {
+        self.line.put(time(self.byte, bytes), self.queue, now)
+    }
+}
+
+/// A line that takes one byte after the other, and a queue before it.
+#[derive(Default)]
+pub(crate) struct Line {
+    /// Until when what is in the queue takes.
+    busy: Time,
+}
+
+impl Line {
+    /// Puts so many bytes on the line, which has this rate now. How long until all of them are
+    /// through; `None` when the queue is too full for them.
+    pub(crate) fn pass(
+        &mut self,
+        bytes: u64,
+        rate: Rate,
+        queue: Size,
+        now: Time,
+    ) -> Option<Duration> {
+        let byte = byte(rate);
+        self.put(time(byte, bytes), time(byte, queue.as_bytes()), now)
+    }
+
+    /// Puts on what takes so long, where a full queue takes so long.
+    #[inline]
+    fn put(&mut self, own: Duration, queue: Duration, now: Time) -> Option<Duration> {
+        let waiting = self.busy.since(now);
+        if waiting > Duration::ZERO && waiting + own > queue {
             return None;
         }
         self.busy = now + waiting + own;
         Some(waiting + own)
     }
+}
+
+/// How long a byte takes at a rate, in nanoseconds times 2^16.
+fn byte(rate: Rate) -> u64 {
+    let byte = (8_000_000_000_u128 << 16) / u128::from(rate.as_bits());
+    u64::try_from(byte).unwrap_or(u64::MAX)
 }
 
 /// How long so many bytes take.

@@ -35,6 +35,7 @@ mod tables;
 mod access;
 mod corrupt;
 mod duplicate;
+mod faults;
 mod jitter;
 mod loss;
 
@@ -52,6 +53,7 @@ pub use corrupt::Corrupt;
 pub use delay::{Constant, Uniform};
 pub use drawn::Drawn;
 pub use duplicate::Duplicated;
+pub use faults::{CALLS, CallEntry, Change, Fault, FaultError, Faults, Ways};
 pub use generated::{Generated, KING_LIKE, PLANETLAB_LIKE, Preset, WORLD_LIKE};
 pub use jitter::{Jitter, Reorder};
 pub use law::{Law, LawError, Quantiles};

@@ -75,7 +75,12 @@ impl Gilbert {
     /// # Errors
     /// When the mean is no probability below one, or bursts are too short for it.
     pub fn new(mean: f64, burst: f64) -> Result<Gilbert, GilbertError> {
-        let share = Probability::new(mean).map_err(GilbertError::Mean)?;
+        Gilbert::of(Probability::new(mean).map_err(GilbertError::Mean)?, burst)
+    }
+
+    /// As [`new`](Gilbert::new), of a mean that is a probability.
+    pub(crate) fn of(share: Probability, burst: f64) -> Result<Gilbert, GilbertError> {
+        let mean = share.as_f64();
         if !(burst >= 1.0 && burst.is_finite()) {
             return Err(GilbertError::Burst(burst));
         }
@@ -110,7 +115,7 @@ impl LossLaw {
     }
 
     #[inline]
-    fn loses(self, is_bad: &mut Option<bool>, dice: Seed) -> bool {
+    pub(crate) fn loses(self, is_bad: &mut Option<bool>, dice: Seed) -> bool {
         match self {
             LossLaw::Independent(probability) => probability.happens(dice.bits()),
             LossLaw::Gilbert(chain) => chain.loses(is_bad, dice),

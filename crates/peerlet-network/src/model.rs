@@ -49,18 +49,25 @@ pub enum Departure {
 }
 
 impl Departure {
+    /// The same fate, after other times.
+    #[inline]
+    #[must_use]
+    pub fn map(self, mut time: impl FnMut(Duration) -> Duration) -> Departure {
+        match self {
+            Departure::Arrive { after } => Departure::Arrive { after: time(after) },
+            Departure::Twice { first, second } => {
+                Departure::Twice { first: time(first), second: time(second) }
+            }
+            Departure::Damaged { after, bits } => Departure::Damaged { after: time(after), bits },
+            Departure::Drop(_) => self,
+        }
+    }
+
     /// The same fate, so much later.
     #[inline]
     #[must_use]
     pub fn later(self, extra: Duration) -> Departure {
-        match self {
-            Departure::Arrive { after } => Departure::Arrive { after: after + extra },
-            Departure::Twice { first, second } => {
-                Departure::Twice { first: first + extra, second: second + extra }
-            }
-            Departure::Damaged { after, bits } => Departure::Damaged { after: after + extra, bits },
-            Departure::Drop(_) => self,
-        }
+        self.map(|after| after + extra)
     }
 
     /// Whether it arrives at all.

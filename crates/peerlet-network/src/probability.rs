@@ -34,6 +34,11 @@ impl Probability {
         Ok(Probability((value * CERTAIN as f64).round() as u64))
     }
 
+    /// The number.
+    pub fn as_f64(self) -> f64 {
+        self.0 as f64 / CERTAIN as f64
+    }
+
     /// Whether it never happens.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
@@ -56,7 +61,7 @@ impl TryFrom<f64> for Probability {
 
 impl fmt::Display for Probability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (self.0 as f64 / CERTAIN as f64).fmt(f)
+        self.as_f64().fmt(f)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use peerlet_core::{TEXT_ESCAPES, Value};
+use peerlet_core::{SeatSet, TEXT_ESCAPES, Value};
 
 use crate::problem::suggest;
 use crate::seats::Refusal;
@@ -27,15 +27,24 @@ pub enum Action {
         /// The arguments, in order.
         arguments: Vec<Value>,
     },
+    /// The network between it and others changes.
+    Network {
+        /// The call's name as written; compare it by [`normalize`].
+        name: String,
+        /// The others that a cut or its end names.
+        from: Option<SeatSet>,
+        /// The other arguments, in order.
+        arguments: Vec<Value>,
+    },
 }
 
 impl Action {
-    /// Whether the peer is up after it: `None` for a command, which changes nothing about that.
+    /// Whether the peer is up after it: `None` for what changes nothing about that.
     pub fn leaves_up(&self) -> Option<bool> {
         match self {
             Action::Start | Action::Restart => Some(true),
             Action::Stop | Action::Crash => Some(false),
-            Action::Command { .. } => None,
+            Action::Command { .. } | Action::Network { .. } => None,
         }
     }
 }
@@ -50,13 +59,25 @@ impl fmt::Display for Action {
             Action::Restart => f.write_str("Peer.restart()"),
             Action::Command { peerlet, name, arguments } => {
                 write!(f, "Peer.{peerlet}.{name}(")?;
-                for (i, argument) in arguments.iter().enumerate() {
-                    write!(f, "{}{argument}", if i > 0 { ", " } else { "" })?;
+                write_arguments(f, arguments)
+            }
+            Action::Network { name, from, arguments } => {
+                write!(f, "Network.{name}(")?;
+                if let Some(from) = from {
+                    write!(f, "\"{from}\"{}", if arguments.is_empty() { "" } else { ", " })?;
                 }
-                f.write_str(")")
+                write_arguments(f, arguments)
             }
         }
     }
+}
+
+/// Writes arguments and the end of their call.
+fn write_arguments(f: &mut fmt::Formatter<'_>, arguments: &[Value]) -> fmt::Result {
+    for (i, argument) in arguments.iter().enumerate() {
+        write!(f, "{}{argument}", if i > 0 { ", " } else { "" })?;
+    }
+    f.write_str(")")
 }
 
 /// A name as names are compared: without regard to case or underscores.
@@ -99,6 +120,9 @@ pub(crate) fn parse(text: &str) -> Result<Action, Refusal> {
     match names.as_slice() {
         [_, name] if peer => lifecycle(name, path, &arguments),
         [_, peerlet, name] if peer => Ok(command(peerlet, name, arguments)),
+        [network, name] if normalize(network) == "network" => {
+            Ok(Action::Network { name: (*name).to_owned(), from: None, arguments })
+        }
         [peerlet, name] => Ok(command(peerlet, name, arguments)),
         _ => Refusal::new(0..path.len(), format!("`{path}` leads to no command"), CALL_HELP),
     }
@@ -248,6 +272,8 @@ mod tests {
             ("Peer.restart()", "Peer.restart()"),
             ("Router.reset()", "Peer.Router.reset()"),
             ("Peer.Router.setDropMessages(true)", "Peer.Router.setDropMessages(true)"),
+            ("network.cutOut( \"in-flight\")", "Network.cutOut(\"in-flight\")"),
+            ("Network.loss(0.1, 3)", "Network.loss(0.1, 3)"),
             ("R.f(1,-2, +3 ,1.50,-1e3,.5)", "Peer.R.f(1, -2, 3, 1.5, -1000.0, 0.5)"),
             ("R.f(1.5s, 250ms,5m)", "Peer.R.f(1.5s, 250ms, 300s)"),
             (r##"R.f("a, (b)", 'c"#d')"##, r##"Peer.R.f("a, (b)", "c\"#d")"##),

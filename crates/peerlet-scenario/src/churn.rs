@@ -1,11 +1,10 @@
 //! Churn: peers that come and go by laws of chance.
 
-use peerlet_core::{Duration, Rng, Seed};
+use peerlet_core::{Duration, Rng, SeatSet, Seed};
 
 use crate::group::read_seats;
 use crate::raw::{Part, RawValue};
 use crate::reader::{Fields, Reader};
-use crate::seats::SeatSet;
 
 /// Which peers come and go, and how.
 ///

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use peerlet_core::{Duration, DurationError, Seed, Time};
+use peerlet_core::{Duration, DurationError, Seat, SeatSet, Seed, Time, Value};
 
-use crate::call::{self, Action};
+use crate::call::{self, Action, normalize};
 use crate::reader::Reader;
-use crate::seats::{Refusal, SeatSet, Selection};
+use crate::seats::{Refusal, Selection};
 
 /// Something that the scenario does to peers at an instant.
 #[derive(Clone, PartialEq, Debug)]
@@ -58,7 +58,15 @@ impl Stage<'_> {
             match self.line(line) {
                 Ok((at, ..)) if at >= Time::ZERO + self.duration => reader.left_out += 1,
                 Ok((at, seats, action, call)) => {
-                    events.push(Event { at, seats, action, span: place(call) });
+                    let event = Event { at, seats, action, span: place(call.clone()) };
+                    match self.swizzle(&event) {
+                        None => events.push(event),
+                        Some(Ok(parts)) => events.extend(parts),
+                        Some(Err(refusal)) => {
+                            let refusal = refusal.shift(call.start);
+                            reader.refuse(&place(refusal.at), refusal.message, refusal.help);
+                        }
+                    }
                 }
                 Err(refusal) => {
                     reader.refuse(&place(refusal.at), refusal.message, refusal.help);
@@ -80,11 +88,61 @@ impl Stage<'_> {
         let selection = Selection::parse(&line[peers.clone()], self.peers)
             .map_err(|refusal| refusal.shift(peers.start))?;
         let at = self.time(&line[time.clone()]).map_err(|refusal| refusal.shift(time.start))?;
-        let action =
+        let mut action =
             call::parse(&line[call.clone()]).map_err(|refusal| refusal.shift(call.start))?;
         // The lots hang on what happens when, so a line more or less moves nobody else's.
-        let lots = || self.seed.named("event").at(at.as_nanos()).named(&action.to_string());
-        Ok((at, selection.resolve(self.eligible, lots), action, call))
+        let lots = self.seed.named("event").at(at.as_nanos()).named(&action.to_string());
+        self.name_others(&mut action, lots).map_err(|refusal| refusal.shift(call.start))?;
+        Ok((at, selection.resolve(self.eligible, || lots), action, call))
+    }
+
+    /// Reads the others of a cut or its end, which are its first argument.
+    fn name_others(&self, action: &mut Action, lots: Seed) -> Result<(), Refusal> {
+        let length = action.to_string().len();
+        let Action::Network { name, from, arguments } = action else { return Ok(()) };
+        let has_others = ["cut", "cutin", "cutout", "heal"].contains(&normalize(name).as_str());
+        let Some(Value::Text(others)) = arguments.first().filter(|_| has_others) else {
+            return Ok(());
+        };
+        if others == "in-flight" {
+            return Ok(());
+        }
+        let named = Selection::parse(others, self.peers)
+            .map_err(|refusal| Refusal { at: 0..length, ..refusal })?;
+        *from = Some(named.resolve(self.eligible, || lots.named("others")));
+        arguments.remove(0);
+        Ok(())
+    }
+
+    /// The parts of an event that stands for many: a swizzle clogs its seats one by one and
+    /// releases them in another order.
+    fn swizzle(&self, event: &Event) -> Option<Result<Vec<Event>, Refusal>> {
+        let Action::Network { name, arguments, .. } = &event.action else { return None };
+        if normalize(name) != "swizzle" {
+            return None;
+        }
+        let [Value::Duration(span)] = arguments.as_slice() else {
+            let length = event.action.to_string().len();
+            let message = "these are not the arguments of a swizzle";
+            return Some(Refusal::new(0..length, message, "write Network.swizzle(TIME)"));
+        };
+        let dice = self.seed.named("swizzle").at(event.at.as_nanos());
+        let half = *span / 2;
+        let part = |seat: Seat, name: &str, from: Duration| {
+            let instant = dice.at(u64::from(seat.0)).named(name).rng().below(half.as_nanos());
+            let call = Action::Network { name: name.to_owned(), from: None, arguments: Vec::new() };
+            let at = event.at + from + Duration::from_nanos(instant);
+            let seats = SeatSet::from_iter([seat]);
+            Event { at, seats, action: call, span: event.span.clone() }
+        };
+        let mut parts: Vec<Event> = event
+            .seats
+            .iter()
+            .flat_map(|seat| [part(seat, "clog", Duration::ZERO), part(seat, "release", half)])
+            .filter(|part| part.at < Time::ZERO + self.duration)
+            .collect();
+        parts.sort_by_key(|part| part.at);
+        Some(Ok(parts))
     }
 
     /// Reads a time: seconds, or a number with a unit.

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use peerlet_core::{Seat, Seed};
+use peerlet_core::{Seat, SeatSet, Seed};
 
 use crate::call::normalize;
 use crate::raw::{Part, Raw, RawValue};
 use crate::reader::{Fields, Reader};
-use crate::seats::{SEATS_HELP, SeatSet, Selection};
+use crate::seats::{SEATS_HELP, Selection};
 
 /// A peerlet on a stack.
 #[derive(Clone, PartialEq, Debug)]

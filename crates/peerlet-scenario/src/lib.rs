@@ -54,6 +54,5 @@ pub use overrides::{Override, PATH_MAX};
 pub use problem::{PROBLEMS_MAX, Problem, Problems, suggest};
 pub use raw::{Part, Raw, RawValue};
 pub use scenario::{EVENTS_MAX, Measure, Network, PEERS_MAX, Scenario};
-pub use seats::SeatSet;
 pub use source::{Source, Sources};
 pub use timeline::{ENTRIES_MAX, Entry, Step, Timeline};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, Seed};
+use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, SeatSet, Seed};
 
 use crate::churn::Churn;
 use crate::event::{Event, Stage};
@@ -12,7 +12,6 @@ use crate::overrides::Override;
 use crate::problem::{Problem, Problems};
 use crate::raw::{Part, Raw, RawValue};
 use crate::reader::{Fields, Reader};
-use crate::seats::SeatSet;
 use crate::source::{Source, Sources};
 use crate::timeline::ENTRIES_MAX;
 

@@ -4,13 +4,12 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use peerlet_core::{Duration, Rng, Seat, Seed, Time};
+use peerlet_core::{Duration, Rng, Seat, SeatSet, Seed, Time};
 
 use crate::call::Action;
 use crate::churn::Churn;
 use crate::event::Event;
 use crate::scenario::Scenario;
-use crate::seats::SeatSet;
 
 /// The most starts and stops that churn may add: 1.6 GB of them.
 pub const ENTRIES_MAX: usize = 100_000_000;
@@ -169,7 +168,9 @@ enum Begin {
 
 /// How the run of each seat begins.
 fn begins(scenario: &Scenario) -> Vec<Begin> {
-    let mut order: Vec<&Event> = scenario.events.iter().collect();
+    // What happens to the network happens to no seat.
+    let is_theirs = |event: &&Event| !matches!(event.action, Action::Network { .. });
+    let mut order: Vec<&Event> = scenario.events.iter().filter(is_theirs).collect();
     order.sort_by_key(|event| event.at);
     let mut begins = vec![None; scenario.peers as usize];
     let mut left = begins.len();

@@ -42,6 +42,7 @@ pub mod prelude;
 
 mod catalog;
 mod experiment;
+mod faults;
 mod models;
 mod plan;
 

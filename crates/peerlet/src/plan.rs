@@ -5,7 +5,7 @@ use std::sync::Arc;
 use peerlet_core::{
     Act, Command, Directive, Need, Peer, Port, Registry, Seat, Seed, StackError, Value,
 };
-use peerlet_network::Model;
+use peerlet_network::{Fault, Faults, Layers, Model};
 use peerlet_scenario::{
     Action, Event, Override, Problem, Problems, Scenario, Source, StackEntry, Step, Timeline,
     normalize, suggest,
@@ -13,6 +13,7 @@ use peerlet_scenario::{
 
 use crate::catalog::Prototype;
 use crate::experiment::Experiment;
+use crate::faults;
 
 /// Builds the stack of a seat's peer.
 pub(crate) type Build = Arc<dyn Fn(Seat) -> Peer + Send + Sync>;
@@ -33,6 +34,8 @@ pub struct Plan {
     timeline: Arc<Timeline>,
     /// What each event's command is, and for which peerlet.
     commands: Arc<Vec<Resolved>>,
+    /// What happens to the network.
+    faults: Vec<Fault>,
 }
 
 impl Plan {
@@ -61,6 +64,7 @@ impl Plan {
         registry.check_needs(gives).map_err(|error| stack_problem(&scenario, &error))?;
         let plan = Plan {
             commands: Arc::new(commands(&scenario, &registry)?),
+            faults: faults::read(&scenario)?,
             timeline: Arc::new(Timeline::expand(
                 &scenario,
                 &scenario.servers.iter().collect::<Vec<_>>(),
@@ -87,7 +91,12 @@ impl Plan {
     pub fn model(&self, experiment: &Experiment) -> Result<Box<dyn Model>, Problems> {
         let Scenario { sources, network, seed, peers, .. } = &self.scenario;
         let seed = Seed::new(*seed).named("model");
-        experiment.models.build(sources, network.as_ref(), seed, *peers)
+        let model = experiment.models.build(sources, network.as_ref(), seed, *peers)?;
+        if self.faults.is_empty() {
+            return Ok(model);
+        }
+        let faults = Faults::new(&self.faults, *peers);
+        Ok(Box::new(Layers::around(model, vec![Box::new(faults)])))
     }
 
     /// What the environment does, in order.
@@ -157,6 +166,7 @@ fn acts(action: &Action, command: &Resolved) -> Vec<Act> {
             let (port, command) = command.clone().expect("every command was resolved");
             vec![Act::Command(port, command)]
         }
+        Action::Network { .. } => Vec::new(),
     }
 }
 
@@ -251,7 +261,7 @@ fn commands(scenario: &Scenario, registry: &Registry) -> Result<Vec<Resolved>, P
                 }
             }
         }
-        Action::Start | Action::Stop | Action::Crash | Action::Restart => None,
+        _ => None,
     };
     let commands = scenario.events.iter().map(resolve).collect();
     if problems.is_empty() { Ok(commands) } else { Err(Problems(problems)) }

@@ -4,4 +4,5 @@ mod command;
 mod digest;
 mod engines;
 mod interrupt;
+mod network;
 mod tidy;

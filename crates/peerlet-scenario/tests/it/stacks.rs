@@ -121,7 +121,7 @@ fn parts_read_by_others_are_refused_at_their_place() {
     refused(
         &["network.mn=50ms"],
         expect![[r#"
-            command line:1:15: unknown field `mn`, expected `min` or `max`
+            command line:1:15: unknown field `mn`, expected one of `min`, `max`, `loss`
                ,----
              1 | --set network.mn=50ms
                :               ^^
@@ -155,7 +155,7 @@ fn parts_read_by_others_are_refused_at_their_place() {
     let parameters = &scenario.network.as_ref().unwrap().parameters;
     let problem = scenario.sources.read::<Uniform>(parameters).unwrap_err();
     expect![[r#"
-        test.toml:7:1: unknown field `maxx`, expected `min` or `max`
+        test.toml:7:1: unknown field `maxx`, expected one of `min`, `max`, `loss`
            ,----
          7 | maxx = "150ms"
            : ^^^^

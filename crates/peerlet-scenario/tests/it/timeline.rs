@@ -94,3 +94,33 @@ fn a_million_seats_are_lean() {
     assert_eq!(size_of::<Entry>(), 16);
     assert_eq!(timeline.entries()[999_999].at, Time::from_nanos(59_999_940_000));
 }
+
+#[test]
+fn calls_on_the_network_are_nobodys_first_event() {
+    check(
+        "0 500ms Network.cut()\n0 1 Peer.start()\n1-2 2 network.cutOut('0,2', 'in-flight')\n",
+        expect![[r#"
+            0 500ms Network.cut()
+            1 1s Peer.start()
+            0 1s Peer.start()
+            2 2s Peer.start()
+            1-2 2s Network.cutOut("0,2", "in-flight")
+        "#]],
+    );
+}
+
+#[test]
+fn a_swizzle_is_told_by_its_parts() {
+    check(
+        "0-1 10 Network.swizzle(8s)\n2 58 Network.swizzle(9s)\n",
+        expect![[r#"
+        0 0s Peer.start()
+        1 1s Peer.start()
+        2 2s Peer.start()
+        1 10.542168559s Network.clog()
+        0 13.858209264s Network.clog()
+        1 15.381784344s Network.release()
+        0 17.61944001s Network.release()
+    "#]],
+    );
+}

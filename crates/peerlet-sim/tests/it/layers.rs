@@ -14,7 +14,7 @@ const MS: u64 = 1_000_000;
 const DELAY: Duration = Duration::from_millis(20);
 
 fn probability(p: f64) -> Probability {
-    Probability::new(p).unwrap()
+    Probability::new(p).expect("it is from 0 to 1")
 }
 
 /// Seat 0 sends so many numbers to seat 1, all at one second or one every `pause`.
@@ -28,7 +28,7 @@ fn sender(numbers: u64, pause: Duration, reliably: bool, layers: &LayersConfig) 
         _ => {}
     });
     let model = layers.wrap(Box::new(Constant { delay: DELAY }), Seed::new(5), 2);
-    stage.over_boxed(model.unwrap())
+    stage.over_boxed(model.expect("the layers can be built"))
 }
 
 /// The numbers that seat 1 got, with their times.

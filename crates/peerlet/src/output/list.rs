@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use peerlet_network::{LAYERS, MODELS};
+use peerlet_network::{CALLS, LAYERS, MODELS};
 use serde_json::{Value, json};
 
 use crate::catalog;
@@ -32,6 +32,11 @@ fn text(experiment: &Experiment) -> String {
     out += "\nLayers around every network model\n\n";
     for layer in LAYERS {
         out += &format!("  {:<24} {}\n    {:<22} [{}]\n", layer.name, layer.help, "", layer.shape);
+    }
+    out += "\nCalls on the network, in event lines: PEERS TIME Network.CALL\n\n";
+    for entry in CALLS {
+        out += &format!("  {:<24} {}\n", entry.name, entry.help);
+        out += &format!("    {:<22} {}\n", "", entry.call);
     }
     out
 }
@@ -95,11 +100,15 @@ fn value(experiment: &Experiment) -> Value {
     let layers = LAYERS
         .iter()
         .map(|layer| json!({ "name": layer.name, "help": layer.help, "shape": layer.shape }));
+    let calls = CALLS
+        .iter()
+        .map(|entry| json!({ "name": entry.name, "help": entry.help, "call": entry.call }));
     let own: Vec<_> = experiment.models.own().collect();
     json!({
         "peerlets": peerlets.collect::<Vec<_>>(),
         "models": models.collect::<Vec<_>>(),
         "layers": layers.collect::<Vec<_>>(),
+        "network_calls": calls.collect::<Vec<_>>(),
         "own_models": own,
     })
 }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::arguments::{Live, Transport};
 use crate::experiment::Experiment;
+use crate::faults;
 use crate::logs;
 use crate::output::folder::Folder;
 use crate::output::results::Results;
@@ -28,6 +29,7 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<u8, Failure> {
     };
     let overrides = live.what.overrides()?;
     let plan = Plan::new(experiment, live.what.source()?, &overrides, sockets.gives())?;
+    faults::refuse(&plan.scenario, "live runs")?;
     let folder = live.output.as_ref().map(|path| Folder::create(path)).transpose()?;
     if plan.scenario.network.is_some() && !live.what.quiet {
         eprintln!("[network] is left to the real network: its delays and losses are not applied");

@@ -1,0 +1,81 @@
+//! Which peers are cut from which.
+
+use peerlet_core::{Seat, SeatSet, Time};
+
+use super::{Change, Fault, Ways, others};
+
+/// A cut or its end.
+#[derive(Debug)]
+pub(super) struct Link {
+    at: Time,
+    these: SeatSet,
+    those: SeatSet,
+    ways: Ways,
+    is_cut: bool,
+    /// Whether what is on its way is lost as well.
+    in_flight: bool,
+}
+
+impl Link {
+    /// What a fault does to links, if it does anything.
+    pub(super) fn of(fault: &Fault, peers: u32) -> Option<Link> {
+        let (those, ways, is_cut, in_flight) = match &fault.change {
+            Change::Cut { from, ways, in_flight } => {
+                let from = from.clone().unwrap_or_else(|| others(&fault.seats, peers));
+                (from, *ways, true, *in_flight)
+            }
+            Change::Heal { from } => {
+                let from = from.clone().unwrap_or_else(|| SeatSet::all(peers));
+                (from, Ways::Both, false, false)
+            }
+            _ => return None,
+        };
+        let (at, these) = (fault.at, fault.seats.clone());
+        Some(Link { at, these, those, ways, is_cut, in_flight })
+    }
+
+    /// Whether it is about packets from one peer to another.
+    fn covers(&self, from: Seat, to: Seat) -> bool {
+        let leads = |a: Seat, b: Seat| self.these.contains(a) && self.those.contains(b);
+        match self.ways {
+            Ways::Out => leads(from, to),
+            Ways::In => leads(to, from),
+            Ways::Both => leads(from, to) || leads(to, from),
+        }
+    }
+}
+
+/// All cuts and their ends.
+#[derive(Debug)]
+pub(super) struct Links {
+    /// In order of time.
+    links: Vec<Link>,
+}
+
+impl Links {
+    /// Links that are in order of time.
+    pub(super) fn new(links: Vec<Link>) -> Links {
+        Links { links }
+    }
+
+    /// Whether no path leads from one peer to another: the last word on that pair says so.
+    #[inline]
+    pub(super) fn are_cut(&self, from: Seat, to: Seat, at: Time) -> bool {
+        if self.links.is_empty() {
+            return false;
+        }
+        let said = self.links.partition_point(|link| link.at <= at);
+        let last = self.links[..said].iter().rev().find(|link| link.covers(from, to));
+        last.is_some_and(|link| link.is_cut)
+    }
+
+    /// Whether a cut hits what is on its way from one peer to another between two instants.
+    pub(super) fn hit(&self, from: Seat, to: Seat, since: Time, until: Time) -> bool {
+        if self.links.is_empty() {
+            return false;
+        }
+        let range = [since, until].map(|at| self.links.partition_point(|link| link.at <= at));
+        let mut links = self.links[range[0]..range[1]].iter();
+        links.any(|link| link.is_cut && link.in_flight && link.covers(from, to))
+    }
+}
