@@ -130,6 +130,10 @@ fn networks_that_cannot_be_are_refused_at_their_place() {
            `----
     "#]],
     );
+}
+
+#[test]
+fn calls_on_the_network_that_cannot_be_are_refused_at_their_place() {
     refuse(
         "model = \"constant\"",
         "0-3 1 Network.cut(\"10-20\")\n",
