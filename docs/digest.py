@@ -7,7 +7,7 @@ import json
 import sys
 
 KINDS = {"deliver": 1, "timer": 2, "command": 3, "start": 4, "stop": 5, "crash": 6,
-         "undelivered": 7, "wake": 8, "writable": 9}
+         "undelivered": 7, "wake": 8, "writable": 9, "pause": 10, "resume": 11}
 
 
 def fold(a, b):

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::address::Seat;
 use crate::command::Command;
 use crate::runtime::Port;
-use crate::time::Time;
+use crate::time::{Duration, Time};
 
 /// Something that the environment does to one seat.
 #[derive(Clone, PartialEq, Debug)]
@@ -16,6 +16,11 @@ pub enum Act {
     Stop,
     /// Ends the life at once and drops all state. Does nothing where there is none.
     Crash,
+    /// Lets a peer that lives handle nothing for so long. What comes for it meanwhile, timers and
+    /// other acts included, falls on the instant at which it goes on; of datagrams only so many as
+    /// a socket's buffer holds. A crash ends the pause. Does nothing to a peer that does not live,
+    /// and nothing for no time.
+    Pause(Duration),
     /// Calls a command of a peerlet, unless the peer crashed.
     Command(Port, Arc<Command>),
 }

@@ -4,7 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use peerlet_core::{Directive, Duration, Host, Identity, MILLISECOND, Map, Registry, Seed, Time};
+use peerlet_core::{
+    Act, Directive, Duration, Host, Identity, MILLISECOND, Map, Registry, Seed, Time,
+};
 use peerlet_measure::{EpochMeasures, Epochs, Ledger, Measures, MetricEntry, Recorder};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -44,6 +46,11 @@ pub async fn run(
 ) -> Result<LiveOutcome, LiveError> {
     let role = setup.role()?;
     let registry = setup.checked_registry()?;
+    if let Some(Directive { seat, .. }) =
+        directives.iter().find(|directive| matches!(directive.act, Act::Pause(_)))
+    {
+        return Err(LiveError::Pauses { seat: *seat });
+    }
     let end = Time::ZERO + setup.duration;
     let epochs = Epochs::new(setup.epoch, setup.from..end)?;
     let seats = Arc::new(SeatMap::new(setup.seats, &directives));

@@ -187,6 +187,11 @@ pub enum LiveError {
     },
     /// The process cannot take part in the run.
     Join(JoinError),
+    /// Peers are to be paused, which no live run can do yet.
+    Pauses {
+        /// The first one.
+        seat: Seat,
+    },
 }
 
 impl fmt::Display for LiveError {
@@ -194,6 +199,9 @@ impl fmt::Display for LiveError {
         match self {
             LiveError::Stack(error) => error.fmt(f),
             LiveError::Epochs(error) => error.fmt(f),
+            LiveError::Pauses { seat } => {
+                write!(f, "not yet: seat {seat} is to be paused in a live run; leave it out")
+            }
             LiveError::Bind(error) => error.fmt(f),
             LiveError::Index { first, last, seats } => write!(
                 f,

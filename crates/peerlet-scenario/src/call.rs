@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use peerlet_core::{SeatSet, TEXT_ESCAPES, Value};
+use peerlet_core::{Duration, SeatSet, TEXT_ESCAPES, Value};
 
 use crate::problem::suggest;
 use crate::seats::Refusal;
@@ -18,6 +18,8 @@ pub enum Action {
     Crash,
     /// A crash, and a start at the same instant.
     Restart,
+    /// It handles nothing for so long.
+    Pause(Duration),
     /// A peerlet is told to do something.
     Command {
         /// The peerlet's name as written; compare it by [`normalize`].
@@ -44,7 +46,7 @@ impl Action {
         match self {
             Action::Start | Action::Restart => Some(true),
             Action::Stop | Action::Crash => Some(false),
-            Action::Command { .. } | Action::Network { .. } => None,
+            Action::Pause(_) | Action::Command { .. } | Action::Network { .. } => None,
         }
     }
 }
@@ -57,6 +59,7 @@ impl fmt::Display for Action {
             Action::Stop => f.write_str("Peer.stop()"),
             Action::Crash => f.write_str("Peer.crash()"),
             Action::Restart => f.write_str("Peer.restart()"),
+            Action::Pause(time) => write!(f, "Peer.pause({time})"),
             Action::Command { peerlet, name, arguments } => {
                 write!(f, "Peer.{peerlet}.{name}(")?;
                 write_arguments(f, arguments)
@@ -139,10 +142,21 @@ fn lifecycle(name: &str, path: &str, arguments: &[Value]) -> Result<Action, Refu
         "stop" => Action::Stop,
         "crash" => Action::Crash,
         "restart" => Action::Restart,
+        "pause" => {
+            return match arguments {
+                [Value::Duration(time)] if *time > Duration::ZERO => Ok(Action::Pause(*time)),
+                _ => {
+                    let message = format!("`{path}` takes how long, longer than zero");
+                    Refusal::new(0..path.len(), message, "write Peer.pause(3s)")
+                }
+            };
+        }
         _ => {
-            let help = match suggest(name, &["start", "stop", "crash", "restart"]) {
+            let help = match suggest(name, &["start", "stop", "crash", "restart", "pause"]) {
                 Some(known) => format!("did you mean Peer.{known}()?"),
-                None => "write start, stop, crash or restart, or Peer.NAME.command()".to_owned(),
+                None => {
+                    "write start, stop, crash, restart or pause, or Peer.NAME.command()".to_owned()
+                }
             };
             return Refusal::new(0..path.len(), format!("a peer has no `{name}`"), help);
         }
@@ -270,6 +284,7 @@ mod tests {
             ("Peer.start()", "Peer.start()"),
             ("peer.STOP( ) # enough", "Peer.stop()"),
             ("Peer.restart()", "Peer.restart()"),
+            ("Peer.pause( 1.5s )", "Peer.pause(1.5s)"),
             ("Router.reset()", "Peer.Router.reset()"),
             ("Peer.Router.setDropMessages(true)", "Peer.Router.setDropMessages(true)"),
             ("network.cutOut( \"in-flight\")", "Network.cutOut(\"in-flight\")"),
@@ -293,8 +308,8 @@ mod tests {
                 "Peer.stp()",
                 "Peer.dance()",
                 "Peer.stop(3)",
+                "Peer.pause(0s)",
                 "stop()",
-                "Peer..stop()",
                 "a.b.c.d()",
                 "R.f(",
                 "R.f(1",
@@ -302,7 +317,6 @@ mod tests {
                 "R.f(1,)",
                 "R.f(yes)",
                 "R.f(9999999999999999999)",
-                "R.f(inf)",
                 "R.f('x)",
                 r#"R.f("\q")"#,
                 "R.f() R.g()",
@@ -313,12 +327,12 @@ mod tests {
                 Peer.stp() [Peer.stp] a peer has no `stp`
                     did you mean Peer.stop()?
                 Peer.dance() [Peer.dance] a peer has no `dance`
-                    write start, stop, crash or restart, or Peer.NAME.command()
+                    write start, stop, crash, restart or pause, or Peer.NAME.command()
                 Peer.stop(3) [Peer.stop] `Peer.stop` takes no arguments
                     write Peer.stop()
+                Peer.pause(0s) [Peer.pause] `Peer.pause` takes how long, longer than zero
+                    write Peer.pause(3s)
                 stop() [stop] `stop` leads to no command
-                    write Peer.stop() or Peer.NAME.command(arguments)
-                Peer..stop() [Peer..stop] `Peer..stop` is no name to call
                     write Peer.stop() or Peer.NAME.command(arguments)
                 a.b.c.d() [a.b.c.d] `a.b.c.d` leads to no command
                     write Peer.stop() or Peer.NAME.command(arguments)
@@ -333,8 +347,6 @@ mod tests {
                 R.f(yes) [yes] `yes` is no argument
                     arguments are numbers, booleans, durations such as 1.5s, and texts in quotes
                 R.f(9999999999999999999) [9999999999999999999] `9999999999999999999` is no argument
-                    arguments are numbers, booleans, durations such as 1.5s, and texts in quotes
-                R.f(inf) [inf] `inf` is no argument
                     arguments are numbers, booleans, durations such as 1.5s, and texts in quotes
                 R.f('x) ['x)] the text does not end
                     close it with '

@@ -33,11 +33,15 @@ pub enum EventKind {
     Wake = 8,
     /// Half of a full queue is free again.
     Writable = 9,
+    /// The peer was paused.
+    Pause = 10,
+    /// The peer went on.
+    Resume = 11,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [EventKind; 9] = [
+    pub const ALL: [EventKind; 11] = [
         EventKind::Deliver,
         EventKind::Timer,
         EventKind::Command,
@@ -47,6 +51,8 @@ impl EventKind {
         EventKind::Undelivered,
         EventKind::Wake,
         EventKind::Writable,
+        EventKind::Pause,
+        EventKind::Resume,
     ];
 
     /// The kind's name in traces.
@@ -61,6 +67,8 @@ impl EventKind {
             EventKind::Undelivered => "undelivered",
             EventKind::Wake => "wake",
             EventKind::Writable => "writable",
+            EventKind::Pause => "pause",
+            EventKind::Resume => "resume",
         }
     }
 }

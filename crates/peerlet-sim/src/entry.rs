@@ -56,9 +56,47 @@ impl Here<'_> {
         known.entry(connection).or_default()
     }
 
+    /// Whether a message of a connection waits until its peer, which is paused, goes on. One that
+    /// would be handled after the connection's time is given up when that is over, and all behind
+    /// it right after it.
+    pub(crate) fn outlast(&mut self, source: Seat, letter: &Letter, until: Time) -> Entry {
+        let Way::Connection { number, departed, .. } = letter.way else { return Entry::Open };
+        let (now, end) = (self.now.time, departed + self.fabric.connection_timeout);
+        let ahead = self.fabric.lookahead.as_nanos();
+        let in_time = Time::from_nanos(end.as_nanos().saturating_sub(ahead));
+        let known = self.incoming((source, number));
+        if until <= end && known.held_until <= now {
+            return Entry::Open;
+        }
+        if until > end {
+            // Its sender hears of it when the time is over, not later.
+            known.held_until = known.held_until.max(in_time);
+        }
+        if known.held_until > now {
+            return Entry::Later(known.held_until);
+        }
+        known.broken = true;
+        Entry::Closed(DropCause::Undelivered)
+    }
+
+    /// What becomes of a message of a connection on which one before it was given up, if one was.
+    fn behind_a_gap(&mut self, connection: (Seat, u64)) -> Option<Entry> {
+        let now = self.now.time;
+        let known = self.place().links()?.incoming.get(&connection).filter(|end| end.broken)?;
+        Some(match known.held_until > now {
+            true => Entry::Later(known.held_until),
+            false => Entry::Closed(DropCause::Undelivered),
+        })
+    }
+
     /// Asks whether a message that is at its seat now gets in. It is asked anew when `Later` says.
     pub(crate) fn enter(&mut self, source: Seat, letter: &mut Letter) -> Entry {
         let now = self.now.time;
+        if let Way::Connection { number, .. } = letter.way
+            && let Some(entry) = self.behind_a_gap((source, number))
+        {
+            return entry;
+        }
         if letter.accepted || !self.fabric.has_arrival {
             return Entry::Open;
         }
@@ -86,9 +124,6 @@ impl Here<'_> {
     ) -> Entry {
         let (seat, now) = (self.seat, self.now.time);
         let known = self.incoming(connection);
-        if known.broken {
-            return Entry::Closed(DropCause::Undelivered);
-        }
         if known.held_until > now {
             return Entry::Later(known.held_until);
         }

@@ -1,14 +1,16 @@
 //! An event that waits: where it stands in the contract's order, and what it is.
 
+use std::cmp::Ordering;
+
 use peerlet_core::{Act, Address, Body, Class, Header, Port, Seat, Seed, Time, Undelivered};
 
 use crate::link::Signal;
 
 /// Where an event stands: (time, round) and then, for each peer of its own, (source, seq).
 ///
-/// The seat comes before the source, so that the order among different peers is fixed as well,
-/// though nothing depends on it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+/// The order among different peers is fixed as well, though nothing depends on it but traces: at an
+/// instant, what the environment does comes first, in its own order; then peers by seat.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Key {
     pub(crate) time: Time,
     pub(crate) round: u32,
@@ -16,6 +18,28 @@ pub(crate) struct Key {
     /// 0 for the environment, seat + 1 for a peer.
     pub(crate) source: u32,
     pub(crate) seq: u64,
+}
+
+impl Key {
+    /// Where it stands among all, as [`Handled::order`](crate::Handled) has it.
+    #[inline]
+    fn order(&self) -> (Time, u32, bool, u64, Seat, u32, u64) {
+        let own = self.source != 0;
+        let directed = if own { 0 } else { self.seq };
+        (self.time, self.round, own, directed, self.seat, self.source, self.seq)
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Key) -> Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Key) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// Something that happens to a peer at its time.
@@ -52,6 +76,8 @@ pub(crate) enum Rest {
     },
     /// Between the simulator's own ends of a connection; no peer sees it.
     Signal(Signal),
+    /// A pause is over.
+    Resume,
 }
 
 impl Event {
@@ -77,7 +103,9 @@ impl Rest {
     pub(crate) fn class(&self) -> Option<Class> {
         match self {
             Rest::Letter(letter) => Some(letter.way.class()),
-            Rest::Writable { .. } | Rest::Undelivered { .. } | Rest::Signal(_) => None,
+            Rest::Writable { .. } | Rest::Undelivered { .. } | Rest::Signal(_) | Rest::Resume => {
+                None
+            }
         }
     }
 }

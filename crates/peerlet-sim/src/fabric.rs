@@ -14,6 +14,7 @@ use crate::chart::{Chart, Doings};
 use crate::event::{Event, Key};
 use crate::heap::Heap;
 use crate::outbox::Outbox;
+use crate::pause::Pauses;
 use crate::place::Place;
 use crate::ring::{Chunk, Ring};
 use crate::trace::Handled;
@@ -69,6 +70,8 @@ pub(crate) struct Fabric {
     pub(crate) payloads: Vec<u64>,
     pub(crate) chart: Arc<Chart>,
     pub(crate) doings: Doings,
+    /// Its peers that are paused.
+    pub(crate) pauses: Pauses,
     pub(crate) ledger: Ledger,
     pub(crate) recorder: Recorder,
     /// How many events its peers handled.
@@ -129,6 +132,7 @@ impl Fabric {
             model,
             chart,
             doings: Doings::default(),
+            pauses: Pauses::default(),
             ledger: Ledger::default(),
             recorder,
             events: 0,
@@ -210,7 +214,8 @@ impl Fabric {
     /// Counts the messages that are still on their way.
     pub(crate) fn count_in_flight(&mut self) {
         let ledger = &mut self.ledger;
-        let message = |class| ledger.of(class).in_flight += 1;
+        let mut message = |class| ledger.of(class).in_flight += 1;
+        self.pauses.events().filter_map(Event::class).for_each(&mut message);
         match &self.heap {
             None => self.ring.count(message),
             Some(heap) => heap.iter().filter_map(Event::class).for_each(message),

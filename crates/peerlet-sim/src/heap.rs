@@ -3,8 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use peerlet_core::Time;
-
 use crate::event::{Event, Key};
 
 /// All events that wait: a heap of small keys, the events themselves beside it.
@@ -28,10 +26,10 @@ impl Heap {
         self.heap.push(Reverse((key, place)));
     }
 
-    /// Takes the first event, if it is earlier than `end`.
-    pub(crate) fn pop_before(&mut self, end: Time) -> Option<(Key, Event)> {
+    /// Takes the first event, if `is_wanted`.
+    pub(crate) fn pop_if(&mut self, is_wanted: impl Fn(&Key) -> bool) -> Option<(Key, Event)> {
         let Reverse((key, _)) = self.heap.peek()?;
-        if key.time >= end {
+        if !is_wanted(key) {
             return None;
         }
         let Reverse((key, place)) = self.heap.pop()?;
@@ -48,7 +46,7 @@ impl Heap {
 
 #[cfg(test)]
 mod tests {
-    use peerlet_core::{Seat, Seed};
+    use peerlet_core::{Seat, Seed, Time};
 
     use super::*;
 
@@ -67,15 +65,16 @@ mod tests {
     /// All keys out of few times, rounds, seats, sources and numbers, in order.
     fn keys() -> Vec<Key> {
         let mut keys = Vec::new();
-        for bits in 0..3u32.pow(5) {
-            let digit = |place: u32| bits / 3u32.pow(place) % 3;
-            keys.push(Key {
-                time: Time::from_nanos(u64::from(digit(4))),
-                round: digit(3),
-                seat: Seat(digit(2)),
-                source: digit(1),
-                seq: u64::from(digit(0)),
-            });
+        for (time, round) in (0..3).flat_map(|time| (0..3).map(move |round| (time, round))) {
+            let time = Time::from_nanos(time);
+            let mut add = |seat, source, seq| {
+                keys.push(Key { time, round, seat: Seat(seat), source, seq });
+            };
+            let pairs = || (0..3).flat_map(|a| (0..3).map(move |b| (a, b)));
+            pairs().for_each(|(seq, seat)| add(seat, 0, seq.into()));
+            for seat in 0..3 {
+                pairs().for_each(|(source, seq)| add(seat, source + 1, seq.into()));
+            }
         }
         keys
     }
@@ -92,10 +91,10 @@ mod tests {
                 queue.push(keys[place], event(place as u32));
             }
             for (place, expected) in keys.iter().enumerate() {
-                let (key, event) = queue.pop_before(Time::MAX).unwrap();
+                let (key, event) = queue.pop_if(|_| true).unwrap();
                 assert_eq!((key, number(&event)), (*expected, place as u32), "seed {seed}");
             }
-            assert!(queue.pop_before(Time::MAX).is_none());
+            assert!(queue.pop_if(|_| true).is_none());
         }
     }
 
@@ -111,7 +110,7 @@ mod tests {
             waiting.insert(key, seq as u32);
             while rng.chance(0.5) {
                 let end = Time::from_nanos(now + 25);
-                let Some((key, event)) = queue.pop_before(end) else { break };
+                let Some((key, event)) = queue.pop_if(|key| key.time < end) else { break };
                 assert!(key.time < end);
                 assert_eq!(waiting.pop_first(), Some((key, number(&event))));
                 now = key.time.as_nanos();

@@ -2,7 +2,7 @@
 
 use peerlet_core::{
     Address, Alarm, Body, Clock, Contact, Entropy, Full, Header, Identity, MetricIndex, Network,
-    Parcel, Port, Record, Seat, Seats, Seed, State, Time, Turn, World,
+    Parcel, Port, Record, Seat, Seats, Seed, Time, Turn, World,
 };
 use peerlet_measure::DropCause;
 use peerlet_memory::prefetch;
@@ -54,7 +54,7 @@ impl<'a> Here<'a> {
         let (is_ready, kind, source) = match turn.kind() {
             Turn::DATAGRAM => {
                 let source = turn.word().wrapping_add(1);
-                (place.state == State::Running, EventKind::Deliver, source)
+                (place.awake, EventKind::Deliver, source)
             }
             Turn::TIMER => (seq >= place.born, EventKind::Timer, seat.0.wrapping_add(1)),
             _ => return None,

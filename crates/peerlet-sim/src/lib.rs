@@ -50,6 +50,7 @@ mod event;
 mod grid;
 mod heap;
 mod packed;
+mod pause;
 mod ring;
 mod sort;
 

@@ -464,6 +464,11 @@ impl Here<'_> {
             return;
         }
         end.ticket = None;
+        if self.fabric.pauses.is_resumed(self.seat, now) {
+            // What came meanwhile, such as a message that comes back, is to be handled first.
+            return self.retry_at(key, now + NANOSECOND);
+        }
+        let Some(end) = self.end(key) else { return };
         if now >= end.since + timeout {
             // What departed before must be reported first, if it comes back at all.
             return match self.settled(key).filter(|settled| *settled >= now) {

@@ -24,6 +24,8 @@ pub(crate) struct Place {
     /// How often it drew a secret.
     pub(crate) secrets: u32,
     pub(crate) state: State,
+    /// Whether it runs and is not paused.
+    pub(crate) awake: bool,
 }
 
 impl Place {
@@ -38,6 +40,7 @@ impl Place {
             life: 0,
             secrets: 0,
             state: State::Absent,
+            awake: false,
         }
     }
 
@@ -56,7 +59,20 @@ impl Place {
 
     /// Notes a life's beginning or end.
     pub(crate) fn set_state(&mut self, state: State, life: u32) {
-        self.born = if state == State::Running { self.seq } else { u64::MAX };
+        self.awake = state == State::Running;
+        self.born = if self.awake { self.seq } else { u64::MAX };
         (self.state, self.life) = (state, life);
+    }
+
+    /// Begins a pause; returns the number of the life's first event, with which the peer
+    /// [goes on](Place::go_on).
+    pub(crate) fn pause(&mut self) -> u64 {
+        self.awake = false;
+        std::mem::replace(&mut self.born, u64::MAX)
+    }
+
+    /// Ends a pause.
+    pub(crate) fn go_on(&mut self, born: u64) {
+        (self.awake, self.born) = (true, born);
     }
 }

@@ -6,6 +6,7 @@ use peerlet_core::{Seat, Time};
 
 use crate::chart::{Chart, Planned};
 use crate::director::Director;
+use crate::event::{Event, Key};
 use crate::trace::Trace;
 use crate::watch::Watch;
 use crate::worker::Worker;
@@ -23,11 +24,17 @@ pub(crate) fn run(
         worker.fabric.recorder.close_epoch(now);
         worker.fabric.ask_lookahead();
         while let Some(planned) = director.next_before(Time::from_nanos(now.as_nanos() + 1)) {
+            // What the environment did earlier may fall on this instant: a pause ends.
+            let key = Worker::key_of(&planned);
+            while let Some((key, event)) = pop_if(worker, |earlier| *earlier < key) {
+                worker.happen(key, event);
+                show(worker, &mut trace);
+            }
             direct(worker, chart, planned);
             show(worker, &mut trace);
         }
         let next = director.next_cut().min(until);
-        while let Some((key, event)) = pop_before(worker, next) {
+        while let Some((key, event)) = pop_if(worker, |key| key.time < next) {
             worker.happen(key, event);
             show(worker, &mut trace);
             if let Some(endless) = worker.fabric.endless {
@@ -59,6 +66,6 @@ fn direct(worker: &mut Worker, chart: &Chart, planned: Planned) {
     }
 }
 
-fn pop_before(worker: &mut Worker, end: Time) -> Option<(crate::event::Key, crate::event::Event)> {
-    worker.fabric.heap.as_mut()?.pop_before(end)
+fn pop_if(worker: &mut Worker, is_wanted: impl Fn(&Key) -> bool) -> Option<(Key, Event)> {
+    worker.fabric.heap.as_mut()?.pop_if(is_wanted)
 }

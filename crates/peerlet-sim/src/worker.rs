@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use peerlet_core::{
-    Act, Address, Alarm, Body, Call, Class, Header, Host, Port, Registry, Seat, State, Undelivered,
+    Act, Address, Alarm, Body, Call, Class, Duration, Header, Host, Port, Registry, Seat, State,
+    Time, Undelivered,
 };
 use peerlet_measure::DropCause;
 
@@ -35,6 +36,17 @@ impl Worker {
     /// Does to a peer what the environment wants.
     pub(crate) fn direct(&mut self, key: Key, act: Act) {
         let (seat, row) = (key.seat, self.fabric.row(key.seat));
+        if self.fabric.pauses.is_paused(seat) {
+            if act != Act::Crash {
+                let held = self.fabric.pauses.hold(key, Event::Directive(act));
+                debug_assert!(held.is_none(), "there is room for what the environment does");
+                return;
+            }
+            // What waited meets nobody.
+            self.go_on(key, None);
+        }
+        // What waited for the end of a pause was done by the environment before.
+        let doing = (key.round == 0).then_some(key.seq);
         let (kind, done) = match act {
             Act::Start => {
                 let state = self.host.state(row);
@@ -42,16 +54,26 @@ impl Worker {
                     self.fabric.places[row].set_state(State::Running, self.host.life(row) + 1);
                 }
                 let build = self.build.clone();
-                let (host, mut here) = self.at(key, Some(key.seq));
+                let (host, mut here) = self.at(key, doing);
                 (EventKind::Start, host.start(row, &mut here, || build(seat)))
             }
             Act::Stop => {
-                let (host, mut here) = self.at(key, Some(key.seq));
+                let (host, mut here) = self.at(key, doing);
                 (EventKind::Stop, host.stop(row, &mut here))
             }
             Act::Crash => (EventKind::Crash, self.host.crash(row)),
+            Act::Pause(time) => {
+                let lives = self.host.state(row) == State::Running && time > Duration::ZERO;
+                if lives {
+                    let (until, born) = (key.time + time, self.fabric.places[row].pause());
+                    self.fabric.pauses.begin(seat, until, born);
+                    let end = Key { time: until, round: 0, ..key };
+                    self.fabric.push(end, Event::Rest(Box::new(Rest::Resume)));
+                }
+                (EventKind::Pause, lives)
+            }
             Act::Command(port, command) => {
-                let (host, mut here) = self.at(key, Some(key.seq));
+                let (host, mut here) = self.at(key, doing);
                 let done = host.command(row, &mut here, port, &command);
                 if !done && !self.fabric.warned.swap(true, Ordering::Relaxed) {
                     let (command, at) = (command.name(), key.time);
@@ -92,6 +114,7 @@ impl Worker {
     }
 
     fn happen_plainly(&mut self, key: Key, event: Event) {
+        let Some(event) = self.hold(key, event) else { return };
         match event {
             Event::Plain { port, mut body } => self.plain(key, port, &mut body),
             Event::Timer { port, handle, mut body } => self.timer(key, port, handle, &mut body),
@@ -110,6 +133,50 @@ impl Worker {
             Event::Rest(rest) => self.happen_rest(key, *rest),
             Event::Directive(act) => self.direct(key, act),
         }
+    }
+
+    /// Lets an event of a peer that is paused wait, or drops it where there is no room; returns
+    /// those that do not wait.
+    fn hold(&mut self, key: Key, event: Event) -> Option<Event> {
+        if !self.fabric.pauses.is_paused(key.seat) {
+            return Some(event);
+        }
+        let is_letter = |rest: &Rest| matches!(rest, Rest::Letter(_));
+        match event {
+            // Of messages, the network's receiving side comes first.
+            Event::Rest(rest) if is_letter(&rest) || matches!(*rest, Rest::Resume) => {
+                Some(Event::Rest(rest))
+            }
+            Event::Directive(_) => Some(event),
+            _ => {
+                if self.fabric.pauses.hold(key, event).is_some() {
+                    self.fabric.ledger.datagram.drop_for(DropCause::Queue);
+                }
+                None
+            }
+        }
+    }
+
+    /// Ends a peer's pause, which is over at `now` or, without it, by a crash: what waited falls on
+    /// this instant, in its order, in as many rounds as that takes. False when there is no such
+    /// pause.
+    fn go_on(&mut self, key: Key, now: Option<Time>) -> bool {
+        let Some((born, held)) = self.fabric.pauses.end(key.seat, now) else { return false };
+        let row = self.fabric.row(key.seat);
+        self.fabric.places[row].go_on(born);
+        let (mut round, mut last) = (key.round, (key.source, key.seq));
+        for (waited, event) in held {
+            // Who crashes while paused never does what else was wanted of it.
+            if now.is_none() && matches!(event, Event::Directive(_)) {
+                self.idle_directives += 1;
+                continue;
+            }
+            let place = (waited.source, waited.seq);
+            round += u32::from(place <= last);
+            last = place;
+            self.fabric.push(Key { time: key.time, round, ..waited }, event);
+        }
+        true
     }
 
     /// A datagram of the common sort arrives.
@@ -162,6 +229,15 @@ impl Worker {
         let (seat, row) = (key.seat, self.fabric.row(key.seat));
         match rest {
             Rest::Letter(letter) => self.arrive(key, letter),
+            // What comes at this instant still waits, behind all else.
+            Rest::Resume if key.round == 0 => {
+                self.fabric.push(Key { round: 1, ..key }, Event::Rest(Box::new(Rest::Resume)));
+            }
+            Rest::Resume => {
+                if self.go_on(key, Some(key.time)) {
+                    self.handled(key, EventKind::Resume, 0);
+                }
+            }
             Rest::Signal(signal) => {
                 let source = Seat(key.source - 1);
                 self.at(key, None).1.handle_signal(source, signal);
@@ -208,6 +284,23 @@ impl Worker {
             Entry::Closed(cause) => {
                 return self.turn_away(key, source, letter, cause, Undelivered::Timeout);
             }
+        }
+        if let Some(until) = self.fabric.pauses.until(seat) {
+            return match self.at(key, None).1.outlast(source, &letter, until) {
+                Entry::Later(time) => {
+                    let key = Key { time, round: 0, ..key };
+                    self.fabric.push(key, Event::letter(letter));
+                }
+                Entry::Closed(cause) => {
+                    self.turn_away(key, source, letter, cause, Undelivered::Timeout);
+                }
+                Entry::Open => {
+                    letter.accepted = true;
+                    if self.fabric.pauses.hold(key, Event::letter(letter)).is_some() {
+                        self.fabric.ledger.datagram.drop_for(DropCause::Queue);
+                    }
+                }
+            };
         }
         let (state, life) = (self.host.state(row), self.host.life(row));
         let expected = match letter.way {

@@ -45,9 +45,10 @@ fn problem(scenario: &Scenario, event: &Event, error: &FaultError) -> Problem {
     scenario.sources.problem(&event.span, error.to_string(), help)
 }
 
-/// Refuses the calls on the network of all events, for a world in which nothing does them.
+/// Refuses pauses and the calls on the network of all events, for a world that has none of them.
 pub(crate) fn refuse(scenario: &Scenario, world: &str) -> Result<(), Problems> {
-    let is_call = |event: &&Event| matches!(event.action, Action::Network { .. });
+    let is_call =
+        |event: &&Event| matches!(event.action, Action::Pause(_) | Action::Network { .. });
     let refused = scenario.events.iter().filter(is_call).map(|event| {
         let message = format!("not yet: {} in {world}", event.action);
         scenario.sources.problem(&event.span, message, "leave it out, or run it with `sim`")

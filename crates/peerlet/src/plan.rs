@@ -162,6 +162,7 @@ fn acts(action: &Action, command: &Resolved) -> Vec<Act> {
         Action::Stop => vec![Act::Stop],
         Action::Crash => vec![Act::Crash],
         Action::Restart => vec![Act::Crash, Act::Start],
+        Action::Pause(time) => vec![Act::Pause(*time)],
         Action::Command { .. } => {
             let (port, command) = command.clone().expect("every command was resolved");
             vec![Act::Command(port, command)]

@@ -57,6 +57,16 @@ fn a_cut_is_seen_and_healed() {
     assert!(whole == 0 && healed > 0 && cut > healed, "{whole} {healed} {cut}");
 }
 
+#[test]
+fn others_miss_a_paused_peer() {
+    let lost = |events: &str| {
+        let summary = run("model = \"constant\"", events);
+        summary["measures"]["neighbors/lost"]["sum"].as_f64().expect("it is counted")
+    };
+    let (whole, paused) = (lost(""), lost("0-9 4 Peer.pause(3500ms)\n"));
+    assert!(paused > 3.0 * whole, "{whole} {paused}");
+}
+
 /// Checks what is said about a network that cannot be.
 fn refuse(network: &str, events: &str, command: &[&str], said: Expect) {
     let events = format!("[events]\nlines = '''\n{events}'''\n");
@@ -181,6 +191,19 @@ fn calls_on_the_network_that_cannot_be_are_refused_at_their_place() {
             ,----
          12 | 1 1 Network.slow(3)
             :     ^^^^^^^^^^^^^^^
+            `----
+          help: leave it out, or run it with `sim`
+    "#]],
+    );
+    refuse(
+        "model = \"constant\"",
+        "1 1 Peer.pause(3s)\n",
+        &["live"],
+        expect![[r#"
+        SCENARIO:12:5: not yet: Peer.pause(3s) in live runs
+            ,----
+         12 | 1 1 Peer.pause(3s)
+            :     ^^^^^^^^^^^^^^
             `----
           help: leave it out, or run it with `sim`
     "#]],

@@ -114,6 +114,7 @@ impl Shard {
                 }
                 crashed
             }
+            Act::Pause(_) => unreachable!("a run with pauses is refused"),
             Act::Command(port, command) => {
                 self.with(row, |host, here| host.command(row, here, port, &command))
             }

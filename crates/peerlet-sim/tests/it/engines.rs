@@ -68,7 +68,8 @@ fn engines_agree_on_larger_worlds() {
 /// Whatever can happen does, so that comparing means something.
 #[test]
 fn larger_worlds_are_full_of_life() {
-    let (mut kinds, mut rounds, mut idle, mut late, mut endless) = ([0; 9], 0, 0, 0, 0);
+    let (mut kinds, mut rounds, mut idle, mut late, mut endless) =
+        ([0; EventKind::ALL.len()], 0, 0, 0, 0);
     for seed in 0..40 {
         let ran = World::drawn(seed).run(Way::REFERENCE, false);
         let Some((outcome, events)) = ran.whole() else {

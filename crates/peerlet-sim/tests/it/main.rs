@@ -13,6 +13,7 @@ mod engines;
 mod judge;
 mod layers;
 mod order;
+mod pause;
 mod pressure;
 mod random_faults;
 mod reliable;

@@ -44,12 +44,13 @@ fn drawn_directives(rng: &mut Rng, seats: u32, end: Time, changes: u64) -> Vec<D
     for _ in 0..changes {
         let seat = Seat(rng.below(u64::from(seats)) as u32);
         let at = instant(rng, end);
-        let acts = match rng.below(6) {
+        let acts = match rng.below(7) {
             0 => vec![Act::Start],
             1 => vec![Act::Stop],
             2 => vec![Act::Crash],
             3 => vec![Act::Stop, Act::Start],
             4 => vec![Act::Crash, Act::Start],
+            5 => vec![Act::Pause(Duration::from_nanos(rng.below(800_000_000)))],
             _ => vec![Act::Start, Act::Stop, Act::Crash, Act::Start],
         };
         directives.extend(acts.into_iter().map(|act| Directive { at, seat, act }));

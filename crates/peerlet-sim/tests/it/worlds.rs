@@ -158,7 +158,16 @@ fn act(rng: &mut Rng) -> Vec<Act> {
     let command =
         |name: Signature, values: &[Value]| Arc::new(name.call(values).expect("the arguments fit"));
     let talk = Signature::new("talk").takes("words", peerlet_core::Kind::Integer);
-    match rng.below(9) {
+    let pause = |rng: &mut Rng| {
+        let nanos = choose(rng, [0, 1, 1_000_000, 70_000_000, 900_000_000]);
+        Act::Pause(Duration::from_nanos(rng.below(nanos + 1)))
+    };
+    match rng.below(11) {
+        9 => vec![pause(rng)],
+        10 => {
+            let end = if rng.chance(0.5) { Act::Crash } else { Act::Stop };
+            vec![pause(rng), end, Act::Start]
+        }
         0 => vec![Act::Start],
         1 => vec![Act::Stop],
         2 => vec![Act::Crash],

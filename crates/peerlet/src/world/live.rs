@@ -98,9 +98,10 @@ fn setup(
 /// A run that cannot begin: for what was asked, or for what was met.
 fn failure(error: &LiveError) -> Failure {
     match error {
-        LiveError::Index { .. } | LiveError::JoinsItself | LiveError::JoinsNobody { .. } => {
-            Failure::Usage(error.to_string())
-        }
+        LiveError::Index { .. }
+        | LiveError::JoinsItself
+        | LiveError::JoinsNobody { .. }
+        | LiveError::Pauses { .. } => Failure::Usage(error.to_string()),
         _ => Failure::Io(error.to_string()),
     }
 }
