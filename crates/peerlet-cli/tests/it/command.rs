@@ -378,7 +378,7 @@ fn a_failed_expectation_ends_with_one() {
 
 #[test]
 fn the_shipped_scenarios_are_in_order() {
-    for scenario in ["scenarios/first.toml", "scenarios/protopeer.toml"] {
+    for scenario in ["scenarios/first.toml", "scenarios/protopeer.toml", "scenarios/split.toml"] {
         let output = peerlet(&["check", scenario]);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     }

@@ -16,7 +16,7 @@ struct Size {
     short: &'static [&'static str],
 }
 
-const SIZES: [Size; 2] = [
+const SIZES: [Size; 3] = [
     Size {
         scenario: "first.toml",
         long: &["--peers", "50", "--for", "155s"],
@@ -29,6 +29,20 @@ const SIZES: [Size; 2] = [
         ],
     },
     Size { scenario: "protopeer.toml", long: &[], short: &["--for", "16s"] },
+    Size {
+        scenario: "split.toml",
+        long: &["--peers", "50", "--for", "125s"],
+        short: &[
+            "--peers=50",
+            "--for=3s",
+            "--set=measure.from=1s",
+            "--set=join=500ms",
+            "--set=stack.lookups.warmup=500ms",
+            "--set=expect=[]",
+            "--set=events.lines=\"50% 1 Network.cut()\\n* 1.5 Network.heal()\\n\
+             3-9 1.6 Peer.pause(1s)\"",
+        ],
+    },
 ];
 
 /// A network in place of the scenario's own; none is its own.
@@ -43,7 +57,7 @@ const KING_LIKE: Net = Net("king-like", Some("model = \"king-like\""));
 const ZERO: Net = Net("zero", Some("model = \"constant\"\ndelay = \"0s\""));
 
 /// The digests of the long runs, in debug and release builds. No engine may move them.
-const GOLDEN: [(&str, &str, &str); 10] = [
+const GOLDEN: [(&str, &str, &str); 15] = [
     ("own", "first.toml", "93a7ab3d78669d8f"),
     ("own", "protopeer.toml", "60e4530a1a942af1"),
     ("constant", "first.toml", "1b91c82e561592f8"),
@@ -54,6 +68,11 @@ const GOLDEN: [(&str, &str, &str); 10] = [
     ("king-like", "protopeer.toml", "8ddad33d0838023e"),
     ("zero", "first.toml", "f25ae4270d6cef24"),
     ("zero", "protopeer.toml", "9313b3b98ae010fd"),
+    ("own", "split.toml", "c3211e78a098c195"),
+    ("constant", "split.toml", "5e88ece37d5667ea"),
+    ("uniform", "split.toml", "5c0c46486988bf0b"),
+    ("king-like", "split.toml", "d99bd6cc198bb738"),
+    ("zero", "split.toml", "5887292da42dc1df"),
 ];
 
 /// A scenario over a network, in a file of its own.
