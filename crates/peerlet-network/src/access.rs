@@ -43,7 +43,7 @@ pub const P2P_2006: [AccessClass; 4] =
 /// busy, with more bytes still to be sent than the queue holds together with its own, is dropped
 /// (tail drop). A peer's class is drawn from the seed.
 ///
-/// It takes 24 bytes for each side of a peer that has a rate.
+/// It takes 32 bytes for each side of a peer that has a rate.
 #[derive(Clone, Debug)]
 pub struct Access {
     classes: Vec<AccessClass>,

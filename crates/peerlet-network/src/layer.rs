@@ -82,12 +82,14 @@ pub trait Layer: Send + Sync + fmt::Debug {
 
 /// A model with layers around it, from the inside out.
 ///
-/// Their states take what each of them takes, and 16 bytes a layer and 48 more for each side of a
-/// peer that has more than one.
+/// Their states take what each of them takes; where several have any, 16 bytes a layer and 48 more
+/// for each side of a peer.
 #[derive(Debug)]
 pub struct Layers {
     inner: Box<dyn Model>,
     layers: Vec<Box<dyn Layer>>,
+    /// The only part that may have states, 0 for what is inside, if no other has.
+    sole: Option<usize>,
 }
 
 /// The states of what is inside and of each layer, where there are any.
@@ -96,12 +98,19 @@ struct Parts(Box<[State]>);
 impl Layers {
     /// Puts the layers around a model; the first is the innermost.
     pub fn around(inner: Box<dyn Model>, layers: Vec<Box<dyn Layer>>) -> Layers {
-        Layers { inner, layers }
+        let stateless = layers.iter().map(|layer| layer.is_stateless());
+        let stateless = [inner.is_stateless()].into_iter().chain(stateless);
+        let mut stateful = (0..).zip(stateless).filter(|(_, is)| !is).map(|(part, _)| part);
+        let sole = stateful.next().filter(|_| stateful.next().is_none());
+        Layers { inner, layers, sole }
     }
 
     /// Shows the state of one part, 0 for what is inside, to whoever it belongs to.
     #[inline]
     fn part<T>(&self, all: &mut State, part: usize, owner: impl FnOnce(&mut State) -> T) -> T {
+        if let Some(sole) = self.sole {
+            return if sole == part { owner(all) } else { owner(&mut None) };
+        }
         if let Some(Parts(parts)) = all.as_mut().and_then(|all| all.downcast_mut()) {
             return owner(&mut parts[part]);
         }
@@ -114,7 +123,10 @@ impl Layers {
     }
 
     /// All states together; none where there is none.
-    fn parts(&self, state: impl FnMut(usize) -> State) -> State {
+    fn parts(&self, mut state: impl FnMut(usize) -> State) -> State {
+        if let Some(sole) = self.sole {
+            return state(sole);
+        }
         let parts: Box<[State]> = (0..=self.layers.len()).map(state).collect();
         parts.iter().any(Option::is_some).then(|| Box::new(Parts(parts)) as _)
     }

@@ -128,7 +128,7 @@ impl LossLaw {
 /// Loss strikes on the way: a lost packet has used its sender's link, and one that had no path
 /// anyway is counted as such. A packet that the network duplicates is lost with its copy. Bursts
 /// are a sender's, over all its packets, or a link's, or a receiver's. Independent loss takes no
-/// memory; bursts take 48 bytes for each side of a peer, and 8 a link.
+/// memory; bursts take 32 bytes for each side of a peer, and 8 a link.
 #[derive(Clone, Debug)]
 pub struct Loss {
     up: LossLaw,
@@ -141,9 +141,13 @@ pub struct Loss {
 #[derive(Default)]
 struct Chains {
     own: Option<bool>,
-    /// By the place of the link among all.
-    links: Vec<(u32, Option<bool>)>,
+    /// Most peers have none.
+    links: Option<Box<LinkChains>>,
 }
+
+/// The chains of links, by their places among all.
+#[derive(Default)]
+struct LinkChains(Vec<(u32, Option<bool>)>);
 
 impl Loss {
     /// Loss on the way out of each peer.
@@ -195,7 +199,8 @@ impl Loss {
         if !law.has_state() {
             return law.loses(&mut None, dice);
         }
-        let (links, place) = (&mut chains(state).links, place as u32);
+        let (LinkChains(links), place) =
+            (&mut **chains(state).links.get_or_insert_default(), place as u32);
         let known = links.iter().position(|(link, _)| *link == place).unwrap_or_else(|| {
             links.push((place, None));
             links.len() - 1
