@@ -182,6 +182,10 @@ fn calls_on_the_network_that_cannot_be_are_refused_at_their_place() {
           help: did you mean Network.slow?
     "#]],
     );
+}
+
+#[test]
+fn live_runs_refuse_by_name_what_they_do_not_do_yet() {
     refuse(
         "model = \"constant\"",
         "1 1 Network.slow(3)\n",

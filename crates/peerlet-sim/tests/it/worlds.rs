@@ -6,13 +6,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use peerlet_core::{
-    Act, Directive, Duration, MILLISECOND, NANOSECOND, Port, Rng, SECOND, Seat, Seed, Signature,
-    State, Time, Value,
+    Act, Directive, Duration, MILLISECOND, NANOSECOND, Port, Rng, SECOND, Seat, SeatSet, Seed,
+    Signature, State, Time, Value,
 };
 use peerlet_network::{
-    AccessConfig, Arrival, Cause, Constant, CorruptConfig, Departure, Generated, Gilbert,
-    JitterConfig, KING_LIKE, Law, LayersConfig, LossConfig, LossLaw, Model, PLANETLAB_LIKE, Packet,
-    Preset, Probability, Rate, ReorderConfig, Size, State as Kept, Uniform,
+    AccessConfig, Arrival, Cause, Change, Constant, CorruptConfig, Departure, Fault, Faults,
+    Generated, Gilbert, JitterConfig, KING_LIKE, Law, Layers, LayersConfig, LossConfig, LossLaw,
+    Model, PLANETLAB_LIKE, Packet, Preset, Probability, Rate, ReorderConfig, Size, State as Kept,
+    Uniform, Ways,
 };
 use peerlet_sim::{Engine, Handled, Outcome, RunError, Setup, Simulation, Trace};
 
@@ -27,6 +28,7 @@ pub struct World {
     habits: Habits,
     net: Net,
     layers: LayersConfig,
+    faults: Vec<Fault>,
     timeout: Duration,
     duration: Duration,
     epoch: Duration,
@@ -228,6 +230,37 @@ fn layers(rng: &mut Rng) -> LayersConfig {
     layers
 }
 
+/// What happens to the network meanwhile: nothing in two of three worlds.
+fn faults(rng: &mut Rng, seats: u32, end: Time) -> Vec<Fault> {
+    let count = choose(rng, [0, 0, 6]);
+    let probability = Probability::new(0.2).expect("it is below 1");
+    let some = |rng: &mut Rng| -> SeatSet {
+        let share = choose(rng, [0.02, 0.5]);
+        (0..seats).filter(|_| rng.chance(share)).map(Seat).collect()
+    };
+    let change = |rng: &mut Rng| match rng.below(10) {
+        0 => Change::Cut { from: None, ways: Ways::Both, in_flight: rng.chance(0.5) },
+        1 => Change::Cut { from: Some(some(rng)), ways: Ways::Out, in_flight: rng.chance(0.5) },
+        2 => Change::Heal { from: None },
+        3 => Change::Loss(LossLaw::Independent(probability)),
+        4 => Change::Loss(LossLaw::Gilbert(Gilbert::new(0.1, 3.0).expect("bursts are long"))),
+        5 => Change::Bandwidth { up: Some(Rate::bits(100_000)), down: None },
+        6 => Change::Slow(3 << 16),
+        7 => Change::Clog,
+        8 => Change::Release,
+        _ => Change::Duplicate(probability),
+    };
+    let mut faults = Vec::new();
+    for _ in 0..count {
+        let at = Time::from_nanos(rng.below(end.as_nanos()));
+        let change = change(rng);
+        let share = choose(rng, [0.1, 0.6]);
+        let seats = (0..seats).filter(|_| rng.chance(share)).map(Seat).collect();
+        faults.push(Fault { at, seats, change });
+    }
+    faults
+}
+
 impl World {
     /// Anything, with up to a few thousand events.
     pub fn drawn(seed: u64) -> World {
@@ -259,6 +292,7 @@ impl World {
             habits,
             net,
             layers: layers(rng),
+            faults: faults(rng, seats, end),
             timeout: ms * choose(rng, [100, 500, 3_000]),
             duration,
             epoch: choose(rng, [Duration::from_nanos(33_333_333), ms * 100, SECOND]),
@@ -272,7 +306,11 @@ impl World {
         let (habits, seats) = (self.habits, self.habits.seats);
         let model = self.net.model(self.seed, seats);
         let model = self.layers.wrap(model, Seed::new(self.seed), seats);
-        let model = model.expect("every draw makes a network");
+        let mut model = model.expect("every draw makes a network");
+        if !self.faults.is_empty() {
+            let faults = Faults::new(&self.faults, seats);
+            model = Box::new(Layers::around(model, vec![Box::new(faults)]));
+        }
         Setup {
             seed: self.seed,
             model,
