@@ -1,9 +1,10 @@
 //! Rates and sizes as scenarios write them.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 /// So many bits in a second, at least one: `"20 Mbit/s"`, `"1.5 MB/s"`.
 ///
@@ -14,8 +15,7 @@ use serde::Deserialize;
 /// assert!("0 Mbit/s".parse::<Rate>().is_err());
 /// # Ok::<(), peerlet_network::QuantityError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Rate(u64);
 
 /// So many bytes: `"64 KiB"`, `"1.5 MB"`, `"900 B"`.
@@ -25,8 +25,7 @@ pub struct Rate(u64);
 /// assert_eq!("64 KiB".parse(), Ok(Size::bytes(65_536)));
 /// # Ok::<(), peerlet_network::QuantityError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Size(u64);
 
 /// The units of rates, in bits a second.
@@ -157,19 +156,30 @@ impl FromStr for Size {
     }
 }
 
-impl TryFrom<String> for Rate {
-    type Error = QuantityError;
+/// Reads a quantity from a text, and says what it is where there is none.
+struct Text<T>(&'static str, PhantomData<T>);
 
-    fn try_from(text: String) -> Result<Rate, QuantityError> {
-        text.parse()
+impl<T: FromStr<Err = QuantityError>> de::Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
     }
 }
 
-impl TryFrom<String> for Size {
-    type Error = QuantityError;
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rate, D::Error> {
+        deserializer.deserialize_str(Text("a rate, as \"20 Mbit/s\"", PhantomData))
+    }
+}
 
-    fn try_from(text: String) -> Result<Size, QuantityError> {
-        text.parse()
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> {
+        deserializer.deserialize_str(Text("a size, as \"64 KiB\"", PhantomData))
     }
 }
 

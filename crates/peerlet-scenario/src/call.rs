@@ -154,9 +154,7 @@ fn lifecycle(name: &str, path: &str, arguments: &[Value]) -> Result<Action, Refu
         _ => {
             let help = match suggest(name, &["start", "stop", "crash", "restart", "pause"]) {
                 Some(known) => format!("did you mean Peer.{known}()?"),
-                None => {
-                    "write start, stop, crash, restart or pause, or Peer.NAME.command()".to_owned()
-                }
+                None => "write start, stop, crash, restart or pause, or Network.CALL()".to_owned(),
             };
             return Refusal::new(0..path.len(), format!("a peer has no `{name}`"), help);
         }
@@ -224,7 +222,13 @@ fn plain(word: &str) -> Result<Value, Refusal> {
             integer.or_else(|| if is_whole { None } else { float().or_else(duration) })
         }
     };
-    let help = "arguments are numbers, booleans, durations such as 1.5s, and texts in quotes";
+    let is_seats =
+        word.contains('-') && word.bytes().all(|c| c.is_ascii_digit() || b"-,*".contains(&c));
+    let help = match word {
+        _ if word.ends_with('%') => "a share is a number from 0 to 1, as 0.1; peers are in quotes",
+        _ if is_seats => "put peers in quotes, as in Network.cut(\"50-99\")",
+        _ => "arguments are numbers, booleans, durations such as 1.5s, and texts in quotes",
+    };
     let refusal = || Refusal {
         at: 0..word.len(),
         message: format!("`{word}` is no argument"),
@@ -327,7 +331,7 @@ mod tests {
                 Peer.stp() [Peer.stp] a peer has no `stp`
                     did you mean Peer.stop()?
                 Peer.dance() [Peer.dance] a peer has no `dance`
-                    write start, stop, crash, restart or pause, or Peer.NAME.command()
+                    write start, stop, crash, restart or pause, or Network.CALL()
                 Peer.stop(3) [Peer.stop] `Peer.stop` takes no arguments
                     write Peer.stop()
                 Peer.pause(0s) [Peer.pause] `Peer.pause` takes how long, longer than zero
