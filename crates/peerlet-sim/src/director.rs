@@ -83,28 +83,30 @@ impl Director {
         Some(Planned { at, seat, seq, act })
     }
 
-    /// Decides what comes next, given the first window that has events.
+    /// Decides what comes next, given an instant before which nobody has events.
     pub(crate) fn decide(
         &mut self,
         grid: &Grid,
-        occupied: Option<u64>,
+        first: Option<Time>,
         until: Time,
         alone: bool,
     ) -> Order {
         if self.now >= until {
             return Order::End;
         }
-        let directed = self.directives.peek().map(|d| grid.window_at(d.at));
-        let window = occupied.into_iter().chain(directed).min();
-        let window = window.filter(|window| grid.window_start(*window) < until);
-        let Some(window) = window else {
+        let directed = self.directives.peek().map(|directive| directive.at);
+        let first = first.into_iter().chain(directed).min();
+        let Some(first) = first.filter(|first| *first < until) else {
             self.now = until;
             return Order::End;
         };
+        let window = grid.window_at(first);
         if !alone && self.handed.is_none_or(|handed| window > handed) {
             self.handed = Some(window);
             return Order::HandOver { window };
         }
+        // Where the window was cut short, nothing comes before that.
+        self.now = self.now.max(first);
         self.run(grid, window, until)
     }
 

@@ -96,6 +96,8 @@ pub(crate) struct Ring {
     window: u64,
     /// What of the window comes later than this waits for the next run.
     limit: Time,
+    /// When the first of that comes, those of others' peers included; as long as it is known.
+    left: Option<Time>,
     /// Until when the batch's events may be handled without a look at anything else: the limit, or
     /// nothing while an event is near, or always nothing if each is to be handled alone.
     common_until: Time,
@@ -116,6 +118,7 @@ impl Ring {
             in_use: 0,
             window: 0,
             limit: Time::ZERO,
+            left: None,
             common_until: Time::ZERO,
             is_single: false,
             grid,
@@ -233,8 +236,16 @@ impl Ring {
         far.events.push((key, event));
     }
 
+    /// No event comes before this instant: that of the first that was left by the window that ran
+    /// last, or the start of the first window that has any.
+    pub(crate) fn next(&self) -> Option<Time> {
+        let window = self.next_window()?;
+        let left = self.left.filter(|_| window == self.window);
+        Some(left.unwrap_or(self.grid.window_start(window)))
+    }
+
     /// The first window that has events, not before the one that ran last.
-    pub(crate) fn next_window(&self) -> Option<u64> {
+    fn next_window(&self) -> Option<u64> {
         let far = self.far.first_key_value().map(|(_, far)| far.first);
         let slots = self.grid.slots;
         let here = self.window & (slots - 1);
@@ -258,10 +269,23 @@ impl Ring {
     /// Goes to a window, to run what of it comes before `limit`.
     pub(crate) fn begin(&mut self, window: u64, limit: Time) {
         self.advance(window);
-        self.limit = limit;
+        (self.limit, self.left) = (limit, None);
         self.mind_near();
         let slot = self.slot(window);
         self.occupied[slot / 64] &= !(1 << (slot % 64));
+    }
+
+    /// Notes what the window leaves where it was cut short, before any of it is handed over.
+    pub(crate) fn end(&mut self) {
+        let slot = self.slot(self.window);
+        if self.occupied[slot / 64] >> (slot % 64) & 1 == 0 {
+            return;
+        }
+        let buckets = (0..self.grid.blocks).map(|block| &self.buckets[self.index(slot, block)]);
+        let turns = buckets.flat_map(|bucket| bucket.full.iter().flatten().chain(&bucket.tail));
+        let offset = |turn: &Turn| self.grid.split(turn.place_high() >> Turn::PLACE_SHIFT).1;
+        let start = self.start().as_nanos();
+        self.left = turns.map(offset).min().map(|offset| Time::from_nanos(start | offset));
     }
 
     /// Goes to a window, before which there are no events left anywhere.
@@ -365,6 +389,7 @@ impl Ring {
     /// Takes in a chunk of events that another worker's peers made.
     pub(crate) fn accept(&mut self, window: u64, block: usize, chunk: Chunk) {
         let slot = self.slot(window);
+        self.left = self.left.filter(|_| window != self.window);
         self.occupied[slot / 64] |= 1 << (slot % 64);
         self.in_use += 1;
         let index = self.index(slot, block);
@@ -431,6 +456,29 @@ mod tests {
         };
         let time = Time::from_nanos(ring.start().as_nanos() + width + ahead);
         Key { time, round: 0, seat: Seat(rng.below(seats.into()) as u32), source: 1, seq }
+    }
+
+    #[test]
+    fn a_window_that_is_cut_short_says_when_it_goes_on() {
+        let grid = Grid::new(Duration::from_nanos(1 << 20), 40, 2);
+        let (mut ring, start) = (Ring::new(grid), grid.window_start(7));
+        let after = |nanos: u64| start + Duration::from_nanos(nanos);
+        ring.begin(7, after(10));
+        ring.end();
+        assert_eq!(ring.next(), None, "nothing is left");
+        for (seat, nanos) in [(3, 900), (39, 70), (5, 800)] {
+            let key = Key { time: after(nanos), round: 0, seat: Seat(seat), source: 1, seq: nanos };
+            ring.push(key, Event::Wake { task: 0, operation: 0 });
+        }
+        assert_eq!(ring.next(), Some(start), "not before the window, it is only known");
+        ring.end();
+        assert_eq!(ring.next(), Some(after(70)));
+        // What others' peers made may come earlier.
+        let mut handed = Vec::new();
+        ring.hand_over(7, 0..grid.blocks(), &mut handed);
+        let (window, block, chunk) = handed.pop().expect("there were events");
+        ring.accept(window, block, chunk);
+        assert_eq!(ring.next(), Some(start));
     }
 
     /// Whatever is pushed comes out in its window, once, and none is left; two rings hand over what

@@ -94,7 +94,7 @@ struct Table<'a> {
     /// before they meet, so that they need not meet again. By the parity of rounds, since some may
     /// still read what others are past.
     foreseen: [RwLock<Option<(u64, Order)>>; 2],
-    /// The first window in which a worker has events, `u64::MAX` for none; likewise.
+    /// The nanosecond before which a worker has no events, `u64::MAX` for none at all; likewise.
     next: [Vec<AtomicU64>; 2],
     /// Whether somebody's peer ran out of rounds.
     endless: AtomicBool,
@@ -115,7 +115,7 @@ struct Mailbox {
 impl<'a> Table<'a> {
     fn new(workers: &mut [Worker], grid: Grid, watch: &'a Watch) -> Table<'a> {
         let count = workers.len();
-        let next = |worker: &mut Worker| AtomicU64::new(next_window(worker));
+        let next = |worker: &mut Worker| AtomicU64::new(next_nanos(worker));
         Table {
             grid,
             watch,
@@ -147,7 +147,8 @@ impl<'a> Table<'a> {
         }
         if let Some((window, order)) = &*read(&self.foreseen[round % 2]) {
             let is_directed = matches!(order, Order::Run { doings, .. } if !doings.is_empty());
-            if is_directed || self.first_window(round) == Some(*window) {
+            let is_first = |time: Time| self.grid.window_at(time) == *window;
+            if is_directed || self.first_time(round).is_some_and(is_first) {
                 return Some(order.clone());
             }
         }
@@ -159,15 +160,15 @@ impl<'a> Table<'a> {
         (!matches!(order, Order::End)).then_some(order)
     }
 
-    /// The first window in which anybody has events.
-    fn first_window(&self, round: usize) -> Option<u64> {
+    /// The instant before which nobody has events.
+    fn first_time(&self, round: usize) -> Option<Time> {
         let next = self.next[round % 2].iter().map(|next| next.load(Ordering::Acquire)).min();
-        next.filter(|next| *next != u64::MAX)
+        next.filter(|next| *next != u64::MAX).map(Time::from_nanos)
     }
 
-    /// Says in which window a worker has its first events.
+    /// Says before when a worker has no events.
     fn publish(&self, round: usize, me: usize, worker: &mut Worker) {
-        self.next[round % 2][me].store(next_window(worker), Ordering::Release);
+        self.next[round % 2][me].store(next_nanos(worker), Ordering::Release);
     }
 
     /// Decides what comes next, while all others wait.
@@ -179,7 +180,7 @@ impl<'a> Table<'a> {
         let order = if self.is_over(lead) {
             Order::End
         } else {
-            let (next, alone) = (self.first_window(round), self.blocks.len() == 1);
+            let (next, alone) = (self.first_time(round), self.blocks.len() == 1);
             lead.director.decide(&self.grid, next, until, alone)
         };
         if let Order::Run { doings, limit, .. } = &order {
@@ -275,8 +276,8 @@ impl<'a> Table<'a> {
     }
 }
 
-fn next_window(worker: &mut Worker) -> u64 {
-    worker.fabric.ring.next_window().unwrap_or(u64::MAX)
+fn next_nanos(worker: &mut Worker) -> u64 {
+    worker.fabric.ring.next().map_or(u64::MAX, Time::as_nanos)
 }
 
 /// A worker's share of so many things, in one run; the shares differ by one at most.

@@ -51,6 +51,7 @@ impl Worker {
         }
         self.fabric.chunks = chunks;
         self.fabric.empty_outbox();
+        self.fabric.ring.end();
         self.fabric.doings = Doings::default();
     }
 

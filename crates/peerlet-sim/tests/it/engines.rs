@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use peerlet_core::{Act, Duration, Seat, Seed, Time};
+use peerlet_core::{Duration, Seat, Seed, Time};
 use peerlet_network::{Departure, Model, Packet, State};
 use peerlet_sim::{Digest, Engine, EventKind, Outcome};
 
@@ -126,9 +126,6 @@ fn a_lookahead_may_shrink_at_a_cut() {
     each(12, Plan::stormy, |plan, number| {
         let run = |engine, threads| {
             let mut stage = plan.stage(plan.seed);
-            // With pauses as well, seed 250696429101029 has a world that takes minutes, all of it
-            // windows of a nanosecond.
-            stage.directives.retain(|directive| !matches!(directive.act, Act::Pause(_)));
             let delay = Arc::new(AtomicU64::new(0));
             stage.setup.model = Box::new(Tide(delay.clone()));
             (stage.setup.engine, stage.setup.threads) = (engine, threads);
