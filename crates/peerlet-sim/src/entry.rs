@@ -56,35 +56,27 @@ impl Here<'_> {
         known.entry(connection).or_default()
     }
 
-    /// Whether a message of a connection waits until its peer, which is paused, goes on. One that
-    /// would be handled after the connection's time is given up when that is over, and all behind
-    /// it right after it.
-    pub(crate) fn outlast(&mut self, source: Seat, letter: &Letter, until: Time) -> Entry {
-        let Way::Connection { number, departed, .. } = letter.way else { return Entry::Open };
-        let (now, end) = (self.now.time, departed + self.fabric.connection_timeout);
-        let ahead = self.fabric.lookahead.as_nanos();
-        let in_time = Time::from_nanos(end.as_nanos().saturating_sub(ahead));
-        let known = self.incoming((source, number));
-        if until <= end && known.held_until <= now {
-            return Entry::Open;
+    /// Whether a message of a connection is given up, and with it all behind it, because its peer
+    /// is paused for longer than it can wait: its sender hears of it when its time is over.
+    pub(crate) fn gives_up(&mut self, source: Seat, letter: &Letter, until: Time) -> bool {
+        let Way::Connection { number, departed, .. } = letter.way else { return false };
+        // Should it find nobody then, its sender hears of that in time, too.
+        let answered = until + self.way_back(self.seat, source);
+        let given_up = answered > departed + self.fabric.connection_timeout;
+        if given_up {
+            self.incoming((source, number)).broken = true;
         }
-        if until > end {
-            // Its sender hears of it when the time is over, not later.
-            known.held_until = known.held_until.max(in_time);
-        }
-        if known.held_until > now {
-            return Entry::Later(known.held_until);
-        }
-        known.broken = true;
-        Entry::Closed(DropCause::Undelivered)
+        given_up
     }
 
-    /// What becomes of a message of a connection on which one before it was given up, if one was.
+    /// What becomes of a message of a connection on which one before it was given up, if one was:
+    /// it goes the same way, behind those before it that still wait.
     fn behind_a_gap(&mut self, connection: (Seat, u64)) -> Option<Entry> {
         let now = self.now.time;
         let known = self.place().links()?.incoming.get(&connection).filter(|end| end.broken)?;
-        Some(match known.held_until > now {
-            true => Entry::Later(known.held_until),
+        let turn = known.ready.max(known.held_until);
+        Some(match turn > now {
+            true => Entry::Later(turn),
             false => Entry::Closed(DropCause::Undelivered),
         })
     }

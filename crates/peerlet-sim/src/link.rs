@@ -64,6 +64,8 @@ pub(crate) struct Links {
     telling: Vec<((Address, u32), Port)>,
     /// Connections from others, by sender and number, that are held up or were refused lately.
     pub(crate) incoming: Map<(Seat, u64), Incoming>,
+    /// When the seat's last pause ended.
+    pub(crate) resumed: Option<Time>,
     connections: u64,
     tickets: u64,
 }
@@ -306,7 +308,7 @@ impl Here<'_> {
     }
 
     /// How long a reset takes.
-    fn way_back(&self, from: Seat, to: Seat) -> Duration {
+    pub(crate) fn way_back(&self, from: Seat, to: Seat) -> Duration {
         (self.fabric.model.round_trip(from, to) / 2).max(self.fabric.lookahead)
     }
 
@@ -464,7 +466,7 @@ impl Here<'_> {
             return;
         }
         end.ticket = None;
-        if self.fabric.pauses.is_resumed(self.seat, now) {
+        if self.links().resumed == Some(now) {
             // What came meanwhile, such as a message that comes back, is to be handled first.
             return self.retry_at(key, now + NANOSECOND);
         }

@@ -1,6 +1,6 @@
 //! Peers that are paused: what comes for them waits, and falls on the instant at which they go on.
 
-use peerlet_core::{Class, Map, SECOND, Seat, Time};
+use peerlet_core::{Class, Map, Seat, Time};
 
 use crate::event::{Event, Key, Rest, Way};
 
@@ -8,24 +8,20 @@ use crate::event::{Event, Key, Rest, Way};
 /// socket holds. More are dropped.
 const HELD_MAX: usize = 256;
 
-/// When more than so many went on lately, those are forgotten for whom that was long ago.
-const LATELY_MAX: usize = 1_000;
-
 /// All peers of a worker that are paused: few at a time.
 #[derive(Default)]
 pub(crate) struct Pauses {
     by_seat: Map<Seat, Held>,
-    /// When those went on who did so lately.
-    resumed: Map<Seat, Time>,
 }
 
-/// What waits for one of them.
-struct Held {
+/// One of them, and what waits for it.
+pub(crate) struct Held {
     /// When it goes on, unless its life ends before.
-    until: Time,
+    pub(crate) until: Time,
     /// The number of its life's first event.
-    born: u64,
-    events: Vec<(Key, Event)>,
+    pub(crate) born: u64,
+    /// In order.
+    pub(crate) events: Vec<(Key, Event)>,
     datagrams: usize,
 }
 
@@ -38,11 +34,6 @@ impl Pauses {
     /// When a peer that is paused goes on.
     pub(crate) fn until(&self, seat: Seat) -> Option<Time> {
         self.by_seat.get(&seat).map(|held| held.until)
-    }
-
-    /// Whether a peer's pause ended at this very instant.
-    pub(crate) fn is_resumed(&self, seat: Seat, now: Time) -> bool {
-        !self.resumed.is_empty() && self.resumed.get(&seat) == Some(&now)
     }
 
     /// Begins a pause.
@@ -64,25 +55,13 @@ impl Pauses {
         None
     }
 
-    /// Ends a pause that is over at `now`, or at any time: the number of its life's first event,
-    /// and what waited.
-    pub(crate) fn end(
-        &mut self,
-        seat: Seat,
-        now: Option<Time>,
-    ) -> Option<(u64, Vec<(Key, Event)>)> {
+    /// Ends a pause, if there is one: at its end, at `now`, or, without it, whenever that is.
+    pub(crate) fn end(&mut self, seat: Seat, now: Option<Time>) -> Option<Held> {
         let held = self.by_seat.get(&seat)?;
         if now.is_some_and(|now| now != held.until) {
             return None;
         }
-        if let Some(now) = now {
-            // A worker's peers are never further apart than a window.
-            if self.resumed.len() > LATELY_MAX {
-                self.resumed.retain(|_, at| *at + SECOND > now);
-            }
-            self.resumed.insert(seat, now);
-        }
-        self.by_seat.swap_remove(&seat).map(|held| (held.born, held.events))
+        self.by_seat.swap_remove(&seat)
     }
 
     /// All that waits.

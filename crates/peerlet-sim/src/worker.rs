@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use peerlet_core::{
     Act, Address, Alarm, Body, Call, Class, Duration, Header, Host, Port, Registry, Seat, State,
-    Time, Undelivered,
+    Undelivered,
 };
 use peerlet_measure::DropCause;
 
@@ -36,14 +36,10 @@ impl Worker {
     /// Does to a peer what the environment wants.
     pub(crate) fn direct(&mut self, key: Key, act: Act) {
         let (seat, row) = (key.seat, self.fabric.row(key.seat));
-        if self.fabric.pauses.is_paused(seat) {
-            if act != Act::Crash {
-                let held = self.fabric.pauses.hold(key, Event::Directive(act));
-                debug_assert!(held.is_none(), "there is room for what the environment does");
-                return;
-            }
-            // What waited meets nobody.
-            self.go_on(key, None);
+        if act != Act::Crash && self.fabric.pauses.is_paused(seat) {
+            let held = self.fabric.pauses.hold(key, Event::Directive(act));
+            debug_assert!(held.is_none(), "there is room for what the environment does");
+            return;
         }
         // What waited for the end of a pause was done by the environment before.
         let doing = (key.round == 0).then_some(key.seq);
@@ -93,6 +89,19 @@ impl Worker {
             self.fabric.places[row].set_state(self.host.state(row), self.host.life(row));
             self.fabric.recorder.forget(seat);
             self.at(key, None).1.end_links(kind == EventKind::Crash);
+            self.end_pause(key);
+        }
+    }
+
+    /// A crash ends a pause: what waited finds nobody, at once and in its order.
+    fn end_pause(&mut self, key: Key) {
+        let Some(held) = self.fabric.pauses.end(key.seat, None) else { return };
+        for (waited, event) in held.events {
+            match event {
+                // Who crashes while paused never does what else was wanted of it.
+                Event::Directive(_) => self.idle_directives += 1,
+                _ => self.happen_plainly(Key { time: key.time, round: key.round, ..waited }, event),
+            }
         }
     }
 
@@ -157,20 +166,18 @@ impl Worker {
         }
     }
 
-    /// Ends a peer's pause, which is over at `now` or, without it, by a crash: what waited falls on
-    /// this instant, in its order, in as many rounds as that takes. False when there is no such
-    /// pause.
-    fn go_on(&mut self, key: Key, now: Option<Time>) -> bool {
-        let Some((born, held)) = self.fabric.pauses.end(key.seat, now) else { return false };
+    /// Ends a peer's pause that is over now: what waited falls on this instant, in its order, in as
+    /// many rounds as that takes. False when there is no such pause.
+    fn go_on(&mut self, key: Key) -> bool {
+        let Some(held) = self.fabric.pauses.end(key.seat, Some(key.time)) else { return false };
         let row = self.fabric.row(key.seat);
-        self.fabric.places[row].go_on(born);
+        let place = &mut self.fabric.places[row];
+        place.go_on(held.born);
+        if let Some(links) = place.links() {
+            links.resumed = Some(key.time);
+        }
         let (mut round, mut last) = (key.round, (key.source, key.seq));
-        for (waited, event) in held {
-            // Who crashes while paused never does what else was wanted of it.
-            if now.is_none() && matches!(event, Event::Directive(_)) {
-                self.idle_directives += 1;
-                continue;
-            }
+        for (waited, event) in held.events {
             let place = (waited.source, waited.seq);
             round += u32::from(place <= last);
             last = place;
@@ -234,7 +241,7 @@ impl Worker {
                 self.fabric.push(Key { round: 1, ..key }, Event::Rest(Box::new(Rest::Resume)));
             }
             Rest::Resume => {
-                if self.go_on(key, Some(key.time)) {
+                if self.go_on(key) {
                     self.handled(key, EventKind::Resume, 0);
                 }
             }
@@ -286,21 +293,15 @@ impl Worker {
             }
         }
         if let Some(until) = self.fabric.pauses.until(seat) {
-            return match self.at(key, None).1.outlast(source, &letter, until) {
-                Entry::Later(time) => {
-                    let key = Key { time, round: 0, ..key };
-                    self.fabric.push(key, Event::letter(letter));
-                }
-                Entry::Closed(cause) => {
-                    self.turn_away(key, source, letter, cause, Undelivered::Timeout);
-                }
-                Entry::Open => {
-                    letter.accepted = true;
-                    if self.fabric.pauses.hold(key, Event::letter(letter)).is_some() {
-                        self.fabric.ledger.datagram.drop_for(DropCause::Queue);
-                    }
-                }
-            };
+            if self.at(key, None).1.gives_up(source, &letter, until) {
+                let (cause, why) = (DropCause::Undelivered, Undelivered::Timeout);
+                return self.turn_away(key, source, letter, cause, why);
+            }
+            letter.accepted = true;
+            if self.fabric.pauses.hold(key, Event::letter(letter)).is_some() {
+                self.fabric.ledger.datagram.drop_for(DropCause::Queue);
+            }
+            return;
         }
         let (state, life) = (self.host.state(row), self.host.life(row));
         let expected = match letter.way {

@@ -44,8 +44,6 @@ struct Living {
     life: u32,
     running: bool,
     last: Option<(Time, u32, u32, u64)>,
-    /// Whether it is paused: what reached it is not delivered yet.
-    paused: bool,
 }
 
 /// How much happened in a log that stood the test.
@@ -161,8 +159,7 @@ impl Judge {
         let channel = self.channels.get_mut(&(seat, life, to)).expect("it was sent");
         assert_eq!(channel.fates[place], Fate::Waiting, "reported again or wrongly: {entry:?}");
         assert!(channel.last_reported < Some(place), "reported out of order: {entry:?}");
-        let waits = self.living[to.index()].paused;
-        assert!(waits || channel.all_settled_before(place), "reported past a gap: {entry:?}");
+        assert!(channel.all_settled_before(place), "reported past a gap: {entry:?}");
         channel.fates[place] = Fate::Reported;
         channel.last_reported = Some(place);
         self.score.reported += 1;
@@ -182,9 +179,7 @@ impl Judge {
         assert_eq!(event.life, living.life, "of another life: {event:?}");
         match event.kind {
             EventKind::Stop => assert!(std::mem::replace(&mut living.running, false)),
-            EventKind::Crash => (living.running, living.paused) = (false, false),
-            EventKind::Pause => living.paused = true,
-            EventKind::Resume => living.paused = false,
+            EventKind::Crash => living.running = false,
             _ => assert!(living.running, "no life: {event:?}"),
         }
     }
