@@ -22,6 +22,7 @@ mod law;
 mod layer;
 mod model;
 mod probability;
+mod shares;
 mod states;
 mod units;
 
@@ -42,7 +43,7 @@ mod loss;
 mod catalogue;
 mod config;
 
-pub use access::{Access, AccessClass, P2P_2006, WORLD_2020};
+pub use access::{ACCESS_OVERHEAD, ACCESS_QUEUE, Access, AccessClass, P2P_2006, WORLD_2020};
 pub use catalogue::{LAYERS, LayerEntry, MODELS, ModelEntry, NOT_YET, Parameter};
 pub use config::{
     AccessConfig, BuildError, ClassConfig, ClassesConfig, ConstantConfig, CorruptConfig,

@@ -5,6 +5,7 @@ use std::fmt;
 use peerlet_core::{Duration, Seat, Seed};
 
 use crate::model::{Departure, Model, Packet, State};
+use crate::shares;
 
 /// How many regions there are.
 pub const REGIONS: usize = 6;
@@ -35,19 +36,13 @@ impl Regions {
     /// So many peers, spread over the regions in relation to these shares.
     ///
     /// # Panics
-    /// Panics when all shares are zero.
+    /// Panics when all shares are zero and there is a peer.
     #[track_caller]
     pub fn new(shares: [u32; REGIONS], seed: Seed, peers: u32, floor: Duration) -> Regions {
-        let all: u64 = shares.iter().map(|share| u64::from(*share)).sum();
-        assert!(all > 0, "no region has a share; give at least one");
         let region = |seat: u32| {
-            let mut point = seed.at(u64::from(seat)).rng().below(all);
-            let is_here = |share: &u32| {
-                let is_here = point < u64::from(*share);
-                point = point.saturating_sub(u64::from(*share));
-                is_here
-            };
-            shares.iter().position(is_here).expect("the point is below the sum of shares") as u8
+            let mut rng = seed.at(u64::from(seat)).rng();
+            let drawn = shares::drawn(shares.into_iter(), &mut rng);
+            drawn.expect("no region has a share; give at least one") as u8
         };
         Regions { of: (0..peers).map(region).collect(), floor }
     }

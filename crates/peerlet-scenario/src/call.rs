@@ -312,17 +312,11 @@ mod tests {
                 "Peer.stp()",
                 "Peer.dance()",
                 "Peer.stop(3)",
+                "Peer.pause()",
                 "Peer.pause(0s)",
                 "stop()",
+                "Peer..stop()",
                 "a.b.c.d()",
-                "R.f(",
-                "R.f(1",
-                "R.f(1 2)",
-                "R.f(1,)",
-                "R.f(yes)",
-                "R.f(9999999999999999999)",
-                "R.f('x)",
-                r#"R.f("\q")"#,
                 "R.f() R.g()",
             ],
             expect![[r#"
@@ -334,12 +328,39 @@ mod tests {
                     write start, stop, crash, restart or pause, or Network.CALL()
                 Peer.stop(3) [Peer.stop] `Peer.stop` takes no arguments
                     write Peer.stop()
+                Peer.pause() [Peer.pause] `Peer.pause` takes how long, longer than zero
+                    write Peer.pause(3s)
                 Peer.pause(0s) [Peer.pause] `Peer.pause` takes how long, longer than zero
                     write Peer.pause(3s)
                 stop() [stop] `stop` leads to no command
                     write Peer.stop() or Peer.NAME.command(arguments)
+                Peer..stop() [Peer..stop] `Peer..stop` is no name to call
+                    write Peer.stop() or Peer.NAME.command(arguments)
                 a.b.c.d() [a.b.c.d] `a.b.c.d` leads to no command
                     write Peer.stop() or Peer.NAME.command(arguments)
+                R.f() R.g() [R.g()] the line goes on after its call
+                    put each call on its own line
+            "#]],
+        );
+    }
+
+    #[test]
+    fn bad_arguments_are_refused() {
+        refused(
+            &[
+                "R.f(",
+                "R.f(1",
+                "R.f(1 2)",
+                "R.f(1,)",
+                "R.f(yes)",
+                "R.f(9999999999999999999)",
+                "R.f(inf)",
+                "R.f(10%)",
+                "R.f(50-99)",
+                "R.f('x)",
+                r#"R.f("\q")"#,
+            ],
+            expect![[r#"
                 R.f( [] an argument is missing
                     separate arguments by commas and end with `)`
                 R.f(1 [] the arguments do not end here
@@ -352,12 +373,16 @@ mod tests {
                     arguments are numbers, booleans, durations such as 1.5s, and texts in quotes
                 R.f(9999999999999999999) [9999999999999999999] `9999999999999999999` is no argument
                     arguments are numbers, booleans, durations such as 1.5s, and texts in quotes
+                R.f(inf) [inf] `inf` is no argument
+                    arguments are numbers, booleans, durations such as 1.5s, and texts in quotes
+                R.f(10%) [10%] `10%` is no argument
+                    a share is a number from 0 to 1, as 0.1; peers are in quotes
+                R.f(50-99) [50-99] `50-99` is no argument
+                    put peers in quotes, as in Network.cut("50-99")
                 R.f('x) ['x)] the text does not end
                     close it with '
                 R.f("\q") [\] the backslash stands for nothing
                     write \\, \", \', \n, \r or \t
-                R.f() R.g() [R.g()] the line goes on after its call
-                    put each call on its own line
             "#]],
         );
     }

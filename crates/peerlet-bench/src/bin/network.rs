@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, SeatSet, Seed, Time};
+use peerlet_core::{MILLISECOND, SECOND, Seat, SeatSet, Seed, Time};
 use peerlet_network::{
     Change, ConstantConfig, Departure, Fault, Faults, GeneratedConfig, KING_LIKE, Layers,
     LayersConfig, LognormalConfig, Model, NormalConfig, Packet, ParetoConfig, RegionsConfig,
@@ -143,7 +143,6 @@ fn measure(name: &str, json: &str) -> (f64, f64) {
         best = f64::min(best, begun.elapsed().as_nanos() as f64 / (LOT * LOTS) as f64);
         drop(lots);
     }
-    let _: Duration = model.lookahead();
     (best, resident().saturating_sub(before) as f64 / f64::from(PEERS))
 }
 

@@ -6,7 +6,7 @@ use peerlet_core::Seed;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 use super::BuildError;
-use crate::access::{Access, AccessClass, P2P_2006, WORLD_2020};
+use crate::access::{ACCESS_OVERHEAD, ACCESS_QUEUE, Access, AccessClass, P2P_2006, WORLD_2020};
 use crate::units::{Rate, Size};
 
 /// Of [`Access`]: rates for all peers, or classes of peers.
@@ -22,21 +22,20 @@ pub struct AccessConfig {
     /// The classes of peers, where they have different rates.
     #[serde(default)]
     pub classes: Option<ClassesConfig>,
-    /// How many bytes wait before a link at most. 64 KiB: our choice, 26 ms at 20 Mbit/s.
+    /// How many bytes wait before a link at most: [`ACCESS_QUEUE`].
     #[serde(default = "queue")]
     pub queue: Size,
-    /// How many bytes each message is charged besides its own. 64: our choice, about what IP, UDP,
-    /// QUIC and a frame put before it.
+    /// How many bytes each message is charged besides its own: [`ACCESS_OVERHEAD`].
     #[serde(default = "overhead")]
     pub overhead: u32,
 }
 
-fn queue() -> Size {
-    Size::bytes(64 << 10)
+const fn queue() -> Size {
+    ACCESS_QUEUE
 }
 
-fn overhead() -> u32 {
-    64
+const fn overhead() -> u32 {
+    ACCESS_OVERHEAD
 }
 
 /// Classes of access: those of a stock list, or a list of one's own.

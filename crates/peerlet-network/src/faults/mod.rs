@@ -15,12 +15,12 @@ use peerlet_core::{Duration, SeatSet, Time};
 
 pub use change::{CALLS, CallEntry, Change, FaultError, Ways};
 
-use crate::access::Line;
+use crate::access::{ACCESS_OVERHEAD, ACCESS_QUEUE, Line};
 use crate::layer::Layer;
 use crate::loss::LossLaw;
 use crate::model::{Arrival, Cause, Departure, Packet, State};
 use crate::probability::Probability;
-use crate::units::{Rate, Size};
+use crate::units::Rate;
 use links::Links;
 use steps::Steps;
 
@@ -34,12 +34,6 @@ pub struct Fault {
     /// How.
     pub change: Change,
 }
-
-/// How many bytes wait before a link whose rate is limited.
-const QUEUE: Size = Size::bytes(64 << 10);
-
-/// How many bytes each message is charged besides its own, as by access links.
-const OVERHEAD: u64 = 64;
 
 /// Treats packets as the faults of a scenario say, each from its instant on.
 ///
@@ -175,7 +169,8 @@ impl Faults {
 /// How long a packet waits for a line with this rate; `None` when its queue is full.
 fn wait(rate: Option<Option<Rate>>, packet: &Packet, state: &mut State) -> Option<Duration> {
     let Some(Some(rate)) = rate else { return Some(Duration::ZERO) };
-    kept(state).line.pass(u64::from(packet.size) + OVERHEAD, rate, QUEUE, packet.at)
+    let bytes = u64::from(packet.size) + u64::from(ACCESS_OVERHEAD);
+    kept(state).line.pass(bytes, rate, ACCESS_QUEUE, packet.at)
 }
 
 impl Layer for Faults {
