@@ -8,6 +8,9 @@
 //!   datagrams and ordered streams, [`UdpTransport`] has datagrams only and is for closed networks.
 //! - [`Pairs`]: reliable delivery between lives, as a machine that a shard feeds and empties.
 //! - [`Counters`]: what was dropped, by cause.
+//!
+//! With a [`Medium`] given, each peer has a socket of its own and a model stands between them: a
+//! run is *emulated*, or meets the faults of a scenario on the real network.
 
 mod certificate;
 mod counters;
@@ -15,10 +18,12 @@ mod frame;
 mod key;
 mod pair;
 mod quic;
+mod socket;
 mod tls;
 mod transport;
 mod udp;
 
+mod emulation;
 mod live;
 mod member;
 mod outcome;
@@ -27,6 +32,9 @@ mod setup;
 mod shard;
 
 pub use counters::{Cause, Counters};
+pub use emulation::{
+    Carried, EMULATED_MAX, LATENESS_MAX, Lateness, Packets, SocketLimit, ask_for_priority,
+};
 pub use frame::{
     DATAGRAM_FRAME_MAX, Frame, FrameError, Kind, Link, Message, STREAM_FRAME_MAX, Tag, VERSION,
 };
@@ -39,7 +47,7 @@ pub use pair::{
     RECEIVING_PER_LINK_MAX, SENDING_MAX, SendError, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX,
 };
 pub use quic::{LINKS_MAX, QuicTransport};
-pub use setup::{Join, LiveError, LiveSetup, Sockets};
+pub use setup::{Join, LiveError, LiveSetup, Medium, MediumError, Sockets};
 pub use shard::Build;
 pub use transport::{BATCH_MAX, BindError, Capabilities, Inbound, LinkError, Outbound, Transport};
 pub use udp::UdpTransport;

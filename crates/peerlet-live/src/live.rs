@@ -4,15 +4,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use peerlet_core::{
-    Act, Directive, Duration, Host, Identity, MILLISECOND, Map, Registry, Seed, Time,
-};
+use peerlet_core::{Directive, Duration, Host, Identity, MILLISECOND, Map, Registry, Seed, Time};
 use peerlet_measure::{EpochMeasures, Epochs, Ledger, Measures, MetricEntry, Recorder};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::counters::Counters;
+use crate::emulation::Between;
 use crate::frame::Tag;
 use crate::key::ProcessKey;
 use crate::member::{self, Closing, Member, Process, Role, SHARDS_MAX, WAITING_MAX};
@@ -21,12 +20,14 @@ use crate::pair::{PairConfig, Pairs};
 use crate::quic::QuicTransport;
 use crate::seats::SeatMap;
 use crate::setup::{LiveError, LiveSetup, Sockets};
-use crate::shard::{Ground, MemberLine, Shard, ShardOutcome, Timers, Wires};
+use crate::shard::{Ground, MemberLine, Pauses, Shard, ShardOutcome, Timers, Wires};
 use crate::transport::{BindError, Transport};
 use crate::udp::UdpTransport;
 
 /// From binding to time zero in a process that has all seats: enough for its tasks to begin.
 const SETTLING: Duration = Duration::from_nanos(20 * MILLISECOND.as_nanos());
+/// And so much more for each of its tasks.
+const SETTLING_EACH: Duration = Duration::from_nanos(MILLISECOND.as_nanos() / 10);
 
 /// Runs this process's seats to the end, or until `stop` becomes true: then peers stop in order.
 ///
@@ -46,20 +47,16 @@ pub async fn run(
 ) -> Result<LiveOutcome, LiveError> {
     let role = setup.role()?;
     let registry = setup.checked_registry()?;
-    if let Some(Directive { seat, .. }) =
-        directives.iter().find(|directive| matches!(directive.act, Act::Pause(_)))
-    {
-        return Err(LiveError::Pauses { seat: *seat });
-    }
     let end = Time::ZERO + setup.duration;
     let epochs = Epochs::new(setup.epoch, setup.from..end)?;
     let seats = Arc::new(SeatMap::new(setup.seats, &directives));
     let (first, last) = setup.own_seats();
     setup.shards = setup.shards.clamp(1, SHARDS_MAX as u32).min(last - first + 1);
     let key = setup.key.take().unwrap_or_else(ProcessKey::generate);
+    let mut between = Between::new(&mut setup)?;
     let mut transports = Vec::new();
     for shard in 0..setup.shards {
-        transports.push(bind(&setup, &key, shard).await?);
+        transports.push(bind(&setup, &key, shard, between.as_mut()).await?);
     }
     let sockets: Vec<_> = transports.iter().map(|transport| transport.local_addr()).collect();
     let mut own = own_process(&setup, &sockets, key.identity());
@@ -71,12 +68,23 @@ pub async fn run(
         seats.learn(&own);
     }
     let reached = own.sockets().next().unwrap_or(sockets[0]);
-    (setup.notice)(&format!("reached as {}@{reached}", key.identity()));
+    if between.as_ref().is_none_or(|between| !between.is_emulated()) {
+        (setup.notice)(&format!("reached as {}@{reached}", key.identity()));
+    }
     let parts = Parts { setup: &setup, registry, epochs, seats, key, end };
     let mut run = Run::new(&parts, stop);
     let member = role.map(|role| run.member(&parts, role, own));
+    if let Some(between) = &mut between {
+        let (measured, zero) = (setup.from..end, run.zero.subscribe());
+        let quiet = between.begin(parts.seats.clone(), measured, zero)?;
+        run.quiet = between.is_emulated().then_some(quiet);
+    }
     run.start(&parts, transports, directives, member.is_some());
-    run.finish(member, end).await
+    let mut outcome = run.finish(member, end).await?;
+    if let Some(between) = between {
+        between.finish(&mut outcome);
+    }
+    Ok(outcome)
 }
 
 /// A run under way: its shards, and what ties them together.
@@ -86,6 +94,8 @@ struct Run {
     stop: watch::Receiver<bool>,
     epochs: Option<mpsc::UnboundedSender<EpochMeasures>>,
     line: Option<MemberLine>,
+    /// In an emulation: whether nothing is on its way any more that departed before the end.
+    quiet: Option<watch::Receiver<bool>>,
     outcomes: Vec<oneshot::Receiver<ShardOutcome>>,
     shards: Vec<JoinHandle<()>>,
 }
@@ -94,7 +104,8 @@ impl Run {
     fn new(parts: &Parts<'_>, stop: watch::Receiver<bool>) -> Run {
         let (zero, finish) = (watch::channel(None).0, watch::channel(false).0);
         let shards = Vec::with_capacity(parts.setup.shards as usize);
-        Run { zero, finish, stop, epochs: None, line: None, outcomes: Vec::new(), shards }
+        let (epochs, line, quiet, outcomes) = Default::default();
+        Run { zero, finish, stop, epochs, line, quiet, outcomes, shards }
     }
 
     /// The member that speaks for this process, not running yet.
@@ -145,6 +156,7 @@ impl Run {
                 epochs: self.epochs.clone(),
                 outcome: Some(outcome),
                 member: self.line.take(),
+                quiet: self.quiet.clone(),
             };
             self.outcomes.push(receiver);
             let shard = parts.shard(shard, transport, directives, wires);
@@ -153,7 +165,8 @@ impl Run {
         // The shards hold the ends that count.
         self.epochs = None;
         if !has_member {
-            self.zero.send_replace(Some(Instant::now() + std::time::Duration::from(SETTLING)));
+            let settling = SETTLING + SETTLING_EACH * u64::from(shards);
+            self.zero.send_replace(Some(Instant::now() + std::time::Duration::from(settling)));
         }
     }
 
@@ -207,7 +220,9 @@ impl Run {
         if let Some(network) = network {
             all.widen(network);
         }
-        all.ledger.close();
+        if self.quiet.is_none() {
+            all.ledger.close();
+        }
         Ok(all)
     }
 
@@ -239,10 +254,14 @@ async fn bind(
     setup: &LiveSetup,
     key: &ProcessKey,
     shard: u32,
+    between: Option<&mut Between>,
 ) -> Result<Box<dyn Transport>, BindError> {
     let mut at = setup.bind;
     if at.port() != 0 {
         at.set_port(at.port().saturating_add(shard as u16));
+    }
+    if let Some(between) = between {
+        return between.bind(setup, key, shard, at);
     }
     Ok(match setup.sockets {
         Sockets::Quic => Box::new(QuicTransport::bind(key.copy(), at)?),
@@ -297,6 +316,7 @@ impl Parts<'_> {
             host: Host::new(self.registry.clone(), seats.len()),
             seats,
             ground,
+            pauses: Pauses::default(),
             transport,
             build: self.setup.build.clone(),
             directives: directives.into_iter().peekable(),
@@ -313,7 +333,7 @@ impl Parts<'_> {
 }
 
 /// Sixty-four bits from the operating system.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     let mut bytes = [0; 8];
     SystemRandom::new().fill(&mut bytes).expect("the operating system has randomness");
     u64::from_le_bytes(bytes)

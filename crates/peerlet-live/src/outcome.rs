@@ -1,9 +1,11 @@
 //! What came out of a live run.
 
 use peerlet_core::Time;
-use peerlet_measure::{Ledger, Measures};
+use peerlet_measure::{DropCause, Flow, Ledger, Measures};
+use peerlet_network::Cause;
 
 use crate::counters::Counters;
+use crate::emulation::Carried;
 use crate::member::{Closing, Network};
 use crate::shard::ShardOutcome;
 
@@ -29,6 +31,8 @@ pub struct LiveOutcome {
     /// Whether this is the share of one process of several, and not the whole network: messages to
     /// and from other processes are in no balance then.
     pub is_share: bool,
+    /// What became of packets, where a model stood between the sockets.
+    pub carried: Option<Carried>,
 }
 
 /// What seat 0's process knows of the whole network.
@@ -53,6 +57,7 @@ pub(crate) fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> LiveOutcome {
         end,
         whole: None,
         is_share: false,
+        carried: None,
     };
     for outcome in outcomes {
         all.ledger.add(&outcome.ledger);
@@ -65,7 +70,40 @@ pub(crate) fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> LiveOutcome {
     all
 }
 
+/// A model's cause in the accounts of messages.
+pub(crate) fn drop_cause(cause: Cause) -> DropCause {
+    match cause {
+        Cause::Loss => DropCause::Loss,
+        Cause::Queue => DropCause::Queue,
+        Cause::Partition => DropCause::Partition,
+        Cause::Nat => DropCause::Nat,
+    }
+}
+
 impl LiveOutcome {
+    /// Closes the accounts of an emulated run. What was seen of datagrams in packets is known by
+    /// its cause. Sealed packets (QUIC) show nothing: of their datagrams those that are missing are
+    /// split among the causes as the packets are.
+    pub(crate) fn close_emulated(&mut self, mut carried: Carried, seen: &Flow, are_sealed: bool) {
+        let arrived_late = self.ledger.datagram.in_flight;
+        self.ledger.close();
+        let flow = &mut self.ledger.datagram;
+        flow.duplicated += seen.duplicated;
+        for cause in DropCause::ALL {
+            flow.add_dropped(cause, seen.dropped(cause));
+        }
+        flow.in_flight = arrived_late + seen.in_flight;
+        let known = flow.delivered + flow.dropped_total() + flow.in_flight;
+        let mut missing = (flow.sent + flow.duplicated).saturating_sub(known);
+        if are_sealed && let Some(parts) = carried.packets.split(missing) {
+            parts.iter().for_each(|(cause, part)| flow.add_dropped(*cause, *part));
+            missing = 0;
+        }
+        carried.unaccounted = missing;
+        flow.in_flight += missing;
+        self.carried = Some(carried);
+    }
+
     /// Takes in what the others reported: from the share of one process to the whole network.
     pub(crate) fn widen(&mut self, network: Network) {
         // A process that joined keeps its own share; the whole is at seat 0's.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::RwLock;
 
-use peerlet_core::{Act, Address, Directive, Identity, Seat, Seats, Time};
+use peerlet_core::{Act, Address, Directive, Identity, Map, Seat, Seats, Time};
 
 use crate::member::Process;
 
@@ -69,6 +69,18 @@ impl SeatMap {
         }
     }
 
+    /// How many seats there are.
+    pub(crate) fn count(&self) -> u32 {
+        self.turns.len() as u32
+    }
+
+    /// Which seat lives behind which socket, of those that are known.
+    pub(crate) fn by_socket(&self) -> Map<SocketAddr, Seat> {
+        let sockets = self.sockets.read().expect("nobody panics while writing");
+        let known = sockets.iter().zip(0..).map(|(socket, seat)| Some(((*socket)?, Seat(seat))));
+        known.flatten().collect()
+    }
+
     pub(crate) fn socket(&self, seat: Seat) -> Option<SocketAddr> {
         let sockets = self.sockets.read().expect("nobody panics while writing");
         sockets.get(seat.index()).copied().flatten()
@@ -89,7 +101,7 @@ pub(crate) struct SeatsNow<'a> {
 
 impl Seats for SeatsNow<'_> {
     fn count(&self) -> u32 {
-        self.map.turns.len() as u32
+        self.map.count()
     }
 
     fn address(&self, seat: Seat) -> Option<Address> {

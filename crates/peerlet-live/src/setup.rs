@@ -1,12 +1,15 @@
 //! What a live run is made of, and why one cannot begin.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use peerlet_core::{Duration, Identity, Need, Peer, Registry, SECOND, Seat, StackError, Time};
 use peerlet_measure::EpochsError;
+use peerlet_network::Model;
 
+use crate::emulation::SocketLimit;
 use crate::key::ProcessKey;
 use crate::member::{JoinError, Notice, Role};
 use crate::shard::Build;
@@ -22,6 +25,20 @@ pub enum Sockets {
         /// Whether everybody who can reach the sockets is trusted; without it, loopback only.
         closed_network: bool,
     },
+}
+
+/// What stands between the sockets of a run. Where a model does, each peer has a shard and a socket
+/// of its own, so that a packet names its pair.
+#[derive(Debug, Default)]
+pub enum Medium {
+    /// The real network and nothing else.
+    #[default]
+    Real,
+    /// The real network, and on it what this model does to packets between time zero and the end:
+    /// one that adds to the real delays.
+    Faulty(Box<dyn Model>),
+    /// This model, between sockets on loopback.
+    Emulated(Box<dyn Model>),
 }
 
 impl Sockets {
@@ -50,6 +67,8 @@ pub struct LiveSetup {
     pub seed: Option<u64>,
     /// The sockets. Default: QUIC.
     pub sockets: Sockets,
+    /// What stands between the sockets. Default: nothing but the real network.
+    pub medium: Medium,
     /// Where the first shard binds; shard k binds k ports higher, or any port where this one is 0.
     /// Default: a free port of 127.0.0.1.
     pub bind: SocketAddr,
@@ -95,6 +114,7 @@ impl LiveSetup {
             registry: None,
             seed: None,
             sockets: Sockets::Quic,
+            medium: Medium::Real,
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
             shards: 1,
             key: None,
@@ -187,11 +207,8 @@ pub enum LiveError {
     },
     /// The process cannot take part in the run.
     Join(JoinError),
-    /// Peers are to be paused, which no live run can do yet.
-    Pauses {
-        /// The first one.
-        seat: Seat,
-    },
+    /// There cannot be a model between the peers' sockets.
+    Medium(MediumError),
 }
 
 impl fmt::Display for LiveError {
@@ -199,10 +216,8 @@ impl fmt::Display for LiveError {
         match self {
             LiveError::Stack(error) => error.fmt(f),
             LiveError::Epochs(error) => error.fmt(f),
-            LiveError::Pauses { seat } => {
-                write!(f, "not yet: seat {seat} is to be paused in a live run; leave it out")
-            }
             LiveError::Bind(error) => error.fmt(f),
+            LiveError::Medium(error) => error.fmt(f),
             LiveError::Index { first, last, seats } => write!(
                 f,
                 "--index {first}-{last} does not fit the scenario's seats, 0 to {}",
@@ -221,6 +236,53 @@ impl fmt::Display for LiveError {
 }
 
 impl std::error::Error for LiveError {}
+
+/// Why there cannot be a model between the peers' sockets.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum MediumError {
+    /// There are too many peers for the system.
+    Limit(SocketLimit),
+    /// There are too many peers for one process of several.
+    Sockets {
+        /// The process's seats.
+        seats: u32,
+        /// How many sockets it may have.
+        limit: u32,
+    },
+    /// An emulation was to have only some of the peers.
+    Share,
+    /// The thread that carries packets could not be started.
+    Io(io::Error),
+}
+
+impl fmt::Display for MediumError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MediumError::Limit(error) => error.fmt(f),
+            MediumError::Sockets { seats, limit } => write!(
+                f,
+                "the scenario changes the network, so each peer has a socket of its own: one \
+                 process of several has at most {limit}, not {seats}; give it fewer seats with \
+                 --index"
+            ),
+            MediumError::Share => f.write_str(
+                "a network is emulated between all peers in one process; leave out --index",
+            ),
+            MediumError::Io(error) => {
+                write!(f, "the thread that carries packets cannot begin: {error}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for MediumError {}
+
+impl From<MediumError> for LiveError {
+    fn from(error: MediumError) -> LiveError {
+        LiveError::Medium(error)
+    }
+}
 
 impl From<StackError> for LiveError {
     fn from(error: StackError) -> LiveError {

@@ -4,15 +4,17 @@
 //! before it. Packing is per batch, so it delays nothing.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use peerlet_core::{Duration, Identity};
+use peerlet_core::{Duration, Identity, Seed};
 use tokio::net::UdpSocket;
 
 use crate::counters::{Cause, Counters};
-use crate::frame::DATAGRAM_FRAME_MAX;
+use crate::frame::{DATAGRAM_FRAME_MAX, Frame, Kind};
+use crate::socket::Socket;
 use crate::transport::{BATCH_MAX, BindError, Capabilities, Inbound, Outbound, Transport};
 
 /// The largest packet sent: what every path that carries IPv6 takes (RFC 8200: 1,280 less 48).
@@ -40,7 +42,7 @@ const RECEIVE_LEN: usize = 64 * 1024;
 /// ```
 #[derive(Debug)]
 pub struct UdpTransport {
-    socket: UdpSocket,
+    socket: Socket,
     local: SocketAddr,
     buffer: Box<[u8]>,
     counters: Counters,
@@ -58,7 +60,12 @@ impl UdpTransport {
         }
         let io = |source| BindError::Io { at, source };
         let socket = UdpSocket::bind(at).await.map_err(io)?;
-        let local = socket.local_addr().map_err(io)?;
+        UdpTransport::over(Socket::Real(socket)).map_err(io)
+    }
+
+    /// Plain UDP over a socket that is there.
+    pub(crate) fn over(socket: Socket) -> io::Result<UdpTransport> {
+        let local = socket.local_addr()?;
         let buffer = vec![0; RECEIVE_LEN].into();
         Ok(UdpTransport { socket, local, buffer, counters: Counters::default() })
     }
@@ -99,9 +106,30 @@ impl UdpTransport {
         };
         // Errors tell of this address or of an earlier packet (ICMP): either way it is a datagram
         // that got lost.
-        if self.socket.send_to(packet, to).await.is_err() {
+        if self.socket.send_to(packet, to, frames).await.is_err() {
             self.counters.add(Cause::Link, frames);
         }
+    }
+}
+
+/// Flips so many bits of the messages in a packet, as a model does it to a message: of their
+/// bodies, so that it stays known whose they were.
+pub(crate) fn damage(packet: &mut [u8], bits: u32, draws: Seed) {
+    let Ok(frames) = frames(&Bytes::copy_from_slice(packet)) else { return };
+    let (mut bodies, mut end) = (Vec::new(), 0);
+    for bytes in &frames {
+        end += 2 + bytes.len();
+        if let Ok(Frame { kind: Kind::Datagram(message), .. }) = Frame::parse(bytes) {
+            bodies.push(end - message.body.len()..end);
+        }
+    }
+    let mut body: Vec<u8> = bodies.iter().cloned().flat_map(|at| packet[at].to_vec()).collect();
+    peerlet_network::damage(&mut body, bits, draws);
+    let mut rest = body.as_slice();
+    for at in bodies {
+        let (own, others) = rest.split_at(at.len());
+        packet[at].copy_from_slice(own);
+        rest = others;
     }
 }
 
@@ -190,9 +218,10 @@ impl Transport for UdpTransport {
 
 #[cfg(test)]
 mod tests {
-    use peerlet_core::Seed;
+    use peerlet_core::Call;
 
     use super::*;
+    use crate::frame::{Message, Tag};
 
     async fn bind() -> UdpTransport {
         UdpTransport::bind("127.0.0.1:0".parse().unwrap(), false).await.unwrap()
@@ -229,10 +258,37 @@ mod tests {
         // 19 frames of 62 bytes fit a packet of 1,232: six packets for a hundred.
         let mut buffer = [0; 2000];
         for _ in 0..5 {
-            assert_eq!(watch.socket.recv(&mut buffer).await.unwrap(), 19 * 62);
+            assert_eq!(watch.socket.recv_from(&mut buffer).await.unwrap().0, 19 * 62);
         }
-        assert_eq!(watch.socket.recv(&mut buffer).await.unwrap(), 5 * 62);
+        assert_eq!(watch.socket.recv_from(&mut buffer).await.unwrap().0, 5 * 62);
         assert_eq!(alice.counters(), Counters::default());
+    }
+
+    #[test]
+    fn damage_hits_bodies_only() {
+        let message = |body: &'static [u8]| {
+            let kind = Kind::Datagram(Message { port: 1, call: Call::None, body });
+            Frame { tag: Tag(7), from: 2, to: 3, life: 1, kind }.to_vec()
+        };
+        let mut packet = Vec::new();
+        for frame in [message(b"one"), message(b"another")] {
+            packet.extend_from_slice(&(frame.len() as u16).to_be_bytes());
+            packet.extend(frame);
+        }
+        let whole = packet.clone();
+        for seed in 0..200 {
+            let mut damaged = whole.clone();
+            damage(&mut damaged, 3, Seed::new(seed));
+            let flipped: u32 = damaged.iter().zip(&whole).map(|(a, b)| (a ^ b).count_ones()).sum();
+            assert!(flipped == 3 || flipped == 1, "a bit hit twice is as it was: {flipped}");
+            for (at, (a, b)) in damaged.iter().zip(&whole).enumerate() {
+                let is_body = (26..29).contains(&at) || at >= whole.len() - 7;
+                assert!(a == b || is_body, "byte {at}");
+            }
+        }
+        let mut noise = vec![9; 30];
+        damage(&mut noise, 3, Seed::new(1));
+        assert_eq!(noise, vec![9; 30], "what is no packet has no bodies");
     }
 
     #[tokio::test]
@@ -275,7 +331,7 @@ mod tests {
                 packet.resize(PACKET_MAX + 1 + rng.index(9000), 0);
             }
             bad += u64::from(frames(&packet.clone().into()).is_err());
-            stranger.socket.send_to(&packet, to).await.unwrap();
+            stranger.socket.send_to(&packet, to, 0).await.unwrap();
             // An honest frame after each, so that there is something to wait for and no buffer
             // overflows.
             let honest = [b"honest", &round.to_be_bytes()[..]].concat();

@@ -128,6 +128,9 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All causes, in the order of their declaration.
+    pub const ALL: [Cause; 4] = [Cause::Loss, Cause::Queue, Cause::Partition, Cause::Nat];
+
     /// The cause's name in counters and summaries.
     pub const fn name(self) -> &'static str {
         match self {

@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Sim(Sim),
     /// Run this process's share of the peers on real sockets; `[network]` is left to the real one
     Live(Live),
+    /// Run all peers in this process on real sockets, with the scenario's network between them
+    Emulate(Emulate),
     /// Read and check a scenario, and run nothing
     Check(Check),
     /// List peerlets, commands and network models, with parameters, units and defaults
@@ -136,6 +138,21 @@ pub(crate) struct Live {
     /// The process's key; made and kept there if there is none [default: a new one a run]
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a run folder: the scenario as run, summary.json, measures.csv
+    #[arg(short, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Emulate {
+    #[command(flatten)]
+    pub(crate) what: What,
+    /// The sockets: quic has both classes of delivery, udp has datagrams only
+    #[arg(long, value_name = "NAME", value_enum, default_value = "quic")]
+    pub(crate) transport: Transport,
     /// Print one JSON object on standard output
     #[arg(long)]
     pub(crate) json: bool,

@@ -45,13 +45,20 @@ fn problem(scenario: &Scenario, event: &Event, error: &FaultError) -> Problem {
     scenario.sources.problem(&event.span, error.to_string(), help)
 }
 
-/// Refuses pauses and the calls on the network of all events, for a world that has none of them.
-pub(crate) fn refuse(scenario: &Scenario, world: &str) -> Result<(), Problems> {
-    let is_call =
-        |event: &&Event| matches!(event.action, Action::Pause(_) | Action::Network { .. });
-    let refused = scenario.events.iter().filter(is_call).map(|event| {
-        let message = format!("not yet: {} in {world}", event.action);
-        scenario.sources.problem(&event.span, message, "leave it out, or run it with `sim`")
+/// Refuses what cannot be done to the real network: what is slower there than it was is known to
+/// nobody, and of several processes each decides for what it sends.
+pub(crate) fn refuse_live(scenario: &Scenario, is_share: bool) -> Result<(), Problems> {
+    let refused = scenario.events.iter().filter_map(|event| {
+        let Action::Network { name, arguments, .. } = &event.action else { return None };
+        let help = match normalize(name).as_str() {
+            "slow" => "name a time instead, as in Network.jitter(200ms), or run it with `sim`",
+            "bandwidth" if is_share && arguments.len() > 1 => {
+                "leave the second rate out, or run all peers in one process"
+            }
+            _ => return None,
+        };
+        let message = format!("not yet: {} in live runs", event.action);
+        Some(scenario.sources.problem(&event.span, message, help))
     });
     let problems: Vec<Problem> = refused.collect();
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use peerlet_core::{
-    Act, Command, Directive, Need, Peer, Port, Registry, Seat, Seed, StackError, Value,
+    Act, Command, Directive, Duration, Need, Peer, Port, Registry, Seat, Seed, StackError, Value,
 };
-use peerlet_network::{Fault, Faults, Layers, Model};
+use peerlet_network::{Constant, Fault, Faults, Layers, Model};
 use peerlet_scenario::{
     Action, Event, Override, Problem, Problems, Scenario, Source, StackEntry, Step, Timeline,
     normalize, suggest,
@@ -97,6 +97,21 @@ impl Plan {
         }
         let faults = Faults::new(&self.faults, *peers);
         Ok(Box::new(Layers::around(model, vec![Box::new(faults)])))
+    }
+
+    /// What the scenario does to the network, as a model that adds nothing else; `None` when it
+    /// does nothing. `is_share` says that some of the peers live in other processes.
+    ///
+    /// # Errors
+    /// When some of it cannot be done to a real network.
+    pub fn live_faults(&self, is_share: bool) -> Result<Option<Box<dyn Model>>, Problems> {
+        faults::refuse_live(&self.scenario, is_share)?;
+        if self.faults.is_empty() {
+            return Ok(None);
+        }
+        let faults = Faults::new(&self.faults, self.scenario.peers);
+        let nothing = Box::new(Constant { delay: Duration::ZERO });
+        Ok(Some(Box::new(Layers::around(nothing, vec![Box::new(faults)]))))
     }
 
     /// What the environment does, in order.

@@ -24,6 +24,8 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const IO: u8 = 3;
 /// Two runs of the same seed differed.
 pub(crate) const NONDETERMINISM: u8 = 4;
+/// The machine was too slow for an emulation: what was measured means nothing.
+pub(crate) const VOID: u8 = 5;
 
 /// The run was interrupted; partial results were written.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -83,6 +85,7 @@ pub(crate) fn main(
     let code = match arguments.command {
         Command::Sim(sim) => world::sim::run(experiment, &sim),
         Command::Live(live) => world::live::run(experiment, &live),
+        Command::Emulate(emulate) => world::emulate::run(experiment, &emulate),
         Command::Check(arguments) => check(experiment, &arguments),
         Command::List { json } => print(&list::list(experiment, json)),
         Command::Completions { shell } => {

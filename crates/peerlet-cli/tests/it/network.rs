@@ -186,30 +186,66 @@ fn calls_on_the_network_that_cannot_be_are_refused_at_their_place() {
 
 #[test]
 fn live_runs_refuse_by_name_what_they_do_not_do_yet() {
-    refuse(
-        "model = \"constant\"",
-        "1 1 Network.slow(3)\n",
-        &["live"],
-        expect![[r#"
+    refuse("model = \"constant\"", "1 1 Network.slow(3)\n", &["live"], expect![[r#"
         SCENARIO:12:5: not yet: Network.slow(3) in live runs
             ,----
          12 | 1 1 Network.slow(3)
             :     ^^^^^^^^^^^^^^^
             `----
-          help: leave it out, or run it with `sim`
-    "#]],
-    );
+          help: name a time instead, as in Network.jitter(200ms), or run it with `sim`
+    "#]]);
     refuse(
         "model = \"constant\"",
-        "1 1 Peer.pause(3s)\n",
-        &["live"],
+        "1 1 Network.bandwidth('1 Mbit/s', '2 Mbit/s')\n",
+        &["live", "--index", "0-9"],
         expect![[r#"
-        SCENARIO:12:5: not yet: Peer.pause(3s) in live runs
-            ,----
-         12 | 1 1 Peer.pause(3s)
-            :     ^^^^^^^^^^^^^^
-            `----
-          help: leave it out, or run it with `sim`
-    "#]],
+            SCENARIO:12:5: not yet: Network.bandwidth("1 Mbit/s", "2 Mbit/s") in live runs
+                ,----
+             12 | 1 1 Network.bandwidth('1 Mbit/s', '2 Mbit/s')
+                :     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+                `----
+              help: leave the second rate out, or run all peers in one process
+        "#]],
     );
+}
+
+#[test]
+fn an_emulation_has_a_socket_for_each_peer() {
+    refuse("model = \"constant\"", "", &["emulate", "--peers", "4097"], expect![[r#"
+        error: 4097 peers need a socket each, and a process emulates 4096 at most; take fewer peers
+    "#]]);
+}
+
+/// The scenario's network between real sockets: its delays, its losses, and nothing unaccounted.
+#[test]
+fn an_emulation_is_the_scenarios_network() {
+    let head = "peers = 8\nfor = \"2s\"\njoin = \"10ms\"\n\
+                [network]\nmodel = \"constant\"\ndelay = \"20ms\"\n";
+    let stack = STACK.replace("lookups = {}", "lookups = { rate = \"20/s\", warmup = \"200ms\" }");
+    let file = File::new(
+        "emulated.toml",
+        &format!("{head}{stack}[events]\nlines = '''\n0-3 1 Network.cut()\n'''\n"),
+    );
+    for transport in ["udp", "quic"] {
+        let path = file.0.display().to_string();
+        let output = peerlet(&["emulate", &path, "--transport", transport, "--json", "-q"]);
+        // A machine with much else to do makes it void, and that is said.
+        let code = output.status.code();
+        assert!(matches!(code, Some(0 | 5)), "{code:?} {}", text(&output.stderr));
+        let summary: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+        assert_eq!(summary["world"], "emulate");
+        assert_eq!(summary["void"].as_bool().unwrap_or(false), code == Some(5));
+        let (emulation, datagrams) = (&summary["emulation"], &summary["messages"]["datagram"]);
+        let count = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{summary}"));
+        assert!(count(&emulation["dropped"]["partition"]) > 0, "{emulation}");
+        assert!(count(&datagrams["dropped"]["partition"]) > 0, "{datagrams}");
+        assert!(count(&emulation["carried"]) > 100, "{emulation}");
+        assert!(emulation["late_p99_us"].as_f64().is_some_and(|late| late > 0.0), "{emulation}");
+        if transport == "udp" {
+            assert_eq!(count(&emulation["unaccounted"]), 0, "{emulation}");
+        }
+        let times = &summary["measures"]["lookups/time"];
+        assert!(count(&times["count"]) > 20, "{times}");
+        assert!(times["max"].as_f64().is_some_and(|time| time >= 0.04), "{times}");
+    }
 }

@@ -1,20 +1,26 @@
-//! The live runtime over QUIC and over plain UDP, on loopback.
+//! The live runtime over QUIC and over plain UDP, on loopback; and the same with a network emulated
+//! between the peers.
 
 use peerlet_conformance::{Candidate, Experiment, Refusal, Report, run_at_once};
-use peerlet_core::{Need, SECOND};
-use peerlet_live::{LiveSetup, Sockets};
+use peerlet_core::{Duration, MILLISECOND, Need, SECOND};
+use peerlet_live::{LiveSetup, Medium, Sockets};
 use peerlet_measure::Summary;
+use peerlet_network::Constant;
 
 struct Live {
     sockets: Sockets,
     shards: u32,
+    /// How long messages take, where a network is emulated.
+    delay: Option<Duration>,
 }
 
 impl Candidate for Live {
     fn name(&self) -> &str {
-        match self.sockets {
-            Sockets::Quic => "live, QUIC",
-            Sockets::Udp { .. } => "live, UDP",
+        match (self.sockets, self.delay) {
+            (Sockets::Quic, None) => "live, QUIC",
+            (Sockets::Udp { .. }, None) => "live, UDP",
+            (Sockets::Quic, Some(_)) => "emulated, QUIC",
+            (Sockets::Udp { .. }, Some(_)) => "emulated, UDP",
         }
     }
 
@@ -27,6 +33,9 @@ impl Candidate for Live {
         let setup = LiveSetup {
             sockets: self.sockets,
             shards: self.shards,
+            medium: self
+                .delay
+                .map_or(Medium::Real, |delay| Medium::Emulated(Box::new(Constant { delay }))),
             connection_timeout,
             epoch: SECOND,
             ..LiveSetup::new("conformance", seats, duration, move |seat| build(seat))
@@ -52,7 +61,7 @@ impl Candidate for Live {
 #[test]
 fn quic_conforms() {
     for shards in [1, 3] {
-        let score = run_at_once(12, || Live { sockets: Sockets::Quic, shards });
+        let score = run_at_once(12, || Live { sockets: Sockets::Quic, shards, delay: None });
         println!("{shards} shards: {score}");
         assert!(score.conforms(), "{score}");
         assert_eq!(score.refused(), 0);
@@ -61,9 +70,24 @@ fn quic_conforms() {
 
 #[test]
 fn udp_conforms_and_refuses_what_it_cannot_do() {
-    let udp = || Live { sockets: Sockets::Udp { closed_network: false }, shards: 2 };
+    let sockets = Sockets::Udp { closed_network: false };
+    let udp = || Live { sockets, shards: 2, delay: None };
     let score = run_at_once(12, udp);
     println!("{score}");
+    assert!(score.conforms(), "{score}");
+    assert_eq!((score.kept(), score.refused()), (22, 16), "{score}");
+}
+
+#[test]
+fn emulation_conforms_as_its_sockets_do() {
+    let emulated = |sockets, delay| Live { sockets, shards: 1, delay: Some(delay) };
+    for delay in [Duration::ZERO, MILLISECOND * 2] {
+        let score = run_at_once(12, || emulated(Sockets::Quic, delay));
+        println!("{score}");
+        assert!(score.conforms() && score.refused() == 0, "{score}");
+    }
+    let udp = Sockets::Udp { closed_network: false };
+    let score = run_at_once(12, || emulated(udp, MILLISECOND * 2));
     assert!(score.conforms(), "{score}");
     assert_eq!((score.kept(), score.refused()), (22, 16), "{score}");
 }

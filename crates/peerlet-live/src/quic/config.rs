@@ -8,8 +8,8 @@ use std::time::Duration;
 use peerlet_core::Identity;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
-    ClientConfig, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig, IdleTimeout,
-    ServerConfig, TokioRuntime, TransportConfig, VarInt,
+    AsyncUdpSocket, ClientConfig, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig,
+    IdleTimeout, Runtime, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -44,13 +44,18 @@ const INCOMING_BYTES_TOTAL_MAX: u64 = 4 * 1024 * 1024;
 
 /// Binds the one socket that listens and dials.
 pub(super) fn bind(key: &ProcessKey, at: SocketAddr) -> io::Result<Endpoint> {
-    let socket = UdpSocket::bind(at)?;
+    over(key, TokioRuntime.wrap_udp_socket(UdpSocket::bind(at)?)?)
+}
+
+/// Listens and dials on a socket that is there.
+pub(super) fn over(key: &ProcessKey, socket: Arc<dyn AsyncUdpSocket>) -> io::Result<Endpoint> {
     // The same for a process that starts again with its key on its port, so that it can tell those
     // who still talk to its former self (stateless reset, RFC 9000, section 10.3).
     let reset_key = key.derive(&format!("reset {}", socket.local_addr()?.port()));
     let mut config = EndpointConfig::new(Arc::new(reset_key));
     config.cid_generator(|| Box::new(RandomIds));
-    Endpoint::new(config, Some(server(key)), socket, Arc::new(TokioRuntime))
+    let server = Some(server(key));
+    Endpoint::new_with_abstract_socket(config, server, socket, Arc::new(TokioRuntime))
 }
 
 fn server(key: &ProcessKey) -> ServerConfig {

@@ -11,6 +11,7 @@ mod lanes;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,6 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::counters::{Cause, Counters};
+use crate::emulation::Wire;
 use crate::frame::{DATAGRAM_FRAME_MAX, STREAM_FRAME_MAX};
 use crate::key::ProcessKey;
 use crate::tls;
@@ -143,7 +145,17 @@ impl QuicTransport {
     pub fn bind(key: ProcessKey, at: SocketAddr) -> Result<QuicTransport, BindError> {
         let io = |source| BindError::Io { at, source };
         let endpoint = config::bind(&key, at).map_err(io)?;
-        let local = endpoint.local_addr().map_err(io)?;
+        QuicTransport::over(key, endpoint).map_err(io)
+    }
+
+    /// QUIC over a wire; must be called within a tokio runtime.
+    pub(crate) fn carried(key: ProcessKey, wire: Arc<Wire>) -> io::Result<QuicTransport> {
+        let endpoint = config::over(&key, wire)?;
+        QuicTransport::over(key, endpoint)
+    }
+
+    fn over(key: ProcessKey, endpoint: Endpoint) -> io::Result<QuicTransport> {
+        let local = endpoint.local_addr()?;
         let (report, events) = mpsc::channel(EVENTS_MAX);
         let tally = Tally::default();
         tokio::spawn(connection::accept(endpoint.clone(), report.clone(), tally.clone()));

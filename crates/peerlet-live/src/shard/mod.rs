@@ -5,6 +5,7 @@
 //! and what arrived, and hands over one batch of what is to go.
 
 mod here;
+mod pauses;
 mod phases;
 mod timers;
 mod turn;
@@ -21,6 +22,7 @@ use crate::counters::Counters;
 use crate::member::Heard;
 use crate::transport::Transport;
 pub(crate) use here::Ground;
+pub(crate) use pauses::Pauses;
 pub(crate) use timers::Timers;
 
 /// Events that peers make for themselves at once, in one turn of the loop: more wait for the next
@@ -39,6 +41,7 @@ pub(crate) struct Shard {
     /// The seats of its rows, ascending.
     pub(crate) seats: Vec<Seat>,
     pub(crate) ground: Ground,
+    pub(crate) pauses: Pauses,
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) build: Build,
     /// What the environment does to its seats, in order.
@@ -78,6 +81,8 @@ pub(crate) struct Wires {
     pub(crate) epochs: Option<mpsc::UnboundedSender<EpochMeasures>>,
     /// Takes the outcome as soon as the peers' time is over.
     pub(crate) outcome: Option<oneshot::Sender<ShardOutcome>>,
+    /// In an emulation: whether nothing is on its way any more that departed before the end.
+    pub(crate) quiet: Option<watch::Receiver<bool>>,
     /// The member's line; the first shard has it.
     pub(crate) member: Option<MemberLine>,
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use peerlet_core::Time;
+use peerlet_core::{Duration, MILLISECOND, SECOND, Time};
 use tokio::sync::watch;
 
 use crate::counters::Cause;
@@ -11,6 +11,11 @@ use crate::frame::{Frame, Kind};
 use crate::member::Heard;
 use crate::shard::{DRAIN, MemberLine, Shard, ShardOutcome};
 use crate::transport::Inbound;
+
+/// How long an emulation waits after its end for what is on its way.
+const PATIENCE: Duration = Duration::from_nanos(10 * SECOND.as_nanos());
+/// How long after the last packet was handed to the operating system it is surely read.
+const LINGER: Duration = Duration::from_nanos(50 * MILLISECOND.as_nanos());
 
 /// Waits until the condition holds; for ever when nobody is left to make it so.
 async fn until<T>(watched: &mut watch::Receiver<T>, condition: impl FnMut(&T) -> bool) {
@@ -39,6 +44,7 @@ impl Shard {
         let mut inbox = Vec::new();
         if self.wait_for_zero(&mut inbox).await {
             self.live(&mut inbox).await;
+            self.count_in_flight(&mut inbox).await;
         }
         self.hand_over();
         loop {
@@ -108,6 +114,36 @@ impl Shard {
                 () = self.transport.receive(inbox) => {}
                 (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
                 () = tokio::time::sleep_until(wake.into()) => {}
+            }
+        }
+    }
+
+    /// In an emulation: counts what arrives after the peers' time, until nothing is on its way that
+    /// departed before.
+    async fn count_in_flight(&mut self, inbox: &mut Vec<Inbound>) {
+        let Some(mut quiet) = self.wires.quiet.clone().filter(|_| !*self.wires.stop.borrow())
+        else {
+            return;
+        };
+        let all = async {
+            until(&mut quiet, |quiet| *quiet).await;
+            // What is due is handed to the operating system, which needs a moment.
+            tokio::time::sleep(LINGER.into()).await;
+        };
+        self.ground.ledger.datagram.in_flight += self.pauses.datagrams();
+        let mut all = std::pin::pin!(tokio::time::timeout(PATIENCE.into(), all));
+        loop {
+            inbox.drain(..).for_each(|inbound| {
+                if let Inbound::Datagram { frame, .. } = &inbound
+                    && let Ok(Frame { kind: Kind::Datagram(_), .. }) = Frame::parse(frame)
+                {
+                    self.ground.ledger.datagram.in_flight += 1;
+                }
+            });
+            tokio::select! {
+                biased;
+                _ = &mut all => return,
+                () = self.transport.receive(inbox) => {}
             }
         }
     }

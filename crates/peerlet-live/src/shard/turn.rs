@@ -12,6 +12,7 @@ use crate::frame::{Frame, Kind, Message};
 use crate::pair::Effect;
 use crate::seats::SeatsNow;
 use crate::shard::here::{Here, Soon};
+use crate::shard::pauses::Held;
 use crate::shard::{SOON_MAX, Shard};
 use crate::transport::Inbound;
 
@@ -22,7 +23,8 @@ impl Shard {
             return self.ground.now;
         }
         let directive = self.directives.peek().map(|d| d.at);
-        let waits = [directive, self.ground.timers.next(), self.ground.pairs.deadline()];
+        let (timer, pair) = (self.ground.timers.next(), self.ground.pairs.deadline());
+        let waits = [directive, timer, pair, self.pauses.next()];
         waits.into_iter().flatten().fold(self.end, Time::min)
     }
 
@@ -30,13 +32,16 @@ impl Shard {
     pub(super) fn turn(&mut self, inbox: &mut Vec<Inbound>) {
         self.ground.now = Time::ZERO + Duration::from(self.zero.elapsed());
         if self.ground.now >= self.end {
-            return inbox.clear();
+            return;
         }
         self.ground.recorder.close_epoch(self.ground.now);
         while let Some(directive) = self.directives.next_if(|d| d.at <= self.ground.now) {
+            // What falls on the end of a pause comes before it, as all that falls into it.
+            self.go_on(Time::from_nanos(directive.at.as_nanos().saturating_sub(1)));
             self.direct(directive);
             self.settle();
         }
+        self.go_on(self.ground.now);
         while let Some(waiting) = self.ground.timers.pop_due(self.ground.now) {
             self.alarm(waiting.row, waiting.life, waiting.alarm);
             self.settle();
@@ -52,7 +57,7 @@ impl Shard {
 
     /// Does what the last event left to be done: what a peer does to itself, and what the pairs
     /// want.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         for _ in 0..SOON_MAX {
             if let Some((row, life, soon)) = self.ground.soon.pop_front() {
                 self.soon(row, life, soon);
@@ -64,7 +69,7 @@ impl Shard {
         }
     }
 
-    fn row(&self, slot: u32) -> Option<usize> {
+    pub(super) fn row(&self, slot: u32) -> Option<usize> {
         self.seats.binary_search(&Seat(slot)).ok()
     }
 
@@ -78,7 +83,10 @@ impl Shard {
         }
     }
 
-    fn alarm(&mut self, row: usize, life: u32, alarm: Alarm) {
+    pub(super) fn alarm(&mut self, row: usize, life: u32, alarm: Alarm) {
+        if self.pauses.has(row) {
+            return self.pauses.hold(row, Held::Alarm { life, alarm });
+        }
         if self.host.expects(row, life, &alarm) {
             self.with(row, |host, here| host.alarm(row, here, alarm));
         }
@@ -100,21 +108,25 @@ impl Shard {
     }
 
     /// Does to a seat what the environment wants.
-    fn direct(&mut self, directive: Directive) {
+    pub(super) fn direct(&mut self, directive: Directive) {
         let Some(row) = self.row(directive.seat.0) else { return };
-        let slot = directive.seat.0;
-        let done = match directive.act {
+        let Directive { at, seat: Seat(slot), act } = directive;
+        if act != Act::Crash && self.pauses.has(row) {
+            return self.pauses.hold(row, Held::Act(act));
+        }
+        let done = match act {
             Act::Start => self.start(row),
             Act::Stop => self.stop(row),
             Act::Crash => {
                 let crashed = self.host.crash(row);
                 if crashed {
                     self.ground.pairs.crashed(slot);
-                    self.ground.recorder.forget(directive.seat);
+                    self.ground.recorder.forget(Seat(slot));
+                    self.end_pause(row, false);
                 }
                 crashed
             }
-            Act::Pause(_) => unreachable!("a run with pauses is refused"),
+            Act::Pause(time) => self.pause(row, at + time),
             Act::Command(port, command) => {
                 self.with(row, |host, here| host.command(row, here, port, &command))
             }
@@ -151,6 +163,7 @@ impl Shard {
     pub(super) fn stop_all(&mut self) {
         self.ground.now = Time::ZERO + Duration::from(self.zero.elapsed());
         for row in 0..self.seats.len() {
+            self.end_pause(row, true);
             self.stop(row);
             self.settle();
         }
@@ -175,7 +188,7 @@ impl Shard {
         }
     }
 
-    fn frame(&mut self, from: SocketAddr, bytes: &bytes::Bytes) {
+    pub(super) fn frame(&mut self, from: SocketAddr, bytes: &bytes::Bytes) {
         let frame = match Frame::parse(bytes) {
             Ok(frame) => frame,
             Err(error) => return self.counters.add(error.into(), 1),
@@ -188,6 +201,9 @@ impl Shard {
         }
         if self.ground.seats.socket(Seat(frame.from)) != Some(from) {
             return self.counters.add(Cause::Forged, 1);
+        }
+        if self.hold_frame(from, &frame, bytes) {
+            return;
         }
         let (class, message) = match frame.kind {
             Kind::Datagram(message) => (Class::Datagram, message),
@@ -219,7 +235,12 @@ impl Shard {
         }
     }
 
-    fn effect(&mut self, effect: Effect) {
+    pub(super) fn effect(&mut self, effect: Effect) {
+        if let Effect::Undelivered { slot, .. } | Effect::Writable { slot, .. } = &effect
+            && let Some(row) = self.row(*slot).filter(|row| self.pauses.has(*row))
+        {
+            return self.pauses.hold(row, Held::Effect(effect));
+        }
         match effect {
             Effect::Transmit { to, pair, frame } => {
                 let frame = frame.into();

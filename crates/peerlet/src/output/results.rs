@@ -1,11 +1,12 @@
 //! What came out of a run, in any world.
 
 use peerlet_core::Time;
-use peerlet_live::{Counters, LiveOutcome, Whole};
+use peerlet_live::{Carried, Counters, Whole};
 use peerlet_measure::{Ledger, Measures, Summary};
 use peerlet_sim::Outcome;
 
 use crate::plan::Plan;
+use crate::world::live::Ran;
 
 /// A run that is over.
 pub(crate) struct Results {
@@ -29,6 +30,8 @@ pub(crate) struct Results {
     pub(crate) whole: Option<Whole>,
     /// Whether this is one process's share: nothing balances, and nothing can be expected of it.
     pub(crate) is_share: bool,
+    /// What became of packets, and how late they were, where a model stood between the sockets.
+    pub(crate) carried: Option<Carried>,
     /// Whether it was interrupted: what is here is partial, and nothing can be expected of it.
     pub(crate) is_interrupted: bool,
     /// Whether the seed decided what peers did.
@@ -59,20 +62,23 @@ impl Results {
             counters: None,
             whole: None,
             is_share: false,
+            carried: None,
             is_interrupted,
             is_seeded: true,
         }
     }
 
-    pub(crate) fn live(
+    /// A live run, or an emulated one.
+    pub(crate) fn on_sockets(
+        world: &'static str,
         plan: Plan,
         shards: u32,
-        outcome: LiveOutcome,
-        wall_seconds: f64,
-        (is_interrupted, is_seeded): (bool, bool),
+        ran: Ran,
+        is_seeded: bool,
     ) -> Results {
+        let Ran { outcome, wall_seconds, is_interrupted } = ran;
         Results {
-            world: "live",
+            world,
             plan,
             threads: shards,
             end: outcome.end,
@@ -87,9 +93,15 @@ impl Results {
             counters: Some(outcome.counters),
             whole: outcome.whole,
             is_share: outcome.is_share,
+            carried: outcome.carried,
             is_interrupted,
             is_seeded,
         }
+    }
+
+    /// Whether it was emulated, and the machine could not keep up.
+    pub(crate) fn is_void(&self) -> bool {
+        self.carried.as_ref().is_some_and(|carried| !carried.is_valid())
     }
 
     /// What was measured, in units.

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use peerlet_core::Duration;
+use peerlet_live::{Carried, LATENESS_MAX};
 use peerlet_measure::{DropCause, Flow, Summary};
+use peerlet_network::Cause;
 use serde::Serialize;
 
 use crate::output::expectations::Verdict;
@@ -38,6 +41,11 @@ struct Json<'a> {
     coverage: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     processes: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    emulation: Option<Emulation>,
+    /// Only where it is true: the emulation was too late, and all of this means nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    void: bool,
     /// Only where it is true: the run ended before its time, and all of this is partial.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     interrupted: bool,
@@ -53,6 +61,41 @@ struct Messages {
     total: Account,
     datagram: Account,
     reliable: Account,
+}
+
+/// What became of the packets of an emulation, and how late they were, in microseconds.
+#[derive(Serialize)]
+struct Emulation {
+    sent: u64,
+    duplicated: u64,
+    damaged: u64,
+    carried: u64,
+    waiting: u64,
+    dropped: BTreeMap<&'static str, u64>,
+    late_p50_us: Option<f64>,
+    late_p99_us: Option<f64>,
+    late_max_us: f64,
+    /// Datagrams among those in flight of which nobody knows.
+    unaccounted: u64,
+}
+
+impl Emulation {
+    fn of(emulated: &Carried) -> Emulation {
+        let Carried { packets, lateness, unaccounted } = emulated;
+        let micros = |late: Duration| late.as_secs_f64() * 1e6;
+        Emulation {
+            sent: packets.sent,
+            duplicated: packets.duplicated,
+            damaged: packets.damaged,
+            carried: packets.carried,
+            waiting: packets.waiting,
+            dropped: Cause::ALL.map(|cause| (cause.name(), packets.dropped(cause))).into(),
+            late_p50_us: lateness.quantile(0.5).map(micros),
+            late_p99_us: lateness.quantile(0.99).map(micros),
+            late_max_us: micros(lateness.max()),
+            unaccounted: *unaccounted,
+        }
+    }
 }
 
 /// An account of messages. What a live run cannot account for is not in flight but unaccounted.
@@ -72,13 +115,13 @@ struct Account {
 impl Account {
     fn of(flow: &Flow, run: &Results) -> Account {
         let dropped = DropCause::ALL.iter().map(|cause| (cause.name(), flow.dropped(*cause)));
-        let simulated = run.world == "sim";
+        let knows_all = run.world != "live";
         Account {
             sent: flow.sent,
             duplicated: flow.duplicated,
             delivered: flow.delivered,
-            in_flight: simulated.then_some(flow.in_flight),
-            unaccounted: (!simulated && !run.is_share).then_some(flow.in_flight),
+            in_flight: knows_all.then_some(flow.in_flight),
+            unaccounted: (!knows_all && !run.is_share).then_some(flow.in_flight),
             bytes: flow.bytes,
             dropped: dropped.collect(),
         }
@@ -116,6 +159,8 @@ pub(crate) fn json(run: &Results, verdicts: &[Verdict]) -> String {
             .map(|counters| counters.iter().map(|(cause, count)| (cause.name(), count)).collect()),
         coverage: run.whole.as_ref().map(|whole| whole.coverage),
         processes: run.whole.as_ref().map(|whole| whole.processes),
+        emulation: run.carried.as_ref().map(Emulation::of),
+        void: run.is_void(),
         interrupted: run.is_interrupted,
         measures: &run.summary(),
         properties: [],
@@ -154,6 +199,14 @@ fn write_table(
              not judged"
         )?;
     }
+    if run.is_void() {
+        writeln!(
+            out,
+            "void: of the packets, one in a hundred was more than {LATENESS_MAX} late, so this \
+             tells more of the machine than of the network; take fewer peers, fewer messages, or \
+             a machine with less to do"
+        )?;
+    }
     if let Some(digest) = &run.payload_digest {
         writeln!(out, "payload digest {digest}")?;
     }
@@ -174,7 +227,11 @@ fn write_table(
 fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
     let scenario = &run.plan.scenario;
     let rate = run.events as f64 / run.wall_seconds;
-    let time = if run.world == "sim" { "of virtual time" } else { "on real sockets" };
+    let time = match run.world {
+        "sim" => "of virtual time",
+        "emulate" => "on real sockets, the network emulated",
+        _ => "on real sockets",
+    };
     let (title, peers, end, seed) = (&scenario.title, scenario.peers, run.end, scenario.seed);
     write!(out, "{title}: {peers} peers, {:.3} s {time}, ", end.as_secs_f64())?;
     match run.is_seeded {
@@ -201,6 +258,9 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
             writeln!(out, "{}", account(name, flow, run))?;
         }
     }
+    if let Some(carried) = &run.carried {
+        writeln!(out, "{}", packets(carried, run.world == "emulate"))?;
+    }
     if let Some(whole) = &run.whole {
         writeln!(
             out,
@@ -218,12 +278,9 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
 }
 
 fn account(name: &str, flow: &Flow, run: &Results) -> String {
-    let causes = DropCause::ALL.iter().filter(|cause| flow.dropped(**cause) > 0);
-    let causes: Vec<_> =
-        causes.map(|cause| format!("{} {}", grouped(flow.dropped(*cause)), cause.name())).collect();
-    let dropped = if causes.is_empty() { "none".to_owned() } else { causes.join(", ") };
+    let dropped = dropped(DropCause::ALL.map(|cause| (cause.name(), flow.dropped(cause))));
     let rest = match (run.world, run.is_share) {
-        ("sim", _) => format!(" {} in flight,", grouped(flow.in_flight)),
+        ("sim" | "emulate", _) => format!(" {} in flight,", grouped(flow.in_flight)),
         (_, false) => format!(" {} unaccounted,", grouped(flow.in_flight)),
         (_, true) => String::new(),
     };
@@ -237,6 +294,29 @@ fn account(name: &str, flow: &Flow, run: &Results) -> String {
         grouped(flow.bytes),
         grouped(flow.delivered),
     )
+}
+
+/// What became of packets, and in an emulation how late they were.
+fn packets(carried: &Carried, is_emulated: bool) -> String {
+    let Carried { packets, lateness, unaccounted } = carried;
+    let (sent, took) = (grouped(packets.sent), grouped(packets.carried));
+    let dropped = dropped(Cause::ALL.map(|cause| (cause.name(), packets.dropped(cause))));
+    let mut line = format!("packets: {sent} sent, {took} carried, dropped: {dropped}");
+    if is_emulated {
+        line += &format!("; late: {lateness}");
+    }
+    if *unaccounted > 0 {
+        line += &format!("; {} datagrams in flight are unaccounted", grouped(*unaccounted));
+    }
+    line
+}
+
+/// What was dropped, by cause.
+fn dropped(counts: impl IntoIterator<Item = (&'static str, u64)>) -> String {
+    let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+    let causes: Vec<_> =
+        counts.map(|(cause, count)| format!("{} {cause}", grouped(count))).collect();
+    if causes.is_empty() { "none".to_owned() } else { causes.join(", ") }
 }
 
 /// An argument as a shell takes it.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use peerlet_core::Directive;
-use peerlet_live::{Join, KeyError, LiveError, LiveSetup, ProcessKey, Sockets};
+use peerlet_live::{
+    Join, KeyError, LiveError, LiveOutcome, LiveSetup, Medium, MediumError, ProcessKey, Sockets,
+};
 use tokio::sync::watch;
 
 use crate::arguments::{Live, Transport};
 use crate::experiment::Experiment;
-use crate::faults;
 use crate::logs;
 use crate::output::folder::Folder;
 use crate::output::results::Results;
@@ -29,7 +30,7 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<u8, Failure> {
     };
     let overrides = live.what.overrides()?;
     let plan = Plan::new(experiment, live.what.source()?, &overrides, sockets.gives())?;
-    faults::refuse(&plan.scenario, "live runs")?;
+    let faults = plan.live_faults(live.index.is_some() || live.join.is_some())?;
     let folder = live.output.as_ref().map(|path| Folder::create(path)).transpose()?;
     if plan.scenario.network.is_some() && !live.what.quiet {
         eprintln!("[network] is left to the real network: its delays and losses are not applied");
@@ -38,30 +39,42 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<u8, Failure> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let shards = live.shards.unwrap_or(threads as u32).min(plan.scenario.peers);
     let mut setup = setup(experiment, &plan, live, sockets, shards, key);
+    setup.medium = faults.map_or(Medium::Real, Medium::Faulty);
     setup.join = live.join.as_deref().map(join).transpose()?;
     if setup.join.is_some_and(|join| join.identity.is_some()) && sockets != Sockets::Quic {
         let message = "--join names an identity, and UDP has none; leave it out or use QUIC";
         return Err(Failure::Usage(message.to_owned()));
     }
     setup.advertise = live.advertise.as_deref().map(advertise).transpose()?;
-    let directives: Vec<Directive> = plan.directives().collect();
+    let ran = run_on_sockets(setup, plan.directives().collect())?;
+    let results = Results::on_sockets("live", plan, shards, ran, live.what.seed.is_some());
+    conclude(&results, folder.as_ref(), &live.what, live.json)
+}
+
+/// What a run on real sockets came to.
+pub(crate) struct Ran {
+    pub(crate) outcome: LiveOutcome,
+    pub(crate) wall_seconds: f64,
+    pub(crate) is_interrupted: bool,
+}
+
+/// Runs peers on real sockets to their end, or until this process is interrupted.
+pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Result<Ran, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Failure::io("the threads of the run"))?;
     let begun = Instant::now();
-    let (outcome, is_interrupted) = runtime.block_on(async {
+    runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
         let interrupts = Interrupts::new().map_err(Failure::io("signals"))?;
         let signals = tokio::spawn(stop_at_signal(interrupts, stop));
         let outcome = peerlet_live::run(setup, directives, stopped.clone()).await;
-        let interrupted = *stopped.borrow();
+        let is_interrupted = *stopped.borrow();
         signals.abort();
-        outcome.map(|outcome| (outcome, interrupted)).map_err(|error| failure(&error))
-    })?;
-    let (took, is_seeded) = (begun.elapsed().as_secs_f64(), live.what.seed.is_some());
-    let results = Results::live(plan, shards, outcome, took, (is_interrupted, is_seeded));
-    conclude(&results, folder.as_ref(), &live.what, live.json)
+        let outcome = outcome.map_err(|error| failure(&error))?;
+        Ok(Ran { outcome, wall_seconds: begun.elapsed().as_secs_f64(), is_interrupted })
+    })
 }
 
 fn setup(
@@ -101,7 +114,9 @@ fn failure(error: &LiveError) -> Failure {
         LiveError::Index { .. }
         | LiveError::JoinsItself
         | LiveError::JoinsNobody { .. }
-        | LiveError::Pauses { .. } => Failure::Usage(error.to_string()),
+        | LiveError::Medium(
+            MediumError::Limit(_) | MediumError::Sockets { .. } | MediumError::Share,
+        ) => Failure::Usage(error.to_string()),
         _ => Failure::Io(error.to_string()),
     }
 }

@@ -1,5 +1,6 @@
 //! The worlds that a command line can run a plan in.
 
+pub(crate) mod emulate;
 pub(crate) mod live;
 pub(crate) mod sim;
 pub(crate) mod twin;

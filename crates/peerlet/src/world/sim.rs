@@ -19,7 +19,7 @@ use crate::output::progress::Progress;
 use crate::output::results::Results;
 use crate::output::{expectations, repeats, summary};
 use crate::plan::Plan;
-use crate::run::{DONE, FAILED, Failure, INTERRUPTED, print};
+use crate::run::{DONE, FAILED, Failure, INTERRUPTED, VOID, print};
 use crate::world::lookout::Lookout;
 use crate::world::twin;
 
@@ -64,7 +64,7 @@ pub(crate) fn conclude(
     json: bool,
 ) -> Result<u8, Failure> {
     // What is expected is expected of the whole network and the whole run.
-    let verdicts = match run.is_share || run.is_interrupted {
+    let verdicts = match run.is_share || run.is_interrupted || run.is_void() {
         true => Vec::new(),
         false => expectations::check(&run.plan.scenario, &run.summary()),
     };
@@ -78,6 +78,7 @@ pub(crate) fn conclude(
     })?;
     Ok(match verdicts.iter().all(|verdict| verdict.held) {
         _ if run.is_interrupted => INTERRUPTED,
+        _ if run.is_void() => VOID,
         true => DONE,
         false => FAILED,
     })

@@ -1,6 +1,8 @@
 //! Experiments as their users see them.
 
+mod beats;
 mod examples;
+mod faults;
 mod live;
 mod planetlab;
 mod protopeer;

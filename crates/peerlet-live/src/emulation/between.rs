@@ -1,0 +1,118 @@
+//! What stands between the sockets of a run, if anything does.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+use peerlet_core::{Seed, Time};
+use peerlet_network::Model;
+use tokio::sync::watch;
+
+use super::carrier::{Carrier, CarrierSetup};
+use super::limit::make_room;
+use super::road::Damage;
+use crate::key::ProcessKey;
+use crate::live::random;
+use crate::member::SHARDS_MAX;
+use crate::outcome::LiveOutcome;
+use crate::quic::QuicTransport;
+use crate::seats::SeatMap;
+use crate::setup::{LiveSetup, Medium, MediumError, Sockets};
+use crate::socket::Socket;
+use crate::transport::{BindError, Transport};
+use crate::udp::{self, UdpTransport};
+
+/// A model between the sockets of a run, one a peer.
+pub(crate) struct Between {
+    carrier: Carrier,
+    is_emulated: bool,
+    /// Whether nobody sees what is in a packet.
+    are_sealed: bool,
+    /// Until it begins.
+    network: Option<(Box<dyn Model>, Seed, Damage)>,
+}
+
+impl Between {
+    /// What a run wants between its sockets; then each of its peers gets a shard of its own, if
+    /// there can be so many sockets.
+    pub(crate) fn new(setup: &mut LiveSetup) -> Result<Option<Between>, MediumError> {
+        let (model, is_emulated) = match std::mem::take(&mut setup.medium) {
+            Medium::Real => return Ok(None),
+            Medium::Faulty(model) => (model, false),
+            Medium::Emulated(model) => (model, true),
+        };
+        let (first, last) = setup.own_seats();
+        let (own, is_share) = (last - first + 1, last - first + 1 < setup.seats);
+        if is_share && is_emulated {
+            return Err(MediumError::Share);
+        }
+        if is_share && own > SHARDS_MAX as u32 {
+            return Err(MediumError::Sockets { seats: own, limit: SHARDS_MAX as u32 });
+        }
+        make_room(own).map_err(MediumError::Limit)?;
+        setup.shards = own;
+        let seed = Seed::new(setup.seed.unwrap_or_else(random)).named("between");
+        let damage: Damage = match setup.sockets {
+            Sockets::Quic => peerlet_network::damage,
+            Sockets::Udp { .. } => udp::damage,
+        };
+        let network = Some((model, seed, damage));
+        let (carrier, are_sealed) = (Carrier::new(is_emulated), setup.sockets == Sockets::Quic);
+        Ok(Some(Between { carrier, is_emulated, are_sealed, network }))
+    }
+
+    pub(crate) fn is_emulated(&self) -> bool {
+        self.is_emulated
+    }
+
+    /// The socket of a shard, which has one peer.
+    pub(crate) fn bind(
+        &mut self,
+        setup: &LiveSetup,
+        key: &ProcessKey,
+        shard: u32,
+        at: SocketAddr,
+    ) -> Result<Box<dyn Transport>, BindError> {
+        let at = if self.is_emulated { (Ipv4Addr::LOCALHOST, 0).into() } else { at };
+        let seat = setup.seats_of(shard)[0];
+        let io = |source| BindError::Io { at, source };
+        let is_open = !at.ip().to_canonical().is_loopback();
+        if is_open && setup.sockets == (Sockets::Udp { closed_network: false }) {
+            return Err(BindError::Open(at));
+        }
+        let mut transport = || -> io::Result<Box<dyn Transport>> {
+            let wire = self.carrier.wire(seat, at)?;
+            Ok(match setup.sockets {
+                Sockets::Quic => Box::new(QuicTransport::carried(key.copy(), wire)?),
+                Sockets::Udp { .. } => Box::new(UdpTransport::over(Socket::Carried(wire))?),
+            })
+        };
+        transport().map_err(io)
+    }
+
+    /// Begins to carry packets. Tells when nothing is on its way any more that departed before the
+    /// end.
+    pub(crate) fn begin(
+        &mut self,
+        seats: Arc<SeatMap>,
+        measured: Range<Time>,
+        zero: watch::Receiver<Option<Instant>>,
+    ) -> Result<watch::Receiver<bool>, MediumError> {
+        let (model, seed, damage) = self.network.take().expect("it begins once");
+        let setup = CarrierSetup { model, seed, seats, measured, damage };
+        self.carrier.begin(setup, zero).map_err(MediumError::Io)
+    }
+
+    /// Ends it, and closes the accounts of an emulation.
+    pub(crate) fn finish(self, outcome: &mut LiveOutcome) {
+        let is_emulated = self.is_emulated;
+        let (carried, datagrams) = self.carrier.finish();
+        if is_emulated {
+            outcome.close_emulated(carried, &datagrams, self.are_sealed);
+        } else {
+            outcome.carried = Some(carried);
+        }
+    }
+}

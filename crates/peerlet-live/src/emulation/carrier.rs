@@ -1,0 +1,227 @@
+//! The thread that carries packets from one peer's socket to another's.
+
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZero;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use peerlet_core::{Duration, MILLISECOND, Map, Seat, Seed, Time};
+use peerlet_measure::Flow;
+use peerlet_network::Model;
+use rustix::net::{SendFlags, sendto};
+use tokio::net::UdpSocket;
+use tokio::sync::watch;
+
+use super::Carried;
+use super::lateness::Latenesses;
+use super::packets::Packets;
+use super::road::{Damage, Due, Given, Road};
+use super::wire::{STAMP_LEN, Wire, stamp};
+use crate::seats::SeatMap;
+
+/// Packets that the carrier was given and has not looked at yet.
+const GIVEN_MAX: usize = 1 << 16;
+/// How often the carrier looks around when nothing is due.
+const LOOK: Duration = Duration::from_nanos(20 * MILLISECOND.as_nanos());
+/// Packets that are taken in before those that are due are looked at again.
+const TAKEN_MAX: usize = 256;
+
+/// What the carrier is told.
+pub(super) enum Order {
+    Carry {
+        at: Instant,
+        from: Seat,
+        to: SocketAddr,
+        /// With room for the stamp in front.
+        bytes: Vec<u8>,
+        datagrams: u32,
+    },
+    Finish,
+}
+
+/// What an emulated network is made of.
+pub(crate) struct CarrierSetup {
+    pub(crate) model: Box<dyn Model>,
+    /// Where the network's dice begin.
+    pub(crate) seed: Seed,
+    pub(crate) seats: Arc<SeatMap>,
+    /// From when on what happens counts, and when the run ends, counted from time zero.
+    pub(crate) measured: Range<Time>,
+    pub(crate) damage: Damage,
+}
+
+/// What stands between the sockets: makes wires, then carries what they are given.
+pub(crate) struct Carrier {
+    orders: SyncSender<Order>,
+    given: Option<Receiver<Order>>,
+    wires: Map<Seat, Arc<UdpSocket>>,
+    epoch: Instant,
+    /// In an emulation.
+    latenesses: Option<Latenesses>,
+    thread: Option<JoinHandle<(Packets, Flow)>>,
+}
+
+impl Carrier {
+    /// A carrier of an emulated network, or of faults on the real one.
+    pub(crate) fn new(is_emulated: bool) -> Carrier {
+        let (orders, given) = mpsc::sync_channel(GIVEN_MAX);
+        let (epoch, latenesses) = (Instant::now(), is_emulated.then(Latenesses::default));
+        Carrier {
+            orders,
+            given: Some(given),
+            wires: Map::default(),
+            epoch,
+            latenesses,
+            thread: None,
+        }
+    }
+
+    /// A seat's socket. Needs a tokio runtime.
+    pub(crate) fn wire(&mut self, seat: Seat, at: SocketAddr) -> io::Result<Arc<Wire>> {
+        let socket = std::net::UdpSocket::bind(at)?;
+        socket.set_nonblocking(true)?;
+        let local = socket.local_addr()?;
+        let io = Arc::new(UdpSocket::from_std(socket)?);
+        self.wires.insert(seat, io.clone());
+        let (carrier, latenesses) = (self.orders.clone(), self.latenesses.clone());
+        Ok(Arc::new(Wire { io, local, seat, carrier, epoch: self.epoch, latenesses }))
+    }
+
+    /// Begins to carry, now that every peer has its wire. Tells when nothing is on its way any more
+    /// that departed before the run's end.
+    pub(crate) fn begin(
+        &mut self,
+        setup: CarrierSetup,
+        zero: watch::Receiver<Option<Instant>>,
+    ) -> io::Result<watch::Receiver<bool>> {
+        let given = self.given.take().expect("a carrier begins once");
+        let wires = std::mem::take(&mut self.wires);
+        let CarrierSetup { model, seed, seats, measured, damage } = setup;
+        let is_emulated = self.latenesses.is_some();
+        let road = Road::new(model, seed, seats.count(), measured.end, damage, !is_emulated);
+        let (quiet, hears) = watch::channel(false);
+        let (by_socket, epoch) = (Map::default(), self.epoch);
+        let round =
+            Round { road, is_emulated, measured, wires, seats, by_socket, epoch, zero, quiet };
+        let thread = std::thread::Builder::new().name("network".into());
+        self.thread = Some(thread.spawn(move || round.run(&given))?);
+        Ok(hears)
+    }
+
+    /// Ends it: what became of packets, and of the datagrams that could be seen in them.
+    pub(crate) fn finish(self) -> (Carried, Flow) {
+        self.orders.send(Order::Finish).ok();
+        let (packets, datagrams) = match self.thread.map(JoinHandle::join) {
+            Some(Ok(came)) => came,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => Default::default(),
+        };
+        let lateness = self.latenesses.map(|all| all.get()).unwrap_or_default();
+        (Carried { packets, lateness, unaccounted: 0 }, datagrams)
+    }
+}
+
+/// What the carrier's thread goes round with.
+struct Round {
+    road: Road,
+    is_emulated: bool,
+    measured: Range<Time>,
+    wires: Map<Seat, Arc<UdpSocket>>,
+    seats: Arc<SeatMap>,
+    /// What is known of the seats' sockets.
+    by_socket: Map<SocketAddr, Seat>,
+    epoch: Instant,
+    zero: watch::Receiver<Option<Instant>>,
+    quiet: watch::Sender<bool>,
+}
+
+impl Round {
+    fn run(mut self, given: &Receiver<Order>) -> (Packets, Flow) {
+        // Without this the kernel may wake a thread 50 us late, to save power. Where it does not
+        // know the call, lateness shows what that costs.
+        rustix::thread::set_current_timer_slack(NonZero::new(1)).ok();
+        loop {
+            let now = self.now();
+            while let Some(due) = self.road.next(now) {
+                self.hand_over(&due);
+            }
+            if self.road.is_quiet(now) {
+                self.quiet.send_replace(true);
+            }
+            let wait = self.road.next_due().map_or(LOOK, |due| due.since(self.now()).min(LOOK));
+            match given.recv_timeout(wait.into()) {
+                Ok(order) => {
+                    let orders = std::iter::once(order).chain(given.try_iter());
+                    for order in orders.take(TAKEN_MAX) {
+                        if !self.obey(order) {
+                            return self.road.finish();
+                        }
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.road.finish(),
+            }
+        }
+    }
+
+    fn now(&self) -> Time {
+        self.counted(Instant::now())
+    }
+
+    /// An instant as time since the epoch.
+    fn counted(&self, at: Instant) -> Time {
+        Time::ZERO + Duration::from(at.saturating_duration_since(self.epoch))
+    }
+
+    /// False when it is over.
+    fn obey(&mut self, order: Order) -> bool {
+        let Order::Carry { at, from, to, bytes, datagrams } = order else { return false };
+        if let Some(zero) = *self.zero.borrow() {
+            self.road.set_zero(self.counted(zero));
+        }
+        let (at, bytes) = (self.counted(at), bytes.into());
+        match self.seat_at(to) {
+            Some(seat) => self.road.depart(Given { at, from, to: (seat, to), bytes, datagrams }),
+            // No seat's: processes that get to know each other.
+            None => self.hand_over(&Due { at, from, to, bytes }),
+        }
+        true
+    }
+
+    fn seat_at(&mut self, socket: SocketAddr) -> Option<Seat> {
+        if !self.by_socket.contains_key(&socket) {
+            // Others may have become known since.
+            self.by_socket = self.seats.by_socket();
+        }
+        self.by_socket.get(&socket).copied()
+    }
+
+    /// Hands a packet to the operating system, in the name of its sender's socket.
+    fn hand_over(&self, due: &Due) {
+        let Some(socket) = self.wires.get(&due.from) else { return };
+        // A buffer that is full loses it: that is seen as a packet that does not arrive.
+        if !self.is_emulated {
+            let to = mapped(socket, due.to);
+            sendto(&**socket, &due.bytes[STAMP_LEN..], SendFlags::DONTWAIT, &to).ok();
+            return;
+        }
+        let mut bytes = due.bytes.to_vec();
+        let counts = self.measured.contains(&self.road.time(due.at));
+        bytes[..STAMP_LEN].copy_from_slice(&stamp(due.at, counts));
+        sendto(&**socket, &bytes, SendFlags::DONTWAIT, &due.to).ok();
+    }
+}
+
+/// An address as this socket takes it: one of IPv6 reaches IPv4 by addresses of its own.
+fn mapped(socket: &UdpSocket, to: SocketAddr) -> SocketAddr {
+    match (socket.local_addr(), to) {
+        (Ok(SocketAddr::V6(_)), SocketAddr::V4(v4)) => {
+            SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
+        }
+        _ => to,
+    }
+}

@@ -1,0 +1,83 @@
+//! How late packets are.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use peerlet_core::Duration;
+use peerlet_measure::Histogram;
+
+/// How much later than due packets were read off their sockets.
+#[derive(Clone, Default)]
+pub struct Lateness {
+    nanos: Histogram,
+    max: Duration,
+}
+
+impl Lateness {
+    /// Notes a packet that was this late.
+    pub(crate) fn note(&mut self, late: Duration) {
+        self.nanos.record(late.as_nanos().min(i64::MAX as u64) as i64);
+        self.max = self.max.max(late);
+    }
+
+    /// The `q`-quantile, to 1/256 of it; `None` when there was no packet.
+    pub fn quantile(&self, q: f64) -> Option<Duration> {
+        self.nanos.quantile(q).map(|nanos| Duration::from_nanos(nanos.unsigned_abs()))
+    }
+
+    /// The largest.
+    pub fn max(&self) -> Duration {
+        self.max
+    }
+
+    /// How many packets were noted.
+    pub fn count(&self) -> u64 {
+        self.nanos.count()
+    }
+}
+
+impl fmt::Debug for Lateness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lateness({self})")
+    }
+}
+
+impl fmt::Display for Lateness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((half, most)) = self.quantile(0.5).zip(self.quantile(0.99)) else {
+            return f.write_str("no packets");
+        };
+        let micros = |time: Duration| time.as_nanos() as f64 / 1e3;
+        let (half, most, max) = (micros(half), micros(most), micros(self.max));
+        write!(f, "p50 {half:.0} us, p99 {most:.0} us, max {max:.0} us")
+    }
+}
+
+/// What all sockets note together.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Latenesses(Arc<Mutex<Lateness>>);
+
+impl Latenesses {
+    pub(crate) fn note(&self, late: Duration) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).note(late);
+    }
+
+    pub(crate) fn get(&self) -> Lateness {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lateness_is_told_in_microseconds() {
+        let mut lateness = Lateness::default();
+        assert_eq!(lateness.to_string(), "no packets");
+        assert_eq!(lateness.quantile(0.99), None);
+        (1..=100).for_each(|micros| lateness.note(Duration::from_micros(micros)));
+        assert_eq!(lateness.to_string(), "p50 50 us, p99 99 us, max 100 us");
+        assert_eq!(lateness.count(), 100);
+    }
+}

@@ -1,0 +1,78 @@
+//! How many sockets a process may have.
+
+use std::fmt;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::EMULATED_MAX;
+
+/// What a process has open besides its peers' sockets: the runtime's own, files, standard streams.
+const OTHERS: u64 = 64;
+
+/// So many sockets cannot be had.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SocketLimit {
+    /// How many peers there are, each with a socket.
+    pub peers: u32,
+    /// How many there can be.
+    pub limit: u32,
+}
+
+impl fmt::Display for SocketLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SocketLimit { peers, limit } = self;
+        write!(f, "{peers} peers need a socket each, and ")?;
+        match *limit >= EMULATED_MAX {
+            true => write!(f, "a process emulates {EMULATED_MAX} at most; take fewer peers"),
+            false => write!(
+                f,
+                "this process may have {limit}; take fewer peers, or raise the limit of open files \
+                 (`ulimit -n {}`)",
+                u64::from(*peers) + OTHERS
+            ),
+        }
+    }
+}
+
+impl std::error::Error for SocketLimit {}
+
+/// Sees to it that so many peers can have a socket each, raising the process's own limit as far as
+/// the system lets it.
+pub(crate) fn make_room(peers: u32) -> Result<(), SocketLimit> {
+    if peers > EMULATED_MAX {
+        return Err(SocketLimit { peers, limit: EMULATED_MAX });
+    }
+    let needed = u64::from(peers) + OTHERS;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_none_or(|current| current >= needed) {
+        return Ok(());
+    }
+    let raised = Rlimit { current: Some(needed), maximum };
+    let is_possible = maximum.is_none_or(|maximum| maximum >= needed);
+    if is_possible && setrlimit(Resource::Nofile, raised).is_ok() {
+        return Ok(());
+    }
+    let most = maximum.or(current).unwrap_or(0).saturating_sub(OTHERS);
+    Err(SocketLimit { peers, limit: u32::try_from(most).unwrap_or(u32::MAX) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_say_what_to_do() {
+        let refused = make_room(4_097).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "4097 peers need a socket each, and a process emulates 4096 at most; take fewer peers"
+        );
+        let refused = SocketLimit { peers: 1_000, limit: 192 }.to_string();
+        assert_eq!(
+            refused,
+            "1000 peers need a socket each, and this process may have 192; take fewer peers, or \
+             raise the limit of open files (`ulimit -n 1064`)"
+        );
+        assert_eq!(make_room(10), Ok(()));
+    }
+}

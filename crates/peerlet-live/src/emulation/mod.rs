@@ -1,0 +1,67 @@
+//! Emulation: real sockets, and between them the network of a model.
+//!
+//! Every peer has a [`Wire`], a socket of its own, so that a packet names its pair. What a wire is
+//! given to send goes to the *carrier*, a thread that asks the model for each packet's fate, keeps
+//! it for as long as the model says, and then hands it to the operating system, which brings it to
+//! the other peer's socket. So the model acts on packets, below QUIC: acknowledgements, handshakes
+//! and packets that are sent again included.
+//!
+//! The same carrier does what a scenario does to the real network: then the model is one without
+//! delays, and packets go out as they are.
+//!
+//! In an emulation a packet carries the instant at which it was due in front of its bytes. Whoever
+//! reads it off a socket notes how late that is: an emulation is worth no more than its lateness is
+//! small.
+
+mod between;
+mod carrier;
+mod lateness;
+mod limit;
+mod packets;
+mod road;
+mod wire;
+
+use peerlet_core::{Duration, MICROSECOND};
+
+pub(crate) use between::Between;
+pub use lateness::Lateness;
+pub use limit::SocketLimit;
+pub use packets::Packets;
+pub(crate) use wire::Wire;
+
+/// The niceness that an emulation asks for, since whoever is late spoils it: about ten times the
+/// share of a process that asks for nothing.
+const NICENESS: i32 = -10;
+
+/// Peers that one process emulates at most, each with a socket of its own.
+pub const EMULATED_MAX: u32 = 4_096;
+
+/// An emulation whose 99th percentile of lateness is beyond this is void: what was measured is the
+/// machine's haste, not the network's.
+pub const LATENESS_MAX: Duration = Duration::from_nanos(500 * MICROSECOND.as_nanos());
+
+/// Asks the system to prefer this thread, and the threads that it starts from now on, to others.
+/// Mostly it takes root for that; without, an emulation needs a machine with little else to do.
+pub fn ask_for_priority() {
+    rustix::process::setpriority_process(None, NICENESS).ok();
+}
+
+/// What became of packets, where a model stood between the sockets.
+#[derive(Clone, Debug, Default)]
+pub struct Carried {
+    /// What became of the packets.
+    pub packets: Packets,
+    /// Of an emulation: how late packets were read off the sockets, from the end of the warm-up on.
+    pub lateness: Lateness,
+    /// Datagrams of an emulation of which nobody knows: lost by the operating system, or by QUIC,
+    /// to which a packet that overtakes the end of a handshake is noise. The accounts hold them as
+    /// in flight.
+    pub unaccounted: u64,
+}
+
+impl Carried {
+    /// Whether the machine kept up with the network.
+    pub fn is_valid(&self) -> bool {
+        self.lateness.quantile(0.99).is_none_or(|late| late <= LATENESS_MAX)
+    }
+}

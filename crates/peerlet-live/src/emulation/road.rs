@@ -1,0 +1,373 @@
+//! What happens to packets between two sockets, as a machine without threads, sockets or clocks.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use peerlet_core::{Duration, Seat, Seed, Time};
+use peerlet_measure::Flow;
+use peerlet_network::{Arrival, Cause, Departure, Model, Packet, States};
+
+use super::packets::Packets;
+use super::wire::STAMP_LEN;
+use crate::outcome::drop_cause;
+
+/// Packets on their way: at 1.2 kB each, 1.2 GB. A network that holds more drops them (`queue`).
+const WAITING_MAX: usize = 1 << 20;
+/// What a packet has on a link in front of UDP's payload: IP's and UDP's heads.
+const HEADS: usize = 28;
+/// What a model that asks for sizes adds to each message where nobody says otherwise. A packet
+/// shows all its bytes, so they must not be charged twice.
+const CHARGED: usize = peerlet_network::ACCESS_OVERHEAD as usize;
+
+/// Flips so many bits of the messages in a packet, by these dice.
+pub(crate) type Damage = fn(&mut [u8], u32, Seed);
+
+/// A packet that a wire was given. Instants count from the epoch of the run.
+pub(super) struct Given {
+    pub(super) at: Time,
+    pub(super) from: Seat,
+    pub(super) to: (Seat, SocketAddr),
+    /// With room for the stamp in front.
+    pub(super) bytes: Arc<[u8]>,
+    /// How many datagrams of peers are in it, where that can be seen.
+    pub(super) datagrams: u32,
+}
+
+/// A packet on its way.
+struct Waiting {
+    due: Time,
+    /// In which order it was given: what is due at one instant goes in that order.
+    number: u64,
+    given: Given,
+    draws: Seed,
+    /// Whether the network is done with it, on the receiver's side as well.
+    is_in: bool,
+}
+
+impl Ord for Waiting {
+    /// The earliest is the greatest, for a heap that has its greatest on top.
+    fn cmp(&self, other: &Waiting) -> Ordering {
+        (other.due, other.number).cmp(&(self.due, self.number))
+    }
+}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Waiting) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Waiting) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Waiting {}
+
+/// A packet that is due at its receiver's socket.
+pub(super) struct Due {
+    pub(super) at: Time,
+    pub(super) from: Seat,
+    pub(super) to: SocketAddr,
+    /// With room for the stamp in front.
+    pub(super) bytes: Arc<[u8]>,
+}
+
+/// The network between the sockets: the model, its states, and the packets on their way.
+pub(super) struct Road {
+    model: Box<dyn Model>,
+    seed: Seed,
+    damage: Damage,
+    outbound: States,
+    inbound: States,
+    /// By seat: how many packets departed.
+    counts: Vec<u64>,
+    waiting: BinaryHeap<Waiting>,
+    number: u64,
+    /// When time is zero, counted from the epoch of the run.
+    zero: Option<Time>,
+    /// Whether it leaves packets alone that depart before time zero or after the run's end.
+    spares_others: bool,
+    /// How many of those that wait departed before the run's end.
+    before_end: usize,
+    end: Time,
+    packets: Packets,
+    /// What became of the datagrams that can be seen in packets.
+    datagrams: Flow,
+}
+
+impl Road {
+    pub(super) fn new(
+        model: Box<dyn Model>,
+        seed: Seed,
+        seats: u32,
+        end: Time,
+        damage: Damage,
+        spares_others: bool,
+    ) -> Road {
+        Road {
+            outbound: States::new(0..seats, |seat| model.outbound(seat)),
+            inbound: States::new(0..seats, |seat| model.inbound(seat)),
+            model,
+            seed,
+            damage,
+            counts: vec![0; seats as usize],
+            waiting: BinaryHeap::new(),
+            number: 0,
+            zero: None,
+            spares_others,
+            before_end: 0,
+            end,
+            packets: Packets::default(),
+            datagrams: Flow::default(),
+        }
+    }
+
+    pub(super) fn set_zero(&mut self, zero: Time) {
+        self.zero = Some(zero);
+    }
+
+    /// The scenario's time: zero as long as it has not begun.
+    pub(super) fn time(&self, at: Time) -> Time {
+        self.zero.map_or(Time::ZERO, |zero| Time::ZERO + at.since(zero))
+    }
+
+    /// When the next packet is due, or is to be looked at.
+    pub(super) fn next_due(&self) -> Option<Time> {
+        self.waiting.peek().map(|waiting| waiting.due)
+    }
+
+    fn is_over(&self, at: Time) -> bool {
+        self.zero.is_some() && self.time(at) >= self.end
+    }
+
+    /// Whether the run is over and nothing is on its way that departed before its end.
+    pub(super) fn is_quiet(&self, now: Time) -> bool {
+        self.before_end == 0 && self.is_over(now)
+    }
+
+    /// A packet departs.
+    pub(super) fn depart(&mut self, given: Given) {
+        self.packets.sent += 1;
+        let (from, to) = (given.from, given.to.0);
+        let count = &mut self.counts[from.index()];
+        let draws = self.seed.at(u64::from(from.0)).at_pair(u64::from(to.0), *count);
+        *count += 1;
+        if self.spares_others
+            && (self.zero.is_none_or(|zero| given.at < zero) || self.is_over(given.at))
+        {
+            return self.wait(given, Duration::ZERO, draws, true);
+        }
+        let packet = self.packet(&given, given.at, draws);
+        let Road { model, outbound, .. } = self;
+        match outbound.with(from, |state| model.depart(&packet, state)) {
+            Departure::Arrive { after } => self.wait(given, after, draws, false),
+            Departure::Twice { first, second } => {
+                self.packets.duplicated += 1;
+                self.datagrams.duplicated += u64::from(given.datagrams);
+                let Given { at, from, to, datagrams, .. } = given;
+                let copy = Given { at, from, to, bytes: given.bytes.clone(), datagrams };
+                self.wait(given, first, draws, false);
+                self.wait(copy, second, draws, false);
+            }
+            Departure::Damaged { after, bits } => {
+                self.packets.damaged += 1;
+                let mut bytes = given.bytes.to_vec();
+                (self.damage)(&mut bytes[STAMP_LEN..], bits, draws);
+                self.wait(Given { bytes: bytes.into(), ..given }, after, draws, false);
+            }
+            Departure::Drop(cause) => self.drop(&given, cause),
+        }
+    }
+
+    fn packet(&self, given: &Given, at: Time, draws: Seed) -> Packet {
+        let size = (given.bytes.len() - STAMP_LEN + HEADS).saturating_sub(CHARGED) as u32;
+        Packet { from: given.from, to: given.to.0, at: self.time(at), size, draws }
+    }
+
+    fn wait(&mut self, given: Given, after: Duration, draws: Seed, is_in: bool) {
+        if self.waiting.len() >= WAITING_MAX {
+            return self.drop(&given, Cause::Queue);
+        }
+        self.wait_until(given.at + after, given, draws, is_in);
+    }
+
+    fn wait_until(&mut self, due: Time, given: Given, draws: Seed, is_in: bool) {
+        self.before_end += usize::from(self.time(given.at) < self.end);
+        self.number += 1;
+        self.waiting.push(Waiting { due, number: self.number, given, draws, is_in });
+    }
+
+    fn drop(&mut self, given: &Given, cause: Cause) {
+        self.packets.drop_for(cause);
+        self.datagrams.add_dropped(drop_cause(cause), u64::from(given.datagrams));
+    }
+
+    /// The next packet that is due by now, if there is one.
+    pub(super) fn next(&mut self, now: Time) -> Option<Due> {
+        loop {
+            if self.next_due()? > now {
+                return None;
+            }
+            let Waiting { due, given, draws, is_in, .. } = self.waiting.pop()?;
+            self.before_end -= usize::from(self.time(given.at) < self.end);
+            let after = match is_in || !self.model.has_arrival() {
+                true => Duration::ZERO,
+                false => match self.arrive(&given, due, draws) {
+                    Arrival::Accept { after } => after,
+                    Arrival::Drop(cause) => {
+                        self.drop(&given, cause);
+                        continue;
+                    }
+                },
+            };
+            if after > Duration::ZERO {
+                self.wait_until(due + after, given, draws, true);
+                continue;
+            }
+            self.packets.carried += 1;
+            let Given { from, to: (_, to), bytes, .. } = given;
+            return Some(Due { at: due, from, to, bytes });
+        }
+    }
+
+    fn arrive(&mut self, given: &Given, at: Time, draws: Seed) -> Arrival {
+        let packet = self.packet(given, at, draws);
+        let Road { model, inbound, .. } = self;
+        inbound.with(given.to.0, |state| model.arrive(&packet, state))
+    }
+
+    /// What became of all packets, and of the datagrams that could be seen in them.
+    pub(super) fn finish(mut self) -> (Packets, Flow) {
+        self.packets.waiting = self.waiting.len() as u64;
+        let datagrams = |waiting: &Waiting| u64::from(waiting.given.datagrams);
+        self.datagrams.in_flight = self.waiting.iter().map(datagrams).sum();
+        (self.packets, self.datagrams)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use peerlet_core::{MILLISECOND, SeatSet};
+    use peerlet_network::{
+        Change, Constant, Fault, Faults, Layers, LossLaw, Probability, Rate, Ways,
+    };
+
+    use super::*;
+
+    const DELAY: Duration = Duration::from_millis(30);
+    /// The run's epoch lies before time zero.
+    const ZERO: Time = Time::from_nanos(7_000_000);
+
+    fn at(millis: u64) -> Time {
+        ZERO + MILLISECOND * millis
+    }
+
+    fn socket(seat: u32) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, 1_000 + seat as u16).into()
+    }
+
+    fn given(at: Time, from: u32, to: u32, len: usize) -> Given {
+        let bytes = vec![to as u8; STAMP_LEN + len].into();
+        Given { at, from: Seat(from), to: (Seat(to), socket(to)), bytes, datagrams: 2 }
+    }
+
+    /// A road of three seats with these faults, which ends after a second.
+    fn road(faults: &[(u64, Change)], spares_others: bool) -> Road {
+        let all = SeatSet::all(3);
+        let faults: Vec<Fault> = faults
+            .iter()
+            .map(|(millis, change)| Fault {
+                at: Time::ZERO + MILLISECOND * *millis,
+                seats: all.clone(),
+                change: change.clone(),
+            })
+            .collect();
+        let layers: Vec<Box<dyn peerlet_network::Layer>> = vec![Box::new(Faults::new(&faults, 3))];
+        let model = Layers::around(Box::new(Constant { delay: DELAY }), layers);
+        let end = Time::ZERO + MILLISECOND * 1_000;
+        let damage = peerlet_network::damage;
+        let mut road = Road::new(Box::new(model), Seed::new(1), 3, end, damage, spares_others);
+        road.set_zero(ZERO);
+        road
+    }
+
+    fn all_due(road: &mut Road, by: Time) -> Vec<(Time, u32, SocketAddr)> {
+        std::iter::from_fn(|| road.next(by).map(|due| (due.at, due.from.0, due.to))).collect()
+    }
+
+    #[test]
+    fn packets_come_when_they_are_due_and_in_order() {
+        let mut road = road(&[], false);
+        for (millis, from, to) in [(5, 0, 1), (5, 2, 1), (3, 1, 0)] {
+            road.depart(given(at(millis), from, to, 100));
+        }
+        assert_eq!(road.next_due(), Some(at(33)));
+        assert_eq!(all_due(&mut road, at(32)), []);
+        assert_eq!(all_due(&mut road, at(33)), [(at(33), 1, socket(0))]);
+        let rest = [(at(35), 0, socket(1)), (at(35), 2, socket(1))];
+        assert_eq!(all_due(&mut road, at(50)), rest, "at one instant in the order of departure");
+        assert_eq!(road.next_due(), None);
+    }
+
+    #[test]
+    fn packets_meet_what_holds_when_they_depart() {
+        let cut = Change::Cut { from: Some(SeatSet::all(3)), ways: Ways::Both, in_flight: false };
+        let heal = Change::Heal { from: None };
+        let mut road = road(&[(100, cut), (200, heal)], false);
+        for millis in [99, 100, 199, 200] {
+            road.depart(given(at(millis), 0, 1, 100));
+        }
+        let came: Vec<_> = all_due(&mut road, at(500)).iter().map(|(at, ..)| *at).collect();
+        assert_eq!(came, [at(129), at(230)]);
+        let (packets, datagrams) = road.finish();
+        assert_eq!((packets.sent, packets.carried), (4, 2));
+        assert_eq!(packets.dropped(Cause::Partition), 2);
+        assert_eq!(datagrams.dropped(drop_cause(Cause::Partition)), 4, "two in each packet");
+        assert!(packets.is_balanced());
+    }
+
+    #[test]
+    fn a_link_takes_the_bytes_that_are_on_it() {
+        // Ten bytes a millisecond: a packet of 172 bytes and IP's and UDP's heads takes 20 ms.
+        let rate = Change::Bandwidth { up: Some(Rate::bits(80_000)), down: None };
+        let mut road = road(&[(0, rate)], false);
+        for _ in 0..3 {
+            road.depart(given(at(10), 0, 1, 172));
+        }
+        let came: Vec<_> = all_due(&mut road, at(500)).iter().map(|(at, ..)| *at).collect();
+        assert_eq!(came, [at(60), at(80), at(100)]);
+    }
+
+    #[test]
+    fn what_is_not_of_the_run_is_spared_where_that_is_wanted() {
+        for (spares_others, expected) in [(false, 0), (true, 2)] {
+            let all = Probability::new(1.0).expect("a probability");
+            let loss = Change::Loss(LossLaw::Independent(all));
+            let mut road = road(&[(0, loss)], spares_others);
+            for at in [Time::ZERO, at(500), at(1_000)] {
+                road.depart(given(at, 0, 1, 100));
+            }
+            let came: Vec<_> = all_due(&mut road, at(2_000)).iter().map(|(at, ..)| *at).collect();
+            assert_eq!(came.len(), expected);
+            assert!(!spares_others || came == [Time::ZERO, at(1_000)], "and at once: {came:?}");
+        }
+    }
+
+    #[test]
+    fn it_is_quiet_when_all_came_that_departed_before_the_end() {
+        let mut road = road(&[], false);
+        road.depart(given(at(990), 0, 1, 100));
+        road.depart(given(at(1_001), 0, 1, 100));
+        assert!(!road.is_quiet(at(1_000)));
+        assert_eq!(all_due(&mut road, at(1_020)).len(), 1);
+        assert!(road.is_quiet(at(1_020)), "though the other one is on its way");
+        let (packets, datagrams) = road.finish();
+        assert_eq!((packets.waiting, datagrams.in_flight), (1, 2));
+    }
+}

@@ -1,0 +1,156 @@
+//! A peer's socket in an emulation.
+
+use std::fmt;
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use peerlet_core::{Duration, Seat, Time};
+use quinn::udp::{RecvMeta, Transmit};
+use quinn::{AsyncUdpSocket, UdpPoller};
+use tokio::net::UdpSocket;
+
+use super::carrier::Order;
+use super::lateness::Latenesses;
+
+/// What a packet has in front: when it was due, in nanoseconds after the run's epoch, and whether
+/// its lateness counts.
+pub(super) const STAMP_LEN: usize = 8;
+
+/// The stamp of a packet that is due then.
+pub(super) fn stamp(due: Time, counts: bool) -> [u8; STAMP_LEN] {
+    (due.as_nanos() << 1 | u64::from(counts)).to_be_bytes()
+}
+
+/// A peer's socket, whose packets go by the carrier.
+pub(crate) struct Wire {
+    pub(super) io: Arc<UdpSocket>,
+    pub(super) local: SocketAddr,
+    pub(super) seat: Seat,
+    pub(super) carrier: SyncSender<Order>,
+    /// What stamps count from.
+    pub(super) epoch: Instant,
+    /// Where lateness is noted; on the real network there is none to note, and no stamp.
+    pub(super) latenesses: Option<Latenesses>,
+}
+
+impl Wire {
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Gives a packet with this many datagrams to the network. An error tells that the carrier is
+    /// behind by more packets than it holds, or has ended.
+    pub(crate) fn give(&self, to: SocketAddr, bytes: &[u8], datagrams: u32) -> io::Result<()> {
+        let mut stamped = Vec::with_capacity(STAMP_LEN + bytes.len());
+        stamped.extend_from_slice(&[0; STAMP_LEN]);
+        stamped.extend_from_slice(bytes);
+        let (at, from) = (Instant::now(), self.seat);
+        let order = Order::Carry { at, from, to, bytes: stamped, datagrams };
+        self.carrier.try_send(order).map_err(|error| match error {
+            TrySendError::Full(_) => io::ErrorKind::WouldBlock.into(),
+            TrySendError::Disconnected(_) => io::ErrorKind::NotConnected.into(),
+        })
+    }
+
+    /// Receives a packet; what comes from elsewhere is passed over.
+    pub(crate) async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        loop {
+            let (len, from) = self.io.recv_from(buffer).await?;
+            if let Some(len) = self.open(buffer, len) {
+                return Ok((len, from));
+            }
+        }
+    }
+
+    /// Receives a packet that is there.
+    pub(crate) fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        loop {
+            let (len, from) = self.io.try_recv_from(buffer)?;
+            if let Some(len) = self.open(buffer, len) {
+                return Ok((len, from));
+            }
+        }
+    }
+
+    /// Takes the stamp off a packet, and notes how late it is; how long it is then.
+    fn open(&self, buffer: &mut [u8], len: usize) -> Option<usize> {
+        let Some(latenesses) = &self.latenesses else { return Some(len) };
+        let stamp = buffer[..len].first_chunk()?;
+        let stamp = u64::from_be_bytes(*stamp);
+        if stamp & 1 == 1 {
+            let now = Duration::from(self.epoch.elapsed());
+            latenesses.note(now.saturating_sub(Duration::from_nanos(stamp >> 1)));
+        }
+        buffer.copy_within(STAMP_LEN..len, 0);
+        Some(len - STAMP_LEN)
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").field("seat", &self.seat).field("local", &self.local).finish()
+    }
+}
+
+impl AsyncUdpSocket for Wire {
+    fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
+        Box::pin(AlwaysWritable)
+    }
+
+    fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        // As a full buffer of the operating system loses a packet, and QUIC sends it again.
+        self.give(transmit.destination, transmit.contents, 0).or_else(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => Ok(()),
+            _ => Err(error),
+        })
+    }
+
+    fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.io.poll_recv_ready(cx))?;
+            let mut count = 0;
+            for (buffer, meta) in bufs.iter_mut().zip(meta.iter_mut()) {
+                match self.try_recv_from(buffer) {
+                    Ok((len, addr)) => {
+                        *meta = RecvMeta { addr, len, stride: len, ecn: None, dst_ip: None };
+                        count += 1;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) if count == 0 => return Poll::Ready(Err(error)),
+                    Err(_) => break,
+                }
+            }
+            if count > 0 {
+                return Poll::Ready(Ok(count));
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+
+    fn may_fragment(&self) -> bool {
+        false
+    }
+}
+
+/// The carrier takes packets at any time.
+#[derive(Debug)]
+struct AlwaysWritable;
+
+impl UdpPoller for AlwaysWritable {
+    fn poll_writable(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

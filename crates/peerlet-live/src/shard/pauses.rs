@@ -1,0 +1,139 @@
+//! Peers that are paused: what comes for them waits until they go on.
+//!
+//! Their connections' own acknowledgements are taken care of meanwhile, as those of a process whose
+//! peer is busy; what would reach a handler waits.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use peerlet_core::{Act, Alarm, Directive, Map, Time};
+use peerlet_measure::DropCause;
+
+use crate::counters::Cause;
+use crate::frame::{Frame, Kind};
+use crate::pair::Effect;
+use crate::shard::Shard;
+
+/// How many datagrams wait for a peer that is paused: about as many as Linux's default buffer of a
+/// socket holds, and the same in simulation. More are dropped.
+const DATAGRAMS_MAX: usize = 256;
+/// How many bytes of reliable messages wait. More are not taken, so that their senders try again.
+const BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What waits for a peer.
+pub(super) enum Held {
+    Frame(SocketAddr, Bytes),
+    Alarm { life: u32, alarm: Alarm },
+    Act(Act),
+    Effect(Effect),
+}
+
+/// A peer that is paused.
+struct Paused {
+    until: Time,
+    held: Vec<Held>,
+    datagrams: usize,
+    bytes: usize,
+}
+
+/// The peers of a shard that are paused, by row.
+#[derive(Default)]
+pub(crate) struct Pauses(Map<usize, Paused>);
+
+impl Pauses {
+    /// When the next one goes on.
+    pub(super) fn next(&self) -> Option<Time> {
+        self.0.values().map(|paused| paused.until).min()
+    }
+
+    /// How many datagrams wait.
+    pub(super) fn datagrams(&self) -> u64 {
+        self.0.values().map(|paused| paused.datagrams as u64).sum()
+    }
+
+    /// Whether this peer is paused.
+    pub(super) fn has(&self, row: usize) -> bool {
+        !self.0.is_empty() && self.0.contains_key(&row)
+    }
+
+    /// Lets something wait for a peer that is paused.
+    pub(super) fn hold(&mut self, row: usize, held: Held) {
+        if let Some(paused) = self.0.get_mut(&row) {
+            paused.held.push(held);
+        }
+    }
+}
+
+impl Shard {
+    /// Pauses a peer; false when it does not run.
+    pub(super) fn pause(&mut self, row: usize, until: Time) -> bool {
+        let is_running = self.host.state(row) == peerlet_core::State::Running;
+        if is_running {
+            let paused = Paused { until, held: Vec::new(), datagrams: 0, bytes: 0 };
+            self.pauses.0.insert(row, paused);
+        }
+        is_running
+    }
+
+    /// Lets a frame wait if it is for the handlers of a peer that is paused; whether it is.
+    pub(super) fn hold_frame(
+        &mut self,
+        from: SocketAddr,
+        frame: &Frame<'_>,
+        bytes: &Bytes,
+    ) -> bool {
+        if self.pauses.0.is_empty() {
+            return false;
+        }
+        let row = self.row(frame.to);
+        let Some(paused) = row.and_then(|row| self.pauses.0.get_mut(&row)) else { return false };
+        match frame.kind {
+            Kind::Datagram(_) if paused.datagrams == DATAGRAMS_MAX => {
+                self.ground.ledger.datagram.drop_for(DropCause::Queue);
+                return true;
+            }
+            Kind::Datagram(_) => paused.datagrams += 1,
+            Kind::Open(_) | Kind::Data(..) if paused.bytes + bytes.len() > BYTES_MAX => {
+                self.counters.add(Cause::Queue, 1);
+                return true;
+            }
+            Kind::Open(_) | Kind::Data(..) => paused.bytes += bytes.len(),
+            Kind::Opened(_) | Kind::Reset(_) | Kind::Ack(_) | Kind::Control(_) => return false,
+        }
+        paused.held.push(Held::Frame(from, bytes.clone()));
+        true
+    }
+
+    /// Lets those go on whose pauses end by then: what waited is handled, in its order.
+    pub(super) fn go_on(&mut self, by: Time) {
+        while let Some((row, _)) = self
+            .pauses
+            .0
+            .iter()
+            .filter(|(_, paused)| paused.until <= by)
+            .map(|(row, paused)| (*row, paused.until))
+            .min_by_key(|(row, until)| (*until, *row))
+        {
+            self.end_pause(row, true);
+        }
+    }
+
+    /// Ends a peer's pause, if there is one. After a crash what waited finds nobody, and nothing
+    /// else is done to the peer.
+    pub(super) fn end_pause(&mut self, row: usize, lives: bool) {
+        let Some(Paused { held, .. }) = self.pauses.0.swap_remove(&row) else { return };
+        for held in held {
+            match held {
+                Held::Frame(from, bytes) => self.frame(from, &bytes),
+                Held::Alarm { life, alarm } => self.alarm(row, life, alarm),
+                Held::Effect(effect) => self.effect(effect),
+                Held::Act(act) if lives => {
+                    let directive = Directive { at: self.ground.now, seat: self.seats[row], act };
+                    self.direct(directive);
+                }
+                Held::Act(_) => self.idle_directives += 1,
+            }
+            self.settle();
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! A UDP socket, or a wire that looks like one.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::UdpSocket;
+
+use crate::emulation::Wire;
+
+/// What plain UDP sends and receives with.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Real(UdpSocket),
+    Carried(Arc<Wire>),
+}
+
+impl Socket {
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Socket::Real(socket) => socket.local_addr(),
+            Socket::Carried(wire) => Ok(wire.local_addr()),
+        }
+    }
+
+    pub(crate) async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        match self {
+            Socket::Real(socket) => socket.recv_from(buffer).await,
+            Socket::Carried(wire) => wire.recv_from(buffer).await,
+        }
+    }
+
+    pub(crate) fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        match self {
+            Socket::Real(socket) => socket.try_recv_from(buffer),
+            Socket::Carried(wire) => wire.try_recv_from(buffer),
+        }
+    }
+
+    /// Sends a packet with this many datagrams, waiting while the operating system's buffer is
+    /// full.
+    pub(crate) async fn send_to(
+        &self,
+        packet: &[u8],
+        to: SocketAddr,
+        datagrams: u64,
+    ) -> io::Result<()> {
+        match self {
+            Socket::Real(socket) => socket.send_to(packet, to).await.map(|_| ()),
+            Socket::Carried(wire) => wire.give(to, packet, datagrams as u32),
+        }
+    }
+}
