@@ -1,4 +1,5 @@
-//! `measures.csv`: the measures of each epoch, for spreadsheets and data frames.
+//! `measures.csv`: the measures of each epoch, for spreadsheets and data frames. And how fields are
+//! quoted and read back, in all files of that kind.
 
 use std::borrow::Cow;
 use std::io;
@@ -37,11 +38,107 @@ pub fn write_csv(measures: &Measures, out: &mut impl io::Write) -> io::Result<()
 }
 
 /// In quotes when it holds what would end the field.
-fn quoted(field: &str) -> Cow<'_, str> {
+pub(crate) fn quoted(field: &str) -> Cow<'_, str> {
     if field.contains([',', '"', '\n', '\r']) {
         Cow::Owned(format!("\"{}\"", field.replace('"', "\"\"")))
     } else {
         Cow::Borrowed(field)
+    }
+}
+
+/// The records of a text, each with the line that it begins in.
+pub(crate) struct Records<'a> {
+    rest: &'a str,
+    line: usize,
+}
+
+/// Why a text is no list of records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RecordError {
+    /// It ends before its last record does.
+    CutShort {
+        /// The last line.
+        line: usize,
+    },
+    /// Something follows a field's closing quote.
+    Quote {
+        /// The line.
+        line: usize,
+    },
+}
+
+impl<'a> Records<'a> {
+    pub(crate) fn new(text: &'a str) -> Records<'a> {
+        Records { rest: text, line: 1 }
+    }
+
+    /// Takes one field off, and the comma or line feed behind it; says whether that was the comma.
+    fn field(&mut self) -> Result<(String, bool), RecordError> {
+        let field = match self.rest.strip_prefix('"') {
+            Some(inside) => {
+                self.rest = inside;
+                self.quoted()?
+            }
+            None => {
+                let cut_short = RecordError::CutShort { line: self.line };
+                let (field, rest) =
+                    self.rest.split_at(self.rest.find([',', '\n']).ok_or(cut_short)?);
+                self.rest = rest;
+                field.to_owned()
+            }
+        };
+        if let Some(rest) = self.rest.strip_prefix(',') {
+            self.rest = rest;
+            return Ok((field, true));
+        }
+        match self.rest.strip_prefix('\n') {
+            Some(rest) => self.rest = rest,
+            None if self.rest.is_empty() => return Err(RecordError::CutShort { line: self.line }),
+            None => return Err(RecordError::Quote { line: self.line }),
+        }
+        self.line += 1;
+        Ok((field, false))
+    }
+
+    /// The inside of a field in quotes, up to and with the closing one.
+    fn quoted(&mut self) -> Result<String, RecordError> {
+        let mut field = String::new();
+        loop {
+            let cut_short = RecordError::CutShort { line: self.line };
+            let (inside, rest) = self.rest.split_once('"').ok_or(cut_short)?;
+            field += inside;
+            self.line += inside.matches('\n').count();
+            self.rest = rest;
+            match rest.strip_prefix('"') {
+                Some(rest) => {
+                    field.push('"');
+                    self.rest = rest;
+                }
+                None => return Ok(field),
+            }
+        }
+    }
+}
+
+impl Iterator for Records<'_> {
+    type Item = Result<(usize, Vec<String>), RecordError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let (line, mut fields) = (self.line, Vec::new());
+        loop {
+            match self.field() {
+                Ok((field, goes_on)) => {
+                    fields.push(field);
+                    if !goes_on {
+                        return Some(Ok((line, fields)));
+                    }
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
     }
 }
 

@@ -229,6 +229,13 @@ fn key_max() -> i32 {
     key(QUANTA_MAX)
 }
 
+/// The smallest and the largest value that falls into the bucket of this one, no farther out than
+/// values are recorded.
+pub(crate) fn ends(value: i64) -> [i64; 2] {
+    let (lower, upper) = bounds(key(value));
+    [lower.max(-QUANTA_MAX), upper.min(QUANTA_MAX)]
+}
+
 /// The smallest and the largest number in the bucket with this key.
 fn bounds(key: i32) -> (i64, i64) {
     let shift = (key.unsigned_abs() >> OCTAVE_BITS).saturating_sub(1);

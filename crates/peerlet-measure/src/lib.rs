@@ -5,7 +5,8 @@
 //! associative and commutative to the bit, so one thread and many machines agree. Between processes
 //! they travel as [words](EpochMeasures::from_words), an epoch at a time. A [`Summary`] reads them
 //! as numbers in units, [`write_csv`] lists them epoch by epoch, and [`Repeats`] tells how sure
-//! several runs are. There is no clock in here and no file.
+//! several runs are. A [`Comparison`] tells whether two sets of runs, say of two worlds, measured
+//! the same. There is no clock in here and no file.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -34,24 +35,36 @@
 //! ```
 
 mod accumulator;
+mod comparison;
 mod csv;
+mod distributions;
 mod epochs;
+mod figures;
 mod histogram;
 mod ledger;
 mod levels;
 mod measures;
 mod recorder;
+mod relative;
 mod repeats;
 mod summary;
 mod table;
 mod words;
 pub use accumulator::{Accumulator, COUNT_MAX};
+pub use comparison::{
+    CompareError, ComparedFigure, ComparedMetric, Comparison, KsDistance, Limits, RUNS_MAX, Verdict,
+};
 pub use csv::write_csv;
+pub use distributions::{
+    Distribution, DistributionsError, read_distributions, write_distributions,
+};
 pub use epochs::{EPOCHS_MAX, Epochs, EpochsError};
+pub use figures::{MessageFigures, MetricFigures, RunFigures};
 pub use histogram::{Bucket, Histogram, ks};
 pub use ledger::{DropCause, Flow, Ledger};
 pub use measures::{EpochMeasures, Measures, MetricEntry, ReportError};
 pub use recorder::Recorder;
+pub use relative::{RelativeError, ks_critical};
 pub use repeats::{Estimate, RepeatRow, Repeats, student_t};
 pub use summary::{Row, STATISTICS, Statistic, Summary};
 pub use words::WordsError;

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use peerlet_scenario::{Override, Problems, Source};
 use peerlet_sim::Engine;
 
+use crate::compare::Compare;
 use crate::output::status;
 
 /// Runs peer-to-peer experiments.
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Emulate(Emulate),
     /// Read and check a scenario, and run nothing
     Check(Check),
+    /// Compare two runs, or two sets of runs, metric by metric
+    Compare(Compare),
     /// List peerlets, commands and network models, with parameters, units and defaults
     List {
         /// Print one JSON object
@@ -93,7 +96,8 @@ pub(crate) struct Sim {
     /// Print one JSON object on standard output
     #[arg(long)]
     pub(crate) json: bool,
-    /// Write a run folder: the scenario as run, summary.json, measures.csv
+    /// Write a run folder: the scenario as run, summary.json, measures.csv, distributions.csv; with
+    /// --seeds one for each seed, DIR/SEED
     #[arg(short, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
     /// Write every event to events.jsonl in the run folder
@@ -141,7 +145,7 @@ pub(crate) struct Live {
     /// Print one JSON object on standard output
     #[arg(long)]
     pub(crate) json: bool,
-    /// Write a run folder: the scenario as run, summary.json, measures.csv
+    /// Write a run folder: the scenario as run, summary.json, measures.csv, distributions.csv
     #[arg(short, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
 }

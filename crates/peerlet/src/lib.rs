@@ -47,6 +47,7 @@ mod models;
 mod plan;
 
 mod arguments;
+mod compare;
 mod run;
 mod world;
 

@@ -8,6 +8,7 @@ use clap::{CommandFactory, FromArgMatches};
 use peerlet_scenario::Problems;
 
 use crate::arguments::{Arguments, Check, Command, Unreadable};
+use crate::compare;
 use crate::experiment::Experiment;
 use crate::logs;
 use crate::output::list;
@@ -24,9 +25,8 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const IO: u8 = 3;
 /// Two runs of the same seed differed.
 pub(crate) const NONDETERMINISM: u8 = 4;
-/// The machine was too slow for an emulation: what was measured means nothing.
+/// A run is not what it should have been: late, interrupted, or not the whole network.
 pub(crate) const VOID: u8 = 5;
-
 /// The run was interrupted; partial results were written.
 pub(crate) const INTERRUPTED: u8 = 130;
 
@@ -41,6 +41,8 @@ pub(crate) enum Failure {
     Io(String),
     /// The run itself broke.
     Run(String),
+    /// A run is of no use: late, interrupted, or not the whole network.
+    Void(String),
 }
 
 impl From<Problems> for Failure {
@@ -87,6 +89,7 @@ pub(crate) fn main(
         Command::Live(live) => world::live::run(experiment, &live),
         Command::Emulate(emulate) => world::emulate::run(experiment, &emulate),
         Command::Check(arguments) => check(experiment, &arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::List { json } => print(&list::list(experiment, json)),
         Command::Completions { shell } => {
             let mut bytes = Vec::new();
@@ -122,6 +125,10 @@ fn report(failure: &Failure) -> u8 {
         Failure::Run(message) => {
             eprintln!("error: {message}");
             FAILED
+        }
+        Failure::Void(message) => {
+            eprintln!("error: {message}");
+            VOID
         }
     }
 }

@@ -184,6 +184,28 @@ fn seeds_that_are_done_are_shown() {
 }
 
 #[test]
+fn the_seed_that_is_interrupted_is_marked_in_its_folder() {
+    let place = Place::new("seeds-folder");
+    let set = place.folder.join("set");
+    let path = set.to_str().expect("a plain path");
+    let printed = interrupt_seeds(&place, "INT", &["--json", "-o", path]);
+    let json: Value = serde_json::from_str(&printed).expect("it is JSON");
+    let reached = json["not_reached"][0].as_u64().expect("a seed");
+    let is_marked = |seed: u64| {
+        let text = std::fs::read_to_string(set.join(seed.to_string()).join("summary.json")).ok()?;
+        let summary: Value = serde_json::from_str(&text).expect("it is whole JSON");
+        Some(summary["interrupted"] == true)
+    };
+    assert_eq!(is_marked(reached - 1), Some(false));
+    assert_eq!(is_marked(reached), Some(true));
+    assert_eq!(is_marked(reached + 1), None);
+    let output = peerlet(&["compare", path, path]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(5), String::new()));
+    let said = text(&output.stderr);
+    assert!(said.contains(&format!("set/{reached}` was interrupted at ")), "{said}");
+}
+
+#[test]
 fn an_interrupted_check_for_determinism_leaves_nothing_behind() {
     let place = Place::new("check");
     let mut check = start(&["sim", place.scenario(), "--check-determinism"]);

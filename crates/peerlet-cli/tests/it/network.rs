@@ -186,14 +186,19 @@ fn calls_on_the_network_that_cannot_be_are_refused_at_their_place() {
 
 #[test]
 fn live_runs_refuse_by_name_what_they_do_not_do_yet() {
-    refuse("model = \"constant\"", "1 1 Network.slow(3)\n", &["live"], expect![[r#"
+    refuse(
+        "model = \"constant\"",
+        "1 1 Network.slow(3)\n",
+        &["live"],
+        expect![[r#"
         SCENARIO:12:5: not yet: Network.slow(3) in live runs
             ,----
          12 | 1 1 Network.slow(3)
             :     ^^^^^^^^^^^^^^^
             `----
           help: name a time instead, as in Network.jitter(200ms), or run it with `sim`
-    "#]]);
+    "#]],
+    );
     refuse(
         "model = \"constant\"",
         "1 1 Network.bandwidth('1 Mbit/s', '2 Mbit/s')\n",
@@ -211,9 +216,14 @@ fn live_runs_refuse_by_name_what_they_do_not_do_yet() {
 
 #[test]
 fn an_emulation_has_a_socket_for_each_peer() {
-    refuse("model = \"constant\"", "", &["emulate", "--peers", "4097"], expect![[r#"
+    refuse(
+        "model = \"constant\"",
+        "",
+        &["emulate", "--peers", "4097"],
+        expect![[r#"
         error: 4097 peers need a socket each, and a process emulates 4096 at most; take fewer peers
-    "#]]);
+    "#]],
+    );
 }
 
 /// The scenario's network between real sockets: its delays, its losses, and nothing unaccounted.

@@ -46,6 +46,9 @@ struct Json<'a> {
     /// Only where it is true: the emulation was too late, and all of this means nothing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     void: bool,
+    /// Only where it is true: this is one process's share of several.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    share: bool,
     /// Only where it is true: the run ended before its time, and all of this is partial.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     interrupted: bool,
@@ -161,6 +164,7 @@ pub(crate) fn json(run: &Results, verdicts: &[Verdict]) -> String {
         processes: run.whole.as_ref().map(|whole| whole.processes),
         emulation: run.carried.as_ref().map(Emulation::of),
         void: run.is_void(),
+        share: run.is_share,
         interrupted: run.is_interrupted,
         measures: &run.summary(),
         properties: [],

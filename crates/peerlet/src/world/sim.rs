@@ -14,7 +14,7 @@ use peerlet_sim::{Engine, Handled, JsonTrace, Setup, Simulation, Trace, Watch};
 use crate::arguments::{Sim, What};
 use crate::experiment::Experiment;
 use crate::logs;
-use crate::output::folder::Folder;
+use crate::output::folder::{Folder, FolderSet};
 use crate::output::progress::Progress;
 use crate::output::results::Results;
 use crate::output::{expectations, repeats, summary};
@@ -43,16 +43,8 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
     // Whoever sees the folder may interrupt: from here on that leads to partial results in it.
     let lookout = Lookout::start(sim.shows_progress())?;
     let folder = sim.output.as_ref().map(|path| Folder::create(path)).transpose()?;
-    let trace = match (&folder, sim.trace) {
-        (Some(folder), true) => Some(SharedTrace::create(folder, &plan)?),
-        _ => None,
-    };
-    let seen = trace.clone().map(|trace| Box::new(trace) as Box<dyn Trace>);
-    let way = Way { trace: seen, lookout: Some(&lookout), ..Way::of(sim) };
-    let run = simulate(experiment, plan, way)?;
-    if let Some(trace) = trace {
-        trace.finish()?;
-    }
+    let way = Way { lookout: Some(&lookout), ..Way::of(sim) };
+    let run = simulate_into(folder.as_ref().filter(|_| sim.trace), experiment, plan, way)?;
     conclude(&run, folder.as_ref(), &sim.what, sim.json)
 }
 
@@ -145,6 +137,22 @@ pub(crate) fn simulate(
     Ok(Results::simulated(plan, threads, outcome, took))
 }
 
+/// Runs a plan, and writes every event into the folder if there is one.
+fn simulate_into(
+    folder: Option<&Folder>,
+    experiment: &Experiment,
+    plan: Plan,
+    way: Way<'_>,
+) -> Result<Results, Failure> {
+    let trace = folder.map(|folder| SharedTrace::create(folder, &plan)).transpose()?;
+    let seen = trace.clone().map(|trace| Box::new(trace) as Box<dyn Trace>);
+    let run = simulate(experiment, plan, Way { trace: seen, ..way })?;
+    if let Some(trace) = trace {
+        trace.finish()?;
+    }
+    Ok(run)
+}
+
 fn repeat(
     experiment: &Experiment,
     sim: &Sim,
@@ -153,16 +161,27 @@ fn repeat(
     let (mut all, mut runs, mut held) = (Repeats::default(), Vec::new(), true);
     let (last, mut not_reached) = (*seeds.end(), None);
     let lookout = Lookout::start(sim.shows_progress())?;
+    let set = sim.output.as_ref().map(|path| FolderSet::create(path, seeds.clone())).transpose()?;
     for seed in seeds {
         let name = Some(format!("seed {seed} of {last}"));
         let way = Way { lookout: Some(&lookout), name, ..Way::of(sim) };
-        let run = simulate(experiment, plan(experiment, sim, Some(seed))?, way)?;
+        let plan = plan(experiment, sim, Some(seed))?;
+        let folder = set.as_ref().map(|set| set.folder(seed)).transpose()?;
+        let run = simulate_into(folder.as_ref().filter(|_| sim.trace), experiment, plan, way)?;
+        let measured = run.summary();
+        let verdicts = match run.is_interrupted {
+            true => Vec::new(),
+            false => expectations::check(&run.plan.scenario, &measured),
+        };
+        if let Some(folder) = folder {
+            let mut overrides = sim.what.overrides()?;
+            overrides.push(Override::option("--seed", "seed", &seed.to_string()));
+            folder.write(&run, &verdicts, &overrides)?;
+        }
         if run.is_interrupted {
             not_reached = Some(seed..=last);
             break;
         }
-        let measured = run.summary();
-        let verdicts = expectations::check(&run.plan.scenario, &measured);
         held &= verdicts.iter().all(|verdict| verdict.held);
         all.add(&measured);
         tracing::info!(seed, digest = ?run.digest, "done");

@@ -1,0 +1,273 @@
+//! One metric of both sides, and the verdict on it.
+
+use peerlet_core::MetricKind;
+use serde::{Serialize, Serializer};
+
+use super::Limits;
+use crate::figures::{MetricFigures, RunFigures};
+use crate::histogram::{Histogram, ks};
+use crate::relative::{RelativeError, ks_critical, mean};
+
+/// What the names of the accounts of messages begin with.
+pub(super) const MESSAGES: &str = "messages/";
+
+/// How a metric of both sides compares.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ComparedMetric {
+    /// Its full name, or `messages/` and the name of an account.
+    pub metric: String,
+    /// The unit's symbol, `1` for plain numbers.
+    pub unit: String,
+    /// How its values are read.
+    #[serde(serialize_with = "name_of")]
+    pub kind: MetricKind,
+    /// How many values the left and the right side have, all runs together.
+    pub samples: [u64; 2],
+    /// Its numbers: of a counter the sum, of others the count, the mean and percentiles.
+    pub figures: Vec<ComparedFigure>,
+    /// How far apart the values of both sides lie; `None` for counters, and where a side has none.
+    pub ks: Option<KsDistance>,
+    /// What follows from all that.
+    pub verdict: Verdict,
+}
+
+/// One number of both sides.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ComparedFigure {
+    /// Which number it is, by the names of [`STATISTICS`](crate::STATISTICS).
+    pub figure: &'static str,
+    /// Its mean over the runs of the left side that have it.
+    pub left: Option<f64>,
+    /// Its mean over the runs of the right side that have it.
+    pub right: Option<f64>,
+    /// The relative error of the right side; `None` where a side has no value, and where the left
+    /// one is zero and the right one is not.
+    pub error: Option<RelativeError>,
+    /// Whether it is within the limit; `None` for a number that is only shown.
+    pub held: Option<bool>,
+}
+
+/// How far apart two distributions lie.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct KsDistance {
+    /// The distance by Kolmogorov and Smirnov, from 0 to 1.
+    pub distance: f64,
+    /// What two samples of one distribution exceed in 5 of 100 cases.
+    pub critical: f64,
+    /// Whether it is within the limit; `None` when it is only shown.
+    pub held: Option<bool>,
+}
+
+/// What becomes of a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// All that is judged is within its limit.
+    Held,
+    /// Something is beyond its limit.
+    Failed,
+    /// Only the left side has it: a failure.
+    OnlyLeft,
+    /// Only the right side has it: a failure.
+    OnlyRight,
+    /// There are too few values to judge.
+    TooFew,
+    /// It is there for information.
+    Shown,
+}
+
+impl Verdict {
+    /// Whether the comparison fails for it.
+    pub fn is_failure(self) -> bool {
+        match self {
+            Verdict::Failed | Verdict::OnlyLeft | Verdict::OnlyRight => true,
+            Verdict::Held | Verdict::TooFew | Verdict::Shown => false,
+        }
+    }
+}
+
+fn name_of<S: Serializer>(kind: &MetricKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(kind.name())
+}
+
+/// One metric in the runs of one side that have it, each with its seed; ascending.
+pub(super) struct Side<'a>(Vec<(u64, &'a MetricFigures)>);
+
+impl<'a> Side<'a> {
+    pub(super) fn of(runs: &'a [RunFigures], name: &str) -> Side<'a> {
+        let found = runs.iter().filter_map(|run| Some((run.seed, run.metrics.get(name)?)));
+        Side::sorted(found.collect())
+    }
+
+    /// From a list beside the runs.
+    pub(super) fn listed(runs: &'a [RunFigures], metrics: &'a [MetricFigures]) -> Side<'a> {
+        Side::sorted(runs.iter().map(|run| run.seed).zip(metrics).collect())
+    }
+
+    fn sorted(mut runs: Vec<(u64, &'a MetricFigures)>) -> Side<'a> {
+        runs.sort_by_key(|(seed, _)| *seed);
+        Side(runs)
+    }
+
+    fn samples(&self) -> u64 {
+        self.0.iter().fold(0, |sum, (_, metric)| sum.saturating_add(metric.count))
+    }
+
+    fn histogram(&self) -> Histogram {
+        let mut all = Histogram::default();
+        self.0.iter().for_each(|(_, metric)| all.merge(&metric.histogram));
+        all
+    }
+
+    /// A number of each run that has it, with the run's seed.
+    fn values(&self, number: Number) -> Vec<(u64, f64)> {
+        self.0.iter().filter_map(|(seed, metric)| Some((*seed, number(metric)?))).collect()
+    }
+}
+
+/// One metric on both sides.
+pub(super) struct Sides<'a> {
+    pub(super) name: &'a str,
+    pub(super) left: Side<'a>,
+    pub(super) right: Side<'a>,
+    /// Whether it is judged, or only shown.
+    pub(super) is_judged: bool,
+}
+
+/// Reads a number of a metric; `None` where it has no value.
+type Number = fn(&MetricFigures) -> Option<f64>;
+
+/// What is shown of counters.
+const OF_COUNTERS: &[(&str, Number)] = &[("sum", |m| Some(m.sum))];
+
+/// What is shown of the others.
+const OF_SAMPLES: &[(&str, Number)] = &[
+    ("count", |m| Some(m.count as f64)),
+    ("mean", |m| m.mean),
+    ("p5", |m| m.p5),
+    ("p50", |m| m.p50),
+    ("p95", |m| m.p95),
+    ("p99", |m| m.p99),
+];
+
+impl Sides<'_> {
+    /// Whether any run of either side has a value.
+    pub(super) fn has_values(&self) -> bool {
+        self.left.samples() > 0 || self.right.samples() > 0
+    }
+
+    /// The verdict that comes before any number is looked at.
+    fn verdict(&self, limits: &Limits) -> Option<Verdict> {
+        let (left, right) = (self.left.samples(), self.right.samples());
+        let only = if left > 0 { Verdict::OnlyLeft } else { Verdict::OnlyRight };
+        let is_few =
+            left.min(right) < limits.samples && left.max(right) < limits.samples.saturating_mul(2);
+        match () {
+            () if !self.is_judged => Some(Verdict::Shown),
+            () if self.left.0.is_empty() || self.right.0.is_empty() => Some(only),
+            () if is_few => Some(Verdict::TooFew),
+            () if left == 0 || right == 0 => Some(only),
+            () => None,
+        }
+    }
+
+    fn figure(&self, name: &'static str, number: Number, paired: bool) -> ComparedFigure {
+        let (left, right) = (self.left.values(number), self.right.values(number));
+        let plain = |side: &[(u64, f64)]| -> Vec<f64> { side.iter().map(|(_, v)| *v).collect() };
+        let (of_left, of_right) = (plain(&left), plain(&right));
+        let error = if paired {
+            let pair = |(seed, value): &(u64, f64)| {
+                let place = right.binary_search_by_key(seed, |(seed, _)| *seed).ok()?;
+                Some((*value, right[place].1))
+            };
+            RelativeError::paired(&left.iter().filter_map(pair).collect::<Vec<_>>())
+        } else {
+            RelativeError::unpaired(&of_left, &of_right)
+        };
+        ComparedFigure {
+            figure: name,
+            left: mean(&of_left),
+            right: mean(&of_right),
+            error,
+            held: None,
+        }
+    }
+}
+
+impl ComparedMetric {
+    /// Compares a metric that has a value somewhere.
+    pub(super) fn of(sides: &Sides<'_>, paired: bool, limits: &Limits) -> ComparedMetric {
+        let any = sides.left.0.first().or(sides.right.0.first());
+        let any = any.expect("a metric with a value is in a run").1;
+        let (numbers, samples) = match any.kind {
+            MetricKind::Counter => (OF_COUNTERS, false),
+            MetricKind::Gauge | MetricKind::Distribution => (OF_SAMPLES, true),
+        };
+        let figures = numbers.iter().map(|(name, number)| sides.figure(name, *number, paired));
+        let mut row = ComparedMetric {
+            metric: sides.name.to_owned(),
+            unit: any.unit.clone(),
+            kind: any.kind,
+            samples: [sides.left.samples(), sides.right.samples()],
+            figures: figures.collect(),
+            ks: samples.then(|| KsDistance::of(sides)).flatten(),
+            verdict: sides.verdict(limits).unwrap_or(Verdict::Held),
+        };
+        if row.verdict == Verdict::Held {
+            row.judge(any.quantum, limits);
+        }
+        row
+    }
+
+    fn judge(&mut self, quantum: f64, limits: &Limits) {
+        // Messages are sent by plan: chance does little to their number.
+        let noise = match self.metric.starts_with(MESSAGES) {
+            true => 0.0,
+            false => counting_noise(self.samples),
+        };
+        let (kind, counts) = (self.kind, limits.counts.max(noise));
+        let limit = |figure| match (kind, figure) {
+            (MetricKind::Counter, "sum") => Some((counts, 0.0)),
+            (MetricKind::Gauge | MetricKind::Distribution, "mean") => Some((limits.within, 0.0)),
+            (MetricKind::Distribution, "p50" | "p95") => Some((limits.within, quantum)),
+            _ => None,
+        };
+        for figure in &mut self.figures {
+            figure.held =
+                limit(figure.figure).map(|(relative, step)| figure.is_within(relative, step));
+        }
+        if let (MetricKind::Distribution, Some(ks)) = (kind, &mut self.ks) {
+            ks.held = Some(ks.distance <= limits.ks);
+        }
+        let mut judged = self.figures.iter().map(|figure| figure.held);
+        let failed = judged.any(|held| held == Some(false))
+            || self.ks.is_some_and(|ks| ks.held == Some(false));
+        if failed {
+            self.verdict = Verdict::Failed;
+        }
+    }
+}
+
+/// The relative error that two counts of independent events exceed by chance in 5 of 100 cases.
+fn counting_noise([left, right]: [u64; 2]) -> f64 {
+    1.96 * (1.0 / left as f64 + 1.0 / right as f64).sqrt()
+}
+
+impl ComparedFigure {
+    /// Whether the relative error is within this limit, or the difference within one step.
+    fn is_within(&self, relative: f64, step: f64) -> bool {
+        let one_step = self.left.zip(self.right).is_some_and(|(left, right)| {
+            // A step between floats is off by their last digits.
+            step > 0.0 && (right - left).abs() <= step * (1.0 + 1e-9)
+        });
+        one_step || self.error.is_some_and(|error| error.value.abs() <= relative)
+    }
+}
+
+impl KsDistance {
+    fn of(sides: &Sides<'_>) -> Option<KsDistance> {
+        let (left, right) = (sides.left.histogram(), sides.right.histogram());
+        let critical = ks_critical(left.count(), right.count())?;
+        Some(KsDistance { distance: ks(&left, &right), critical, held: None })
+    }
+}

@@ -1,0 +1,126 @@
+//! What a comparison needs of one run, whether it was just measured or read from its folder.
+
+use std::collections::BTreeMap;
+
+use peerlet_core::MetricKind;
+
+use crate::histogram::Histogram;
+use crate::ledger::{DropCause, Ledger};
+use crate::measures::Measures;
+use crate::summary::Row;
+
+/// The figures of one run, over its epochs after the warm-up.
+///
+/// ```
+/// use peerlet_core::{Metric, SECOND, Time};
+/// use peerlet_measure::{Epochs, Ledger, MetricEntry, Recorder, RunFigures};
+/// let table = [MetricEntry::new("hello", Metric::distribution("time").unit("s").quantum(1e-9))];
+/// let end = Time::ZERO + SECOND;
+/// let mut recorder = Recorder::new(table.into(), Epochs::new(SECOND, Time::ZERO..end)?);
+/// recorder.record(0, 250_000_000);
+/// let figures = RunFigures::of(7, &recorder.finish(end), &Ledger::default());
+/// assert_eq!(figures.metrics["hello/time"].mean, Some(0.25));
+/// # Ok::<(), peerlet_measure::EpochsError>(())
+/// ```
+#[derive(Clone, PartialEq, Debug)]
+pub struct RunFigures {
+    /// The seed of the run: runs of both sides with the same one are a pair.
+    pub seed: u64,
+    /// The metrics by full name, those without a value included.
+    pub metrics: BTreeMap<String, MetricFigures>,
+    /// The account of all messages.
+    pub messages: MessageFigures,
+}
+
+impl RunFigures {
+    /// The figures of a run that was measured in this process.
+    pub fn of(seed: u64, measures: &Measures, ledger: &Ledger) -> RunFigures {
+        let total = measures.total();
+        let metrics = measures.metrics().iter().zip(&total).map(|(entry, values)| {
+            let (metric, row) = (&entry.metric, Row::of(&entry.metric, values));
+            let figures = MetricFigures {
+                kind: metric.kind(),
+                unit: row.unit.to_owned(),
+                quantum: metric.resolution(),
+                count: row.count,
+                sum: row.sum,
+                mean: row.mean,
+                p5: row.p5,
+                p50: row.p50,
+                p95: row.p95,
+                p99: row.p99,
+                histogram: values.histogram().clone(),
+            };
+            (entry.full_name.clone(), figures)
+        });
+        RunFigures { seed, metrics: metrics.collect(), messages: MessageFigures::of(ledger) }
+    }
+}
+
+/// The values of one metric in one run, in its unit; the histogram in quanta.
+#[derive(Clone, PartialEq, Debug)]
+pub struct MetricFigures {
+    /// How the values are to be read.
+    pub kind: MetricKind,
+    /// The unit's symbol, `1` for plain numbers.
+    pub unit: String,
+    /// The resolution in units: what the histogram counts in.
+    pub quantum: f64,
+    /// How many values there were.
+    pub count: u64,
+    /// Their sum.
+    pub sum: f64,
+    /// Their mean; `None`, like the percentiles, where there was no value.
+    pub mean: Option<f64>,
+    /// The 5th percentile.
+    pub p5: Option<f64>,
+    /// The median.
+    pub p50: Option<f64>,
+    /// The 95th percentile.
+    pub p95: Option<f64>,
+    /// The 99th percentile.
+    pub p99: Option<f64>,
+    /// How the values are spread.
+    pub histogram: Histogram,
+}
+
+impl MetricFigures {
+    /// So many things that happened, of which nothing else is known.
+    pub(crate) fn counted(count: u64) -> MetricFigures {
+        MetricFigures {
+            kind: MetricKind::Counter,
+            unit: "1".to_owned(),
+            quantum: 1.0,
+            count,
+            sum: count as f64,
+            mean: None,
+            p5: None,
+            p50: None,
+            p95: None,
+            p99: None,
+            histogram: Histogram::default(),
+        }
+    }
+}
+
+/// The account of one run's messages, both classes of delivery together.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct MessageFigures {
+    /// Messages that peers sent.
+    pub sent: u64,
+    /// Messages that reached a handler or a task.
+    pub delivered: u64,
+    /// Messages that were dropped, by the name of the cause.
+    pub dropped: BTreeMap<String, u64>,
+}
+
+impl MessageFigures {
+    /// What these accounts come to.
+    pub fn of(ledger: &Ledger) -> MessageFigures {
+        let total = ledger.total();
+        let dropped = DropCause::ALL.into_iter();
+        let dropped = dropped.map(|cause| (cause.name().to_owned(), total.dropped(cause)));
+        let (sent, delivered) = (total.sent, total.delivered);
+        MessageFigures { sent, delivered, dropped: dropped.collect() }
+    }
+}

@@ -1,0 +1,107 @@
+//! `compare`: whether two runs, or two sets of runs, measured the same.
+
+mod report;
+mod run_folder;
+mod side;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use peerlet_measure::{Comparison, Limits};
+
+use crate::run::{DONE, FAILED, Failure, print};
+use report::Report;
+use side::Side;
+
+const EXPLAINED: &str = "\
+A side is a run folder, as `sim -o DIR` writes it, or a set of them: a folder whose sub-folders are
+run folders, as `sim --seeds A..B -o DIR` writes it. With several runs, each error has a 95 %
+interval over them by Student's t: of pairs, where both sides have the same seeds, else by Welch.
+
+A distribution holds when the relative errors (right / left - 1) of mean, p50 and p95 are within
+--within, and its Kolmogorov-Smirnov distance is within --ks. A gauge holds when its mean is within
+--within; the messages sent and delivered within --counts; a counter within --counts or what chance
+does to counts of independent events in 95 of 100 cases. A percentile that differs
+by no more than the metric's resolution holds as well. The distance that samples of one distribution
+exceed in 5 of 100 cases stands beside each distance and is not judged by: with many values, any
+difference is beyond chance. Percentiles are off by at most 1/256 of the value, means are exact.
+
+A metric that only one side has fails. One with fewer than --samples values on one side, and fewer
+than twice as many on the other, is not judged.
+
+Exit codes: 0 all held, 1 something failed, 2 the runs cannot be compared, 3 a folder cannot be
+read, 5 a run is void: interrupted, late, or one process's share of a network.";
+
+#[derive(Args, Debug)]
+#[command(after_long_help = EXPLAINED)]
+pub(crate) struct Compare {
+    /// A run folder, or a folder of run folders
+    left: PathBuf,
+    /// What it is compared with: the same
+    right: PathBuf,
+    /// The largest relative error of a mean, of p50 and of p95
+    #[arg(long, value_name = "SHARE", default_value = "2%", value_parser = share)]
+    within: f64,
+    /// The largest Kolmogorov-Smirnov distance of a distribution, from 0 to 1
+    #[arg(long, value_name = "DISTANCE", default_value = "0.05", value_parser = share)]
+    ks: f64,
+    /// The largest relative error of a counter, and of the messages sent and delivered
+    #[arg(long, value_name = "SHARE", default_value = "1%", value_parser = share)]
+    counts: f64,
+    /// With fewer values than this on a side, a metric is not judged
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    samples: u64,
+    /// Print one JSON object on standard output
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print a table for a document
+    #[arg(long)]
+    markdown: bool,
+}
+
+/// Reads `2%` or `0.02`.
+fn share(text: &str) -> Result<f64, String> {
+    let (number, unit) = match text.strip_suffix('%') {
+        Some(percent) => (percent.trim_end(), 100.0),
+        None => (text, 1.0),
+    };
+    let share = number.parse::<f64>().ok().map(|number| number / unit);
+    share
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "write a share from 0 to 1, such as `2%` or `0.02`".to_owned())
+}
+
+/// Runs the `compare` command.
+pub(crate) fn run(compare: &Compare) -> Result<u8, Failure> {
+    let Compare { within, ks, counts, samples, .. } = *compare;
+    let limits = Limits { within, ks, counts, samples };
+    let (left, right) = (Side::read(&compare.left)?, Side::read(&compare.right)?);
+    side::check(&left, &right)?;
+    let comparison = Comparison::of(&left.figures, &right.figures, &limits)
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    let report = Report { left: &left, right: &right, comparison: &comparison };
+    for warning in report.warnings() {
+        eprintln!("warning: {warning}");
+    }
+    print(&match (compare.json, compare.markdown) {
+        (true, _) => report.json(),
+        (false, true) => report.markdown(),
+        (false, false) => report.text(),
+    })?;
+    Ok(if comparison.holds() { DONE } else { FAILED })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_written_either_way() {
+        for (text, expected) in [("2%", 0.02), ("2.5 %", 0.025), ("0.02", 0.02), ("0", 0.0)] {
+            assert_eq!(share(text), Ok(expected), "{text}");
+        }
+        for text in ["", "%", "2", "-1%", "101%", "NaN", "inf", "2 percent"] {
+            assert!(share(text).is_err(), "{text}");
+        }
+    }
+}

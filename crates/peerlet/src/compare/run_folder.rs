@@ -1,0 +1,191 @@
+//! The reading side of run folders: `summary.json` and `distributions.csv`, from anywhere.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use peerlet_measure::{Distribution, MessageFigures, MetricFigures, RunFigures};
+use serde::Deserialize;
+
+use crate::run::Failure;
+
+/// The most bytes of one file that are read. A metric has at most some 11,000 buckets, about 60
+/// bytes each, so that this is room for a hundred metrics that use them all.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// The version of `summary.json` that is read.
+const SCHEMA: u64 = 1;
+
+/// What a run was of.
+pub(super) struct Facts {
+    /// Its folder, as it is shown.
+    pub(super) path: String,
+    pub(super) world: String,
+    pub(super) scenario: String,
+    pub(super) peers: u32,
+    pub(super) virtual_seconds: f64,
+}
+
+/// The parts of `summary.json` that are of interest; others are passed over.
+#[derive(Deserialize)]
+struct Summary {
+    world: String,
+    scenario: String,
+    seed: u64,
+    peers: u32,
+    virtual_seconds: f64,
+    messages: Messages,
+    coverage: Option<f64>,
+    #[serde(default)]
+    share: bool,
+    #[serde(default)]
+    interrupted: bool,
+    #[serde(default)]
+    void: bool,
+    emulation: Option<Emulation>,
+    measures: BTreeMap<String, Measure>,
+}
+
+/// Of an emulation: how late it was, in microseconds.
+#[derive(Deserialize)]
+struct Emulation {
+    late_p99_us: Option<f64>,
+}
+
+/// What comes first: of another version nothing else can be read.
+#[derive(Deserialize)]
+struct Version {
+    schema: u64,
+}
+
+#[derive(Deserialize)]
+struct Messages {
+    sent: u64,
+    delivered: u64,
+    dropped: BTreeMap<String, u64>,
+}
+
+#[derive(Deserialize)]
+struct Measure {
+    count: u64,
+    sum: f64,
+    mean: Option<f64>,
+    p5: Option<f64>,
+    p50: Option<f64>,
+    p95: Option<f64>,
+    p99: Option<f64>,
+}
+
+/// Reads a run folder.
+pub(super) fn read(folder: &Path) -> Result<(Facts, RunFigures), Failure> {
+    let path = folder.display().to_string();
+    let summary = summary(&folder.join("summary.json"))?;
+    check_whole(&path, &summary)?;
+    let metrics = metrics(&folder.join("distributions.csv"), summary.measures)?;
+    let Messages { sent, delivered, dropped } = summary.messages;
+    let messages = MessageFigures { sent, delivered, dropped };
+    let Summary { world, scenario, seed, peers, virtual_seconds, .. } = summary;
+    let facts = Facts { path, world, scenario, peers, virtual_seconds };
+    Ok((facts, RunFigures { seed, metrics, messages }))
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let failed = |error| Failure::Io(format!("`{shown}` cannot be read: {error}"));
+    let mut text = String::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        let most = FILE_BYTES_MAX >> 20;
+        return Err(Failure::Io(format!(
+            "`{shown}` is longer than {most} MiB; name the folder of a run"
+        )));
+    }
+    Ok(text)
+}
+
+fn summary(path: &Path) -> Result<Summary, Failure> {
+    let text = text(path)?;
+    let shown = path.display();
+    let wrong =
+        |error| Failure::Io(format!("`{shown}` is no summary of a run: {error}; run it again"));
+    let Version { schema } = serde_json::from_str(&text).map_err(wrong)?;
+    if schema != SCHEMA {
+        return Err(Failure::Io(format!(
+            "`{shown}` is of schema {schema}, and {SCHEMA} is the one that is read; \
+             compare with the version that wrote it"
+        )));
+    }
+    serde_json::from_str(&text).map_err(wrong)
+}
+
+/// Refuses runs that say of themselves that they are not what was planned.
+fn check_whole(path: &str, summary: &Summary) -> Result<(), Failure> {
+    let void = |message: String| Err(Failure::Void(message));
+    if summary.void {
+        let late = summary.emulation.as_ref().and_then(|emulation| emulation.late_p99_us);
+        let lateness = late.map(|late| format!(" (p99 {late:.0} us late)")).unwrap_or_default();
+        return void(format!(
+            "`{path}` is void: its world did not keep up{lateness}; run it again, with fewer peers \
+             or on a machine with less to do"
+        ));
+    }
+    if summary.interrupted {
+        let end = summary.virtual_seconds;
+        return void(format!("`{path}` was interrupted at {end} s; run it again"));
+    }
+    if summary.share {
+        return void(format!(
+            "`{path}` is one process's share of a network; \
+             name the folder of seat 0's process, which has the whole"
+        ));
+    }
+    match summary.coverage {
+        Some(coverage) if coverage < 1.0 => void(format!(
+            "`{path}` covers {:.1} % of the network's seat-seconds; run it again, until all \
+             processes report to the end",
+            coverage * 100.0
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The metrics of both files, which must tell of the same.
+fn metrics(
+    path: &Path,
+    mut measures: BTreeMap<String, Measure>,
+) -> Result<BTreeMap<String, MetricFigures>, Failure> {
+    let (text, shown) = (text(path)?, path.display());
+    let distributions = peerlet_measure::read_distributions(&text)
+        .map_err(|error| Failure::Io(format!("{shown}:{}: {error}", error.line())))?;
+    let mut metrics = BTreeMap::new();
+    for (name, distribution) in distributions {
+        let count = distribution.histogram.count();
+        let measure = measures.remove(&name).ok_or_else(|| {
+            let wrong = format!("`{shown}` tells of `{name}`, and summary.json does not");
+            Failure::Io(format!("{wrong}; run it again"))
+        })?;
+        if measure.count != count {
+            return Err(Failure::Io(format!(
+                "`{shown}` has {count} values of `{name}`, and summary.json {}; run it again",
+                measure.count
+            )));
+        }
+        metrics.insert(name, measure.with(distribution));
+    }
+    if let Some(name) = measures.keys().next() {
+        return Err(Failure::Io(format!(
+            "`{shown}` has no line about `{name}`, which is in summary.json; run it again"
+        )));
+    }
+    Ok(metrics)
+}
+
+impl Measure {
+    fn with(self, distribution: Distribution) -> MetricFigures {
+        let Measure { count, sum, mean, p5, p50, p95, p99 } = self;
+        let Distribution { kind, unit, quantum, histogram } = distribution;
+        MetricFigures { kind, unit, quantum, count, sum, mean, p5, p50, p95, p99, histogram }
+    }
+}

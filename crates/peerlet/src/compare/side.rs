@@ -1,0 +1,114 @@
+//! One side of a comparison: a run folder, or a folder of them.
+
+use std::path::{Path, PathBuf};
+
+use peerlet_measure::{RUNS_MAX, RunFigures};
+
+use super::run_folder::{self, Facts};
+use crate::run::Failure;
+
+/// All runs of a side.
+pub(super) struct Side {
+    pub(super) path: String,
+    /// Of each run; at least one.
+    pub(super) facts: Vec<Facts>,
+    /// Of each run, in the same order.
+    pub(super) figures: Vec<RunFigures>,
+    /// Sub-folders that hold no run.
+    pub(super) passed_over: Vec<String>,
+}
+
+impl Side {
+    /// Reads the run in this folder, or where it holds none those in its sub-folders.
+    pub(super) fn read(path: &Path) -> Result<Side, Failure> {
+        let (folders, passed_over) = match holds_run(path) {
+            true => (vec![path.to_owned()], Vec::new()),
+            false => runs_in(path)?,
+        };
+        let (mut facts, mut figures) = (Vec::new(), Vec::new());
+        for folder in &folders {
+            let (of, run) = run_folder::read(folder)?;
+            facts.push(of);
+            figures.push(run);
+        }
+        Ok(Side { path: path.display().to_string(), facts, figures, passed_over })
+    }
+
+    /// What the first run is of. So are all others, once [`check`] has looked at them.
+    pub(super) fn first(&self) -> &Facts {
+        self.facts.first().expect("a side has at least one run")
+    }
+
+    /// The seeds in ascending order.
+    pub(super) fn seeds(&self) -> Vec<u64> {
+        let mut seeds: Vec<u64> = self.figures.iter().map(|run| run.seed).collect();
+        seeds.sort_unstable();
+        seeds
+    }
+}
+
+fn holds_run(folder: &Path) -> bool {
+    folder.join("summary.json").exists()
+}
+
+/// The sub-folders that hold a run, by number where they are named by one; and the other ones.
+fn runs_in(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>), Failure> {
+    let shown = path.display();
+    let failed = |error| Failure::Io(format!("`{shown}` cannot be read: {error}"));
+    let (mut runs, mut others) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(path).map_err(failed)? {
+        let folder = entry.map_err(failed)?.path();
+        if holds_run(&folder) {
+            runs.push(folder);
+        } else if folder.is_dir() {
+            others.push(folder.display().to_string());
+        }
+        if runs.len() > RUNS_MAX {
+            return Err(Failure::Usage(format!(
+                "`{shown}` holds more than {RUNS_MAX} runs; compare fewer"
+            )));
+        }
+    }
+    if runs.is_empty() {
+        return Err(Failure::Io(format!(
+            "`{shown}` holds no run: there is no summary.json in it, nor in a folder in it; \
+             write one with `sim -o DIR`"
+        )));
+    }
+    runs.sort_by_cached_key(|folder| {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        (name.parse::<u64>().unwrap_or(u64::MAX), name)
+    });
+    others.sort();
+    Ok((runs, others))
+}
+
+/// Refuses runs that have too little in common to be compared.
+pub(super) fn check(left: &Side, right: &Side) -> Result<(), Failure> {
+    let one = left.first();
+    for side in [left, right] {
+        let first = side.first();
+        for other in &side.facts {
+            if other.world != first.world {
+                return Err(Failure::Usage(format!(
+                    "`{}` is of world {} and `{}` of world {}; \
+                     give the runs of each world a side of their own",
+                    first.path, first.world, other.path, other.world
+                )));
+            }
+            if other.peers != one.peers {
+                return Err(Failure::Usage(format!(
+                    "`{}` has {} peers and `{}` has {}; compare runs of as many peers",
+                    one.path, one.peers, other.path, other.peers
+                )));
+            }
+            if other.virtual_seconds != one.virtual_seconds {
+                return Err(Failure::Usage(format!(
+                    "`{}` lasts {} s and `{}` lasts {} s; compare runs that last as long",
+                    one.path, one.virtual_seconds, other.path, other.virtual_seconds
+                )));
+            }
+        }
+    }
+    Ok(())
+}
