@@ -34,6 +34,7 @@ mod shard;
 pub use counters::{Cause, Counters};
 pub use emulation::{
     Carried, EMULATED_MAX, LATENESS_MAX, Lateness, Packets, SocketLimit, ask_for_priority,
+    make_room,
 };
 pub use frame::{
     DATAGRAM_FRAME_MAX, Frame, FrameError, Kind, Link, Message, STREAM_FRAME_MAX, Tag, VERSION,

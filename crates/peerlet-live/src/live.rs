@@ -64,8 +64,10 @@ pub async fn run(
         // Nobody else is there: peers reach each other on this machine.
         own.set_ip(Ipv4Addr::LOCALHOST.into());
     }
-    if !own.ip().is_unspecified() {
-        seats.learn(&own);
+    match &between {
+        Some(between) if between.is_emulated() => between.show(&seats),
+        _ if own.ip().is_unspecified() => {}
+        _ => seats.learn(&own),
     }
     let reached = own.sockets().next().unwrap_or(sockets[0]);
     if between.as_ref().is_none_or(|between| !between.is_emulated()) {

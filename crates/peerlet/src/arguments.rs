@@ -7,6 +7,7 @@ use peerlet_scenario::{Override, Problems, Source};
 use peerlet_sim::Engine;
 
 use crate::compare::Compare;
+use crate::fidelity::Fidelity;
 use crate::output::status;
 
 /// Runs peer-to-peer experiments.
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Emulate(Emulate),
     /// Read and check a scenario, and run nothing
     Check(Check),
+    /// Compare a scenario's simulation with its emulation, over several seeds
+    Fidelity(Fidelity),
     /// Compare two runs, or two sets of runs, metric by metric
     Compare(Compare),
     /// List peerlets, commands and network models, with parameters, units and defaults
@@ -171,6 +174,15 @@ pub(crate) enum Transport {
     Udp,
 }
 
+impl Transport {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Transport::Quic => "quic",
+            Transport::Udp => "udp",
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct Check {
     #[command(flatten)]
@@ -194,7 +206,7 @@ const THREADS_MAX: i64 = 256;
 /// The most seeds that one call repeats.
 const SEEDS_MAX: u64 = 10_000;
 
-fn seeds(text: &str) -> Result<(u64, u64), String> {
+pub(crate) fn seeds(text: &str) -> Result<(u64, u64), String> {
     let wrong =
         || format!("write two numbers, the first and the last seed, such as `1..30`: {text}");
     let (first, last) = text.split_once("..").ok_or_else(wrong)?;

@@ -48,6 +48,7 @@ mod plan;
 
 mod arguments;
 mod compare;
+mod fidelity;
 mod run;
 mod world;
 

@@ -10,6 +10,7 @@ use peerlet_scenario::Problems;
 use crate::arguments::{Arguments, Check, Command, Unreadable};
 use crate::compare;
 use crate::experiment::Experiment;
+use crate::fidelity;
 use crate::logs;
 use crate::output::list;
 use crate::plan::Plan;
@@ -89,6 +90,7 @@ pub(crate) fn main(
         Command::Live(live) => world::live::run(experiment, &live),
         Command::Emulate(emulate) => world::emulate::run(experiment, &emulate),
         Command::Check(arguments) => check(experiment, &arguments),
+        Command::Fidelity(arguments) => fidelity::run(experiment, &arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::List { json } => print(&list::list(experiment, json)),
         Command::Completions { shell } => {

@@ -4,6 +4,7 @@ mod command;
 mod compare;
 mod digest;
 mod engines;
+mod fidelity;
 mod interrupt;
 mod network;
 mod tidy;

@@ -6,13 +6,14 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use peerlet_core::{Seed, Time};
+use peerlet_core::{Seat, Seed, Time};
 use peerlet_network::Model;
 use tokio::sync::watch;
 
 use super::carrier::{Carrier, CarrierSetup};
 use super::limit::make_room;
 use super::road::Damage;
+use super::wire::shown;
 use crate::key::ProcessKey;
 use crate::live::random;
 use crate::member::SHARDS_MAX;
@@ -90,6 +91,11 @@ impl Between {
             })
         };
         transport().map_err(io)
+    }
+
+    /// Lets all peers of an emulation know where they are reached.
+    pub(crate) fn show(&self, seats: &SeatMap) {
+        (0..seats.count()).map(Seat).for_each(|seat| seats.set(seat, shown(seat)));
     }
 
     /// Begins to carry packets. Tells when nothing is on its way any more that departed before the

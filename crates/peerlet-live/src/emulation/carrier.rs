@@ -17,10 +17,9 @@ use tokio::net::UdpSocket;
 use tokio::sync::watch;
 
 use super::Carried;
-use super::lateness::Latenesses;
 use super::packets::Packets;
 use super::road::{Damage, Due, Given, Road};
-use super::wire::{STAMP_LEN, Wire, stamp};
+use super::wire::{Emulated, STAMP_LEN, Wire, shown, stamp};
 use crate::seats::SeatMap;
 
 /// Packets that the carrier was given and has not looked at yet.
@@ -59,9 +58,10 @@ pub(crate) struct Carrier {
     orders: SyncSender<Order>,
     given: Option<Receiver<Order>>,
     wires: Map<Seat, Arc<UdpSocket>>,
+    /// The sockets on loopback of an emulation.
+    real: Map<Seat, SocketAddr>,
     epoch: Instant,
-    /// In an emulation.
-    latenesses: Option<Latenesses>,
+    emulated: Option<Emulated>,
     thread: Option<JoinHandle<(Packets, Flow)>>,
 }
 
@@ -69,15 +69,9 @@ impl Carrier {
     /// A carrier of an emulated network, or of faults on the real one.
     pub(crate) fn new(is_emulated: bool) -> Carrier {
         let (orders, given) = mpsc::sync_channel(GIVEN_MAX);
-        let (epoch, latenesses) = (Instant::now(), is_emulated.then(Latenesses::default));
-        Carrier {
-            orders,
-            given: Some(given),
-            wires: Map::default(),
-            epoch,
-            latenesses,
-            thread: None,
-        }
+        let (epoch, emulated) = (Instant::now(), is_emulated.then(Emulated::default));
+        let (given, (wires, real)) = (Some(given), Default::default());
+        Carrier { orders, given, wires, real, epoch, emulated, thread: None }
     }
 
     /// A seat's socket. Needs a tokio runtime.
@@ -87,8 +81,15 @@ impl Carrier {
         let local = socket.local_addr()?;
         let io = Arc::new(UdpSocket::from_std(socket)?);
         self.wires.insert(seat, io.clone());
-        let (carrier, latenesses) = (self.orders.clone(), self.latenesses.clone());
-        Ok(Arc::new(Wire { io, local, seat, carrier, epoch: self.epoch, latenesses }))
+        let (carrier, emulated) = (self.orders.clone(), self.emulated.clone());
+        let local = match emulated {
+            Some(_) => {
+                self.real.insert(seat, local);
+                shown(seat)
+            }
+            None => local,
+        };
+        Ok(Arc::new(Wire { io, local, seat, carrier, epoch: self.epoch, emulated }))
     }
 
     /// Begins to carry, now that every peer has its wire. Tells when nothing is on its way any more
@@ -101,12 +102,26 @@ impl Carrier {
         let given = self.given.take().expect("a carrier begins once");
         let wires = std::mem::take(&mut self.wires);
         let CarrierSetup { model, seed, seats, measured, damage } = setup;
-        let is_emulated = self.latenesses.is_some();
+        let (is_emulated, real) = (self.emulated.is_some(), std::mem::take(&mut self.real));
+        if let Some(emulated) = &self.emulated {
+            let seats = real.iter().map(|(seat, socket)| (*socket, *seat)).collect();
+            emulated.seats.set(seats).expect("a carrier begins once");
+        }
         let road = Road::new(model, seed, seats.count(), measured.end, damage, !is_emulated);
         let (quiet, hears) = watch::channel(false);
         let (by_socket, epoch) = (Map::default(), self.epoch);
-        let round =
-            Round { road, is_emulated, measured, wires, seats, by_socket, epoch, zero, quiet };
+        let round = Round {
+            road,
+            is_emulated,
+            measured,
+            wires,
+            real,
+            seats,
+            by_socket,
+            epoch,
+            zero,
+            quiet,
+        };
         let thread = std::thread::Builder::new().name("network".into());
         self.thread = Some(thread.spawn(move || round.run(&given))?);
         Ok(hears)
@@ -120,7 +135,7 @@ impl Carrier {
             Some(Err(panic)) => std::panic::resume_unwind(panic),
             None => Default::default(),
         };
-        let lateness = self.latenesses.map(|all| all.get()).unwrap_or_default();
+        let lateness = self.emulated.map(|emulated| emulated.latenesses.get()).unwrap_or_default();
         (Carried { packets, lateness, unaccounted: 0 }, datagrams)
     }
 }
@@ -131,6 +146,7 @@ struct Round {
     is_emulated: bool,
     measured: Range<Time>,
     wires: Map<Seat, Arc<UdpSocket>>,
+    real: Map<Seat, SocketAddr>,
     seats: Arc<SeatMap>,
     /// What is known of the seats' sockets.
     by_socket: Map<SocketAddr, Seat>,
@@ -185,7 +201,10 @@ impl Round {
         }
         let (at, bytes) = (self.counted(at), bytes.into());
         match self.seat_at(to) {
-            Some(seat) => self.road.depart(Given { at, from, to: (seat, to), bytes, datagrams }),
+            Some(seat) => {
+                let to = (seat, self.real.get(&seat).copied().unwrap_or(to));
+                self.road.depart(Given { at, from, to, bytes, datagrams });
+            }
             // No seat's: processes that get to know each other.
             None => self.hand_over(&Due { at, from, to, bytes }),
         }

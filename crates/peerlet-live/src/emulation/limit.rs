@@ -38,7 +38,10 @@ impl std::error::Error for SocketLimit {}
 
 /// Sees to it that so many peers can have a socket each, raising the process's own limit as far as
 /// the system lets it.
-pub(crate) fn make_room(peers: u32) -> Result<(), SocketLimit> {
+///
+/// # Errors
+/// When there cannot be so many.
+pub fn make_room(peers: u32) -> Result<(), SocketLimit> {
     if peers > EMULATED_MAX {
         return Err(SocketLimit { peers, limit: EMULATED_MAX });
     }

@@ -9,7 +9,8 @@
 //! The same carrier does what a scenario does to the real network: then the model is one without
 //! delays, and packets go out as they are.
 //!
-//! In an emulation a packet carries the instant at which it was due in front of its bytes. Whoever
+//! In an emulation peers believe to be reached where they are in simulation, so that identifiers
+//! made of addresses are the same in both worlds; wires know the sockets on loopback. A packet carries the instant at which it was due in front of its bytes. Whoever
 //! reads it off a socket notes how late that is: an emulation is worth no more than its lateness is
 //! small.
 
@@ -25,7 +26,7 @@ use peerlet_core::{Duration, MICROSECOND};
 
 pub(crate) use between::Between;
 pub use lateness::Lateness;
-pub use limit::SocketLimit;
+pub use limit::{SocketLimit, make_room};
 pub use packets::Packets;
 pub(crate) use wire::Wire;
 

@@ -4,12 +4,12 @@ use std::fmt;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use peerlet_core::{Duration, Seat, Time};
+use peerlet_core::{Address, Duration, Map, Seat, Time};
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::net::UdpSocket;
@@ -34,8 +34,22 @@ pub(crate) struct Wire {
     pub(super) carrier: SyncSender<Order>,
     /// What stamps count from.
     pub(super) epoch: Instant,
-    /// Where lateness is noted; on the real network there is none to note, and no stamp.
-    pub(super) latenesses: Option<Latenesses>,
+    /// On the real network there is none.
+    pub(super) emulated: Option<Emulated>,
+}
+
+/// What a wire knows of the emulation that it belongs to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Emulated {
+    pub(super) latenesses: Latenesses,
+    /// Whose the sockets on loopback are, once all are there.
+    pub(super) seats: Arc<OnceLock<Map<SocketAddr, Seat>>>,
+}
+
+/// Where peers believe a seat to be reached in an emulation: as in simulation, so that whatever
+/// hangs on addresses is as it is there.
+pub(super) fn shown(seat: Seat) -> SocketAddr {
+    Address::simulated(seat).socket()
 }
 
 impl Wire {
@@ -61,8 +75,8 @@ impl Wire {
     pub(crate) async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         loop {
             let (len, from) = self.io.recv_from(buffer).await?;
-            if let Some(len) = self.open(buffer, len) {
-                return Ok((len, from));
+            if let Some(opened) = self.open(buffer, len, from) {
+                return Ok(opened);
             }
         }
     }
@@ -71,15 +85,16 @@ impl Wire {
     pub(crate) fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         loop {
             let (len, from) = self.io.try_recv_from(buffer)?;
-            if let Some(len) = self.open(buffer, len) {
-                return Ok((len, from));
+            if let Some(opened) = self.open(buffer, len, from) {
+                return Ok(opened);
             }
         }
     }
 
-    /// Takes the stamp off a packet, and notes how late it is; how long it is then.
-    fn open(&self, buffer: &mut [u8], len: usize) -> Option<usize> {
-        let Some(latenesses) = &self.latenesses else { return Some(len) };
+    /// Takes the stamp off a packet, and notes how late it is; how long it is then, and whose.
+    fn open(&self, buffer: &mut [u8], len: usize, from: SocketAddr) -> Option<(usize, SocketAddr)> {
+        let Some(Emulated { latenesses, seats }) = &self.emulated else { return Some((len, from)) };
+        let from = shown(*seats.get()?.get(&from)?);
         let stamp = buffer[..len].first_chunk()?;
         let stamp = u64::from_be_bytes(*stamp);
         if stamp & 1 == 1 {
@@ -87,7 +102,7 @@ impl Wire {
             latenesses.note(now.saturating_sub(Duration::from_nanos(stamp >> 1)));
         }
         buffer.copy_within(STAMP_LEN..len, 0);
-        Some(len - STAMP_LEN)
+        Some((len - STAMP_LEN, from))
     }
 }
 

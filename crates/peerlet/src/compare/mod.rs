@@ -10,8 +10,9 @@ use clap::Args;
 use peerlet_measure::{Comparison, Limits};
 
 use crate::run::{DONE, FAILED, Failure, print};
-use report::Report;
-use side::Side;
+pub(crate) use report::Report;
+pub(crate) use run_folder::Facts;
+pub(crate) use side::{Side, check as check_sides};
 
 const EXPLAINED: &str = "\
 A side is a run folder, as `sim -o DIR` writes it, or a set of them: a folder whose sub-folders are
@@ -39,6 +40,19 @@ pub(crate) struct Compare {
     left: PathBuf,
     /// What it is compared with: the same
     right: PathBuf,
+    #[command(flatten)]
+    judged: Judged,
+    /// Print one JSON object on standard output
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print a table for a document
+    #[arg(long)]
+    markdown: bool,
+}
+
+/// By what two sides are judged.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Judged {
     /// The largest relative error of a mean, of p50 and of p95
     #[arg(long, value_name = "SHARE", default_value = "2%", value_parser = share)]
     within: f64,
@@ -51,12 +65,13 @@ pub(crate) struct Compare {
     /// With fewer values than this on a side, a metric is not judged
     #[arg(long, value_name = "N", default_value_t = 100)]
     samples: u64,
-    /// Print one JSON object on standard output
-    #[arg(long, conflicts_with = "markdown")]
-    json: bool,
-    /// Print a table for a document
-    #[arg(long)]
-    markdown: bool,
+}
+
+impl Judged {
+    pub(crate) fn limits(&self) -> Limits {
+        let Judged { within, ks, counts, samples } = *self;
+        Limits { within, ks, counts, samples }
+    }
 }
 
 /// Reads `2%` or `0.02`.
@@ -73,10 +88,9 @@ fn share(text: &str) -> Result<f64, String> {
 
 /// Runs the `compare` command.
 pub(crate) fn run(compare: &Compare) -> Result<u8, Failure> {
-    let Compare { within, ks, counts, samples, .. } = *compare;
-    let limits = Limits { within, ks, counts, samples };
+    let limits = compare.judged.limits();
     let (left, right) = (Side::read(&compare.left)?, Side::read(&compare.right)?);
-    side::check(&left, &right)?;
+    check_sides(&left, &right)?;
     let comparison = Comparison::of(&left.figures, &right.figures, &limits)
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let report = Report { left: &left, right: &right, comparison: &comparison };

@@ -11,10 +11,10 @@ use super::side::Side;
 const SEEDS_SHOWN_MAX: usize = 10;
 
 /// A comparison and what was compared.
-pub(super) struct Report<'a> {
-    pub(super) left: &'a Side,
-    pub(super) right: &'a Side,
-    pub(super) comparison: &'a Comparison,
+pub(crate) struct Report<'a> {
+    pub(crate) left: &'a Side,
+    pub(crate) right: &'a Side,
+    pub(crate) comparison: &'a Comparison,
 }
 
 /// One object, a line.
@@ -51,7 +51,7 @@ impl JsonSide<'_> {
 
 impl Report<'_> {
     /// What should be known before the figures are trusted.
-    pub(super) fn warnings(&self) -> Vec<String> {
+    pub(crate) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         let titles = |side: &Side| -> BTreeSet<String> {
             side.facts.iter().map(|run| format!("`{}`", run.scenario)).collect()
@@ -77,7 +77,7 @@ impl Report<'_> {
         warnings
     }
 
-    pub(super) fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         let first = self.left.first();
         let json = Json {
             schema: 1,
@@ -95,13 +95,13 @@ impl Report<'_> {
         text
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let [what, left, right] = self.head();
         let [counts, last] = self.conclusion();
         format!("{what}\n{left}\n{right}\n\n{}\n{counts}\n{last}\n", self.comparison)
     }
 
-    pub(super) fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let [what, left, right] = self.head();
         let [counts, last] = self.conclusion();
         let table = self.comparison.markdown();

@@ -18,13 +18,13 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 const SCHEMA: u64 = 1;
 
 /// What a run was of.
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// Its folder, as it is shown.
-    pub(super) path: String,
-    pub(super) world: String,
-    pub(super) scenario: String,
-    pub(super) peers: u32,
-    pub(super) virtual_seconds: f64,
+    pub(crate) path: String,
+    pub(crate) world: String,
+    pub(crate) scenario: String,
+    pub(crate) peers: u32,
+    pub(crate) virtual_seconds: f64,
 }
 
 /// The parts of `summary.json` that are of interest; others are passed over.
@@ -78,7 +78,7 @@ struct Measure {
 }
 
 /// Reads a run folder.
-pub(super) fn read(folder: &Path) -> Result<(Facts, RunFigures), Failure> {
+pub(crate) fn read(folder: &Path) -> Result<(Facts, RunFigures), Failure> {
     let path = folder.display().to_string();
     let summary = summary(&folder.join("summary.json"))?;
     check_whole(&path, &summary)?;

@@ -8,19 +8,19 @@ use super::run_folder::{self, Facts};
 use crate::run::Failure;
 
 /// All runs of a side.
-pub(super) struct Side {
-    pub(super) path: String,
+pub(crate) struct Side {
+    pub(crate) path: String,
     /// Of each run; at least one.
-    pub(super) facts: Vec<Facts>,
+    pub(crate) facts: Vec<Facts>,
     /// Of each run, in the same order.
-    pub(super) figures: Vec<RunFigures>,
+    pub(crate) figures: Vec<RunFigures>,
     /// Sub-folders that hold no run.
-    pub(super) passed_over: Vec<String>,
+    pub(crate) passed_over: Vec<String>,
 }
 
 impl Side {
     /// Reads the run in this folder, or where it holds none those in its sub-folders.
-    pub(super) fn read(path: &Path) -> Result<Side, Failure> {
+    pub(crate) fn read(path: &Path) -> Result<Side, Failure> {
         let (folders, passed_over) = match holds_run(path) {
             true => (vec![path.to_owned()], Vec::new()),
             false => runs_in(path)?,
@@ -35,12 +35,12 @@ impl Side {
     }
 
     /// What the first run is of. So are all others, once [`check`] has looked at them.
-    pub(super) fn first(&self) -> &Facts {
+    pub(crate) fn first(&self) -> &Facts {
         self.facts.first().expect("a side has at least one run")
     }
 
     /// The seeds in ascending order.
-    pub(super) fn seeds(&self) -> Vec<u64> {
+    pub(crate) fn seeds(&self) -> Vec<u64> {
         let mut seeds: Vec<u64> = self.figures.iter().map(|run| run.seed).collect();
         seeds.sort_unstable();
         seeds
@@ -84,7 +84,7 @@ fn runs_in(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>), Failure> {
 }
 
 /// Refuses runs that have too little in common to be compared.
-pub(super) fn check(left: &Side, right: &Side) -> Result<(), Failure> {
+pub(crate) fn check(left: &Side, right: &Side) -> Result<(), Failure> {
     let one = left.first();
     for side in [left, right] {
         let first = side.first();

@@ -100,8 +100,12 @@ pub(crate) struct Way<'a> {
 impl Way<'_> {
     /// As the options say, unseen.
     fn of(sim: &Sim) -> Way<'static> {
-        let (engine, threads, wire) = (sim.engine(), sim.threads, sim.wire);
-        Way { engine, threads, wire, trace: None, lookout: None, name: None }
+        Way { threads: sim.threads, wire: sim.wire, ..Way::plain(sim.engine()) }
+    }
+
+    /// On one thread, unseen.
+    pub(crate) fn plain(engine: Engine) -> Way<'static> {
+        Way { engine, threads: 1, wire: false, trace: None, lookout: None, name: None }
     }
 }
 

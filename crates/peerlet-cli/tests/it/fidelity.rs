@@ -1,0 +1,84 @@
+//! Simulation beside emulation.
+
+use serde_json::Value;
+
+use crate::command::{File, peerlet, text};
+
+/// Peers that all know each other look up keys over 20 ms, for two seconds that count.
+const LOAD: &str = r#"
+title = "a load"
+peers = 8
+for = "3s"
+join = "10ms"
+[network]
+model = "constant"
+delay = "20ms"
+[stack]
+bootstrap = {}
+neighbors = { random = 8, ring = 2 }
+router = {}
+lookups = { rate = "40/s", warmup = "500ms" }
+[measure]
+epoch = "1s"
+from = "1s"
+"#;
+
+/// The comparison over plain UDP, and the exit code. A machine with much else to do makes a run
+/// void: the figures are there all the same.
+fn fidelity(more: &[&str]) -> (Value, i32) {
+    let file = File::new(&format!("fidelity-{}.toml", more.len()), LOAD);
+    let path = file.0.display().to_string();
+    let fixed = ["fidelity", &path, "--seeds", "1..2", "--transport", "udp", "--json", "-q"];
+    let output = peerlet(&[&fixed, more].concat());
+    let code = output.status.code().expect("it ends by itself");
+    let all: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
+    (all[0].clone(), code)
+}
+
+fn row<'a>(comparison: &'a Value, metric: &str) -> &'a Value {
+    let rows = comparison["rows"].as_array().expect("it has rows");
+    rows.iter().find(|row| row["metric"] == metric).expect("it is measured")
+}
+
+#[test]
+fn both_sides_are_compared_in_pairs() {
+    let (comparison, code) = fidelity(&["--within", "30%", "--ks", "0.5", "--counts", "10%"]);
+    assert_eq!(
+        (&comparison["left"]["world"], &comparison["right"]["world"]),
+        (&"sim".into(), &"emulate".into())
+    );
+    assert_eq!(comparison["paired"], true);
+    let times = row(&comparison, "lookups/time");
+    let samples = times["samples"].as_array().expect("of both sides");
+    assert!(samples.iter().all(|count| count.as_u64() > Some(500)), "{samples:?}");
+    // In simulation a lookup of one hop takes the way there and back to the nanosecond.
+    let half = times["figures"].as_array().expect("numbers").iter().find(|f| f["figure"] == "p50");
+    let half = half.and_then(|half| half["right"].as_f64()).expect("there is a median");
+    assert!((0.0395..0.06).contains(&half), "{half} s over 20 ms each way");
+    assert!(matches!(code, 0 | 5), "{comparison}");
+}
+
+#[test]
+fn a_network_that_is_slower_on_one_side_is_found() {
+    let (comparison, code) = fidelity(&["--control", "network.delay=30ms"]);
+    assert_eq!(row(&comparison, "lookups/time")["verdict"], "failed", "{comparison}");
+    assert!(matches!(code, 1 | 5), "{code}");
+}
+
+#[test]
+fn what_cannot_be_run_is_refused() {
+    let file = File::new("fidelity-wrong.toml", LOAD);
+    let path = file.0.display().to_string();
+    for (option, value, said) in [
+        ("--transport", "tcp", "possible values: quic, udp"),
+        ("--control", "network.delay", "KEY.PATH=VALUE"),
+        ("--seeds", "5", "such as `1..30`"),
+        ("--peers", "5000", "a process emulates 4096 at most"),
+    ] {
+        let output = peerlet(&["fidelity", &path, option, value, "-q"]);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(said), "{option} {value}: {told}");
+    }
+}

@@ -1,0 +1,195 @@
+//! `fidelity`: how far a scenario differs between simulation and emulation.
+
+mod table;
+
+use clap::Args;
+use peerlet_measure::{Comparison, RunFigures};
+use peerlet_scenario::{Override, Problems};
+use peerlet_sim::Engine;
+
+use crate::arguments::{Transport, What, seeds};
+use crate::compare::{Facts, Judged, Report, Side, check_sides};
+use crate::experiment::Experiment;
+use crate::logs;
+use crate::output::results::Results;
+use crate::plan::Plan;
+use crate::run::{DONE, FAILED, Failure, INTERRUPTED, VOID, print};
+use crate::world::emulate::{emulated, sockets};
+use crate::world::sim::{Way, simulate};
+use table::Case;
+
+/// A run that is void is repeated so often at most.
+const REPEATS_MAX: u32 = 2;
+
+const EXPLAINED: &str = "\
+Each seed is simulated, and emulated in real time over each of the transports; both sides are then
+compared as by `compare`, in pairs of the same seed. An emulation that was too late is void: it is
+repeated, at most twice, and that is told.
+
+To see that a difference would be found, make one: --control changes a key on the emulated side
+only, as in --control network.delay=55ms, and the comparison must fail.
+
+Exit codes: 0 all held, 1 something failed, 2 the scenario is wrong, 5 a run was void three times,
+130 interrupted.";
+
+#[derive(Args, Debug)]
+#[command(after_long_help = EXPLAINED)]
+pub(crate) struct Fidelity {
+    #[command(flatten)]
+    pub(crate) what: What,
+    /// The seeds that both sides have
+    #[arg(long, value_name = "A..B", value_parser = seeds, default_value = "1..5")]
+    seeds: (u64, u64),
+    /// The sockets of the emulated side, one or both
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "udp,quic"
+    )]
+    transport: Vec<Transport>,
+    #[command(flatten)]
+    judged: Judged,
+    /// Set a key of the emulated side only (repeatable)
+    #[arg(long, value_name = "KEY.PATH=VALUE")]
+    control: Vec<String>,
+    /// Print one JSON object on standard output
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print a table for a document
+    #[arg(long)]
+    markdown: bool,
+}
+
+/// Runs the `fidelity` command.
+pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<u8, Failure> {
+    logs::start(fidelity.what.verbose, fidelity.what.quiet);
+    let seeds = fidelity.seeds.0..=fidelity.seeds.1;
+    let plan = fidelity.plan(experiment, fidelity.transport[0], *seeds.start(), true)?;
+    peerlet_live::make_room(plan.scenario.peers)
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut simulated = Runs::default();
+    for seed in seeds.clone() {
+        let plan = fidelity.plan(experiment, fidelity.transport[0], seed, false)?;
+        let way = Way::plain(Engine::Windowed);
+        simulated.add(&simulate(experiment, plan, way)?);
+    }
+    let left = simulated.side("simulated");
+    let (mut cases, mut is_void) = (Vec::new(), false);
+    for transport in &fidelity.transport {
+        let mut runs = Runs::default();
+        for seed in seeds.clone() {
+            let name = transport.name();
+            fidelity.say(&format!("emulating seed {seed} of {} over {name}", seeds.end()));
+            let run = fidelity.emulated(experiment, *transport, seed, &mut runs.repeated)?;
+            if run.is_interrupted {
+                return Ok(INTERRUPTED);
+            }
+            is_void |= run.is_void();
+            runs.add(&run);
+        }
+        let right = runs.side(&format!("emulated over {}", transport.name()));
+        check_sides(&left, &right)?;
+        let limits = fidelity.judged.limits();
+        let comparison = Comparison::of(&left.figures, &right.figures, &limits)
+            .map_err(|error| Failure::Usage(error.to_string()))?;
+        cases.push(Case { transport: *transport, right, comparison, runs });
+    }
+    print(&match (fidelity.json, fidelity.markdown) {
+        (true, _) => json(&left, &cases),
+        (false, markdown) => table::write(&left, &cases, &fidelity.control, markdown),
+    })?;
+    Ok(match cases.iter().all(|case| case.comparison.holds()) {
+        _ if is_void => VOID,
+        true => DONE,
+        false => FAILED,
+    })
+}
+
+/// Each transport's comparison, as `compare` writes it, in one list.
+fn json(left: &Side, cases: &[Case]) -> String {
+    let reports = cases.iter().map(|case| {
+        let report = Report { left, right: &case.right, comparison: &case.comparison };
+        report.json().trim_end().to_owned()
+    });
+    format!("[{}]\n", reports.collect::<Vec<_>>().join(","))
+}
+
+impl Fidelity {
+    fn say(&self, line: &str) {
+        if !self.what.quiet {
+            eprintln!("{line}");
+        }
+    }
+
+    fn plan(
+        &self,
+        experiment: &Experiment,
+        transport: Transport,
+        seed: u64,
+        is_emulated: bool,
+    ) -> Result<Plan, Failure> {
+        let mut overrides = self.what.overrides()?;
+        if is_emulated {
+            for assignment in &self.control {
+                overrides.push(Override::set(assignment).map_err(Problems::from)?);
+            }
+        }
+        overrides.push(Override::option("--seeds", "seed", &seed.to_string()));
+        let gives = sockets(transport).gives();
+        Ok(Plan::new(experiment, self.what.source()?, &overrides, gives)?)
+    }
+
+    /// Emulates a seed, anew where that was too late.
+    fn emulated(
+        &self,
+        experiment: &Experiment,
+        transport: Transport,
+        seed: u64,
+        repeated: &mut u32,
+    ) -> Result<Results, Failure> {
+        let mut tries = 0;
+        loop {
+            let plan = self.plan(experiment, transport, seed, true)?;
+            let run = emulated(experiment, plan, sockets(transport))?;
+            if !run.is_void() || run.is_interrupted || tries == REPEATS_MAX {
+                return Ok(run);
+            }
+            self.say("that run is void: the machine was too late; once more");
+            (tries, *repeated) = (tries + 1, *repeated + 1);
+        }
+    }
+}
+
+/// The runs of one side.
+#[derive(Default)]
+pub(super) struct Runs {
+    facts: Vec<Facts>,
+    figures: Vec<RunFigures>,
+    /// The worst 99th percentile of lateness.
+    pub(super) late: Option<peerlet_core::Duration>,
+    /// How many runs were repeated since they were void.
+    pub(super) repeated: u32,
+}
+
+impl Runs {
+    fn add(&mut self, run: &Results) {
+        let scenario = &run.plan.scenario;
+        self.facts.push(Facts {
+            path: run.world.to_owned(),
+            world: run.world.to_owned(),
+            scenario: scenario.title.clone(),
+            peers: scenario.peers,
+            virtual_seconds: run.end.as_secs_f64(),
+        });
+        self.figures.push(RunFigures::of(scenario.seed, &run.measures, &run.ledger));
+        let late = run.carried.as_ref().and_then(|carried| carried.lateness.quantile(0.99));
+        self.late = self.late.max(late);
+    }
+
+    fn side(&mut self, name: &str) -> Side {
+        let (facts, figures) = (std::mem::take(&mut self.facts), std::mem::take(&mut self.figures));
+        Side { path: name.to_owned(), facts, figures, passed_over: Vec::new() }
+    }
+}

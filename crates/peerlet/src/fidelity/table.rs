@@ -1,0 +1,120 @@
+//! The table of `fidelity`: a line for each metric and transport.
+
+use peerlet_core::MetricKind;
+use peerlet_measure::{ComparedMetric, Comparison, Verdict};
+
+use super::Runs;
+use crate::arguments::Transport;
+use crate::compare::Side;
+
+/// What came out over one transport.
+pub(super) struct Case {
+    pub(super) transport: Transport,
+    pub(super) right: Side,
+    pub(super) comparison: Comparison,
+    pub(super) runs: Runs,
+}
+
+const HEADER: [&str; 8] =
+    ["transport", "metric", "values a side", "mean or sum", "p50", "p95", "KS", "verdict"];
+
+/// All cases as text, or in Markdown.
+pub(super) fn write(left: &Side, cases: &[Case], control: &[String], markdown: bool) -> String {
+    let (first, seeds) = (left.first(), left.seeds());
+    let mut out = format!(
+        "{}: {} peers, {} s, {} seeds; relative errors of emulation against simulation, with 95 % \
+         intervals\n",
+        first.scenario,
+        first.peers,
+        first.virtual_seconds,
+        seeds.len()
+    );
+    if !control.is_empty() {
+        out += &format!("control: the emulated side has {}\n", control.join(", "));
+    }
+    out.push('\n');
+    let mut lines = vec![HEADER.map(str::to_owned).to_vec()];
+    for case in cases {
+        let name = case.transport.name();
+        let shown = case.comparison.rows.iter().filter(|row| is_shown(row));
+        lines.extend(shown.map(|row| line(name, row)));
+    }
+    out += &if markdown { in_markdown(&lines) } else { aligned(&lines) };
+    out.push('\n');
+    for case in cases {
+        out += &conclusion(case);
+    }
+    out
+}
+
+/// Drops by cause have their place in `compare`.
+fn is_shown(row: &ComparedMetric) -> bool {
+    !matches!(row.verdict, Verdict::Shown | Verdict::TooFew)
+}
+
+fn line(transport: &str, row: &ComparedMetric) -> Vec<String> {
+    let error = |name: &str| {
+        let figure = row.figures.iter().find(|figure| figure.figure == name);
+        match figure.map(|figure| (figure.error, figure.left, figure.right)) {
+            Some((Some(error), ..)) => error.to_string(),
+            Some((None, Some(left), Some(right))) => format!("{left} → {right}"),
+            _ => String::new(),
+        }
+    };
+    let ks = row.ks.map(|ks| format!("{:.4}", ks.distance)).unwrap_or_default();
+    let (mean, half, most, ks) = match row.kind {
+        MetricKind::Counter => (error("sum"), String::new(), String::new(), String::new()),
+        MetricKind::Gauge => (error("mean"), String::new(), String::new(), String::new()),
+        MetricKind::Distribution => (error("mean"), error("p50"), error("p95"), ks),
+    };
+    let verdict = match row.verdict {
+        Verdict::Held => "held",
+        Verdict::Failed => "FAILED",
+        Verdict::OnlyLeft => "only simulated",
+        Verdict::OnlyRight => "only emulated",
+        Verdict::TooFew | Verdict::Shown => "not judged",
+    };
+    let values = row.samples.iter().min().copied().unwrap_or(0).to_string();
+    vec![transport.to_owned(), row.metric.clone(), values, mean, half, most, ks, verdict.to_owned()]
+}
+
+/// What follows for one transport, and how far it can be trusted.
+fn conclusion(case: &Case) -> String {
+    let Case { transport, comparison, runs, .. } = case;
+    let failed: Vec<_> = comparison.failed().collect();
+    let verdict = match failed.as_slice() {
+        [] if comparison.holds() => "all that was judged held".to_owned(),
+        [] => "nothing could be judged; run longer or with more peers".to_owned(),
+        failed => format!("failed: {}", failed.join(", ")),
+    };
+    let late = runs.late.map(|late| format!("{:.0} us late at p99", late.as_secs_f64() * 1e6));
+    let late = late.unwrap_or_else(|| "no packets".to_owned());
+    let limits = &comparison.limits;
+    let percent = |share: f64| format!("{} %", share * 100.0);
+    format!(
+        "{}: {verdict} (within {}, KS {}, messages {}; {late}; {} runs repeated)\n",
+        transport.name(),
+        percent(limits.within),
+        limits.ks,
+        percent(limits.counts),
+        runs.repeated
+    )
+}
+
+fn in_markdown(lines: &[Vec<String>]) -> String {
+    let row = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let (head, rest) = lines.split_first().expect("there is a header");
+    let rule = "|---|---|--:|--:|--:|--:|--:|---|\n";
+    let rest: String = rest.iter().map(|cells| row(cells)).collect();
+    format!("{}{rule}{rest}", row(head))
+}
+
+fn aligned(lines: &[Vec<String>]) -> String {
+    let width = |column: usize| lines.iter().map(|cells| cells[column].chars().count()).max();
+    let widths: Vec<usize> = (0..HEADER.len()).map(|column| width(column).unwrap_or(0)).collect();
+    let row = |cells: &Vec<String>| {
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    lines.iter().map(row).collect()
+}
