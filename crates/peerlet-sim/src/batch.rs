@@ -87,6 +87,12 @@ impl Batch {
         &self.lanes
     }
 
+    /// The lanes, as long as nothing was taken.
+    #[cfg(feature = "planted")]
+    pub(crate) fn lanes_mut(&mut self) -> &mut [Vec<Turn>] {
+        &mut self.lanes
+    }
+
     /// How the turns' places are read.
     #[inline(always)]
     pub(crate) fn view(&self) -> &View {

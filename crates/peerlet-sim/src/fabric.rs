@@ -89,6 +89,9 @@ pub(crate) struct Fabric {
     pub(crate) warned: Arc<AtomicBool>,
     /// The first peer that ran out of rounds.
     pub(crate) endless: Option<(Time, Seat)>,
+    /// The bug that the run is to have.
+    #[cfg(feature = "planted")]
+    pub(crate) planted: Option<crate::planted::Planted>,
 }
 
 impl Fabric {
@@ -143,6 +146,8 @@ impl Fabric {
             connection_timeout,
             warned,
             endless: None,
+            #[cfg(feature = "planted")]
+            planted: None,
         }
     }
 

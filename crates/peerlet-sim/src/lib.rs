@@ -56,6 +56,8 @@ mod sort;
 
 mod digest;
 mod outcome;
+#[cfg(feature = "planted")]
+mod planted;
 mod trace;
 mod watch;
 
@@ -64,6 +66,9 @@ pub use peerlet_network as network;
 
 pub use digest::{Digest, EventKind, fold};
 pub use outcome::{Outcome, RunError};
+#[cfg(feature = "planted")]
+#[doc(hidden)]
+pub use planted::Planted;
 pub use setup::{Build, Engine, Setup, SetupError};
 pub use simulation::Simulation;
 pub use trace::{Handled, JsonTrace, Trace};

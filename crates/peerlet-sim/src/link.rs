@@ -207,6 +207,8 @@ impl Here<'_> {
             flow.drop_for(cause);
             return Ok(());
         }
+        #[cfg(feature = "planted")]
+        let copy = self.planted_copy((to, life), header, parcel);
         let ((body, payload), size) = (self.body(parcel), size as u32);
         if to == own {
             let (way, draws) = (Way::Home { class: Class::Reliable, life }, self.fabric.seed);
@@ -218,6 +220,11 @@ impl Here<'_> {
         if let Some(end) = self.end((to, life)) {
             end.bytes += size as usize;
             end.queue.push_back(Queued { header, body, size, payload });
+            #[cfg(feature = "planted")]
+            if let Some(copy) = copy {
+                end.bytes += copy.size as usize;
+                end.queue.push_back(copy);
+            }
         }
         let queued = (self.seat, self.now);
         if self.fabric.queued.last() != Some(&queued) {
@@ -229,6 +236,12 @@ impl Here<'_> {
             touched.push((to, life));
         }
         Ok(())
+    }
+
+    /// Whether a connection is being opened for the fourth time.
+    #[cfg(feature = "planted")]
+    pub(crate) fn opens_again(&mut self, key: (Address, u32)) -> bool {
+        self.end(key).is_some_and(|end| end.phase == Phase::Opening && end.attempt == 3)
     }
 
     /// Lets depart what an event has queued.

@@ -64,6 +64,12 @@ impl Pauses {
         self.by_seat.swap_remove(&seat)
     }
 
+    /// What came last for a peer that is paused.
+    #[cfg(feature = "planted")]
+    pub(crate) fn last_of(&self, seat: Seat) -> Option<&Event> {
+        self.by_seat.get(&seat)?.events.last().map(|(_, event)| event)
+    }
+
     /// All that waits.
     pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
         self.by_seat.values().flat_map(|held| &held.events).map(|(_, event)| event)

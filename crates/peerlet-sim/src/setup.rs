@@ -56,6 +56,10 @@ pub struct Setup {
     pub engine: Engine,
     /// Shows how far the run is, and may end it early. Default: one that nobody else has.
     pub watch: Arc<Watch>,
+    /// A bug that the run is to have, for tests of what finds bugs. Default: none.
+    #[cfg(feature = "planted")]
+    #[doc(hidden)]
+    pub planted: Option<crate::planted::Planted>,
 }
 
 impl Setup {
@@ -80,6 +84,8 @@ impl Setup {
             threads: 1,
             engine: Engine::Windowed,
             watch: Arc::default(),
+            #[cfg(feature = "planted")]
+            planted: None,
         }
     }
 

@@ -83,6 +83,10 @@ impl Simulation {
             let mut fabric = Fabric::new(common.clone(), seats, recorder, ring, heap);
             fabric.trace = setup.trace.is_some().then(Vec::new);
             fabric.is_attended = fabric.trace.is_some();
+            #[cfg(feature = "planted")]
+            {
+                fabric.planted = setup.planted;
+            }
             Worker::new(registry.clone(), build.clone(), fabric)
         };
         let directives = Box::new(directives.into_iter());

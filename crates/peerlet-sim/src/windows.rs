@@ -58,6 +58,10 @@ impl Worker {
     fn run_block(&mut self, block: usize, chunks: &mut [Chunk]) {
         let fabric = &mut self.fabric;
         fabric.batch.fill(chunks, block, fabric.ring.start());
+        #[cfg(feature = "planted")]
+        if fabric.plants(crate::planted::Planted::WrongTieBreak) {
+            fabric.batch.break_ties();
+        }
         for lane in fabric.batch.lanes() {
             self.host.look_ahead(lane, fabric.batch.view().rows, |row| {
                 prefetch(&fabric.places, row as usize);

@@ -15,6 +15,8 @@ use crate::entry::Entry;
 use crate::event::{Event, Key, Letter, Rest, Way};
 use crate::fabric::{Fabric, Moment};
 use crate::here::Here;
+#[cfg(feature = "planted")]
+use crate::planted::Planted;
 use crate::setup::Build;
 
 /// The seat that the environment counts as: no seat.
@@ -48,6 +50,11 @@ impl Worker {
                 let state = self.host.state(row);
                 if state != State::Running {
                     self.fabric.places[row].set_state(State::Running, self.host.life(row) + 1);
+                    #[cfg(feature = "planted")]
+                    if self.fabric.plants(Planted::LeakedTimer) {
+                        let born = &mut self.fabric.places[row].born;
+                        *born = born.saturating_sub(1);
+                    }
                 }
                 let build = self.build.clone();
                 let (host, mut here) = self.at(key, doing);
@@ -149,6 +156,10 @@ impl Worker {
     fn hold(&mut self, key: Key, event: Event) -> Option<Event> {
         if !self.fabric.pauses.is_paused(key.seat) {
             return Some(event);
+        }
+        #[cfg(feature = "planted")]
+        if self.fabric.loses(key.seat, &event) {
+            return None;
         }
         let is_letter = |rest: &Rest| matches!(rest, Rest::Letter(_));
         match event {
@@ -310,6 +321,8 @@ impl Worker {
         };
         match state {
             State::Running if life == expected => {}
+            #[cfg(feature = "planted")]
+            State::Running if letter.accepted && self.fabric.plants(Planted::LifeMixUp) => {}
             State::Running => {
                 let (cause, why) = (DropCause::OldLife, Undelivered::Reset);
                 return self.turn_away(key, source, letter, cause, why);

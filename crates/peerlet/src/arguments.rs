@@ -80,6 +80,18 @@ pub(crate) struct What {
 pub(crate) struct Sim {
     #[command(flatten)]
     pub(crate) what: What,
+    /// Draw so many scenarios from the seed [default: 1], and hold each to the contract: by two
+    /// engines, with 1 and 2 threads, with a peerlet on every stack that checks it from the
+    /// inside. SCENARIO is left out
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=RANDOM_MAX))]
+    #[arg(conflicts_with_all = ["scenario", "peers", "duration", "network", "set", "seeds"])]
+    #[arg(conflicts_with_all = ["threads", "wire", "reference", "check_determinism", "trace"])]
+    pub(crate) random: Option<u64>,
+    /// Hold SCENARIO to the contract as `--random` does
+    #[arg(long, requires = "scenario", conflicts_with_all = ["random", "seed", "peers"])]
+    #[arg(conflicts_with_all = ["duration", "network", "set", "seeds", "threads", "wire"])]
+    #[arg(conflicts_with_all = ["reference", "check_determinism", "trace", "output", "json"])]
+    pub(crate) witness: bool,
     /// Repeat with each of these seeds; the table shows means and 95 % intervals
     #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "seed")]
     pub(crate) seeds: Option<(u64, u64)>,
@@ -202,6 +214,9 @@ fn index(text: &str) -> Result<(u32, u32), String> {
 
 /// The most threads that a simulation runs on: a slip of the finger should not start thousands.
 const THREADS_MAX: i64 = 256;
+
+/// The most random scenarios of one call.
+const RANDOM_MAX: u64 = 1_000_000;
 
 /// The most seeds that one call repeats.
 const SEEDS_MAX: u64 = 10_000;

@@ -52,6 +52,9 @@ mod fidelity;
 mod run;
 mod world;
 
+#[doc(hidden)]
+pub mod random;
+
 mod logs;
 mod output;
 

@@ -137,6 +137,21 @@ impl Plan {
         &self.timeline
     }
 
+    /// The expanded timeline, to keep.
+    pub(crate) fn shared_timeline(&self) -> Arc<Timeline> {
+        self.timeline.clone()
+    }
+
+    /// Lets every stack have these peerlets on top; whoever runs the plan puts them there.
+    ///
+    /// # Errors
+    /// When a stack cannot have them.
+    pub(crate) fn admit(&mut self, top: &Peer, gives: &[Need]) -> Result<(), Problems> {
+        let registry = Arc::get_mut(&mut self.registry).expect("a plan that was not run yet");
+        let admitted = registry.add(top).and_then(|()| registry.check_needs(gives));
+        admitted.map_err(|error| stack_problem(&self.scenario, &error).into())
+    }
+
     fn check_expectations(&self) -> Result<(), Problems> {
         let names: Vec<_> = self.registry.metrics().iter().map(|(name, _)| name.as_str()).collect();
         let sources = &self.scenario.sources;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use expect_test::{Expect, expect};
 
@@ -27,7 +28,11 @@ pub(crate) struct File(pub(crate) PathBuf);
 
 impl File {
     pub(crate) fn new(name: &str, content: &str) -> File {
-        let path = std::env::temp_dir().join(format!("peerlet-{}-{name}", std::process::id()));
+        // Tests that run at the same time may choose the same name.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("peerlet-{}-{count}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(name);
         std::fs::write(&path, content).expect("the temporary folder can be written to");
         File(path)
     }

@@ -206,6 +206,22 @@ fn the_seed_that_is_interrupted_is_marked_in_its_folder() {
 }
 
 #[test]
+fn an_interrupted_search_says_how_many_held() {
+    let mut search = start(&["sim", "--random", "1000000", "-vv", "--json"]);
+    let mut said = BufReader::new(search.stderr.take().expect("it is piped")).lines();
+    let is_third = |line: &str| line.contains("a random scenario number=3 ");
+    assert!(said.any(|line| is_third(&line.expect("it is text"))), "there is no third one");
+    send("INT", &search);
+    assert!(said.any(|line| line.expect("it is text") == STOPPING));
+    let output = end(search);
+    assert_eq!(output.status.code(), Some(130));
+    let json: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    assert_eq!((&json["interrupted"], &json["failure"]), (&true.into(), &Value::Null));
+    let held = json["held"].as_u64().expect("a number");
+    assert!((2..1_000_000).contains(&held), "{held}");
+}
+
+#[test]
 fn an_interrupted_check_for_determinism_leaves_nothing_behind() {
     let place = Place::new("check");
     let mut check = start(&["sim", place.scenario(), "--check-determinism"]);

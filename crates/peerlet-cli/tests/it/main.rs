@@ -7,4 +7,5 @@ mod engines;
 mod fidelity;
 mod interrupt;
 mod network;
+mod random;
 mod tidy;

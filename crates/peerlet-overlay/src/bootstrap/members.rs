@@ -30,6 +30,8 @@ impl Members {
         }
         self.places.insert(peer, self.list.len());
         self.list.push((peer, now));
+        debug_assert!(self.list.len() <= max, "members are more than {max}");
+        debug_assert_eq!(self.list.len(), self.places.len(), "each member has its place");
     }
 
     pub(super) fn remove(&mut self, peer: Address) {

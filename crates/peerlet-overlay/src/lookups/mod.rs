@@ -128,6 +128,7 @@ impl Peerlet for Lookups {
         let LookupsMessage::Found { nonce, hops } = message else { return };
         ctx.reply(LookupsMessage::Noted);
         let Some(lookup) = self.waiting.remove(&nonce) else { return };
+        debug_assert!(lookup.at <= ctx.now(), "an answer comes after its question");
         let is_at =
             |seat: Option<Seat>| seat.is_some_and(|seat| ctx.seats().address(seat) == Some(from));
         let success = is_at(lookup.responsible) || is_at(self.responsible(ctx, lookup.key));

@@ -183,6 +183,8 @@ impl Peerlet for Neighbors {
                 self.seek(ctx);
                 self.tell(ctx);
                 self.watch_silence(ctx);
+                debug_assert!(self.table.is_sound(self.config.accepted_max()), "{:?}", self.table);
+                debug_assert!(!self.table.knows(ctx.address()), "nobody is their own neighbor");
                 for Neighbor { address, random, .. } in self.table.neighbors() {
                     ctx.send(address, NeighborsMessage::Heartbeat { random });
                 }

@@ -96,6 +96,15 @@ impl Table {
         })
     }
 
+    /// Whether it is within its bounds, and ring neighbors are peers that were heard.
+    pub(super) fn is_sound(&self, random_max: usize) -> bool {
+        let sides = [&self.successors, &self.predecessors];
+        self.known.len() <= KNOWN_MAX
+            && self.random().count() <= random_max
+            && sides.iter().all(|side| side.len() <= self.side)
+            && self.ring().all(|near| self.knows(near))
+    }
+
     /// A peer was heard directly.
     pub(super) fn hear(&mut self, peer: Address, now: Time) {
         if let Some(known) = self.known.get_mut(&peer) {

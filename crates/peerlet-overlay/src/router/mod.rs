@@ -213,6 +213,7 @@ impl Router {
             let oldest = self.seen_order.pop_front().expect("more than none were seen");
             self.seen.remove(&oldest);
         }
+        debug_assert_eq!(self.seen.len(), self.seen_order.len(), "each was seen once");
         true
     }
 
@@ -243,6 +244,7 @@ impl Router {
             self.pending.insert(hop, Pending { envelope: envelope.clone(), tried });
             ctx.after(self.config.ack, RouterTimer(hop));
         }
+        debug_assert!(next != ctx.address(), "nobody passes on to themselves");
         ctx.measure(FORWARDED, 1.0);
         ctx.send(next, RouterMessage::Route { hop, envelope });
     }

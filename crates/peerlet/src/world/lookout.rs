@@ -23,6 +23,7 @@ const SILENT: Duration = Duration::from_secs(1);
 /// when this process is interrupted or asked to end. A second time ends the process at once.
 pub(crate) struct Lookout {
     scene: Arc<Mutex<Scene>>,
+    shows_progress: bool,
     /// Dropped, it ends the thread.
     over: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -59,7 +60,7 @@ impl Lookout {
             .name("lookout".to_owned())
             .spawn(move || runtime.block_on(keep))
             .map_err(Failure::io("the lookout's thread"))?;
-        Ok(Lookout { scene, over: Some(over), thread: Some(thread) })
+        Ok(Lookout { scene, shows_progress, over: Some(over), thread: Some(thread) })
     }
 
     /// Attends to a run from here on, until what is returned is dropped.
@@ -95,7 +96,10 @@ impl Drop for Attention<'_> {
     fn drop(&mut self) {
         let mut scene = lock(&self.0.scene);
         scene.run = None;
-        status::clear();
+        // Where it shows nothing, the line may be somebody else's.
+        if self.0.shows_progress {
+            status::clear();
+        }
     }
 }
 

@@ -6,4 +6,4 @@ pub(crate) mod sim;
 pub(crate) mod twin;
 
 mod interrupts;
-mod lookout;
+pub(crate) mod lookout;

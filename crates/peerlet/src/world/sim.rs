@@ -19,16 +19,25 @@ use crate::output::progress::Progress;
 use crate::output::results::Results;
 use crate::output::{expectations, repeats, summary};
 use crate::plan::Plan;
+use crate::random;
 use crate::run::{DONE, FAILED, Failure, INTERRUPTED, VOID, print};
 use crate::world::lookout::Lookout;
 use crate::world::twin;
 
 /// Runs the `sim` command.
 pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
+    if let Some(count) = sim.random {
+        // What random scenarios warn of is of no interest, and there is much of it.
+        logs::start(sim.what.verbose.saturating_sub(1), sim.what.verbose < 2);
+        return random::run(experiment, sim, count);
+    }
     logs::start(sim.what.verbose, sim.what.quiet);
     if sim.reference && sim.threads > 1 {
         let said = "the reference engine has one thread; leave out --reference or --threads";
         return Err(Failure::Usage(said.to_owned()));
+    }
+    if sim.witness {
+        return random::run_file(experiment, sim);
     }
     if let Some(path) = &sim.twin {
         return twin::be_second(experiment, sim, path);

@@ -195,18 +195,31 @@ fn describe(record: &Record) -> String {
         let bytes = record[8 * i..8 * i + 8].try_into().expect("a record has six words");
         u64::from_le_bytes(bytes)
     };
-    let time = peerlet_core::Time::from_nanos(word(0));
-    let (round, seat) = (word(1) >> 32, word(1) & 0xffff_ffff);
-    let source = match word(2) >> 8 {
+    let kind = peerlet_sim::EventKind::ALL.into_iter().find(|k| *k as u64 == word(2) & 0xff);
+    let Some(kind) = kind else { return "an event of no kind that there is".to_owned() };
+    in_words(&Handled {
+        time: peerlet_core::Time::from_nanos(word(0)),
+        round: (word(1) >> 32) as u32,
+        seat: peerlet_core::Seat(word(1) as u32),
+        kind,
+        source: (word(2) >> 8) as u32,
+        seq: word(3),
+        life: word(4) as u32,
+        payload: word(5),
+    })
+}
+
+/// An event in words.
+pub(crate) fn in_words(event: &Handled) -> String {
+    let Handled { time, round, seat, kind, source, seq, life, payload } = event;
+    let source = match source {
         0 => "the environment".to_owned(),
         source => format!("peer {}", source - 1),
     };
-    let kinds = peerlet_sim::EventKind::ALL;
-    let kind = kinds.iter().find(|kind| **kind as u64 == word(2) & 0xff);
-    let kind = kind.map_or("event", |kind| kind.name());
-    let (seq, life, payload) = (word(3), word(4), word(5));
     format!(
-        "{kind} at {time} (round {round}) on peer {seat}, life {life}, made by {source} as event \
-         {seq} of its own, payload {payload:016x}"
+        "{} at {time} (round {round}) on peer {}, life {life}, made by {source} as event {seq} of \
+         its own, payload {payload:016x}",
+        kind.name(),
+        seat.0
     )
 }

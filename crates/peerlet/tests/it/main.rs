@@ -6,3 +6,4 @@ mod faults;
 mod live;
 mod planetlab;
 mod protopeer;
+mod random;

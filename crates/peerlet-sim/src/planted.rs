@@ -1,0 +1,88 @@
+//! Bugs on purpose, to see that whoever looks for bugs finds them. There is nothing of this without
+//! the feature `planted`, and none of them acts unless a setup asks for it.
+
+use peerlet_core::{Address, Body, Header, Parcel, Seat, Turn};
+
+use crate::batch::Batch;
+use crate::event::Event;
+use crate::fabric::Fabric;
+use crate::here::Here;
+use crate::link::Queued;
+use crate::packed::rank;
+use crate::sending::payload_hash;
+
+/// A bug that a simulation is to have: each is rare, as bugs are that survive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Planted {
+    /// Of two wake-ups of a peer that is paused, one right behind the other, the second is lost.
+    LostWakeUp,
+    /// A reliable message that had to wait where it arrived is not asked again which life it is
+    /// for.
+    LifeMixUp,
+    /// Where three events of one peer, made by three others, share an instant, the windowed engine
+    /// takes the last two the wrong way round.
+    WrongTieBreak,
+    /// The first event of a life is numbered one too low: a timer that the life before it made
+    /// last still comes.
+    LeakedTimer,
+    /// A message for a connection that is being opened for the fourth time is queued twice.
+    DoubleDelivery,
+}
+
+impl Fabric {
+    /// Whether it is to have this bug.
+    pub(crate) fn plants(&self, bug: Planted) -> bool {
+        self.planted == Some(bug)
+    }
+
+    /// Whether this is lost.
+    pub(crate) fn loses(&self, seat: Seat, event: &Event) -> bool {
+        let is_wake = |event: &Event| matches!(event, Event::Wake { .. });
+        self.plants(Planted::LostWakeUp)
+            && is_wake(event)
+            && self.pauses.last_of(seat).is_some_and(is_wake)
+    }
+}
+
+impl Batch {
+    /// Breaks ties of three the wrong way.
+    pub(crate) fn break_ties(&mut self) {
+        let view = *self.view();
+        let source = |turn: &Turn| rank(turn, view.at(turn).0).0;
+        for lane in self.lanes_mut() {
+            let mut from = 0;
+            while let Some(first) = lane.get(from) {
+                let at = first.place_high();
+                let count = lane[from..].iter().take_while(|turn| turn.place_high() == at).count();
+                let tie = &lane[from..from + count];
+                if count == 3
+                    && source(&tie[0]) < source(&tie[1])
+                    && source(&tie[1]) < source(&tie[2])
+                {
+                    lane.swap(from + 1, from + 2);
+                }
+                from += count;
+            }
+        }
+    }
+}
+
+impl Here<'_> {
+    /// A copy of a message that is to be queued, where it is to be queued twice.
+    pub(crate) fn planted_copy(
+        &mut self,
+        key: (Address, u32),
+        header: Header,
+        parcel: &Parcel,
+    ) -> Option<Queued> {
+        if !self.fabric.plants(Planted::DoubleDelivery) || !self.opens_again(key) {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        parcel.encode(&mut bytes);
+        let (size, payload) = (bytes.len() as u32, payload_hash(&bytes));
+        // The accounts say nothing: it looks like a copy that the network made.
+        self.fabric.ledger.reliable.duplicated += 1;
+        Some(Queued { header, body: Body::encoded(bytes), size, payload })
+    }
+}

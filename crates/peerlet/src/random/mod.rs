@@ -1,0 +1,24 @@
+//! Random scenarios: many runs that nobody thought of, each held to everything that can be said of
+//! any run.
+//!
+//! A scenario is drawn from a seed and written as a file. Then it is on trial: it is
+//! read like any other, run by one thread, by two, and by the reference engine, which must come to
+//! the same; its accounts must balance; and on every stack there is a witness, a peerlet that
+//! holds the runtime to the contract from the inside.
+
+mod almanac;
+mod drawn;
+mod happenings;
+mod lots;
+mod network;
+mod report;
+mod search;
+mod stacks;
+mod trial;
+mod witness;
+
+pub(crate) use report::{run, run_file};
+pub use search::{Finding, Findings, Search};
+
+/// Changes the setup of a run; for tests.
+pub type Alter = dyn Fn(&mut peerlet_sim::Setup);
