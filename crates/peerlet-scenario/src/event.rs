@@ -5,6 +5,8 @@ use std::ops::Range;
 use peerlet_core::{Duration, DurationError, Seat, SeatSet, Seed, Time, Value};
 
 use crate::call::{self, Action, normalize};
+use crate::group::Group;
+use crate::problem::suggest;
 use crate::reader::Reader;
 use crate::seats::{Refusal, Selection};
 
@@ -31,6 +33,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) seed: Seed,
     /// The seats that shares are drawn from.
     pub(crate) eligible: &'a SeatSet,
+    /// The groups, which lines can name.
+    pub(crate) groups: &'a [Group],
 }
 
 impl Stage<'_> {
@@ -85,8 +89,8 @@ impl Stage<'_> {
             let help = "write PEERS TIME CALL, such as `0-9 14.3 Peer.stop()`";
             return Refusal::new(line.trim_end().len()..line.len(), message, help);
         }
-        let selection = Selection::parse(&line[peers.clone()], self.peers)
-            .map_err(|refusal| refusal.shift(peers.start))?;
+        let selection =
+            self.select(&line[peers.clone()]).map_err(|refusal| refusal.shift(peers.start))?;
         let at = self.time(&line[time.clone()]).map_err(|refusal| refusal.shift(time.start))?;
         let mut action =
             call::parse(&line[call.clone()]).map_err(|refusal| refusal.shift(call.start))?;
@@ -94,6 +98,24 @@ impl Stage<'_> {
         let lots = self.seed.named("event").at(at.as_nanos()).named(&action.to_string());
         self.name_others(&mut action, lots).map_err(|refusal| refusal.shift(call.start))?;
         Ok((at, selection.resolve(self.eligible, || lots), action, call))
+    }
+
+    /// Reads peers: a group by its name, or seats.
+    fn select(&self, text: &str) -> Result<Selection, Refusal> {
+        let named = |group: &&Group| normalize(&group.name) == normalize(text);
+        if let Some(group) = self.groups.iter().find(named) {
+            return Ok(Selection::Seats(group.seats.clone()));
+        }
+        let is_word = text.starts_with(|c: char| c.is_alphabetic());
+        if is_word && !self.groups.is_empty() {
+            let names: Vec<&str> = self.groups.iter().map(|group| group.name.as_str()).collect();
+            let help = match suggest(text, &names) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("the groups are: {}", names.join(", ")),
+            };
+            return Refusal::new(0..text.len(), format!("no group is named `{text}`"), help);
+        }
+        Selection::parse(text, self.peers)
     }
 
     /// Reads the others of a cut or its end, which are its first argument.
@@ -107,8 +129,7 @@ impl Stage<'_> {
         if others == "in-flight" {
             return Ok(());
         }
-        let named = Selection::parse(others, self.peers)
-            .map_err(|refusal| Refusal { at: 0..length, ..refusal })?;
+        let named = self.select(others).map_err(|refusal| Refusal { at: 0..length, ..refusal })?;
         *from = Some(named.resolve(self.eligible, || lots.named("others")));
         arguments.remove(0);
         Ok(())

@@ -173,7 +173,8 @@ impl Scenario {
             check_churn(&churn, &part, peers, duration, reader);
             Some(churn)
         });
-        let stage = Stage { peers, duration, cut_short, seed: dice, eligible: &eligible };
+        let (eligible, groups) = (&eligible, groups);
+        let stage = Stage { peers, duration, cut_short, seed: dice, eligible, groups: &groups };
         let events = events.map(|part| read_events(&part, &stage, reader)).unwrap_or_default();
         let measure = measure.and_then(|part| Measure::read(&part, duration, reader));
         Some(Scenario {

@@ -10,9 +10,9 @@
 //! delays, and packets go out as they are.
 //!
 //! In an emulation peers believe to be reached where they are in simulation, so that identifiers
-//! made of addresses are the same in both worlds; wires know the sockets on loopback. A packet carries the instant at which it was due in front of its bytes. Whoever
-//! reads it off a socket notes how late that is: an emulation is worth no more than its lateness is
-//! small.
+//! made of addresses are the same in both worlds; wires know the sockets on loopback. A packet
+//! carries the instant at which it was due in front of its bytes. Whoever reads it off a socket
+//! notes how late that is: an emulation is worth no more than its lateness is small.
 
 mod between;
 mod carrier;

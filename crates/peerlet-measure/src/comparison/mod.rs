@@ -52,8 +52,8 @@ impl Default for Limits {
 ///   judged by.
 /// - *Gauges* hold when their mean does.
 /// - *Counters* hold when their sum is within [`Limits::counts`], or within what chance does to two
-///   counts of independent events in 95 of 100 cases. The messages sent and delivered hold when they
-///   are within [`Limits::counts`]. What was dropped is shown by cause.
+///   counts of independent events in 95 of 100 cases. The messages sent and delivered hold when
+///   they are within [`Limits::counts`]. What was dropped is shown by cause.
 /// - Metrics that neither side has a value of are counted and passed over. A metric that only one
 ///   side has fails.
 ///

@@ -301,3 +301,27 @@ fn a_run_cut_short_leaves_out_what_lies_beyond() {
     let scenario = Scenario::parse(Source::new("test.toml", text), &[shorter]).expect("it is fine");
     assert_eq!((scenario.events.len(), scenario.left_out), (1, 1));
 }
+
+#[test]
+fn groups() {
+    let group = "[[group]]\nname = \"east\"\npeers = \"2-4\"\n";
+    let check = |line: &str, expected: Expect| {
+        check(&format!("{group}[events]\nlines = \"{line}\"\n"), expected);
+    };
+    check("west 5 Peer.stop()", expect![[r#"
+        test.toml:7:10: no group is named `west`
+           ,----
+         7 | lines = "west 5 Peer.stop()"
+           :          ^^^^
+           `----
+          help: the groups are: east
+    "#]]);
+    check("0 5 Network.cut('eats')", expect![[r#"
+        test.toml:7:14: no group is named `eats`
+           ,----
+         7 | lines = "0 5 Network.cut('eats')"
+           :              ^^^^^^^^^^^^^^^^^^^
+           `----
+          help: did you mean `east`?
+    "#]]);
+}

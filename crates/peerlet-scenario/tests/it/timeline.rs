@@ -124,3 +124,18 @@ fn a_swizzle_is_told_by_its_parts() {
     "#]],
     );
 }
+
+#[test]
+fn a_group_is_a_zone() {
+    let text = "peers = 10\nfor = \"60s\"\njoin = \"0s\"\n\
+                [[group]]\nname = \"East_Side\"\npeers = \"2-4\"\n\
+                [[group]]\nname = \"west\"\npeers = \"7,9\"\n\
+                [events]\nlines = '''\neastside 1 Network.cut(\"west\")\nwest 2 Peer.crash()\n'''\n";
+    let scenario = parse(text).expect("the lines are fine");
+    let events: Vec<_> = scenario
+        .events
+        .iter()
+        .map(|event| format!("{} {} {}", event.seats, event.at, event.action))
+        .collect();
+    assert_eq!(events, ["2-4 1s Network.cut(\"7,9\")", "7,9 2s Peer.crash()"]);
+}
