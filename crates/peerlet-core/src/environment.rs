@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::address::Seat;
 use crate::command::Command;
 use crate::runtime::Port;
+use crate::tamper::Tampering;
 use crate::time::{Duration, Time};
 
 /// Something that the environment does to one seat.
@@ -21,6 +22,8 @@ pub enum Act {
     /// a socket's buffer holds. A crash ends the pause. Does nothing to a peer that does not live,
     /// and nothing for no time.
     Pause(Duration),
+    /// Lets it tamper with what it sends, whatever life it is in.
+    Tamper(Tampering),
     /// Calls a command of a peerlet, unless the peer crashed.
     Command(Port, Arc<Command>),
 }

@@ -35,6 +35,7 @@ mod host;
 mod life;
 mod registry;
 mod runtime;
+mod tamper;
 mod test_peer;
 
 pub use about::{About, Need};
@@ -56,6 +57,7 @@ pub use runtime::{
 };
 pub use seat_set::SeatSet;
 pub use sibling::Sibling;
+pub use tamper::{Tampering, Tampers};
 pub use task::{CallError, Operation, Question, Task, TaskId, join_all, race};
 pub use test_peer::TestPeer;
 pub use time::{

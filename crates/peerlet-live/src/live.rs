@@ -311,6 +311,7 @@ impl Parts<'_> {
             outbox: Vec::new(),
             pairs: Pairs::new(config),
             refused: Map::default(),
+            tampers: Map::default(),
             ledger: Ledger::default(),
             recorder: Recorder::new(MetricEntry::table(&self.registry), self.epochs),
         };

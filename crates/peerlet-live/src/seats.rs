@@ -30,7 +30,7 @@ impl SeatMap {
             let up = match act {
                 Act::Start => true,
                 Act::Stop | Act::Crash => false,
-                Act::Pause(_) | Act::Command(..) => continue,
+                Act::Pause(_) | Act::Tamper(_) | Act::Command(..) => continue,
             };
             if let Some(turns) = turns.get_mut(seat.index()) {
                 turns.push((*at, up));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use peerlet_core::{Duration, SeatSet, TEXT_ESCAPES, Value};
+use peerlet_core::{Duration, SeatSet, TEXT_ESCAPES, Tampering, Value};
 
 use crate::problem::suggest;
 use crate::seats::Refusal;
@@ -20,6 +20,8 @@ pub enum Action {
     Restart,
     /// It handles nothing for so long.
     Pause(Duration),
+    /// It tampers with what it sends.
+    Tamper(Tampering),
     /// A peerlet is told to do something.
     Command {
         /// The peerlet's name as written; compare it by [`normalize`].
@@ -46,7 +48,10 @@ impl Action {
         match self {
             Action::Start | Action::Restart => Some(true),
             Action::Stop | Action::Crash => Some(false),
-            Action::Pause(_) | Action::Command { .. } | Action::Network { .. } => None,
+            Action::Pause(_)
+            | Action::Tamper(_)
+            | Action::Command { .. }
+            | Action::Network { .. } => None,
         }
     }
 }
@@ -60,6 +65,7 @@ impl fmt::Display for Action {
             Action::Crash => f.write_str("Peer.crash()"),
             Action::Restart => f.write_str("Peer.restart()"),
             Action::Pause(time) => write!(f, "Peer.pause({time})"),
+            Action::Tamper(tampering) => write!(f, "Peer.tamper({tampering})"),
             Action::Command { peerlet, name, arguments } => {
                 write!(f, "Peer.{peerlet}.{name}(")?;
                 write_arguments(f, arguments)
@@ -151,10 +157,13 @@ fn lifecycle(name: &str, path: &str, arguments: &[Value]) -> Result<Action, Refu
                 }
             };
         }
+        "tamper" => return tamper(path, arguments),
         _ => {
-            let help = match suggest(name, &["start", "stop", "crash", "restart", "pause"]) {
+            let known = ["start", "stop", "crash", "restart", "pause", "tamper"];
+            let help = match suggest(name, &known) {
                 Some(known) => format!("did you mean Peer.{known}()?"),
-                None => "write start, stop, crash, restart or pause, or Network.CALL()".to_owned(),
+                None => "write start, stop, crash, restart, pause or tamper, or Network.CALL()"
+                    .to_owned(),
             };
             return Refusal::new(0..path.len(), format!("a peer has no `{name}`"), help);
         }
@@ -164,6 +173,27 @@ fn lifecycle(name: &str, path: &str, arguments: &[Value]) -> Result<Action, Refu
         return Refusal::new(0..path.len(), message, format!("write {action}"));
     }
     Ok(action)
+}
+
+/// A call that lets a peer tamper with what it sends.
+fn tamper(path: &str, arguments: &[Value]) -> Result<Action, Refusal> {
+    let tampering = match arguments {
+        [] => Some(Tampering::End),
+        [Value::Text(how), Value::Float(probability)] => Tampering::read(how, *probability),
+        [Value::Text(how), Value::Integer(probability)] => {
+            Tampering::read(how, *probability as f64)
+        }
+        _ => None,
+    };
+    if let Some(tampering) = tampering {
+        return Ok(Action::Tamper(tampering));
+    }
+    let message = format!("`{path}` takes how, and how probable that is, from 0 to 1");
+    let help = format!(
+        "write Peer.tamper(\"drop\", 0.1), with one of {}; or Peer.tamper() to end it",
+        Tampering::NAMES.join(", ")
+    );
+    Refusal::new(0..path.len(), message, help)
 }
 
 /// Reads the arguments behind the parenthesis at `open`, and says where the call ends.
@@ -289,6 +319,8 @@ mod tests {
             ("peer.STOP( ) # enough", "Peer.stop()"),
             ("Peer.restart()", "Peer.restart()"),
             ("Peer.pause( 1.5s )", "Peer.pause(1.5s)"),
+            ("Peer.tamper('mutate', 1)", "Peer.tamper(\"mutate\", 1.0)"),
+            ("peer.tamper()", "Peer.tamper()"),
             ("Router.reset()", "Peer.Router.reset()"),
             ("Peer.Router.setDropMessages(true)", "Peer.Router.setDropMessages(true)"),
             ("network.cutOut( \"in-flight\")", "Network.cutOut(\"in-flight\")"),
@@ -314,6 +346,9 @@ mod tests {
                 "Peer.stop(3)",
                 "Peer.pause()",
                 "Peer.pause(0s)",
+                "Peer.tamper(\"drop\")",
+                "Peer.tamper('steal', 0.1)",
+                "Peer.tamper('drop', 2)",
                 "stop()",
                 "Peer..stop()",
                 "a.b.c.d()",
@@ -325,13 +360,19 @@ mod tests {
                 Peer.stp() [Peer.stp] a peer has no `stp`
                     did you mean Peer.stop()?
                 Peer.dance() [Peer.dance] a peer has no `dance`
-                    write start, stop, crash, restart or pause, or Network.CALL()
+                    write start, stop, crash, restart, pause or tamper, or Network.CALL()
                 Peer.stop(3) [Peer.stop] `Peer.stop` takes no arguments
                     write Peer.stop()
                 Peer.pause() [Peer.pause] `Peer.pause` takes how long, longer than zero
                     write Peer.pause(3s)
                 Peer.pause(0s) [Peer.pause] `Peer.pause` takes how long, longer than zero
                     write Peer.pause(3s)
+                Peer.tamper("drop") [Peer.tamper] `Peer.tamper` takes how, and how probable that is, from 0 to 1
+                    write Peer.tamper("drop", 0.1), with one of drop, equivocate, mutate, replay; or Peer.tamper() to end it
+                Peer.tamper('steal', 0.1) [Peer.tamper] `Peer.tamper` takes how, and how probable that is, from 0 to 1
+                    write Peer.tamper("drop", 0.1), with one of drop, equivocate, mutate, replay; or Peer.tamper() to end it
+                Peer.tamper('drop', 2) [Peer.tamper] `Peer.tamper` takes how, and how probable that is, from 0 to 1
+                    write Peer.tamper("drop", 0.1), with one of drop, equivocate, mutate, replay; or Peer.tamper() to end it
                 stop() [stop] `stop` leads to no command
                     write Peer.stop() or Peer.NAME.command(arguments)
                 Peer..stop() [Peer..stop] `Peer..stop` is no name to call

@@ -63,7 +63,7 @@ impl Planned {
         match self.act {
             Act::Start => Some(true),
             Act::Stop | Act::Crash => Some(false),
-            Act::Pause(_) | Act::Command(..) => None,
+            Act::Pause(_) | Act::Tamper(_) | Act::Command(..) => None,
         }
     }
 }

@@ -37,11 +37,13 @@ pub enum EventKind {
     Pause = 10,
     /// The peer went on.
     Resume = 11,
+    /// The peer tampers with what it sends, in another way than before.
+    Tamper = 12,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [EventKind; 11] = [
+    pub const ALL: [EventKind; 12] = [
         EventKind::Deliver,
         EventKind::Timer,
         EventKind::Command,
@@ -53,6 +55,7 @@ impl EventKind {
         EventKind::Writable,
         EventKind::Pause,
         EventKind::Resume,
+        EventKind::Tamper,
     ];
 
     /// The kind's name in traces.
@@ -69,6 +72,7 @@ impl EventKind {
             EventKind::Writable => "writable",
             EventKind::Pause => "pause",
             EventKind::Resume => "resume",
+            EventKind::Tamper => "tamper",
         }
     }
 }

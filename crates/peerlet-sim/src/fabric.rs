@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use peerlet_core::{Duration, NANOSECOND, Seat, Seed, Time, Turn};
+use peerlet_core::{
+    Duration, Map, NANOSECOND, Parcel, Port, Seat, Seed, Tampering, Tampers, Time, Turn,
+};
 use peerlet_measure::{DropCause, Ledger, Recorder};
 use peerlet_memory::Table;
 use peerlet_network::{Arrival, Cause, Departure, Model, Packet, States};
@@ -89,6 +91,8 @@ pub(crate) struct Fabric {
     pub(crate) warned: Arc<AtomicBool>,
     /// The first peer that ran out of rounds.
     pub(crate) endless: Option<(Time, Seat)>,
+    /// Peers that tamper with what they send.
+    pub(crate) tampers: Map<Seat, Tampers>,
     /// The bug that the run is to have.
     #[cfg(feature = "planted")]
     pub(crate) planted: Option<crate::planted::Planted>,
@@ -146,6 +150,7 @@ impl Fabric {
             connection_timeout,
             warned,
             endless: None,
+            tampers: Map::default(),
             #[cfg(feature = "planted")]
             planted: None,
         }
@@ -217,6 +222,23 @@ impl Fabric {
     }
 
     /// Counts the messages that are still on their way.
+    pub(crate) fn set_tampering(&mut self, seat: Seat, tampering: Tampering) {
+        // The common way of datagrams has no place where something could be done to them.
+        self.plain = false;
+        let seed = self.seed.named("tamper").at(u64::from(seat.0));
+        self.tampers.entry(seat).or_insert_with(|| Tampers::new(seed)).set(tampering);
+    }
+
+    /// What a peer that tampers sends instead of a message; `None` where it goes out as it is.
+    pub(crate) fn tamper(
+        &mut self,
+        seat: Seat,
+        port: Port,
+        parcel: &Parcel,
+    ) -> Option<Vec<Vec<u8>>> {
+        self.tampers.get_mut(&seat)?.tamper(port, parcel)
+    }
+
     pub(crate) fn count_in_flight(&mut self) {
         let ledger = &mut self.ledger;
         let mut message = |class| ledger.of(class).in_flight += 1;

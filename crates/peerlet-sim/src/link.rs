@@ -207,6 +207,12 @@ impl Here<'_> {
             flow.drop_for(cause);
             return Ok(());
         }
+        if to != own
+            && let Some(instead) = self.fabric.tamper(self.seat, header.port, parcel)
+        {
+            self.queue_tampered((to, life), header, instead);
+            return Ok(());
+        }
         #[cfg(feature = "planted")]
         let copy = self.planted_copy((to, life), header, parcel);
         let ((body, payload), size) = (self.body(parcel), size as u32);
@@ -226,16 +232,43 @@ impl Here<'_> {
                 end.queue.push_back(copy);
             }
         }
+        self.touch((to, life));
+        Ok(())
+    }
+
+    /// Queues what a peer that tampers sends instead of a message that is in the accounts.
+    fn queue_tampered(&mut self, key: (Address, u32), header: Header, instead: Vec<Vec<u8>>) {
+        let flow = self.fabric.ledger.of(Class::Reliable);
+        if instead.is_empty() {
+            return flow.drop_for(DropCause::Filtered);
+        }
+        for bytes in instead.iter().skip(1) {
+            flow.sent += 1;
+            flow.bytes += bytes.len() as u64;
+        }
+        for bytes in instead {
+            let mut parcel = Parcel::encoded(bytes);
+            let size = parcel.encoded_len() as u32;
+            let (body, payload) = self.body(&mut parcel);
+            if let Some(end) = self.end(key) {
+                end.bytes += size as usize;
+                end.queue.push_back(Queued { header, body, size, payload });
+            }
+        }
+        self.touch(key);
+    }
+
+    /// Lets a connection's queue depart when the event being handled is over.
+    fn touch(&mut self, key: (Address, u32)) {
         let queued = (self.seat, self.now);
         if self.fabric.queued.last() != Some(&queued) {
             self.fabric.queued.push(queued);
             self.fabric.is_attended = true;
         }
         let touched = &mut self.links().touched;
-        if !touched.contains(&(to, life)) {
-            touched.push((to, life));
+        if !touched.contains(&key) {
+            touched.push(key);
         }
-        Ok(())
     }
 
     /// Whether a connection is being opened for the fourth time.

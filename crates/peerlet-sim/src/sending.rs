@@ -130,12 +130,30 @@ impl Here<'_> {
         let Some(dest) = fabric.chart.seat_at(to) else {
             return flow.drop_for(DropCause::Stopped);
         };
-        let size = size as u32;
         if dest == self.seat {
-            return self.send_home(header, &mut parcel, size);
+            return self.send_home(header, &mut parcel, size as u32);
         }
-        let (from, at, draws) = (self.seat, self.now.time, place.next_draws(dest));
-        self.send_packet(Packet { from, to: dest, at, size, draws }, header, &mut parcel);
+        let Some(instead) = fabric.tamper(self.seat, header.port, &parcel) else {
+            return self.send_out(dest, header, &mut parcel);
+        };
+        let flow = &mut self.fabric.ledger.datagram;
+        if instead.is_empty() {
+            flow.drop_for(DropCause::Filtered);
+        }
+        for (i, bytes) in instead.into_iter().enumerate() {
+            if i > 0 {
+                let flow = &mut self.fabric.ledger.datagram;
+                flow.sent += 1;
+                flow.bytes += bytes.len() as u64;
+            }
+            self.send_out(dest, header, &mut Parcel::encoded(bytes));
+        }
+    }
+
+    fn send_out(&mut self, dest: Seat, header: Header, parcel: &mut Parcel) {
+        let (from, at, size) = (self.seat, self.now.time, parcel.encoded_len() as u32);
+        let draws = self.place().next_draws(dest);
+        self.send_packet(Packet { from, to: dest, at, size, draws }, header, parcel);
     }
 
     /// Sends a datagram that cannot wait in the outbox.

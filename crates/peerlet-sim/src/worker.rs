@@ -75,6 +75,10 @@ impl Worker {
                 }
                 (EventKind::Pause, lives)
             }
+            Act::Tamper(tampering) => {
+                self.fabric.set_tampering(seat, tampering);
+                (EventKind::Tamper, true)
+            }
             Act::Command(port, command) => {
                 let (host, mut here) = self.at(key, doing);
                 let done = host.command(row, &mut here, port, &command);
@@ -92,7 +96,7 @@ impl Worker {
         self.handled(key, kind, 0);
         self.fabric.flush();
         // A command leaves a stopped peer stopped: it sets no level and no timer.
-        if self.host.state(row) != State::Running {
+        if self.host.state(row) != State::Running && kind != EventKind::Tamper {
             self.fabric.places[row].set_state(self.host.state(row), self.host.life(row));
             self.fabric.recorder.forget(seat);
             self.at(key, None).1.end_links(kind == EventKind::Crash);

@@ -193,6 +193,7 @@ fn acts(action: &Action, command: &Resolved) -> Vec<Act> {
         Action::Crash => vec![Act::Crash],
         Action::Restart => vec![Act::Crash, Act::Start],
         Action::Pause(time) => vec![Act::Pause(*time)],
+        Action::Tamper(tampering) => vec![Act::Tamper(*tampering)],
         Action::Command { .. } => {
             let (port, command) = command.clone().expect("every command was resolved");
             vec![Act::Command(port, command)]

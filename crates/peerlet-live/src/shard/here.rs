@@ -7,7 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use peerlet_core::{
     Address, Alarm, Body, Class, Clock, Contact, DATAGRAM_MAX, Entropy, Full, Header, Identity,
-    Map, MetricIndex, Network, Parcel, Port, Record, Seat, Seats, Seed, Time, World,
+    Map, MetricIndex, Network, Parcel, Port, Record, Seat, Seats, Seed, Tampering, Tampers, Time,
+    World,
 };
 use peerlet_measure::{DropCause, Ledger, Recorder};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -41,8 +42,17 @@ pub(crate) struct Ground {
     pub(crate) pairs: Pairs,
     /// The peerlets that met a full queue, by slot and destination.
     pub(crate) refused: Map<(u32, Address), Vec<Port>>,
+    /// Peers that tamper with what they send, by slot.
+    pub(crate) tampers: Map<u32, Tampers>,
     pub(crate) ledger: Ledger,
     pub(crate) recorder: Recorder,
+}
+
+impl Ground {
+    pub(crate) fn set_tampering(&mut self, slot: u32, tampering: Tampering) {
+        let seed = self.seed.named("tamper").at(u64::from(slot));
+        self.tampers.entry(slot).or_insert_with(|| Tampers::new(seed)).set(tampering);
+    }
 }
 
 /// One peer, one event.
@@ -110,14 +120,23 @@ impl Network for Here<'_> {
         if to == self.own() {
             return self.send_home(Class::Datagram, header, &mut parcel);
         }
-        let mut body = Vec::with_capacity(size);
-        parcel.encode(&mut body);
+        let bodies = self.bodies(header.port, &parcel);
+        let flow = &mut self.ground.ledger.datagram;
+        if bodies.is_empty() {
+            flow.drop_for(DropCause::Filtered);
+        }
+        for again in bodies.iter().skip(1) {
+            flow.sent += 1;
+            flow.bytes += again.len() as u64;
+        }
         let Header { port, call } = header;
-        let kind = Kind::Datagram(Message { port: port.0, call, body: &body[..] });
-        let (from, life) = (self.seat.0, self.life);
-        let frame = Frame { tag: self.ground.tag, from, to: to.slot(), life, kind };
-        let frame = Bytes::from(frame.to_vec());
-        self.ground.outbox.push(Outbound::Datagram { to: to.socket(), frame });
+        for body in &bodies {
+            let kind = Kind::Datagram(Message { port: port.0, call, body: &body[..] });
+            let (from, life) = (self.seat.0, self.life);
+            let frame = Frame { tag: self.ground.tag, from, to: to.slot(), life, kind };
+            let frame = Bytes::from(frame.to_vec());
+            self.ground.outbox.push(Outbound::Datagram { to: to.socket(), frame });
+        }
     }
 
     fn send_reliably(
@@ -133,8 +152,41 @@ impl Network for Here<'_> {
             }
             return Ok(());
         }
-        let mut body = Vec::with_capacity(size);
-        parcel.encode(&mut body);
+        let mut bodies = self.bodies(header.port, parcel).into_iter();
+        let Some(body) = bodies.next() else {
+            // It is as if it had been sent.
+            let flow = self.ground.ledger.of(Class::Reliable);
+            (flow.sent, flow.bytes) = (flow.sent + 1, flow.bytes + size as u64);
+            flow.drop_for(DropCause::Filtered);
+            return Ok(());
+        };
+        self.send_body(to, header, body)?;
+        for again in bodies {
+            // There is no room for what nobody asked for: it is not sent then.
+            self.send_body(to, header, again).ok();
+        }
+        Ok(())
+    }
+}
+
+impl Here<'_> {
+    /// What is sent for a message, encoded: itself, or what a peer that tampers makes of it.
+    fn bodies(&mut self, port: Port, parcel: &Parcel) -> Vec<Vec<u8>> {
+        let tampers = match self.ground.tampers.is_empty() {
+            true => None,
+            false => self.ground.tampers.get_mut(&self.seat.0),
+        };
+        let instead = tampers.and_then(|tampers| tampers.tamper(port, parcel));
+        instead.unwrap_or_else(|| {
+            let mut body = Vec::with_capacity(parcel.encoded_len());
+            parcel.encode(&mut body);
+            vec![body]
+        })
+    }
+
+    /// Queues a reliable message for another peer.
+    fn send_body(&mut self, to: Address, header: Header, body: Vec<u8>) -> Result<(), Full> {
+        let size = body.len();
         let message = Message { port: header.port.0, call: header.call, body: body.into() };
         let (slot, now) = (self.seat.0, self.ground.now);
         let taken = self.ground.pairs.send(now, slot, to, message);

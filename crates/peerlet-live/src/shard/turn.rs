@@ -127,6 +127,10 @@ impl Shard {
                 crashed
             }
             Act::Pause(time) => self.pause(row, at + time),
+            Act::Tamper(tampering) => {
+                self.ground.set_tampering(slot, tampering);
+                true
+            }
             Act::Command(port, command) => {
                 self.with(row, |host, here| host.command(row, here, port, &command))
             }

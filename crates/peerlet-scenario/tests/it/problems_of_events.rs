@@ -308,20 +308,26 @@ fn groups() {
     let check = |line: &str, expected: Expect| {
         check(&format!("{group}[events]\nlines = \"{line}\"\n"), expected);
     };
-    check("west 5 Peer.stop()", expect![[r#"
+    check(
+        "west 5 Peer.stop()",
+        expect![[r#"
         test.toml:7:10: no group is named `west`
            ,----
          7 | lines = "west 5 Peer.stop()"
            :          ^^^^
            `----
           help: the groups are: east
-    "#]]);
-    check("0 5 Network.cut('eats')", expect![[r#"
+    "#]],
+    );
+    check(
+        "0 5 Network.cut('eats')",
+        expect![[r#"
         test.toml:7:14: no group is named `eats`
            ,----
          7 | lines = "0 5 Network.cut('eats')"
            :              ^^^^^^^^^^^^^^^^^^^
            `----
           help: did you mean `east`?
-    "#]]);
+    "#]],
+    );
 }

@@ -17,3 +17,4 @@ mod pause;
 mod pressure;
 mod random_faults;
 mod reliable;
+mod tampering;

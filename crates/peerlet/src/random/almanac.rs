@@ -103,7 +103,7 @@ impl Course {
                 self.pauses.push((at, at + length));
                 self.held = Some((at + length, Vec::new()));
             }
-            Act::Start | Act::Stop | Act::Pause(_) | Act::Command(..) => {}
+            Act::Start | Act::Stop | Act::Pause(_) | Act::Tamper(_) | Act::Command(..) => {}
         }
     }
 

@@ -221,6 +221,36 @@ const FAULTS: &[Fault] = &[
         without: (0.0, 40.0),
     },
     Fault {
+        lines: "0 1 Peer.tamper(\"drop\", 0.5)",
+        what: "beats of seat 0 that come",
+        effect: Seen::came_first,
+        with: everywhere!(0.25, 0.75),
+        without: ALL,
+    },
+    Fault {
+        lines: "0 1 Peer.tamper(\"mutate\", 0.5)",
+        what: "beats of seat 0 that come whole",
+        effect: Seen::came_first,
+        with: everywhere!(0.25, 0.75),
+        without: ALL,
+    },
+    Fault {
+        lines: "0 1 Peer.tamper(\"replay\", 0.5)",
+        what: "beats that come again",
+        effect: Seen::again,
+        // Of six peers one does it.
+        with: everywhere!(0.04, 0.13),
+        without: NONE,
+    },
+    Fault {
+        lines: "0 1 Peer.tamper(\"equivocate\", 0.5)",
+        what: "beats of seat 0 that come",
+        effect: Seen::came_first,
+        // Instead of one come others, some of which did not come before.
+        with: everywhere!(0.35, 0.85),
+        without: ALL,
+    },
+    Fault {
         lines: "* 1 Network.swizzle(1s)",
         what: "delay of all beats, ms",
         effect: Seen::delay,
