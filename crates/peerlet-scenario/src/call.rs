@@ -99,6 +99,19 @@ pub fn normalize(name: &str) -> String {
     name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
 
+/// The calls on peers themselves: how each is written, and what it does.
+pub const PEER_CALLS: &[(&str, &str)] = &[
+    ("start()", "begins a new life"),
+    ("stop()", "ends the life in order: `stop` handlers run, state is kept"),
+    ("crash()", "ends the life at once: no handler runs, state is lost"),
+    ("restart()", "a crash, and a start at the same instant"),
+    ("pause(TIME)", "lets the peer handle nothing for so long"),
+    (
+        "tamper([HOW, PROBABILITY])",
+        "lets it drop, mutate, replay or equivocate what it sends; without arguments ends that",
+    ),
+];
+
 const CALL_HELP: &str = "write Peer.stop() or Peer.NAME.command(arguments)";
 
 /// Reads a call, which ends with the text or with a comment.
@@ -188,11 +201,9 @@ fn tamper(path: &str, arguments: &[Value]) -> Result<Action, Refusal> {
     if let Some(tampering) = tampering {
         return Ok(Action::Tamper(tampering));
     }
-    let message = format!("`{path}` takes how, and how probable that is, from 0 to 1");
-    let help = format!(
-        "write Peer.tamper(\"drop\", 0.1), with one of {}; or Peer.tamper() to end it",
-        Tampering::NAMES.join(", ")
-    );
+    let message = format!("`{path}` takes how, and a probability");
+    let ways = Tampering::NAMES.join(", ");
+    let help = format!("write Peer.tamper(\"drop\", 0.1), the ways are {ways}");
     Refusal::new(0..path.len(), message, help)
 }
 
@@ -367,12 +378,12 @@ mod tests {
                     write Peer.pause(3s)
                 Peer.pause(0s) [Peer.pause] `Peer.pause` takes how long, longer than zero
                     write Peer.pause(3s)
-                Peer.tamper("drop") [Peer.tamper] `Peer.tamper` takes how, and how probable that is, from 0 to 1
-                    write Peer.tamper("drop", 0.1), with one of drop, equivocate, mutate, replay; or Peer.tamper() to end it
-                Peer.tamper('steal', 0.1) [Peer.tamper] `Peer.tamper` takes how, and how probable that is, from 0 to 1
-                    write Peer.tamper("drop", 0.1), with one of drop, equivocate, mutate, replay; or Peer.tamper() to end it
-                Peer.tamper('drop', 2) [Peer.tamper] `Peer.tamper` takes how, and how probable that is, from 0 to 1
-                    write Peer.tamper("drop", 0.1), with one of drop, equivocate, mutate, replay; or Peer.tamper() to end it
+                Peer.tamper("drop") [Peer.tamper] `Peer.tamper` takes how, and a probability
+                    write Peer.tamper("drop", 0.1), the ways are drop, equivocate, mutate, replay
+                Peer.tamper('steal', 0.1) [Peer.tamper] `Peer.tamper` takes how, and a probability
+                    write Peer.tamper("drop", 0.1), the ways are drop, equivocate, mutate, replay
+                Peer.tamper('drop', 2) [Peer.tamper] `Peer.tamper` takes how, and a probability
+                    write Peer.tamper("drop", 0.1), the ways are drop, equivocate, mutate, replay
                 stop() [stop] `stop` leads to no command
                     write Peer.stop() or Peer.NAME.command(arguments)
                 Peer..stop() [Peer..stop] `Peer..stop` is no name to call

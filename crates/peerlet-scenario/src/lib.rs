@@ -45,7 +45,7 @@ mod raw;
 mod reader;
 mod source;
 
-pub use call::{Action, normalize};
+pub use call::{Action, PEER_CALLS, normalize};
 pub use churn::{Churn, Initial, Law};
 pub use event::Event;
 pub use expect::{Bound, Expect, STATISTICS, Side};

@@ -65,16 +65,7 @@ impl Worker {
                 (EventKind::Stop, host.stop(row, &mut here))
             }
             Act::Crash => (EventKind::Crash, self.host.crash(row)),
-            Act::Pause(time) => {
-                let lives = self.host.state(row) == State::Running && time > Duration::ZERO;
-                if lives {
-                    let (until, born) = (key.time + time, self.fabric.places[row].pause());
-                    self.fabric.pauses.begin(seat, until, born);
-                    let end = Key { time: until, round: 0, ..key };
-                    self.fabric.push(end, Event::Rest(Box::new(Rest::Resume)));
-                }
-                (EventKind::Pause, lives)
-            }
+            Act::Pause(time) => (EventKind::Pause, self.pause(key, time)),
             Act::Tamper(tampering) => {
                 self.fabric.set_tampering(seat, tampering);
                 (EventKind::Tamper, true)
@@ -102,6 +93,19 @@ impl Worker {
             self.at(key, None).1.end_links(kind == EventKind::Crash);
             self.end_pause(key);
         }
+    }
+
+    /// Lets a peer that lives handle nothing for so long; false when it does not, or for no time.
+    fn pause(&mut self, key: Key, time: Duration) -> bool {
+        let row = self.fabric.row(key.seat);
+        if self.host.state(row) != State::Running || time == Duration::ZERO {
+            return false;
+        }
+        let (until, born) = (key.time + time, self.fabric.places[row].pause());
+        self.fabric.pauses.begin(key.seat, until, born);
+        let end = Key { time: until, round: 0, ..key };
+        self.fabric.push(end, Event::Rest(Box::new(Rest::Resume)));
+        true
     }
 
     /// A crash ends a pause: what waited finds nobody, at once and in its order.

@@ -127,11 +127,15 @@ fn a_swizzle_is_told_by_its_parts() {
 
 #[test]
 fn a_group_is_a_zone() {
-    let text = "peers = 10\nfor = \"60s\"\njoin = \"0s\"\n\
-                [[group]]\nname = \"East_Side\"\npeers = \"2-4\"\n\
-                [[group]]\nname = \"west\"\npeers = \"7,9\"\n\
-                [events]\nlines = '''\neastside 1 Network.cut(\"west\")\nwest 2 Peer.crash()\n'''\n";
-    let scenario = parse(text).expect("the lines are fine");
+    let group =
+        |name: &str, peers: &str| format!("[[group]]\nname = \"{name}\"\npeers = \"{peers}\"\n");
+    let lines = "eastside 1 Network.cut(\"west\")\nwest 2 Peer.crash()\n";
+    let text = format!(
+        "peers = 10\nfor = \"60s\"\n{}{}[events]\nlines = '''\n{lines}'''\n",
+        group("East_Side", "2-4"),
+        group("west", "7,9")
+    );
+    let scenario = parse(&text).expect("the lines are fine");
     let events: Vec<_> = scenario
         .events
         .iter()

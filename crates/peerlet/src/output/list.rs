@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use peerlet_network::{CALLS, LAYERS, MODELS};
+use peerlet_scenario::PEER_CALLS;
 use serde_json::{Value, json};
 
 use crate::catalog;
@@ -32,6 +33,10 @@ fn text(experiment: &Experiment) -> String {
     out += "\nLayers around every network model\n\n";
     for layer in LAYERS {
         out += &format!("  {:<24} {}\n    {:<22} [{}]\n", layer.name, layer.help, "", layer.shape);
+    }
+    out += "\nCalls on peers, in event lines: PEERS TIME Peer.CALL\n\n";
+    for (call, help) in PEER_CALLS {
+        out += &format!("  {call:<26} {help}\n");
     }
     out += "\nCalls on the network, in event lines: PEERS TIME Network.CALL\n\n";
     for entry in CALLS {
@@ -108,6 +113,10 @@ fn value(experiment: &Experiment) -> Value {
         "peerlets": peerlets.collect::<Vec<_>>(),
         "models": models.collect::<Vec<_>>(),
         "layers": layers.collect::<Vec<_>>(),
+        "peer_calls": PEER_CALLS
+            .iter()
+            .map(|(call, help)| json!({ "call": call, "help": help }))
+            .collect::<Vec<_>>(),
         "network_calls": calls.collect::<Vec<_>>(),
         "own_models": own,
     })
