@@ -13,6 +13,8 @@ use crate::peerlet::Peerlet;
 pub enum Need {
     /// Reliable delivery: `send_reliably`.
     Reliable,
+    /// Local networks: [`broadcast`](crate::Context::broadcast).
+    Broadcast,
 }
 
 impl Need {
@@ -20,6 +22,7 @@ impl Need {
     pub const fn name(self) -> &'static str {
         match self {
             Need::Reliable => "reliable delivery",
+            Need::Broadcast => "broadcast on a local network",
         }
     }
 }

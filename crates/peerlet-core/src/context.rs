@@ -194,6 +194,15 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         self.env.world.send(to, header, Parcel::new(message));
     }
 
+    /// Sends a datagram to every other peer on this peer's local network, as [`send`](Context::send)
+    /// does to one: whoever lives there gets it, and each copy has a fate of its own. Nobody gets it
+    /// where the network has no local ones. Declare [`Need::Broadcast`](crate::Need::Broadcast) to
+    /// use it.
+    pub fn broadcast(&mut self, message: P::Message) {
+        let header = Header { port: self.port, call: Call::None };
+        self.env.world.broadcast(header, Parcel::new(message));
+    }
+
     /// Sends a message that arrives in order and without loss while the connection lives; a failure
     /// comes back as [`undelivered`](Peerlet::undelivered). Declare
     /// [`Need::Reliable`](crate::Need::Reliable) to use it.

@@ -304,6 +304,8 @@ pub trait Network {
     }
     /// Sends a datagram.
     fn send(&mut self, to: Address, header: Header, parcel: Parcel);
+    /// Sends a datagram to each of the others on this peer's local network.
+    fn broadcast(&mut self, header: Header, parcel: Parcel);
     /// Queues a message for reliable delivery.
     ///
     /// # Errors

@@ -184,6 +184,15 @@ impl<P: Peerlet> TestPeer<P> {
         std::mem::take(&mut self.world.sent).into_iter().filter_map(mine).collect()
     }
 
+    /// What the peerlet broadcast since the last call, in order.
+    pub fn broadcasts(&mut self) -> Vec<P::Message> {
+        let mine = |(port, body): (Port, Vec<u8>)| {
+            let decode = || wire::decode(&body).expect("what was encoded is decoded");
+            (port == self.port).then(decode)
+        };
+        std::mem::take(&mut self.world.broadcast).into_iter().filter_map(mine).collect()
+    }
+
     /// The values recorded of this metric, in units, in order. The name is the metric's own,
     /// without the peerlet's.
     ///
@@ -220,6 +229,7 @@ struct Bench {
     alarms: BTreeMap<(Time, u64), (u32, Alarm)>,
     serial: u64,
     sent: Vec<(Address, Port, Vec<u8>)>,
+    broadcast: Vec<(Port, Vec<u8>)>,
     asked: Vec<(Address, u32)>,
     recorded: Vec<(MetricIndex, i64)>,
     secret: Rng,
@@ -234,6 +244,7 @@ impl Bench {
             alarms: BTreeMap::new(),
             serial: 0,
             sent: Vec::new(),
+            broadcast: Vec::new(),
             asked: Vec::new(),
             recorded: Vec::new(),
             secret: Seed::new(1).named("secret").rng(),
@@ -272,6 +283,12 @@ impl Network for Bench {
 
     fn send(&mut self, to: Address, header: Header, parcel: Parcel) {
         self.note(to, header, &parcel);
+    }
+
+    fn broadcast(&mut self, header: Header, parcel: Parcel) {
+        let mut bytes = Vec::new();
+        parcel.encode(&mut bytes);
+        self.broadcast.push((header.port, bytes));
     }
 
     fn send_reliably(

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use peerlet_core::{Duration, Identity, Need, Peer, Registry, SECOND, Seat, StackError, Time};
@@ -39,6 +40,23 @@ pub enum Medium {
     Faulty(Box<dyn Model>),
     /// This model, between sockets on loopback.
     Emulated(Box<dyn Model>),
+}
+
+impl Medium {
+    /// Whether a broadcast reaches somebody.
+    fn has_local_networks(&self) -> bool {
+        matches!(self, Medium::Emulated(model) if model.has_local_networks())
+    }
+
+    /// By seat: who is on its local network. Empty where there are none.
+    pub(crate) fn local_networks(&self, seats: u32) -> Vec<Range<u32>> {
+        match self {
+            Medium::Emulated(model) if model.has_local_networks() => {
+                (0..seats).map(|seat| model.local_network(Seat(seat))).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl Sockets {
@@ -165,7 +183,9 @@ impl LiveSetup {
                 Arc::new(Registry::of(stacks)?)
             }
         };
-        registry.check_needs(self.sockets.gives())?;
+        let broadcast = self.medium.has_local_networks().then_some(Need::Broadcast);
+        let gives: Vec<Need> = self.sockets.gives().iter().copied().chain(broadcast).collect();
+        registry.check_needs(&gives)?;
         Ok(registry)
     }
 }

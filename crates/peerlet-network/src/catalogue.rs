@@ -49,6 +49,15 @@ pub const MODELS: &[ModelEntry] = &[
         parameters: &[FLOOR],
     },
     ModelEntry {
+        name: "lan",
+        help: "local networks, near within and far between, with broadcast",
+        parameters: &[
+            number("size", "20", "peers on each local network, seat by seat"),
+            duration("within", "200us", "the time a message takes within one, one way"),
+            duration("between", "20ms", "the time from one to another, one way"),
+        ],
+    },
+    ModelEntry {
         name: "lognormal",
         help: "every message takes its own time, whose logarithm is normal",
         parameters: &[
@@ -189,8 +198,7 @@ pub const LAYERS: &[LayerEntry] = &[
 ];
 
 /// Models, layers and laws that are planned, to be refused as `not yet: NAME`.
-pub const NOT_YET: &[&str] =
-    &["bandwidth", "exponential", "flow", "lan", "nat", "queue", "transit-stub"];
+pub const NOT_YET: &[&str] = &["bandwidth", "exponential", "flow", "nat", "queue", "transit-stub"];
 
 #[cfg(test)]
 mod tests {

@@ -202,6 +202,14 @@ impl Model for Layers {
         })
     }
 
+    fn has_local_networks(&self) -> bool {
+        self.inner.has_local_networks()
+    }
+
+    fn local_network(&self, seat: Seat) -> std::ops::Range<u32> {
+        self.inner.local_network(seat)
+    }
+
     fn round_trip(&self, from: Seat, to: Seat) -> Duration {
         self.inner.round_trip(from, to)
     }

@@ -29,6 +29,7 @@ mod units;
 mod delay;
 mod drawn;
 mod generated;
+mod lan;
 mod matrix;
 mod regions;
 mod tables;
@@ -47,8 +48,9 @@ pub use access::{ACCESS_OVERHEAD, ACCESS_QUEUE, Access, AccessClass, P2P_2006, W
 pub use catalogue::{LAYERS, LayerEntry, MODELS, ModelEntry, NOT_YET, Parameter};
 pub use config::{
     AccessConfig, BuildError, ClassConfig, ClassesConfig, ConstantConfig, CorruptConfig,
-    GeneratedConfig, JitterConfig, LayersConfig, LinkConfig, LognormalConfig, LossConfig,
-    MatrixConfig, NormalConfig, ParetoConfig, RegionsConfig, ReorderConfig, UniformConfig,
+    GeneratedConfig, JitterConfig, LanConfig, LayersConfig, LinkConfig, LognormalConfig,
+    LossConfig, MatrixConfig, NormalConfig, ParetoConfig, RegionsConfig, ReorderConfig,
+    UniformConfig,
 };
 pub use corrupt::Corrupt;
 pub use delay::{Constant, Uniform};
@@ -57,6 +59,7 @@ pub use duplicate::Duplicated;
 pub use faults::{CALLS, CallEntry, Change, Fault, FaultError, Faults, Ways};
 pub use generated::{Generated, KING_LIKE, PLANETLAB_LIKE, Preset, WORLD_LIKE};
 pub use jitter::{Jitter, Reorder};
+pub use lan::Lan;
 pub use law::{Law, LawError, Quantiles};
 pub use layer::{Layer, Layers};
 pub use loss::{Gilbert, GilbertError, Loss, LossLaw};

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::ops::Range;
 
 use peerlet_core::{Duration, Seat, Seed, Time};
 
@@ -247,6 +248,17 @@ pub trait Model: Send + Sync + fmt::Debug {
     /// The fate of a packet that arrives now. `state` is the receiver's incoming side.
     fn arrive(&self, _packet: &Packet, _state: &mut State) -> Arrival {
         Arrival::Accept { after: Duration::ZERO }
+    }
+
+    /// Whether peers are on local networks, so that a broadcast reaches somebody.
+    fn has_local_networks(&self) -> bool {
+        false
+    }
+
+    /// The seats on the same local network as this one, itself included: those that a broadcast of
+    /// its reaches.
+    fn local_network(&self, seat: Seat) -> Range<u32> {
+        seat.0..seat.0 + 1
     }
 
     /// A typical time from `from` to `to` and back: reliable delivery waits 1.5 of it before it

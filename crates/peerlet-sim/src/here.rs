@@ -137,6 +137,17 @@ impl Network for Here<'_> {
         self.send_datagram(to, header, parcel);
     }
 
+    fn broadcast(&mut self, header: Header, parcel: Parcel) {
+        let mut bytes = Vec::new();
+        parcel.encode(&mut bytes);
+        for seat in self.fabric.model.local_network(self.seat) {
+            if seat != self.seat.0 {
+                let copy = Parcel::encoded(bytes.clone());
+                self.send_datagram(Address::simulated(Seat(seat)), header, copy);
+            }
+        }
+    }
+
     fn send_reliably(
         &mut self,
         to: Address,

@@ -89,9 +89,10 @@ impl Setup {
         }
     }
 
-    /// What this world gives to peerlets that need something.
+    /// What this world gives to peerlets that need something; broadcast where its network has local
+    /// ones.
     pub const fn gives() -> &'static [Need] {
-        &[Need::Reliable]
+        &[Need::Reliable, Need::Broadcast]
     }
 
     /// The registry of all seats' stacks, checked.
@@ -103,7 +104,10 @@ impl Setup {
                 Arc::new(Registry::of(stacks)?)
             }
         };
-        registry.check_needs(Setup::gives())?;
+        let has_local = self.model.has_local_networks();
+        let is_given = |need: &&Need| **need != Need::Broadcast || has_local;
+        let gives: Vec<Need> = Setup::gives().iter().filter(is_given).copied().collect();
+        registry.check_needs(&gives)?;
         Ok(registry)
     }
 }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use peerlet_core::Seed;
 use peerlet_network::{
-    BuildError, ConstantConfig, GeneratedConfig, KING_LIKE, LAYERS, LayersConfig, LognormalConfig,
-    MODELS, MatrixConfig, Model, NOT_YET, NormalConfig, PLANETLAB_LIKE, ParetoConfig, Preset,
-    RegionsConfig, UniformConfig, WORLD_LIKE,
+    BuildError, ConstantConfig, GeneratedConfig, KING_LIKE, LAYERS, LanConfig, LayersConfig,
+    LognormalConfig, MODELS, MatrixConfig, Model, NOT_YET, NormalConfig, PLANETLAB_LIKE,
+    ParetoConfig, Preset, RegionsConfig, UniformConfig, WORLD_LIKE,
 };
 use peerlet_scenario::{Network, Part, Problem, Problems, Raw, RawValue, Sources, suggest};
 
@@ -95,6 +95,7 @@ impl Models {
         match name {
             "constant" => read.then(|config: ConstantConfig| config.build(seed, peers, base)),
             "uniform" => read.then(|config: UniformConfig| config.build(seed, peers, base)),
+            "lan" => read.then(|config: LanConfig| config.build(seed, peers, base)),
             "normal" => read.then(|config: NormalConfig| config.build(seed, peers, base)),
             "lognormal" => read.then(|config: LognormalConfig| config.build(seed, peers, base)),
             "pareto" => read.then(|config: ParetoConfig| config.build(seed, peers, base)),

@@ -75,7 +75,15 @@ impl Plan {
         };
         plan.check_expectations()?;
         // A model that cannot be built is found now, not when the run begins.
-        drop(plan.model(experiment)?);
+        let model = plan.model(experiment)?;
+        if !model.has_local_networks() {
+            let rest = gives.iter().copied().filter(|need| *need != Need::Broadcast);
+            plan.registry.check_needs(&rest.collect::<Vec<_>>()).map_err(|error| {
+                let help = "give the scenario one that has, as [network] model = \"lan\"";
+                let message = error.to_string();
+                plan.scenario.sources.problem(&(0..0), message, help)
+            })?;
+        }
         Ok(plan)
     }
 

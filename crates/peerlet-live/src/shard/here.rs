@@ -42,6 +42,8 @@ pub(crate) struct Ground {
     pub(crate) pairs: Pairs,
     /// The peerlets that met a full queue, by slot and destination.
     pub(crate) refused: Map<(u32, Address), Vec<Port>>,
+    /// The seats on the local network of the shard's one peer, in an emulation.
+    pub(crate) local: std::ops::Range<u32>,
     /// Peers that tamper with what they send, by slot.
     pub(crate) tampers: Map<u32, Tampers>,
     pub(crate) ledger: Ledger,
@@ -136,6 +138,16 @@ impl Network for Here<'_> {
             let frame = Frame { tag: self.ground.tag, from, to: to.slot(), life, kind };
             let frame = Bytes::from(frame.to_vec());
             self.ground.outbox.push(Outbound::Datagram { to: to.socket(), frame });
+        }
+    }
+
+    fn broadcast(&mut self, header: Header, parcel: Parcel) {
+        let mut bytes = Vec::new();
+        parcel.encode(&mut bytes);
+        let own = self.seat.0;
+        for seat in self.ground.local.clone().filter(|seat| *seat != own) {
+            let Some(socket) = self.ground.seats.socket(Seat(seat)) else { continue };
+            self.send(Address::new(socket, seat), header, Parcel::encoded(bytes.clone()));
         }
     }
 

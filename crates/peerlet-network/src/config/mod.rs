@@ -18,8 +18,8 @@ pub use access::{AccessConfig, ClassConfig, ClassesConfig};
 pub use layers::{CorruptConfig, JitterConfig, LayersConfig, ReorderConfig};
 pub use loss::{LinkConfig, LossConfig};
 pub use models::{
-    ConstantConfig, GeneratedConfig, LognormalConfig, MatrixConfig, NormalConfig, ParetoConfig,
-    RegionsConfig, UniformConfig,
+    ConstantConfig, GeneratedConfig, LanConfig, LognormalConfig, MatrixConfig, NormalConfig,
+    ParetoConfig, RegionsConfig, UniformConfig,
 };
 
 use crate::law::LawError;
@@ -52,6 +52,8 @@ pub enum BuildError {
         /// How many there are.
         peers: u32,
     },
+    /// A local network is to have no peers.
+    Lan,
     /// `access` has neither rates nor classes, or both.
     Access,
     /// Shares that add up to nothing, of regions or of classes of access.
@@ -71,6 +73,7 @@ impl fmt::Display for BuildError {
                 "the link of seat {seat} is nowhere: the last of {peers} seats is {}",
                 peers.saturating_sub(1)
             ),
+            BuildError::Lan => f.write_str("a local network has no peers; give a size from 1 on"),
             BuildError::Access => {
                 f.write_str("access is either rates or classes; give `up` and `down`, or `classes`")
             }

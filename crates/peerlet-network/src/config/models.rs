@@ -8,6 +8,7 @@ use super::BuildError;
 use crate::delay::{Constant, Uniform};
 use crate::drawn::Drawn;
 use crate::generated::{Generated, Preset};
+use crate::lan::Lan;
 use crate::law::Law;
 use crate::matrix::{Assign, Matrix, Missing, Unit};
 use crate::model::Model;
@@ -74,6 +75,41 @@ impl UniformConfig {
             return Err(BuildError::Bounds { min, max });
         }
         Ok(Box::new(Uniform { min, max }))
+    }
+}
+
+/// Of [`Lan`].
+#[derive(Clone, PartialEq, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LanConfig {
+    /// How many peers are on each local network. 20: our choice, an office.
+    pub size: u32,
+    /// How long a message takes within one, one way. 200 us: our choice, a switch and the two hosts'
+    /// own time.
+    pub within: Duration,
+    /// How long it takes from one to another, one way. 20 ms: our choice, two access links of one
+    /// country.
+    pub between: Duration,
+}
+
+impl Default for LanConfig {
+    fn default() -> LanConfig {
+        let (within, between) = (Duration::from_micros(200), Duration::from_millis(20));
+        LanConfig { size: 20, within, between }
+    }
+}
+
+impl LanConfig {
+    /// Builds the model for this many peers. It needs neither seed nor folder.
+    ///
+    /// # Errors
+    /// Refuses local networks without peers.
+    pub fn build(&self, _: Seed, peers: u32, _: &Path) -> Result<Box<dyn Model>, BuildError> {
+        let LanConfig { size, within, between } = *self;
+        if size == 0 {
+            return Err(BuildError::Lan);
+        }
+        Ok(Box::new(Lan { size, peers, within, between }))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::logs;
 use crate::output::results::Results;
 use crate::plan::Plan;
 use crate::run::{DONE, FAILED, Failure, INTERRUPTED, VOID, print};
-use crate::world::emulate::{emulated, sockets};
+use crate::world::emulate::{emulated, gives, sockets};
 use crate::world::sim::{Way, simulate};
 use table::Case;
 
@@ -137,8 +137,8 @@ impl Fidelity {
             }
         }
         overrides.push(Override::option("--seeds", "seed", &seed.to_string()));
-        let gives = sockets(transport).gives();
-        Ok(Plan::new(experiment, self.what.source()?, &overrides, gives)?)
+        let gives = gives(sockets(transport));
+        Ok(Plan::new(experiment, self.what.source()?, &overrides, &gives)?)
     }
 
     /// Emulates a seed, anew where that was too late.

@@ -61,6 +61,12 @@ fn parameters(rng: &mut Rng, model: &str, lines: &mut Vec<String>) -> bool {
             set("min", smallest);
             set("max", smallest + spread);
         }
+        "lan" => {
+            smallest = if rng.chance(0.1) { one_of(rng, &tiny) } else { ms(rng, 1, 20) };
+            set("within", smallest);
+            set("between", smallest + ms(rng, 0, 50));
+            lines.push(format!("size = {}", between(rng, 1, 30)));
+        }
         "pareto" => {
             smallest = ms(rng, 1, 60);
             set("min", smallest);

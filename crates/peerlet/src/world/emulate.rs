@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use peerlet_core::Time;
+use peerlet_core::{Need, Time};
 use peerlet_live::{LiveSetup, Medium, Sockets};
 
 use crate::arguments::{Emulate, Transport};
@@ -20,7 +20,7 @@ pub(crate) fn run(experiment: &Experiment, emulate: &Emulate) -> Result<u8, Fail
     logs::start(emulate.what.verbose, emulate.what.quiet);
     let sockets = sockets(emulate.transport);
     let overrides = emulate.what.overrides()?;
-    let plan = Plan::new(experiment, emulate.what.source()?, &overrides, sockets.gives())?;
+    let plan = Plan::new(experiment, emulate.what.source()?, &overrides, &gives(sockets))?;
     let folder = emulate.output.as_ref().map(|path| Folder::create(path)).transpose()?;
     let run = emulated(experiment, plan, sockets)?;
     conclude(&run, folder.as_ref(), &emulate.what, emulate.json)
@@ -32,6 +32,11 @@ pub(crate) fn sockets(transport: Transport) -> Sockets {
         Transport::Quic => Sockets::Quic,
         Transport::Udp => Sockets::Udp { closed_network: false },
     }
+}
+
+/// What an emulation over these sockets gives; broadcast where its network has local ones.
+pub(crate) fn gives(sockets: Sockets) -> Vec<Need> {
+    sockets.gives().iter().copied().chain([Need::Broadcast]).collect()
 }
 
 /// Runs a plan on real sockets, one a peer, with its network between them.

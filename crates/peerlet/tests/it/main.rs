@@ -1,6 +1,7 @@
 //! Experiments as their users see them.
 
 mod beats;
+mod broadcast;
 mod examples;
 mod faults;
 mod live;
