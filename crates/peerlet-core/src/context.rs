@@ -194,10 +194,10 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         self.env.world.send(to, header, Parcel::new(message));
     }
 
-    /// Sends a datagram to every other peer on this peer's local network, as [`send`](Context::send)
-    /// does to one: whoever lives there gets it, and each copy has a fate of its own. Nobody gets it
-    /// where the network has no local ones. Declare [`Need::Broadcast`](crate::Need::Broadcast) to
-    /// use it.
+    /// Sends a datagram to every other peer on this peer's local network, as
+    /// [`send`](Context::send) does to one: whoever lives there gets it, and each copy has a fate of
+    /// its own. Nobody gets it where the network has no local ones. Declare
+    /// [`Need::Broadcast`](crate::Need::Broadcast) to use it.
     pub fn broadcast(&mut self, message: P::Message) {
         let header = Header { port: self.port, call: Call::None };
         self.env.world.broadcast(header, Parcel::new(message));

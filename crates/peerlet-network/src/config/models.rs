@@ -84,8 +84,8 @@ impl UniformConfig {
 pub struct LanConfig {
     /// How many peers are on each local network. 20: our choice, an office.
     pub size: u32,
-    /// How long a message takes within one, one way. 200 us: our choice, a switch and the two hosts'
-    /// own time.
+    /// How long a message takes within one, one way. 200 us: our choice, a switch and the two
+    /// hosts' own time.
     pub within: Duration,
     /// How long it takes from one to another, one way. 20 ms: our choice, two access links of one
     /// country.
