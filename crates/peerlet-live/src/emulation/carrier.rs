@@ -161,7 +161,10 @@ impl Round {
         // know the call, lateness shows what that costs.
         rustix::thread::set_current_timer_slack(NonZero::new(1)).ok();
         loop {
-            let now = self.now();
+            let (now, zero) = (self.now(), *self.zero.borrow());
+            if let Some(zero) = zero {
+                self.road.set_zero(self.counted(zero));
+            }
             while let Some(due) = self.road.next(now) {
                 self.hand_over(&due);
             }
@@ -196,9 +199,6 @@ impl Round {
     /// False when it is over.
     fn obey(&mut self, order: Order) -> bool {
         let Order::Carry { at, from, to, bytes, datagrams } = order else { return false };
-        if let Some(zero) = *self.zero.borrow() {
-            self.road.set_zero(self.counted(zero));
-        }
         let (at, bytes) = (self.counted(at), bytes.into());
         match self.seat_at(to) {
             Some(seat) => {
