@@ -17,6 +17,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::watch;
 
 use super::Carried;
+use super::lateness::Lateness;
 use super::packets::Packets;
 use super::road::{Damage, Due, Given, Road};
 use super::wire::{Emulated, STAMP_LEN, Wire, shown, stamp};
@@ -62,7 +63,7 @@ pub(crate) struct Carrier {
     real: Map<Seat, SocketAddr>,
     epoch: Instant,
     emulated: Option<Emulated>,
-    thread: Option<JoinHandle<(Packets, Flow)>>,
+    thread: Option<JoinHandle<(Packets, Flow, Lateness)>>,
 }
 
 impl Carrier {
@@ -121,6 +122,7 @@ impl Carrier {
             epoch,
             zero,
             quiet,
+            lateness: Lateness::default(),
         };
         let thread = std::thread::Builder::new().name("network".into());
         self.thread = Some(thread.spawn(move || round.run(&given))?);
@@ -130,13 +132,13 @@ impl Carrier {
     /// Ends it: what became of packets, and of the datagrams that could be seen in them.
     pub(crate) fn finish(self) -> (Carried, Flow) {
         self.orders.send(Order::Finish).ok();
-        let (packets, datagrams) = match self.thread.map(JoinHandle::join) {
+        let (packets, datagrams, lateness) = match self.thread.map(JoinHandle::join) {
             Some(Ok(came)) => came,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
             None => Default::default(),
         };
-        let lateness = self.emulated.map(|emulated| emulated.latenesses.get()).unwrap_or_default();
-        (Carried { packets, lateness, unaccounted: 0 }, datagrams)
+        let read = self.emulated.map(|emulated| emulated.latenesses.get()).unwrap_or_default();
+        (Carried { packets, lateness, read, unaccounted: 0 }, datagrams)
     }
 }
 
@@ -153,10 +155,12 @@ struct Round {
     epoch: Instant,
     zero: watch::Receiver<Option<Instant>>,
     quiet: watch::Sender<bool>,
+    /// How late it is itself.
+    lateness: Lateness,
 }
 
 impl Round {
-    fn run(mut self, given: &Receiver<Order>) -> (Packets, Flow) {
+    fn run(mut self, given: &Receiver<Order>) -> (Packets, Flow, Lateness) {
         // Without this the kernel may wake a thread 50 us late, to save power. Where it does not
         // know the call, lateness shows what that costs.
         rustix::thread::set_current_timer_slack(NonZero::new(1)).ok();
@@ -177,14 +181,19 @@ impl Round {
                     let orders = std::iter::once(order).chain(given.try_iter());
                     for order in orders.take(TAKEN_MAX) {
                         if !self.obey(order) {
-                            return self.road.finish();
+                            return self.finish();
                         }
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.road.finish(),
+                Err(RecvTimeoutError::Disconnected) => return self.finish(),
             }
         }
+    }
+
+    fn finish(self) -> (Packets, Flow, Lateness) {
+        let (packets, datagrams) = self.road.finish();
+        (packets, datagrams, self.lateness)
     }
 
     fn now(&self) -> Time {
@@ -220,7 +229,7 @@ impl Round {
     }
 
     /// Hands a packet to the operating system, in the name of its sender's socket.
-    fn hand_over(&self, due: &Due) {
+    fn hand_over(&mut self, due: &Due) {
         let Some(socket) = self.wires.get(&due.from) else { return };
         // A buffer that is full loses it: that is seen as a packet that does not arrive.
         if !self.is_emulated {
@@ -230,6 +239,10 @@ impl Round {
         }
         let mut bytes = due.bytes.to_vec();
         let counts = self.measured.contains(&self.road.time(due.at));
+        if counts {
+            self.lateness.note(self.now().since(due.at));
+        }
+        let Some(socket) = self.wires.get(&due.from) else { return };
         bytes[..STAMP_LEN].copy_from_slice(&stamp(due.at, counts));
         sendto(&**socket, &bytes, SendFlags::DONTWAIT, &due.to).ok();
     }

@@ -11,8 +11,8 @@
 //!
 //! In an emulation peers believe to be reached where they are in simulation, so that identifiers
 //! made of addresses are the same in both worlds; wires know the sockets on loopback. A packet
-//! carries the instant at which it was due in front of its bytes. Whoever reads it off a socket
-//! notes how late that is: an emulation is worth no more than its lateness is small.
+//! carries the instant at which it was due in front of its bytes. The carrier, and whoever reads it
+//! off a socket, note how late that is: an emulation is worth no more than its lateness is small.
 
 mod between;
 mod carrier;
@@ -52,8 +52,12 @@ pub fn ask_for_priority() {
 pub struct Carried {
     /// What became of the packets.
     pub packets: Packets,
-    /// Of an emulation: how late packets were read off the sockets, from the end of the warm-up on.
+    /// Of an emulation: how late packets were handed to the operating system, from the end of the
+    /// warm-up on. That is the emulator's own doing.
     pub lateness: Lateness,
+    /// Likewise: how late they were read off the sockets, with what the system and the runtime need
+    /// to wake up who reads them. That is part of what is emulated.
+    pub read: Lateness,
     /// Datagrams of an emulation of which nobody knows: lost by the operating system, or by QUIC,
     /// to which a packet that overtakes the end of a handshake is noise. The accounts hold them as
     /// in flight.

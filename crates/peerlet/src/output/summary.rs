@@ -78,13 +78,16 @@ struct Emulation {
     late_p50_us: Option<f64>,
     late_p99_us: Option<f64>,
     late_max_us: f64,
+    read_p50_us: Option<f64>,
+    read_p99_us: Option<f64>,
+    read_max_us: f64,
     /// Datagrams among those in flight of which nobody knows.
     unaccounted: u64,
 }
 
 impl Emulation {
     fn of(emulated: &Carried) -> Emulation {
-        let Carried { packets, lateness, unaccounted } = emulated;
+        let Carried { packets, lateness, read, unaccounted } = emulated;
         let micros = |late: Duration| late.as_secs_f64() * 1e6;
         Emulation {
             sent: packets.sent,
@@ -96,6 +99,9 @@ impl Emulation {
             late_p50_us: lateness.quantile(0.5).map(micros),
             late_p99_us: lateness.quantile(0.99).map(micros),
             late_max_us: micros(lateness.max()),
+            read_p50_us: read.quantile(0.5).map(micros),
+            read_p99_us: read.quantile(0.99).map(micros),
+            read_max_us: micros(read.max()),
             unaccounted: *unaccounted,
         }
     }
@@ -302,12 +308,12 @@ fn account(name: &str, flow: &Flow, run: &Results) -> String {
 
 /// What became of packets, and in an emulation how late they were.
 fn packets(carried: &Carried, is_emulated: bool) -> String {
-    let Carried { packets, lateness, unaccounted } = carried;
+    let Carried { packets, lateness, read, unaccounted } = carried;
     let (sent, took) = (grouped(packets.sent), grouped(packets.carried));
     let dropped = dropped(Cause::ALL.map(|cause| (cause.name(), packets.dropped(cause))));
     let mut line = format!("packets: {sent} sent, {took} carried, dropped: {dropped}");
     if is_emulated {
-        line += &format!("; late: {lateness}");
+        line += &format!("; late: {lateness}; read late: {read}");
     }
     if *unaccounted > 0 {
         line += &format!("; {} datagrams in flight are unaccounted", grouped(*unaccounted));
