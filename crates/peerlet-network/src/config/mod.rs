@@ -149,6 +149,14 @@ mod tests {
             .assert_eq(&build(swapped).unwrap_err().to_string());
     }
 
+    #[test]
+    fn a_local_network_has_peers() {
+        let nobody = LanConfig { size: 0, ..LanConfig::default() };
+        let refused = nobody.build(Seed::new(1), 2, Path::new(".")).unwrap_err();
+        expect!["a local network has no peers; give a size from 1 on"]
+            .assert_eq(&refused.to_string());
+    }
+
     /// Reads the configuration once as the catalogue's defaults spell it out, once with only what
     /// must be given.
     fn check_defaults<T: PartialEq + fmt::Debug + de::DeserializeOwned>(model: &str) {
@@ -168,6 +176,7 @@ mod tests {
     #[test]
     fn the_catalogue_tells_the_defaults() {
         check_defaults::<ConstantConfig>("constant");
+        check_defaults::<LanConfig>("lan");
         check_defaults::<LognormalConfig>("lognormal");
         check_defaults::<NormalConfig>("normal");
         check_defaults::<ParetoConfig>("pareto");
@@ -177,6 +186,6 @@ mod tests {
         for preset in ["king-like", "planetlab-like", "world-like"] {
             check_defaults::<GeneratedConfig>(preset);
         }
-        assert_eq!(MODELS.len(), 10, "each model is checked above");
+        assert_eq!(MODELS.len(), 11, "each model is checked above");
     }
 }
