@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use peerlet_core::{
     Act, Directive, Duration, MILLISECOND, NANOSECOND, Port, Rng, SECOND, Seat, SeatSet, Seed,
-    Signature, State, Time, Value,
+    Signature, State, Tampering, Time, Value,
 };
 use peerlet_network::{
     AccessConfig, Arrival, Cause, Change, Constant, CorruptConfig, Departure, Fault, Faults,
@@ -164,7 +164,13 @@ fn act(rng: &mut Rng) -> Vec<Act> {
         let nanos = choose(rng, [0, 1, 1_000_000, 70_000_000, 900_000_000]);
         Act::Pause(Duration::from_nanos(rng.below(nanos + 1)))
     };
-    match rng.below(11) {
+    match rng.below(12) {
+        11 => {
+            let ways =
+                [Tampering::Drop, Tampering::Mutate, Tampering::Replay, Tampering::Equivocate];
+            let way = choose(rng, ways);
+            vec![Act::Tamper(if rng.chance(0.2) { Tampering::End } else { way(0.3 * rng.unit()) })]
+        }
         9 => vec![pause(rng)],
         10 => {
             let end = if rng.chance(0.5) { Act::Crash } else { Act::Stop };
