@@ -218,7 +218,11 @@ fn difference(one: &[Handled], other: &[Handled]) -> String {
     let place = place.unwrap_or(one.len().min(other.len()));
     let said = |events: &[Handled]| events.get(place).map(in_words);
     match (said(one), said(other)) {
-        (None, None) => "all events are the same, but not what was dropped or measured".to_owned(),
+        (None, None) => {
+            "all events are the same, but not what was dropped or measured, or the order \
+                         in which a peer handled those of one instant"
+                .to_owned()
+        }
         (one, other) => {
             let [one, other] = [one, other].map(|said| said.unwrap_or("was over".to_owned()));
             format!("event {place} is\n  {one}\n  {other}")
