@@ -195,8 +195,8 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     }
 
     /// Sends a datagram to every other peer on this peer's local network, as
-    /// [`send`](Context::send) does to one: whoever lives there gets it, and each copy has a fate of
-    /// its own. Nobody gets it where the network has no local ones. Declare
+    /// [`send`](Context::send) does to one: whoever lives there gets it, and each copy has a fate
+    /// of its own. Nobody gets it where the network has no local ones. Declare
     /// [`Need::Broadcast`](crate::Need::Broadcast) to use it.
     pub fn broadcast(&mut self, message: P::Message) {
         let header = Header { port: self.port, call: Call::None };
