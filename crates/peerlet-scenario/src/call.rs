@@ -166,7 +166,8 @@ fn lifecycle(name: &str, path: &str, arguments: &[Value]) -> Result<Action, Refu
                 [Value::Duration(time)] if *time > Duration::ZERO => Ok(Action::Pause(*time)),
                 _ => {
                     let message = format!("`{path}` takes how long, longer than zero");
-                    Refusal::new(0..path.len(), message, "write Peer.pause(3s)")
+                    let help = "give it with its unit, as in Peer.pause(3s)";
+                    Refusal::new(0..path.len(), message, help)
                 }
             };
         }
@@ -201,7 +202,15 @@ fn tamper(path: &str, arguments: &[Value]) -> Result<Action, Refusal> {
     if let Some(tampering) = tampering {
         return Ok(Action::Tamper(tampering));
     }
-    let message = format!("`{path}` takes how, and a probability");
+    let message = match arguments {
+        [Value::Text(how), Value::Float(_) | Value::Integer(_)] => {
+            match Tampering::NAMES.contains(&how.as_str()) {
+                true => "a probability is a number from 0 to 1".to_owned(),
+                false => format!("a peer cannot tamper by `{how}`"),
+            }
+        }
+        _ => format!("`{path}` takes how, and a probability"),
+    };
     let ways = Tampering::NAMES.join(", ");
     let help = format!("write Peer.tamper(\"drop\", 0.1), the ways are {ways}");
     Refusal::new(0..path.len(), message, help)
@@ -375,14 +384,14 @@ mod tests {
                 Peer.stop(3) [Peer.stop] `Peer.stop` takes no arguments
                     write Peer.stop()
                 Peer.pause() [Peer.pause] `Peer.pause` takes how long, longer than zero
-                    write Peer.pause(3s)
+                    give it with its unit, as in Peer.pause(3s)
                 Peer.pause(0s) [Peer.pause] `Peer.pause` takes how long, longer than zero
-                    write Peer.pause(3s)
+                    give it with its unit, as in Peer.pause(3s)
                 Peer.tamper("drop") [Peer.tamper] `Peer.tamper` takes how, and a probability
                     write Peer.tamper("drop", 0.1), the ways are drop, equivocate, mutate, replay
-                Peer.tamper('steal', 0.1) [Peer.tamper] `Peer.tamper` takes how, and a probability
+                Peer.tamper('steal', 0.1) [Peer.tamper] a peer cannot tamper by `steal`
                     write Peer.tamper("drop", 0.1), the ways are drop, equivocate, mutate, replay
-                Peer.tamper('drop', 2) [Peer.tamper] `Peer.tamper` takes how, and a probability
+                Peer.tamper('drop', 2) [Peer.tamper] a probability is a number from 0 to 1
                     write Peer.tamper("drop", 0.1), the ways are drop, equivocate, mutate, replay
                 stop() [stop] `stop` leads to no command
                     write Peer.stop() or Peer.NAME.command(arguments)

@@ -38,10 +38,18 @@ impl Override {
     /// # Ok::<(), peerlet_scenario::Problem>(())
     /// ```
     pub fn set(assignment: &str) -> Result<Override, Problem> {
-        let text = format!("--set {assignment}");
+        Override::assign("--set", assignment)
+    }
+
+    /// As [`set`](Override::set), given by an option of another name.
+    ///
+    /// # Errors
+    /// When it has no value or no key.
+    pub fn assign(option: &str, assignment: &str) -> Result<Override, Problem> {
+        let text = format!("{option} {assignment}");
         let start = text.len() - assignment.len();
         let refuse = |span, message| {
-            let help = "write --set KEY.PATH=VALUE, such as --set network.min=50ms";
+            let help = format!("write {option} KEY.PATH=VALUE, such as {option} network.min=50ms");
             Err(Problem::new(&command_line(&text), span, message, help))
         };
         let Some(equals) = assignment.find('=') else {

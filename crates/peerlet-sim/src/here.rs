@@ -1,5 +1,7 @@
 //! The simulated world as one peer sees it while it handles one event.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use peerlet_core::{
     Address, Alarm, Body, Clock, Contact, Entropy, Full, Header, Identity, MetricIndex, Network,
     Parcel, Port, Record, Seat, Seats, Seed, Time, Turn, World,
@@ -12,6 +14,11 @@ use crate::event::Event;
 use crate::fabric::{Fabric, Moment};
 use crate::place::Place;
 use crate::trace::Handled;
+
+/// What is said once when a peerlet broadcasts that did not say that it needs to.
+const NO_LOCAL_NETWORKS: &str = "a broadcast reaches nobody: the network has no local ones; choose \
+                                 the model `lan`, and let whoever broadcasts say so: \
+                                 `about.needs(Need::Broadcast)`";
 
 /// One peer, one event: where it is and when. It goes from turn to turn of a batch.
 pub(crate) struct Here<'a> {
@@ -138,6 +145,10 @@ impl Network for Here<'_> {
     }
 
     fn broadcast(&mut self, header: Header, parcel: Parcel) {
+        if !self.fabric.model.has_local_networks() && !self.fabric.warned.swap(true, Relaxed) {
+            let peerlet = header.port.0;
+            tracing::warn!(seat = self.seat.0, peerlet, "{NO_LOCAL_NETWORKS}");
+        }
         let mut bytes = Vec::new();
         parcel.encode(&mut bytes);
         for seat in self.fabric.model.local_network(self.seat) {

@@ -51,7 +51,7 @@ pub(crate) fn refuse_live(scenario: &Scenario, is_share: bool) -> Result<(), Pro
     let refused = scenario.events.iter().filter_map(|event| {
         let Action::Network { name, arguments, .. } = &event.action else { return None };
         let help = match normalize(name).as_str() {
-            "slow" => "name a time instead, as in Network.jitter(200ms), or run it with `sim`",
+            "slow" => "name a time, as in Network.jitter(200ms), or run it with `sim` or `emulate`",
             "bandwidth" if is_share && arguments.len() > 1 => {
                 "leave the second rate out, or run all peers in one process"
             }

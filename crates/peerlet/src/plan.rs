@@ -78,11 +78,9 @@ impl Plan {
         let model = plan.model(experiment)?;
         if !model.has_local_networks() {
             let rest = gives.iter().copied().filter(|need| *need != Need::Broadcast);
-            plan.registry.check_needs(&rest.collect::<Vec<_>>()).map_err(|error| {
-                let help = "give the scenario one that has, as [network] model = \"lan\"";
-                let message = error.to_string();
-                plan.scenario.sources.problem(&(0..0), message, help)
-            })?;
+            plan.registry
+                .check_needs(&rest.collect::<Vec<_>>())
+                .map_err(|error| plan.no_broadcast(error.peerlet()))?;
         }
         Ok(plan)
     }
@@ -158,6 +156,17 @@ impl Plan {
         let registry = Arc::get_mut(&mut self.registry).expect("a plan that was not run yet");
         let admitted = registry.add(top).and_then(|()| registry.check_needs(gives));
         admitted.map_err(|error| stack_problem(&self.scenario, &error).into())
+    }
+
+    /// Says that this peerlet needs broadcast, and that the network has none.
+    fn no_broadcast(&self, peerlet: &str) -> Problem {
+        let network = self.scenario.network.as_ref();
+        let model = network.map_or("constant", |network| network.model.as_str());
+        let span = network.map_or(0..0, |network| network.model_span.clone());
+        let message = format!(
+            "`{peerlet}` needs broadcast on a local network, and the model `{model}` has none"
+        );
+        self.scenario.sources.problem(&span, message, "choose the model `lan`")
     }
 
     fn check_expectations(&self) -> Result<(), Problems> {

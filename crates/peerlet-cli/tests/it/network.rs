@@ -191,13 +191,13 @@ fn live_runs_refuse_by_name_what_they_do_not_do_yet() {
         "1 1 Network.slow(3)\n",
         &["live"],
         expect![[r#"
-        SCENARIO:12:5: not yet: Network.slow(3) in live runs
-            ,----
-         12 | 1 1 Network.slow(3)
-            :     ^^^^^^^^^^^^^^^
-            `----
-          help: name a time instead, as in Network.jitter(200ms), or run it with `sim`
-    "#]],
+            SCENARIO:12:5: not yet: Network.slow(3) in live runs
+                ,----
+             12 | 1 1 Network.slow(3)
+                :     ^^^^^^^^^^^^^^^
+                `----
+              help: name a time, as in Network.jitter(200ms), or run it with `sim` or `emulate`
+        "#]],
     );
     refuse(
         "model = \"constant\"",

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use bytes::Bytes;
 use peerlet_core::{
@@ -18,6 +18,9 @@ use crate::pair::{Pairs, SendError};
 use crate::seats::{SeatMap, SeatsNow};
 use crate::shard::timers::Timers;
 use crate::transport::Outbound;
+
+/// That a broadcast reaches nobody is said once.
+static NO_LOCAL_NETWORK: Once = Once::new();
 
 /// Something that a peer does to itself at once.
 pub(crate) enum Soon {
@@ -145,6 +148,14 @@ impl Network for Here<'_> {
         let mut bytes = Vec::new();
         parcel.encode(&mut bytes);
         let own = self.seat.0;
+        if self.ground.local.is_empty() {
+            NO_LOCAL_NETWORK.call_once(|| {
+                tracing::warn!(
+                    "a broadcast reaches nobody: there is no local network here; let whoever \
+                     broadcasts say so: `about.needs(Need::Broadcast)`"
+                );
+            });
+        }
         for seat in self.ground.local.clone().filter(|seat| *seat != own) {
             let Some(socket) = self.ground.seats.socket(Seat(seat)) else { continue };
             self.send(Address::new(socket, seat), header, Parcel::encoded(bytes.clone()));

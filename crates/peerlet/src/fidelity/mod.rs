@@ -27,7 +27,7 @@ compared as by `compare`, in pairs of the same seed. An emulation that was too l
 repeated, at most twice, and that is told.
 
 To see that a difference would be found, make one: --control changes a key on the emulated side
-only, as in --control network.delay=55ms, and the comparison must fail.
+only, as in --control network.loss=0.02, and the comparison must fail.
 
 Exit codes: 0 all held, 1 something failed, 2 the scenario is wrong, 5 a run was void three times,
 130 interrupted.";
@@ -66,9 +66,7 @@ pub(crate) struct Fidelity {
 pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<u8, Failure> {
     logs::start(fidelity.what.verbose, fidelity.what.quiet);
     let seeds = fidelity.seeds.0..=fidelity.seeds.1;
-    let plan = fidelity.plan(experiment, fidelity.transport[0], *seeds.start(), true)?;
-    peerlet_live::make_room(plan.scenario.peers)
-        .map_err(|error| Failure::Usage(error.to_string()))?;
+    fidelity.check(experiment)?;
     let mut simulated = Runs::default();
     for seed in seeds.clone() {
         let plan = fidelity.plan(experiment, fidelity.transport[0], seed, false)?;
@@ -81,7 +79,8 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<u8, Fa
         let mut runs = Runs::default();
         for seed in seeds.clone() {
             let name = transport.name();
-            fidelity.say(&format!("emulating seed {seed} of {} over {name}", seeds.end()));
+            let time = simulated.duration;
+            fidelity.say(&format!("emulating seed {seed} of {} over {name}, {time}", seeds.end()));
             let run = fidelity.emulated(experiment, *transport, seed, &mut runs.repeated)?;
             if run.is_interrupted {
                 return Ok(INTERRUPTED);
@@ -117,6 +116,22 @@ fn json(left: &Side, cases: &[Case]) -> String {
 }
 
 impl Fidelity {
+    /// Refuses what cannot be compared, before anything runs.
+    fn check(&self, experiment: &Experiment) -> Result<(), Failure> {
+        let plan = |is_emulated| {
+            Ok::<_, Failure>(
+                self.plan(experiment, self.transport[0], self.seeds.0, is_emulated)?.scenario,
+            )
+        };
+        let (left, right) = (plan(false)?, plan(true)?);
+        if (left.peers, left.duration) != (right.peers, right.duration) {
+            let message = "--control changes how many peers there are or how long they run, and \
+                           both sides need the same; change it with --set on both";
+            return Err(Failure::Usage(message.to_owned()));
+        }
+        peerlet_live::make_room(right.peers).map_err(|error| Failure::Usage(error.to_string()))
+    }
+
     fn say(&self, line: &str) {
         if !self.what.quiet {
             eprintln!("{line}");
@@ -133,7 +148,8 @@ impl Fidelity {
         let mut overrides = self.what.overrides()?;
         if is_emulated {
             for assignment in &self.control {
-                overrides.push(Override::set(assignment).map_err(Problems::from)?);
+                let assigned = Override::assign("--control", assignment);
+                overrides.push(assigned.map_err(Problems::from)?);
             }
         }
         overrides.push(Override::option("--seeds", "seed", &seed.to_string()));
@@ -156,8 +172,10 @@ impl Fidelity {
             if !run.is_void() || run.is_interrupted || tries == REPEATS_MAX {
                 return Ok(run);
             }
-            self.say("that run is void: the machine was too late; once more");
             (tries, *repeated) = (tries + 1, *repeated + 1);
+            let late = run.carried.map(|carried| carried.lateness.to_string()).unwrap_or_default();
+            let (next, most) = (tries + 1, REPEATS_MAX + 1);
+            self.say(&format!("void, {late} late; once more, {next} of {most}"));
         }
     }
 }
@@ -165,6 +183,8 @@ impl Fidelity {
 /// The runs of one side.
 #[derive(Default)]
 pub(super) struct Runs {
+    /// How long each lasts.
+    duration: peerlet_core::Duration,
     facts: Vec<Facts>,
     figures: Vec<RunFigures>,
     /// The worst 99th percentile of lateness.
@@ -176,6 +196,7 @@ pub(super) struct Runs {
 impl Runs {
     fn add(&mut self, run: &Results) {
         let scenario = &run.plan.scenario;
+        self.duration = scenario.duration;
         self.facts.push(Facts {
             path: run.world.to_owned(),
             world: run.world.to_owned(),

@@ -213,8 +213,8 @@ fn write_table(
         writeln!(
             out,
             "void: of the packets, one in a hundred was more than {LATENESS_MAX} late, so this \
-             tells more of the machine than of the network; take fewer peers, fewer messages, or \
-             a machine with less to do"
+             tells more of the machine than of the network; take a machine with less to do, fewer \
+             peers, or fewer messages"
         )?;
     }
     if let Some(digest) = &run.payload_digest {

@@ -109,7 +109,8 @@ fn who_needs_broadcast_is_refused_where_there_is_none() {
     let elsewhere = SCENARIO.replace("lan", "constant").replace("size = 4\nwithin = \"20ms\"", "");
     let refused = plan(&elsewhere, Setup::gives()).err().expect("nobody would hear");
     assert!(refused.contains("`caller` needs broadcast on a local network"), "{refused}");
-    assert!(refused.contains("model = \"lan\""), "{refused}");
+    assert!(refused.contains("the model `constant` has none"), "{refused}");
+    assert!(refused.contains("choose the model `lan`"), "{refused}");
     let live = plan(SCENARIO, Sockets::Quic.gives()).err().expect("live has none");
     assert!(live.contains("`caller` needs broadcast on a local network"), "{live}");
 }
