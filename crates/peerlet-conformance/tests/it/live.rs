@@ -82,12 +82,12 @@ fn udp_conforms_and_refuses_what_it_cannot_do() {
 fn emulation_conforms_as_its_sockets_do() {
     let emulated = |sockets, delay| Live { sockets, shards: 1, delay: Some(delay) };
     for delay in [Duration::ZERO, MILLISECOND * 2] {
-        let score = run_at_once(12, || emulated(Sockets::Quic, delay));
+        let score = run_at_once(6, || emulated(Sockets::Quic, delay));
         println!("{score}");
         assert!(score.conforms() && score.refused() == 0, "{score}");
     }
     let udp = Sockets::Udp { closed_network: false };
-    let score = run_at_once(12, || emulated(udp, MILLISECOND * 2));
+    let score = run_at_once(6, || emulated(udp, MILLISECOND * 2));
     assert!(score.conforms(), "{score}");
     assert_eq!((score.kept(), score.refused()), (22, 16), "{score}");
 }
