@@ -339,6 +339,23 @@ fn run_all(jobs: &[(World, &str)]) -> Vec<Result<Seen, String>> {
     done.into_iter().map(|(_, seen)| seen).collect()
 }
 
+/// An effect, and whether it is in its range. A machine that is busy elsewhere may keep real sockets
+/// from their time once, so they have two more tries; what is wrong stays so.
+fn measured(
+    world: World,
+    effect: fn(&Seen) -> f64,
+    lines: &str,
+    seen: &Seen,
+    (from, to): (f64, f64),
+) -> (f64, bool) {
+    let (mut value, mut tries) = (effect(seen), 0);
+    while !(from..=to).contains(&value) && world != World::Sim && tries < 2 {
+        value = effect(&run(world, lines).expect("it ran before"));
+        tries += 1;
+    }
+    (value, (from..=to).contains(&value))
+}
+
 #[test]
 fn each_fault_means_the_same_in_every_world() {
     let jobs: Vec<_> = std::iter::once("")
@@ -354,18 +371,17 @@ fn each_fault_means_the_same_in_every_world() {
     for (fault, with) in FAULTS.iter().zip(with.chunks(WORLDS.len())) {
         let mut cells = Vec::new();
         for (i, (name, world)) in WORLDS.iter().enumerate() {
-            let before = without[i].as_ref().map(|seen| (fault.effect)(seen));
-            let (from, to) = fault.without;
-            if !before.as_ref().is_ok_and(|before| (from..=to).contains(before)) {
-                wrong.push(format!("{name} without {}: {before:?}", fault.lines));
+            let seen = without[i].as_ref().expect("nothing is wrong without a fault");
+            let (before, is_fine) = measured(*world, fault.effect, "", seen, fault.without);
+            if !is_fine {
+                wrong.push(format!("{name} without {}: {before}", fault.lines));
             }
-            let before = before.unwrap_or(f64::NAN);
             match (&with[i], (fault.with)(*world)) {
                 (Err(why), None) if why.contains("not yet") => cells.push("refused".to_owned()),
-                (Ok(seen), Some((from, to))) => {
-                    let after = (fault.effect)(seen);
+                (Ok(seen), Some(range)) => {
+                    let (after, is_fine) = measured(*world, fault.effect, fault.lines, seen, range);
                     cells.push(format!("{before:.3} → {after:.3}"));
-                    if !(from..=to).contains(&after) {
+                    if !is_fine {
                         wrong.push(format!("{name} with {}: {after:.3}", fault.lines));
                     }
                     if !is_live(*world) && !seen.ledger.is_balanced() {
