@@ -43,7 +43,7 @@ TEXT
   section "A split for four seconds that heals: within 5 %" 0 --seeds 1..6 --within 5% \
     --set 'events.lines="0-31 28 Network.cut()\n* 32 Network.heal()"'
   section "Control: delays 10 % longer on the emulated side must be found" 1 --seeds 1..2 \
-    --transport udp --control 'events.lines="* 0 Network.slow(1.1)"'
+    --transport udp --control 'events.lines="* 0 Network.slow(1.0488)"'
   section "Control: two points more loss on the emulated side must be found" 1 --seeds 1..2 \
     --transport udp --control network.loss=0.02
 } > "$part"
