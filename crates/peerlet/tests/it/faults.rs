@@ -339,8 +339,8 @@ fn run_all(jobs: &[(World, &str)]) -> Vec<Result<Seen, String>> {
     done.into_iter().map(|(_, seen)| seen).collect()
 }
 
-/// An effect, and whether it is in its range. A machine that is busy elsewhere may keep real sockets
-/// from their time once, so they have two more tries; what is wrong stays so.
+/// An effect, and whether it is in its range. A machine that is busy elsewhere may keep real
+/// sockets from their time once, so they have two more tries; what is wrong stays so.
 fn measured(
     world: World,
     effect: fn(&Seen) -> f64,
