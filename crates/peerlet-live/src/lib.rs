@@ -23,8 +23,8 @@ mod tls;
 mod transport;
 mod udp;
 
-mod emulation;
 mod live;
+mod medium;
 mod member;
 mod outcome;
 mod seats;
@@ -32,15 +32,15 @@ mod setup;
 mod shard;
 
 pub use counters::{Cause, Counters};
-pub use emulation::{
-    Carried, EMULATED_MAX, LATENESS_MAX, Lateness, Packets, SocketLimit, ask_for_priority,
-    make_room,
-};
 pub use frame::{
     DATAGRAM_FRAME_MAX, Frame, FrameError, Kind, Link, Message, STREAM_FRAME_MAX, Tag, VERSION,
 };
 pub use key::{KeyError, ProcessKey};
 pub use live::run;
+pub use medium::{
+    Carried, EMULATED_MAX, LATENESS_MAX, Lateness, Medium, MediumError, Packets, SocketLimit,
+    ask_for_priority, make_room,
+};
 pub use member::{JoinError, Notice};
 pub use outcome::{LiveOutcome, Whole};
 pub use pair::{
@@ -48,7 +48,7 @@ pub use pair::{
     RECEIVING_PER_LINK_MAX, SENDING_MAX, SendError, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX,
 };
 pub use quic::{LINKS_MAX, QuicTransport};
-pub use setup::{Join, LiveError, LiveSetup, Medium, MediumError, Sockets};
+pub use setup::{Join, LiveError, LiveSetup, Sockets};
 pub use shard::Build;
 pub use transport::{BATCH_MAX, BindError, Capabilities, Inbound, LinkError, Outbound, Transport};
 pub use udp::UdpTransport;

@@ -4,18 +4,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use peerlet_core::{
-    Directive, Duration, Host, Identity, MILLISECOND, Map, Registry, Seat, Seed, Time,
-};
+use peerlet_core::{Directive, Duration, Host, Identity, MILLISECOND, Map, Registry, Seed, Time};
 use peerlet_measure::{EpochMeasures, Epochs, Ledger, Measures, MetricEntry, Recorder};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::counters::Counters;
-use crate::emulation::Between;
 use crate::frame::Tag;
 use crate::key::ProcessKey;
+use crate::medium::Between;
 use crate::member::{self, Closing, Member, Process, Role, SHARDS_MAX, WAITING_MAX};
 use crate::outcome::{LiveOutcome, add_up};
 use crate::pair::{PairConfig, Pairs};
@@ -55,7 +53,6 @@ pub async fn run(
     let (first, last) = setup.own_seats();
     setup.shards = setup.shards.clamp(1, SHARDS_MAX as u32).min(last - first + 1);
     let key = setup.key.take().unwrap_or_else(ProcessKey::generate);
-    let local = setup.medium.local_networks(setup.seats);
     let mut between = Between::new(&mut setup)?;
     let mut transports = Vec::new();
     for shard in 0..setup.shards {
@@ -76,7 +73,7 @@ pub async fn run(
     if between.as_ref().is_none_or(|between| !between.is_emulated()) {
         (setup.notice)(&format!("reached as {}@{reached}", key.identity()));
     }
-    let parts = Parts { setup: &setup, registry, epochs, seats, key, end, local };
+    let parts = Parts { setup: &setup, registry, epochs, seats, key, end };
     let mut run = Run::new(&parts, stop);
     let member = role.map(|role| run.member(&parts, role, own));
     if let Some(between) = &mut between {
@@ -282,19 +279,9 @@ struct Parts<'a> {
     seats: Arc<SeatMap>,
     key: ProcessKey,
     end: Time,
-    /// By seat: who is on its local network. Empty where there are none.
-    local: Vec<std::ops::Range<u32>>,
 }
 
 impl Parts<'_> {
-    /// The local network of a shard that has one peer, where the network has local ones.
-    fn local_network(&self, seats: &[Seat]) -> std::ops::Range<u32> {
-        match seats {
-            [seat] => self.local.get(seat.index()).cloned().unwrap_or(0..0),
-            _ => 0..0,
-        }
-    }
-
     fn tag(&self) -> Tag {
         let names: Vec<_> = self.registry.entries().iter().map(|entry| entry.name()).collect();
         Tag::of(&self.setup.name, &names)
@@ -325,7 +312,7 @@ impl Parts<'_> {
             pairs: Pairs::new(config),
             refused: Map::default(),
             tampers: Map::default(),
-            local: self.local_network(&seats),
+            warned: false,
             ledger: Ledger::default(),
             recorder: Recorder::new(MetricEntry::table(&self.registry), self.epochs),
         };

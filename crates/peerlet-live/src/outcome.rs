@@ -5,7 +5,7 @@ use peerlet_measure::{DropCause, Flow, Ledger, Measures};
 use peerlet_network::Cause;
 
 use crate::counters::Counters;
-use crate::emulation::Carried;
+use crate::medium::Carried;
 use crate::member::{Closing, Network};
 use crate::shard::ShardOutcome;
 

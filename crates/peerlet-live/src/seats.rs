@@ -1,7 +1,8 @@
 //! The seats of a live run: where they are reached, and which of them the scenario has running.
 
 use std::net::SocketAddr;
-use std::sync::RwLock;
+use std::ops::Range;
+use std::sync::{OnceLock, RwLock};
 
 use peerlet_core::{Act, Address, Directive, Identity, Map, Seat, Seats, Time};
 
@@ -19,6 +20,8 @@ pub(crate) struct SeatMap {
     /// Who is expected behind which socket, in the order in which it was learned. Each shard tells
     /// its transport.
     pins: RwLock<Vec<Pin>>,
+    /// By seat: who is on its local network. Nothing where there are none.
+    local: OnceLock<Vec<Range<u32>>>,
     /// By seat: when it goes up or down, in order.
     turns: Vec<Vec<(Time, bool)>>,
 }
@@ -37,7 +40,7 @@ impl SeatMap {
             }
         }
         let sockets = RwLock::new(vec![None; seats as usize]);
-        SeatMap { sockets, pins: RwLock::default(), turns }
+        SeatMap { sockets, pins: RwLock::default(), local: OnceLock::new(), turns }
     }
 
     /// Learns where a process's seats are reached, and who it is.
@@ -67,6 +70,17 @@ impl SeatMap {
         if let Some(place) = sockets.get_mut(seat.index()) {
             *place = Some(socket);
         }
+    }
+
+    /// Learns who is on whose local network; once.
+    pub(crate) fn set_local(&self, of: impl Fn(Seat) -> Range<u32>) {
+        let all = (0..self.count()).map(Seat).map(of).collect();
+        self.local.set(all).expect("a run has one network");
+    }
+
+    /// The seats on this one's local network, itself included; `None` where there are none.
+    pub(crate) fn local_network(&self, seat: Seat) -> Option<Range<u32>> {
+        self.local.get()?.get(seat.index()).cloned()
     }
 
     /// How many seats there are.

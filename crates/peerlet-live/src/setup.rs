@@ -1,17 +1,14 @@
 //! What a live run is made of, and why one cannot begin.
 
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::sync::Arc;
 
 use peerlet_core::{Duration, Identity, Need, Peer, Registry, SECOND, Seat, StackError, Time};
 use peerlet_measure::EpochsError;
-use peerlet_network::Model;
 
-use crate::emulation::SocketLimit;
 use crate::key::ProcessKey;
+use crate::medium::{Medium, MediumError};
 use crate::member::{JoinError, Notice, Role};
 use crate::shard::Build;
 use crate::transport::BindError;
@@ -26,37 +23,6 @@ pub enum Sockets {
         /// Whether everybody who can reach the sockets is trusted; without it, loopback only.
         closed_network: bool,
     },
-}
-
-/// What stands between the sockets of a run. Where a model does, each peer has a shard and a socket
-/// of its own, so that a packet names its pair.
-#[derive(Debug, Default)]
-pub enum Medium {
-    /// The real network and nothing else.
-    #[default]
-    Real,
-    /// The real network, and on it what this model does to packets between time zero and the end:
-    /// one that adds to the real delays.
-    Faulty(Box<dyn Model>),
-    /// This model, between sockets on loopback.
-    Emulated(Box<dyn Model>),
-}
-
-impl Medium {
-    /// Whether a broadcast reaches somebody.
-    fn has_local_networks(&self) -> bool {
-        matches!(self, Medium::Emulated(model) if model.has_local_networks())
-    }
-
-    /// By seat: who is on its local network. Empty where there are none.
-    pub(crate) fn local_networks(&self, seats: u32) -> Vec<Range<u32>> {
-        match self {
-            Medium::Emulated(model) if model.has_local_networks() => {
-                (0..seats).map(|seat| model.local_network(Seat(seat))).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
 }
 
 impl Sockets {
@@ -91,7 +57,7 @@ pub struct LiveSetup {
     /// Default: a free port of 127.0.0.1.
     pub bind: SocketAddr,
     /// How many shards, each a task with a socket of its own. Seat s lives on shard s mod shards.
-    /// Default 1.
+    /// Default 1. Where a [medium](LiveSetup::medium) has a model, each peer has one.
     pub shards: u32,
     /// The process's key. Default: a new one.
     pub key: Option<ProcessKey>,
@@ -256,47 +222,6 @@ impl fmt::Display for LiveError {
 }
 
 impl std::error::Error for LiveError {}
-
-/// Why there cannot be a model between the peers' sockets.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum MediumError {
-    /// There are too many peers for the system.
-    Limit(SocketLimit),
-    /// There are too many peers for one process of several.
-    Sockets {
-        /// The process's seats.
-        seats: u32,
-        /// How many sockets it may have.
-        limit: u32,
-    },
-    /// An emulation was to have only some of the peers.
-    Share,
-    /// The thread that carries packets could not be started.
-    Io(io::Error),
-}
-
-impl fmt::Display for MediumError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            MediumError::Limit(error) => error.fmt(f),
-            MediumError::Sockets { seats, limit } => write!(
-                f,
-                "the scenario changes the network, so each peer has a socket of its own: one \
-                 process of several has at most {limit}, not {seats}; give it fewer seats with \
-                 --index"
-            ),
-            MediumError::Share => f.write_str(
-                "a network is emulated between all peers in one process; leave out --index",
-            ),
-            MediumError::Io(error) => {
-                write!(f, "the thread that carries packets cannot begin: {error}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for MediumError {}
 
 impl From<MediumError> for LiveError {
     fn from(error: MediumError) -> LiveError {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::net::UdpSocket;
 
-use crate::emulation::Wire;
+use crate::medium::Wire;
 
 /// What plain UDP sends and receives with.
 #[derive(Debug)]

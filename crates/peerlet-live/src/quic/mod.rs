@@ -23,9 +23,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::counters::{Cause, Counters};
-use crate::emulation::Wire;
 use crate::frame::{DATAGRAM_FRAME_MAX, STREAM_FRAME_MAX};
 use crate::key::ProcessKey;
+use crate::medium::Wire;
 use crate::tls;
 use crate::transport::{
     BATCH_MAX, BindError, Capabilities, Inbound, LinkError, Outbound, Transport,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use peerlet_core::{
@@ -19,8 +19,9 @@ use crate::seats::{SeatMap, SeatsNow};
 use crate::shard::timers::Timers;
 use crate::transport::Outbound;
 
-/// That a broadcast reaches nobody is said once.
-static NO_LOCAL_NETWORK: Once = Once::new();
+/// What is said once when a peerlet broadcasts that did not say that it needs to.
+const NO_LOCAL_NETWORK: &str = "a broadcast reaches nobody: there is no local network here; let \
+                                whoever broadcasts say so: `about.needs(Need::Broadcast)`";
 
 /// Something that a peer does to itself at once.
 pub(crate) enum Soon {
@@ -45,8 +46,8 @@ pub(crate) struct Ground {
     pub(crate) pairs: Pairs,
     /// The peerlets that met a full queue, by slot and destination.
     pub(crate) refused: Map<(u32, Address), Vec<Port>>,
-    /// The seats on the local network of the shard's one peer, in an emulation.
-    pub(crate) local: std::ops::Range<u32>,
+    /// Whether it was said that a broadcast reaches nobody.
+    pub(crate) warned: bool,
     /// Peers that tamper with what they send, by slot.
     pub(crate) tampers: Map<u32, Tampers>,
     pub(crate) ledger: Ledger,
@@ -147,16 +148,14 @@ impl Network for Here<'_> {
     fn broadcast(&mut self, header: Header, parcel: Parcel) {
         let mut bytes = Vec::new();
         parcel.encode(&mut bytes);
+        let Some(local) = self.ground.seats.local_network(self.seat) else {
+            if !std::mem::replace(&mut self.ground.warned, true) {
+                tracing::warn!("{NO_LOCAL_NETWORK}");
+            }
+            return;
+        };
         let own = self.seat.0;
-        if self.ground.local.is_empty() {
-            NO_LOCAL_NETWORK.call_once(|| {
-                tracing::warn!(
-                    "a broadcast reaches nobody: there is no local network here; let whoever \
-                     broadcasts say so: `about.needs(Need::Broadcast)`"
-                );
-            });
-        }
-        for seat in self.ground.local.clone().filter(|seat| *seat != own) {
+        for seat in local.filter(|seat| *seat != own) {
             let Some(socket) = self.ground.seats.socket(Seat(seat)) else { continue };
             self.send(Address::new(socket, seat), header, Parcel::encoded(bytes.clone()));
         }

@@ -1,4 +1,4 @@
-//! A peer's socket in an emulation.
+//! A peer's socket, where a model stands between the sockets.
 
 use std::fmt;
 use std::io::{self, IoSliceMut};

@@ -14,13 +14,14 @@ use super::carrier::{Carrier, CarrierSetup};
 use super::limit::make_room;
 use super::road::Damage;
 use super::wire::shown;
+use super::{Medium, MediumError};
 use crate::key::ProcessKey;
 use crate::live::random;
 use crate::member::SHARDS_MAX;
 use crate::outcome::LiveOutcome;
 use crate::quic::QuicTransport;
 use crate::seats::SeatMap;
-use crate::setup::{LiveSetup, Medium, MediumError, Sockets};
+use crate::setup::{LiveSetup, Sockets};
 use crate::socket::Socket;
 use crate::transport::{BindError, Transport};
 use crate::udp::{self, UdpTransport};
@@ -93,9 +94,15 @@ impl Between {
         transport().map_err(io)
     }
 
-    /// Lets all peers of an emulation know where they are reached.
+    /// Lets all peers of an emulation know where they are reached, and who is near.
     pub(crate) fn show(&self, seats: &SeatMap) {
-        (0..seats.count()).map(Seat).for_each(|seat| seats.set(seat, shown(seat)));
+        let Some((model, ..)) = &self.network else { return };
+        for seat in (0..seats.count()).map(Seat) {
+            seats.set(seat, shown(seat));
+        }
+        if model.has_local_networks() {
+            seats.set_local(|seat| model.local_network(seat));
+        }
     }
 
     /// Begins to carry packets. Tells when nothing is on its way any more that departed before the

@@ -1,6 +1,7 @@
-//! Emulation: real sockets, and between them the network of a model.
+//! What stands between the sockets of a run: the real network alone, faults on it, or a network that
+//! is emulated.
 //!
-//! Every peer has a [`Wire`], a socket of its own, so that a packet names its pair. What a wire is
+//! Where a model does, every peer has a [`Wire`], a socket of its own, so that a packet names its pair. What a wire is
 //! given to send goes to the *carrier*, a thread that asks the model for each packet's fate, keeps
 //! it for as long as the model says, and then hands it to the operating system, which brings it to
 //! the other peer's socket. So the model acts on packets, below QUIC: acknowledgements, handshakes
@@ -16,6 +17,7 @@
 
 mod between;
 mod carrier;
+mod error;
 mod lateness;
 mod limit;
 mod packets;
@@ -23,12 +25,35 @@ mod road;
 mod wire;
 
 use peerlet_core::{Duration, MICROSECOND};
+use peerlet_network::Model;
 
 pub(crate) use between::Between;
+pub use error::MediumError;
 pub use lateness::Lateness;
 pub use limit::{SocketLimit, make_room};
 pub use packets::Packets;
 pub(crate) use wire::Wire;
+
+/// What stands between the sockets of a run. Where a model does, each peer has a shard and a socket
+/// of its own, so that a packet names its pair.
+#[derive(Debug, Default)]
+pub enum Medium {
+    /// The real network and nothing else.
+    #[default]
+    Real,
+    /// The real network, and on it what this model does to packets between time zero and the end:
+    /// one that adds to the real delays.
+    Faulty(Box<dyn Model>),
+    /// This model, between sockets on loopback.
+    Emulated(Box<dyn Model>),
+}
+
+impl Medium {
+    /// Whether a broadcast reaches somebody.
+    pub(crate) fn has_local_networks(&self) -> bool {
+        matches!(self, Medium::Emulated(model) if model.has_local_networks())
+    }
+}
 
 /// The niceness that an emulation asks for, since whoever is late spoils it: about ten times the
 /// share of a process that asks for nothing.
