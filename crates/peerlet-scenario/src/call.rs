@@ -173,7 +173,8 @@ fn lifecycle(name: &str, path: &str, arguments: &[Value]) -> Result<Action, Refu
         }
         "tamper" => return tamper(path, arguments),
         _ => {
-            let known = ["start", "stop", "crash", "restart", "pause", "tamper"];
+            let known: Vec<&str> =
+                PEER_CALLS.iter().filter_map(|(call, _)| call.split('(').next()).collect();
             let help = match suggest(name, &known) {
                 Some(known) => format!("did you mean Peer.{known}()?"),
                 None => "write start, stop, crash, restart, pause or tamper, or Network.CALL()"

@@ -36,8 +36,7 @@ pub(crate) struct Common {
     pub(crate) chart: Arc<Chart>,
     pub(crate) wire: bool,
     pub(crate) connection_timeout: Duration,
-    /// Whether somebody was warned of a command that found no peerlet.
-    pub(crate) warned: Arc<AtomicBool>,
+    pub(crate) warned: Arc<Warned>,
 }
 
 /// What one worker has besides its peers' peerlets.
@@ -87,8 +86,7 @@ pub(crate) struct Fabric {
     pub(crate) trace: Option<Vec<Handled>>,
     pub(crate) wire: bool,
     pub(crate) connection_timeout: Duration,
-    /// Whether somebody was warned of a command that found no peerlet.
-    pub(crate) warned: Arc<AtomicBool>,
+    pub(crate) warned: Arc<Warned>,
     /// The first peer that ran out of rounds.
     pub(crate) endless: Option<(Time, Seat)>,
     /// Peers that tamper with what they send.
@@ -96,6 +94,15 @@ pub(crate) struct Fabric {
     /// The bug that the run is to have.
     #[cfg(feature = "planted")]
     pub(crate) planted: Option<crate::planted::Planted>,
+}
+
+/// What was warned of once, by any worker.
+#[derive(Default)]
+pub(crate) struct Warned {
+    /// A command that found no peerlet.
+    pub(crate) command: AtomicBool,
+    /// A broadcast that nobody could get.
+    pub(crate) broadcast: AtomicBool,
 }
 
 impl Fabric {

@@ -145,9 +145,11 @@ impl Network for Here<'_> {
     }
 
     fn broadcast(&mut self, header: Header, parcel: Parcel) {
-        if !self.fabric.model.has_local_networks() && !self.fabric.warned.swap(true, Relaxed) {
-            let peerlet = header.port.0;
-            tracing::warn!(seat = self.seat.0, peerlet, "{NO_LOCAL_NETWORKS}");
+        if !self.fabric.model.has_local_networks() {
+            if !self.fabric.warned.broadcast.swap(true, Relaxed) {
+                tracing::warn!(seat = self.seat.0, "{NO_LOCAL_NETWORKS}");
+            }
+            return;
         }
         let mut bytes = Vec::new();
         parcel.encode(&mut bytes);

@@ -73,7 +73,7 @@ impl Worker {
             Act::Command(port, command) => {
                 let (host, mut here) = self.at(key, doing);
                 let done = host.command(row, &mut here, port, &command);
-                if !done && !self.fabric.warned.swap(true, Ordering::Relaxed) {
+                if !done && !self.fabric.warned.command.swap(true, Ordering::Relaxed) {
                     let (command, at) = (command.name(), key.time);
                     tracing::warn!(seat = seat.0, %at, command, "a command found no peerlet");
                 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use peerlet_live::Sockets;
 use peerlet_scenario::{Override, Problems, Source};
 use peerlet_sim::Engine;
 
@@ -202,6 +203,14 @@ impl Transport {
         match self {
             Transport::Quic => "quic",
             Transport::Udp => "udp",
+        }
+    }
+
+    /// The sockets, of which only a closed network's are reached from beyond this machine.
+    pub(crate) const fn sockets(self, closed_network: bool) -> Sockets {
+        match self {
+            Transport::Quic => Sockets::Quic,
+            Transport::Udp => Sockets::Udp { closed_network },
         }
     }
 }

@@ -476,7 +476,7 @@ fn void_runs_are_refused_with_a_code_of_their_own() {
             text.replacen('{', &format!("{{{keys},\"unknown\":[1],"), 1)
         });
     };
-    add("void", r#""void":true,"emulation":{"late_p99_us":812.4}"#);
+    add("void", r#""void":true,"packets":{"late_p99_us":812.4}"#);
     add("part", r#""interrupted":true"#);
     add("share", r#""share":true"#);
     add("cover", r#""coverage":0.75"#);

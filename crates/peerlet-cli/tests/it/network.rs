@@ -245,14 +245,14 @@ fn an_emulation_is_the_scenarios_network() {
         let summary: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
         assert_eq!(summary["world"], "emulate");
         assert_eq!(summary["void"].as_bool().unwrap_or(false), code == Some(5));
-        let (emulation, datagrams) = (&summary["emulation"], &summary["messages"]["datagram"]);
+        let (packets, datagrams) = (&summary["packets"], &summary["messages"]["datagram"]);
         let count = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{summary}"));
-        assert!(count(&emulation["dropped"]["partition"]) > 0, "{emulation}");
+        assert!(count(&packets["dropped"]["partition"]) > 0, "{packets}");
         assert!(count(&datagrams["dropped"]["partition"]) > 0, "{datagrams}");
-        assert!(count(&emulation["carried"]) > 100, "{emulation}");
-        assert!(emulation["late_p99_us"].as_f64().is_some_and(|late| late > 0.0), "{emulation}");
+        assert!(count(&packets["carried"]) > 100, "{packets}");
+        assert!(packets["late_p99_us"].as_f64().is_some_and(|late| late > 0.0), "{packets}");
         if transport == "udp" {
-            assert_eq!(count(&emulation["unaccounted"]), 0, "{emulation}");
+            assert_eq!(count(&packets["unaccounted"]), 0, "{packets}");
         }
         let times = &summary["measures"]["lookups/time"];
         assert!(count(&times["count"]) > 20, "{times}");

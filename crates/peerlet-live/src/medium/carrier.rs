@@ -32,15 +32,18 @@ const TAKEN_MAX: usize = 256;
 
 /// What the carrier is told.
 pub(super) enum Order {
-    Carry {
-        at: Instant,
-        from: Seat,
-        to: SocketAddr,
-        /// With room for the stamp in front.
-        bytes: Vec<u8>,
-        datagrams: u32,
-    },
+    Carry(Load),
     Finish,
+}
+
+/// A packet that a wire was given.
+pub(super) struct Load {
+    pub(super) at: Instant,
+    pub(super) from: Seat,
+    pub(super) to: SocketAddr,
+    /// With room for the stamp in front.
+    pub(super) bytes: Vec<u8>,
+    pub(super) datagrams: u32,
 }
 
 /// What an emulated network is made of.
@@ -142,6 +145,14 @@ impl Carrier {
     }
 }
 
+/// How much of what was given was taken in.
+enum Taken {
+    Some,
+    All,
+    /// All, and nothing more will come.
+    Over,
+}
+
 /// What the carrier's thread goes round with.
 struct Round {
     road: Road,
@@ -164,31 +175,39 @@ impl Round {
         // Without this the kernel may wake a thread 50 us late, to save power. Where it does not
         // know the call, lateness shows what that costs.
         rustix::thread::set_current_timer_slack(NonZero::new(1)).ok();
+        // What departed by then is known, but for what a thread is just giving.
+        let mut known_until = Time::ZERO;
         loop {
             let (now, zero) = (self.now(), *self.zero.borrow());
             if let Some(zero) = zero {
                 self.road.set_zero(self.counted(zero));
             }
             while let Some(due) = self.road.next(now) {
-                self.hand_over(&due);
+                self.hand_over(due);
             }
-            if self.road.is_quiet(now) {
+            if self.road.is_quiet(known_until) {
                 self.quiet.send_replace(true);
             }
             let wait = self.road.next_due().map_or(LOOK, |due| due.since(self.now()).min(LOOK));
-            match given.recv_timeout(wait.into()) {
-                Ok(order) => {
-                    let orders = std::iter::once(order).chain(given.try_iter());
-                    for order in orders.take(TAKEN_MAX) {
-                        if !self.obey(order) {
-                            return self.finish();
-                        }
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.finish(),
+            match self.take_in(given, wait) {
+                Taken::All => known_until = now,
+                Taken::Some => {}
+                Taken::Over => return self.finish(),
             }
         }
+    }
+
+    /// Takes in what it was given, and waits so long for it if there is nothing yet.
+    fn take_in(&mut self, given: &Receiver<Order>, wait: Duration) -> Taken {
+        for i in 0..TAKEN_MAX {
+            let patience = if i == 0 { wait } else { Duration::ZERO };
+            match given.recv_timeout(patience.into()) {
+                Ok(Order::Finish) | Err(RecvTimeoutError::Disconnected) => return Taken::Over,
+                Ok(Order::Carry(given)) => self.carry(given),
+                Err(RecvTimeoutError::Timeout) => return Taken::All,
+            }
+        }
+        Taken::Some
     }
 
     fn finish(self) -> (Packets, Flow, Lateness) {
@@ -205,19 +224,18 @@ impl Round {
         Time::ZERO + Duration::from(at.saturating_duration_since(self.epoch))
     }
 
-    /// False when it is over.
-    fn obey(&mut self, order: Order) -> bool {
-        let Order::Carry { at, from, to, bytes, datagrams } = order else { return false };
-        let (at, bytes) = (self.counted(at), bytes.into());
+    /// Lets a packet depart.
+    fn carry(&mut self, load: Load) {
+        let Load { at, from, to, bytes, datagrams } = load;
+        let at = self.counted(at);
         match self.seat_at(to) {
             Some(seat) => {
                 let to = (seat, self.real.get(&seat).copied().unwrap_or(to));
                 self.road.depart(Given { at, from, to, bytes, datagrams });
             }
             // No seat's: processes that get to know each other.
-            None => self.hand_over(&Due { at, from, to, bytes }),
+            None => self.hand_over(Due { at, from, to, bytes }),
         }
-        true
     }
 
     fn seat_at(&mut self, socket: SocketAddr) -> Option<Seat> {
@@ -229,7 +247,7 @@ impl Round {
     }
 
     /// Hands a packet to the operating system, in the name of its sender's socket.
-    fn hand_over(&mut self, due: &Due) {
+    fn hand_over(&mut self, mut due: Due) {
         let Some(socket) = self.wires.get(&due.from) else { return };
         // A buffer that is full loses it: that is seen as a packet that does not arrive.
         if !self.is_emulated {
@@ -237,14 +255,13 @@ impl Round {
             sendto(&**socket, &due.bytes[STAMP_LEN..], SendFlags::DONTWAIT, &to).ok();
             return;
         }
-        let mut bytes = due.bytes.to_vec();
         let counts = self.measured.contains(&self.road.time(due.at));
         if counts {
             self.lateness.note(self.now().since(due.at));
         }
         let Some(socket) = self.wires.get(&due.from) else { return };
-        bytes[..STAMP_LEN].copy_from_slice(&stamp(due.at, counts));
-        sendto(&**socket, &bytes, SendFlags::DONTWAIT, &due.to).ok();
+        due.bytes[..STAMP_LEN].copy_from_slice(&stamp(due.at, counts));
+        sendto(&**socket, &due.bytes, SendFlags::DONTWAIT, &due.to).ok();
     }
 }
 

@@ -1,11 +1,11 @@
-//! What stands between the sockets of a run: the real network alone, faults on it, or a network that
-//! is emulated.
+//! What stands between the sockets of a run: the real network alone, faults on it, or a network
+//! that is emulated.
 //!
-//! Where a model does, every peer has a [`Wire`], a socket of its own, so that a packet names its pair. What a wire is
-//! given to send goes to the *carrier*, a thread that asks the model for each packet's fate, keeps
-//! it for as long as the model says, and then hands it to the operating system, which brings it to
-//! the other peer's socket. So the model acts on packets, below QUIC: acknowledgements, handshakes
-//! and packets that are sent again included.
+//! Where a model does, every peer has a [`Wire`], a socket of its own, so that a packet names its
+//! pair. What a wire is given to send goes to the *carrier*, a thread that asks the model for each
+//! packet's fate, keeps it for as long as the model says, and then hands it to the operating
+//! system, which brings it to the other peer's socket. So the model acts on packets, below QUIC:
+//! acknowledgements, handshakes and packets that are sent again included.
 //!
 //! The same carrier does what a scenario does to the real network: then the model is one without
 //! delays, and packets go out as they are.
@@ -67,9 +67,10 @@ pub const EMULATED_MAX: u32 = 4_096;
 pub const LATENESS_MAX: Duration = Duration::from_nanos(500 * MICROSECOND.as_nanos());
 
 /// Asks the system to prefer this thread, and the threads that it starts from now on, to others.
-/// Mostly it takes root for that; without, an emulation needs a machine with little else to do.
-pub fn ask_for_priority() {
-    rustix::process::setpriority_process(None, NICENESS).ok();
+/// Whether they are: mostly it takes root for that; without, an emulation needs a machine with
+/// little else to do.
+pub fn ask_for_priority() -> bool {
+    rustix::process::setpriority_process(None, NICENESS).is_ok()
 }
 
 /// What became of packets, where a model stood between the sockets.

@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use peerlet_core::{Duration, Seat, Seed, Time};
 use peerlet_measure::Flow;
@@ -30,7 +29,7 @@ pub(super) struct Given {
     pub(super) from: Seat,
     pub(super) to: (Seat, SocketAddr),
     /// With room for the stamp in front.
-    pub(super) bytes: Arc<[u8]>,
+    pub(super) bytes: Vec<u8>,
     /// How many datagrams of peers are in it, where that can be seen.
     pub(super) datagrams: u32,
 }
@@ -73,7 +72,7 @@ pub(super) struct Due {
     pub(super) from: Seat,
     pub(super) to: SocketAddr,
     /// With room for the stamp in front.
-    pub(super) bytes: Arc<[u8]>,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// The network between the sockets: the model, its states, and the packets on their way.
@@ -144,13 +143,14 @@ impl Road {
         self.zero.is_some() && self.time(at) >= self.end
     }
 
-    /// Whether the run is over and nothing is on its way that departed before its end.
-    pub(super) fn is_quiet(&self, now: Time) -> bool {
-        self.before_end == 0 && self.is_over(now)
+    /// Whether the run was over at that instant, and nothing is on its way that departed before its
+    /// end. All that departed by then must be known.
+    pub(super) fn is_quiet(&self, known_until: Time) -> bool {
+        self.before_end == 0 && self.is_over(known_until)
     }
 
     /// A packet departs.
-    pub(super) fn depart(&mut self, given: Given) {
+    pub(super) fn depart(&mut self, mut given: Given) {
         self.packets.sent += 1;
         let (from, to) = (given.from, given.to.0);
         let count = &mut self.counts[from.index()];
@@ -160,6 +160,12 @@ impl Road {
             && (self.zero.is_none_or(|zero| given.at < zero) || self.is_over(given.at))
         {
             return self.wait(given, Duration::ZERO, draws, true);
+        }
+        if given.datagrams > 0 && self.is_over(given.at) {
+            // A peer's last words, a moment too late for anybody to look: they stay on their way.
+            self.packets.waiting += 1;
+            self.datagrams.in_flight += u64::from(given.datagrams);
+            return;
         }
         let packet = self.packet(&given, given.at, draws);
         let Road { model, outbound, .. } = self;
@@ -175,9 +181,8 @@ impl Road {
             }
             Departure::Damaged { after, bits } => {
                 self.packets.damaged += 1;
-                let mut bytes = given.bytes.to_vec();
-                (self.damage)(&mut bytes[STAMP_LEN..], bits, draws);
-                self.wait(Given { bytes: bytes.into(), ..given }, after, draws, false);
+                (self.damage)(&mut given.bytes[STAMP_LEN..], bits, draws);
+                self.wait(given, after, draws, false);
             }
             Departure::Drop(cause) => self.drop(&given, cause),
         }
@@ -242,9 +247,9 @@ impl Road {
 
     /// What became of all packets, and of the datagrams that could be seen in them.
     pub(super) fn finish(mut self) -> (Packets, Flow) {
-        self.packets.waiting = self.waiting.len() as u64;
+        self.packets.waiting += self.waiting.len() as u64;
         let datagrams = |waiting: &Waiting| u64::from(waiting.given.datagrams);
-        self.datagrams.in_flight = self.waiting.iter().map(datagrams).sum();
+        self.datagrams.in_flight += self.waiting.iter().map(datagrams).sum::<u64>();
         (self.packets, self.datagrams)
     }
 }
@@ -273,7 +278,7 @@ mod tests {
     }
 
     fn given(at: Time, from: u32, to: u32, len: usize) -> Given {
-        let bytes = vec![to as u8; STAMP_LEN + len].into();
+        let bytes = vec![to as u8; STAMP_LEN + len];
         Given { at, from: Seat(from), to: (Seat(to), socket(to)), bytes, datagrams: 2 }
     }
 
@@ -365,8 +370,8 @@ mod tests {
         road.depart(given(at(990), 0, 1, 100));
         road.depart(given(at(1_001), 0, 1, 100));
         assert!(!road.is_quiet(at(1_000)));
-        assert_eq!(all_due(&mut road, at(1_020)).len(), 1);
-        assert!(road.is_quiet(at(1_020)), "though the other one is on its way");
+        assert_eq!(all_due(&mut road, at(2_000)).len(), 1, "the other one stays on its way");
+        assert!(!road.is_quiet(at(999)) && road.is_quiet(at(1_000)));
         let (packets, datagrams) = road.finish();
         assert_eq!((packets.waiting, datagrams.in_flight), (1, 2));
     }

@@ -14,7 +14,7 @@ use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::net::UdpSocket;
 
-use super::carrier::Order;
+use super::carrier::{Load, Order};
 use super::lateness::Latenesses;
 
 /// What a packet has in front: when it was due, in nanoseconds after the run's epoch, and whether
@@ -64,7 +64,7 @@ impl Wire {
         stamped.extend_from_slice(&[0; STAMP_LEN]);
         stamped.extend_from_slice(bytes);
         let (at, from) = (Instant::now(), self.seat);
-        let order = Order::Carry { at, from, to, bytes: stamped, datagrams };
+        let order = Order::Carry(Load { at, from, to, bytes: stamped, datagrams });
         self.carrier.try_send(order).map_err(|error| match error {
             TrySendError::Full(_) => io::ErrorKind::WouldBlock.into(),
             TrySendError::Disconnected(_) => io::ErrorKind::NotConnected.into(),

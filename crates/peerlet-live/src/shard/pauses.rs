@@ -6,13 +6,14 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use peerlet_core::{Act, Alarm, Directive, Map, Time};
+use peerlet_core::{Act, Alarm, Directive, Duration, Map, State, Time};
 use peerlet_measure::DropCause;
 
 use crate::counters::Cause;
 use crate::frame::{Frame, Kind};
 use crate::pair::Effect;
 use crate::shard::Shard;
+use crate::shard::here::Soon;
 
 /// How many datagrams wait for a peer that is paused: about as many as Linux's default buffer of a
 /// socket holds, and the same in simulation. More are dropped.
@@ -24,6 +25,7 @@ const BYTES_MAX: usize = 4 * 1024 * 1024;
 pub(super) enum Held {
     Frame(SocketAddr, Bytes),
     Alarm { life: u32, alarm: Alarm },
+    Soon { life: u32, soon: Soon },
     Act(Act),
     Effect(Effect),
 }
@@ -65,14 +67,14 @@ impl Pauses {
 }
 
 impl Shard {
-    /// Pauses a peer; false when it does not run.
-    pub(super) fn pause(&mut self, row: usize, until: Time) -> bool {
-        let is_running = self.host.state(row) == peerlet_core::State::Running;
-        if is_running {
-            let paused = Paused { until, held: Vec::new(), datagrams: 0, bytes: 0 };
-            self.pauses.0.insert(row, paused);
+    /// Pauses a peer; false when it does not run, or for no time.
+    pub(super) fn pause(&mut self, row: usize, at: Time, time: Duration) -> bool {
+        if self.host.state(row) != State::Running || time == Duration::ZERO {
+            return false;
         }
-        is_running
+        let paused = Paused { until: at + time, held: Vec::new(), datagrams: 0, bytes: 0 };
+        self.pauses.0.insert(row, paused);
+        true
     }
 
     /// Lets a frame wait if it is for the handlers of a peer that is paused; whether it is.
@@ -106,14 +108,10 @@ impl Shard {
 
     /// Lets those go on whose pauses end by then: what waited is handled, in its order.
     pub(super) fn go_on(&mut self, by: Time) {
-        while let Some((row, _)) = self
-            .pauses
-            .0
-            .iter()
-            .filter(|(_, paused)| paused.until <= by)
-            .map(|(row, paused)| (*row, paused.until))
-            .min_by_key(|(row, until)| (*until, *row))
-        {
+        loop {
+            let over = self.pauses.0.iter().filter(|(_, paused)| paused.until <= by);
+            let first = over.map(|(row, paused)| (paused.until, *row)).min();
+            let Some((_, row)) = first else { return };
             self.end_pause(row, true);
         }
     }
@@ -126,6 +124,7 @@ impl Shard {
             match held {
                 Held::Frame(from, bytes) => self.frame(from, &bytes),
                 Held::Alarm { life, alarm } => self.alarm(row, life, alarm),
+                Held::Soon { life, soon } => self.soon(row, life, soon),
                 Held::Effect(effect) => self.effect(effect),
                 Held::Act(act) if lives => {
                     let directive = Directive { at: self.ground.now, seat: self.seats[row], act };

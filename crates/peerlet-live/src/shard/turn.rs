@@ -73,7 +73,10 @@ impl Shard {
         self.seats.binary_search(&Seat(slot)).ok()
     }
 
-    fn soon(&mut self, row: usize, life: u32, soon: Soon) {
+    pub(super) fn soon(&mut self, row: usize, life: u32, soon: Soon) {
+        if self.pauses.has(row) {
+            return self.pauses.hold(row, Held::Soon { life, soon });
+        }
         match soon {
             Soon::Alarm(alarm) => self.alarm(row, life, alarm),
             Soon::Message { header, class, body } => {
@@ -126,7 +129,7 @@ impl Shard {
                 }
                 crashed
             }
-            Act::Pause(time) => self.pause(row, at + time),
+            Act::Pause(time) => self.pause(row, at, time),
             Act::Tamper(tampering) => {
                 self.ground.set_tampering(slot, tampering);
                 true

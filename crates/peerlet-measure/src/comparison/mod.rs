@@ -28,8 +28,8 @@ pub struct Limits {
     /// The largest relative error of a counter, and of the messages sent and delivered. The default
     /// is 1 %.
     pub counts: f64,
-    /// What a metric has fewer values than on one side, and fewer than twice as many on the other,
-    /// is not judged. The default is 100.
+    /// A metric that has fewer values than this on one side, and fewer than twice as many on the
+    /// other, is not judged. The default is 100.
     pub samples: u64,
 }
 

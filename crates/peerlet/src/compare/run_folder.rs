@@ -43,13 +43,13 @@ struct Summary {
     interrupted: bool,
     #[serde(default)]
     void: bool,
-    emulation: Option<Emulation>,
+    packets: Option<Packets>,
     measures: BTreeMap<String, Measure>,
 }
 
 /// Of an emulation: how late it was, in microseconds.
 #[derive(Deserialize)]
-struct Emulation {
+struct Packets {
     late_p99_us: Option<f64>,
 }
 
@@ -124,7 +124,7 @@ fn summary(path: &Path) -> Result<Summary, Failure> {
 fn check_whole(path: &str, summary: &Summary) -> Result<(), Failure> {
     let void = |message: String| Err(Failure::Void(message));
     if summary.void {
-        let late = summary.emulation.as_ref().and_then(|emulation| emulation.late_p99_us);
+        let late = summary.packets.as_ref().and_then(|packets| packets.late_p99_us);
         let lateness = late.map(|late| format!(" (p99 {late:.0} us late)")).unwrap_or_default();
         return void(format!(
             "`{path}` is void: its world did not keep up{lateness}; run it again, with fewer peers \

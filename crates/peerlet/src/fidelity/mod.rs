@@ -14,7 +14,7 @@ use crate::logs;
 use crate::output::results::Results;
 use crate::plan::Plan;
 use crate::run::{DONE, FAILED, Failure, INTERRUPTED, VOID, print};
-use crate::world::emulate::{emulated, gives, sockets};
+use crate::world::emulate::{emulated, gives};
 use crate::world::sim::{Way, simulate};
 use table::Case;
 
@@ -153,7 +153,7 @@ impl Fidelity {
             }
         }
         overrides.push(Override::option("--seeds", "seed", &seed.to_string()));
-        let gives = gives(sockets(transport));
+        let gives = gives(transport.sockets(false));
         Ok(Plan::new(experiment, self.what.source()?, &overrides, &gives)?)
     }
 
@@ -168,7 +168,7 @@ impl Fidelity {
         let mut tries = 0;
         loop {
             let plan = self.plan(experiment, transport, seed, true)?;
-            let run = emulated(experiment, plan, sockets(transport))?;
+            let run = emulated(experiment, plan, transport.sockets(false))?;
             if !run.is_void() || run.is_interrupted || tries == REPEATS_MAX {
                 return Ok(run);
             }

@@ -42,7 +42,7 @@ struct Json<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     processes: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    emulation: Option<Emulation>,
+    packets: Option<PacketAccount>,
     /// Only where it is true: the emulation was too late, and all of this means nothing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     void: bool,
@@ -66,9 +66,10 @@ struct Messages {
     reliable: Account,
 }
 
-/// What became of the packets of an emulation, and how late they were, in microseconds.
+/// What became of packets where a model stood between the sockets; and of an emulation how late
+/// they were, in microseconds.
 #[derive(Serialize)]
-struct Emulation {
+struct PacketAccount {
     sent: u64,
     duplicated: u64,
     damaged: u64,
@@ -85,11 +86,11 @@ struct Emulation {
     unaccounted: u64,
 }
 
-impl Emulation {
-    fn of(emulated: &Carried) -> Emulation {
-        let Carried { packets, lateness, read, unaccounted } = emulated;
+impl PacketAccount {
+    fn of(carried: &Carried) -> PacketAccount {
+        let Carried { packets, lateness, read, unaccounted } = carried;
         let micros = |late: Duration| late.as_secs_f64() * 1e6;
-        Emulation {
+        PacketAccount {
             sent: packets.sent,
             duplicated: packets.duplicated,
             damaged: packets.damaged,
@@ -168,7 +169,7 @@ pub(crate) fn json(run: &Results, verdicts: &[Verdict]) -> String {
             .map(|counters| counters.iter().map(|(cause, count)| (cause.name(), count)).collect()),
         coverage: run.whole.as_ref().map(|whole| whole.coverage),
         processes: run.whole.as_ref().map(|whole| whole.processes),
-        emulation: run.carried.as_ref().map(Emulation::of),
+        packets: run.carried.as_ref().map(PacketAccount::of),
         void: run.is_void(),
         share: run.is_share,
         interrupted: run.is_interrupted,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use peerlet_core::{Need, Time};
 use peerlet_live::{LiveSetup, Medium, Sockets};
 
-use crate::arguments::{Emulate, Transport};
+use crate::arguments::Emulate;
 use crate::experiment::Experiment;
 use crate::logs;
 use crate::output::folder::Folder;
@@ -18,20 +18,12 @@ use crate::world::sim::conclude;
 /// Runs the `emulate` command.
 pub(crate) fn run(experiment: &Experiment, emulate: &Emulate) -> Result<u8, Failure> {
     logs::start(emulate.what.verbose, emulate.what.quiet);
-    let sockets = sockets(emulate.transport);
+    let sockets = emulate.transport.sockets(false);
     let overrides = emulate.what.overrides()?;
     let plan = Plan::new(experiment, emulate.what.source()?, &overrides, &gives(sockets))?;
     let folder = emulate.output.as_ref().map(|path| Folder::create(path)).transpose()?;
     let run = emulated(experiment, plan, sockets)?;
     conclude(&run, folder.as_ref(), &emulate.what, emulate.json)
-}
-
-/// The sockets of an emulation, which nobody but its peers can reach.
-pub(crate) fn sockets(transport: Transport) -> Sockets {
-    match transport {
-        Transport::Quic => Sockets::Quic,
-        Transport::Udp => Sockets::Udp { closed_network: false },
-    }
 }
 
 /// What an emulation over these sockets gives; broadcast where its network has local ones.
@@ -61,7 +53,10 @@ pub(crate) fn emulated(
             move |seat| build(seat),
         )
     };
-    peerlet_live::ask_for_priority();
+    match peerlet_live::ask_for_priority() {
+        true => tracing::info!("this process has priority"),
+        false => tracing::info!("this process has no priority: that takes root"),
+    }
     let (peers, directives) = (scenario.peers, plan.directives().collect());
     let ran = run_on_sockets(setup, directives)?;
     Ok(Results::on_sockets("emulate", plan, peers, ran, true))

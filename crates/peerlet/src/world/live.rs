@@ -11,7 +11,7 @@ use peerlet_live::{
 };
 use tokio::sync::watch;
 
-use crate::arguments::{Live, Transport};
+use crate::arguments::Live;
 use crate::experiment::Experiment;
 use crate::logs;
 use crate::output::folder::Folder;
@@ -24,10 +24,7 @@ use crate::world::sim::conclude;
 /// Runs the `live` command.
 pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<u8, Failure> {
     logs::start(live.what.verbose, live.what.quiet);
-    let sockets = match live.transport {
-        Transport::Quic => Sockets::Quic,
-        Transport::Udp => Sockets::Udp { closed_network: live.closed_network },
-    };
+    let sockets = live.transport.sockets(live.closed_network);
     let overrides = live.what.overrides()?;
     let plan = Plan::new(experiment, live.what.source()?, &overrides, sockets.gives())?;
     let faults = plan.live_faults(live.index.is_some() || live.join.is_some())?;

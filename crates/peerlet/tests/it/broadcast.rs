@@ -95,10 +95,7 @@ fn a_broadcast_reaches_the_local_network_in_emulation() {
             epoch: SECOND,
             ..LiveSetup::new("broadcast", 10, SECOND * 2, move |seat| build(seat))
         };
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let (_keep, stop) = tokio::sync::watch::channel(false);
-        let directives = plan.directives().collect();
-        let outcome = runtime.block_on(peerlet::live::run(setup, directives, stop)).unwrap();
+        let outcome = crate::sockets::run(setup, &plan);
         let (calls, shortest) = heard(&Summary::of(&outcome.measures));
         assert!(calls == CALLS && shortest >= 20.0, "{calls} {shortest}");
     }

@@ -12,6 +12,7 @@ use peerlet::scenario::Source;
 use peerlet::sim::{Setup, Simulation};
 
 use crate::beats::{Beats, SCENARIO, Seen};
+use crate::sockets;
 
 /// Runs of real time at once: more would keep each other from their time.
 const AT_ONCE: usize = 8;
@@ -292,28 +293,20 @@ fn simulated(plan: &Plan) -> Seen {
     Seen { ledger: outcome.ledger, summary: Summary::of(&outcome.measures) }
 }
 
-fn on_sockets(plan: &Plan, sockets: Sockets, medium: Medium) -> Seen {
+fn on_sockets(plan: &Plan, kind: Sockets, medium: Medium) -> Seen {
     let build = plan.stacks();
     let setup = LiveSetup {
         seed: Some(plan.scenario.seed),
-        sockets,
+        sockets: kind,
         medium,
         epoch: plan.scenario.measure.epoch,
         ..LiveSetup::new("faults", plan.scenario.peers, plan.scenario.duration, move |s| build(s))
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime can be made");
-    let (_keep, stop) = tokio::sync::watch::channel(false);
-    let directives = plan.directives().collect();
-    let outcome = runtime.block_on(peerlet::live::run(setup, directives, stop));
-    let outcome = outcome.expect("datagrams need nothing");
+    let outcome = sockets::run(setup, plan);
     if let Some(carried) = &outcome.carried {
         assert!(carried.packets.is_balanced(), "{:?}", carried.packets);
         // What is in sealed packets nobody sees: QUIC may lose some datagrams on its own account.
-        let unseen = if sockets == Sockets::Quic { outcome.ledger.datagram.sent / 20 } else { 0 };
+        let unseen = if kind == Sockets::Quic { outcome.ledger.datagram.sent / 20 } else { 0 };
         assert!(carried.unaccounted <= unseen, "{} unaccounted", carried.unaccounted);
     }
     Seen { ledger: outcome.ledger, summary: Summary::of(&outcome.measures) }

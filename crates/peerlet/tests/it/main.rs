@@ -8,3 +8,4 @@ mod live;
 mod planetlab;
 mod protopeer;
 mod random;
+mod sockets;

@@ -79,13 +79,9 @@ fn each_line_acts_live() {
         epoch: Duration::from_millis(500),
         ..LiveSetup::new("test", 10, plan.scenario.duration, move |seat| build(seat))
     };
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
-    let (_keep, stop) = tokio::sync::watch::channel(false);
-    let directives: Vec<_> = plan.directives().collect();
-    let lines = plan.scenario.events.len();
-    assert_eq!((lines, directives.len()), (5, 8 + 4 + 10), "8 of 10 peers join by themselves");
-    let outcome = runtime.block_on(peerlet::live::run(setup, directives, stop));
-    let outcome = outcome.expect("nothing needs reliable delivery");
+    let (lines, directives) = (plan.scenario.events.len(), plan.directives().count());
+    assert_eq!((lines, directives), (5, 8 + 4 + 10), "8 of 10 peers join by themselves");
+    let outcome = crate::sockets::run(setup, &plan);
     // All did something: the starts and stops at their turn, the commands at all ten peers.
     assert_eq!(outcome.idle_directives, 0);
     let dropped = |epochs: std::ops::Range<usize>| -> i128 {
