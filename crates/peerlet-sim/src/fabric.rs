@@ -77,6 +77,8 @@ pub(crate) struct Fabric {
     pub(crate) recorder: Recorder,
     /// How many events its peers handled.
     pub(crate) events: u64,
+    /// How many turns of the lane at hand passed without one.
+    pub(crate) passed: u64,
     /// Whether something is to be done after each event: messages that it queued depart, or
     /// somebody wants to see it.
     pub(crate) is_attended: bool,
@@ -150,6 +152,7 @@ impl Fabric {
             ledger: Ledger::default(),
             recorder,
             events: 0,
+            passed: 0,
             is_attended: false,
             queued: Vec::new(),
             trace: None,

@@ -212,7 +212,7 @@ impl World for Here<'_> {
 
     fn pass_turn(&mut self, turn: &Turn) {
         self.place().digest = self.before;
-        self.fabric.events -= 1;
+        self.fabric.passed += 1;
         if turn.kind() == Turn::DATAGRAM {
             self.fabric.ledger.datagram.delivered -= 1;
             self.fabric.ledger.datagram.drop_for(DropCause::Decode);

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use peerlet_core::{Duration, Seat, Seed, Time};
-use peerlet_network::{Departure, Model, Packet, State};
+use peerlet_core::{Duration, MILLISECOND, NANOSECOND, SECOND, Seat, Seed, Time};
+use peerlet_network::{Constant, Departure, Model, Packet, State};
 use peerlet_sim::{Digest, Engine, EventKind, Outcome};
 
-use crate::actor::{Log, Stage};
+use crate::actor::{Happened, Log, Stage};
 use crate::random_faults::{Plan, each};
 use crate::worlds::{Way, World, assert_same};
 
@@ -63,6 +63,23 @@ fn engines_agree_on_larger_worlds() {
             }
         }
     });
+}
+
+/// More turns pass in one window than there were events before it.
+#[test]
+fn turns_that_pass_are_not_counted() {
+    let counted = |engine| {
+        let mut stage = Stage::new(1, SECOND * 2, |ctx, _, what| {
+            if matches!(what, Happened::Start) {
+                let timers: Vec<_> =
+                    (0..50).map(|n| ctx.after(SECOND + NANOSECOND * n, n)).collect();
+                timers.into_iter().for_each(|timer| ctx.cancel(timer));
+            }
+        });
+        stage.setup.engine = engine;
+        sum(&stage.over(Constant { delay: MILLISECOND * 20 }).run().0)
+    };
+    assert_eq!(counted(Engine::Windowed), counted(Engine::Reference));
 }
 
 /// Whatever can happen does, so that comparing means something.
