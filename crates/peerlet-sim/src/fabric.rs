@@ -35,6 +35,7 @@ pub(crate) struct Common {
     pub(crate) model: Arc<Box<dyn Model>>,
     pub(crate) chart: Arc<Chart>,
     pub(crate) wire: bool,
+    pub(crate) handshakes: bool,
     pub(crate) connection_timeout: Duration,
     pub(crate) warned: Arc<Warned>,
 }
@@ -65,6 +66,8 @@ pub(crate) struct Fabric {
     /// Whether somebody asked for logs (`-v`), so that they are worth a stamp an event.
     pub(crate) stamped: bool,
     pub(crate) has_arrival: bool,
+    /// Whether a pair's first message waits for a handshake.
+    pub(crate) handshakes: bool,
     pub(crate) outbound: States,
     inbound: States,
     /// The digests over the payloads that were delivered, by row; nothing without `--wire`.
@@ -115,7 +118,7 @@ impl Fabric {
         mut ring: Ring,
         heap: Option<Heap>,
     ) -> Fabric {
-        let Common { seed, model, chart, wire, connection_timeout, warned } = common;
+        let Common { seed, model, chart, wire, handshakes, connection_timeout, warned } = common;
         let rows = seats.len();
         let has_arrival = model.has_arrival();
         let network = seed.named("network");
@@ -136,11 +139,12 @@ impl Fabric {
             chunks: Vec::new(),
             outbox: Outbox::new(),
             lookahead: model.lookahead().max(NANOSECOND),
-            plain: heap.is_none() && !wire && !has_arrival,
+            plain: heap.is_none() && !wire && !has_arrival && !handshakes,
             ring,
             heap,
             stamped,
             has_arrival,
+            handshakes,
             outbound: States::new(seats.clone(), |seat| model.outbound(seat)),
             inbound: States::new(seats.clone(), |seat| model.inbound(seat)),
             seats,

@@ -40,6 +40,7 @@ mod worker;
 mod batch;
 mod entry;
 mod fabric;
+mod handshake;
 mod here;
 mod link;
 mod outbox;

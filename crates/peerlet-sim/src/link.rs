@@ -18,6 +18,7 @@ use peerlet_network::Departure;
 use crate::entry::Incoming;
 use crate::event::{Event, Letter, Rest, Way};
 use crate::fabric::Fabric;
+use crate::handshake::{Acquaintances, HANDSHAKE_BYTES, Handshake};
 use crate::here::Here;
 
 /// How many messages may wait for one destination.
@@ -40,6 +41,8 @@ pub(crate) enum Signal {
     Refused { to: Address, number: u64, life: u32 },
     /// To oneself: try again.
     Retry { to: Address, life: u32, ticket: u64 },
+    /// Between sockets, before all else, in runs that have handshakes.
+    Handshake(Handshake),
     /// To the sender: this message was for another life, or was not let in.
     Returned { to: Address, number: u64, life: u32, index: u64, message: Queued, why: Undelivered },
 }
@@ -64,6 +67,8 @@ pub(crate) struct Links {
     telling: Vec<((Address, u32), Port)>,
     /// Connections from others, by sender and number, that are held up or were refused lately.
     pub(crate) incoming: Map<(Seat, u64), Incoming>,
+    /// Whom its socket has met, in runs that have handshakes.
+    pub(crate) acquaintances: Acquaintances,
     /// When the seat's last pause ended.
     pub(crate) resumed: Option<Time>,
     connections: u64,
@@ -162,7 +167,7 @@ impl Fabric {
 }
 
 impl Here<'_> {
-    fn links(&mut self) -> &mut Links {
+    pub(crate) fn links(&mut self) -> &mut Links {
         self.place().links.get_or_insert_default()
     }
 
@@ -367,14 +372,32 @@ impl Here<'_> {
         let number = end.number;
         if let Some(dest) = self.fabric.chart.seat_at(key.0) {
             let open = Signal::Open { from: Address::simulated(self.seat), number, life: key.1 };
-            self.signal(dest, open);
+            match self.has_met(dest) {
+                true => self.signal(dest, open),
+                false => self.dial(dest),
+            }
         }
         self.retry_later(key);
     }
 
+    /// Opens the connections that waited for the other end to be met.
+    pub(crate) fn open_waiting(&mut self, to: Address) {
+        let ends = self.links().outgoing.iter_mut();
+        let mut waiting = Vec::new();
+        for (key, end) in ends.filter(|(key, end)| key.0 == to && end.phase == Phase::Opening) {
+            end.attempt = 0;
+            waiting.push(*key);
+        }
+        waiting.into_iter().for_each(|key| self.open(key));
+    }
+
     /// Sends a signal to the other end; it can be lost like any packet.
-    fn signal(&mut self, to: Seat, signal: Signal) {
-        match self.depart(to, CONTROL_BYTES).0 {
+    pub(crate) fn signal(&mut self, to: Seat, signal: Signal) {
+        let size = match signal {
+            Signal::Handshake(_) => HANDSHAKE_BYTES,
+            _ => CONTROL_BYTES,
+        };
+        match self.depart(to, size).0 {
             Departure::Arrive { after } | Departure::Twice { first: after, .. } => {
                 self.post(to, self.now.time + after, Event::signal(signal));
             }
@@ -470,7 +493,11 @@ impl Here<'_> {
 
     /// Handles what an end is told.
     pub(crate) fn handle_signal(&mut self, source: Seat, signal: Signal) {
+        if source != self.seat && !matches!(signal, Signal::Handshake(_)) {
+            self.meet(source);
+        }
         match signal {
+            Signal::Handshake(handshake) => self.shake_hands(source, handshake),
             Signal::Open { from, number, life } => {
                 let to = Address::simulated(self.seat);
                 let answer = match (self.place().state, self.place().life) {

@@ -150,7 +150,11 @@ impl Here<'_> {
         }
     }
 
-    fn send_out(&mut self, dest: Seat, header: Header, parcel: &mut Parcel) {
+    /// Sends a datagram to another peer, or keeps it until that one is met.
+    pub(crate) fn send_out(&mut self, dest: Seat, header: Header, parcel: &mut Parcel) {
+        if !self.has_met(dest) {
+            return self.keep(dest, header, parcel);
+        }
         let (from, at, size) = (self.seat, self.now.time, parcel.encoded_len() as u32);
         let draws = self.place().next_draws(dest);
         self.send_packet(Packet { from, to: dest, at, size, draws }, header, parcel);
@@ -203,8 +207,8 @@ impl Here<'_> {
 
     /// A datagram as an event, with all that it needs to be let in.
     fn datagram(&self, header: Header, parcel: &mut Parcel, size: u32, draws: Seed) -> Event {
-        let Fabric { wire, has_arrival, .. } = *self.fabric;
-        if !wire && !has_arrival && header.call == Call::None {
+        let Fabric { wire, has_arrival, handshakes, .. } = *self.fabric;
+        if !wire && !has_arrival && !handshakes && header.call == Call::None {
             return Event::Plain { port: header.port, body: parcel.take() };
         }
         let ((body, payload), from) = (self.body(parcel), Address::simulated(self.seat));

@@ -45,6 +45,9 @@ pub struct Setup {
     pub from: Time,
     /// Whether every message is encoded and decoded, as it is on real sockets. Default: no.
     pub wire: bool,
+    /// Whether a pair's first message, a datagram too, waits for a handshake of a round trip, as
+    /// over QUIC. Default: no; only reliable delivery has something to open.
+    pub handshakes: bool,
     /// After how long without success a reliable connection gives up. Default 10 s, the same value
     /// as live.
     pub connection_timeout: Duration,
@@ -79,6 +82,7 @@ impl Setup {
             epoch: SECOND * 10,
             from: Time::ZERO,
             wire: false,
+            handshakes: false,
             connection_timeout: SECOND * 10,
             trace: None,
             threads: 1,

@@ -57,6 +57,7 @@ impl Simulation {
             model: Arc::new(setup.model),
             chart: chart.clone(),
             wire: setup.wire,
+            handshakes: setup.handshakes,
             connection_timeout: setup.connection_timeout,
             warned: Arc::default(),
         };
@@ -172,8 +173,10 @@ impl Simulation {
         for worker in workers {
             let mut fabric = worker.fabric;
             fabric.count_in_flight();
-            let waiting = fabric.places.iter_mut().filter_map(Place::links);
-            fabric.ledger.reliable.in_flight += waiting.map(|links| links.queued()).sum::<u64>();
+            for links in fabric.places.iter_mut().filter_map(Place::links) {
+                fabric.ledger.reliable.in_flight += links.queued();
+                fabric.ledger.datagram.in_flight += links.acquaintances.waiting();
+            }
             seats = fabric.places.iter().fold(seats, |hash, place| fold(hash, place.digest.0));
             payloads = fabric.payloads.iter().fold(payloads, |hash, own| fold(hash, *own));
             events += fabric.events;

@@ -15,6 +15,7 @@ use crate::entry::Entry;
 use crate::event::{Event, Key, Letter, Rest, Way};
 use crate::fabric::{Fabric, Moment};
 use crate::here::Here;
+use crate::link::Signal;
 #[cfg(feature = "planted")]
 use crate::planted::Planted;
 use crate::setup::Build;
@@ -169,12 +170,13 @@ impl Worker {
         if self.fabric.loses(key.seat, &event) {
             return None;
         }
-        let is_letter = |rest: &Rest| matches!(rest, Rest::Letter(_));
+        let goes_on = |rest: &Rest| match rest {
+            // Of messages, the network's receiving side comes first; hands are shaken by sockets.
+            Rest::Letter(_) | Rest::Signal(Signal::Handshake(_)) | Rest::Resume => true,
+            Rest::Signal(_) | Rest::Writable { .. } | Rest::Undelivered { .. } => false,
+        };
         match event {
-            // Of messages, the network's receiving side comes first.
-            Event::Rest(rest) if is_letter(&rest) || matches!(*rest, Rest::Resume) => {
-                Some(Event::Rest(rest))
-            }
+            Event::Rest(rest) if goes_on(&rest) => Some(Event::Rest(rest)),
             Event::Directive(_) => Some(event),
             _ => {
                 if self.fabric.pauses.hold(key, event).is_some() {
@@ -310,6 +312,9 @@ impl Worker {
             Entry::Closed(cause) => {
                 return self.turn_away(key, source, letter, cause, Undelivered::Timeout);
             }
+        }
+        if source != seat {
+            self.at(key, None).1.meet(source);
         }
         if let Some(until) = self.fabric.pauses.until(seat) {
             if self.at(key, None).1.gives_up(source, &letter, until) {

@@ -87,11 +87,12 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=RANDOM_MAX))]
     #[arg(conflicts_with_all = ["scenario", "peers", "duration", "network", "set", "seeds"])]
     #[arg(conflicts_with_all = ["threads", "wire", "reference", "check_determinism", "trace"])]
+    #[arg(conflicts_with = "transport")]
     pub(crate) random: Option<u64>,
     /// Hold SCENARIO to the contract as `--random` does
     #[arg(long, requires = "scenario", conflicts_with_all = ["random", "seed", "peers"])]
     #[arg(conflicts_with_all = ["duration", "network", "set", "seeds", "threads", "wire"])]
-    #[arg(conflicts_with_all = ["reference", "check_determinism", "trace", "output", "json"])]
+    #[arg(conflicts_with_all = ["reference", "check_determinism", "trace", "output", "json", "transport"])]
     pub(crate) witness: bool,
     /// Repeat with each of these seeds; the table shows means and 95 % intervals
     #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "seed")]
@@ -103,6 +104,10 @@ pub(crate) struct Sim {
     /// Encode and decode every message, as on real sockets
     #[arg(long)]
     pub(crate) wire: bool,
+    /// What the messages go over: with quic, the first one between two peers waits for a handshake;
+    /// udp has datagrams only [default: datagrams without handshakes, and reliable delivery]
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub(crate) transport: Option<Transport>,
     /// One heap, one event after the other, on one thread: to hold the windowed engine to
     #[arg(long, hide = true)]
     pub(crate) reference: bool,

@@ -10,6 +10,7 @@ mod cuts;
 mod dice;
 mod digest;
 mod engines;
+mod handshake;
 mod judge;
 mod layers;
 mod order;

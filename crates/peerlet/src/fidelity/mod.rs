@@ -22,7 +22,7 @@ use table::Case;
 const REPEATS_MAX: u32 = 2;
 
 const EXPLAINED: &str = "\
-Each seed is simulated, and emulated in real time over each of the transports; both sides are then
+Each seed is simulated, and emulated in real time, over each of the transports; both sides are then
 compared as by `compare`, in pairs of the same seed. An emulation that was too late is void: it is
 repeated, at most twice, and that is told.
 
@@ -67,18 +67,15 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<u8, Fa
     logs::start(fidelity.what.verbose, fidelity.what.quiet);
     let seeds = fidelity.seeds.0..=fidelity.seeds.1;
     fidelity.check(experiment)?;
-    let mut simulated = Runs::default();
-    for seed in seeds.clone() {
-        let plan = fidelity.plan(experiment, fidelity.transport[0], seed, false)?;
-        let way = Way::plain(Engine::Windowed);
-        simulated.add(&simulate(experiment, plan, way)?);
-    }
-    let left = simulated.side("simulated");
     let (mut cases, mut is_void) = (Vec::new(), false);
     for transport in &fidelity.transport {
-        let mut runs = Runs::default();
+        let (name, mut simulated, mut runs) = (transport.name(), Runs::default(), Runs::default());
         for seed in seeds.clone() {
-            let name = transport.name();
+            let plan = fidelity.plan(experiment, *transport, seed, false)?;
+            let way = Way { transport: Some(*transport), ..Way::plain(Engine::Windowed) };
+            simulated.add(&simulate(experiment, plan, way)?);
+        }
+        for seed in seeds.clone() {
             let time = simulated.duration;
             fidelity.say(&format!("emulating seed {seed} of {} over {name}, {time}", seeds.end()));
             let run = fidelity.emulated(experiment, *transport, seed, &mut runs.repeated)?;
@@ -88,16 +85,17 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<u8, Fa
             is_void |= run.is_void();
             runs.add(&run);
         }
-        let right = runs.side(&format!("emulated over {}", transport.name()));
+        let left = simulated.side(&format!("simulated over {name}"));
+        let right = runs.side(&format!("emulated over {name}"));
         check_sides(&left, &right)?;
         let limits = fidelity.judged.limits();
         let comparison = Comparison::of(&left.figures, &right.figures, &limits)
             .map_err(|error| Failure::Usage(error.to_string()))?;
-        cases.push(Case { transport: *transport, right, comparison, runs });
+        cases.push(Case { transport: *transport, left, right, comparison, runs });
     }
     print(&match (fidelity.json, fidelity.markdown) {
-        (true, _) => json(&left, &cases),
-        (false, markdown) => table::write(&left, &cases, &fidelity.control, markdown),
+        (true, _) => json(&cases),
+        (false, markdown) => table::write(&cases, &fidelity.control, markdown),
     })?;
     Ok(match cases.iter().all(|case| case.comparison.holds()) {
         _ if is_void => VOID,
@@ -107,9 +105,10 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<u8, Fa
 }
 
 /// Each transport's comparison, as `compare` writes it, in one list.
-fn json(left: &Side, cases: &[Case]) -> String {
+fn json(cases: &[Case]) -> String {
     let reports = cases.iter().map(|case| {
-        let report = Report { left, right: &case.right, comparison: &case.comparison };
+        let Case { left, right, comparison, .. } = case;
+        let report = Report { left, right, comparison };
         report.json().trim_end().to_owned()
     });
     format!("[{}]\n", reports.collect::<Vec<_>>().join(","))

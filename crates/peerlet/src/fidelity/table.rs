@@ -10,6 +10,7 @@ use crate::compare::Side;
 /// What came out over one transport.
 pub(super) struct Case {
     pub(super) transport: Transport,
+    pub(super) left: Side,
     pub(super) right: Side,
     pub(super) comparison: Comparison,
     pub(super) runs: Runs,
@@ -19,7 +20,8 @@ const HEADER: [&str; 8] =
     ["transport", "metric", "values a side", "mean or sum", "p50", "p95", "KS", "verdict"];
 
 /// All cases as text, or in Markdown.
-pub(super) fn write(left: &Side, cases: &[Case], control: &[String], markdown: bool) -> String {
+pub(super) fn write(cases: &[Case], control: &[String], markdown: bool) -> String {
+    let left = &cases.first().expect("there is a transport").left;
     let (first, seeds) = (left.first(), left.seeds());
     let mut out = format!(
         "{}: {} peers, {} s, {} seeds; relative errors of emulation against simulation, with 95 % \

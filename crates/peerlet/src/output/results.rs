@@ -5,12 +5,15 @@ use peerlet_live::{Carried, Counters, Whole};
 use peerlet_measure::{Ledger, Measures, Summary};
 use peerlet_sim::Outcome;
 
+use crate::arguments::Transport;
 use crate::plan::Plan;
 use crate::world::live::Ran;
 
 /// A run that is over.
 pub(crate) struct Results {
     pub(crate) world: &'static str,
+    /// What the messages went over, where that shows.
+    pub(crate) transport: Option<Transport>,
     pub(crate) plan: Plan,
     /// Threads of a simulation, shards of a live process.
     pub(crate) threads: u32,
@@ -42,12 +45,14 @@ impl Results {
     pub(crate) fn simulated(
         plan: Plan,
         threads: u32,
+        transport: Option<Transport>,
         outcome: Outcome,
         wall_seconds: f64,
     ) -> Results {
         let is_interrupted = outcome.end < Time::ZERO + plan.scenario.duration;
         Results {
             world: "sim",
+            transport,
             plan,
             threads,
             end: outcome.end,
@@ -76,9 +81,10 @@ impl Results {
         ran: Ran,
         is_seeded: bool,
     ) -> Results {
-        let Ran { outcome, wall_seconds, is_interrupted } = ran;
+        let Ran { outcome, transport, wall_seconds, is_interrupted } = ran;
         Results {
             world,
+            transport: Some(transport),
             plan,
             threads: shards,
             end: outcome.end,

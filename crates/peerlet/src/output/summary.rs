@@ -9,6 +9,7 @@ use peerlet_measure::{DropCause, Flow, Summary};
 use peerlet_network::Cause;
 use serde::Serialize;
 
+use crate::arguments::Transport;
 use crate::output::expectations::Verdict;
 use crate::output::memory::peak_rss_bytes;
 use crate::output::results::Results;
@@ -18,6 +19,9 @@ use crate::output::results::Results;
 struct Json<'a> {
     schema: u32,
     world: &'static str,
+    /// Where messages went over one, on real sockets or simulated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transport: Option<&'static str>,
     scenario: &'a str,
     seed: u64,
     peers: u32,
@@ -145,6 +149,7 @@ pub(crate) fn json(run: &Results, verdicts: &[Verdict]) -> String {
     let json = Json {
         schema: 1,
         world: run.world,
+        transport: run.transport.map(Transport::name),
         scenario: &scenario.title,
         seed: scenario.seed,
         peers: scenario.peers,
@@ -239,7 +244,11 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
     let scenario = &run.plan.scenario;
     let rate = run.events as f64 / run.wall_seconds;
     let time = match run.world {
-        "sim" => "of virtual time",
+        "sim" => match run.transport {
+            None => "of virtual time",
+            Some(Transport::Quic) => "of virtual time over quic",
+            Some(Transport::Udp) => "of virtual time over udp",
+        },
         "emulate" => "on real sockets, the network emulated",
         _ => "on real sockets",
     };

@@ -11,7 +11,7 @@ use peerlet_live::{
 };
 use tokio::sync::watch;
 
-use crate::arguments::Live;
+use crate::arguments::{Live, Transport};
 use crate::experiment::Experiment;
 use crate::logs;
 use crate::output::folder::Folder;
@@ -51,6 +51,7 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<u8, Failure> {
 /// What a run on real sockets came to.
 pub(crate) struct Ran {
     pub(crate) outcome: LiveOutcome,
+    pub(crate) transport: Transport,
     pub(crate) wall_seconds: f64,
     pub(crate) is_interrupted: bool,
 }
@@ -61,6 +62,10 @@ pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Re
         .enable_all()
         .build()
         .map_err(Failure::io("the threads of the run"))?;
+    let transport = match setup.sockets {
+        Sockets::Quic => Transport::Quic,
+        Sockets::Udp { .. } => Transport::Udp,
+    };
     let begun = Instant::now();
     runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
@@ -70,7 +75,8 @@ pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Re
         let is_interrupted = *stopped.borrow();
         signals.abort();
         let outcome = outcome.map_err(|error| failure(&error))?;
-        Ok(Ran { outcome, wall_seconds: begun.elapsed().as_secs_f64(), is_interrupted })
+        let wall_seconds = begun.elapsed().as_secs_f64();
+        Ok(Ran { outcome, transport, wall_seconds, is_interrupted })
     })
 }
 

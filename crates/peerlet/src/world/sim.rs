@@ -11,7 +11,7 @@ use peerlet_measure::Repeats;
 use peerlet_scenario::Override;
 use peerlet_sim::{Engine, Handled, JsonTrace, Setup, Simulation, Trace, Watch};
 
-use crate::arguments::{Sim, What};
+use crate::arguments::{Sim, Transport, What};
 use crate::experiment::Experiment;
 use crate::logs;
 use crate::output::folder::{Folder, FolderSet};
@@ -21,6 +21,7 @@ use crate::output::{expectations, repeats, summary};
 use crate::plan::Plan;
 use crate::random;
 use crate::run::{DONE, FAILED, Failure, INTERRUPTED, VOID, print};
+use crate::world::emulate::gives;
 use crate::world::lookout::Lookout;
 use crate::world::twin;
 
@@ -91,7 +92,8 @@ pub(crate) fn plan(experiment: &Experiment, sim: &Sim, seed: Option<u64>) -> Res
     if let Some(seed) = seed {
         overrides.push(Override::option("--seeds", "seed", &seed.to_string()));
     }
-    Ok(Plan::new(experiment, sim.what.source()?, &overrides, Setup::gives())?)
+    let gives = sim.transport.map_or(Setup::gives().to_vec(), |over| gives(over.sockets(false)));
+    Ok(Plan::new(experiment, sim.what.source()?, &overrides, &gives)?)
 }
 
 /// How a plan is run.
@@ -99,6 +101,8 @@ pub(crate) struct Way<'a> {
     pub(crate) engine: Engine,
     pub(crate) threads: u32,
     pub(crate) wire: bool,
+    /// What the messages go over, where that shows.
+    pub(crate) transport: Option<Transport>,
     pub(crate) trace: Option<Box<dyn Trace>>,
     /// Who shows its progress and may end it early.
     pub(crate) lookout: Option<&'a Lookout>,
@@ -109,12 +113,14 @@ pub(crate) struct Way<'a> {
 impl Way<'_> {
     /// As the options say, unseen.
     fn of(sim: &Sim) -> Way<'static> {
-        Way { threads: sim.threads, wire: sim.wire, ..Way::plain(sim.engine()) }
+        let (threads, wire, transport) = (sim.threads, sim.wire, sim.transport);
+        Way { threads, wire, transport, ..Way::plain(sim.engine()) }
     }
 
     /// On one thread, unseen.
     pub(crate) fn plain(engine: Engine) -> Way<'static> {
-        Way { engine, threads: 1, wire: false, trace: None, lookout: None, name: None }
+        let (wire, transport, trace, lookout, name) = Default::default();
+        Way { engine, threads: 1, wire, transport, trace, lookout, name }
     }
 }
 
@@ -133,6 +139,7 @@ pub(crate) fn simulate(
         epoch: scenario.measure.epoch,
         from: peerlet_core::Time::ZERO + scenario.measure.from,
         wire: way.wire,
+        handshakes: way.transport == Some(Transport::Quic),
         trace: way.trace,
         threads,
         engine: way.engine,
@@ -147,7 +154,7 @@ pub(crate) fn simulate(
     let outcome = simulation.run().map_err(|error| failed(&error))?;
     let took = begun.elapsed().as_secs_f64();
     drop(attention);
-    Ok(Results::simulated(plan, threads, outcome, took))
+    Ok(Results::simulated(plan, threads, way.transport, outcome, took))
 }
 
 /// Runs a plan, and writes every event into the folder if there is one.

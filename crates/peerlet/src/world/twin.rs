@@ -105,7 +105,8 @@ fn write_events(
     let trace: Option<Box<dyn Trace>> = Some(Box::new(trace));
     // Of several threads there is one engine only; the first run is by the one asked for.
     let engine = if threads == 1 { sim.engine() } else { Engine::Windowed };
-    let way = Way { engine, threads, wire: true, trace, lookout, name: None };
+    let way =
+        Way { threads, wire: true, transport: sim.transport, trace, lookout, ..Way::plain(engine) };
     let run = simulate(experiment, plan(experiment, sim, None)?, way)?;
     Ok(run.digest.unwrap_or_default())
 }
