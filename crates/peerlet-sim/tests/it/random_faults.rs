@@ -18,6 +18,8 @@ pub struct Plan {
     pub seed: u64,
     seats: u32,
     weather: Weather,
+    /// Whether a pair's first message waits for a handshake.
+    handshakes: bool,
     timeout: Duration,
     directives: Vec<Directive>,
     /// The longest pause between two acts of a peer.
@@ -93,7 +95,8 @@ impl Plan {
         let changes = choose(rng, [0, 2, 10, 30]);
         let directives = drawn_directives(rng, seats, until, changes);
         let pause = MILLISECOND * choose(rng, [3, 20, 100]);
-        Plan { seed, seats, weather, timeout, directives, pause }
+        let handshakes = rng.chance(0.25);
+        Plan { seed, seats, weather, handshakes, timeout, directives, pause }
     }
 
     /// Everybody lives, and once in a while half of the network does not reach the other, for
@@ -102,6 +105,8 @@ impl Plan {
         let mut plan = Plan::stormy(seed);
         let rng = &mut Seed::new(seed).named("divided").rng();
         let (min, max) = (plan.weather.min, plan.weather.max);
+        // A handshake may try again too late.
+        plan.handshakes = false;
         plan.timeout = choose(rng, [SECOND * 2, SECOND * 10]);
         // The last attempt leaves three typical round trips; and the first one may have passed the
         // wall before it rose, with an answer that did not.
@@ -123,7 +128,7 @@ impl Plan {
     /// Peers go on until the weather clears; then there is time for everything to settle.
     pub fn stage(&self, seed: u64) -> Stage {
         let (seats, pause, until) = (self.seats, self.pause, self.weather.until);
-        let quiet = self.timeout * 5 + self.weather.max * 10 + SECOND * 2;
+        let quiet = self.timeout * 5 + self.weather.max * 10 + SECOND * 6;
         let duration = (until + quiet).since(Time::ZERO);
         let script = move |ctx: &mut Context<Actor>, log: &Log, what: &Happened| {
             if ctx.now() < until {
@@ -132,7 +137,7 @@ impl Plan {
         };
         let mut stage = Stage::empty(seats, duration, script);
         stage.directives = self.directives.clone();
-        stage.setup.seed = seed;
+        (stage.setup.seed, stage.setup.handshakes) = (seed, self.handshakes);
         stage.patient(self.timeout).over(self.weather.clone())
     }
 
