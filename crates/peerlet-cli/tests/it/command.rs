@@ -320,6 +320,30 @@ fn a_check_for_determinism_names_the_threads_of_both_runs() {
 }
 
 #[test]
+fn a_transport_is_simulated_where_one_is_named() {
+    let run = |more: &[&str]| {
+        let command = ["sim", "scenarios/protopeer.toml", "--for", "10s"];
+        let output = peerlet(&[&command, more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let json = |more: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&run(&[more, &["--json"]].concat())).expect("it is JSON")
+    };
+    let [plain, udp, quic] = [&[][..], &["--transport", "udp"], &["--transport", "quic"]].map(json);
+    assert_eq!(
+        [&plain, &udp, &quic].map(|run| run.get("transport").and_then(|over| over.as_str())),
+        [None, Some("udp"), Some("quic")]
+    );
+    // Only handshakes change what happens.
+    assert_eq!(plain["digest"], udp["digest"]);
+    assert_ne!(plain["digest"], quic["digest"]);
+    assert!(run(&["--transport", "quic"]).contains(" s of virtual time over quic, seed "));
+    let twice = run(&["--transport", "quic", "--check-determinism"]);
+    assert!(twice.contains(quic["digest"].as_str().expect("it is text")), "{twice}");
+}
+
+#[test]
 fn a_matrix_that_cannot_be_used_is_named() {
     let matrix = |keys: &str| format!("{GOOD}[network]\nmodel = \"matrix\"\n{keys}\n");
     let missing = matrix("file = \"no/such.txt\"\nunit = \"ms\"");

@@ -1,4 +1,4 @@
-//! The simulator, over several networks, with and without encoding every message.
+//! The simulator, over several networks, with and without encoding every message and handshakes.
 
 use peerlet_conformance::{Candidate, Experiment, Refusal, Report, run};
 use peerlet_core::{Duration, MILLISECOND, Need};
@@ -10,6 +10,7 @@ struct Simulator {
     name: String,
     model: fn() -> Box<dyn Model>,
     wire: bool,
+    handshakes: bool,
 }
 
 impl Candidate for Simulator {
@@ -25,7 +26,7 @@ impl Candidate for Simulator {
         let Experiment { seats, duration, build, directives, connection_timeout } = experiment;
         let mut setup = Setup::new(seats, duration, move |seat| build(seat));
         setup.model = (self.model)();
-        setup.wire = self.wire;
+        (setup.wire, setup.handshakes) = (self.wire, self.handshakes);
         setup.connection_timeout = connection_timeout;
         let refuse = |error: peerlet_sim::SetupError| Refusal(error.to_string());
         let simulation = Simulation::new(setup, directives).map_err(refuse)?;
@@ -48,9 +49,11 @@ fn the_simulator_conforms() {
         ("no delay", || Box::new(Constant { delay: Duration::ZERO })),
     ];
     for (network, model) in models {
-        for wire in [false, true] {
-            let name = format!("sim, {network}{}", if wire { ", --wire" } else { "" });
-            let score = run(&mut Simulator { name, model, wire });
+        for (how, wire, handshakes) in
+            [("", false, false), (", --wire", true, false), (", --transport quic", false, true)]
+        {
+            let name = format!("sim, {network}{how}");
+            let score = run(&mut Simulator { name, model, wire, handshakes });
             println!("{score}");
             assert!(score.conforms(), "{score}");
             assert_eq!(score.refused(), 0);
