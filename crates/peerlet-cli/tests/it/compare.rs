@@ -295,6 +295,21 @@ fn folders_without_runs_are_errors_of_reading() {
     );
 }
 
+#[test]
+fn a_file_is_no_side() {
+    let place = Place::new("compare-file", RING);
+    std::fs::write(place.folder.join("summary.json"), "{}").expect("written");
+    place.refuse(
+        "summary.json",
+        "empty",
+        2,
+        &expect![[r#"
+        error: `RUNS/summary.json` is a file; a side is a run folder, as written by -o,
+        or holds some
+    "#]],
+    );
+}
+
 /// Checks what is said of a run of which one file was changed.
 fn damage(place: &Place, file: &str, change: impl FnOnce(String) -> String, said: &Expect) {
     place.copy("good", "bad");

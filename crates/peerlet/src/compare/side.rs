@@ -54,6 +54,11 @@ fn holds_run(folder: &Path) -> bool {
 /// The sub-folders that hold a run, by number where they are named by one; and the other ones.
 fn runs_in(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>), Failure> {
     let shown = path.display();
+    if path.is_file() {
+        let message =
+            format!("`{shown}` is a file; a side is a run folder, as written by -o, or holds some");
+        return Err(Failure::Usage(message));
+    }
     let failed = |error| Failure::Io(format!("`{shown}` cannot be read: {error}"));
     let (mut runs, mut others) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(path).map_err(failed)? {
