@@ -92,7 +92,8 @@ pub(crate) struct Sim {
     /// Hold SCENARIO to the contract as `--random` does
     #[arg(long, requires = "scenario", conflicts_with_all = ["random", "seed", "peers"])]
     #[arg(conflicts_with_all = ["duration", "network", "set", "seeds", "threads", "wire"])]
-    #[arg(conflicts_with_all = ["reference", "check_determinism", "trace", "output", "json", "transport"])]
+    #[arg(conflicts_with_all = ["reference", "check_determinism", "trace", "output", "json"])]
+    #[arg(conflicts_with = "transport")]
     pub(crate) witness: bool,
     /// Repeat with each of these seeds; the table shows means and 95 % intervals
     #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "seed")]

@@ -1,0 +1,152 @@
+//! What a peer gives its connections to deliver, and what it hears of the room there.
+
+use std::mem;
+
+use peerlet_core::{Address, Class, FRAME_MAX, Full, Header, Parcel, Port, State};
+use peerlet_measure::DropCause;
+
+use super::{Outgoing, Queued};
+use crate::event::{Event, Letter, Rest, Way};
+use crate::here::Here;
+
+/// How many messages may wait for one destination.
+const QUEUE_MESSAGES: usize = 256;
+/// How many encoded bytes may wait for one destination.
+const QUEUE_BYTES: usize = 1 << 20;
+
+impl Outgoing {
+    fn is_full(&self, size: usize) -> bool {
+        let bytes_full = self.bytes + size > QUEUE_BYTES && !self.queue.is_empty();
+        self.queue.len() >= QUEUE_MESSAGES || bytes_full
+    }
+
+    fn is_half_free(&self) -> bool {
+        self.queue.len() <= QUEUE_MESSAGES / 2 && self.bytes <= QUEUE_BYTES / 2
+    }
+}
+
+impl Here<'_> {
+    /// Queues a message; it departs when the event that sends it is handled.
+    pub(crate) fn queue_reliably(
+        &mut self,
+        to: Address,
+        header: Header,
+        parcel: &mut Parcel,
+    ) -> Result<(), Full> {
+        let size = parcel.encoded_len();
+        let (state, life) = (self.place().state, self.place().life);
+        let refusal = if size > FRAME_MAX {
+            Some(DropCause::TooLarge)
+        } else if state != State::Running {
+            Some(DropCause::Stopped)
+        } else {
+            None
+        };
+        let own = Address::simulated(self.seat);
+        if refusal.is_none() && to != own {
+            let links = self.links();
+            links.connections += 1;
+            let number = links.connections;
+            let end = links.outgoing.entry((to, life)).or_insert_with(|| Outgoing::new(number));
+            if end.is_full(size) {
+                let told = links.telling.contains(&((to, life), header.port));
+                if !told && !end.refused.contains(&header.port) {
+                    end.refused.push(header.port);
+                }
+                return Err(Full);
+            }
+        }
+        let flow = self.fabric.ledger.of(Class::Reliable);
+        flow.sent += 1;
+        flow.bytes += size as u64;
+        if let Some(cause) = refusal {
+            flow.drop_for(cause);
+            return Ok(());
+        }
+        if to != own
+            && let Some(instead) = self.fabric.tamper(self.seat, header.port, parcel)
+        {
+            self.queue_tampered((to, life), header, instead);
+            return Ok(());
+        }
+        #[cfg(feature = "planted")]
+        let copy = self.planted_copy((to, life), header, parcel);
+        let ((body, payload), size) = (self.body(parcel), size as u32);
+        if to == own {
+            let (way, draws) = (Way::Home { class: Class::Reliable, life }, self.fabric.seed);
+            let letter =
+                Letter { from: own, header, body, size, draws, way, payload, accepted: false };
+            self.post(self.seat, self.now.time, Event::letter(letter));
+            return Ok(());
+        }
+        if let Some(end) = self.end((to, life)) {
+            end.bytes += size as usize;
+            end.queue.push_back(Queued { header, body, size, payload });
+            #[cfg(feature = "planted")]
+            if let Some(copy) = copy {
+                end.bytes += copy.size as usize;
+                end.queue.push_back(copy);
+            }
+        }
+        self.touch((to, life));
+        Ok(())
+    }
+
+    /// Queues what a peer that tampers sends instead of a message that is in the accounts.
+    fn queue_tampered(&mut self, key: (Address, u32), header: Header, instead: Vec<Vec<u8>>) {
+        let flow = self.fabric.ledger.of(Class::Reliable);
+        if instead.is_empty() {
+            return flow.drop_for(DropCause::Filtered);
+        }
+        for bytes in instead.iter().skip(1) {
+            flow.sent += 1;
+            flow.bytes += bytes.len() as u64;
+        }
+        for bytes in instead {
+            let mut parcel = Parcel::encoded(bytes);
+            let size = parcel.encoded_len() as u32;
+            let (body, payload) = self.body(&mut parcel);
+            if let Some(end) = self.end(key) {
+                end.bytes += size as usize;
+                end.queue.push_back(Queued { header, body, size, payload });
+            }
+        }
+        self.touch(key);
+    }
+
+    /// Lets a connection's queue depart when the event being handled is over.
+    fn touch(&mut self, key: (Address, u32)) {
+        let queued = (self.seat, self.now);
+        if self.fabric.queued.last() != Some(&queued) {
+            self.fabric.queued.push(queued);
+            self.fabric.is_attended = true;
+        }
+        let touched = &mut self.links().touched;
+        if !touched.contains(&key) {
+            touched.push(key);
+        }
+    }
+
+    /// Tells the peerlets that met a full queue when half of it is free.
+    pub(super) fn tell_writable(&mut self, key: (Address, u32)) {
+        let Some(end) = self.end(key) else { return };
+        if end.refused.is_empty() || !end.is_half_free() {
+            return;
+        }
+        for port in mem::take(&mut end.refused) {
+            self.links().telling.push((key, port));
+            let event = Rest::Writable { life: key.1, port, to: key.0 };
+            self.post(self.seat, self.now.time, Event::Rest(Box::new(event)));
+        }
+    }
+
+    /// Whether there still is room now that a peerlet is told so; otherwise it will be told later.
+    pub(crate) fn is_writable(&mut self, key: (Address, u32), port: Port) -> bool {
+        let links = self.links();
+        links.telling.retain(|told| *told != (key, port));
+        let full = links.outgoing.get_mut(&key).filter(|end| !end.is_half_free());
+        let Some(end) = full else { return true };
+        end.refused.push(port);
+        false
+    }
+}
