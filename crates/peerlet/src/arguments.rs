@@ -87,13 +87,11 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=RANDOM_MAX))]
     #[arg(conflicts_with_all = ["scenario", "peers", "duration", "network", "set", "seeds"])]
     #[arg(conflicts_with_all = ["threads", "wire", "reference", "check_determinism", "trace"])]
-    #[arg(conflicts_with = "transport")]
     pub(crate) random: Option<u64>,
     /// Hold SCENARIO to the contract as `--random` does
     #[arg(long, requires = "scenario", conflicts_with_all = ["random", "seed", "peers"])]
     #[arg(conflicts_with_all = ["duration", "network", "set", "seeds", "threads", "wire"])]
     #[arg(conflicts_with_all = ["reference", "check_determinism", "trace", "output", "json"])]
-    #[arg(conflicts_with = "transport")]
     pub(crate) witness: bool,
     /// Repeat with each of these seeds; the table shows means and 95 % intervals
     #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "seed")]

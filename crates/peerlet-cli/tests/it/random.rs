@@ -29,6 +29,10 @@ fn random_scenarios_hold_and_are_summed_up() {
     };
     assert_eq!(of("model"), 3, "each has one model: {occurred:?}");
 
+    let over = json(&["--random", "3", "--seed", "5", "--transport", "quic"]);
+    assert_eq!(over["held"], 3);
+    assert_ne!(over["events"], three["events"], "handshakes change what happens");
+
     let table = peerlet(&["sim", "--random", "3", "--seed", "5", "-v"]);
     let lines = text(&table.stdout).lines().count();
     assert_eq!(lines, 1 + occurred.len(), "{}", text(&table.stdout));
@@ -43,6 +47,7 @@ fn random_takes_no_scenario_and_no_changes_of_one() {
         &["--random", "2", "--peers", "9"],
         &["--random", "2", "--set", "peers=9"],
         &["--random", "2", "--threads", "2"],
+        &["--random", "2", "--transport", "udp"],
         &["--random", "2", "--seed", "seven"],
         &["--random", "2", "--seed", "18446744073709551615"],
         &["--witness"],

@@ -4,11 +4,12 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use peerlet_sim::Setup;
 use serde_json::json;
 
 use super::search::{Finding, Findings, Search};
 use super::trial::{Flaw, Trial};
-use crate::arguments::Sim;
+use crate::arguments::{Sim, Transport};
 use crate::experiment::Experiment;
 use crate::output::status;
 use crate::run::{DONE, FAILED, Failure, INTERRUPTED, NONDETERMINISM, print};
@@ -27,8 +28,9 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim, count: u64) -> Result<u8, 
     };
     let lookout = Lookout::start(false)?;
     let (begun, mut shown, shows) = (Instant::now(), Instant::now(), sim.shows_progress());
-    let search = Search { experiment, count, seed };
-    let findings = search.run_watched(&|_| {}, Some(&lookout), |number, findings| {
+    let (search, over) = (Search { experiment, count, seed }, over(sim.transport)?);
+    let alter = handshakes(sim.transport);
+    let findings = search.run_watched(&alter, Some(&lookout), |number, findings| {
         tracing::info!(number, held = findings.held, "a random scenario");
         if shows && shown.elapsed() >= TICK {
             shown = Instant::now();
@@ -41,14 +43,15 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim, count: u64) -> Result<u8, 
         (Some(folder), Some(finding)) => Some(save(folder, finding)?),
         _ => None,
     };
+    let name = experiment.name;
     let command =
-        |finding: &Finding| format!("{} sim --random 1 --seed {}", experiment.name, finding.seed);
+        |finding: &Finding| format!("{name} sim --random 1 --seed {}{over}", finding.seed);
     print(&match sim.json {
         true => json(&search, &findings, seconds, command),
         false => {
-            let saved = saved.as_ref().map(|path| {
-                format!("saved: {path}\nagain: {} sim {path} --witness\n", experiment.name)
-            });
+            let saved = saved
+                .as_ref()
+                .map(|path| format!("saved: {path}\nagain: {name} sim {path} --witness{over}\n"));
             let table = if sim.what.verbose > 0 { table(&findings) } else { String::new() };
             words(&search, &findings, seconds, command) + &table + &saved.unwrap_or_default()
         }
@@ -63,9 +66,10 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim, count: u64) -> Result<u8, 
 
 /// Runs `sim SCENARIO --witness`.
 pub(crate) fn run_file(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
+    over(sim.transport)?;
     let source = sim.what.source()?;
     let (name, lookout) = (source.name.clone(), Lookout::start(sim.shows_progress())?);
-    let (alter, lookout) = (&|_: &mut _| {}, Some(&lookout));
+    let (alter, lookout) = (&handshakes(sim.transport), Some(&lookout));
     let trial = Trial { experiment, alter, lookout, is_thorough: true };
     let (said, code) = match trial.try_source(source) {
         Ok(score) => {
@@ -79,6 +83,23 @@ pub(crate) fn run_file(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure
     };
     print(&format!("{name}: {said}\n"))?;
     Ok(code)
+}
+
+/// What of the command says which transport is simulated; witnesses need one with both classes.
+fn over(transport: Option<Transport>) -> Result<&'static str, Failure> {
+    match transport {
+        None => Ok(""),
+        Some(Transport::Quic) => Ok(" --transport quic"),
+        Some(Transport::Udp) => {
+            let said = "witnesses need reliable delivery, which udp has not; leave out --transport";
+            Err(Failure::Usage(said.to_owned()))
+        }
+    }
+}
+
+/// Gives each run the handshakes of its transport.
+fn handshakes(transport: Option<Transport>) -> impl Fn(&mut Setup) {
+    move |setup| setup.handshakes = transport == Some(Transport::Quic)
 }
 
 fn seed(text: &str) -> Result<u64, Failure> {
