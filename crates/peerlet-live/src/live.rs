@@ -20,7 +20,7 @@ use crate::pair::{PairConfig, Pairs};
 use crate::quic::QuicTransport;
 use crate::seats::SeatMap;
 use crate::setup::{LiveError, LiveSetup, Sockets};
-use crate::shard::{Ground, MemberLine, Pauses, Shard, ShardOutcome, Timers, Wires};
+use crate::shard::{AlarmClock, Ground, MemberLine, Pauses, Shard, ShardOutcome, Timers, Wires};
 use crate::transport::{BindError, Transport};
 use crate::udp::UdpTransport;
 
@@ -322,6 +322,7 @@ impl Parts<'_> {
             ground,
             pauses: Pauses::default(),
             transport,
+            alarm_clock: AlarmClock::new(),
             build: self.setup.build.clone(),
             directives: directives.into_iter().peekable(),
             zero: Instant::now(),

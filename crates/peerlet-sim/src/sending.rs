@@ -134,7 +134,7 @@ impl Here<'_> {
             return self.send_home(header, &mut parcel, size as u32);
         }
         let Some(instead) = fabric.tamper(self.seat, header.port, &parcel) else {
-            return self.send_out(dest, header, &mut parcel);
+            return self.send_out(dest, header, parcel);
         };
         let flow = &mut self.fabric.ledger.datagram;
         if instead.is_empty() {
@@ -146,18 +146,18 @@ impl Here<'_> {
                 flow.sent += 1;
                 flow.bytes += bytes.len() as u64;
             }
-            self.send_out(dest, header, &mut Parcel::encoded(bytes));
+            self.send_out(dest, header, Parcel::encoded(bytes));
         }
     }
 
     /// Sends a datagram to another peer, or keeps it until that one is met.
-    pub(crate) fn send_out(&mut self, dest: Seat, header: Header, parcel: &mut Parcel) {
+    pub(crate) fn send_out(&mut self, dest: Seat, header: Header, mut parcel: Parcel) {
         if !self.has_met(dest) {
             return self.keep(dest, header, parcel);
         }
         let (from, at, size) = (self.seat, self.now.time, parcel.encoded_len() as u32);
         let draws = self.place().next_draws(dest);
-        self.send_packet(Packet { from, to: dest, at, size, draws }, header, parcel);
+        self.send_packet(Packet { from, to: dest, at, size, draws }, header, &mut parcel);
     }
 
     /// Sends a datagram that cannot wait in the outbox.

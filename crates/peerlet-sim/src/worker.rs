@@ -313,8 +313,9 @@ impl Worker {
                 return self.turn_away(key, source, letter, cause, Undelivered::Timeout);
             }
         }
-        if source != seat {
-            self.at(key, None).1.meet(source);
+        if letter.way == Way::Datagram && !self.at(key, None).1.has_met(source) {
+            // It overtook the end of the handshake, and nobody can read it yet.
+            return self.turn_away(key, source, letter, DropCause::Loss, Undelivered::Timeout);
         }
         if let Some(until) = self.fabric.pauses.until(seat) {
             if self.at(key, None).1.gives_up(source, &letter, until) {

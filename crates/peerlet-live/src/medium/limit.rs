@@ -6,7 +6,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::EMULATED_MAX;
 
-/// What a process has open besides its peers' sockets: the runtime's own, files, standard streams.
+/// What each peer has open: its socket, and its shard's alarm clock.
+const EACH: u64 = 2;
+/// What a process has open besides: the runtime's own, files, standard streams.
 const OTHERS: u64 = 64;
 
 /// So many sockets cannot be had.
@@ -28,7 +30,7 @@ impl fmt::Display for SocketLimit {
                 f,
                 "this process may have {limit}; take fewer peers, or raise the limit of open files \
                  (`ulimit -n {}`)",
-                u64::from(*peers) + OTHERS
+                u64::from(*peers) * EACH + OTHERS
             ),
         }
     }
@@ -45,7 +47,7 @@ pub fn make_room(peers: u32) -> Result<(), SocketLimit> {
     if peers > EMULATED_MAX {
         return Err(SocketLimit { peers, limit: EMULATED_MAX });
     }
-    let needed = u64::from(peers) + OTHERS;
+    let needed = u64::from(peers) * EACH + OTHERS;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_none_or(|current| current >= needed) {
         return Ok(());
@@ -55,7 +57,7 @@ pub fn make_room(peers: u32) -> Result<(), SocketLimit> {
     if is_possible && setrlimit(Resource::Nofile, raised).is_ok() {
         return Ok(());
     }
-    let most = maximum.or(current).unwrap_or(0).saturating_sub(OTHERS);
+    let most = maximum.or(current).unwrap_or(0).saturating_sub(OTHERS) / EACH;
     Err(SocketLimit { peers, limit: u32::try_from(most).unwrap_or(u32::MAX) })
 }
 
@@ -74,7 +76,7 @@ mod tests {
         assert_eq!(
             refused,
             "1000 peers need a socket each, and this process may have 192; take fewer peers, or \
-             raise the limit of open files (`ulimit -n 1064`)"
+             raise the limit of open files (`ulimit -n 2064`)"
         );
         assert_eq!(make_room(10), Ok(()));
     }

@@ -4,6 +4,7 @@
 //! never overlap; a peer never leaves its shard. Each turn of its loop takes a batch of what is due
 //! and what arrived, and hands over one batch of what is to go.
 
+mod alarm_clock;
 mod here;
 mod pauses;
 mod phases;
@@ -21,6 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::counters::Counters;
 use crate::member::Heard;
 use crate::transport::Transport;
+pub(crate) use alarm_clock::AlarmClock;
 pub(crate) use here::Ground;
 pub(crate) use pauses::Pauses;
 pub(crate) use timers::Timers;
@@ -43,6 +45,7 @@ pub(crate) struct Shard {
     pub(crate) ground: Ground,
     pub(crate) pauses: Pauses,
     pub(crate) transport: Box<dyn Transport>,
+    pub(crate) alarm_clock: AlarmClock,
     pub(crate) build: Build,
     /// What the environment does to its seats, in order.
     pub(crate) directives: std::iter::Peekable<std::vec::IntoIter<Directive>>,

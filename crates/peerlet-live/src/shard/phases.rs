@@ -74,7 +74,7 @@ impl Shard {
                 biased;
                 () = until(&mut self.wires.stop, |stop| *stop) => return false,
                 () = until(&mut self.wires.finish, |finish| *finish) => return false,
-                () = tokio::time::sleep_until(near.into()) => {
+                () = self.alarm_clock.wait_until(near) => {
                     if zero.is_some() {
                         break;
                     }
@@ -113,7 +113,7 @@ impl Shard {
                 }
                 () = self.transport.receive(inbox) => {}
                 (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
-                () = tokio::time::sleep_until(wake.into()) => {}
+                () = self.alarm_clock.wait_until(wake) => {}
             }
         }
     }

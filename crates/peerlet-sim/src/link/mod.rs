@@ -19,7 +19,7 @@ use peerlet_network::Departure;
 use crate::entry::Incoming;
 use crate::event::{Event, Letter, Way};
 use crate::fabric::Fabric;
-use crate::handshake::{Acquaintances, HANDSHAKE_BYTES, Handshake};
+use crate::handshake::{Acquaintances, Handshake};
 use crate::here::Here;
 
 /// The size that opening a connection is charged.
@@ -76,6 +76,12 @@ impl Links {
     /// How many messages wait in queues.
     pub(crate) fn queued(&self) -> u64 {
         self.outgoing.values().map(|end| end.queue.len() as u64).sum()
+    }
+
+    /// Whether a connection to this address is being opened.
+    pub(crate) fn is_opening(&self, to: Address) -> bool {
+        let mut ends = self.outgoing.iter();
+        ends.any(|(key, end)| key.0 == to && end.phase == Phase::Opening)
     }
 }
 
@@ -279,12 +285,8 @@ impl Here<'_> {
     }
 
     /// Sends a signal to the other end; it can be lost like any packet.
-    pub(crate) fn signal(&mut self, to: Seat, signal: Signal) {
-        let size = match signal {
-            Signal::Handshake(_) => HANDSHAKE_BYTES,
-            _ => CONTROL_BYTES,
-        };
-        match self.depart(to, size).0 {
+    fn signal(&mut self, to: Seat, signal: Signal) {
+        match self.depart(to, CONTROL_BYTES).0 {
             Departure::Arrive { after } | Departure::Twice { first: after, .. } => {
                 self.post(to, self.now.time + after, Event::signal(signal));
             }
@@ -358,11 +360,10 @@ impl Here<'_> {
 
     /// Handles what an end is told.
     pub(crate) fn handle_signal(&mut self, source: Seat, signal: Signal) {
-        if source != self.seat && !matches!(signal, Signal::Handshake(_)) {
-            self.meet(source);
-        }
         match signal {
-            Signal::Handshake(handshake) => self.shake_hands(source, handshake),
+            Signal::Handshake(handshake) => self.shake_hands(handshake),
+            // It overtook the end of the handshake, and nobody can read it yet.
+            Signal::Open { .. } if !self.has_met(source) => {}
             Signal::Open { from, number, life } => {
                 let to = Address::simulated(self.seat);
                 let answer = match (self.place().state, self.place().life) {
