@@ -104,7 +104,7 @@ pub(crate) struct Sim {
     #[arg(long)]
     pub(crate) wire: bool,
     /// What the messages go over: with quic, the first one between two peers waits for a handshake;
-    /// udp has datagrams only [default: datagrams without handshakes, and reliable delivery]
+    /// with udp, stacks that need reliable delivery are refused [default: neither]
     #[arg(long, value_name = "NAME", value_enum)]
     pub(crate) transport: Option<Transport>,
     /// One heap, one event after the other, on one thread: to hold the windowed engine to

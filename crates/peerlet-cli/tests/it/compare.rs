@@ -227,7 +227,14 @@ fn worlds_are_compared() {
     // So short a run is a comparison's matter, not its success.
     let (code, printed) = place.compare("sim", "live", &["--samples", "1"]);
     assert!([0, 1].contains(&code), "{printed}");
-    assert!(printed.contains("\nright: live, seed 1 ("), "{printed}");
+    assert!(printed.contains("\nright: live over quic, seed 1 ("), "{printed}");
+    assert!(printed.contains("`sim --transport quic` simulates them"), "{printed}");
+    place.run("sim", "handshakes", &[&short[..], &["--transport", "quic"]].concat());
+    let (_, printed) = place.compare("live", "handshakes", &["--samples", "1"]);
+    assert!(printed.contains("\nright: sim over quic, seed 1 ("), "{printed}");
+    assert!(!printed.contains("warning: the simulation"), "{printed}");
+    let scenario = std::fs::read_to_string(place.folder.join("handshakes/scenario.toml"));
+    assert!(scenario.expect("written").contains("# run with --transport quic\n"));
     assert!(printed.contains("\nmessages/delivered "), "{printed}");
     std::fs::create_dir(place.folder.join("mixed")).expect("made");
     for world in ["sim", "live"] {
@@ -239,8 +246,8 @@ fn worlds_are_compared() {
         "mixed",
         2,
         &expect![[r#"
-        error: `RUNS/mixed/live` is of world live and `RUNS/mixed/sim` of world sim;
-        give the runs of each world a side of their own
+        error: `RUNS/mixed/live` is of world live over quic and `RUNS/mixed/sim` of
+        world sim; give the runs of each world a side of their own
     "#]],
     );
 }

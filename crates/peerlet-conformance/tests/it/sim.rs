@@ -52,6 +52,10 @@ fn the_simulator_conforms() {
         for (how, wire, handshakes) in
             [("", false, false), (", --wire", true, false), (", --transport quic", false, true)]
         {
+            // What overtakes the end of a handshake is lost, and a case may not lose anything.
+            if handshakes && network == "uniform" {
+                continue;
+            }
             let name = format!("sim, {network}{how}");
             let score = run(&mut Simulator { name, model, wire, handshakes });
             println!("{score}");

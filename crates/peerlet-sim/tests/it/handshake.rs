@@ -87,9 +87,72 @@ fn a_lost_hello_is_said_again() {
     assert_eq!(to_1, [(2_059, 0), (2_059, 1)]);
     let [_, to_1] = came(stage(sends, false).over(weather(3_996)));
     assert_eq!(to_1, [(4_057, 0), (4_057, 1)]);
-    // So is one for which reliable messages wait, after the first was given up.
-    let [_, to_1] = came(stage(&[(0, 1_000)], true).over(weather(7_000)));
-    assert_eq!(to_1.len(), 1, "{to_1:?}");
+}
+
+/// Given up after 4 s, the other peer is dialled anew at once where reliable messages wait.
+#[test]
+fn reliable_messages_meet_soon_after_a_cut() {
+    let after = |heals: u64| {
+        let weather = Weather::constant(DELAY).wall(Duration::ZERO, MILLISECOND * heals);
+        let [_, to_1] = came(stage(&[(0, 1_000)], true).over(weather));
+        to_1
+    };
+    // Hellos at 1, 2, 4, 5, 6, 8, 9 and 10 s and some milliseconds.
+    assert_eq!(after(4_500), [(5_100, 0)]);
+    assert_eq!(after(7_000), [(8_097, 0)]);
+    assert_eq!(after(9_500), [(10_099, 0)]);
+    // The connection's time is over at 11 s, whatever is tried then.
+    assert_eq!(after(10_970), []);
+}
+
+#[test]
+fn a_lost_welcome_is_asked_for_again() {
+    // What comes to seat 0 is not let in, as long as that lasts.
+    let weather = Weather::constant(DELAY).gate(Duration::ZERO, MILLISECOND * 1_100);
+    let [_, to_1] = came(stage(&[(0, 1_000)], false).over(weather));
+    assert_eq!(to_1, [(2_059, 0)]);
+}
+
+/// What departs right behind the end of the handshake is lost when that is lost, and until it is
+/// told again.
+#[test]
+fn what_overtakes_the_end_of_a_handshake_is_lost() {
+    let at = |millis| MILLISECOND * millis;
+    let sends: Sends = &[(0, 1_000), (0, 1_130), (0, 1_170), (0, 1_200)];
+    let lossy = Weather::constant(DELAY).wall(at(1_030), at(1_050));
+    let flow = datagrams(stage(sends, false).over(lossy.clone()));
+    let dropped = [DropCause::Partition, DropCause::Loss].map(|cause| flow.dropped(cause));
+    assert_eq!((flow.delivered, dropped), (2, [1, 1]));
+    // It is told again three round trips later; what comes before that cannot be read.
+    let [_, to_1] = came(stage(sends, false).over(lossy));
+    assert_eq!(to_1, [(1_190, 2), (1_220, 3)]);
+}
+
+#[test]
+fn a_sender_that_ends_meanwhile_is_told_of_nothing() {
+    for act in [Act::Stop, Act::Crash] {
+        let stage = stage(&[(0, 1_000)], true).then(MILLISECOND * 1_010, 0, act.clone()).then(
+            MILLISECOND * 1_015,
+            0,
+            Act::Start,
+        );
+        let (outcome, log) = stage.run();
+        let flow = outcome.ledger.reliable;
+        assert!(outcome.ledger.is_balanced(), "{:?}", outcome.ledger);
+        // What was queued before an orderly end still leaves; the next life sends as well.
+        assert_eq!(flow.delivered, 1 + u64::from(act == Act::Stop));
+        assert!(!log.of(0).iter().any(|(_, what)| matches!(what, Happened::Undelivered(..))));
+    }
+}
+
+/// Connections that give up before a handshake does.
+#[test]
+fn a_short_patience_ends_first() {
+    let cut = Weather::constant(DELAY).wall(Duration::ZERO, SECOND * 3);
+    let (outcome, log) = stage(&[(0, 1_000)], true).patient(SECOND).over(cut).run();
+    assert!(outcome.ledger.is_balanced(), "{:?}", outcome.ledger);
+    let told = log.of(0).into_iter().find(|(_, what)| matches!(what, Happened::Undelivered(..)));
+    assert_eq!(told.map(|(at, _)| at / MS), Some(2_000));
 }
 
 #[test]

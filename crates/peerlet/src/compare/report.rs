@@ -38,6 +38,8 @@ struct Json<'a> {
 struct JsonSide<'a> {
     path: &'a str,
     world: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transport: Option<&'a str>,
     scenario: &'a str,
     seeds: Vec<u64>,
 }
@@ -45,7 +47,9 @@ struct JsonSide<'a> {
 impl JsonSide<'_> {
     fn of(side: &Side) -> JsonSide<'_> {
         let (first, seeds) = (side.first(), side.seeds());
-        JsonSide { path: &side.path, world: &first.world, scenario: &first.scenario, seeds }
+        let (world, scenario) = (&first.world, &first.scenario);
+        let transport = first.transport.as_deref();
+        JsonSide { path: &side.path, world, transport, scenario, seeds }
     }
 }
 
@@ -61,7 +65,18 @@ impl Report<'_> {
             let titles: Vec<_> = titles.into_iter().collect();
             warnings.push(format!("the scenarios have different titles: {}", titles.join(", ")));
         }
-        for side in [self.left, self.right] {
+        let sides = [self.left, self.right];
+        let transports = sides.map(|side| side.first().transport.as_deref());
+        if let Some(at) = sides.iter().position(|side| side.first().world == "sim")
+            && (transports[at], transports[1 - at]) == (None, Some("quic"))
+        {
+            warnings.push(
+                "the simulation is one without handshakes, which QUIC has when two peers first \
+                 meet; `sim --transport quic` simulates them"
+                    .to_owned(),
+            );
+        }
+        for side in sides {
             let seeds = side.seeds();
             let twice = seeds.windows(2).find(|pair| pair[0] == pair[1]);
             if let (Some(pair), "sim") = (twice, side.first().world.as_str()) {
@@ -115,7 +130,7 @@ impl Report<'_> {
             format!("{}: {} peers, {} s", first.scenario, first.peers, first.virtual_seconds);
         let side = |name: &str, side: &Side| {
             let seeds = seeds(&side.seeds());
-            format!("{name}: {}, {seeds} ({})", side.first().world, side.path)
+            format!("{name}: {}, {seeds} ({})", side.first().place(), side.path)
         };
         let pairs = match (self.comparison.paired, self.left.figures.len()) {
             (true, 2..) => ", in pairs with the left ones",

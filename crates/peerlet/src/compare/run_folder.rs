@@ -22,15 +22,28 @@ pub(crate) struct Facts {
     /// Its folder, as it is shown.
     pub(crate) path: String,
     pub(crate) world: String,
+    /// What its messages went over, where that shows.
+    pub(crate) transport: Option<String>,
     pub(crate) scenario: String,
     pub(crate) peers: u32,
     pub(crate) virtual_seconds: f64,
+}
+
+impl Facts {
+    /// Where it ran.
+    pub(crate) fn place(&self) -> String {
+        match &self.transport {
+            None => self.world.clone(),
+            Some(transport) => format!("{} over {transport}", self.world),
+        }
+    }
 }
 
 /// The parts of `summary.json` that are of interest; others are passed over.
 #[derive(Deserialize)]
 struct Summary {
     world: String,
+    transport: Option<String>,
     scenario: String,
     seed: u64,
     peers: u32,
@@ -85,8 +98,8 @@ pub(crate) fn read(folder: &Path) -> Result<(Facts, RunFigures), Failure> {
     let metrics = metrics(&folder.join("distributions.csv"), summary.measures)?;
     let Messages { sent, delivered, dropped } = summary.messages;
     let messages = MessageFigures { sent, delivered, dropped };
-    let Summary { world, scenario, seed, peers, virtual_seconds, .. } = summary;
-    let facts = Facts { path, world, scenario, peers, virtual_seconds };
+    let Summary { world, transport, scenario, seed, peers, virtual_seconds, .. } = summary;
+    let facts = Facts { path, world, transport, scenario, peers, virtual_seconds };
     Ok((facts, RunFigures { seed, metrics, messages }))
 }
 

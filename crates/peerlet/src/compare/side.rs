@@ -94,11 +94,14 @@ pub(crate) fn check(left: &Side, right: &Side) -> Result<(), Failure> {
     for side in [left, right] {
         let first = side.first();
         for other in &side.facts {
-            if other.world != first.world {
+            if other.place() != first.place() {
                 return Err(Failure::Usage(format!(
                     "`{}` is of world {} and `{}` of world {}; \
                      give the runs of each world a side of their own",
-                    first.path, first.world, other.path, other.world
+                    first.path,
+                    first.place(),
+                    other.path,
+                    other.place()
                 )));
             }
             if other.peers != one.peers {

@@ -40,7 +40,7 @@ pub(crate) struct Fidelity {
     /// The seeds that both sides have
     #[arg(long, value_name = "A..B", value_parser = seeds, default_value = "1..5")]
     seeds: (u64, u64),
-    /// The sockets of the emulated side, one or both
+    /// What both sides go over: one, or one after the other
     #[arg(
         long,
         value_name = "NAME",
@@ -54,7 +54,7 @@ pub(crate) struct Fidelity {
     /// Set a key of the emulated side only (repeatable)
     #[arg(long, value_name = "KEY.PATH=VALUE")]
     control: Vec<String>,
-    /// Print one JSON object on standard output
+    /// Print JSON on standard output: a list with what `compare --json` prints of each transport
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
     /// Print a table for a document
@@ -117,18 +117,21 @@ fn json(cases: &[Case]) -> String {
 impl Fidelity {
     /// Refuses what cannot be compared, before anything runs.
     fn check(&self, experiment: &Experiment) -> Result<(), Failure> {
-        let plan = |is_emulated| {
-            Ok::<_, Failure>(
-                self.plan(experiment, self.transport[0], self.seeds.0, is_emulated)?.scenario,
-            )
-        };
-        let (left, right) = (plan(false)?, plan(true)?);
-        if (left.peers, left.duration) != (right.peers, right.duration) {
-            let message = "--control changes how many peers there are or how long they run, and \
-                           both sides need the same; change it with --set on both";
-            return Err(Failure::Usage(message.to_owned()));
+        for transport in &self.transport {
+            let plan = |is_emulated| {
+                let plan = self.plan(experiment, *transport, self.seeds.0, is_emulated)?;
+                Ok::<_, Failure>(plan.scenario)
+            };
+            let (left, right) = (plan(false)?, plan(true)?);
+            if (left.peers, left.duration) != (right.peers, right.duration) {
+                let message = "--control changes how many peers there are or how long they run, \
+                               and both sides need the same; change it with --set on both";
+                return Err(Failure::Usage(message.to_owned()));
+            }
+            peerlet_live::make_room(right.peers)
+                .map_err(|error| Failure::Usage(error.to_string()))?;
         }
-        peerlet_live::make_room(right.peers).map_err(|error| Failure::Usage(error.to_string()))
+        Ok(())
     }
 
     fn say(&self, line: &str) {
@@ -199,6 +202,7 @@ impl Runs {
         self.facts.push(Facts {
             path: run.world.to_owned(),
             world: run.world.to_owned(),
+            transport: run.transport.map(|over| over.name().to_owned()),
             scenario: scenario.title.clone(),
             peers: scenario.peers,
             virtual_seconds: run.end.as_secs_f64(),

@@ -43,6 +43,9 @@ impl Folder {
         for option in overrides {
             text += &format!("# run with {option}\n");
         }
+        if let Some(transport) = run.transport {
+            text += &format!("# run with --transport {}\n", transport.name());
+        }
         text += &run.plan.scenario.sources.file().text;
         self.write_file("scenario.toml", text.as_bytes())?;
         self.write_file("summary.json", summary::json(run, verdicts).as_bytes())?;
