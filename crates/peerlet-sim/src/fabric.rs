@@ -235,7 +235,7 @@ impl Fabric {
         }
     }
 
-    /// Counts the messages that are still on their way.
+    /// Lets a peer tamper with what it sends, or no longer.
     pub(crate) fn set_tampering(&mut self, seat: Seat, tampering: Tampering) {
         // The common way of datagrams has no place where something could be done to them.
         self.plain = false;
@@ -253,6 +253,7 @@ impl Fabric {
         self.tampers.get_mut(&seat)?.tamper(port, parcel)
     }
 
+    /// Counts the messages that are still on their way.
     pub(crate) fn count_in_flight(&mut self) {
         let ledger = &mut self.ledger;
         let mut message = |class| ledger.of(class).in_flight += 1;

@@ -23,12 +23,12 @@ epoch = "1s"
 from = "1s"
 "#;
 
-/// The comparison over plain UDP, and the exit code. A machine with much else to do makes a run
+/// The comparison over a transport, and the exit code. A machine with much else to do makes a run
 /// void: the figures are there all the same.
-fn fidelity(more: &[&str]) -> (Value, i32) {
-    let file = File::new(&format!("fidelity-{}.toml", more.len()), LOAD);
+fn fidelity(transport: &str, more: &[&str]) -> (Value, i32) {
+    let file = File::new(&format!("fidelity-{transport}-{}.toml", more.len()), LOAD);
     let path = file.0.display().to_string();
-    let fixed = ["fidelity", &path, "--seeds", "1..2", "--transport", "udp", "--json", "-q"];
+    let fixed = ["fidelity", &path, "--seeds", "1..2", "--transport", transport, "--json", "-q"];
     let output = peerlet(&[&fixed, more].concat());
     let code = output.status.code().expect("it ends by itself");
     let all: Value = serde_json::from_slice(&output.stdout)
@@ -43,7 +43,8 @@ fn row<'a>(comparison: &'a Value, metric: &str) -> &'a Value {
 
 #[test]
 fn both_sides_are_compared_in_pairs() {
-    let (comparison, code) = fidelity(&["--within", "30%", "--ks", "0.5", "--counts", "10%"]);
+    let (comparison, code) =
+        fidelity("udp", &["--within", "30%", "--ks", "0.5", "--counts", "10%"]);
     assert_eq!(
         (&comparison["left"]["world"], &comparison["right"]["world"]),
         (&"sim".into(), &"emulate".into())
@@ -61,8 +62,31 @@ fn both_sides_are_compared_in_pairs() {
 }
 
 #[test]
+fn both_sides_go_over_the_same_transport() {
+    let (comparison, _) = fidelity("quic", &["--within", "30%"]);
+    for side in ["left", "right"] {
+        assert_eq!(comparison[side]["transport"], "quic");
+    }
+    let file = File::new("fidelity-handshakes.toml", LOAD);
+    let path = file.0.display().to_string();
+    let sent = |more: &[&str]| -> f64 {
+        let of = |seed: &str| {
+            let output = peerlet(&[&["sim", &path, "--json", "--seed", seed], more].concat());
+            let run: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+            run["messages"]["sent"].as_f64().expect("a number")
+        };
+        of("1") + of("2")
+    };
+    let (plain, handshakes) = (sent(&[]), sent(&["--transport", "quic"]));
+    let compared = row(&comparison, "messages/sent")["figures"][0]["left"].as_f64();
+    let compared = compared.expect("a number");
+    assert!(plain != handshakes, "handshakes change what is sent");
+    assert!([handshakes, handshakes / 2.0].contains(&compared), "{compared}, {handshakes}");
+}
+
+#[test]
 fn a_network_that_is_slower_on_one_side_is_found() {
-    let (comparison, code) = fidelity(&["--control", "network.delay=30ms"]);
+    let (comparison, code) = fidelity("udp", &["--control", "network.delay=30ms"]);
     assert_eq!(row(&comparison, "lookups/time")["verdict"], "failed", "{comparison}");
     assert!(matches!(code, 1 | 5), "{code}");
 }

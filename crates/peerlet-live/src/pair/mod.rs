@@ -349,7 +349,7 @@ impl Pairs {
     }
 }
 
-/// Undelivered a message was not taken.
+/// Why a message was not taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SendError {

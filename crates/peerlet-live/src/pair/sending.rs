@@ -20,7 +20,7 @@ pub(super) struct Key {
     pub(super) to: Address,
 }
 
-/// Undelivered a link is found: it is kept as long as there are connections over it.
+/// Why a link is found: it is kept as long as there are connections over it.
 const LINKED: &str = "a connection has a link";
 
 /// Connections that our peers send on.
