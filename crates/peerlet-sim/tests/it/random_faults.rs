@@ -105,12 +105,16 @@ impl Plan {
         let mut plan = Plan::stormy(seed);
         let rng = &mut Seed::new(seed).named("divided").rng();
         let (min, max) = (plan.weather.min, plan.weather.max);
-        // A handshake may try again too late.
-        plan.handshakes = false;
         plan.timeout = choose(rng, [SECOND * 2, SECOND * 10]);
+        plan.handshakes &= plan.timeout == SECOND * 10;
         // The last attempt leaves three typical round trips; and the first one may have passed the
         // wall before it rose, with an answer that did not.
-        let round_trips = ((min + max) * 3).max(MILLISECOND * 20) + max;
+        let mut round_trips = ((min + max) * 3).max(MILLISECOND * 20) + max;
+        if plan.handshakes {
+            // Two hellos are 2 s apart; and what is sent behind the end of a handshake may be
+            // there before it, and be sent again.
+            round_trips = round_trips + SECOND * 2 + (min + max) * 4;
+        }
         plan.weather = Weather { max, ..Weather::constant(min) };
         // The one division comes anywhere and ends within the patience.
         let end = Time::ZERO + SECOND * 20;
