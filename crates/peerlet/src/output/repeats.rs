@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use peerlet_measure::{RepeatRow, Repeats};
 use serde::Serialize;
 
+use crate::arguments::Transport;
 use crate::output::expectations::Verdict;
 
 /// One of the runs.
@@ -20,6 +21,9 @@ pub(crate) struct Repeat {
 struct Json<'a> {
     schema: u32,
     world: &'static str,
+    /// Where one is simulated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transport: Option<&'static str>,
     /// Only when it was interrupted: the first and the last seed that were not run to the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_reached: Option<[u64; 2]>,
@@ -34,10 +38,16 @@ struct Json<'a> {
 pub(crate) type NotReached = Option<RangeInclusive<u64>>;
 
 /// All runs as one JSON object, a line.
-pub(crate) fn json(all: &Repeats, runs: &[Repeat], not_reached: &NotReached) -> String {
+pub(crate) fn json(
+    all: &Repeats,
+    runs: &[Repeat],
+    transport: Option<Transport>,
+    not_reached: &NotReached,
+) -> String {
     let json = Json {
         schema: 1,
         world: "sim",
+        transport: transport.map(Transport::name),
         not_reached: not_reached.as_ref().map(|seeds| [*seeds.start(), *seeds.end()]),
         interrupted: not_reached.is_some(),
         runs,
@@ -49,8 +59,14 @@ pub(crate) fn json(all: &Repeats, runs: &[Repeat], not_reached: &NotReached) -> 
 }
 
 /// All runs as a table: means with 95 % intervals, and what was not kept.
-pub(crate) fn table(all: &Repeats, runs: &[Repeat], not_reached: &NotReached) -> String {
-    let mut out = format!("{} runs, mean and 95 % interval\n\n{all}\n", runs.len());
+pub(crate) fn table(
+    all: &Repeats,
+    runs: &[Repeat],
+    transport: Option<Transport>,
+    not_reached: &NotReached,
+) -> String {
+    let over = transport.map(|over| format!(" over {}", over.name())).unwrap_or_default();
+    let mut out = format!("{} runs{over}, mean and 95 % interval\n\n{all}\n", runs.len());
     for Repeat { seed, verdicts, .. } in runs {
         for verdict in verdicts.iter().filter(|verdict| !verdict.held) {
             out += &format!("seed {seed}: {verdict}\n");

@@ -208,8 +208,8 @@ fn repeat(
         runs.push(repeats::Repeat { seed, digest: run.digest.unwrap_or_default(), verdicts });
     }
     print(&match sim.json {
-        true => repeats::json(&all, &runs, &not_reached),
-        false => repeats::table(&all, &runs, &not_reached),
+        true => repeats::json(&all, &runs, sim.transport, &not_reached),
+        false => repeats::table(&all, &runs, sim.transport, &not_reached),
     })?;
     Ok(match held {
         _ if not_reached.is_some() => INTERRUPTED,
