@@ -132,10 +132,14 @@ impl Here<'_> {
         }
         let wait = match step {
             Step::Hello => said_for(attempt + 1).min(PATIENCE) - said_for(attempt),
+            // The round trip is known by now: three of them, and each time twice as long.
             _ => (self.patience(self.seat, Some(to), 0) * 2 * (1 << attempt.min(20))).min(PATIENCE),
         };
-        let again = Handshake::Again { with: to, step, attempt };
-        self.post(self.seat, self.now.time + wait, Event::signal(Signal::Handshake(again)));
+        self.post_handshake(self.seat, wait, Handshake::Again { with: to, step, attempt });
+    }
+
+    fn post_handshake(&mut self, seat: Seat, after: Duration, handshake: Handshake) {
+        self.post(seat, self.now.time + after, Event::signal(Signal::Handshake(handshake)));
     }
 
     /// Sends a packet of a handshake; it can be lost like any other.
@@ -144,7 +148,7 @@ impl Here<'_> {
         match fate {
             Departure::Arrive { after } | Departure::Twice { first: after, .. } => {
                 let packet = Handshake::Packet { from: self.seat, step, draws, accepted: false };
-                self.post(to, self.now.time + after, Event::signal(Signal::Handshake(packet)));
+                self.post_handshake(to, after, packet);
             }
             Departure::Damaged { .. } | Departure::Drop(_) => {}
         }
@@ -185,7 +189,7 @@ impl Here<'_> {
             Arrival::Accept { after: Duration::ZERO } => true,
             Arrival::Accept { after } => {
                 let packet = Handshake::Packet { from, step, draws, accepted: true };
-                self.post(to, at + after, Event::signal(Signal::Handshake(packet)));
+                self.post_handshake(to, after, packet);
                 false
             }
             Arrival::Drop(_) => false,

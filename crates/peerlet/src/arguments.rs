@@ -203,6 +203,13 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
+    pub(crate) const fn of(sockets: Sockets) -> Transport {
+        match sockets {
+            Sockets::Quic => Transport::Quic,
+            Sockets::Udp { .. } => Transport::Udp,
+        }
+    }
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Transport::Quic => "quic",

@@ -285,17 +285,20 @@ fn a_number_of_threads_out_of_range_is_refused() {
     assert!(refused("257").contains("257 is not in 1..=256"));
 }
 
+/// Ten seconds of a scenario, and what is printed of them.
+fn run(more: &[&str]) -> String {
+    let command = ["sim", "scenarios/protopeer.toml", "--for", "10s"];
+    let output = peerlet(&[&command, more].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+fn json(more: &[&str]) -> serde_json::Value {
+    serde_json::from_str(&run(&[more, &["--json"]].concat())).expect("it is JSON")
+}
+
 #[test]
 fn a_run_is_the_same_on_any_number_of_threads_and_says_how_many() {
-    let run = |more: &[&str]| {
-        let command = ["sim", "scenarios/protopeer.toml", "--for", "10s"];
-        let output = peerlet(&[&command, more].concat());
-        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-        text(&output.stdout)
-    };
-    let json = |more: &[&str]| -> serde_json::Value {
-        serde_json::from_str(&run(&[more, &["--json"]].concat())).expect("it is JSON")
-    };
     let (one, three) = (json(&[]), json(&["--threads", "3"]));
     assert_eq!((&one["threads"], &three["threads"]), (&1.into(), &3.into()));
     assert_eq!(one["digest"], three["digest"]);
@@ -321,15 +324,6 @@ fn a_check_for_determinism_names_the_threads_of_both_runs() {
 
 #[test]
 fn a_transport_is_simulated_where_one_is_named() {
-    let run = |more: &[&str]| {
-        let command = ["sim", "scenarios/protopeer.toml", "--for", "10s"];
-        let output = peerlet(&[&command, more].concat());
-        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-        text(&output.stdout)
-    };
-    let json = |more: &[&str]| -> serde_json::Value {
-        serde_json::from_str(&run(&[more, &["--json"]].concat())).expect("it is JSON")
-    };
     let [plain, udp, quic] = [&[][..], &["--transport", "udp"], &["--transport", "quic"]].map(json);
     assert_eq!(
         [&plain, &udp, &quic].map(|run| run.get("transport").and_then(|over| over.as_str())),

@@ -62,11 +62,7 @@ pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Re
         .enable_all()
         .build()
         .map_err(Failure::io("the threads of the run"))?;
-    let transport = match setup.sockets {
-        Sockets::Quic => Transport::Quic,
-        Sockets::Udp { .. } => Transport::Udp,
-    };
-    let begun = Instant::now();
+    let (begun, transport) = (Instant::now(), Transport::of(setup.sockets));
     runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
         let interrupts = Interrupts::new().map_err(Failure::io("signals"))?;
