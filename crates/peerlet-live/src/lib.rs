@@ -3,6 +3,7 @@
 //! [`run`] runs a process's peers in shards. From the bottom up:
 //!
 //! - [`ProcessKey`]: the key whose hash names a process, and the file that keeps it.
+//! - [`Secret`]: proof of belonging, for networks whose processes share one, and its file.
 //! - [`Frame`]: what goes over the wire, byte by byte.
 //! - [`Transport`]: the seam to the sockets, one await a batch; [`QuicTransport`] has identities,
 //!   datagrams and ordered streams, [`UdpTransport`] has datagrams only and is for closed networks.
@@ -17,7 +18,9 @@ mod counters;
 mod frame;
 mod key;
 mod pair;
+mod private_file;
 mod quic;
+mod secret;
 mod socket;
 mod tls;
 mod transport;
@@ -47,7 +50,9 @@ pub use pair::{
     Effect, LINK_BYTES_MAX, PairConfig, Pairs, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVING_MAX,
     RECEIVING_PER_LINK_MAX, SENDING_MAX, SendError, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX,
 };
+pub use private_file::{PrivateFileError, PrivateFileProblem};
 pub use quic::{LINKS_MAX, QuicTransport};
+pub use secret::{SECRET_LEN_MAX, SECRET_LEN_MIN, Secret, SecretError};
 pub use setup::{Join, LiveError, LiveSetup, Sockets};
 pub use shard::Build;
 pub use transport::{BATCH_MAX, BindError, Capabilities, Inbound, LinkError, Outbound, Transport};

@@ -34,6 +34,11 @@ pub(crate) enum Command {
     Fidelity(Fidelity),
     /// Compare two runs, or two sets of runs, metric by metric
     Compare(Compare),
+    /// Make the secret that the processes of one network share
+    Secret {
+        /// The new file that keeps it; only its owner may read it
+        file: PathBuf,
+    },
     /// List peerlets, commands and network models, with parameters, units and defaults
     List {
         /// Print one JSON object

@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
+use peerlet_live::Secret;
 use peerlet_scenario::Problems;
 
 use crate::arguments::{Arguments, Check, Command, Unreadable};
@@ -92,6 +94,7 @@ pub(crate) fn main(
         Command::Check(arguments) => check(experiment, &arguments),
         Command::Fidelity(arguments) => fidelity::run(experiment, &arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Secret { file } => secret(&file),
         Command::List { json } => print(&list::list(experiment, json)),
         Command::Completions { shell } => {
             let mut bytes = Vec::new();
@@ -144,6 +147,17 @@ pub(crate) fn print(text: &str) -> Result<u8, Failure> {
         }
         _ => Ok(DONE),
     }
+}
+
+/// Makes a secret and keeps it in a new file.
+fn secret(file: &Path) -> Result<u8, Failure> {
+    Secret::generate().save(file).map_err(|error| Failure::Io(error.to_string()))?;
+    print(&format!(
+        "a new secret is in {0}; only its owner can read it (mode 600)\n\
+         bring it to the other processes' machines over a private channel, such as `scp -p`, and \
+         start each\nprocess with `--secret {0}`; whoever has the file can take part\n",
+        file.display()
+    ))
 }
 
 fn check(experiment: &Experiment, arguments: &Check) -> Result<u8, Failure> {

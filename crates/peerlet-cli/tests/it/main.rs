@@ -8,4 +8,5 @@ mod fidelity;
 mod interrupt;
 mod network;
 mod random;
+mod secret;
 mod tidy;
