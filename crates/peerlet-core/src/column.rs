@@ -14,6 +14,7 @@ use crate::address::{Address, Seat};
 use crate::command::Command;
 use crate::context::{Context, Env};
 use crate::peerlet::Peerlet;
+use crate::place::{Handler, guarded};
 use crate::runtime::{Body, Undelivered};
 use crate::task::{Answer, CallError, Progress, Running};
 use crate::time::{Duration, Time};
@@ -139,10 +140,15 @@ impl<P: Peerlet> Rows<P> {
 
     /// Runs one handler on the peerlet in the environment's row, if it is there.
     #[inline]
-    fn handle(&self, env: &mut Env<'_>, handler: impl FnOnce(&mut P, &mut Context<'_, '_, P>)) {
+    fn handle(
+        &self,
+        env: &mut Env<'_>,
+        handler: Handler,
+        act: impl FnOnce(&mut P, &mut Context<'_, '_, P>),
+    ) {
         let mut cells = self.cells.borrow_mut();
         if let Some(me) = cells.get_mut(env.row()).and_then(Option::as_mut) {
-            handler(me, &mut Context::new(env));
+            guarded(env, P::NAME, handler, |env| act(me, &mut Context::new(env)));
         }
     }
 }
@@ -200,17 +206,21 @@ impl<P: Peerlet> Column for Rows<P> {
             };
             let word = turn.word();
             if turn.kind() == Turn::DATAGRAM {
-                match turn.body_mut().message() {
-                    Ok(message) => {
-                        let from = Address::simulated(Seat(word));
-                        me.message(&mut Context::new(env), from, message);
-                    }
-                    Err(_) => env.pass(turn),
+                let from = Address::simulated(Seat(word));
+                let handled = guarded(env, P::NAME, Handler::Message, |env| {
+                    let message = turn.body_mut().message()?;
+                    me.message(&mut Context::new(env), from, message);
+                    Ok::<(), DecodeError>(())
+                });
+                if handled.is_err() {
+                    env.pass(turn);
                 }
             } else if env.life().take_cancelled(word) {
                 env.pass(turn);
             } else {
-                Due::of(turn.body_mut()).happen(me, &mut Context::new(env), word);
+                guarded(env, P::NAME, Handler::Timer, |env| {
+                    Due::of(turn.body_mut()).happen(me, &mut Context::new(env), word);
+                });
             }
             if env.house.has_locals() {
                 break;
@@ -220,15 +230,15 @@ impl<P: Peerlet> Column for Rows<P> {
     }
 
     fn init(&self, env: &mut Env<'_>) {
-        self.handle(env, |me, ctx| me.init(ctx));
+        self.handle(env, Handler::Init, |me, ctx| me.init(ctx));
     }
 
     fn start(&self, env: &mut Env<'_>) {
-        self.handle(env, |me, ctx| me.start(ctx));
+        self.handle(env, Handler::Start, |me, ctx| me.start(ctx));
     }
 
     fn stop(&self, env: &mut Env<'_>) {
-        self.handle(env, |me, ctx| me.stop(ctx));
+        self.handle(env, Handler::Stop, |me, ctx| me.stop(ctx));
     }
 
     fn message(
@@ -239,13 +249,15 @@ impl<P: Peerlet> Column for Rows<P> {
     ) -> Result<(), DecodeError> {
         let mut cells = self.cells.borrow_mut();
         let Some(Some(me)) = cells.get_mut(env.row()) else { return Err(DecodeError::NoPeerlet) };
-        let message = body.message()?;
-        me.message(&mut Context::new(env), from, message);
-        Ok(())
+        guarded(env, P::NAME, Handler::Message, |env| {
+            let message = body.message()?;
+            me.message(&mut Context::new(env), from, message);
+            Ok(())
+        })
     }
 
     fn timer(&self, env: &mut Env<'_>, handle: u32, body: &mut Body) {
-        self.handle(env, |me, ctx| Due::of(body).happen(me, ctx, handle));
+        self.handle(env, Handler::Timer, |me, ctx| Due::of(body).happen(me, ctx, handle));
     }
 
     fn undelivered(
@@ -255,21 +267,21 @@ impl<P: Peerlet> Column for Rows<P> {
         mut body: Body,
         why: Undelivered,
     ) -> Result<(), DecodeError> {
-        let message = body.message()?;
-        self.handle(env, |me, ctx| me.undelivered(ctx, to, message, why));
+        let message = guarded(env, P::NAME, Handler::Undelivered, |_| body.message())?;
+        self.handle(env, Handler::Undelivered, |me, ctx| me.undelivered(ctx, to, message, why));
         Ok(())
     }
 
     fn writable(&self, env: &mut Env<'_>, to: Address) {
-        self.handle(env, |me, ctx| me.writable(ctx, to));
+        self.handle(env, Handler::Writable, |me, ctx| me.writable(ctx, to));
     }
 
     fn command(&self, env: &mut Env<'_>, command: &Command) {
-        self.handle(env, |me, ctx| me.command(ctx, command));
+        self.handle(env, Handler::Command, |me, ctx| me.command(ctx, command));
     }
 
     fn hear(&self, env: &mut Env<'_>, ear: usize, event: &dyn Any) {
-        self.handle(env, |me, ctx| self.ears[ear](me, ctx, event));
+        self.handle(env, Handler::Event, |me, ctx| self.ears[ear](me, ctx, event));
     }
 
     fn run_task(
@@ -280,7 +292,7 @@ impl<P: Peerlet> Column for Rows<P> {
         answer: Option<Answer>,
     ) -> Progress {
         let task: &mut Running<P> = task.downcast_mut().expect("a task runs in its own column");
-        task.run(self, env, id, answer)
+        guarded(env, P::NAME, Handler::Task, |env| task.run(self, env, id, answer))
     }
 
     fn answer(&self, body: &mut Body) -> Result<Value, DecodeError> {

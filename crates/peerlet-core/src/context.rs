@@ -16,6 +16,7 @@ use crate::column::{Column, Once, Periodic, Rows};
 use crate::life::Life;
 use crate::metric::Metric;
 use crate::peerlet::Peerlet;
+use crate::place::Unwound;
 use crate::random::Rng;
 use crate::registry::Registry;
 use crate::runtime::{Body, Call, Class, Full, Header, Parcel, Port, Seats, World};
@@ -46,6 +47,8 @@ pub(crate) struct House {
     pub(crate) has_locals: Cell<bool>,
     /// What makes the wakers of tasks.
     pub(crate) anchor: RefCell<Arc<NoWaker>>,
+    /// The innermost handler that a panic unwound through.
+    pub(crate) unwound: Cell<Option<Unwound>>,
 }
 
 impl House {
@@ -66,6 +69,12 @@ impl House {
     #[inline(always)]
     pub(crate) fn has_locals(&self) -> bool {
         self.has_locals.get()
+    }
+
+    /// Notes a handler that a panic unwinds through; the innermost is kept.
+    #[cold]
+    pub(crate) fn note_unwinding(&self, unwound: Unwound) {
+        self.unwound.set(self.unwound.get().or(Some(unwound)));
     }
 
     /// Leaves something to do.

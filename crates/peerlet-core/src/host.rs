@@ -18,6 +18,7 @@ use crate::context::{Caller, Env, House, Local};
 use crate::life::{Depth, Life, Standing, State};
 use crate::peer::Peer;
 use crate::peerlet::Peerlet;
+use crate::place::{Handler, RowGuard, Unwound, Where};
 use crate::registry::{Entry, Registry};
 use crate::runtime::{Alarm, Body, Call, Class, Full, Header, Parcel, Port, Undelivered, World};
 use crate::task::{Answer, CallError, NoWaker, Outcome, Progress};
@@ -53,6 +54,7 @@ impl Host {
                 locals: RefCell::default(),
                 has_locals: Cell::default(),
                 anchor: RefCell::new(Arc::new(NoWaker)),
+                unwound: Cell::default(),
             },
             lives,
             standings: vec![Standing::NONE; rows],
@@ -106,6 +108,14 @@ impl Host {
         self.late_answers
     }
 
+    /// Where the panic came from that unwound through this host, if it came from a peer's handler,
+    /// and from which: told once. A runtime that catches panics asks it, with what it knows of the
+    /// row and the time; the host and its peers are of no further use then.
+    pub fn unwound(&self, seat: impl FnOnce(usize) -> Seat, time: Time) -> Option<Where> {
+        let Unwound { row, peerlet, handler } = self.house.unwound.take()?;
+        Some(Where { seat: seat(row), life: self.life(row), peerlet, handler, time })
+    }
+
     /// The peerlet of type `P` in this row, to look at between events; `None` when there is none.
     pub fn peerlet<P: Peerlet>(&self, row: usize) -> Option<Ref<'_, P>> {
         let port = self.house.registry.port_of(TypeId::of::<P>())?;
@@ -129,7 +139,10 @@ impl Host {
             return false;
         }
         if before == State::Absent {
-            self.insert(row, build());
+            let guard = RowGuard::new(&self.house, row, None, Handler::Build);
+            let peer = build();
+            guard.done();
+            self.insert(row, peer);
         }
         self.standings[row].state = State::Running;
         let life = &mut self.lives[row];
@@ -193,7 +206,11 @@ impl Host {
             return false;
         }
         for place in 0..self.stack(row).len() {
-            self.house.column(self.stack(row)[place]).remove(row);
+            let port = self.stack(row)[place];
+            let name = self.house.registry.entry(port).map(Entry::name);
+            let guard = RowGuard::new(&self.house, row, name, Handler::Drop);
+            self.house.column(port).remove(row);
+            guard.done();
         }
         self.end(row, State::Absent);
         true
@@ -413,7 +430,9 @@ impl Host {
     /// Ends the life in this row.
     fn end(&mut self, row: usize, state: State) {
         self.standings[row].state = state;
+        let guard = RowGuard::new(&self.house, row, None, Handler::Drop);
         self.lives[row].end();
+        guard.done();
     }
 
     fn stack(&self, row: usize) -> &[Port] {

@@ -33,6 +33,7 @@ mod environment;
 mod few;
 mod host;
 mod life;
+mod place;
 mod registry;
 mod runtime;
 mod tamper;
@@ -49,6 +50,7 @@ pub use map::{FixedHasher, Map, Set};
 pub use metric::{Metric, MetricKind, QUANTA_MAX};
 pub use peer::{AnyPeerlet, Peer};
 pub use peerlet::{Nothing, Peerlet};
+pub use place::{Handler, Where};
 pub use random::{Rng, Seed, mix};
 pub use registry::{Entry, Registry, StackError};
 pub use runtime::{
