@@ -17,6 +17,9 @@ pub const DATAGRAM_MAX: usize = 1_150;
 /// The largest reliable message in encoded bytes: a quarter of a destination's queue.
 pub const FRAME_MAX: usize = 256 * 1024;
 
+/// The name of the codec: `postcard`, or `bincode` with that feature.
+pub const CODEC: &str = if cfg!(feature = "bincode") { "bincode" } else { "postcard" };
+
 /// What peerlets send: any type that serde can carry both ways.
 ///
 /// Message types are not recursive and hold no sequences of zero-sized items, so that no frame can

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use peerlet_live::Sockets;
 use peerlet_scenario::{Override, Problems, Source};
 use peerlet_sim::Engine;
 
 use crate::compare::Compare;
 use crate::fidelity::Fidelity;
 use crate::output::status;
+use crate::transport::Transport;
 
 /// Runs peer-to-peer experiments.
 #[derive(Parser, Debug)]
@@ -199,36 +199,6 @@ pub(crate) struct Emulate {
     /// measures.csv, distributions.csv
     #[arg(short, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
-}
-
-#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Transport {
-    Quic,
-    Udp,
-}
-
-impl Transport {
-    pub(crate) const fn of(sockets: Sockets) -> Transport {
-        match sockets {
-            Sockets::Quic => Transport::Quic,
-            Sockets::Udp { .. } => Transport::Udp,
-        }
-    }
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Transport::Quic => "quic",
-            Transport::Udp => "udp",
-        }
-    }
-
-    /// The sockets, of which only a closed network's are reached from beyond this machine.
-    pub(crate) const fn sockets(self, closed_network: bool) -> Sockets {
-        match self {
-            Transport::Quic => Sockets::Quic,
-            Transport::Udp => Sockets::Udp { closed_network },
-        }
-    }
 }
 
 #[derive(Args, Debug)]

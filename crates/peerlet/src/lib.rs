@@ -48,8 +48,10 @@ mod plan;
 
 mod arguments;
 mod compare;
+mod exit;
 mod fidelity;
 mod run;
+mod transport;
 mod world;
 
 #[doc(hidden)]

@@ -30,6 +30,8 @@ pub struct Plan {
     pub scenario: Scenario,
     /// The numbering of its peerlets and metrics.
     pub registry: Arc<Registry>,
+    /// The experiment's name.
+    pub(crate) program: &'static str,
     build: Build,
     timeline: Arc<Timeline>,
     /// What each event's command is, and for which peerlet.
@@ -71,6 +73,7 @@ impl Plan {
             )),
             scenario,
             registry: Arc::new(registry),
+            program: experiment.name,
             build,
         };
         plan.check_expectations()?;

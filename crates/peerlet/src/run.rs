@@ -11,27 +11,13 @@ use peerlet_scenario::Problems;
 
 use crate::arguments::{Arguments, Check, Command, Unreadable};
 use crate::compare;
+use crate::exit::Exit;
 use crate::experiment::Experiment;
 use crate::fidelity;
 use crate::logs;
 use crate::output::list;
 use crate::plan::Plan;
 use crate::world;
-
-/// Everything held.
-pub(crate) const DONE: u8 = 0;
-/// A property or an expectation failed.
-pub(crate) const FAILED: u8 = 1;
-/// The command line or the scenario is wrong; nothing ran.
-pub(crate) const USAGE: u8 = 2;
-/// A file could not be read or written.
-pub(crate) const IO: u8 = 3;
-/// Two runs of the same seed differed.
-pub(crate) const NONDETERMINISM: u8 = 4;
-/// A run is not what it should have been: late, interrupted, or not the whole network.
-pub(crate) const VOID: u8 = 5;
-/// The run was interrupted; partial results were written.
-pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Why a command ended without its result.
 #[derive(Debug)]
@@ -61,6 +47,16 @@ impl From<Unreadable> for Failure {
 }
 
 impl Failure {
+    /// How the process ends.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Failure::Scenario(_) | Failure::Usage(_) => Exit::Usage,
+            Failure::Io(_) => Exit::Io,
+            Failure::Run(_) => Exit::Failed,
+            Failure::Void(_) => Exit::Void,
+        }
+    }
+
     /// An error of reading or writing this.
     pub(crate) fn io(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Failure {
         move |error| Failure::Io(format!("{what}: {error}"))
@@ -72,7 +68,7 @@ pub(crate) fn main(
     experiment: &Experiment,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> ExitCode {
-    let command = Arguments::command().name(experiment.name);
+    let command = Arguments::command().name(experiment.name).after_long_help(Exit::help());
     let parsed = command
         .clone()
         .try_get_matches_from(arguments)
@@ -80,14 +76,11 @@ pub(crate) fn main(
     let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {
-            let code = if error.use_stderr() { USAGE } else { DONE };
-            return match error.print() {
-                Ok(()) => ExitCode::from(code),
-                Err(_) => ExitCode::from(IO),
-            };
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            return error.print().map_or(Exit::Io, |()| exit).into();
         }
     };
-    let code = match arguments.command {
+    let ended = match arguments.command {
         Command::Sim(sim) => world::sim::run(experiment, &sim),
         Command::Live(live) => world::live::run(experiment, &live),
         Command::Emulate(emulate) => world::emulate::run(experiment, &emulate),
@@ -109,48 +102,36 @@ pub(crate) fn main(
                 .and_then(|()| print(&String::from_utf8_lossy(&bytes)))
         }
     };
-    ExitCode::from(code.unwrap_or_else(|failure| report(&failure)))
+    ended.unwrap_or_else(|failure| report(&failure)).into()
 }
 
 /// Says on standard error what went wrong; returns the exit code.
-fn report(failure: &Failure) -> u8 {
+fn report(failure: &Failure) -> Exit {
     match failure {
         Failure::Scenario(problems) => {
             eprint!("{}", problems.render(io::stderr().is_terminal()));
-            USAGE
         }
-        Failure::Usage(message) => {
-            eprintln!("error: {message}");
-            USAGE
-        }
-        Failure::Io(message) => {
-            eprintln!("error: {message}");
-            IO
-        }
-        Failure::Run(message) => {
-            eprintln!("error: {message}");
-            FAILED
-        }
-        Failure::Void(message) => {
-            eprintln!("error: {message}");
-            VOID
-        }
+        Failure::Usage(message)
+        | Failure::Io(message)
+        | Failure::Run(message)
+        | Failure::Void(message) => eprintln!("error: {message}"),
     }
+    failure.exit()
 }
 
 /// Prints on standard output. A reader that has seen enough and went away is no error.
-pub(crate) fn print(text: &str) -> Result<u8, Failure> {
+pub(crate) fn print(text: &str) -> Result<Exit, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::Io(format!("standard output: {error}")))
         }
-        _ => Ok(DONE),
+        _ => Ok(Exit::Done),
     }
 }
 
 /// Makes a secret and keeps it in a new file.
-fn secret(file: &Path) -> Result<u8, Failure> {
+fn secret(file: &Path) -> Result<Exit, Failure> {
     Secret::generate().save(file).map_err(|error| Failure::Io(error.to_string()))?;
     print(&format!(
         "a new secret is in {0}; only its owner can read it (mode 600)\n\
@@ -160,7 +141,7 @@ fn secret(file: &Path) -> Result<u8, Failure> {
     ))
 }
 
-fn check(experiment: &Experiment, arguments: &Check) -> Result<u8, Failure> {
+fn check(experiment: &Experiment, arguments: &Check) -> Result<Exit, Failure> {
     logs::start(arguments.what.verbose, arguments.what.quiet);
     let source = arguments.what.source()?;
     let overrides = arguments.what.overrides()?;
@@ -169,7 +150,7 @@ fn check(experiment: &Experiment, arguments: &Check) -> Result<u8, Failure> {
         return print(&plan.timeline().to_string());
     }
     if arguments.what.quiet {
-        return Ok(DONE);
+        return Ok(Exit::Done);
     }
     let scenario = &plan.scenario;
     let stack: Vec<_> = plan.registry.entries().iter().map(|entry| entry.name()).collect();

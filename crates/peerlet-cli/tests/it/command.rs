@@ -407,6 +407,8 @@ fn the_shipped_scenarios_are_in_order() {
     }
 }
 
+const PEERLET: &str = env!("CARGO_PKG_VERSION");
+
 #[test]
 fn a_run_folder_holds_the_run_and_is_not_overwritten() {
     let folder = std::env::temp_dir().join(format!("peerlet-{}-run", std::process::id()));
@@ -434,6 +436,9 @@ fn a_run_folder_holds_the_run_and_is_not_overwritten() {
         count("delivered") + dropped + count("in_flight")
     );
     assert_eq!(summary["virtual_seconds"], 151.0);
+    let version = &summary["version"];
+    assert_eq!(version["program"], "peerlet");
+    assert_eq!((&version["peerlet"], &version["codec"]), (&PEERLET.into(), &"postcard".into()));
     assert!(csv.lines().count() > 50, "{csv}");
     assert!(scenario.starts_with("# run with --for 151s\n"), "{scenario}");
 }

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use clap::Args;
 use peerlet_measure::{Comparison, Limits};
 
-use crate::run::{DONE, FAILED, Failure, print};
+use crate::exit::Exit;
+use crate::run::{Failure, print};
 pub(crate) use report::Report;
 pub(crate) use run_folder::Facts;
 pub(crate) use side::{Side, check as check_sides};
@@ -87,7 +88,7 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 /// Runs the `compare` command.
-pub(crate) fn run(compare: &Compare) -> Result<u8, Failure> {
+pub(crate) fn run(compare: &Compare) -> Result<Exit, Failure> {
     let limits = compare.judged.limits();
     let (left, right) = (Side::read(&compare.left)?, Side::read(&compare.right)?);
     check_sides(&left, &right)?;
@@ -102,7 +103,7 @@ pub(crate) fn run(compare: &Compare) -> Result<u8, Failure> {
         (false, true) => report.markdown(),
         (false, false) => report.text(),
     })?;
-    Ok(if comparison.holds() { DONE } else { FAILED })
+    Ok(if comparison.holds() { Exit::Done } else { Exit::Failed })
 }
 
 #[cfg(test)]

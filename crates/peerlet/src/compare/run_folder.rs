@@ -8,14 +8,12 @@ use std::path::Path;
 use peerlet_measure::{Distribution, MessageFigures, MetricFigures, RunFigures};
 use serde::Deserialize;
 
+use crate::output::schema::{Account, Measure, RunSummary, SCHEMA};
 use crate::run::Failure;
 
 /// The most bytes of one file that are read. A metric has at most some 11,000 buckets, about 60
 /// bytes each, so that this is room for a hundred metrics that use them all.
 const FILE_BYTES_MAX: u64 = 64 << 20;
-
-/// The version of `summary.json` that is read.
-const SCHEMA: u64 = 1;
 
 /// What a run was of.
 pub(crate) struct Facts {
@@ -39,55 +37,10 @@ impl Facts {
     }
 }
 
-/// The parts of `summary.json` that are of interest; others are passed over.
+/// What comes first: of another schema nothing else can be read.
 #[derive(Deserialize)]
-struct Summary {
-    world: String,
-    transport: Option<String>,
-    scenario: String,
-    seed: u64,
-    peers: u32,
-    virtual_seconds: f64,
-    messages: Messages,
-    coverage: Option<f64>,
-    #[serde(default)]
-    share: bool,
-    #[serde(default)]
-    interrupted: bool,
-    #[serde(default)]
-    void: bool,
-    packets: Option<Packets>,
-    measures: BTreeMap<String, Measure>,
-}
-
-/// Of an emulation: how late it was, in microseconds.
-#[derive(Deserialize)]
-struct Packets {
-    late_p99_us: Option<f64>,
-}
-
-/// What comes first: of another version nothing else can be read.
-#[derive(Deserialize)]
-struct Version {
+struct Head {
     schema: u64,
-}
-
-#[derive(Deserialize)]
-struct Messages {
-    sent: u64,
-    delivered: u64,
-    dropped: BTreeMap<String, u64>,
-}
-
-#[derive(Deserialize)]
-struct Measure {
-    count: u64,
-    sum: f64,
-    mean: Option<f64>,
-    p5: Option<f64>,
-    p50: Option<f64>,
-    p95: Option<f64>,
-    p99: Option<f64>,
 }
 
 /// Reads a run folder.
@@ -96,9 +49,9 @@ pub(crate) fn read(folder: &Path) -> Result<(Facts, RunFigures), Failure> {
     let summary = summary(&folder.join("summary.json"))?;
     check_whole(&path, &summary)?;
     let metrics = metrics(&folder.join("distributions.csv"), summary.measures)?;
-    let Messages { sent, delivered, dropped } = summary.messages;
+    let Account { sent, delivered, dropped, .. } = summary.messages.total;
     let messages = MessageFigures { sent, delivered, dropped };
-    let Summary { world, transport, scenario, seed, peers, virtual_seconds, .. } = summary;
+    let RunSummary { world, transport, scenario, seed, peers, virtual_seconds, .. } = summary;
     let facts = Facts { path, world, transport, scenario, peers, virtual_seconds };
     Ok((facts, RunFigures { seed, metrics, messages }))
 }
@@ -118,12 +71,12 @@ fn text(path: &Path) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn summary(path: &Path) -> Result<Summary, Failure> {
+fn summary(path: &Path) -> Result<RunSummary, Failure> {
     let text = text(path)?;
     let shown = path.display();
     let wrong =
         |error| Failure::Io(format!("`{shown}` is no summary of a run: {error}; run it again"));
-    let Version { schema } = serde_json::from_str(&text).map_err(wrong)?;
+    let Head { schema } = serde_json::from_str(&text).map_err(wrong)?;
     if schema != SCHEMA {
         return Err(Failure::Io(format!(
             "`{shown}` is of schema {schema}, and {SCHEMA} is the one that is read; \
@@ -134,7 +87,7 @@ fn summary(path: &Path) -> Result<Summary, Failure> {
 }
 
 /// Refuses runs that say of themselves that they are not what was planned.
-fn check_whole(path: &str, summary: &Summary) -> Result<(), Failure> {
+fn check_whole(path: &str, summary: &RunSummary) -> Result<(), Failure> {
     let void = |message: String| Err(Failure::Void(message));
     if summary.void {
         let late = summary.packets.as_ref().and_then(|packets| packets.late_p99_us);
@@ -185,7 +138,7 @@ fn metrics(
                 measure.count
             )));
         }
-        metrics.insert(name, measure.with(distribution));
+        metrics.insert(name, figures(measure, distribution));
     }
     if let Some(name) = measures.keys().next() {
         return Err(Failure::Io(format!(
@@ -195,10 +148,8 @@ fn metrics(
     Ok(metrics)
 }
 
-impl Measure {
-    fn with(self, distribution: Distribution) -> MetricFigures {
-        let Measure { count, sum, mean, p5, p50, p95, p99 } = self;
-        let Distribution { kind, unit, quantum, histogram } = distribution;
-        MetricFigures { kind, unit, quantum, count, sum, mean, p5, p50, p95, p99, histogram }
-    }
+fn figures(measure: Measure, distribution: Distribution) -> MetricFigures {
+    let Measure { count, sum, mean, p5, p50, p95, p99, .. } = measure;
+    let Distribution { kind, unit, quantum, histogram } = distribution;
+    MetricFigures { kind, unit, quantum, count, sum, mean, p5, p50, p95, p99, histogram }
 }

@@ -5,16 +5,18 @@ mod table;
 use clap::Args;
 use peerlet_measure::{Comparison, RunFigures};
 use peerlet_scenario::{Override, Problems};
-use peerlet_sim::Engine;
 
-use crate::arguments::{Transport, What, seeds};
+use crate::arguments::{What, seeds};
 use crate::compare::{Facts, Judged, Report, Side, check_sides};
+use crate::exit::Exit;
 use crate::experiment::Experiment;
 use crate::logs;
 use crate::output::results::Results;
 use crate::plan::Plan;
-use crate::run::{DONE, FAILED, Failure, INTERRUPTED, VOID, print};
+use crate::run::{Failure, print};
+use crate::transport::Transport;
 use crate::world::emulate::{emulated, gives};
+use crate::world::setup::SimOptions;
 use crate::world::sim::{Way, simulate};
 use table::Case;
 
@@ -63,7 +65,7 @@ pub(crate) struct Fidelity {
 }
 
 /// Runs the `fidelity` command.
-pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<u8, Failure> {
+pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, Failure> {
     logs::start(fidelity.what.verbose, fidelity.what.quiet);
     let seeds = fidelity.seeds.0..=fidelity.seeds.1;
     fidelity.check(experiment)?;
@@ -72,7 +74,9 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<u8, Fa
         let (name, mut simulated, mut runs) = (transport.name(), Runs::default(), Runs::default());
         for seed in seeds.clone() {
             let plan = fidelity.plan(experiment, *transport, seed, false)?;
-            let way = Way { transport: Some(*transport), ..Way::plain(Engine::Windowed) };
+            let transport = Some(*transport);
+            let options = SimOptions { transport, ..SimOptions::default() };
+            let way = Way { options, ..Way::default() };
             simulated.add(&simulate(experiment, plan, way)?);
         }
         for seed in seeds.clone() {
@@ -80,7 +84,7 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<u8, Fa
             fidelity.say(&format!("emulating seed {seed} of {} over {name}, {time}", seeds.end()));
             let run = fidelity.emulated(experiment, *transport, seed, &mut runs.repeated)?;
             if run.is_interrupted {
-                return Ok(INTERRUPTED);
+                return Ok(Exit::Interrupted);
             }
             is_void |= run.is_void();
             runs.add(&run);
@@ -98,9 +102,9 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<u8, Fa
         (false, markdown) => table::write(&cases, &fidelity.control, markdown),
     })?;
     Ok(match cases.iter().all(|case| case.comparison.holds()) {
-        _ if is_void => VOID,
-        true => DONE,
-        false => FAILED,
+        _ if is_void => Exit::Void,
+        true => Exit::Done,
+        false => Exit::Failed,
     })
 }
 

@@ -4,8 +4,8 @@ use peerlet_core::MetricKind;
 use peerlet_measure::{ComparedMetric, Comparison, Verdict};
 
 use super::Runs;
-use crate::arguments::Transport;
 use crate::compare::Side;
+use crate::transport::Transport;
 
 /// What came out over one transport.
 pub(super) struct Case {

@@ -2,24 +2,8 @@
 
 use peerlet_measure::{STATISTICS, Summary};
 use peerlet_scenario::{Scenario, Side};
-use serde::Serialize;
 
-/// How one bound of one expectation ended.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Verdict {
-    /// The measure's full name.
-    pub(crate) measure: String,
-    /// The bound as the scenario writes it, such as `mean_min`.
-    pub(crate) bound: String,
-    /// The value that is still fine.
-    pub(crate) value: f64,
-    /// What the run came to; `None` when nothing was measured.
-    pub(crate) actual: Option<f64>,
-    /// Whether the bound was kept.
-    pub(crate) held: bool,
-    /// Where it is written: file:line:column.
-    pub(crate) place: String,
-}
+use crate::output::schema::Verdict;
 
 impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

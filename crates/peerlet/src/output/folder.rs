@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use peerlet_measure::{write_csv, write_distributions};
 use peerlet_scenario::Override;
 
-use crate::output::expectations::Verdict;
 use crate::output::results::Results;
+use crate::output::schema::Verdict;
 use crate::output::summary;
 use crate::run::Failure;
 

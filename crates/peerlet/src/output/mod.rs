@@ -7,5 +7,6 @@ pub(crate) mod memory;
 pub(crate) mod progress;
 pub(crate) mod repeats;
 pub(crate) mod results;
+pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod summary;

@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 use peerlet_measure::{RepeatRow, Repeats};
 use serde::Serialize;
 
-use crate::arguments::Transport;
-use crate::output::expectations::Verdict;
+use crate::output::schema::Verdict;
+use crate::transport::Transport;
 
 /// One of the runs.
 #[derive(Serialize)]

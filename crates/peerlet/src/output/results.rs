@@ -5,8 +5,8 @@ use peerlet_live::{Carried, Counters, Whole};
 use peerlet_measure::{Ledger, Measures, Summary};
 use peerlet_sim::Outcome;
 
-use crate::arguments::Transport;
 use crate::plan::Plan;
+use crate::transport::Transport;
 use crate::world::live::Ran;
 
 /// A run that is over.
@@ -108,6 +108,11 @@ impl Results {
     /// Whether it was emulated, and the machine could not keep up.
     pub(crate) fn is_void(&self) -> bool {
         self.carried.as_ref().is_some_and(|carried| !carried.is_valid())
+    }
+
+    /// Events by real time; 0 where no time passed.
+    pub(crate) fn events_per_second(&self) -> f64 {
+        if self.wall_seconds > 0.0 { self.events as f64 / self.wall_seconds } else { 0.0 }
     }
 
     /// What was measured, in units.

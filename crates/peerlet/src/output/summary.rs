@@ -5,102 +5,25 @@ use std::fmt::Write;
 
 use peerlet_core::Duration;
 use peerlet_live::{Carried, LATENESS_MAX};
-use peerlet_measure::{DropCause, Flow, Summary};
+use peerlet_measure::{DropCause, Flow};
 use peerlet_network::Cause;
-use serde::Serialize;
 
-use crate::arguments::Transport;
-use crate::output::expectations::Verdict;
 use crate::output::memory::peak_rss_bytes;
 use crate::output::results::Results;
+use crate::output::schema::{Account, Messages, Packets, RunSummary, SCHEMA, Verdict, Version};
+use crate::transport::Transport;
 
-/// `summary.json`, schema 1.
-#[derive(Serialize)]
-struct Json<'a> {
-    schema: u32,
-    world: &'static str,
-    /// Where messages went over one, on real sockets or simulated.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transport: Option<&'static str>,
-    scenario: &'a str,
-    seed: u64,
-    peers: u32,
-    threads: u32,
-    virtual_seconds: f64,
-    wall_seconds: f64,
-    events: u64,
-    events_per_second: f64,
-    peak_rss_bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    digest: &'a Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payload_digest: &'a Option<String>,
-    messages: Messages,
-    late_answers: u64,
-    idle_directives: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sockets_dropped: Option<BTreeMap<&'static str, u64>>,
-    /// The share of seat-seconds that reported; at seat 0's process of several.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    coverage: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    processes: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    packets: Option<PacketAccount>,
-    /// Only where it is true: the emulation was too late, and all of this means nothing.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    void: bool,
-    /// Only where it is true: this is one process's share of several.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    share: bool,
-    /// Only where it is true: the run ended before its time, and all of this is partial.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    interrupted: bool,
-    measures: &'a Summary,
-    /// Properties are not built yet; expectations stand beside them.
-    properties: [(); 0],
-    expectations: &'a [Verdict],
-}
-
-#[derive(Serialize)]
-struct Messages {
-    #[serde(flatten)]
-    total: Account,
-    datagram: Account,
-    reliable: Account,
-}
-
-/// What became of packets where a model stood between the sockets; and of an emulation how late
-/// they were, in microseconds.
-#[derive(Serialize)]
-struct PacketAccount {
-    sent: u64,
-    duplicated: u64,
-    damaged: u64,
-    carried: u64,
-    waiting: u64,
-    dropped: BTreeMap<&'static str, u64>,
-    late_p50_us: Option<f64>,
-    late_p99_us: Option<f64>,
-    late_max_us: f64,
-    read_p50_us: Option<f64>,
-    read_p99_us: Option<f64>,
-    read_max_us: f64,
-    /// Datagrams among those in flight of which nobody knows.
-    unaccounted: u64,
-}
-
-impl PacketAccount {
-    fn of(carried: &Carried) -> PacketAccount {
+impl Packets {
+    fn of(carried: &Carried) -> Packets {
         let Carried { packets, lateness, read, unaccounted } = carried;
         let micros = |late: Duration| late.as_secs_f64() * 1e6;
-        PacketAccount {
+        Packets {
             sent: packets.sent,
             duplicated: packets.duplicated,
             damaged: packets.damaged,
             carried: packets.carried,
             waiting: packets.waiting,
-            dropped: Cause::ALL.map(|cause| (cause.name(), packets.dropped(cause))).into(),
+            dropped: counts(Cause::ALL.map(|cause| (cause.name(), packets.dropped(cause)))),
             late_p50_us: lateness.quantile(0.5).map(micros),
             late_p99_us: lateness.quantile(0.99).map(micros),
             late_max_us: micros(lateness.max()),
@@ -112,23 +35,9 @@ impl PacketAccount {
     }
 }
 
-/// An account of messages. What a live run cannot account for is not in flight but unaccounted.
-#[derive(Serialize)]
-struct Account {
-    sent: u64,
-    duplicated: u64,
-    delivered: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    in_flight: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unaccounted: Option<u64>,
-    bytes: u64,
-    dropped: BTreeMap<&'static str, u64>,
-}
-
 impl Account {
+    /// What a live run cannot account for is not in flight but unaccounted.
     fn of(flow: &Flow, run: &Results) -> Account {
-        let dropped = DropCause::ALL.iter().map(|cause| (cause.name(), flow.dropped(*cause)));
         let knows_all = run.world != "live";
         Account {
             sent: flow.sent,
@@ -137,30 +46,36 @@ impl Account {
             in_flight: knows_all.then_some(flow.in_flight),
             unaccounted: (!knows_all && !run.is_share).then_some(flow.in_flight),
             bytes: flow.bytes,
-            dropped: dropped.collect(),
+            dropped: counts(DropCause::ALL.map(|cause| (cause.name(), flow.dropped(cause)))),
         }
     }
 }
 
-/// The summary as one JSON object, a line.
-pub(crate) fn json(run: &Results, verdicts: &[Verdict]) -> String {
+/// Counts by the names of their causes.
+fn counts(counts: impl IntoIterator<Item = (&'static str, u64)>) -> BTreeMap<String, u64> {
+    counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
+}
+
+/// The summary as `summary.json` has it.
+fn summary(run: &Results, verdicts: &[Verdict]) -> RunSummary {
     let (scenario, ledger) = (&run.plan.scenario, &run.ledger);
     let account = |flow: &Flow| Account::of(flow, run);
-    let json = Json {
-        schema: 1,
-        world: run.world,
-        transport: run.transport.map(Transport::name),
-        scenario: &scenario.title,
+    RunSummary {
+        schema: SCHEMA,
+        world: run.world.to_owned(),
+        transport: run.transport.map(|over| over.name().to_owned()),
+        scenario: scenario.title.clone(),
         seed: scenario.seed,
         peers: scenario.peers,
         threads: run.threads,
         virtual_seconds: run.end.as_secs_f64(),
         wall_seconds: run.wall_seconds,
         events: run.events,
-        events_per_second: run.events as f64 / run.wall_seconds,
+        events_per_second: run.events_per_second(),
         peak_rss_bytes: peak_rss_bytes(),
-        digest: &run.digest,
-        payload_digest: &run.payload_digest,
+        version: Some(Version::of(run.plan.program)),
+        digest: run.digest.clone(),
+        payload_digest: run.payload_digest.clone(),
         messages: Messages {
             total: account(&ledger.total()),
             datagram: account(&ledger.datagram),
@@ -171,20 +86,23 @@ pub(crate) fn json(run: &Results, verdicts: &[Verdict]) -> String {
         sockets_dropped: run
             .counters
             .as_ref()
-            .map(|counters| counters.iter().map(|(cause, count)| (cause.name(), count)).collect()),
+            .map(|counters| self::counts(counters.iter().map(|(cause, n)| (cause.name(), n)))),
         coverage: run.whole.as_ref().map(|whole| whole.coverage),
         processes: run.whole.as_ref().map(|whole| whole.processes),
-        packets: run.carried.as_ref().map(PacketAccount::of),
+        packets: run.carried.as_ref().map(Packets::of),
         void: run.is_void(),
         share: run.is_share,
         interrupted: run.is_interrupted,
-        measures: &run.summary(),
-        properties: [],
-        expectations: verdicts,
-    };
-    let mut text = serde_json::to_string(&json).expect("a summary is plain values");
-    text.push('\n');
-    text
+        measures: run.summary().rows.iter().map(|(name, row)| (name.clone(), row.into())).collect(),
+        properties: Vec::new(),
+        expectations: verdicts.to_vec(),
+    }
+}
+
+/// The summary as one JSON object, a line.
+pub(crate) fn json(run: &Results, verdicts: &[Verdict]) -> String {
+    let text = serde_json::to_string(&summary(run, verdicts));
+    text.expect("a summary is plain values") + "\n"
 }
 
 /// The summary as a table.
@@ -242,7 +160,6 @@ fn write_table(
 
 fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
     let scenario = &run.plan.scenario;
-    let rate = run.events as f64 / run.wall_seconds;
     let time = match run.world {
         "sim" => match run.transport {
             None => "of virtual time",
@@ -270,7 +187,7 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
         "{} events in {:.2} s ({}/s){threads}, {} MiB",
         grouped(run.events),
         run.wall_seconds,
-        grouped(rate as u64),
+        grouped(run.events_per_second() as u64),
         peak_rss_bytes() >> 20
     )?;
     for (name, flow) in [("datagrams", &run.ledger.datagram), ("reliable", &run.ledger.reliable)] {

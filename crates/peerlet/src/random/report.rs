@@ -9,10 +9,12 @@ use serde_json::json;
 
 use super::search::{Finding, Findings, Search};
 use super::trial::{Flaw, Trial};
-use crate::arguments::{Sim, Transport};
+use crate::arguments::Sim;
+use crate::exit::Exit;
 use crate::experiment::Experiment;
 use crate::output::status;
-use crate::run::{DONE, FAILED, Failure, INTERRUPTED, NONDETERMINISM, print};
+use crate::run::{Failure, print};
+use crate::transport::Transport;
 use crate::world::lookout::Lookout;
 
 /// How often progress is shown.
@@ -21,7 +23,7 @@ const TICK: Duration = Duration::from_millis(200);
 const SEED: u64 = 1;
 
 /// Runs `sim --random COUNT`.
-pub(crate) fn run(experiment: &Experiment, sim: &Sim, count: u64) -> Result<u8, Failure> {
+pub(crate) fn run(experiment: &Experiment, sim: &Sim, count: u64) -> Result<Exit, Failure> {
     let seed = match &sim.what.seed {
         None => SEED,
         Some(text) => seed(text)?,
@@ -57,15 +59,15 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim, count: u64) -> Result<u8, 
         }
     })?;
     Ok(match &findings.finding {
-        Some(finding) if finding.is_nondeterminism => NONDETERMINISM,
-        Some(_) => FAILED,
-        None if findings.is_interrupted => INTERRUPTED,
-        None => DONE,
+        Some(finding) if finding.is_nondeterminism => Exit::Nondeterminism,
+        Some(_) => Exit::Failed,
+        None if findings.is_interrupted => Exit::Interrupted,
+        None => Exit::Done,
     })
 }
 
 /// Runs `sim SCENARIO --witness`.
-pub(crate) fn run_file(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
+pub(crate) fn run_file(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
     over(sim.transport)?;
     let source = sim.what.source()?;
     let (name, lookout) = (source.name.clone(), Lookout::start(sim.shows_progress())?);
@@ -74,12 +76,14 @@ pub(crate) fn run_file(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure
     let (said, code) = match trial.try_source(source) {
         Ok(score) => {
             let (events, checked) = (score.events, score.checked);
-            (format!("held: {events} events, {checked} checks by witnesses"), DONE)
+            (format!("held: {events} events, {checked} checks by witnesses"), Exit::Done)
         }
-        Err(Flaw::Broken(what)) => (format!("failed: {what}"), FAILED),
-        Err(Flaw::Nondeterminism(what)) => (format!("nondeterminism: {what}"), NONDETERMINISM),
+        Err(Flaw::Broken(what)) => (format!("failed: {what}"), Exit::Failed),
+        Err(Flaw::Nondeterminism(what)) => {
+            (format!("nondeterminism: {what}"), Exit::Nondeterminism)
+        }
         Err(Flaw::Refused(problems)) => return Err(problems.into()),
-        Err(Flaw::Interrupted) => ("interrupted".to_owned(), INTERRUPTED),
+        Err(Flaw::Interrupted) => ("interrupted".to_owned(), Exit::Interrupted),
     };
     print(&format!("{name}: {said}\n"))?;
     Ok(code)

@@ -18,6 +18,7 @@ use crate::experiment::Experiment;
 use crate::output::progress::Progress;
 use crate::plan::Plan;
 use crate::world::lookout::Lookout;
+use crate::world::setup::{self, SimOptions};
 use crate::world::twin::in_words;
 
 /// A scenario on trial.
@@ -163,25 +164,22 @@ impl Trial<'_> {
         let (scenario, watch) = (&plan.scenario, Arc::new(Watch::default()));
         let timeline = plan.shared_timeline();
         let book = Arc::new(Book::new(almanac.clone(), timeline, *habits, scenario.peers));
-        let (below, on_top) = (plan.stacks(), book.clone());
-        let model = plan.model(self.experiment).map_err(|p| broken(p.render(false)))?;
-        let mut setup = Setup {
-            seed: scenario.seed,
-            registry: Some(plan.registry.clone()),
-            model,
-            epoch: scenario.measure.epoch,
-            from: Time::ZERO + scenario.measure.from,
-            wire: way.wire,
-            threads: way.threads,
+        let options = SimOptions {
             engine: way.engine,
-            watch: watch.clone(),
+            threads: way.threads,
+            wire: way.wire,
             trace,
-            ..Setup::new(scenario.peers, scenario.duration, move |seat| {
-                let mut peer = below(seat);
-                witness::top(&on_top).into_iter().for_each(|peerlet| peer.push(peerlet));
-                peer
-            })
+            watch: watch.clone(),
+            ..SimOptions::default()
         };
+        let setup = setup::simulated(self.experiment, plan, options);
+        let mut setup = setup.map_err(|problems| broken(problems.render(false)))?;
+        let (below, on_top) = (setup.build, book.clone());
+        setup.build = Box::new(move |seat| {
+            let mut peer = below(seat);
+            witness::top(&on_top).into_iter().for_each(|peerlet| peer.push(peerlet));
+            peer
+        });
         (self.alter)(&mut setup);
         let progress = Progress::new(None, Time::ZERO + scenario.duration);
         let attention = self.lookout.map(|lookout| lookout.attend(watch.clone(), progress));

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::run::INTERRUPTED;
+use crate::exit::Exit;
 
 /// SIGINT and SIGTERM, taken from whoever handled them before, for as long as the process lives.
 pub(crate) struct Interrupts {
@@ -30,5 +30,5 @@ impl Interrupts {
 
 /// Ends the process at once: who asks a second time does not want to wait.
 pub(crate) fn exit() -> ! {
-    std::process::exit(i32::from(INTERRUPTED))
+    std::process::exit(i32::from(Exit::Interrupted.code()))
 }

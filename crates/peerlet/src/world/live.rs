@@ -7,27 +7,34 @@ use std::time::Instant;
 
 use peerlet_core::Directive;
 use peerlet_live::{
-    Join, KeyError, LiveError, LiveOutcome, LiveSetup, Medium, MediumError, ProcessKey, Sockets,
+    Join, KeyError, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Sockets,
 };
 use tokio::sync::watch;
 
-use crate::arguments::{Live, Transport};
+use crate::arguments::Live;
+use crate::exit::Exit;
 use crate::experiment::Experiment;
 use crate::logs;
 use crate::output::folder::Folder;
 use crate::output::results::Results;
 use crate::plan::Plan;
 use crate::run::Failure;
+use crate::transport::Transport;
 use crate::world::interrupts::{self, Interrupts};
+use crate::world::setup::{self, LiveOptions};
 use crate::world::sim::conclude;
 
 /// Runs the `live` command.
-pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<u8, Failure> {
+pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<Exit, Failure> {
     logs::start(live.what.verbose, live.what.quiet);
     let sockets = live.transport.sockets(live.closed_network);
     let overrides = live.what.overrides()?;
     let plan = Plan::new(experiment, live.what.source()?, &overrides, sockets.gives())?;
-    let faults = plan.live_faults(live.index.is_some() || live.join.is_some())?;
+    let is_share = live.index.is_some() || live.join.is_some();
+    // Live behavior is seeded by the system, unless a seed is asked for.
+    let is_seeded = live.what.seed.is_some();
+    let options = LiveOptions { sockets, is_seeded, is_share };
+    let setup = setup::live(experiment, &plan, options)?;
     let folder = live.output.as_ref().map(|path| Folder::create(path)).transpose()?;
     if plan.scenario.network.is_some() && !live.what.quiet {
         eprintln!("[network] is left to the real network: its delays and losses are not applied");
@@ -35,8 +42,7 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<u8, Failure> {
     let key = live.key.as_deref().map(key).transpose()?;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let shards = live.shards.unwrap_or(threads as u32).min(plan.scenario.peers);
-    let mut setup = setup(experiment, &plan, live, sockets, shards, key);
-    setup.medium = faults.map_or(Medium::Real, Medium::Faulty);
+    let mut setup = deployed(setup, live, shards, key);
     setup.join = live.join.as_deref().map(join).transpose()?;
     if setup.join.is_some_and(|join| join.identity.is_some()) && sockets != Sockets::Quic {
         let message = "--join names an identity, and UDP has none; leave it out or use QUIC";
@@ -44,7 +50,7 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<u8, Failure> {
     }
     setup.advertise = live.advertise.as_deref().map(advertise).transpose()?;
     let ran = run_on_sockets(setup, plan.directives().collect())?;
-    let results = Results::on_sockets("live", plan, shards, ran, live.what.seed.is_some());
+    let results = Results::on_sockets("live", plan, shards, ran, is_seeded);
     conclude(&results, folder.as_ref(), &live.what, live.json)
 }
 
@@ -76,21 +82,9 @@ pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Re
     })
 }
 
-fn setup(
-    experiment: &Experiment,
-    plan: &Plan,
-    live: &Live,
-    sockets: Sockets,
-    shards: u32,
-    key: Option<ProcessKey>,
-) -> LiveSetup {
-    let (scenario, build) = (&plan.scenario, plan.stacks());
-    let name = format!("{}/{}", experiment.name, scenario.title);
+/// The setup of this process: where it is, and which of the seats it has.
+fn deployed(setup: LiveSetup, live: &Live, shards: u32, key: Option<ProcessKey>) -> LiveSetup {
     LiveSetup {
-        registry: Some(plan.registry.clone()),
-        // Live behavior is seeded by the system, unless a seed is asked for.
-        seed: live.what.seed.as_ref().map(|_| scenario.seed),
-        sockets,
         bind: live.bind,
         shards,
         key,
@@ -101,9 +95,7 @@ fn setup(
         } else {
             Arc::new(|line| eprintln!("{line}"))
         },
-        epoch: scenario.measure.epoch,
-        from: peerlet_core::Time::ZERO + scenario.measure.from,
-        ..LiveSetup::new(name, scenario.peers, scenario.duration, move |seat| build(seat))
+        ..setup
     }
 }
 

@@ -7,3 +7,4 @@ pub(crate) mod twin;
 
 mod interrupts;
 pub(crate) mod lookout;
+pub(crate) mod setup;

@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::BufWriter;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
 use peerlet_measure::Repeats;
 use peerlet_scenario::Override;
-use peerlet_sim::{Engine, Handled, JsonTrace, Setup, Simulation, Trace, Watch};
+use peerlet_sim::{Handled, JsonTrace, Setup, Simulation, Trace};
 
-use crate::arguments::{Sim, Transport, What};
+use crate::arguments::{Sim, What};
+use crate::exit::Exit;
 use crate::experiment::Experiment;
 use crate::logs;
 use crate::output::folder::{Folder, FolderSet};
@@ -20,13 +20,14 @@ use crate::output::results::Results;
 use crate::output::{expectations, repeats, summary};
 use crate::plan::Plan;
 use crate::random;
-use crate::run::{DONE, FAILED, Failure, INTERRUPTED, VOID, print};
+use crate::run::{Failure, print};
 use crate::world::emulate::gives;
 use crate::world::lookout::Lookout;
+use crate::world::setup::{self, SimOptions};
 use crate::world::twin;
 
 /// Runs the `sim` command.
-pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
+pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
     if let Some(count) = sim.random {
         // What random scenarios warn of is of no interest, and there is much of it.
         logs::start(sim.what.verbose.saturating_sub(1), sim.what.verbose < 2);
@@ -64,7 +65,7 @@ pub(crate) fn conclude(
     folder: Option<&Folder>,
     what: &What,
     json: bool,
-) -> Result<u8, Failure> {
+) -> Result<Exit, Failure> {
     // What is expected is expected of the whole network and the whole run.
     let verdicts = match run.is_share || run.is_interrupted || run.is_void() {
         true => Vec::new(),
@@ -79,10 +80,10 @@ pub(crate) fn conclude(
         summary::table(run, &verdicts, what.quiet)
     })?;
     Ok(match verdicts.iter().all(|verdict| verdict.held) {
-        _ if run.is_interrupted => INTERRUPTED,
-        _ if run.is_void() => VOID,
-        true => DONE,
-        false => FAILED,
+        _ if run.is_interrupted => Exit::Interrupted,
+        _ if run.is_void() => Exit::Void,
+        true => Exit::Done,
+        false => Exit::Failed,
     })
 }
 
@@ -96,14 +97,10 @@ pub(crate) fn plan(experiment: &Experiment, sim: &Sim, seed: Option<u64>) -> Res
     Ok(Plan::new(experiment, sim.what.source()?, &overrides, &gives)?)
 }
 
-/// How a plan is run.
+/// How a plan is run, and how that shows.
+#[derive(Default)]
 pub(crate) struct Way<'a> {
-    pub(crate) engine: Engine,
-    pub(crate) threads: u32,
-    pub(crate) wire: bool,
-    /// What the messages go over, where that shows.
-    pub(crate) transport: Option<Transport>,
-    pub(crate) trace: Option<Box<dyn Trace>>,
+    pub(crate) options: SimOptions,
     /// Who shows its progress and may end it early.
     pub(crate) lookout: Option<&'a Lookout>,
     /// What its progress calls it.
@@ -113,14 +110,12 @@ pub(crate) struct Way<'a> {
 impl Way<'_> {
     /// As the options say, unseen.
     fn of(sim: &Sim) -> Way<'static> {
-        let (threads, wire, transport) = (sim.threads, sim.wire, sim.transport);
-        Way { threads, wire, transport, ..Way::plain(sim.engine()) }
-    }
-
-    /// On one thread, unseen.
-    pub(crate) fn plain(engine: Engine) -> Way<'static> {
-        let (wire, transport, trace, lookout, name) = Default::default();
-        Way { engine, threads: 1, wire, transport, trace, lookout, name }
+        let (engine, threads, wire, transport) =
+            (sim.engine(), sim.threads, sim.wire, sim.transport);
+        Way {
+            options: SimOptions { engine, threads, wire, transport, ..SimOptions::default() },
+            ..Way::default()
+        }
     }
 }
 
@@ -130,31 +125,18 @@ pub(crate) fn simulate(
     plan: Plan,
     way: Way<'_>,
 ) -> Result<Results, Failure> {
-    let (scenario, build) = (&plan.scenario, plan.stacks());
-    let (threads, watch) = (way.threads, Arc::new(Watch::default()));
-    let setup = Setup {
-        seed: scenario.seed,
-        registry: Some(plan.registry.clone()),
-        model: plan.model(experiment)?,
-        epoch: scenario.measure.epoch,
-        from: peerlet_core::Time::ZERO + scenario.measure.from,
-        wire: way.wire,
-        handshakes: way.transport == Some(Transport::Quic),
-        trace: way.trace,
-        threads,
-        engine: way.engine,
-        watch: watch.clone(),
-        ..Setup::new(scenario.peers, scenario.duration, move |seat| build(seat))
-    };
+    let Way { options, lookout, name } = way;
+    let (threads, transport, watch) = (options.threads, options.transport, options.watch.clone());
+    let setup = setup::simulated(experiment, &plan, options)?;
     let failed = |error: &dyn std::error::Error| Failure::Run(error.to_string());
     let simulation = Simulation::new(setup, plan.directives()).map_err(|error| failed(&error))?;
-    let progress = Progress::new(way.name, peerlet_core::Time::ZERO + scenario.duration);
-    let attention = way.lookout.map(|lookout| lookout.attend(watch, progress));
+    let progress = Progress::new(name, peerlet_core::Time::ZERO + plan.scenario.duration);
+    let attention = lookout.map(|lookout| lookout.attend(watch, progress));
     let begun = Instant::now();
     let outcome = simulation.run().map_err(|error| failed(&error))?;
     let took = begun.elapsed().as_secs_f64();
     drop(attention);
-    Ok(Results::simulated(plan, threads, way.transport, outcome, took))
+    Ok(Results::simulated(plan, threads.max(1), transport, outcome, took))
 }
 
 /// Runs a plan, and writes every event into the folder if there is one.
@@ -165,8 +147,9 @@ fn simulate_into(
     way: Way<'_>,
 ) -> Result<Results, Failure> {
     let trace = folder.map(|folder| SharedTrace::create(folder, &plan)).transpose()?;
-    let seen = trace.clone().map(|trace| Box::new(trace) as Box<dyn Trace>);
-    let run = simulate(experiment, plan, Way { trace: seen, ..way })?;
+    let mut way = way;
+    way.options.trace = trace.clone().map(|trace| Box::new(trace) as Box<dyn Trace>);
+    let run = simulate(experiment, plan, way)?;
     if let Some(trace) = trace {
         trace.finish()?;
     }
@@ -177,7 +160,7 @@ fn repeat(
     experiment: &Experiment,
     sim: &Sim,
     seeds: std::ops::RangeInclusive<u64>,
-) -> Result<u8, Failure> {
+) -> Result<Exit, Failure> {
     let (mut all, mut runs, mut held) = (Repeats::default(), Vec::new(), true);
     let (last, mut not_reached) = (*seeds.end(), None);
     let lookout = Lookout::start(sim.shows_progress())?;
@@ -212,9 +195,9 @@ fn repeat(
         false => repeats::table(&all, &runs, sim.transport, &not_reached),
     })?;
     Ok(match held {
-        _ if not_reached.is_some() => INTERRUPTED,
-        true => DONE,
-        false => FAILED,
+        _ if not_reached.is_some() => Exit::Interrupted,
+        true => Exit::Done,
+        false => Exit::Failed,
     })
 }
 

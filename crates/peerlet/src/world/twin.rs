@@ -9,15 +9,18 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use peerlet_sim::{Engine, Handled, Trace};
 
 use crate::arguments::Sim;
+use crate::exit::Exit;
 use crate::experiment::Experiment;
 use crate::output::status;
-use crate::run::{DONE, Failure, INTERRUPTED, NONDETERMINISM, print};
+use crate::run::{Failure, print};
 use crate::world::lookout::Lookout;
+use crate::world::setup::SimOptions;
 use crate::world::sim::{Way, plan, simulate};
 
 /// The bytes of one event in a file of events.
@@ -26,7 +29,7 @@ const RECORD: usize = 48;
 const POLL: Duration = Duration::from_millis(20);
 
 /// Runs twice and compares.
-pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
+pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
     let lookout = Lookout::start(sim.shows_progress())?;
     let paths = Pair::new();
     // The second run is this very command once more, so nothing is lost on the way.
@@ -42,7 +45,7 @@ pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
     let first = write_events(experiment, sim, 1, Some(&lookout), &paths.first);
     let Some(second) = wait(second, &lookout).map_err(Failure::io("the second process"))? else {
         status::say("interrupted: nothing was compared");
-        return Ok(INTERRUPTED);
+        return Ok(Exit::Interrupted);
     };
     let first = first?;
     if !second.success() {
@@ -58,7 +61,7 @@ pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
                 describe(&one),
                 describe(&two)
             ))?;
-            return Ok(NONDETERMINISM);
+            return Ok(Exit::Nondeterminism);
         }
     };
     print(&format!(
@@ -66,13 +69,13 @@ pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<u8, Failure> {
          digest {first}\n",
         second_threads(sim)
     ))?;
-    Ok(DONE)
+    Ok(Exit::Done)
 }
 
 /// The second run: writes its events and nothing else.
-pub(crate) fn be_second(experiment: &Experiment, sim: &Sim, path: &Path) -> Result<u8, Failure> {
+pub(crate) fn be_second(experiment: &Experiment, sim: &Sim, path: &Path) -> Result<Exit, Failure> {
     write_events(experiment, sim, second_threads(sim), None, path)?;
-    Ok(DONE)
+    Ok(Exit::Done)
 }
 
 /// The threads of the second process: those asked for, and more than one in any case.
@@ -105,8 +108,10 @@ fn write_events(
     let trace: Option<Box<dyn Trace>> = Some(Box::new(trace));
     // Of several threads there is one engine only; the first run is by the one asked for.
     let engine = if threads == 1 { sim.engine() } else { Engine::Windowed };
-    let way =
-        Way { threads, wire: true, transport: sim.transport, trace, lookout, ..Way::plain(engine) };
+    let watch = Arc::default();
+    let options =
+        SimOptions { engine, threads, wire: true, transport: sim.transport, trace, watch };
+    let way = Way { options, lookout, name: None };
     let run = simulate(experiment, plan(experiment, sim, None)?, way)?;
     Ok(run.digest.unwrap_or_default())
 }

@@ -1,0 +1,411 @@
+//! `summary.json`: the one schema that run folders are written and read by.
+//!
+//! docs/RUN_FOLDER.md states it for users; a test holds the page and these structs together. A
+//! field may be added without another schema number. A field that changes its meaning, or goes,
+//! takes a new number. Fields that no reader here needs may be missing in files of other programs.
+
+use std::collections::BTreeMap;
+
+use peerlet_measure::Row;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version of the schema, in `schema`. Files of a newer one are refused.
+pub(crate) const SCHEMA: u64 = 1;
+
+/// `summary.json`, an object in one line.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct RunSummary {
+    /// The version of the schema: [`SCHEMA`].
+    pub(crate) schema: u64,
+    /// `sim`, `live` or `emulate`.
+    pub(crate) world: String,
+    /// `quic` or `udp`, where messages went over one, on real sockets or simulated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) transport: Option<String>,
+    /// The scenario's title.
+    pub(crate) scenario: String,
+    /// The seed of the scenario.
+    pub(crate) seed: u64,
+    /// The number of seats.
+    pub(crate) peers: u32,
+    /// Threads of a simulation, shards of a live process.
+    #[serde(default)]
+    pub(crate) threads: u32,
+    /// The instant at which the run ended, in seconds since time zero.
+    pub(crate) virtual_seconds: f64,
+    /// Real time that the run took, in seconds.
+    #[serde(default)]
+    pub(crate) wall_seconds: f64,
+    /// How many events peers handled.
+    #[serde(default)]
+    pub(crate) events: u64,
+    /// `events` by `wall_seconds`.
+    #[serde(default)]
+    pub(crate) events_per_second: f64,
+    /// The largest resident set of the process, in bytes; 0 where the system does not tell.
+    #[serde(default)]
+    pub(crate) peak_rss_bytes: u64,
+    /// The program that ran; files of the first releases lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<Version>,
+    /// The digest of a simulation, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) digest: Option<String>,
+    /// The digest over all payloads of a simulation with encoded messages, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) payload_digest: Option<String>,
+    /// The accounts of messages.
+    pub(crate) messages: Messages,
+    /// Answers that came after the question was given up.
+    #[serde(default)]
+    pub(crate) late_answers: u64,
+    /// Acts of the scenario that found nothing to do, such as the stop of a stopped seat.
+    #[serde(default)]
+    pub(crate) idle_directives: u64,
+    /// Packets that the sockets dropped, by cause; on real sockets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sockets_dropped: Option<BTreeMap<String, u64>>,
+    /// The share of seat-seconds that were reported, 0 to 1; at seat 0's process of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) coverage: Option<f64>,
+    /// How many processes reported to the end; at seat 0's process of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) processes: Option<u32>,
+    /// The account of packets, where a model stood between the sockets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) packets: Option<Packets>,
+    /// Only where it is true: the emulation was too late, and nothing here tells of the network.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) void: bool,
+    /// Only where it is true: this is one process's share of several.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) share: bool,
+    /// Only where it is true: the run ended before its time, and everything here is partial.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) interrupted: bool,
+    /// The metrics by full name, `peerlet/metric`, over the epochs after the warm-up.
+    pub(crate) measures: BTreeMap<String, Measure>,
+    /// Properties, which are not built yet: always empty.
+    #[serde(default)]
+    pub(crate) properties: Vec<Value>,
+    /// The bounds of the scenario's expectations, and how each ended.
+    #[serde(default)]
+    pub(crate) expectations: Vec<Verdict>,
+}
+
+/// The program that ran.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Version {
+    /// The experiment's name.
+    pub(crate) program: String,
+    /// The version of the `peerlet` crate that it was built with.
+    pub(crate) peerlet: String,
+    /// The codec of its messages.
+    pub(crate) codec: String,
+}
+
+impl Version {
+    /// The version of this program, whose experiment has this name.
+    pub(crate) fn of(program: &str) -> Version {
+        Version {
+            program: program.to_owned(),
+            peerlet: env!("CARGO_PKG_VERSION").to_owned(),
+            codec: peerlet_core::wire::CODEC.to_owned(),
+        }
+    }
+}
+
+/// The accounts of messages: all together, and by class of delivery.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Messages {
+    /// All messages; its fields stand beside the next two.
+    #[serde(flatten)]
+    pub(crate) total: Account,
+    /// Datagrams.
+    #[serde(default)]
+    pub(crate) datagram: Account,
+    /// Messages of reliable delivery.
+    #[serde(default)]
+    pub(crate) reliable: Account,
+}
+
+/// An account of messages. In simulation and emulation it balances:
+/// `sent + duplicated = delivered + in_flight + dropped`.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub(crate) struct Account {
+    /// Messages that peers sent.
+    pub(crate) sent: u64,
+    /// Copies that the network made.
+    #[serde(default)]
+    pub(crate) duplicated: u64,
+    /// Messages that reached a handler.
+    pub(crate) delivered: u64,
+    /// Messages on their way at the end; not in live runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) in_flight: Option<u64>,
+    /// Messages of unknown fate; only in live runs, and not of one process's share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unaccounted: Option<u64>,
+    /// The bytes of the messages sent, as encoded.
+    #[serde(default)]
+    pub(crate) bytes: u64,
+    /// Messages that were dropped, by cause.
+    pub(crate) dropped: BTreeMap<String, u64>,
+}
+
+/// The account of packets where a model stood between the sockets; of an emulation also how late
+/// they were, in microseconds.
+#[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Packets {
+    /// Packets that were given to the model.
+    pub(crate) sent: u64,
+    /// Copies that it made.
+    pub(crate) duplicated: u64,
+    /// Packets with flipped bits.
+    pub(crate) damaged: u64,
+    /// Packets that were handed over.
+    pub(crate) carried: u64,
+    /// Packets that waited at the end.
+    pub(crate) waiting: u64,
+    /// Packets that were dropped, by cause.
+    pub(crate) dropped: BTreeMap<String, u64>,
+    /// The median of how late packets were handed over.
+    pub(crate) late_p50_us: Option<f64>,
+    /// The 99th percentile of that.
+    pub(crate) late_p99_us: Option<f64>,
+    /// The largest of that.
+    pub(crate) late_max_us: f64,
+    /// The median of how late packets were read.
+    pub(crate) read_p50_us: Option<f64>,
+    /// The 99th percentile of that.
+    pub(crate) read_p99_us: Option<f64>,
+    /// The largest of that.
+    pub(crate) read_max_us: f64,
+    /// Datagrams among those in flight whose fate is unknown.
+    pub(crate) unaccounted: u64,
+}
+
+/// A metric in its unit. Without a value, all but the count and the sum are null.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Measure {
+    /// The unit's symbol, `1` for plain numbers.
+    #[serde(default)]
+    pub(crate) unit: String,
+    /// How many values there were.
+    pub(crate) count: u64,
+    /// Their sum.
+    pub(crate) sum: f64,
+    /// Their mean.
+    pub(crate) mean: Option<f64>,
+    /// The smallest of them.
+    pub(crate) min: Option<f64>,
+    /// The largest of them.
+    pub(crate) max: Option<f64>,
+    /// Their sample standard deviation; 0 for a single value.
+    pub(crate) std: Option<f64>,
+    /// The 1st percentile; percentiles are off by at most 1/256 of the value.
+    pub(crate) p1: Option<f64>,
+    /// The 5th percentile.
+    pub(crate) p5: Option<f64>,
+    /// The 10th percentile.
+    pub(crate) p10: Option<f64>,
+    /// The 25th percentile.
+    pub(crate) p25: Option<f64>,
+    /// The median.
+    pub(crate) p50: Option<f64>,
+    /// The 75th percentile.
+    pub(crate) p75: Option<f64>,
+    /// The 90th percentile.
+    pub(crate) p90: Option<f64>,
+    /// The 95th percentile.
+    pub(crate) p95: Option<f64>,
+    /// The 99th percentile.
+    pub(crate) p99: Option<f64>,
+}
+
+impl From<&Row> for Measure {
+    fn from(row: &Row) -> Measure {
+        let Row { kind: _, unit, count, sum, mean, min, max, std, p1, p5, p10, p25, p50, .. } =
+            *row;
+        let Row { p75, p90, p95, p99, .. } = *row;
+        let unit = unit.to_owned();
+        Measure { unit, count, sum, mean, min, max, std, p1, p5, p10, p25, p50, p75, p90, p95, p99 }
+    }
+}
+
+/// How one bound of one expectation ended.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Verdict {
+    /// The measure's full name.
+    pub(crate) measure: String,
+    /// The bound as the scenario writes it, such as `mean_min`.
+    pub(crate) bound: String,
+    /// The last value that is fine, in the measure's unit.
+    pub(crate) value: f64,
+    /// The value that the run came to; null when nothing was measured.
+    pub(crate) actual: Option<f64>,
+    /// Whether the bound was kept.
+    pub(crate) held: bool,
+    /// Where it is written: `file:line:column`.
+    pub(crate) place: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use peerlet_core::{SECOND, Seat, Time};
+    use peerlet_measure::{Epochs, Measures, write_csv, write_distributions};
+    use peerlet_sim::{EventKind, Handled, JsonTrace, Trace};
+
+    use super::*;
+
+    fn account() -> Account {
+        Account {
+            sent: 3,
+            duplicated: 0,
+            delivered: 1,
+            in_flight: Some(1),
+            unaccounted: Some(1),
+            bytes: 12,
+            dropped: BTreeMap::new(),
+        }
+    }
+
+    fn measure() -> Measure {
+        let row = peerlet_measure::Row::of(
+            &peerlet_core::Metric::counter("answers"),
+            &peerlet_measure::Accumulator::default(),
+        );
+        Measure::from(&row)
+    }
+
+    /// A summary with every field.
+    fn full() -> RunSummary {
+        RunSummary {
+            schema: SCHEMA,
+            world: "emulate".to_owned(),
+            transport: Some("udp".to_owned()),
+            scenario: "a title".to_owned(),
+            seed: u64::MAX,
+            peers: 4,
+            threads: 2,
+            virtual_seconds: 1.5,
+            wall_seconds: 0.25,
+            events: 7,
+            events_per_second: 28.0,
+            peak_rss_bytes: 4096,
+            version: Some(Version::of("hello")),
+            digest: Some("8c4ebff234b033ff".to_owned()),
+            payload_digest: Some("0".to_owned()),
+            messages: Messages { total: account(), datagram: account(), reliable: account() },
+            late_answers: 0,
+            idle_directives: 0,
+            sockets_dropped: Some(BTreeMap::new()),
+            coverage: Some(1.0),
+            processes: Some(2),
+            packets: Some(Packets {
+                sent: 1,
+                duplicated: 0,
+                damaged: 0,
+                carried: 1,
+                waiting: 0,
+                dropped: BTreeMap::new(),
+                late_p50_us: None,
+                late_p99_us: Some(1.0),
+                late_max_us: 2.0,
+                read_p50_us: None,
+                read_p99_us: None,
+                read_max_us: 0.5,
+                unaccounted: 0,
+            }),
+            void: true,
+            share: true,
+            interrupted: true,
+            measures: BTreeMap::from([("hello/answers".to_owned(), measure())]),
+            properties: Vec::new(),
+            expectations: vec![Verdict {
+                measure: "hello/answers".to_owned(),
+                bound: "sum_min".to_owned(),
+                value: 1.0,
+                actual: None,
+                held: false,
+                place: "hello.toml:3:1".to_owned(),
+            }],
+        }
+    }
+
+    fn names(value: &Value, into: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    into.insert(name.clone());
+                    names(value, into);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| names(item, into)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn a_summary_reads_as_it_was_written() {
+        let text = serde_json::to_string(&full()).unwrap();
+        assert_eq!(serde_json::from_str::<RunSummary>(&text).unwrap(), full());
+    }
+
+    #[test]
+    fn the_page_names_every_field() {
+        let page = include_str!("../../../../docs/RUN_FOLDER.md");
+        let mut fields = BTreeSet::new();
+        names(&serde_json::to_value(full()).unwrap(), &mut fields);
+        fields.remove("hello/answers");
+        assert!(fields.len() > 60, "{fields:?}");
+        let missing: Vec<_> =
+            fields.iter().filter(|field| !page.contains(&format!("`{field}`"))).collect();
+        assert!(missing.is_empty(), "docs/RUN_FOLDER.md lacks {missing:?}");
+    }
+
+    #[test]
+    fn the_page_states_the_other_files() {
+        let page = include_str!("../../../../docs/RUN_FOLDER.md");
+        let second = Time::ZERO..Time::ZERO + SECOND;
+        let grid = Epochs::new(SECOND, second).unwrap();
+        let none = Measures::new([].into(), grid);
+        let (mut csv, mut distributions) = (Vec::new(), Vec::new());
+        write_csv(&none, &mut csv).unwrap();
+        write_distributions(&none, &mut distributions).unwrap();
+        for header in [csv, distributions] {
+            let header = String::from_utf8(header).unwrap();
+            assert!(page.contains(&format!("```csv\n{header}```")), "{header}");
+        }
+        let mut events = Vec::new();
+        let mut trace = JsonTrace::new(&mut events, 1);
+        let (time, seat, kind) = (Time::ZERO, Seat(0), EventKind::Start);
+        let event = Handled { time, round: 0, seat, kind, source: 0, seq: 0, life: 1, payload: 0 };
+        trace.handled(&event);
+        trace.finished(&[], &[]);
+        trace.finish().unwrap();
+        let mut fields = BTreeSet::new();
+        for line in String::from_utf8(events).unwrap().lines() {
+            names(&serde_json::from_str(line).unwrap(), &mut fields);
+        }
+        let kinds = EventKind::ALL.map(|kind| kind.name().to_owned());
+        for name in fields.into_iter().chain(kinds) {
+            assert!(page.contains(&format!("`{name}`")), "docs/RUN_FOLDER.md lacks `{name}`");
+        }
+    }
+
+    #[test]
+    fn a_metric_has_the_numbers_of_its_row() {
+        let json = serde_json::to_value(measure()).unwrap();
+        let mut fields: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        let statistics = peerlet_measure::STATISTICS.map(|(name, _)| name);
+        let mut expected: Vec<_> = statistics.into_iter().chain(["unit"]).collect();
+        fields.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(fields, expected);
+    }
+}

@@ -1,0 +1,118 @@
+//! From a plan to the setup of each world: the only place that makes one from the other.
+
+use std::sync::Arc;
+
+use peerlet_core::Time;
+use peerlet_live::{LiveSetup, Medium, Sockets};
+use peerlet_scenario::Problems;
+use peerlet_sim::{Engine, Setup, Trace, Watch};
+
+use crate::experiment::Experiment;
+use crate::plan::Plan;
+use crate::transport::Transport;
+
+/// The options of a simulation: what the plan does not say.
+#[derive(Default)]
+pub(crate) struct SimOptions {
+    /// The engine that brings the events.
+    pub(crate) engine: Engine,
+    /// How many threads share the peers; 0 counts as 1.
+    pub(crate) threads: u32,
+    /// Whether every message is encoded and decoded.
+    pub(crate) wire: bool,
+    /// The transport whose handshakes are simulated, if any.
+    pub(crate) transport: Option<Transport>,
+    /// Sees every event.
+    pub(crate) trace: Option<Box<dyn Trace>>,
+    /// Shows how far the run is, and may end it early.
+    pub(crate) watch: Arc<Watch>,
+}
+
+/// The options of a run on real sockets and the real network.
+pub(crate) struct LiveOptions {
+    pub(crate) sockets: Sockets,
+    /// Whether the plan's seed decides what peers do; the system seeds them otherwise.
+    pub(crate) is_seeded: bool,
+    /// Whether some of the peers live in other processes.
+    pub(crate) is_share: bool,
+}
+
+/// The setup of a simulation.
+///
+/// # Errors
+/// When the plan's network cannot be built.
+pub(crate) fn simulated(
+    experiment: &Experiment,
+    plan: &Plan,
+    options: SimOptions,
+) -> Result<Setup, Problems> {
+    let SimOptions { engine, threads, wire, transport, trace, watch } = options;
+    let (scenario, build) = (&plan.scenario, plan.stacks());
+    Ok(Setup {
+        seed: scenario.seed,
+        registry: Some(plan.registry.clone()),
+        model: plan.model(experiment)?,
+        epoch: scenario.measure.epoch,
+        from: plan.measured_from(),
+        wire,
+        handshakes: transport == Some(Transport::Quic),
+        trace,
+        threads: threads.max(1),
+        engine,
+        watch,
+        ..Setup::new(scenario.peers, scenario.duration, move |seat| build(seat))
+    })
+}
+
+/// The setup of an emulation: real sockets with the plan's own network between them.
+///
+/// # Errors
+/// When the plan's network cannot be built.
+pub(crate) fn emulated(
+    experiment: &Experiment,
+    plan: &Plan,
+    sockets: Sockets,
+) -> Result<LiveSetup, Problems> {
+    Ok(LiveSetup {
+        seed: Some(plan.scenario.seed),
+        medium: Medium::Emulated(plan.model(experiment)?),
+        ..on_sockets(experiment, plan, sockets)
+    })
+}
+
+/// The setup of a live run. What the scenario does to the network acts on the real one.
+///
+/// # Errors
+/// When some of that cannot be done to a real network.
+pub(crate) fn live(
+    experiment: &Experiment,
+    plan: &Plan,
+    options: LiveOptions,
+) -> Result<LiveSetup, Problems> {
+    let LiveOptions { sockets, is_seeded, is_share } = options;
+    Ok(LiveSetup {
+        seed: is_seeded.then_some(plan.scenario.seed),
+        medium: plan.live_faults(is_share)?.map_or(Medium::Real, Medium::Faulty),
+        ..on_sockets(experiment, plan, sockets)
+    })
+}
+
+/// The parts that all runs on sockets have in common.
+fn on_sockets(experiment: &Experiment, plan: &Plan, sockets: Sockets) -> LiveSetup {
+    let (scenario, build) = (&plan.scenario, plan.stacks());
+    let name = format!("{}/{}", experiment.name, scenario.title);
+    LiveSetup {
+        registry: Some(plan.registry.clone()),
+        sockets,
+        epoch: scenario.measure.epoch,
+        from: plan.measured_from(),
+        ..LiveSetup::new(name, scenario.peers, scenario.duration, move |seat| build(seat))
+    }
+}
+
+impl Plan {
+    /// The instant from which values count in the summary.
+    fn measured_from(&self) -> Time {
+        Time::ZERO + self.scenario.measure.from
+    }
+}
