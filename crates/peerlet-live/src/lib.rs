@@ -6,7 +6,8 @@
 //! - [`Secret`]: proof of belonging, for networks whose processes share one, and its file.
 //! - [`Frame`]: what goes over the wire, byte by byte.
 //! - [`Transport`]: the seam to the sockets, one await a batch; [`QuicTransport`] has identities,
-//!   datagrams and ordered streams, [`UdpTransport`] has datagrams only and is for closed networks.
+//!   datagrams and ordered streams, [`UdpTransport`] has datagrams only and is for networks that
+//!   are closed or share a [`Secret`].
 //! - [`Pairs`]: reliable delivery between lives, as a machine that a shard feeds and empties.
 //! - [`Counters`]: what was dropped, by cause.
 //!
@@ -56,4 +57,4 @@ pub use secret::{SECRET_LEN_MAX, SECRET_LEN_MIN, Secret, SecretError};
 pub use setup::{Join, LiveError, LiveSetup, Sockets};
 pub use shard::Build;
 pub use transport::{BATCH_MAX, BindError, Capabilities, Inbound, LinkError, Outbound, Transport};
-pub use udp::UdpTransport;
+pub use udp::{SESSIONS_MAX, SESSIONS_PER_NETWORK_MAX, UdpOptions, UdpTransport};

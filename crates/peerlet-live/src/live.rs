@@ -52,6 +52,9 @@ pub async fn run(
     let seats = Arc::new(SeatMap::new(setup.seats, &directives));
     let (first, last) = setup.own_seats();
     setup.shards = setup.shards.clamp(1, SHARDS_MAX as u32).min(last - first + 1);
+    if setup.secret.is_some() && setup.sockets == Sockets::Quic {
+        return Err(LiveError::SecretOverQuic);
+    }
     let key = setup.key.take().unwrap_or_else(ProcessKey::generate);
     let mut between = Between::new(&mut setup)?;
     let mut transports = Vec::new();
@@ -64,6 +67,9 @@ pub async fn run(
         // Nobody else is there: peers reach each other on this machine.
         own.set_ip(Ipv4Addr::LOCALHOST.into());
     }
+    for (transport, at) in transports.iter_mut().zip(own.sockets()) {
+        transport.known_as(at);
+    }
     match &between {
         Some(between) if between.is_emulated() => between.show(&seats),
         _ if own.ip().is_unspecified() => {}
@@ -72,6 +78,7 @@ pub async fn run(
     let reached = own.sockets().next().unwrap_or(sockets[0]);
     if between.as_ref().is_none_or(|between| !between.is_emulated()) {
         (setup.notice)(&format!("reached as {}@{reached}", key.identity()));
+        warn_of_open_udp(&setup, &sockets);
     }
     let parts = Parts { setup: &setup, registry, epochs, seats, key, end };
     let mut run = Run::new(&parts, stop);
@@ -240,6 +247,18 @@ impl Run {
     }
 }
 
+/// Says that nobody proves anything over UDP, where that is for the network to see to.
+fn warn_of_open_udp(setup: &LiveSetup, sockets: &[SocketAddr]) {
+    let is_open = |at: &&SocketAddr| !at.ip().to_canonical().is_loopback();
+    let at = sockets.iter().find(is_open);
+    if let (Sockets::Udp { .. }, None, Some(at)) = (setup.sockets, &setup.secret, at) {
+        (setup.notice)(&format!(
+            "warning: whoever can send packets to {at} can pose as any process of this run, change \
+             its results and end it; give all processes one secret, or use QUIC"
+        ));
+    }
+}
+
 /// This process as it shows itself to others.
 fn own_process(setup: &LiveSetup, sockets: &[SocketAddr], identity: Identity) -> Process {
     let advertised = setup.advertise.unwrap_or(sockets[0]);
@@ -267,7 +286,7 @@ async fn bind(
     }
     Ok(match setup.sockets {
         Sockets::Quic => Box::new(QuicTransport::bind(key.copy(), at)?),
-        Sockets::Udp { closed_network } => Box::new(UdpTransport::bind(at, closed_network).await?),
+        Sockets::Udp { .. } => Box::new(UdpTransport::bind(at, setup.udp_options()).await?),
     })
 }
 

@@ -10,17 +10,21 @@ use peerlet_measure::EpochsError;
 use crate::key::ProcessKey;
 use crate::medium::{Medium, MediumError};
 use crate::member::{JoinError, Notice, Role};
+use crate::secret::Secret;
 use crate::shard::Build;
 use crate::transport::BindError;
+use crate::udp::UdpOptions;
 
 /// Which sockets a run uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sockets {
     /// QUIC: both classes of delivery, identities.
     Quic,
-    /// Plain UDP: datagrams only, for loopback and closed networks.
+    /// UDP: datagrams only, for loopback, closed networks, and those with a
+    /// [secret](LiveSetup::secret).
     Udp {
-        /// Whether everybody who can reach the sockets is trusted; without it, loopback only.
+        /// Whether everybody who can reach the sockets is trusted; without it and without a secret,
+        /// loopback only.
         closed_network: bool,
     },
 }
@@ -59,6 +63,8 @@ pub struct LiveSetup {
     /// How many shards, each a task with a socket of its own. Seat s lives on shard s mod shards.
     /// Default 1. Where a [medium](LiveSetup::medium) has a model, each peer has one.
     pub shards: u32,
+    /// The secret that all processes of the run share; over UDP only. Default: none.
+    pub secret: Option<Secret>,
     /// The process's key. Default: a new one.
     pub key: Option<ProcessKey>,
     /// The first and the last of the seats that live in this process. Default: all.
@@ -101,6 +107,7 @@ impl LiveSetup {
             medium: Medium::Real,
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
             shards: 1,
+            secret: None,
             key: None,
             index: None,
             join: None,
@@ -124,6 +131,12 @@ impl LiveSetup {
         let (first, last) = self.own_seats();
         let mine = (first..=last).filter(|seat| seat % self.shards.max(1) == shard);
         mine.map(Seat).collect()
+    }
+
+    /// How the sockets are used, over UDP.
+    pub(crate) fn udp_options(&self) -> UdpOptions {
+        let closed_network = self.sockets == Sockets::Udp { closed_network: true };
+        UdpOptions { closed_network, secret: self.secret.clone() }
     }
 
     /// How this process takes part; `None` when it has all seats.
@@ -195,6 +208,8 @@ pub enum LiveError {
     Join(JoinError),
     /// There cannot be a model between the peers' sockets.
     Medium(MediumError),
+    /// A secret was given for QUIC.
+    SecretOverQuic,
 }
 
 impl fmt::Display for LiveError {
@@ -217,6 +232,9 @@ impl fmt::Display for LiveError {
                 "--index begins at {first}, so seat 0 lives elsewhere; name its process with --join"
             ),
             LiveError::Join(error) => error.fmt(f),
+            LiveError::SecretOverQuic => {
+                f.write_str("a secret over QUIC is not there yet; leave it out, or use UDP")
+            }
         }
     }
 }

@@ -104,6 +104,9 @@ pub trait Transport: Send {
     /// Where others reach this process, as far as the socket knows.
     fn local_addr(&self) -> SocketAddr;
 
+    /// Others, and peers of this process, reach the socket at this address.
+    fn known_as(&mut self, _at: SocketAddr) {}
+
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
@@ -111,7 +114,8 @@ pub trait Transport: Send {
     /// it is dialled, and when it dials us from there. `None` takes anybody again.
     fn expect(&mut self, socket: SocketAddr, identity: Option<Identity>);
 
-    /// Waits until something came in, and appends all that is there, up to about [`BATCH_MAX`].
+    /// Waits until something came in, and appends all that is there, up to about [`BATCH_MAX`]. It
+    /// may append nothing, when much came that is of no use.
     ///
     /// Nothing is lost when the future is dropped before it is done.
     async fn receive(&mut self, into: &mut Vec<Inbound>);
@@ -185,8 +189,8 @@ impl fmt::Display for BindError {
         match self {
             BindError::Open(at) => write!(
                 f,
-                "plain UDP at {at} would take messages from anybody; use QUIC, or say that the \
-                 network is closed"
+                "plain UDP at {at} would take messages from anybody; use QUIC, give all processes \
+                 one secret, or say that the network is closed"
             ),
             BindError::Io { at, source } => {
                 write!(f, "cannot bind {at}: {source}; choose another address with --bind")

@@ -158,7 +158,11 @@ pub(crate) struct Live {
     /// The sockets: quic has both classes of delivery and identities, udp has datagrams only
     #[arg(long, value_name = "NAME", value_enum, default_value = "quic")]
     pub(crate) transport: Transport,
-    /// Let UDP be reached from beyond this machine: everybody who can is trusted
+    /// The secret that all processes of the run share (`peerlet secret FILE` makes one): packets of
+    /// others are refused, over udp
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret: Option<PathBuf>,
+    /// Let UDP without a secret be reached from beyond this machine: everybody who can is trusted
     #[arg(long)]
     pub(crate) closed_network: bool,
     /// Tasks that share this process's peers, each with a socket [default: one a core]

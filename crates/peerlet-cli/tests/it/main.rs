@@ -10,3 +10,4 @@ mod network;
 mod random;
 mod secret;
 mod tidy;
+mod udp;

@@ -3,13 +3,14 @@
 
 use peerlet_conformance::{Candidate, Experiment, Refusal, Report, run_at_once};
 use peerlet_core::{Duration, MILLISECOND, Need, SECOND};
-use peerlet_live::{LiveSetup, Medium, Sockets};
+use peerlet_live::{LiveSetup, Medium, Secret, Sockets};
 use peerlet_measure::Summary;
 use peerlet_network::Constant;
 
 struct Live {
     sockets: Sockets,
     shards: u32,
+    secret: Option<Secret>,
     /// How long messages take, where a network is emulated.
     delay: Option<Duration>,
 }
@@ -33,6 +34,7 @@ impl Candidate for Live {
         let setup = LiveSetup {
             sockets: self.sockets,
             shards: self.shards,
+            secret: self.secret.clone(),
             medium: self
                 .delay
                 .map_or(Medium::Real, |delay| Medium::Emulated(Box::new(Constant { delay }))),
@@ -61,7 +63,8 @@ impl Candidate for Live {
 #[test]
 fn quic_conforms() {
     for shards in [1, 3] {
-        let score = run_at_once(12, || Live { sockets: Sockets::Quic, shards, delay: None });
+        let score =
+            run_at_once(12, || Live { sockets: Sockets::Quic, shards, secret: None, delay: None });
         println!("{shards} shards: {score}");
         assert!(score.conforms(), "{score}");
         assert_eq!(score.refused(), 0);
@@ -71,16 +74,18 @@ fn quic_conforms() {
 #[test]
 fn udp_conforms_and_refuses_what_it_cannot_do() {
     let sockets = Sockets::Udp { closed_network: false };
-    let udp = || Live { sockets, shards: 2, delay: None };
-    let score = run_at_once(12, udp);
-    println!("{score}");
-    assert!(score.conforms(), "{score}");
-    assert_eq!((score.kept(), score.refused()), (22, 16), "{score}");
+    for secret in [None, Some(Secret::generate())] {
+        let udp = || Live { sockets, shards: 2, secret: secret.clone(), delay: None };
+        let score = run_at_once(12, udp);
+        println!("{score}");
+        assert!(score.conforms(), "{score}");
+        assert_eq!((score.kept(), score.refused()), (22, 16), "{score}");
+    }
 }
 
 #[test]
 fn emulation_conforms_as_its_sockets_do() {
-    let emulated = |sockets, delay| Live { sockets, shards: 1, delay: Some(delay) };
+    let emulated = |sockets, delay| Live { sockets, shards: 1, secret: None, delay: Some(delay) };
     for delay in [Duration::ZERO, MILLISECOND * 2] {
         let score = run_at_once(6, || emulated(Sockets::Quic, delay));
         println!("{score}");

@@ -56,12 +56,10 @@ impl Between {
         make_room(own).map_err(MediumError::Limit)?;
         setup.shards = own;
         let seed = Seed::new(setup.seed.unwrap_or_else(random)).named("between");
-        let damage: Damage = match setup.sockets {
-            Sockets::Quic => peerlet_network::damage,
-            Sockets::Udp { .. } => udp::damage,
-        };
+        let are_sealed = setup.sockets == Sockets::Quic || setup.secret.is_some();
+        let damage: Damage = if are_sealed { peerlet_network::damage } else { udp::damage };
         let network = Some((model, seed, damage));
-        let (carrier, are_sealed) = (Carrier::new(is_emulated), setup.sockets == Sockets::Quic);
+        let carrier = Carrier::new(is_emulated);
         Ok(Some(Between { carrier, is_emulated, are_sealed, network }))
     }
 
@@ -80,15 +78,16 @@ impl Between {
         let at = if self.is_emulated { (Ipv4Addr::LOCALHOST, 0).into() } else { at };
         let seat = setup.seats_of(shard)[0];
         let io = |source| BindError::Io { at, source };
-        let is_open = !at.ip().to_canonical().is_loopback();
-        if is_open && setup.sockets == (Sockets::Udp { closed_network: false }) {
-            return Err(BindError::Open(at));
+        if setup.sockets != Sockets::Quic {
+            setup.udp_options().check(at)?;
         }
         let mut transport = || -> io::Result<Box<dyn Transport>> {
             let wire = self.carrier.wire(seat, at)?;
             Ok(match setup.sockets {
                 Sockets::Quic => Box::new(QuicTransport::carried(key.copy(), wire)?),
-                Sockets::Udp { .. } => Box::new(UdpTransport::over(Socket::Carried(wire))?),
+                Sockets::Udp { .. } => {
+                    Box::new(UdpTransport::over(Socket::Carried(wire), setup.udp_options())?)
+                }
             })
         };
         transport().map_err(io)

@@ -96,7 +96,7 @@ impl fmt::Display for JoinError {
             JoinError::Unanswered(at, within) => write!(
                 f,
                 "nobody answered at {at} for {within}; is seat 0's process running there, with the \
-                 same scenario and transport?"
+                 same scenario, transport and secret?"
             ),
             JoinError::Refused(at, why) => write!(f, "the process at {at} refused: {why}"),
             JoinError::Identity(at) => write!(

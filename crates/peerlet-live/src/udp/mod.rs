@@ -1,35 +1,121 @@
-//! Plain UDP: datagrams only, without identities, for closed networks.
+//! UDP: datagrams only, without identities.
 //!
 //! Small frames for the same process share a packet: each has its length (2 bytes, big-endian)
 //! before it. Packing is per batch, so it delays nothing.
+//!
+//! # Without a secret
+//! A packet is its frames. Anybody who can reach the socket can send any frame from any address
+//! that the network lets through, so this is for loopback and closed networks.
+//!
+//! # With a secret
+//! Packets are sealed ([`packet`] has the layout): each carries its session (8 bytes), its number
+//! in the session (8) and a code (16) that nobody can make who does not have the secret. A session
+//! belongs to two sockets. The side with something to send begins it, and datagrams wait meanwhile,
+//! up to 64 an address:
+//!
+//! 1. `Hello`: a new session, eight random bytes.
+//! 2. `Cookie`: a code over the greeting's source address and the time, under a key that only the
+//!    answering socket knows. It keeps nothing.
+//! 3. `Proof`: the cookie, back from the address that it was sent to. Now the other side makes the
+//!    session and draws a nonce.
+//! 4. `Accept`: the nonce.
+//! 5. `Data`, in both directions, each under its own key: HMAC-SHA256 under the secret of the
+//!    direction, the session, both sockets' random names and the nonce.
+//!
+//! A handshake begins again after 250 ms, 500 ms and so on, and is given up after 4 s with all that
+//! waits for it. The steps 1 to 4 have the same length, so no answer is larger than its question,
+//! and nobody without the secret is answered. A socket that gets data of a session that it does not
+//! know, since it was restarted or the session was idle for 30 s, says so (`Lost`, smaller than any
+//! data); the other side then begins a new one.
+//!
+//! This is what the parts are against:
+//!
+//! - *Repeated packets*: data counts once in a session, and is refused when 1,024 newer packets
+//!   have come. A session is never made twice, since the nonce is drawn anew. A cookie holds for 5
+//!   to 10 s, and a repeated proof finds its session.
+//! - *Packets of other sessions, and own ones that come back*: each session and direction has a key
+//!   of its own, and a socket refuses handshakes under its own name.
+//! - *Forged source addresses*: nothing is kept for an address that has not brought a cookie back.
+//! - *Exhaustion*: there are at most [`SESSIONS_MAX`] sessions, [`SESSIONS_PER_NETWORK_MAX`] for
+//!   each network and 4 for each address. Those that are of least use go first.
+//!
+//! It does not promise more. Whoever holds the secret can pose as any process of the network. The
+//! content is readable on its way. Whoever sits on the way can hold packets back, and deliver them
+//! once and late. QUIC has identities and encryption.
 
-use std::collections::BTreeMap;
+mod frames;
+#[cfg(test)]
+mod machine_tests;
+mod packet;
+mod session;
+mod sessions;
+mod table;
+#[cfg(test)]
+mod tests;
+mod window;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use peerlet_core::{Duration, Identity, Seed};
+use peerlet_core::{Duration, Identity};
 use tokio::net::UdpSocket;
+use tokio::time::Instant;
 
 use crate::counters::{Cause, Counters};
-use crate::frame::{DATAGRAM_FRAME_MAX, Frame, Kind};
+use crate::frame::DATAGRAM_FRAME_MAX;
+use crate::secret::Secret;
 use crate::socket::Socket;
 use crate::transport::{BATCH_MAX, BindError, Capabilities, Inbound, Outbound, Transport};
+pub(crate) use frames::damage;
+use frames::{append, frames};
+use packet::SEAL_LEN;
+use sessions::Sessions;
+pub use table::{SESSIONS_MAX, SESSIONS_PER_NETWORK_MAX};
 
 /// The largest packet sent: what every path that carries IPv6 takes (RFC 8200: 1,280 less 48).
 const PACKET_MAX: usize = 1232;
-const _: () = assert!(2 + DATAGRAM_FRAME_MAX <= PACKET_MAX);
+const _: () = assert!(2 + DATAGRAM_FRAME_MAX + SEAL_LEN <= PACKET_MAX);
 /// Room for one packet of any size, so that a larger one is seen to be too large.
 const RECEIVE_LEN: usize = 64 * 1024;
+/// Packets that one call of `receive` reads, whatever is in them: a flood of packets without frames
+/// does not keep a shard from its peers.
+const PACKETS_MAX: usize = BATCH_MAX;
+/// Frames for peers on the same socket that wait to be received.
+const LOOPED_MAX: usize = 4 * BATCH_MAX;
+
+/// How a UDP socket is used.
+#[derive(Clone, Debug, Default)]
+pub struct UdpOptions {
+    /// Whether everybody who can reach the socket is trusted. Without this and without a secret,
+    /// it must be on loopback.
+    pub closed_network: bool,
+    /// The secret that all processes of the network share. With it, packets of others are refused.
+    pub secret: Option<Secret>,
+}
+
+impl UdpOptions {
+    /// Refuses an address that is open to everybody.
+    pub(crate) fn check(&self, at: SocketAddr) -> Result<(), BindError> {
+        let is_guarded = self.closed_network || self.secret.is_some();
+        match at.ip().to_canonical().is_loopback() || is_guarded {
+            true => Ok(()),
+            false => Err(BindError::Open(at)),
+        }
+    }
+}
 
 /// One UDP socket.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new()?.block_on(async {
-/// use peerlet_live::{Inbound, Outbound, Transport, UdpTransport};
-/// let mut alice = UdpTransport::bind("127.0.0.1:0".parse()?, false).await?;
-/// let mut bob = UdpTransport::bind("127.0.0.1:0".parse()?, false).await?;
+/// use peerlet_live::{Inbound, Outbound, Transport, UdpOptions, UdpTransport};
+/// let options = UdpOptions::default();
+/// let mut alice = UdpTransport::bind("127.0.0.1:0".parse()?, options.clone()).await?;
+/// let mut bob = UdpTransport::bind("127.0.0.1:0".parse()?, options).await?;
 /// let (to, frame) = (bob.local_addr(), "hello".into());
 /// alice.send(&mut vec![Outbound::Datagram { to, frame }]).await;
 /// let mut came = Vec::new();
@@ -40,41 +126,93 @@ const RECEIVE_LEN: usize = 64 * 1024;
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+///
+/// With a secret, sessions come about in [`receive`](Transport::receive): whoever sends must also
+/// receive.
+///
+/// ```
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// use peerlet_live::{Outbound, Secret, Transport, UdpOptions, UdpTransport};
+/// let options = UdpOptions { secret: Some(Secret::generate()), ..UdpOptions::default() };
+/// let mut alice = UdpTransport::bind("127.0.0.1:0".parse()?, options.clone()).await?;
+/// let mut bob = UdpTransport::bind("127.0.0.1:0".parse()?, options).await?;
+/// let (to, frame) = (bob.local_addr(), "hello".into());
+/// alice.send(&mut vec![Outbound::Datagram { to, frame }]).await;
+/// let (mut at_alice, mut at_bob) = (Vec::new(), Vec::new());
+/// while at_bob.is_empty() {
+///     tokio::select! {
+///         () = alice.receive(&mut at_alice) => {}
+///         () = bob.receive(&mut at_bob) => {}
+///     }
+/// }
+/// assert_eq!((alice.sessions(), bob.sessions()), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct UdpTransport {
     socket: Socket,
     local: SocketAddr,
     buffer: Box<[u8]>,
     counters: Counters,
+    sealed: Option<Sealed>,
+}
+
+/// A socket whose network has a secret.
+struct Sealed {
+    sessions: Sessions,
+    /// What the sessions' time counts from.
+    base: Instant,
+    /// Where others reach the socket, as far as that is known.
+    known_as: Option<SocketAddr>,
+    /// Frames for this socket itself, with the address that they were sent to.
+    looped: VecDeque<(SocketAddr, Bytes)>,
 }
 
 impl UdpTransport {
-    /// Binds a socket. Anything beyond loopback needs `closed_network`: nobody proves who they are
-    /// here.
+    /// Binds a socket. Anything beyond loopback needs a secret or a closed network: without, nobody
+    /// proves anything here.
     ///
     /// # Errors
     /// When the address is refused, by us or by the operating system.
-    pub async fn bind(at: SocketAddr, closed_network: bool) -> Result<UdpTransport, BindError> {
-        if !at.ip().to_canonical().is_loopback() && !closed_network {
-            return Err(BindError::Open(at));
-        }
+    pub async fn bind(at: SocketAddr, options: UdpOptions) -> Result<UdpTransport, BindError> {
+        options.check(at)?;
         let io = |source| BindError::Io { at, source };
         let socket = UdpSocket::bind(at).await.map_err(io)?;
-        UdpTransport::over(Socket::Real(socket)).map_err(io)
+        UdpTransport::over(Socket::Real(socket), options).map_err(io)
     }
 
-    /// Plain UDP over a socket that is there.
-    pub(crate) fn over(socket: Socket) -> io::Result<UdpTransport> {
+    /// UDP over a socket that is there.
+    pub(crate) fn over(socket: Socket, options: UdpOptions) -> io::Result<UdpTransport> {
         let local = socket.local_addr()?;
         let buffer = vec![0; RECEIVE_LEN].into();
-        Ok(UdpTransport { socket, local, buffer, counters: Counters::default() })
+        let sealed = options.secret.map(|secret| Sealed {
+            sessions: Sessions::new(secret),
+            base: Instant::now(),
+            known_as: None,
+            looped: VecDeque::new(),
+        });
+        Ok(UdpTransport { socket, local, buffer, counters: Counters::default(), sealed })
+    }
+
+    /// How many sessions there are; none without a secret.
+    pub fn sessions(&self) -> usize {
+        self.sealed.as_ref().map_or(0, |sealed| sealed.sessions.len())
     }
 
     /// Appends the frames in the packet at the start of the buffer.
     fn unpack(&mut self, len: usize, from: SocketAddr, into: &mut Vec<Inbound>) {
-        let packet = Bytes::copy_from_slice(&self.buffer[..len]);
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-        match frames(&packet) {
+        let packet = &self.buffer[..len];
+        let packet = match &mut self.sealed {
+            None => packet,
+            Some(sealed) => {
+                let now = sealed.now();
+                let Some(opened) = sealed.sessions.receive(now, from, packet) else { return };
+                opened
+            }
+        };
+        match frames(&Bytes::copy_from_slice(packet)) {
             Ok(frames) => into.extend(frames.into_iter().map(|frame| Inbound::Datagram {
                 from,
                 identity: None,
@@ -96,8 +234,17 @@ impl UdpTransport {
     }
 
     /// Hands a packet with this many frames to the operating system, waiting while its buffer is
-    /// full.
-    async fn transmit(&mut self, to: SocketAddr, packet: &[u8], frames: u64) {
+    /// full; sealed, where there is a secret.
+    async fn transmit(&mut self, to: SocketAddr, frames: &[u8], count: u64) {
+        let Some(sealed) = &mut self.sealed else { return self.put(to, frames, count).await };
+        let now = sealed.now();
+        match sealed.sessions.seal(now, to, frames) {
+            Some(packet) => self.put(to, &packet, count).await,
+            None => self.counters.add(Cause::Link, count),
+        }
+    }
+
+    async fn put(&mut self, to: SocketAddr, packet: &[u8], frames: u64) {
         let to = match (self.local, to) {
             (SocketAddr::V6(_), SocketAddr::V4(v4)) => {
                 SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
@@ -110,46 +257,86 @@ impl UdpTransport {
             self.counters.add(Cause::Link, frames);
         }
     }
-}
 
-/// Flips so many bits of the messages in a packet, as a model does it to a message: of their
-/// bodies, so that it stays known whose they were.
-pub(crate) fn damage(packet: &mut [u8], bits: u32, draws: Seed) {
-    let Ok(frames) = frames(&Bytes::copy_from_slice(packet)) else { return };
-    let (mut bodies, mut end) = (Vec::new(), 0);
-    for bytes in &frames {
-        end += 2 + bytes.len();
-        if let Ok(Frame { kind: Kind::Datagram(message), .. }) = Frame::parse(bytes) {
-            bodies.push(end - message.body.len()..end);
+    /// Lets the sessions do what is due.
+    fn tick(&mut self) {
+        if let Some(sealed) = &mut self.sealed {
+            let now = sealed.now();
+            sealed.sessions.tick(now);
         }
     }
-    let mut body: Vec<u8> = bodies.iter().cloned().flat_map(|at| packet[at].to_vec()).collect();
-    peerlet_network::damage(&mut body, bits, draws);
-    let mut rest = body.as_slice();
-    for at in bodies {
-        let (own, others) = rest.split_at(at.len());
-        packet[at].copy_from_slice(own);
-        rest = others;
+
+    /// Sends what the sessions want sent.
+    async fn flush(&mut self) {
+        // Taken out once it is sent: the future may be dropped before.
+        while let Some(out) = self.sealed.as_ref().and_then(|s| s.sessions.out.front().cloned()) {
+            self.put(out.to, &out.packet, out.frames).await;
+            self.sealed.as_mut().map(|sealed| sealed.sessions.out.pop_front());
+        }
+    }
+
+    /// Waits for a packet, or until the sessions have something to do.
+    async fn wait(&mut self) -> Option<io::Result<(usize, SocketAddr)>> {
+        let due = self.sealed.as_ref().and_then(|sealed| {
+            let deadline = sealed.sessions.deadline()?;
+            Some(sealed.base + std::time::Duration::from(deadline))
+        });
+        let packet = self.socket.recv_from(&mut self.buffer);
+        let Some(due) = due else { return Some(packet.await) };
+        tokio::select! {
+            biased;
+            packet = packet => Some(packet),
+            () = tokio::time::sleep_until(due) => None,
+        }
+    }
+
+    /// Takes a frame out of a batch that cannot go at once: one for this socket itself, or for an
+    /// address without a session.
+    fn divert(&mut self, to: SocketAddr, frame: Bytes) -> Option<Bytes> {
+        let Some(sealed) = &mut self.sealed else { return Some(frame) };
+        if sealed.sessions.has(to) {
+            return Some(frame);
+        }
+        if sealed.is_own(self.local, to) {
+            if sealed.looped.len() < LOOPED_MAX {
+                sealed.looped.push_back((to, frame));
+            } else {
+                self.counters.add(Cause::Queue, 1);
+            }
+            return None;
+        }
+        let now = sealed.now();
+        sealed.sessions.hold(now, to, frame);
+        None
     }
 }
 
-/// The frames in a packet; all or none.
-fn frames(packet: &Bytes) -> Result<Vec<Bytes>, Cause> {
-    if packet.len() > PACKET_MAX {
-        return Err(Cause::TooLarge);
+impl fmt::Debug for UdpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UdpTransport")
+            .field("local", &self.local)
+            .field("sealed", &self.sealed.is_some())
+            .field("sessions", &self.sessions())
+            .finish_non_exhaustive()
     }
-    let (mut frames, mut at) = (Vec::new(), 0);
-    while at < packet.len() {
-        let head = packet.get(at..at + 2).ok_or(Cause::Decode)?;
-        let len = usize::from(u16::from_be_bytes([head[0], head[1]]));
-        // An empty frame is none; allowing it would make 616 frames of one packet.
-        if len == 0 || at + 2 + len > packet.len() {
-            return Err(Cause::Decode);
-        }
-        frames.push(packet.slice(at + 2..at + 2 + len));
-        at += 2 + len;
+}
+
+impl Sealed {
+    fn now(&self) -> Duration {
+        Duration::from(self.base.elapsed())
     }
-    if frames.is_empty() { Err(Cause::Decode) } else { Ok(frames) }
+
+    /// Whether packets to this address come back to the socket.
+    fn is_own(&self, local: SocketAddr, to: SocketAddr) -> bool {
+        let (local_ip, ip) = (local.ip().to_canonical(), to.ip().to_canonical());
+        let is_local = |ip: IpAddr| ip == local_ip || (local_ip.is_unspecified() && is_here(ip));
+        Some(to) == self.known_as || (local.port() == to.port() && is_local(ip))
+    }
+}
+
+/// Whether an address is one of this machine's: only then a socket can be bound to it.
+fn is_here(ip: IpAddr) -> bool {
+    ip.is_loopback() || ip.is_unspecified() || std::net::UdpSocket::bind((ip, 0)).is_ok()
 }
 
 #[async_trait]
@@ -162,26 +349,47 @@ impl Transport for UdpTransport {
         Capabilities { reliable: false, identity: false }
     }
 
+    fn known_as(&mut self, at: SocketAddr) {
+        if let Some(sealed) = &mut self.sealed {
+            sealed.known_as = Some(at);
+        }
+    }
+
     /// Does nothing: `capabilities` says that nobody's identity is known here.
     fn expect(&mut self, _socket: SocketAddr, _identity: Option<Identity>) {}
 
     async fn receive(&mut self, into: &mut Vec<Inbound>) {
-        let enough = into.len() + BATCH_MAX;
         let before = into.len();
-        while into.len() == before {
+        if let Some(sealed) = &mut self.sealed {
+            let looped = sealed.looped.drain(..);
+            into.extend(looped.map(|(from, frame)| Inbound::Datagram {
+                from,
+                identity: None,
+                frame,
+            }));
+        }
+        for _ in 0..PACKETS_MAX {
+            self.flush().await;
+            let came = match into.len() - before {
+                0 => self.wait().await,
+                BATCH_MAX.. => return,
+                _ => match self.socket.try_recv_from(&mut self.buffer) {
+                    Ok(came) => Some(Ok(came)),
+                    Err(_) => return,
+                },
+            };
             // Errors are those of earlier packets (ICMP), which datagrams do not care about.
-            if let Ok((len, from)) = self.socket.recv_from(&mut self.buffer).await {
+            if let Some(Ok((len, from))) = came {
                 self.unpack(len, from, into);
             }
+            self.tick();
         }
-        while into.len() < enough
-            && let Ok((len, from)) = self.socket.try_recv_from(&mut self.buffer)
-        {
-            self.unpack(len, from, into);
-        }
+        self.flush().await;
     }
 
     async fn send(&mut self, batch: &mut Vec<Outbound>) {
+        self.tick();
+        let room = PACKET_MAX - self.sealed.as_ref().map_or(0, |_| SEAL_LEN);
         let mut open: BTreeMap<SocketAddr, (BytesMut, u64)> = BTreeMap::new();
         for outbound in batch.drain(..) {
             let (to, frame) = match outbound {
@@ -195,167 +403,28 @@ impl Transport for UdpTransport {
                 self.counters.add(Cause::TooLarge, 1);
                 continue;
             }
+            let Some(frame) = self.divert(to, frame) else { continue };
             let (packet, frames) = open.entry(to).or_default();
-            if packet.len() + 2 + frame.len() > PACKET_MAX {
+            if packet.len() + 2 + frame.len() > room {
                 let (full, count) = (packet.split(), std::mem::take(frames));
                 self.transmit(to, &full, count).await;
             }
-            packet.extend_from_slice(&(frame.len() as u16).to_be_bytes());
-            packet.extend_from_slice(&frame);
+            append(packet, &frame);
             *frames += 1;
         }
         for (to, (packet, frames)) in open {
             self.transmit(to, &packet, frames).await;
         }
+        self.flush().await;
     }
 
     fn counters(&self) -> Counters {
-        self.counters
+        let mut counters = self.counters;
+        if let Some(sealed) = &self.sealed {
+            counters.merge(&sealed.sessions.counters);
+        }
+        counters
     }
 
     async fn close(&mut self, _drain: Duration) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use peerlet_core::Call;
-
-    use super::*;
-    use crate::frame::{Message, Tag};
-
-    async fn bind() -> UdpTransport {
-        UdpTransport::bind("127.0.0.1:0".parse().unwrap(), false).await.unwrap()
-    }
-
-    fn datagram(to: SocketAddr, frame: Vec<u8>) -> Outbound {
-        Outbound::Datagram { to, frame: frame.into() }
-    }
-
-    /// The next `n` frames that arrive.
-    async fn take(transport: &mut UdpTransport, n: usize) -> Vec<Bytes> {
-        let mut came = Vec::new();
-        while came.len() < n {
-            transport.receive(&mut came).await;
-        }
-        came.into_iter()
-            .map(|inbound| match inbound {
-                Inbound::Datagram { frame, identity: None, .. } => frame,
-                other => panic!("{other:?}"),
-            })
-            .collect()
-    }
-
-    #[tokio::test]
-    async fn frames_of_a_batch_share_packets() {
-        let (mut alice, mut bob, watch) = (bind().await, bind().await, bind().await);
-        let frames: Vec<Vec<u8>> = (0..100u8).map(|i| vec![i; 60]).collect();
-        let batch = |to| Vec::from_iter(frames.iter().map(|frame| datagram(to, frame.clone())));
-        let mut both = batch(bob.local_addr());
-        both.extend(batch(watch.local_addr()));
-        alice.send(&mut both).await;
-        assert!(both.is_empty());
-        assert_eq!(take(&mut bob, 100).await, frames);
-        // 19 frames of 62 bytes fit a packet of 1,232: six packets for a hundred.
-        let mut buffer = [0; 2000];
-        for _ in 0..5 {
-            assert_eq!(watch.socket.recv_from(&mut buffer).await.unwrap().0, 19 * 62);
-        }
-        assert_eq!(watch.socket.recv_from(&mut buffer).await.unwrap().0, 5 * 62);
-        assert_eq!(alice.counters(), Counters::default());
-    }
-
-    #[test]
-    fn damage_hits_bodies_only() {
-        let message = |body: &'static [u8]| {
-            let kind = Kind::Datagram(Message { port: 1, call: Call::None, body });
-            Frame { tag: Tag(7), from: 2, to: 3, life: 1, kind }.to_vec()
-        };
-        let mut packet = Vec::new();
-        for frame in [message(b"one"), message(b"another")] {
-            packet.extend_from_slice(&(frame.len() as u16).to_be_bytes());
-            packet.extend(frame);
-        }
-        let whole = packet.clone();
-        for seed in 0..200 {
-            let mut damaged = whole.clone();
-            damage(&mut damaged, 3, Seed::new(seed));
-            let flipped: u32 = damaged.iter().zip(&whole).map(|(a, b)| (a ^ b).count_ones()).sum();
-            assert!(flipped == 3 || flipped == 1, "a bit hit twice is as it was: {flipped}");
-            for (at, (a, b)) in damaged.iter().zip(&whole).enumerate() {
-                let is_body = (26..29).contains(&at) || at >= whole.len() - 7;
-                assert!(a == b || is_body, "byte {at}");
-            }
-        }
-        let mut noise = vec![9; 30];
-        damage(&mut noise, 3, Seed::new(1));
-        assert_eq!(noise, vec![9; 30], "what is no packet has no bodies");
-    }
-
-    #[tokio::test]
-    async fn the_largest_frame_fits_and_what_cannot_go_is_counted() {
-        let (mut alice, mut bob) = (bind().await, bind().await);
-        let to = bob.local_addr();
-        let mut batch = vec![
-            datagram(to, vec![1; DATAGRAM_FRAME_MAX + 1]),
-            Outbound::Stream { to, pair: (0, 0), frame: Bytes::new() },
-            datagram(to, vec![2; DATAGRAM_FRAME_MAX]),
-        ];
-        alice.send(&mut batch).await;
-        assert_eq!(take(&mut bob, 1).await, [vec![2; DATAGRAM_FRAME_MAX]]);
-        assert_eq!(alice.counters().get(Cause::TooLarge), 1);
-        assert_eq!(alice.counters().get(Cause::Unsupported), 1);
-    }
-
-    #[test]
-    fn packets_are_taken_whole_or_not_at_all() {
-        let check = |packet: &'static [u8]| frames(&Bytes::from_static(packet));
-        assert_eq!(check(b"\0\x01a\0\x02bc"), Ok(vec!["a".into(), "bc".into()]));
-        for bad in
-            [&b""[..], b"\0", b"\0\0", b"\0\x01a\0\0", b"\0\x02a", b"\0\x01a\0", b"\xff\xffa"]
-        {
-            assert_eq!(check(bad), Err(Cause::Decode), "{bad:?}");
-        }
-        assert_eq!(check(&[1; PACKET_MAX + 1]), Err(Cause::TooLarge));
-    }
-
-    #[tokio::test]
-    async fn strange_packets_are_counted_and_do_no_harm() {
-        let seed = std::env::var("PEERLET_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
-        let mut rng = Seed::new(seed).named("packets").rng();
-        let (stranger, mut alice, mut bob) = (bind().await, bind().await, bind().await);
-        let to = bob.local_addr();
-        let (mut bad, mut last) = (0, Vec::new());
-        for round in 0..2_000u32 {
-            let mut packet: Vec<u8> = (0..rng.index(40)).map(|_| rng.below(9) as u8).collect();
-            if rng.chance(0.01) {
-                packet.resize(PACKET_MAX + 1 + rng.index(9000), 0);
-            }
-            bad += u64::from(frames(&packet.clone().into()).is_err());
-            stranger.socket.send_to(&packet, to, 0).await.unwrap();
-            // An honest frame after each, so that there is something to wait for and no buffer
-            // overflows.
-            let honest = [b"honest", &round.to_be_bytes()[..]].concat();
-            alice.send(&mut vec![datagram(to, honest.clone())]).await;
-            while last != honest {
-                last = take(&mut bob, 1).await.pop().unwrap().to_vec();
-            }
-        }
-        let counters = bob.counters();
-        let counted = counters.get(Cause::Decode) + counters.get(Cause::TooLarge);
-        assert_eq!(counted, bad, "seed {seed}");
-        assert!(bad > 1_000, "seed {seed}: only {bad} packets were bad");
-    }
-
-    #[tokio::test]
-    async fn open_networks_are_refused_unless_said_to_be_closed() {
-        for at in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
-            let error = UdpTransport::bind(at.parse().unwrap(), false).await.unwrap_err();
-            assert!(matches!(error, BindError::Open(_)), "{error}");
-        }
-        assert!(UdpTransport::bind("0.0.0.0:0".parse().unwrap(), true).await.is_ok());
-        let taken = bind().await.local_addr();
-        let _holder = UdpTransport::bind(taken, false).await;
-        let error = UdpTransport::bind(taken, false).await.unwrap_err();
-        assert!(matches!(error, BindError::Io { .. }), "{error}");
-    }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use peerlet_core::Directive;
 use peerlet_live::{
-    Join, KeyError, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Sockets,
+    Join, KeyError, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret, Sockets,
 };
 use tokio::sync::watch;
 
@@ -28,6 +28,10 @@ use crate::world::sim::conclude;
 pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<Exit, Failure> {
     logs::start(live.what.verbose, live.what.quiet);
     let sockets = live.transport.sockets(live.closed_network);
+    if live.secret.is_some() && sockets == Sockets::Quic {
+        return Err(Failure::Usage(LiveError::SecretOverQuic.to_string()));
+    }
+    let secret = live.secret.as_deref().map(secret).transpose()?;
     let overrides = live.what.overrides()?;
     let plan = Plan::new(experiment, live.what.source()?, &overrides, sockets.gives())?;
     let is_share = live.index.is_some() || live.join.is_some();
@@ -43,6 +47,7 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<Exit, Failure>
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let shards = live.shards.unwrap_or(threads as u32).min(plan.scenario.peers);
     let mut setup = deployed(setup, live, shards, key);
+    setup.secret = secret;
     setup.join = live.join.as_deref().map(join).transpose()?;
     if setup.join.is_some_and(|join| join.identity.is_some()) && sockets != Sockets::Quic {
         let message = "--join names an identity, and UDP has none; leave it out or use QUIC";
@@ -105,6 +110,7 @@ fn failure(error: &LiveError) -> Failure {
         LiveError::Index { .. }
         | LiveError::JoinsItself
         | LiveError::JoinsNobody { .. }
+        | LiveError::SecretOverQuic
         | LiveError::Medium(
             MediumError::Limit(_) | MediumError::Sockets { .. } | MediumError::Share,
         ) => Failure::Usage(error.to_string()),
@@ -150,6 +156,11 @@ fn key(path: &Path) -> Result<ProcessKey, Failure> {
     let key = ProcessKey::generate();
     key.save(path).map_err(failed)?;
     Ok(key)
+}
+
+/// The secret in this file.
+fn secret(path: &Path) -> Result<Secret, Failure> {
+    Secret::load(path).map_err(|error| Failure::Io(error.to_string()))
 }
 
 /// Tells all shards to stop when this process is interrupted or asked to end; a second time ends
