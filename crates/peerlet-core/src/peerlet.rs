@@ -48,6 +48,11 @@ pub trait Peerlet: Sized + Send + 'static {
     /// The name in scenarios, measurements and logs: lower case, one word or several with
     /// underscores.
     const NAME: &'static str;
+    /// The version of what it says to its like: count it up when [`Message`](Peerlet::Message)
+    /// changes, so that a process of the old version is refused when it joins one of the new. A
+    /// version that stays although messages have changed shows as messages that cannot be decoded,
+    /// with a warning. Default: 1.
+    const VERSION: u16 = 1;
     /// What it sends and receives; [`Nothing`] where it does neither.
     type Message: Message;
     /// What its timers carry; [`Nothing`] or `()` where there is nothing to tell.

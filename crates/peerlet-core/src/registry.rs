@@ -25,6 +25,7 @@ pub struct Registry {
 /// What the registry keeps of one peerlet type.
 pub struct Entry {
     name: &'static str,
+    version: u16,
     type_id: TypeId,
     help: &'static str,
     needs: Vec<Need>,
@@ -43,6 +44,7 @@ impl Entry {
         let about = About::<P>::of();
         Entry {
             name: P::NAME,
+            version: P::VERSION,
             type_id: TypeId::of::<P>(),
             help: about.help,
             needs: about.needs,
@@ -64,6 +66,11 @@ impl Entry {
     /// The peerlet's name.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// The version of what the peerlet says to its like.
+    pub fn version(&self) -> u16 {
+        self.version
     }
 
     /// What the peerlet does, in a sentence; may be empty.

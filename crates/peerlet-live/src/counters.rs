@@ -29,11 +29,14 @@ pub enum Cause {
     Duplicate,
     /// The transport cannot carry it.
     Unsupported,
+    /// It came from a process that does not take part, and was not about joining, or was too much
+    /// of that.
+    Stranger,
 }
 
 impl Cause {
     /// All causes, in the order of their declaration.
-    pub const ALL: [Cause; 12] = [
+    pub const ALL: [Cause; 13] = [
         Cause::Decode,
         Cause::Version,
         Cause::Experiment,
@@ -46,6 +49,7 @@ impl Cause {
         Cause::OldLife,
         Cause::Duplicate,
         Cause::Unsupported,
+        Cause::Stranger,
     ];
 
     /// The cause's name in summaries.
@@ -63,6 +67,7 @@ impl Cause {
             Cause::OldLife => "old_life",
             Cause::Duplicate => "duplicate",
             Cause::Unsupported => "unsupported",
+            Cause::Stranger => "stranger",
         }
     }
 }

@@ -29,6 +29,10 @@ const MESSAGE_HEAD_MAX: usize = 6;
 pub struct Tag(pub u64);
 
 impl Tag {
+    /// The tag of what processes tell each other about a run: the same for all experiments, so that
+    /// a process of another one gets an answer.
+    pub const CONTROL: Tag = Tag(u64::from_be_bytes(*b"peerlet2"));
+
     /// The tag of an experiment with this name and these peerlets, in the order of their ports.
     ///
     /// ```
@@ -213,6 +217,12 @@ impl<'a> Frame<'a> {
         };
         Ok(Frame { tag, from, to, life, kind })
     }
+}
+
+/// Whether these bytes are, if anything, what processes tell each other about a run.
+pub(crate) fn is_control(bytes: &[u8]) -> bool {
+    bytes.get(1).is_some_and(|kind| kind & 0x0f == 15)
+        && bytes.get(2..10) == Some(&Tag::CONTROL.0.to_be_bytes())
 }
 
 fn call_bits(call: Call) -> u8 {

@@ -14,6 +14,7 @@
 //! With a [`Medium`] given, each peer has a socket of its own and a model stands between them: a
 //! run is *emulated*, or meets the faults of a scenario on the real network.
 
+mod admission;
 mod certificate;
 mod counters;
 mod frame;
@@ -35,6 +36,7 @@ mod seats;
 mod setup;
 mod shard;
 
+pub use admission::{Admission, AllowListError};
 pub use counters::{Cause, Counters};
 pub use frame::{
     DATAGRAM_FRAME_MAX, Frame, FrameError, Kind, Link, Message, STREAM_FRAME_MAX, Tag, VERSION,
@@ -45,16 +47,16 @@ pub use medium::{
     Carried, EMULATED_MAX, LATENESS_MAX, Lateness, Medium, MediumError, Packets, SocketLimit,
     ask_for_priority, make_room,
 };
-pub use member::{JoinError, Notice};
+pub use member::{Difference, Join, JoinError, JoinTextError, Notice, Refusal, Section};
 pub use outcome::{LiveOutcome, Whole};
 pub use pair::{
     Effect, LINK_BYTES_MAX, PairConfig, Pairs, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVING_MAX,
     RECEIVING_PER_LINK_MAX, SENDING_MAX, SendError, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX,
 };
 pub use private_file::{PrivateFileError, PrivateFileProblem};
-pub use quic::{LINKS_MAX, QuicTransport};
+pub use quic::{Guard, LINKS_MAX, QuicTransport};
 pub use secret::{SECRET_LEN_MAX, SECRET_LEN_MIN, Secret, SecretError};
-pub use setup::{Join, LiveError, LiveSetup, Sockets};
+pub use setup::{LiveError, LiveSetup, Sockets};
 pub use shard::Build;
 pub use transport::{BATCH_MAX, BindError, Capabilities, Inbound, LinkError, Outbound, Transport};
 pub use udp::{SESSIONS_MAX, SESSIONS_PER_NETWORK_MAX, UdpOptions, UdpTransport};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use peerlet_core::{Directive, Duration, Host, Identity, MILLISECOND, Map, Registry, Seed, Time};
-use peerlet_measure::{EpochMeasures, Epochs, Ledger, Measures, MetricEntry, Recorder};
+use peerlet_measure::{Epochs, Ledger, Measures, MetricEntry, Recorder};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -14,7 +14,10 @@ use crate::counters::Counters;
 use crate::frame::Tag;
 use crate::key::ProcessKey;
 use crate::medium::Between;
-use crate::member::{self, Closing, Member, Process, Role, SHARDS_MAX, WAITING_MAX};
+use crate::member::{
+    self, ClosedEpoch, Closing, Member, Process, Role, SHARDS_MAX, STRANGERS_WAITING_MAX,
+    WAITING_MAX,
+};
 use crate::outcome::{LiveOutcome, add_up};
 use crate::pair::{PairConfig, Pairs};
 use crate::quic::QuicTransport;
@@ -52,8 +55,11 @@ pub async fn run(
     let seats = Arc::new(SeatMap::new(setup.seats, &directives));
     let (first, last) = setup.own_seats();
     setup.shards = setup.shards.clamp(1, SHARDS_MAX as u32).min(last - first + 1);
-    if setup.secret.is_some() && setup.sockets == Sockets::Quic {
-        return Err(LiveError::SecretOverQuic);
+    if setup.admission.allowed.is_some() && setup.sockets != Sockets::Quic {
+        return Err(LiveError::ListOverUdp);
+    }
+    if setup.bind.port() != 0 && u32::from(setup.bind.port()) + setup.shards - 1 > 65_535 {
+        return Err(LiveError::Ports { first: setup.bind.port(), shards: setup.shards });
     }
     let key = setup.key.take().unwrap_or_else(ProcessKey::generate);
     let mut between = Between::new(&mut setup)?;
@@ -78,11 +84,11 @@ pub async fn run(
     let reached = own.sockets().next().unwrap_or(sockets[0]);
     if between.as_ref().is_none_or(|between| !between.is_emulated()) {
         (setup.notice)(&format!("reached as {}@{reached}", key.identity()));
-        warn_of_open_udp(&setup, &sockets);
+        warn_of_open_network(&setup, &sockets);
     }
     let parts = Parts { setup: &setup, registry, epochs, seats, key, end };
     let mut run = Run::new(&parts, stop);
-    let member = role.map(|role| run.member(&parts, role, own));
+    let member = role.map(|role| run.member(&parts, role, own, sockets[0]));
     if let Some(between) = &mut between {
         let (measured, zero) = (setup.from..end, run.zero.subscribe());
         let quiet = between.begin(parts.seats.clone(), measured, zero)?;
@@ -101,7 +107,7 @@ struct Run {
     zero: watch::Sender<Option<Instant>>,
     finish: watch::Sender<bool>,
     stop: watch::Receiver<bool>,
-    epochs: Option<mpsc::UnboundedSender<EpochMeasures>>,
+    epochs: Option<mpsc::UnboundedSender<ClosedEpoch>>,
     line: Option<MemberLine>,
     /// In an emulation: whether nothing is on its way any more that departed before the end.
     quiet: Option<watch::Receiver<bool>>,
@@ -118,26 +124,27 @@ impl Run {
     }
 
     /// The member that speaks for this process, not running yet.
-    fn member(&mut self, parts: &Parts<'_>, role: Role, own: Process) -> Member {
+    fn member(&mut self, parts: &Parts<'_>, role: Role, own: Process, bound: SocketAddr) -> Member {
         let (hear, heard) = mpsc::channel(WAITING_MAX);
+        let (overhear, strangers) = mpsc::channel(STRANGERS_WAITING_MAX);
         let (say, said) = mpsc::channel(WAITING_MAX);
         let (send_epoch, epochs) = mpsc::unbounded_channel();
-        self.line = Some(MemberLine { heard: hear, said });
+        self.line = Some(MemberLine { heard: hear, strangers: overhear, said });
         self.epochs = Some(send_epoch);
-        if let Role::Guest { asked, expected: Some(identity) } = role {
-            parts.seats.pin(asked, Some(identity));
-        }
         let nothing = Measures::new(MetricEntry::table(&parts.registry), parts.epochs);
         Member::new(member::Setup {
             role,
             own,
-            tag: parts.tag(),
+            bound,
+            sections: parts.setup.all_sections(&parts.registry),
+            is_closed: !parts.setup.admission.is_open(),
             seats: parts.seats.clone(),
             count: parts.setup.seats,
             shards: parts.setup.shards as usize,
             start_within: parts.setup.start_within,
-            line: member::Line { heard, said: say, epochs },
+            line: member::Line { heard, strangers, said: say, epochs },
             zero: self.zero.clone(),
+            stop: self.stop.clone(),
             nothing,
             notice: parts.setup.notice.clone(),
         })
@@ -215,6 +222,7 @@ impl Run {
         let mut all = add_up(outcomes, end.min(ran));
         let closing = Closing {
             ledger: all.ledger,
+            counters: all.counters,
             events: all.events,
             late_answers: all.late_answers,
             idle_directives: all.idle_directives,
@@ -247,16 +255,21 @@ impl Run {
     }
 }
 
-/// Says that nobody proves anything over UDP, where that is for the network to see to.
-fn warn_of_open_udp(setup: &LiveSetup, sockets: &[SocketAddr]) {
+/// Says loudly that a network which others can reach is open to them.
+fn warn_of_open_network(setup: &LiveSetup, sockets: &[SocketAddr]) {
     let is_open = |at: &&SocketAddr| !at.ip().to_canonical().is_loopback();
     let at = sockets.iter().find(is_open);
-    if let (Sockets::Udp { .. }, None, Some(at)) = (setup.sockets, &setup.secret, at) {
-        (setup.notice)(&format!(
+    let (Some(at), true) = (at, setup.admission.is_open()) else { return };
+    (setup.notice)(&match setup.sockets {
+        Sockets::Udp { .. } => format!(
             "warning: whoever can send packets to {at} can pose as any process of this run, change \
              its results and end it; give all processes one secret, or use QUIC"
-        ));
-    }
+        ),
+        Sockets::Quic => format!(
+            "warning: this network is open: whoever can reach {at} may take part in it; give all \
+             processes one secret (--secret), or a list of identities (--allow)"
+        ),
+    });
 }
 
 /// This process as it shows itself to others.
@@ -268,7 +281,7 @@ fn own_process(setup: &LiveSetup, sockets: &[SocketAddr], identity: Identity) ->
         _ => 0,
     };
     let ports = sockets.iter().map(|socket| socket.port().wrapping_add(shift)).collect();
-    Process::new(random(), setup.own_seats(), advertised.ip(), ports, identity)
+    Process::new(began(), setup.own_seats(), advertised.ip(), ports, identity)
 }
 
 async fn bind(
@@ -285,7 +298,7 @@ async fn bind(
         return between.bind(setup, key, shard, at);
     }
     Ok(match setup.sockets {
-        Sockets::Quic => Box::new(QuicTransport::bind(key.copy(), at)?),
+        Sockets::Quic => Box::new(QuicTransport::bind_guarded(key.copy(), at, setup.guard())?),
         Sockets::Udp { .. } => Box::new(UdpTransport::bind(at, setup.udp_options()).await?),
     })
 }
@@ -351,9 +364,16 @@ impl Parts<'_> {
             events: 0,
             wires,
             reported: 0,
-            pinned: 0,
+            pins: 0,
         }
     }
+}
+
+/// The nanoseconds since 1970, by which the starts of a process are told apart.
+fn began() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    // A clock before 1970 tells nothing; any number does.
+    since.map_or_else(|_| random(), |since| since.as_nanos() as u64)
 }
 
 /// Sixty-four bits from the operating system.

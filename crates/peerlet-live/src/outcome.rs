@@ -31,6 +31,9 @@ pub struct LiveOutcome {
     /// Whether this is the share of one process of several, and not the whole network: messages to
     /// and from other processes are in no balance then.
     pub is_share: bool,
+    /// Shares of the whole network that are missing, in words; at a process that joined, that its
+    /// own was not taken.
+    pub missing: Vec<String>,
     /// What became of packets, where a model stood between the sockets.
     pub carried: Option<Carried>,
 }
@@ -57,6 +60,7 @@ pub(crate) fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> LiveOutcome {
         end,
         whole: None,
         is_share: false,
+        missing: Vec::new(),
         carried: None,
     };
     for outcome in outcomes {
@@ -106,13 +110,14 @@ impl LiveOutcome {
 
     /// Takes in what the others reported: from the share of one process to the whole network.
     pub(crate) fn widen(&mut self, network: Network) {
+        self.missing.extend(network.missing.iter().cloned());
         // A process that joined keeps its own share; the whole is at seat 0's.
         let Some(coverage) = network.coverage() else {
             self.is_share = true;
             return;
         };
-        let Closing { ledger, events, late_answers, idle_directives } = network.closing;
-        (self.ledger, self.events) = (ledger, events);
+        let Closing { ledger, counters, events, late_answers, idle_directives } = network.closing;
+        (self.ledger, self.counters, self.events) = (ledger, counters, events);
         (self.late_answers, self.idle_directives) = (late_answers, idle_directives);
         self.measures = network.measures;
         self.whole = Some(Whole { coverage, processes: network.processes });

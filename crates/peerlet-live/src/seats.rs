@@ -1,5 +1,6 @@
 //! The seats of a live run: where they are reached, and which of them the scenario has running.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::{OnceLock, RwLock};
@@ -11,15 +12,33 @@ use crate::member::Process;
 /// Who is expected behind a socket from now on: one process, or anybody.
 pub(crate) type Pin = (SocketAddr, Option<Identity>);
 
+/// Sockets whose former pin is remembered as lifted, so that every shard hears of it.
+const LIFTED_MAX: usize = 1 << 14;
+
+/// Who is expected behind which socket, with the version at which that was learned.
+#[derive(Default)]
+struct Pins {
+    version: u64,
+    by_socket: BTreeMap<SocketAddr, (u64, Option<Identity>)>,
+    /// How many of them expect nobody any more.
+    lifted: usize,
+}
+
+/// Where a seat is reached, and whose process it lives in.
+#[derive(Clone, Copy, Default)]
+struct Home {
+    socket: Option<SocketAddr>,
+    identity: Option<Identity>,
+}
+
 /// What a process knows of all seats of the scenario, its own and those of other processes.
 ///
 /// Whether a seat runs is read off the scenario, which every process expands alike: a process that
 /// is killed from outside is not the scenario's doing.
 pub(crate) struct SeatMap {
-    sockets: RwLock<Vec<Option<SocketAddr>>>,
-    /// Who is expected behind which socket, in the order in which it was learned. Each shard tells
-    /// its transport.
-    pins: RwLock<Vec<Pin>>,
+    homes: RwLock<Vec<Home>>,
+    /// Each shard tells its transport.
+    pins: RwLock<Pins>,
     /// By seat: who is on its local network. Nothing where there are none.
     local: OnceLock<Vec<Range<u32>>>,
     /// By seat: when it goes up or down, in order.
@@ -39,37 +58,91 @@ impl SeatMap {
                 turns.push((*at, up));
             }
         }
-        let sockets = RwLock::new(vec![None; seats as usize]);
-        SeatMap { sockets, pins: RwLock::default(), local: OnceLock::new(), turns }
+        let homes = RwLock::new(vec![Home::default(); seats as usize]);
+        SeatMap { homes, pins: RwLock::default(), local: OnceLock::new(), turns }
     }
 
     /// Learns where a process's seats are reached, and who it is.
     pub(crate) fn learn(&self, process: &Process) {
-        process.seats().for_each(|(seat, socket)| self.set(seat, socket));
-        process.sockets().for_each(|socket| self.pin(socket, Some(process.identity())));
+        let identity = Some(process.identity());
+        for (seat, socket) in process.seats() {
+            self.set_home(seat, Home { socket: Some(socket), identity });
+        }
+        process.sockets().for_each(|socket| self.pin(socket, identity));
     }
 
     /// From now on only this identity is expected behind the socket; with `None`, anybody.
     pub(crate) fn pin(&self, socket: SocketAddr, identity: Option<Identity>) {
         let mut pins = self.pins.write().expect("nobody panics while writing");
-        let known = pins.iter().rev().find(|(known, _)| *known == socket);
-        if known != Some(&(socket, identity)) {
-            pins.push((socket, identity));
+        let known = pins.by_socket.get(&socket).map(|(_, known)| *known);
+        if known == Some(identity) || known.is_none() && identity.is_none() {
+            return;
+        }
+        pins.version += 1;
+        let version = pins.version;
+        let before = pins.by_socket.insert(socket, (version, identity));
+        pins.lifted -= usize::from(matches!(before, Some((_, None))));
+        pins.lifted += usize::from(identity.is_none());
+        if pins.lifted > LIFTED_MAX {
+            // Every shard looks many times a second: what was lifted long ago was seen by all.
+            let before = version - LIFTED_MAX as u64;
+            pins.by_socket.retain(|_, (at, identity)| identity.is_some() || *at > before);
+            let lifted = pins.by_socket.values().filter(|(_, identity)| identity.is_none());
+            pins.lifted = lifted.count();
         }
     }
 
-    /// The pins from this place on.
-    pub(crate) fn pins_from(&self, place: usize) -> Vec<Pin> {
+    /// The pins that were set or lifted after this version, and the version now.
+    pub(crate) fn pins_since(&self, version: u64) -> (u64, Vec<Pin>) {
         let pins = self.pins.read().expect("nobody panics while writing");
-        pins.get(place..).map(<[_]>::to_vec).unwrap_or_default()
+        if pins.version == version {
+            return (version, Vec::new());
+        }
+        let mut news: Vec<_> = pins
+            .by_socket
+            .iter()
+            .filter(|(_, (at, _))| *at > version)
+            .map(|(socket, (at, identity))| (*at, (*socket, *identity)))
+            .collect();
+        news.sort_unstable_by_key(|(at, _)| *at);
+        (pins.version, news.into_iter().map(|(_, pin)| pin).collect())
     }
 
-    /// Learns behind which socket a seat lives.
+    /// Whether a process that takes part is reached at this socket.
+    pub(crate) fn has_process_at(&self, socket: SocketAddr) -> bool {
+        let pins = self.pins.read().expect("nobody panics while writing");
+        pins.by_socket.get(&socket).is_some_and(|(_, identity)| identity.is_some())
+    }
+
+    /// Learns behind which socket a seat lives; in whose process, nobody knows.
     pub(crate) fn set(&self, seat: Seat, socket: SocketAddr) {
-        let mut sockets = self.sockets.write().expect("nobody panics while writing");
-        if let Some(place) = sockets.get_mut(seat.index()) {
-            *place = Some(socket);
+        self.set_home(seat, Home { socket: Some(socket), identity: None });
+    }
+
+    fn set_home(&self, seat: Seat, home: Home) {
+        let mut homes = self.homes.write().expect("nobody panics while writing");
+        if let Some(place) = homes.get_mut(seat.index()) {
+            *place = home;
         }
+    }
+
+    /// Where a frame of this seat comes from, by the address that everybody knows it by; `None`
+    /// when it cannot be from there. The identity of the connection decides, where sockets have
+    /// identities; a process may be seen at another address than it is known by. Otherwise the
+    /// socket does.
+    pub(crate) fn origin(
+        &self,
+        seat: Seat,
+        from: SocketAddr,
+        identity: Option<Identity>,
+    ) -> Option<SocketAddr> {
+        let homes = self.homes.read().expect("nobody panics while writing");
+        let home = homes.get(seat.index())?;
+        let is_there = match (home.identity, identity) {
+            (Some(known), Some(shown)) => known == shown,
+            _ => home.socket == Some(from),
+        };
+        home.socket.filter(|_| is_there)
     }
 
     /// Learns who is on whose local network; once.
@@ -90,14 +163,14 @@ impl SeatMap {
 
     /// Which seat lives behind which socket, of those that are known.
     pub(crate) fn by_socket(&self) -> Map<SocketAddr, Seat> {
-        let sockets = self.sockets.read().expect("nobody panics while writing");
-        let known = sockets.iter().zip(0..).map(|(socket, seat)| Some(((*socket)?, Seat(seat))));
+        let homes = self.homes.read().expect("nobody panics while writing");
+        let known = homes.iter().zip(0..).map(|(home, seat)| Some((home.socket?, Seat(seat))));
         known.flatten().collect()
     }
 
     pub(crate) fn socket(&self, seat: Seat) -> Option<SocketAddr> {
-        let sockets = self.sockets.read().expect("nobody panics while writing");
-        sockets.get(seat.index()).copied().flatten()
+        let homes = self.homes.read().expect("nobody panics while writing");
+        homes.get(seat.index())?.socket
     }
 
     fn running_at(&self, seat: Seat, now: Time) -> bool {
@@ -131,6 +204,43 @@ impl Seats for SeatsNow<'_> {
 mod tests {
     use super::*;
     use peerlet_core::SECOND;
+
+    #[test]
+    fn a_frame_is_from_the_identity_that_its_seat_has() {
+        let map = SeatMap::new(20, &[]);
+        let (known, seen) = ("192.0.2.1:7".parse().unwrap(), "198.51.100.1:9".parse().unwrap());
+        let (own, other) = (Identity([1; 32]), Identity([2; 32]));
+        let ip = "192.0.2.1".parse().unwrap();
+        map.learn(&Process::new(1, (0, 9), ip, vec![7], own));
+        assert_eq!(map.origin(Seat(3), seen, Some(own)), Some(known), "behind another address");
+        assert_eq!(map.origin(Seat(3), known, Some(other)), None, "not even from its address");
+        assert_eq!(map.origin(Seat(12), known, Some(own)), None, "nobody's seat");
+        // Without identities the socket decides.
+        assert_eq!(map.origin(Seat(3), known, None), Some(known));
+        assert_eq!(map.origin(Seat(3), seen, None), None);
+    }
+
+    #[test]
+    fn pins_are_told_once_and_take_no_more_room_than_there_are_sockets() {
+        let map = SeatMap::new(1, &[]);
+        let at = |i: u32| SocketAddr::from(([10, (i >> 16) as u8, (i >> 8) as u8, i as u8], 7));
+        let (one, other) = (Identity([1; 32]), Identity([2; 32]));
+        map.pin(at(1), Some(one));
+        map.pin(at(1), Some(one));
+        map.pin(at(2), None);
+        let (version, pins) = map.pins_since(0);
+        assert_eq!(pins, [(at(1), Some(one))]);
+        map.pin(at(1), Some(other));
+        assert_eq!(map.pins_since(version).1, [(at(1), Some(other))]);
+        assert!(map.has_process_at(at(1)) && !map.has_process_at(at(2)));
+        for i in 0..100_000 {
+            map.pin(at(i), Some(one));
+            map.pin(at(i), None);
+        }
+        assert!(map.pins.read().unwrap().by_socket.len() <= LIFTED_MAX + 2);
+        let (version, _) = map.pins_since(version);
+        assert_eq!(map.pins_since(version).1, []);
+    }
 
     #[test]
     fn seats_run_as_the_scenario_says() {

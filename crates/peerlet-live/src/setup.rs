@@ -4,13 +4,14 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use peerlet_core::{Duration, Identity, Need, Peer, Registry, SECOND, Seat, StackError, Time};
+use peerlet_core::{Duration, Need, Peer, Registry, SECOND, Seat, StackError, Time};
 use peerlet_measure::EpochsError;
 
+use crate::admission::Admission;
 use crate::key::ProcessKey;
 use crate::medium::{Medium, MediumError};
-use crate::member::{JoinError, Notice, Role};
-use crate::secret::Secret;
+use crate::member::{Join, JoinError, Notice, Role, Section};
+use crate::quic::Guard;
 use crate::shard::Build;
 use crate::transport::BindError;
 use crate::udp::UdpOptions;
@@ -21,7 +22,7 @@ pub enum Sockets {
     /// QUIC: both classes of delivery, identities.
     Quic,
     /// UDP: datagrams only, for loopback, closed networks, and those with a
-    /// [secret](LiveSetup::secret).
+    /// [secret](Admission::secret).
     Udp {
         /// Whether everybody who can reach the sockets is trusted; without it and without a secret,
         /// loopback only.
@@ -63,8 +64,6 @@ pub struct LiveSetup {
     /// How many shards, each a task with a socket of its own. Seat s lives on shard s mod shards.
     /// Default 1. Where a [medium](LiveSetup::medium) has a model, each peer has one.
     pub shards: u32,
-    /// The secret that all processes of the run share; over UDP only. Default: none.
-    pub secret: Option<Secret>,
     /// The process's key. Default: a new one.
     pub key: Option<ProcessKey>,
     /// The first and the last of the seats that live in this process. Default: all.
@@ -74,6 +73,12 @@ pub struct LiveSetup {
     /// The address that others are told to reach this process by. Default: the bound one, or, where
     /// that is unspecified, the one that the first other process sees.
     pub advertise: Option<SocketAddr>,
+    /// Who may connect. Default: anybody.
+    pub admission: Admission,
+    /// What all processes of the run must have alike, beside its name, seats, duration, peerlets
+    /// and their versions: a process that joins with others is refused, and told which. Default:
+    /// none.
+    pub sections: Vec<Section>,
     /// How long seat 0's process waits for others, and others for it. Default 30 s.
     pub start_within: Duration,
     /// Takes what whoever runs this should know: where the process is reached, who it joined.
@@ -107,11 +112,12 @@ impl LiveSetup {
             medium: Medium::Real,
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
             shards: 1,
-            secret: None,
             key: None,
             index: None,
             join: None,
             advertise: None,
+            admission: Admission::default(),
+            sections: Vec::new(),
             start_within: SECOND * 30,
             notice: Arc::new(|line| tracing::info!("{line}")),
             epoch: SECOND * 10,
@@ -136,7 +142,7 @@ impl LiveSetup {
     /// How the sockets are used, over UDP.
     pub(crate) fn udp_options(&self) -> UdpOptions {
         let closed_network = self.sockets == Sockets::Udp { closed_network: true };
-        UdpOptions { closed_network, secret: self.secret.clone() }
+        UdpOptions { closed_network, secret: self.admission.secret.clone() }
     }
 
     /// How this process takes part; `None` when it has all seats.
@@ -147,11 +153,33 @@ impl LiveSetup {
         }
         match (&self.join, first) {
             (Some(_), 0) => Err(LiveError::JoinsItself),
-            (Some(join), _) => Ok(Some(Role::Guest { asked: join.at, expected: join.identity })),
+            (Some(join), _) => Ok(Some(Role::Participant(join.clone()))),
             (None, 0) if last + 1 == self.seats => Ok(None),
-            (None, 0) => Ok(Some(Role::Hub)),
+            (None, 0) => Ok(Some(Role::Coordinator)),
             (None, _) => Err(LiveError::JoinsNobody { first }),
         }
+    }
+
+    /// Whom the process's sockets let in.
+    pub(crate) fn guard(&self) -> Guard {
+        Guard { admission: self.admission.clone(), has_roster: true }
+    }
+
+    /// What all processes of the run must have alike.
+    pub(crate) fn all_sections(&self, registry: &Registry) -> Vec<Section> {
+        let peerlets = registry.entries().iter().map(|entry| {
+            let name = format!("peerlet `{}`", entry.name());
+            Section::new(name, format_args!("version {}", entry.version()))
+        });
+        let order: Vec<_> = registry.entries().iter().map(|entry| entry.name()).collect();
+        let own = [
+            Section::new("program", &self.name),
+            Section::new("peers", self.seats),
+            Section::new("for", self.duration),
+        ];
+        let order = order.join(" ");
+        let order = Section::hashed("peerlets", registry.entries().len(), &order);
+        own.into_iter().chain(peerlets).chain([order]).chain(self.sections.clone()).collect()
     }
 
     pub(crate) fn checked_registry(&self) -> Result<Arc<Registry>, StackError> {
@@ -167,15 +195,6 @@ impl LiveSetup {
         registry.check_needs(&gives)?;
         Ok(registry)
     }
-}
-
-/// Seat 0's process, as another process is told of it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Join {
-    /// Where it is reached.
-    pub at: SocketAddr,
-    /// Who it must be. Without, the first one that answers is taken, told, and kept for the run.
-    pub identity: Option<Identity>,
 }
 
 /// Why a live run cannot begin.
@@ -208,8 +227,15 @@ pub enum LiveError {
     Join(JoinError),
     /// There cannot be a model between the peers' sockets.
     Medium(MediumError),
-    /// A secret was given for QUIC.
-    SecretOverQuic,
+    /// A list of identities was given for UDP, which has none.
+    ListOverUdp,
+    /// The shards need ports beyond the last one.
+    Ports {
+        /// The first shard's port.
+        first: u16,
+        /// The number of shards.
+        shards: u32,
+    },
 }
 
 impl fmt::Display for LiveError {
@@ -232,9 +258,16 @@ impl fmt::Display for LiveError {
                 "--index begins at {first}, so seat 0 lives elsewhere; name its process with --join"
             ),
             LiveError::Join(error) => error.fmt(f),
-            LiveError::SecretOverQuic => {
-                f.write_str("a secret over QUIC is not there yet; leave it out, or use UDP")
-            }
+            LiveError::ListOverUdp => f.write_str(
+                "--allow names identities, and UDP has none; give all processes one --secret, or use \
+                 QUIC",
+            ),
+            LiveError::Ports { first, shards } => write!(
+                f,
+                "{shards} shards from port {first} on need ports up to {}, and the last one is \
+                 65535; choose a lower port with --bind, or fewer --shards",
+                u32::from(*first) + shards - 1
+            ),
         }
     }
 }

@@ -140,6 +140,8 @@ pub enum LinkError {
     Identity,
     /// The handshake failed for another reason, or was refused.
     Refused,
+    /// One side does not let the other in: they have different secrets, or it is not on the list.
+    Admission,
     /// The other process closed the link.
     Closed,
     /// Nothing came for too long.
@@ -158,6 +160,10 @@ impl fmt::Display for LinkError {
             LinkError::Unreachable => "nobody answered; is the process running, is its port open?",
             LinkError::Identity => "another process answered; check the identity that you gave",
             LinkError::Refused => "the handshake was refused; run the same version on both sides",
+            LinkError::Admission => {
+                "the other process is not let in, or does not let us in; give both the same secret, \
+                 and the list of each the identity of the other"
+            }
             LinkError::Closed => "the other process closed the link; it has ended or refused us",
             LinkError::Silent => "the other process fell silent; it is gone or cut off",
             LinkError::Protocol => "the other process broke the protocol; run the same version",

@@ -142,7 +142,7 @@ pub(crate) struct Live {
     pub(crate) what: What,
     /// Where the first shard binds; shard k binds k ports higher
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
-    pub(crate) bind: std::net::SocketAddr,
+    pub(crate) bind: String,
     /// The address that others are told [default: the bound one, or what the first of them sees]
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) advertise: Option<String>,
@@ -158,10 +158,13 @@ pub(crate) struct Live {
     /// The sockets: quic has both classes of delivery and identities, udp has datagrams only
     #[arg(long, value_name = "NAME", value_enum, default_value = "quic")]
     pub(crate) transport: Transport,
-    /// The secret that all processes of the run share (`peerlet secret FILE` makes one): packets of
-    /// others are refused, over udp
+    /// The secret that all processes of the run share (`peerlet secret FILE` makes one): nobody else
+    /// is let in
     #[arg(long, value_name = "FILE")]
     pub(crate) secret: Option<PathBuf>,
+    /// The identities of the processes that are let in, one a line; nobody else is, over quic
+    #[arg(long, value_name = "FILE")]
+    pub(crate) allow: Option<PathBuf>,
     /// Let UDP without a secret be reached from beyond this machine: everybody who can is trusted
     #[arg(long)]
     pub(crate) closed_network: bool,

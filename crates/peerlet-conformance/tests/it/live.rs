@@ -3,7 +3,7 @@
 
 use peerlet_conformance::{Candidate, Experiment, Refusal, Report, run_at_once};
 use peerlet_core::{Duration, MILLISECOND, Need, SECOND};
-use peerlet_live::{LiveSetup, Medium, Secret, Sockets};
+use peerlet_live::{Admission, LiveSetup, Medium, Secret, Sockets};
 use peerlet_measure::Summary;
 use peerlet_network::Constant;
 
@@ -34,7 +34,7 @@ impl Candidate for Live {
         let setup = LiveSetup {
             sockets: self.sockets,
             shards: self.shards,
-            secret: self.secret.clone(),
+            admission: Admission { secret: self.secret.clone(), ..Admission::default() },
             medium: self
                 .delay
                 .map_or(Medium::Real, |delay| Medium::Emulated(Box::new(Constant { delay }))),

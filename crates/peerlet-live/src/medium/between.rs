@@ -19,7 +19,7 @@ use crate::key::ProcessKey;
 use crate::live::random;
 use crate::member::SHARDS_MAX;
 use crate::outcome::LiveOutcome;
-use crate::quic::QuicTransport;
+use crate::quic::{Guard, QuicTransport};
 use crate::seats::SeatMap;
 use crate::setup::{LiveSetup, Sockets};
 use crate::socket::Socket;
@@ -56,7 +56,7 @@ impl Between {
         make_room(own).map_err(MediumError::Limit)?;
         setup.shards = own;
         let seed = Seed::new(setup.seed.unwrap_or_else(random)).named("between");
-        let are_sealed = setup.sockets == Sockets::Quic || setup.secret.is_some();
+        let are_sealed = setup.sockets == Sockets::Quic || setup.admission.secret.is_some();
         let damage: Damage = if are_sealed { peerlet_network::damage } else { udp::damage };
         let network = Some((model, seed, damage));
         let carrier = Carrier::new(is_emulated);
@@ -81,10 +81,12 @@ impl Between {
         if setup.sockets != Sockets::Quic {
             setup.udp_options().check(at)?;
         }
+        // The peers of an emulation are all this process's.
+        let guard = if self.is_emulated { Guard::default() } else { setup.guard() };
         let mut transport = || -> io::Result<Box<dyn Transport>> {
             let wire = self.carrier.wire(seat, at)?;
             Ok(match setup.sockets {
-                Sockets::Quic => Box::new(QuicTransport::carried(key.copy(), wire)?),
+                Sockets::Quic => Box::new(QuicTransport::carried(key.copy(), wire, guard.clone())?),
                 Sockets::Udp { .. } => {
                     Box::new(UdpTransport::over(Socket::Carried(wire), setup.udp_options())?)
                 }

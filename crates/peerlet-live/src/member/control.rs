@@ -1,94 +1,24 @@
-//! What the processes of one run tell each other, beside what their peers do.
+//! The datagrams that the processes of one run exchange, beside those of their peers.
 //!
 //! Everything is a small datagram that may get lost: whoever wants an answer asks again. No answer
-//! is larger than three times its question, so that nobody can be made to flood a third party.
+//! is larger than three times its question, whatever the question claims, so that nobody can be
+//! made to flood a third party.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::fmt;
+use std::net::SocketAddr;
 
-use peerlet_core::{Identity, Seat};
+use peerlet_core::{DATAGRAM_MAX, Identity, wire};
 use serde::{Deserialize, Serialize};
 
-/// Sockets that one process has at most, one a shard.
-pub(crate) const SHARDS_MAX: usize = 64;
-/// Processes in one part of the map: what fits a datagram.
-pub(crate) const PART_MAX: usize = 4;
+use super::fingerprint::{Fingerprint, Section};
+use super::process::Process;
+
 /// Bytes of a report in one datagram.
 pub(crate) const PIECE_MAX: usize = 900;
 /// Pieces of one report: 3.6 MB, a thousand metrics with full histograms.
 pub(crate) const PIECES_MAX: u32 = 4_096;
 /// Bytes that are added to a question whose answer is long.
-const PADDING: usize = 400;
-
-/// One process of the run: its seats, and where they are reached.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct Process {
-    /// Drawn when the process began: one that began again is another.
-    pub(crate) nonce: u64,
-    pub(crate) first: u32,
-    pub(crate) last: u32,
-    ip: [u8; 16],
-    ports: Vec<u16>,
-    identity: Identity,
-}
-
-impl Process {
-    /// A process with these seats behind these sockets; a socket without an address of its own has
-    /// `ip`.
-    pub(crate) fn new(
-        nonce: u64,
-        (first, last): (u32, u32),
-        ip: IpAddr,
-        ports: Vec<u16>,
-        identity: Identity,
-    ) -> Process {
-        let mut process = Process { nonce, first, last, ip: [0; 16], ports, identity };
-        process.set_ip(ip);
-        process
-    }
-
-    pub(crate) fn set_ip(&mut self, ip: IpAddr) {
-        self.ip = match ip {
-            IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
-            IpAddr::V6(v6) => v6.octets(),
-        };
-    }
-
-    pub(crate) fn ip(&self) -> IpAddr {
-        Ipv6Addr::from(self.ip).to_canonical()
-    }
-
-    pub(crate) fn identity(&self) -> Identity {
-        self.identity
-    }
-
-    /// Whether it can be what it says: seats in the scenario, a bounded number of shards.
-    pub(crate) fn is_sound(&self, seats: u32) -> bool {
-        let shards = 1..=SHARDS_MAX;
-        self.first <= self.last && self.last < seats && shards.contains(&self.ports.len())
-    }
-
-    pub(crate) fn overlaps(&self, other: &Process) -> bool {
-        self.first <= other.last && other.first <= self.last
-    }
-
-    pub(crate) fn len(&self) -> u32 {
-        self.last - self.first + 1
-    }
-
-    /// Its sockets, one a shard.
-    pub(crate) fn sockets(&self) -> impl Iterator<Item = SocketAddr> {
-        self.ports.iter().map(|port| SocketAddr::new(self.ip(), *port))
-    }
-
-    /// Its seats with the sockets behind which they live.
-    pub(crate) fn seats(&self) -> impl Iterator<Item = (Seat, SocketAddr)> {
-        let (ip, shards) = (self.ip(), self.ports.len() as u32);
-        (self.first..=self.last).map(move |seat| {
-            let port = self.ports[(seat % shards) as usize];
-            (Seat(seat), SocketAddr::new(ip, port))
-        })
-    }
-}
+const PADDING: usize = 360;
 
 /// One datagram between processes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -96,6 +26,8 @@ pub(crate) enum Control {
     /// To seat 0's process: this process takes part, and is there. Sent again and again.
     Join {
         process: Process,
+        /// What the run is made of.
+        run: Fingerprint,
         /// The address at which seat 0's process is asked.
         asked: SocketAddr,
         /// The sender's clock, in nanoseconds: comes back with the answer.
@@ -115,27 +47,159 @@ pub(crate) enum Control {
         seen: SocketAddr,
     },
     /// No, and why.
-    Refused { why: String },
+    Refused { why: Refusal },
     /// Asks for the map from this process on.
     AskMap { from: u32, padding: Vec<u8> },
     /// A part of the map.
     Map { version: u64, from: u32, processes: Vec<Process>, total: u32 },
+    /// Asks what the run is made of, from this section on.
+    AskSections { from: u32, padding: Vec<u8> },
+    /// Some of the sections.
+    Sections { from: u32, sections: Vec<Section>, total: u32 },
     /// A piece of a report.
-    Piece { nonce: u64, report: u32, piece: u32, pieces: u32, bytes: Vec<u8> },
+    Piece { incarnation: u64, report: u32, piece: u32, pieces: u32, bytes: Vec<u8> },
     /// The piece has arrived.
     Taken { report: u32, piece: u32 },
+    /// To a process that takes part: another one wants its seats; is it there?
+    Probe,
+}
+
+/// Why seat 0's process does not take a process in.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The two run different things; the sections say in what they differ.
+    Run,
+    /// The seats are not all in the scenario.
+    Seats {
+        /// The number of seats that there are.
+        count: u32,
+    },
+    /// Some of the seats have a process.
+    Taken {
+        /// The first seat of that process.
+        first: u32,
+        /// Its last seat.
+        last: u32,
+        /// Whether another process could have them if it fell silent.
+        can_change: bool,
+    },
+    /// A process with the same key takes part and answers.
+    SameKey,
+    /// Another process is reached at the same address and port.
+    SameSocket {
+        /// The address and port.
+        at: SocketAddr,
+    },
+    /// The process names another identity than that of its connection.
+    Identity,
+    /// Without identities only the address that a process is seen at can be its own.
+    Advertised {
+        /// The address and port that it is seen at.
+        seen: SocketAddr,
+    },
+    /// Since it began, a process has the same seats.
+    Changed,
+    /// Too many processes take part.
+    Full,
+}
+
+impl Refusal {
+    /// Whether it may be gone in a moment: the process that had the seats may just have been killed.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Refusal::SameKey | Refusal::SameSocket { .. } | Refusal::Taken { can_change: true, .. }
+        )
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Run => f.write_str(
+                "it runs something else; start all processes with the same program and scenario",
+            ),
+            Refusal::Seats { count } => {
+                write!(f, "the seats are 0 to {}; mend --index", count.saturating_sub(1))
+            }
+            Refusal::Taken { first, last, can_change: true } => write!(
+                f,
+                "seats {first} to {last} have a process that answers; give each its own --index"
+            ),
+            Refusal::Taken { first, last, can_change: false } => write!(
+                f,
+                "seats {first} to {last} belong to another process; give each its own --index, or, \
+                 to start that process again, give it the --key that it had (in an open network \
+                 nobody else can have its seats)"
+            ),
+            Refusal::SameKey => f.write_str(
+                "a process with the same key takes part and answers; stop it, or use another --key",
+            ),
+            Refusal::SameSocket { at } => {
+                write!(f, "another process is reached at {at}; mend --bind or --advertise")
+            }
+            Refusal::Identity => {
+                f.write_str("the process names another identity than its connection has")
+            }
+            Refusal::Advertised { seen } => write!(
+                f,
+                "over UDP, which has no identities, a process is known by its address, and this one \
+                 is seen at {seen}; leave --advertise out, or use QUIC"
+            ),
+            Refusal::Changed => f.write_str("a process keeps its seats as long as it runs"),
+            Refusal::Full => f.write_str("too many processes take part"),
+        }
+    }
 }
 
 impl Control {
     pub(crate) fn ask_map(from: u32) -> Control {
         Control::AskMap { from, padding: vec![0; PADDING] }
     }
+
+    pub(crate) fn ask_sections(from: u32) -> Control {
+        Control::AskSections { from, padding: vec![0; PADDING] }
+    }
+}
+
+/// The bytes that an answer to a question of this length may have.
+pub(crate) fn answer_max(question: usize) -> usize {
+    (3 * question).min(DATAGRAM_MAX)
+}
+
+/// As many items from the front as an answer of at most `room` bytes holds beside `head` bytes of
+/// its own.
+pub(crate) fn fitting<T: Serialize + Clone>(
+    items: impl Iterator<Item = T>,
+    head: usize,
+    room: usize,
+) -> Vec<T> {
+    let mut left = room.saturating_sub(head);
+    items
+        .map_while(|item| {
+            let len = wire::encoded_len(&item).ok()?;
+            left = left.checked_sub(len)?;
+            Some(item)
+        })
+        .collect()
+}
+
+/// Bytes that the largest head of a map or of sections takes: kind, three numbers, a length.
+pub(crate) const ANSWER_HEAD: usize = 1 + 10 + 5 + 5 + 5;
+
+/// Who said something: the socket it came from, and the identity of its connection where sockets
+/// have identities.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Speaker {
+    pub(crate) socket: SocketAddr,
+    pub(crate) identity: Option<Identity>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use peerlet_core::{DATAGRAM_MAX, wire};
+    use crate::member::process::SHARDS_MAX;
 
     fn process(ports: usize) -> Process {
         let ports = (0..ports).map(|port| 60_000 + port as u16).collect();
@@ -149,28 +213,42 @@ mod tests {
 
     #[test]
     fn everything_fits_a_datagram_and_nothing_amplifies() {
-        let processes = vec![process(SHARDS_MAX); PART_MAX];
-        let map = Control::Map { version: u64::MAX, from: 0, processes, total: u32::MAX };
         let asked = "[2001:db8::1]:65535".parse().unwrap();
-        let join = Control::Join { process: process(1), asked, sent: u64::MAX };
+        let run = Fingerprint::of(&[]);
+        let join = |ports| Control::Join { process: process(ports), run, asked, sent: u64::MAX };
         let (sent, clock, zero) = (u64::MAX, u64::MAX, Some(u64::MAX));
         let welcome = Control::Welcome { sent, clock, zero, version: u64::MAX, seen: asked };
+        let refused = [
+            Refusal::Taken { first: u32::MAX, last: u32::MAX, can_change: true },
+            Refusal::SameSocket { at: asked },
+            Refusal::Advertised { seen: asked },
+            Refusal::Seats { count: u32::MAX },
+        ];
         let bytes = vec![0; PIECE_MAX];
         let (report, piece, pieces) = (u32::MAX, u32::MAX, u32::MAX);
-        let part = Control::Piece { nonce: u64::MAX, report, piece, pieces, bytes };
-        for control in [&map, &join, &welcome, &part] {
+        let part = Control::Piece { incarnation: u64::MAX, report, piece, pieces, bytes };
+        for control in [&join(SHARDS_MAX), &welcome, &part] {
             assert!(len(control) <= DATAGRAM_MAX, "{} bytes", len(control));
         }
-        assert!(len(&map) <= 3 * len(&Control::ask_map(0)));
-        assert!(len(&welcome) <= 3 * len(&join));
+        assert!(len(&welcome) <= answer_max(len(&join(1))));
+        for why in refused {
+            assert!(len(&Control::Refused { why }) <= answer_max(len(&join(1))));
+        }
     }
 
     #[test]
-    fn seats_are_spread_over_shards() {
-        let ip = "192.0.2.1".parse().unwrap();
-        let process = Process::new(1, (3, 6), ip, vec![10, 11], Identity([0; 32]));
-        let ports: Vec<_> = process.seats().map(|(seat, at)| (seat.0, at.port())).collect();
-        assert_eq!(ports, [(3, 11), (4, 10), (5, 11), (6, 10)]);
-        assert!(process.is_sound(7) && !process.is_sound(6));
+    fn an_answer_is_as_long_as_its_question_allows() {
+        let processes = vec![process(SHARDS_MAX); 9];
+        let map = |room| {
+            let processes = fitting(processes.iter().cloned(), ANSWER_HEAD, room);
+            let count = processes.len();
+            let (version, from, total) = (u64::MAX, u32::MAX, u32::MAX);
+            (count, len(&Control::Map { version, from, processes, total }))
+        };
+        let empty = len(&Control::AskMap { from: 0, padding: vec![] });
+        assert_eq!(map(answer_max(empty)).0, 0, "an empty question gets nothing");
+        let asked = answer_max(len(&Control::ask_map(0)));
+        let (count, len) = map(asked);
+        assert!(count >= 3 && len <= asked, "{count} processes in {len} bytes of {asked}");
     }
 }

@@ -2,54 +2,82 @@
 //! measured.
 //!
 //! One task a process speaks for it, over the socket of its first shard. The states are machines
-//! without sockets ([`hub`] for seat 0's process, [`guest`] for the others); this file moves their
-//! datagrams and carries out what they decide.
+//! without sockets ([`coordinator`] for seat 0's process, [`participant`] for the others); this
+//! file moves their datagrams and carries out what they decide.
 
 mod control;
-mod guest;
-mod hub;
+mod coordinator;
+mod error;
+mod fingerprint;
+mod join;
+mod network;
+mod participant;
+mod process;
 mod report;
+mod roster;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use peerlet_core::{Duration, Identity, Time, wire};
-use peerlet_measure::{DropCause, EpochMeasures, Ledger, Measures};
-use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, watch};
+use peerlet_measure::{EpochMeasures, Measures};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::frame::{Frame, Kind, Tag};
 use crate::seats::SeatMap;
 use crate::transport::LinkError;
-use control::Control;
-pub(crate) use control::{Process, SHARDS_MAX};
-use guest::{Guest, GuestError};
-use hub::Hub;
+use control::{Control, Speaker};
+use coordinator::{Coordinator, CoordinatorSetup, Response, ranges};
+use fingerprint::shown;
+use join::Search;
+use network::{Report, Reporter};
+use participant::{Participant, ParticipantError};
+use roster::SILENT;
+
+pub use control::Refusal;
+pub use error::JoinError;
+pub use fingerprint::{Difference, Section};
+pub use join::{Join, JoinTextError};
+pub(crate) use network::{Closing, Network};
+pub(crate) use process::{Process, SHARDS_MAX};
+pub(crate) use roster::network_of;
 
 /// How often the member looks at its clock.
 const TICK: Duration = Duration::from_millis(25);
-/// How long the last reports may take.
-const CLOSING: Duration = Duration::from_secs(5);
-/// Events and datagrams that wait for the member; more are dropped, and asked for again.
+/// How long the last reports may take: a cut of the network may have to heal first.
+const CLOSING: Duration = Duration::from_secs(30);
+/// The same when this process was told to stop.
+const CLOSING_STOPPED: Duration = Duration::from_secs(5);
+/// Datagrams and news of links that wait for the member, from those who take part and from
+/// strangers; more are dropped, and asked for again.
 pub(crate) const WAITING_MAX: usize = 1_024;
+pub(crate) const STRANGERS_WAITING_MAX: usize = 128;
 
 /// What the first shard hands to the member.
 pub(crate) enum Heard {
-    Control { from: SocketAddr, bytes: Bytes },
+    Control { from: SocketAddr, identity: Option<Identity>, bytes: Bytes },
     LinkUp { with: SocketAddr, identity: Identity },
     LinkLost { with: SocketAddr, why: LinkError },
 }
 
+/// An epoch that a shard has closed, and the seat-nanoseconds of it that its peers lived.
+pub(crate) struct ClosedEpoch {
+    pub(crate) measures: EpochMeasures,
+    pub(crate) lived: u64,
+}
+
 /// The member's end of its first shard.
 pub(crate) struct Line {
+    /// From those who take part, and news of links.
     pub(crate) heard: mpsc::Receiver<Heard>,
+    /// From anybody else.
+    pub(crate) strangers: mpsc::Receiver<Heard>,
     pub(crate) said: mpsc::Sender<(SocketAddr, Vec<u8>)>,
     /// Epochs that the shards have closed.
-    pub(crate) epochs: mpsc::UnboundedReceiver<EpochMeasures>,
+    pub(crate) epochs: mpsc::UnboundedReceiver<ClosedEpoch>,
 }
 
 /// Takes a line for whoever runs a process.
@@ -57,15 +85,22 @@ pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// How a process takes part.
 pub(crate) enum Role {
-    Hub,
-    Guest { asked: SocketAddr, expected: Option<Identity> },
+    /// It has seat 0.
+    Coordinator,
+    /// It joins seat 0's process.
+    Participant(Join),
 }
 
 /// What a member is made of.
 pub(crate) struct Setup {
     pub(crate) role: Role,
     pub(crate) own: Process,
-    pub(crate) tag: Tag,
+    /// The socket of the first shard, as it is bound.
+    pub(crate) bound: SocketAddr,
+    /// What all processes of the run must have alike.
+    pub(crate) sections: Vec<Section>,
+    /// Whether only those take part who know a secret or are on a list.
+    pub(crate) is_closed: bool,
     pub(crate) seats: Arc<SeatMap>,
     pub(crate) count: u32,
     pub(crate) shards: usize,
@@ -73,99 +108,30 @@ pub(crate) struct Setup {
     pub(crate) line: Line,
     /// Told when time is zero.
     pub(crate) zero: watch::Sender<Option<Instant>>,
+    /// Whether this process was told to stop.
+    pub(crate) stop: watch::Receiver<bool>,
     /// The measures of nothing: what those of others are added to.
     pub(crate) nothing: Measures,
     pub(crate) notice: Notice,
 }
 
-/// Why a process could not take part.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum JoinError {
-    /// Nobody answered.
-    Unanswered(SocketAddr, Duration),
-    /// Seat 0's process refused.
-    Refused(SocketAddr, String),
-    /// Another process answered than the one that was named.
-    Identity(SocketAddr),
-}
-
-impl fmt::Display for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            JoinError::Unanswered(at, within) => write!(
-                f,
-                "nobody answered at {at} for {within}; is seat 0's process running there, with the \
-                 same scenario, transport and secret?"
-            ),
-            JoinError::Refused(at, why) => write!(f, "the process at {at} refused: {why}"),
-            JoinError::Identity(at) => write!(
-                f,
-                "the process at {at} is not the one named before the `@` of --join; check it"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for JoinError {}
-
-/// What one process reports.
-#[derive(Serialize, Deserialize)]
-enum Report {
-    /// What was measured in one epoch, and for how many seat-nanoseconds of it the process lived.
-    Epoch {
-        nonce: u64,
-        lived: u64,
-        words: Vec<u64>,
-    },
-    Closing {
-        nonce: u64,
-        ledger: Vec<u64>,
-        events: u64,
-        late_answers: u64,
-        idle_directives: u64,
-    },
-}
-
-/// A process's own end of the run, for its last report.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Closing {
-    pub(crate) ledger: Ledger,
-    pub(crate) events: u64,
-    pub(crate) late_answers: u64,
-    pub(crate) idle_directives: u64,
-}
-
-/// What seat 0's process knows of the whole network at the end.
-pub(crate) struct Network {
-    pub(crate) measures: Measures,
-    pub(crate) closing: Closing,
-    /// The seat-nanoseconds that reported, by epoch.
-    lived: BTreeMap<usize, u64>,
-    /// Processes whose last report came, the own one included.
-    pub(crate) processes: u32,
-    /// The number of seats, at seat 0's process.
-    count: Option<u32>,
-}
-
-impl Network {
-    /// The share of seat-seconds that reported; `None` at a process that knows its own share only.
-    pub(crate) fn coverage(&self) -> Option<f64> {
-        let seats = self.count?;
-        let (mut reported, mut all) = (0, 0);
-        for epoch in self.measures.epochs() {
-            let whole = (epoch.to - epoch.from).as_nanos().saturating_mul(u64::from(seats));
-            let lived = self.lived.get(&epoch.epoch).copied().unwrap_or(0);
-            reported += u128::from(lived.min(whole));
-            all += u128::from(whole);
-        }
-        Some(if all > 0 { reported as f64 / all as f64 } else { 0.0 })
-    }
+/// Seat 0's process as a participant sees it.
+struct Seat0 {
+    participant: Participant,
+    search: Search,
+    /// Where it is asked now.
+    asked: Option<SocketAddr>,
+    /// Who it is, once that is known.
+    identity: Option<Identity>,
+    /// Another process than the named one answered there.
+    is_another: bool,
+    found: mpsc::Receiver<Result<Vec<SocketAddr>, String>>,
+    find: mpsc::Sender<Result<Vec<SocketAddr>, String>>,
 }
 
 enum State {
-    Hub(Hub),
-    Guest(Guest),
+    Coordinator(Box<Coordinator>),
+    Participant(Box<Seat0>),
 }
 
 /// The one who speaks for a process.
@@ -175,73 +141,107 @@ pub(crate) struct Member {
     base: Instant,
     /// The version of the map that the seats know.
     known: u64,
+    /// The sockets of the processes on that map.
+    pinned: BTreeMap<SocketAddr, Identity>,
     /// From when on this process's peers live.
     lived_from: Time,
     /// Own epochs that some shards have not closed yet, with how many have.
-    open: BTreeMap<usize, (usize, EpochMeasures)>,
+    open: BTreeMap<usize, (usize, ClosedEpoch)>,
     network: Network,
-    /// The guests' last reports that came.
-    closed: Vec<u64>,
 }
 
 impl Member {
-    pub(crate) fn new(setup: Setup) -> Member {
+    pub(crate) fn new(mut setup: Setup) -> Member {
         let base = Instant::now();
         let (own, within) = (setup.own.clone(), setup.start_within);
-        let state = match setup.role {
-            Role::Hub => {
-                let learns = own.ip().is_unspecified();
-                State::Hub(Hub::new(own, setup.count, within, learns))
-            }
-            Role::Guest { asked, .. } => {
-                State::Guest(Guest::new(own, asked, within, Duration::ZERO))
+        let sections = std::mem::take(&mut setup.sections);
+        let state = match &setup.role {
+            Role::Coordinator => State::Coordinator(Box::new(Coordinator::new(CoordinatorSetup {
+                own,
+                seats: setup.count,
+                start_within: within,
+                sections,
+                is_closed: setup.is_closed,
+            }))),
+            Role::Participant(join) => {
+                let search = Search::new(join.clone(), setup.bound.ip());
+                let (find, found) = mpsc::channel(1);
+                let (asked, identity) = (None, join.identity());
+                let nowhere = setup.bound;
+                let participant = Participant::new(own, nowhere, sections, within, Duration::ZERO);
+                let is_another = false;
+                let search =
+                    Seat0 { participant, search, asked, identity, is_another, found, find };
+                State::Participant(Box::new(search))
             }
         };
-        let measures = setup.nothing.clone();
-        let closing = Closing::default();
-        let count = matches!(setup.role, Role::Hub).then_some(setup.count);
-        let lived = BTreeMap::new();
-        let network = Network { measures, closing, lived, processes: 1, count };
-        let (open, closed) = Default::default();
-        Member { setup, state, base, known: 0, lived_from: Time::ZERO, open, network, closed }
+        let count = matches!(setup.role, Role::Coordinator).then_some(setup.count);
+        let network = Network::new(setup.nothing.clone(), count);
+        let (pinned, open) = Default::default();
+        let lived_from = Time::ZERO;
+        Member { setup, state, base, known: 0, pinned, lived_from, open, network }
     }
 
     fn now(&self) -> Duration {
         Duration::from(self.base.elapsed())
     }
 
+    /// The run's clock; zero before it begins.
+    fn run_time(&self) -> Time {
+        let zero = *self.setup.zero.borrow();
+        zero.map_or(Time::ZERO, |zero| {
+            Time::ZERO + Duration::from(Instant::now().saturating_duration_since(zero))
+        })
+    }
+
     /// Speaks for the process until its own end came, and then until all reports are through.
     pub(crate) async fn run(
         mut self,
-        mut own_end: tokio::sync::oneshot::Receiver<Closing>,
+        mut own_end: oneshot::Receiver<Closing>,
     ) -> Result<Network, JoinError> {
         let mut ticks = tokio::time::interval(TICK.into());
         loop {
             tokio::select! {
-                Some(heard) = self.setup.line.heard.recv() => self.hear(heard)?,
-                Some(epoch) = self.setup.line.epochs.recv() => self.own_epoch(epoch),
-                _ = ticks.tick() => self.tick()?,
+                biased;
                 closing = &mut own_end => {
                     self.close(closing.unwrap_or_default());
                     break;
                 }
+                _ = ticks.tick() => self.tick()?,
+                Some(epoch) = self.setup.line.epochs.recv() => self.own_epoch(epoch),
+                Some(heard) = self.setup.line.heard.recv() => self.hear(heard),
+                Some(heard) = self.setup.line.strangers.recv() => self.hear(heard),
             }
         }
-        let until = self.now() + CLOSING;
+        let closed = self.now();
         let mut through = None;
-        while self.now() < until {
-            if self.is_through() {
+        while !self.has_waited(closed) {
+            if self.is_through(closed) {
                 let since = *through.get_or_insert(self.now());
                 if self.now() >= since + self.linger() {
                     break;
                 }
             }
             tokio::select! {
-                Some(heard) = self.setup.line.heard.recv() => self.hear(heard)?,
-                _ = ticks.tick() => self.tick()?,
+                biased;
+                _ = ticks.tick() => {
+                    // A refusal at the end is no more than a report that was not taken.
+                    if self.tick().is_err() {
+                        break;
+                    }
+                }
+                Some(heard) = self.setup.line.heard.recv() => self.hear(heard),
+                Some(heard) = self.setup.line.strangers.recv() => self.hear(heard),
             }
         }
+        self.note_missing();
         Ok(self.network)
+    }
+
+    /// Whether the last reports have had their time.
+    fn has_waited(&self, closed: Duration) -> bool {
+        let patience = if *self.setup.stop.borrow() { CLOSING_STOPPED } else { CLOSING };
+        self.now() >= closed + patience
     }
 
     /// Takes in the own end: the last epochs, and the closing report.
@@ -249,17 +249,20 @@ impl Member {
         while let Ok(epoch) = self.setup.line.epochs.try_recv() {
             self.own_epoch(epoch);
         }
-        let Closing { ledger, events, late_answers, idle_directives } = closing;
-        let (nonce, ledger) = (self.setup.own.nonce, words_of(&ledger));
         self.network.closing.add(&closing);
-        self.report(&Report::Closing { nonce, ledger, events, late_answers, idle_directives });
+        self.report(&closing.report());
     }
 
     /// Whether there is nothing left to wait for.
-    fn is_through(&self) -> bool {
+    fn is_through(&self, closed: Duration) -> bool {
+        let now = self.now();
         match &self.state {
-            State::Hub(hub) => hub.open_guests(self.now()) == 0,
-            State::Guest(guest) => guest.outbox.is_empty(),
+            State::Coordinator(coordinator) => {
+                // Who is cut off has its time to come back; who was long gone at the end has not.
+                let patience = CLOSING + now.saturating_sub(closed);
+                !coordinator.roster.entries().any(|entry| entry.is_open(now, patience))
+            }
+            State::Participant(search) => search.participant.outbox.is_empty(),
         }
     }
 
@@ -267,8 +270,40 @@ impl Member {
     /// lost answer would have been asked for again.
     fn linger(&self) -> Duration {
         match &self.state {
-            State::Hub(_) => report::AGAIN + TICK * 4,
-            State::Guest(_) => Duration::ZERO,
+            State::Coordinator(_) => report::AGAIN + TICK * 4,
+            State::Participant(_) => Duration::ZERO,
+        }
+    }
+
+    /// Notes whose share is missing.
+    fn note_missing(&mut self) {
+        match &self.state {
+            State::Coordinator(coordinator) => {
+                let vacant = coordinator.vacant();
+                if !vacant.is_empty() {
+                    let said = format!("{}: no process came", ranges(&vacant));
+                    self.network.missing.push(said);
+                }
+                for entry in coordinator.roster.entries().filter(|entry| !entry.closed) {
+                    let seats = ranges(&[entry.process.seat_range()]);
+                    let silent = self.now().saturating_sub(entry.heard);
+                    self.network.missing.push(match silent >= SILENT {
+                        true => format!(
+                            "{seats}: their process has not been heard for {} s",
+                            silent.as_nanos() / 1_000_000_000
+                        ),
+                        false => format!("{seats}: the last report of their process did not come"),
+                    });
+                }
+            }
+            State::Participant(search) if !search.participant.outbox.is_empty() => {
+                let at = search.search.join();
+                self.network.missing.push(format!(
+                    "seat 0's process at {at} did not take the reports of this process: nobody has \
+                     the whole"
+                ));
+            }
+            State::Participant(_) => {}
         }
     }
 
@@ -276,7 +311,7 @@ impl Member {
         let mut bytes = Vec::new();
         wire::encode(control, &mut bytes).expect("control messages are plain");
         let kind = Kind::Control(&bytes);
-        let frame = Frame { tag: self.setup.tag, from: 0, to: 0, life: 0, kind };
+        let frame = Frame { tag: Tag::CONTROL, from: 0, to: 0, life: 0, kind };
         // A full line loses it, as the network might: it is said again.
         self.setup.line.said.try_send((to, frame.to_vec())).ok();
     }
@@ -284,33 +319,58 @@ impl Member {
     fn tick(&mut self) -> Result<(), JoinError> {
         let now = self.now();
         match &mut self.state {
-            State::Hub(hub) => {
-                hub.tick(now);
+            State::Coordinator(coordinator) => {
+                let said = coordinator.tick(now);
                 // Whoever takes the place of a process that has gone has another identity.
-                hub.gone(now).iter().for_each(|socket| self.setup.seats.pin(*socket, None));
-                if let Some(zero) = hub.zero() {
+                let gone = coordinator.roster.gone(now);
+                gone.iter().for_each(|socket| self.setup.seats.pin(*socket, None));
+                gone.iter().for_each(|socket| {
+                    self.pinned.remove(socket);
+                });
+                if let Some(said) = said {
+                    (self.setup.notice)(&said);
+                }
+                if let Some(zero) = coordinator.zero() {
+                    if !coordinator.knows_itself() {
+                        let (bound, within) = (self.setup.bound, self.setup.start_within);
+                        return Err(JoinError::OwnAddress { bound, within });
+                    }
                     self.begin(self.base + std::time::Duration::from(zero));
                 }
             }
-            State::Guest(guest) => {
-                let Role::Guest { asked, .. } = self.setup.role else { return Ok(()) };
-                let said = guest.tick(now).map_err(|error| match error {
-                    GuestError::Unanswered => JoinError::Unanswered(asked, self.setup.start_within),
-                    GuestError::Refused(why) => JoinError::Refused(asked, why),
-                })?;
-                if let Some(zero) = guest.zero() {
-                    let late = std::time::Duration::from(guest.late_by());
-                    let base = self.base.checked_sub(late).unwrap_or(self.base);
-                    if self.setup.zero.borrow().is_none() {
-                        let error = guest.offset_error();
-                        (self.setup.notice)(&format!("time zero is known to within {error}"));
-                    }
-                    self.begin(base + std::time::Duration::from(zero));
-                }
-                said.iter().for_each(|control| self.say(asked, control));
-            }
+            State::Participant(_) => self.tick_participant(now)?,
         }
         self.learn();
+        Ok(())
+    }
+
+    fn tick_participant(&mut self, now: Duration) -> Result<(), JoinError> {
+        let State::Participant(search) = &mut self.state else { return Ok(()) };
+        if let Some(at) = search.look_up(now) {
+            self.setup.seats.pin(at, search.identity);
+        }
+        if search.is_another && !search.search.has_others() {
+            return Err(JoinError::Identity(search.asked.unwrap_or(self.setup.bound)));
+        }
+        let within = self.setup.start_within;
+        let said = search.participant.tick(now).map_err(|error| search.error(error, within))?;
+        // Peers need to know where everybody is before they live.
+        let (knows_map, zero) = (search.participant.map().0 > 0, search.participant.zero());
+        let begun = self.setup.zero.borrow().is_some();
+        let begin = zero.filter(|_| knows_map && !begun).map(|zero| {
+            let late = std::time::Duration::from(search.participant.late_by());
+            let base = self.base.checked_sub(late).unwrap_or(self.base);
+            (base + std::time::Duration::from(zero), search.participant.offset_error())
+        });
+        if let Some(asked) = search.asked {
+            said.iter().for_each(|control| self.say(asked, control));
+        }
+        if let Some((zero, error)) = begin {
+            (self.setup.notice)(&format!("time zero is known to within {error}"));
+            // Where everybody is, before anybody moves.
+            self.learn();
+            self.begin(zero);
+        }
         Ok(())
     }
 
@@ -329,9 +389,12 @@ impl Member {
     /// Tells the seats what the map says, when it says something new.
     fn learn(&mut self) {
         let (version, processes): (u64, Vec<Process>) = match &self.state {
-            State::Hub(hub) => (hub.version(), hub.processes().cloned().collect()),
-            State::Guest(guest) => {
-                let (version, map) = guest.map();
+            State::Coordinator(coordinator) => {
+                let roster = &coordinator.roster;
+                (roster.version(), roster.processes().cloned().collect())
+            }
+            State::Participant(search) => {
+                let (version, map) = search.participant.map();
                 (version, map.to_vec())
             }
         };
@@ -339,74 +402,88 @@ impl Member {
             return;
         }
         self.known = version;
-        for process in processes.iter().filter(|process| process.is_sound(self.setup.count)) {
+        let is_usable = |process: &&Process| {
+            process.is_sound(self.setup.count) && !process.ip().is_unspecified()
+        };
+        let mut pinned = BTreeMap::new();
+        for process in processes.iter().filter(is_usable) {
             self.setup.seats.learn(process);
+            pinned.extend(process.sockets().map(|socket| (socket, process.identity())));
         }
+        for socket in self.pinned.keys().filter(|socket| !pinned.contains_key(socket)) {
+            self.setup.seats.pin(*socket, None);
+        }
+        self.pinned = pinned;
     }
 
-    fn hear(&mut self, heard: Heard) -> Result<(), JoinError> {
+    fn hear(&mut self, heard: Heard) {
         match heard {
-            Heard::Control { from, bytes } => {
+            Heard::Control { from, identity, bytes } => {
                 if let Ok(control) = wire::decode(&bytes) {
-                    self.control(from, control);
+                    let speaker = Speaker { socket: from, identity };
+                    self.control(speaker, control, bytes.len());
                 }
             }
             Heard::LinkUp { with, identity } => {
-                if let Role::Guest { asked, expected: None } = &self.setup.role
-                    && with == *asked
-                {
+                let State::Participant(search) = &mut self.state else { return };
+                if search.asked == Some(with) && search.identity.is_none() {
                     let line =
-                        format!("seat 0's process at {asked} is {identity}: kept for this run");
+                        format!("seat 0's process at {with} is {identity}: kept for this run");
                     (self.setup.notice)(&line);
+                    search.identity = Some(identity);
                     self.setup.seats.pin(with, Some(identity));
-                    self.setup.role = Role::Guest { asked: with, expected: Some(identity) };
                 }
             }
             Heard::LinkLost { with, why: LinkError::Identity } => {
-                if let Role::Guest { asked, expected: Some(_) } = self.setup.role
-                    && with == asked
-                {
-                    return Err(JoinError::Identity(asked));
+                let State::Participant(search) = &mut self.state else { return };
+                if search.asked == Some(with) && search.participant.heard().is_none() {
+                    search.is_another = true;
                 }
             }
             Heard::LinkLost { .. } => {}
         }
-        Ok(())
     }
 
-    fn control(&mut self, from: SocketAddr, control: Control) {
+    fn control(&mut self, speaker: Speaker, control: Control, len: usize) {
         let now = self.now();
         match &mut self.state {
-            State::Hub(hub) => {
-                let (answer, reports) = hub.handle(now, from, control);
-                if let Some(answer) = answer {
-                    self.say(from, &answer);
-                }
-                for report in reports {
-                    match wire::decode(&report) {
-                        Ok(report) => self.reported(report),
-                        Err(error) => tracing::debug!(%error, "a report was refused"),
-                    }
-                }
+            State::Coordinator(coordinator) => {
+                let response = coordinator.handle(now, speaker, control, len);
+                self.respond(response);
             }
-            State::Guest(guest) => {
+            State::Participant(search) => {
                 // Only seat 0's process has anything to say here.
-                let Role::Guest { asked, .. } = self.setup.role else { return };
-                if from == asked
-                    && let Some(question) = guest.handle(now, control)
+                let is_known = speaker.identity.is_none() || speaker.identity == search.identity;
+                if search.asked == Some(speaker.socket)
+                    && is_known
+                    && let Some(question) = search.participant.handle(now, control)
                 {
-                    self.say(asked, &question);
+                    self.say(speaker.socket, &question);
                 }
             }
         }
     }
 
+    fn respond(&mut self, response: Response) {
+        let Response { said, reports, notices, replaced } = response;
+        said.iter().for_each(|(to, control)| self.say(*to, control));
+        notices.iter().for_each(|line| (self.setup.notice)(&shown(line)));
+        for socket in replaced.iter().flat_map(Process::sockets) {
+            self.setup.seats.pin(socket, None);
+            self.pinned.remove(&socket);
+        }
+        for (identity, report) in reports {
+            self.reported(identity, &report);
+        }
+    }
+
     /// One of the own shards has closed an epoch; when all have, it is reported.
-    fn own_epoch(&mut self, epoch: EpochMeasures) {
-        let number = epoch.epoch;
+    fn own_epoch(&mut self, epoch: ClosedEpoch) {
+        let number = epoch.measures.epoch;
         let count = match self.open.get_mut(&number) {
             Some((count, sum)) => {
-                sum.merge(&epoch);
+                sum.measures.merge(&epoch.measures);
+                sum.lived += epoch.lived;
                 *count += 1;
                 *count
             }
@@ -418,110 +495,96 @@ impl Member {
         if count < self.setup.shards {
             return;
         }
-        let Some((_, epoch)) = self.open.remove(&number) else { return };
-        let mut words = Vec::new();
-        epoch.words(&mut |word| words.push(word));
+        let Some((_, ClosedEpoch { measures, lived })) = self.open.remove(&number) else { return };
         // A process that came late has nothing to say of what was before, nor has it missed that.
-        let from = epoch.from.max(self.lived_from);
-        if from >= epoch.to {
+        let from = measures.from.max(self.lived_from);
+        if from >= measures.to {
             return;
         }
         let seats = u64::from(self.setup.own.len());
-        let (nonce, lived) = (self.setup.own.nonce, (epoch.to - from).as_nanos() * seats);
-        self.report(&Report::Epoch { nonce, lived, words });
+        let lived = lived.min((measures.to - from).as_nanos() * seats);
+        if let State::Coordinator(_) = &self.state {
+            return self.network.add_own_epoch(lived, measures);
+        }
+        let mut words = Vec::new();
+        measures.words(&mut |word| words.push(word));
+        self.report(&Report::Epoch { lived, words });
     }
 
-    /// Reports something: to oneself at seat 0's process, to it elsewhere.
+    /// Reports something to seat 0's process, which has no need to.
     fn report(&mut self, report: &Report) {
+        let State::Participant(search) = &mut self.state else { return };
         let mut bytes = Vec::new();
         wire::encode(report, &mut bytes).expect("reports are plain");
-        match &mut self.state {
-            State::Guest(guest) => {
-                if !guest.outbox.push(&bytes) {
-                    tracing::warn!("a report of {} bytes is too long and left out", bytes.len());
-                }
-            }
-            State::Hub(_) => {
-                if let Report::Epoch { lived, words, .. } = report {
-                    self.add_epoch(*lived, words);
-                }
-            }
+        if !search.participant.outbox.push(&bytes) {
+            tracing::warn!("a report of {} bytes is too long and left out", bytes.len());
         }
     }
 
     /// A report of another process is complete.
-    fn reported(&mut self, report: Report) {
-        match report {
-            Report::Epoch { lived, words, .. } => self.add_epoch(lived, &words),
-            Report::Closing { nonce, ledger, events, late_answers, idle_directives } => {
-                let Some(ledger) = ledger_of(&ledger) else { return };
-                if self.closed.contains(&nonce) {
-                    return;
-                }
-                self.closed.push(nonce);
-                let closing = Closing { ledger, events, late_answers, idle_directives };
-                self.network.closing.add(&closing);
-                self.network.processes += 1;
-                if let State::Hub(hub) = &mut self.state {
-                    hub.close(nonce);
-                }
-            }
-        }
-    }
-
-    fn add_epoch(&mut self, lived: u64, words: &[u64]) {
-        let metrics = self.setup.nothing.metrics().len();
-        let epoch = match EpochMeasures::from_words(words, metrics) {
-            Ok(epoch) => epoch,
-            Err(error) => return tracing::debug!(%error, "a report was refused"),
+    fn reported(&mut self, identity: Identity, bytes: &[u8]) {
+        let now = self.run_time();
+        let (member_now, State::Coordinator(coordinator)) = (self.now(), &mut self.state) else {
+            return;
         };
-        let number = epoch.epoch;
-        match self.network.measures.try_add(epoch) {
-            Ok(()) => {
-                let sum = self.network.lived.entry(number).or_default();
-                *sum = sum.saturating_add(lived);
+        let entry = coordinator.roster.entries_mut().find(|e| e.process.identity() == identity);
+        let Some(entry) = entry else { return };
+        let Ok(report) = wire::decode(bytes) else {
+            return tracing::debug!("a report was refused");
+        };
+        let since_joined = member_now.saturating_sub(entry.joined);
+        let joined = Time::ZERO + (now - Time::ZERO).saturating_sub(since_joined);
+        let (incarnation, seats) = (entry.process.incarnation, entry.process.seat_range());
+        let reporter = Reporter { identity, incarnation, seats, joined, now };
+        if let Err(error) = self.network.add(reporter, report) {
+            tracing::debug!(?error, "a report was refused");
+        }
+        entry.closed = self.network.has_closed(identity, incarnation);
+    }
+}
+
+impl Seat0 {
+    /// Goes on looking for seat 0's process; gives the address at which it is asked from now on,
+    /// when that is another one.
+    fn look_up(&mut self, now: Duration) -> Option<SocketAddr> {
+        if let Some((host, port)) = self.search.look_up(now) {
+            let find = self.find.clone();
+            tokio::spawn(async move {
+                let looked_up = tokio::net::lookup_host((host.as_str(), port)).await;
+                let found = looked_up.map(Iterator::collect).map_err(|error| error.to_string());
+                // Nobody may be looking any more.
+                find.send(found).await.ok();
+            });
+        }
+        if let Ok(found) = self.found.try_recv() {
+            self.search.found(now, found);
+        }
+        if self.participant.heard().is_none() && self.search.next(now, self.is_another) {
+            self.is_another = false;
+            // Whoever was there before was not seat 0's process.
+            self.identity = self.search.join().identity();
+        }
+        let current = self.search.current()?;
+        if self.asked == Some(current) {
+            return None;
+        }
+        self.asked = Some(current);
+        self.participant.ask_at(current);
+        Some(current)
+    }
+
+    fn error(&self, error: ParticipantError, within: Duration) -> JoinError {
+        let join = self.search.join();
+        match (error, self.asked) {
+            (ParticipantError::Refused(why), Some(at)) => JoinError::Refused(at, why),
+            (ParticipantError::Differs(differences), Some(at)) => {
+                JoinError::Differs(at, differences)
             }
-            Err(error) => tracing::debug!(%error, "a report was refused"),
+            (ParticipantError::Zero(ahead), Some(at)) => JoinError::Zero(at, ahead),
+            _ => {
+                let tried = self.search.tried();
+                JoinError::Unanswered { at: join.to_string(), within, tried }
+            }
         }
     }
-}
-
-impl Closing {
-    fn add(&mut self, other: &Closing) {
-        self.ledger.add(&other.ledger);
-        self.events = self.events.saturating_add(other.events);
-        self.late_answers = self.late_answers.saturating_add(other.late_answers);
-        self.idle_directives = self.idle_directives.saturating_add(other.idle_directives);
-    }
-}
-
-/// A ledger as numbers: for each class what was sent, duplicated, delivered, its bytes, and the
-/// drops by cause.
-fn words_of(ledger: &Ledger) -> Vec<u64> {
-    [&ledger.datagram, &ledger.reliable]
-        .into_iter()
-        .flat_map(|flow| {
-            let head = [flow.sent, flow.duplicated, flow.delivered, flow.bytes];
-            head.into_iter().chain(DropCause::ALL.map(|cause| flow.dropped(cause)))
-        })
-        .collect()
-}
-
-/// The ledger that these numbers tell; `None` when there are too few, too many or too large ones.
-fn ledger_of(words: &[u64]) -> Option<Ledger> {
-    const FLOW: usize = 4 + DropCause::ALL.len();
-    // Sums of a thousand such accounts stay far from the end of 64 bits.
-    if words.len() != 2 * FLOW || words.iter().any(|word| *word > 1 << 48) {
-        return None;
-    }
-    let mut ledger = Ledger::default();
-    let flows = [&mut ledger.datagram, &mut ledger.reliable];
-    for (flow, words) in flows.into_iter().zip(words.chunks(FLOW)) {
-        [flow.sent, flow.duplicated, flow.delivered, flow.bytes] =
-            [words[0], words[1], words[2], words[3]];
-        for (cause, count) in DropCause::ALL.into_iter().zip(&words[4..]) {
-            flow.add_dropped(cause, *count);
-        }
-    }
-    Some(ledger)
 }

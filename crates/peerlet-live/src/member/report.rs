@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use peerlet_core::Duration;
+use peerlet_core::{Duration, Identity};
 
-use crate::member::control::{Control, PIECE_MAX, PIECES_MAX};
+use super::control::{Control, PIECE_MAX, PIECES_MAX};
 
 /// Pieces that are under way at once.
 const WINDOW: usize = 32;
@@ -12,6 +12,9 @@ const WINDOW: usize = 32;
 pub(super) const AGAIN: Duration = Duration::from_millis(300);
 /// Reports of one process that are being put together at once.
 const OPEN_MAX: usize = 8;
+/// Bytes that unfinished reports may take: those of one process, unless it is a single one, and all.
+const RESERVED_EACH_MAX: usize = 8 * 1024 * 1024;
+const RESERVED_MAX: usize = 64 * 1024 * 1024;
 
 /// What a process has to report and has not got through yet.
 #[derive(Default)]
@@ -47,78 +50,111 @@ impl Outbox {
     }
 
     /// What is to be sent now.
-    pub(crate) fn due(&mut self, now: Duration, nonce: u64) -> Vec<Control> {
+    pub(crate) fn due(&mut self, now: Duration, incarnation: u64) -> Vec<Control> {
         let mut due = Vec::new();
         for ((report, piece), (at, pieces, bytes)) in &mut self.sent {
             if now.saturating_sub(*at) >= AGAIN {
                 *at = now;
                 let (report, piece, pieces) = (*report, *piece, *pieces);
-                due.push(Control::Piece { nonce, report, piece, pieces, bytes: bytes.clone() });
+                due.push(Control::Piece {
+                    incarnation,
+                    report,
+                    piece,
+                    pieces,
+                    bytes: bytes.clone(),
+                });
             }
         }
         while self.sent.len() < WINDOW
             && let Some((report, piece, pieces, bytes)) = self.waiting.pop_front()
         {
             self.sent.insert((report, piece), (now, pieces, bytes.clone()));
-            due.push(Control::Piece { nonce, report, piece, pieces, bytes });
+            due.push(Control::Piece { incarnation, report, piece, pieces, bytes });
         }
         due
     }
 }
 
-/// How many pieces a report has, and those that are there.
-type Parts = (u32, BTreeMap<u32, Vec<u8>>);
+/// A report that is being put together: how many pieces it has, and those that are there.
+struct Open {
+    pieces: u32,
+    parts: BTreeMap<u32, Vec<u8>>,
+}
 
-/// Reports of others that are being put together.
+/// The reports of one process.
+#[derive(Default)]
+struct From {
+    /// Every report below this number was given on.
+    below: u32,
+    /// Those beyond it that are whole, each with the bytes reserved for it.
+    whole: BTreeMap<u32, (Vec<u8>, usize)>,
+    open: BTreeMap<u32, Open>,
+    /// The bytes that its reports take, or will.
+    reserved: usize,
+}
+
+/// Reports of others that are being put together, within bounds for each process and for all.
 #[derive(Default)]
 pub(crate) struct Inbox {
-    open: BTreeMap<(u64, u32), Parts>,
-    /// By process: every report below this number was given on, and those beyond it that are whole.
-    done: BTreeMap<u64, (u32, BTreeMap<u32, Vec<u8>>)>,
+    from: BTreeMap<Identity, From>,
+    reserved: usize,
 }
 
 impl Inbox {
-    /// Takes a piece; gives the reports that are whole now and have none missing before them, in
-    /// order: the last report of a process is its last word. `None` when it is not
-    /// taken: it does not fit its report, or is too far ahead and must be sent again.
+    /// Takes a piece: a report's number, the piece's, and how many it has. Gives the reports that
+    /// are whole now and have none missing before them, in order: the last report of a process is
+    /// its last word. `None` when it is not taken: it does not fit its report, is too far ahead, or
+    /// there is no room, and it must be sent again.
     pub(crate) fn take(
         &mut self,
-        nonce: u64,
-        report: u32,
-        piece: u32,
-        pieces: u32,
+        who: Identity,
+        (report, piece, pieces): (u32, u32, u32),
         bytes: Vec<u8>,
     ) -> Option<Vec<Vec<u8>>> {
-        let (below, beyond) = self.done.entry(nonce).or_default();
-        if report < *below || beyond.contains_key(&report) {
+        let from = self.from.entry(who).or_default();
+        if report < from.below || from.whole.contains_key(&report) {
             return Some(Vec::new());
         }
         let fits = piece < pieces && pieces <= PIECES_MAX && bytes.len() <= PIECE_MAX;
-        if !fits || report - *below >= OPEN_MAX as u32 {
+        if !fits || report - from.below >= OPEN_MAX as u32 {
             return None;
         }
-        let (total, parts) = self.open.entry((nonce, report)).or_insert((pieces, BTreeMap::new()));
-        if *total != pieces {
+        let size = pieces as usize * PIECE_MAX;
+        if !from.open.contains_key(&report) {
+            let is_first = from.reserved == 0;
+            let has_room = from.reserved + size <= RESERVED_EACH_MAX || is_first;
+            if !has_room || self.reserved + size > RESERVED_MAX {
+                return None;
+            }
+            from.reserved += size;
+            self.reserved += size;
+            from.open.insert(report, Open { pieces, parts: BTreeMap::new() });
+        }
+        let open = from.open.get_mut(&report)?;
+        if open.pieces != pieces {
             return None;
         }
-        parts.entry(piece).or_insert(bytes);
-        if parts.len() < pieces as usize {
+        open.parts.entry(piece).or_insert(bytes);
+        if open.parts.len() < pieces as usize {
             return Some(Vec::new());
         }
-        let (_, parts) = self.open.remove(&(nonce, report))?;
-        beyond.insert(report, parts.into_values().flatten().collect());
+        let open = from.open.remove(&report)?;
+        from.whole.insert(report, (open.parts.into_values().flatten().collect(), size));
         let mut whole = Vec::new();
-        while let Some(next) = beyond.remove(below) {
+        while let Some((next, size)) = from.whole.remove(&from.below) {
+            from.reserved -= size;
+            self.reserved -= size;
             whole.push(next);
-            *below += 1;
+            from.below += 1;
         }
         Some(whole)
     }
 
     /// Forgets a process that has gone.
-    pub(crate) fn forget(&mut self, nonce: u64) {
-        self.open.retain(|(whose, _), _| *whose != nonce);
-        self.done.remove(&nonce);
+    pub(crate) fn forget(&mut self, who: Identity) {
+        if let Some(from) = self.from.remove(&who) {
+            self.reserved -= from.reserved;
+        }
     }
 }
 
@@ -126,6 +162,8 @@ impl Inbox {
 mod tests {
     use super::*;
     use peerlet_core::Seed;
+
+    const WHO: Identity = Identity([9; 32]);
 
     /// Sends reports over a line that loses, repeats and reorders.
     #[test]
@@ -147,7 +185,9 @@ mod tests {
                 if rng.chance(0.3) {
                     continue;
                 }
-                let Some(complete) = inbox.take(9, report, piece, pieces, bytes) else { continue };
+                let Some(complete) = inbox.take(WHO, (report, piece, pieces), bytes) else {
+                    continue;
+                };
                 got.extend(complete);
                 if rng.chance(0.7) {
                     outbox.taken(report, piece);
@@ -161,13 +201,35 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_left_out() {
         let mut inbox = Inbox::default();
-        assert_eq!(inbox.take(1, 0, 5, 5, vec![]), None);
-        assert_eq!(inbox.take(1, 99, 0, 1, vec![]), None, "too far ahead");
-        assert_eq!(inbox.take(1, 0, 0, PIECES_MAX + 1, vec![]), None);
-        assert_eq!(inbox.take(1, 0, 0, 2, vec![1]), Some(vec![]));
-        assert_eq!(inbox.take(1, 0, 1, 3, vec![2]), None, "another total");
-        assert_eq!(inbox.take(1, 0, 1, 2, vec![2]), Some(vec![vec![1, 2]]));
-        assert_eq!(inbox.take(1, 0, 1, 2, vec![2]), Some(vec![]), "it came before");
+        let mut take =
+            |report, piece, pieces, bytes| inbox.take(WHO, (report, piece, pieces), bytes);
+        assert_eq!(take(0, 5, 5, vec![]), None);
+        assert_eq!(take(99, 0, 1, vec![]), None, "too far ahead");
+        assert_eq!(take(0, 0, PIECES_MAX + 1, vec![]), None);
+        assert_eq!(take(0, 0, 2, vec![1]), Some(vec![]));
+        assert_eq!(take(0, 1, 3, vec![2]), None, "another total");
+        assert_eq!(take(0, 1, 2, vec![2]), Some(vec![vec![1, 2]]));
+        assert_eq!(take(0, 1, 2, vec![2]), Some(vec![]), "it came before");
         assert!(!Outbox::default().push(&vec![0; PIECE_MAX * (PIECES_MAX as usize + 1)]));
+    }
+
+    #[test]
+    fn unfinished_reports_have_a_budget() {
+        let mut inbox = Inbox::default();
+        let mut open = |who: u8, report| {
+            inbox.take(Identity([who; 32]), (report, 0, PIECES_MAX), vec![1]).is_some()
+        };
+        let each = RESERVED_EACH_MAX / (PIECES_MAX as usize * PIECE_MAX);
+        let of_one = (0..OPEN_MAX as u32).filter(|report| open(0, *report)).count();
+        assert_eq!(of_one, each, "one process");
+        let of_all = (1..=255).filter(|who| open(*who, 0)).count() + of_one;
+        assert_eq!(of_all, RESERVED_MAX / (PIECES_MAX as usize * PIECE_MAX), "all of them");
+        assert!(open(1, 0), "what was begun goes on");
+        inbox.forget(Identity([0; 32]));
+        let open = |inbox: &mut Inbox, who: u8| {
+            inbox.take(Identity([who; 32]), (0, 0, PIECES_MAX), vec![1]).is_some()
+        };
+        assert!(open(&mut inbox, 254), "who is forgotten leaves room");
+        assert_eq!(inbox.reserved, inbox.from.values().map(|from| from.reserved).sum::<usize>());
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use peerlet_core::Identity;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
-    AsyncUdpSocket, ClientConfig, ConnectionId, ConnectionIdGenerator, Endpoint, EndpointConfig,
-    IdleTimeout, Runtime, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+    AsyncUdpSocket, ClientConfig, Connection, ConnectionId, ConnectionIdGenerator, Endpoint,
+    EndpointConfig, IdleTimeout, Runtime, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -31,6 +31,14 @@ const _: () = assert!(DATAGRAM_FRAME_MAX + DATAGRAM_OVERHEAD <= MTU_MIN as usize
 /// at 100 ms a round trip.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 2 * STREAM_WINDOW;
+/// Bytes that the windows of all connections of an endpoint have together, apart from the smallest
+/// one that each has in any case.
+const WINDOWS_MAX: u64 = 128 * 1024 * 1024;
+const WINDOW_MIN: u32 = 16 * 1024;
+/// The same for a process that is not known to take part, and the streams that it may open: one for
+/// its proof, and one more.
+const STRANGER_WINDOW: u32 = 64 * 1024;
+const STRANGER_STREAMS: u32 = 2;
 /// Bytes of datagrams that wait on a connection, each way: about 400 of the largest.
 const DATAGRAM_BUFFER: usize = 512 * 1024;
 /// Silence after which a connection is dead (RFC 9308, section 3.2); we break ours three times as
@@ -85,10 +93,10 @@ fn transport() -> TransportConfig {
     let idle = IdleTimeout::try_from(IDLE_MAX).expect("30 s fit a QUIC integer");
     let mut config = TransportConfig::default();
     config
-        .max_concurrent_uni_streams(VarInt::from_u32(LANES_MAX as u32))
+        .max_concurrent_uni_streams(VarInt::from_u32(STRANGER_STREAMS))
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
-        .receive_window(VarInt::from_u32(CONNECTION_WINDOW))
+        .receive_window(VarInt::from_u32(STRANGER_WINDOW))
         .send_window(u64::from(CONNECTION_WINDOW))
         .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER))
         .datagram_send_buffer_size(DATAGRAM_BUFFER)
@@ -97,6 +105,26 @@ fn transport() -> TransportConfig {
         .max_idle_timeout(Some(idle))
         .keep_alive_interval(Some(KEEP_ALIVE));
     config
+}
+
+/// Lets the other end of a connection send as much as those may who take part: so many bytes ahead
+/// of our reading.
+pub(super) fn open_wide(connection: &Connection, window: u32) {
+    connection.set_receive_window(VarInt::from_u32(window));
+    connection.set_max_concurrent_uni_streams(VarInt::from_u32(LANES_MAX as u32));
+}
+
+/// The window of the next connection, when those that are open have so many bytes: all of it as long
+/// as there are few, and a share of what is left when there are many.
+pub(super) const fn next_window(granted: u64) -> u32 {
+    let share = WINDOWS_MAX.saturating_sub(granted) / 16;
+    if share > CONNECTION_WINDOW as u64 {
+        CONNECTION_WINDOW
+    } else if share > WINDOW_MIN as u64 {
+        share as u32
+    } else {
+        WINDOW_MIN
+    }
 }
 
 /// Connection ids without structure: a process that starts again recognizes none, but can reset
@@ -116,5 +144,23 @@ impl ConnectionIdGenerator for RandomIds {
 
     fn cid_lifetime(&self) -> Option<Duration> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_of_all_connections_have_a_bound() {
+        let (mut granted, mut first) = (0, 0);
+        for _ in 0..super::super::LINKS_MAX {
+            let window = next_window(granted);
+            first += u32::from(window == CONNECTION_WINDOW);
+            granted += u64::from(window);
+        }
+        assert!(first >= 40, "a network of {first} processes has full windows");
+        let most = WINDOWS_MAX + super::super::LINKS_MAX as u64 * u64::from(WINDOW_MIN);
+        assert!(granted <= most, "{granted}");
     }
 }

@@ -12,22 +12,19 @@ use quinn::rustls::pki_types::CertificateDer;
 use quinn::{
     Connecting, Connection, ConnectionError, Endpoint, RecvStream, TransportErrorCode, VarInt,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::gate::{Entry, Gate, Permit};
 use super::{Event, LINKS_MAX, Tally};
 use crate::counters::Cause;
-use crate::frame::STREAM_FRAME_MAX;
+use crate::frame::{STREAM_FRAME_MAX, is_control};
 use crate::tls;
 use crate::transport::{Inbound, LinkError};
 
 /// How long a handshake may take: it fits twice into the time that a reliable message waits.
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(4);
-/// Handshakes of others that go on at once; more are refused.
-const HANDSHAKES_MAX: usize = 256;
-/// Handshakes above which others first prove their address, at the cost of a round trip (Retry).
-const HANDSHAKES_UNPROVEN_MAX: usize = 32;
 /// Datagrams that are read at once.
 const DATAGRAMS_MAX: usize = 256;
 
@@ -35,78 +32,122 @@ const DATAGRAMS_MAX: usize = 256;
 const PROTOCOL: VarInt = VarInt::from_u32(1);
 /// The code that tells the other side that it is not welcome.
 pub(super) const UNWANTED: VarInt = VarInt::from_u32(2);
+/// The code that tells the other side that it is not let in: it has another secret or none, or is
+/// not on the list.
+const NOT_ADMITTED: VarInt = VarInt::from_u32(3);
+/// Frames that a stranger may send: at once, and in a second. Who joins asks seven times a second,
+/// and for what differs.
+const STRANGER_BURST: u32 = 40;
+const STRANGER_RATE: u32 = 20;
+
+/// What the tasks of all connections of an endpoint share.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) tally: Tally,
+    pub(super) gate: Arc<Gate>,
+}
 
 /// Accepts connections until the endpoint is closed.
-pub(super) async fn accept(endpoint: Endpoint, events: mpsc::Sender<Event>, tally: Tally) {
-    let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+pub(super) async fn accept(endpoint: Endpoint, shared: Shared) {
     while let Some(incoming) = endpoint.accept().await {
-        let busy = HANDSHAKES_MAX - handshakes.available_permits();
-        if busy >= HANDSHAKES_UNPROVEN_MAX && incoming.may_retry() {
-            // Cannot fail: `may_retry` has just said so.
-            incoming.retry().ok();
-            continue;
-        }
-        let permit = Arc::clone(&handshakes).try_acquire_owned();
-        let (Ok(permit), true) = (permit, endpoint.open_connections() < 2 * LINKS_MAX) else {
-            tally.add(Cause::Handshake, 1);
-            incoming.refuse();
-            continue;
+        let from = incoming.remote_address();
+        // An address that cannot be asked to prove itself once more has done so.
+        let is_proved = incoming.remote_address_validated() || !incoming.may_retry();
+        let entry = match endpoint.open_connections() < 2 * LINKS_MAX {
+            true => shared.gate.enter(from, is_proved),
+            false => Entry::Full,
+        };
+        let (permit, evicted) = match entry {
+            Entry::Begin(permit, evicted) => (permit, evicted),
+            Entry::Prove => {
+                // Cannot fail: `may_retry` has just said so.
+                incoming.retry().ok();
+                continue;
+            }
+            Entry::Full => {
+                shared.tally.add(Cause::Handshake, 1);
+                incoming.refuse();
+                continue;
+            }
         };
         match incoming.accept() {
             Ok(connecting) => {
-                tokio::spawn(answer(connecting, permit, events.clone(), tally.clone()));
+                tokio::spawn(answer(connecting, permit, evicted, shared.clone()));
             }
-            Err(_) => tally.add(Cause::Handshake, 1),
+            Err(_) => shared.tally.add(Cause::Handshake, 1),
         }
     }
 }
 
 async fn answer(
     connecting: Connecting,
-    permit: OwnedSemaphorePermit,
-    events: mpsc::Sender<Event>,
-    tally: Tally,
+    permit: Permit,
+    evicted: oneshot::Receiver<()>,
+    shared: Shared,
 ) {
-    match timeout(HANDSHAKE_TIMEOUT, connecting).await {
-        Ok(Ok(connection)) => {
-            drop(permit);
-            run(connection, false, events, tally).await;
-        }
-        _ => tally.add(Cause::Handshake, 1),
+    let handshake = timeout(HANDSHAKE_TIMEOUT, shake(connecting, false, &shared.gate));
+    let shaken = tokio::select! {
+        shaken = handshake => shaken,
+        // Others need the room.
+        _ = evicted => return shared.tally.add(Cause::Handshake, 1),
+    };
+    drop(permit);
+    match shaken {
+        Ok(Ok((connection, identity))) => run(connection, identity, false, shared).await,
+        _ => shared.tally.add(Cause::Handshake, 1),
     }
 }
 
 /// Sees a connection that we dial through, from its handshake to its end.
-pub(super) async fn dial(
-    to: SocketAddr,
-    connecting: Connecting,
-    events: mpsc::Sender<Event>,
-    tally: Tally,
-) {
-    let why = match timeout(HANDSHAKE_TIMEOUT, connecting).await {
-        Ok(Ok(connection)) => return run(connection, true, events, tally).await,
-        Ok(Err(ConnectionError::TimedOut)) | Err(_) => LinkError::Unreachable,
-        Ok(Err(error)) => link_error(&error),
+pub(super) async fn dial(to: SocketAddr, connecting: Connecting, shared: Shared) {
+    let why = match timeout(HANDSHAKE_TIMEOUT, shake(connecting, true, &shared.gate)).await {
+        Ok(Ok((connection, identity))) => return run(connection, identity, true, shared).await,
+        Ok(Err(why)) => why,
+        Err(_) => LinkError::Unreachable,
     };
-    tally.add(Cause::Handshake, 1);
+    shared.tally.add(Cause::Handshake, 1);
     // Without a receiver the transport has gone, and nobody waits for the link.
-    events.send(Event::DialFailed { to, why }).await.ok();
+    shared.events.send(Event::DialFailed { to, why }).await.ok();
+}
+
+/// Waits for the handshake, and for the proof that the other side is to be let in.
+async fn shake(
+    connecting: Connecting,
+    dialled: bool,
+    gate: &Gate,
+) -> Result<(Connection, Identity), LinkError> {
+    let connection = connecting.await.map_err(|error| match error {
+        ConnectionError::TimedOut => LinkError::Unreachable,
+        error => link_error(&error),
+    })?;
+    let Some(identity) = identity(&connection) else {
+        connection.close(PROTOCOL, b"no certificate");
+        return Err(LinkError::Protocol);
+    };
+    if !gate.admits(&connection, identity, dialled).await {
+        // Where the other side found out first, it has closed.
+        let why = match connection.close_reason() {
+            Some(error) => link_error(&error),
+            None => LinkError::Admission,
+        };
+        connection.close(NOT_ADMITTED, b"not admitted");
+        return Err(why);
+    }
+    Ok((connection, identity))
 }
 
 /// Reads from a connection, once the transport wants it, until it ends.
-async fn run(connection: Connection, dialled: bool, events: mpsc::Sender<Event>, tally: Tally) {
+async fn run(connection: Connection, identity: Identity, dialled: bool, shared: Shared) {
     let with = remote(&connection);
-    let Some(identity) = identity(&connection) else {
-        connection.close(PROTOCOL, b"no certificate");
-        return tally.add(Cause::Handshake, 1);
-    };
     let (wanted, answer) = oneshot::channel();
     let (id, link) = (connection.stable_id(), connection.clone());
     let up = Event::Up { with, identity, connection: link, dialled, wanted };
-    if events.send(up).await.is_err() || answer.await.is_err() {
+    if shared.events.send(up).await.is_err() || answer.await.is_err() {
         return connection.close(UNWANTED, b"unwanted");
     }
-    let reader = Reader { from: with, identity, connection, events, tally };
+    let Shared { events, tally, gate } = shared;
+    let reader = Reader { from: with, identity, connection, events, tally, gate };
     tokio::join!(reader.datagrams(), reader.streams());
     let why = link_error(&reader.connection.closed().await);
     // Without a receiver the transport has gone, and nobody is left to tell.
@@ -141,6 +182,9 @@ fn link_error(error: &ConnectionError) -> LinkError {
             _ => LinkError::Refused,
         },
         ConnectionError::TimedOut => LinkError::Silent,
+        ConnectionError::ApplicationClosed(close) if close.error_code == NOT_ADMITTED => {
+            LinkError::Admission
+        }
         ConnectionError::ApplicationClosed(_)
         | ConnectionError::LocallyClosed
         | ConnectionError::Reset => LinkError::Closed,
@@ -154,12 +198,51 @@ struct Reader {
     connection: Connection,
     events: mpsc::Sender<Event>,
     tally: Tally,
+    gate: Arc<Gate>,
+}
+
+/// The frames that a stranger may still send.
+struct Allowance {
+    left: u32,
+    since: Instant,
+}
+
+impl Allowance {
+    fn new(now: Instant) -> Allowance {
+        Allowance { left: STRANGER_BURST, since: now }
+    }
+
+    /// Whether one more may be taken.
+    fn take(&mut self, now: Instant) -> bool {
+        let earned = now.saturating_duration_since(self.since).as_millis() as u64;
+        let earned = earned * u64::from(STRANGER_RATE) / 1_000;
+        if earned > 0 {
+            let left = u64::from(self.left) + earned;
+            self.left = left.min(u64::from(STRANGER_BURST)) as u32;
+            self.since = now;
+        }
+        let has_left = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        has_left
+    }
 }
 
 impl Reader {
+    /// Leaves of a stranger's datagrams those about joining, as many as it may send.
+    fn sift(&self, frames: &mut Vec<Inbound>, allowance: &mut Allowance) {
+        let (before, now) = (frames.len(), Instant::now());
+        frames.retain(|inbound| {
+            let is_control =
+                matches!(inbound, Inbound::Datagram { frame, .. } if is_control(frame));
+            is_control && allowance.take(now)
+        });
+        self.tally.add(Cause::Stranger, (before - frames.len()) as u64);
+    }
+
     /// Reads datagrams; what the shard does not take in time is dropped.
     async fn datagrams(&self) {
         let (from, identity) = (self.from, Some(self.identity));
+        let mut allowance = Allowance::new(Instant::now());
         while let Ok(first) = self.connection.read_datagram().await {
             let mut frames = vec![Inbound::Datagram { from, identity, frame: first }];
             let mut nobody = Context::from_waker(Waker::noop());
@@ -168,6 +251,12 @@ impl Reader {
                     pin!(self.connection.read_datagram()).as_mut().poll(&mut nobody)
             {
                 frames.push(Inbound::Datagram { from, identity, frame });
+            }
+            if !self.gate.is_member(self.identity) {
+                self.sift(&mut frames, &mut allowance);
+                if frames.is_empty() {
+                    continue;
+                }
             }
             let count = frames.len() as u64;
             match self.events.try_send(Event::Frames(frames)) {
@@ -178,8 +267,14 @@ impl Reader {
         }
     }
 
-    /// Reads streams, each in a task of its own; QUIC bounds their number.
+    /// Reads a member's streams, each in a task of its own; QUIC bounds their number. Those of a
+    /// stranger wait until it is one, within its small windows.
     async fn streams(&self) {
+        tokio::select! {
+            () = self.gate.until_member(self.identity) => {}
+            _ = self.connection.closed() => return,
+        }
+        let _window = self.gate.open_wide(&self.connection);
         let mut readers = JoinSet::new();
         while let Ok(stream) = self.connection.accept_uni().await {
             while readers.try_join_next().is_some() {}
@@ -245,6 +340,21 @@ mod tests {
     use peerlet_core::Seed;
 
     use super::*;
+
+    #[test]
+    fn a_stranger_may_say_a_little() {
+        let begin = Instant::now();
+        let mut allowance = Allowance::new(begin);
+        let mut taken = 0;
+        for millis in 0..10_000 {
+            taken += u32::from(allowance.take(begin + Duration::from_millis(millis)));
+        }
+        let most = STRANGER_BURST + 10 * STRANGER_RATE;
+        assert!((most - 2..=most).contains(&taken), "{taken} of {most}");
+        let later = begin + Duration::from_secs(9_999);
+        let burst = (0..1_000).filter(|_| allowance.take(later)).count();
+        assert_eq!(burst, STRANGER_BURST as usize, "what is not used is not kept for ever");
+    }
 
     #[test]
     fn frames_come_out_whole_however_they_are_cut() {

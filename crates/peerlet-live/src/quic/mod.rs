@@ -6,6 +6,7 @@
 
 mod config;
 mod connection;
+mod gate;
 mod lanes;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use quinn::{ClientConfig, Connection, Endpoint, SendDatagramError, VarInt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
+use crate::admission::Admission;
 use crate::counters::{Cause, Counters};
 use crate::frame::{DATAGRAM_FRAME_MAX, STREAM_FRAME_MAX};
 use crate::key::ProcessKey;
@@ -30,7 +32,8 @@ use crate::tls;
 use crate::transport::{
     BATCH_MAX, BindError, Capabilities, Inbound, LinkError, Outbound, Transport,
 };
-use connection::UNWANTED;
+use connection::{Shared, UNWANTED};
+use gate::{Gate, crowded_out};
 use lanes::{Held, Lanes, Queued};
 
 /// Processes that a transport is linked to: at 70 kB a connection, 290 MB.
@@ -130,35 +133,63 @@ pub struct QuicTransport {
     anybody: ClientConfig,
     expected: BTreeMap<SocketAddr, Identity>,
     links: BTreeMap<SocketAddr, Link>,
-    report: mpsc::Sender<Event>,
+    /// The links of processes that do not take part, oldest first, with their connections.
+    strangers: Vec<(SocketAddr, usize)>,
+    shared: Shared,
     events: mpsc::Receiver<Event>,
     /// What came about while sending, for the next `receive`.
     pending: Vec<Inbound>,
-    tally: Tally,
+}
+
+/// Whom a QUIC transport lets in, and whom it listens to.
+#[derive(Clone, Debug, Default)]
+pub struct Guard {
+    /// Who may connect. Default: anybody.
+    pub admission: Admission,
+    /// Whether it listens only to those it [expects](Transport::expect). Others may say a little
+    /// about joining, over few connections. Default: it listens to everybody whom it lets in.
+    pub has_roster: bool,
 }
 
 impl QuicTransport {
-    /// Binds a socket; must be called within a tokio runtime.
+    /// Binds a socket that lets anybody in; must be called within a tokio runtime.
     ///
     /// # Errors
     /// When the operating system refuses the address.
     pub fn bind(key: ProcessKey, at: SocketAddr) -> Result<QuicTransport, BindError> {
+        QuicTransport::bind_guarded(key, at, Guard::default())
+    }
+
+    /// Binds a socket; must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When the operating system refuses the address.
+    pub fn bind_guarded(
+        key: ProcessKey,
+        at: SocketAddr,
+        guard: Guard,
+    ) -> Result<QuicTransport, BindError> {
         let io = |source| BindError::Io { at, source };
         let endpoint = config::bind(&key, at).map_err(io)?;
-        QuicTransport::over(key, endpoint).map_err(io)
+        QuicTransport::over(key, endpoint, guard).map_err(io)
     }
 
     /// QUIC over a wire; must be called within a tokio runtime.
-    pub(crate) fn carried(key: ProcessKey, wire: Arc<Wire>) -> io::Result<QuicTransport> {
+    pub(crate) fn carried(
+        key: ProcessKey,
+        wire: Arc<Wire>,
+        guard: Guard,
+    ) -> io::Result<QuicTransport> {
         let endpoint = config::over(&key, wire)?;
-        QuicTransport::over(key, endpoint)
+        QuicTransport::over(key, endpoint, guard)
     }
 
-    fn over(key: ProcessKey, endpoint: Endpoint) -> io::Result<QuicTransport> {
+    fn over(key: ProcessKey, endpoint: Endpoint, guard: Guard) -> io::Result<QuicTransport> {
         let local = endpoint.local_addr()?;
-        let (report, events) = mpsc::channel(EVENTS_MAX);
-        let tally = Tally::default();
-        tokio::spawn(connection::accept(endpoint.clone(), report.clone(), tally.clone()));
+        let (events, receiver) = mpsc::channel(EVENTS_MAX);
+        let gate = Arc::new(Gate::new(guard.admission, key.identity(), guard.has_roster));
+        let shared = Shared { events, tally: Tally::default(), gate };
+        tokio::spawn(connection::accept(endpoint.clone(), shared.clone()));
         Ok(QuicTransport {
             anybody: config::client(&key, None),
             key,
@@ -166,10 +197,10 @@ impl QuicTransport {
             local,
             expected: BTreeMap::new(),
             links: BTreeMap::new(),
-            report,
-            events,
+            strangers: Vec::new(),
+            shared,
+            events: receiver,
             pending: Vec::new(),
-            tally,
         })
     }
 
@@ -192,8 +223,7 @@ impl QuicTransport {
                 .endpoint
                 .connect_with(config, to, tls::SERVER_NAME)
                 .map_err(|_| LinkError::Unreachable)?;
-            let (report, tally) = (self.report.clone(), self.tally.clone());
-            tokio::spawn(connection::dial(to, connecting, report, tally));
+            tokio::spawn(connection::dial(to, connecting, self.shared.clone()));
             let (held, datagrams, frames) = Default::default();
             self.links.insert(to, Link::Dialling { held, datagrams, frames });
         }
@@ -202,9 +232,9 @@ impl QuicTransport {
 
     fn send_datagram(&mut self, to: SocketAddr, frame: Bytes) {
         if frame.len() > DATAGRAM_FRAME_MAX {
-            return self.tally.add(Cause::TooLarge, 1);
+            return self.shared.tally.add(Cause::TooLarge, 1);
         }
-        let tally = self.tally.clone();
+        let tally = self.shared.tally.clone();
         match self.link(to) {
             Err(_) => tally.add(Cause::Link, 1),
             Ok(Link::Up(up)) => transmit(&up.connection, frame, &tally),
@@ -217,12 +247,12 @@ impl QuicTransport {
 
     fn send_stream(&mut self, to: SocketAddr, pair: (u32, u32), frame: Bytes) {
         if frame.len() > STREAM_FRAME_MAX {
-            return self.tally.add(Cause::TooLarge, 1);
+            return self.shared.tally.add(Cause::TooLarge, 1);
         }
         let link = match self.link(to) {
             Ok(link) => link,
             Err(why) => {
-                self.tally.add(Cause::Link, 1);
+                self.shared.tally.add(Cause::Link, 1);
                 return self.pending.push(Inbound::LinkLost { with: to, why });
             }
         };
@@ -237,14 +267,14 @@ impl QuicTransport {
         };
         match queued {
             // A broken stream is one of a broken connection, whose end is about to be reported.
-            _ if !pushed => self.tally.add(Cause::Link, 1),
+            _ if !pushed => self.shared.tally.add(Cause::Link, 1),
             Queued::Fine => {}
             Queued::Blocked => self.pending.push(Inbound::Blocked { to }),
             Queued::Overflow => {
                 if let Some(Link::Up(up)) = self.links.remove(&to) {
                     up.close();
                 }
-                self.tally.add(Cause::Queue, 1);
+                self.shared.tally.add(Cause::Queue, 1);
                 self.pending.push(Inbound::LinkLost { with: to, why: LinkError::Overflow });
             }
         }
@@ -257,14 +287,17 @@ impl QuicTransport {
                 let expected = self.expected.get(&with).is_none_or(|known| *known == identity);
                 let room = self.links.contains_key(&with) || self.links.len() < LINKS_MAX;
                 if !expected || !room {
-                    self.tally.add(Cause::Handshake, 1);
+                    self.shared.tally.add(Cause::Handshake, 1);
                 } else if wanted.send(()).is_ok() {
+                    if !dialled {
+                        self.make_room(with, identity, connection.stable_id(), into);
+                    }
                     self.up(with, identity, connection, dialled, into);
                 }
             }
             Event::DialFailed { to, why } => {
                 if let Some(Link::Dialling { datagrams, frames, .. }) = self.links.get(&to) {
-                    self.tally.add(Cause::Link, (datagrams.len() + frames.len()) as u64);
+                    self.shared.tally.add(Cause::Link, (datagrams.len() + frames.len()) as u64);
                     self.links.remove(&to);
                     into.push(Inbound::LinkLost { with: to, why });
                 }
@@ -272,6 +305,36 @@ impl QuicTransport {
             Event::Down { with, id, why } => self.down(with, id, why, into),
             Event::Unblocked { to } => into.push(Inbound::Unblocked { to }),
         }
+    }
+
+    /// A connection of somebody who does not take part comes: where there are too many of those,
+    /// the oldest ends.
+    fn make_room(
+        &mut self,
+        with: SocketAddr,
+        identity: Identity,
+        id: usize,
+        into: &mut Vec<Inbound>,
+    ) {
+        let gate = &self.shared.gate;
+        if !gate.has_strangers() || gate.is_member(identity) {
+            return;
+        }
+        let links = &self.links;
+        self.strangers.retain(|(with, id)| match links.get(with) {
+            Some(Link::Up(up)) => up.connection.stable_id() == *id && !gate.is_member(up.identity),
+            _ => false,
+        });
+        let addresses: Vec<_> = self.strangers.iter().map(|(with, _)| with.ip()).collect();
+        if let Some(place) = crowded_out(&addresses, with.ip()) {
+            let (with, _) = self.strangers.remove(place);
+            if let Some(Link::Up(up)) = self.links.remove(&with) {
+                up.close();
+                self.shared.tally.add(Cause::Stranger, 1);
+                into.push(Inbound::LinkLost { with, why: LinkError::TooMany });
+            }
+        }
+        self.strangers.push((with, id));
     }
 
     /// A connection stands: it becomes the link, or one to read from beside it.
@@ -304,12 +367,12 @@ impl QuicTransport {
             None => {}
         }
         let (held, datagrams, frames) = waiting;
-        let report = self.report.clone();
+        let report = self.shared.events.clone();
         let mut lanes = Lanes::new(with, connection.clone(), Arc::clone(&held), report);
-        datagrams.into_iter().for_each(|frame| transmit(&connection, frame, &self.tally));
+        datagrams.into_iter().for_each(|frame| transmit(&connection, frame, &self.shared.tally));
         for (pair, frame) in frames {
             if !lanes.push(pair, frame) {
-                self.tally.add(Cause::Link, 1);
+                self.shared.tally.add(Cause::Link, 1);
             }
         }
         let up = Up { identity, connection, dialled, held, lanes, extra: None };
@@ -391,14 +454,19 @@ impl Transport for QuicTransport {
     }
 
     fn expect(&mut self, socket: SocketAddr, identity: Option<Identity>) {
+        let gate = &self.shared.gate;
         let Some(identity) = identity else {
-            self.expected.remove(&socket);
-            return;
+            let before = self.expected.remove(&socket);
+            return gate.expect(socket, before, None);
         };
-        if self.expected.len() >= EXPECTED_MAX && !self.expected.contains_key(&socket) {
-            self.expected.pop_first();
+        if self.expected.len() >= EXPECTED_MAX
+            && !self.expected.contains_key(&socket)
+            && let Some((other, before)) = self.expected.pop_first()
+        {
+            gate.expect(other, Some(before), None);
         }
-        self.expected.insert(socket, identity);
+        let before = self.expected.insert(socket, identity);
+        gate.expect(socket, before, Some(identity));
         let Some(Link::Up(up)) = self.links.get(&socket) else { return };
         if up.identity != identity
             && let Some(Link::Up(up)) = self.links.remove(&socket)
@@ -435,7 +503,7 @@ impl Transport for QuicTransport {
     }
 
     fn counters(&self) -> Counters {
-        self.tally.get()
+        self.shared.tally.get()
     }
 
     async fn close(&mut self, drain: Duration) {

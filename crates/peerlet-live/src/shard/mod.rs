@@ -16,11 +16,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use peerlet_core::{Directive, Duration, Host, Peer, Seat, Time};
-use peerlet_measure::{EpochMeasures, Ledger, Measures};
+use peerlet_measure::{Ledger, Measures};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::counters::Counters;
-use crate::member::Heard;
+use crate::member::{ClosedEpoch, Heard};
 use crate::transport::Transport;
 pub(crate) use alarm_clock::AlarmClock;
 pub(crate) use here::Ground;
@@ -58,8 +58,8 @@ pub(crate) struct Shard {
     pub(crate) wires: Wires,
     /// How many closed epochs were handed on.
     pub(crate) reported: usize,
-    /// How many pins the transport knows.
-    pub(crate) pinned: usize,
+    /// The version of the pins that the transport knows.
+    pub(crate) pins: u64,
 }
 
 /// What came out of a shard.
@@ -81,7 +81,7 @@ pub(crate) struct Wires {
     /// Whether nobody needs the sockets any more.
     pub(crate) finish: watch::Receiver<bool>,
     /// Where epochs go that are closed.
-    pub(crate) epochs: Option<mpsc::UnboundedSender<EpochMeasures>>,
+    pub(crate) epochs: Option<mpsc::UnboundedSender<ClosedEpoch>>,
     /// Takes the outcome as soon as the peers' time is over.
     pub(crate) outcome: Option<oneshot::Sender<ShardOutcome>>,
     /// In an emulation: whether nothing is on its way any more that departed before the end.
@@ -93,12 +93,15 @@ pub(crate) struct Wires {
 /// The first shard's end of the member's line.
 pub(crate) struct MemberLine {
     pub(crate) heard: mpsc::Sender<Heard>,
+    pub(crate) strangers: mpsc::Sender<Heard>,
     pub(crate) said: mpsc::Receiver<(SocketAddr, Vec<u8>)>,
 }
 
 impl MemberLine {
-    /// Hands something to the member; a full line loses it, and it will be asked for again.
-    fn hear(&self, heard: Heard) {
-        self.heard.try_send(heard).ok();
+    /// Hands something to the member, from a process that takes part or from a stranger; a full
+    /// line loses it, and it will be asked for again. Strangers fill a line of their own.
+    fn hear(&self, heard: Heard, is_stranger: bool) {
+        let line = if is_stranger { &self.strangers } else { &self.heard };
+        line.try_send(heard).ok();
     }
 }

@@ -122,7 +122,8 @@ impl Shard {
         let Some(Paused { held, .. }) = self.pauses.0.swap_remove(&row) else { return };
         for held in held {
             match held {
-                Held::Frame(from, bytes) => self.frame(from, &bytes),
+                // It was seen before that it is from there.
+                Held::Frame(from, bytes) => self.frame(from, None, &bytes),
                 Held::Alarm { life, alarm } => self.alarm(row, life, alarm),
                 Held::Soon { life, soon } => self.soon(row, life, soon),
                 Held::Effect(effect) => self.effect(effect),

@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use peerlet_core::{Duration, MILLISECOND, SECOND, Time};
+use peerlet_core::{Duration, Identity, MILLISECOND, SECOND, Time};
+use peerlet_measure::EpochMeasures;
 use tokio::sync::watch;
 
 use crate::counters::Cause;
-use crate::frame::{Frame, Kind};
-use crate::member::Heard;
+use crate::frame::{Frame, Kind, Tag};
+use crate::member::{ClosedEpoch, Heard};
 use crate::shard::{DRAIN, MemberLine, Shard, ShardOutcome};
 use crate::transport::Inbound;
 
@@ -34,6 +35,12 @@ async fn said(member: &mut Option<MemberLine>) -> (SocketAddr, Vec<u8>) {
         Some(said) => said,
         None => std::future::pending().await,
     }
+}
+
+/// An epoch that so many seats lived from its beginning to its end.
+fn closed(epoch: &EpochMeasures, seats: usize) -> ClosedEpoch {
+    let lived = (epoch.to - epoch.from).as_nanos() * seats as u64;
+    ClosedEpoch { measures: epoch.clone(), lived }
 }
 
 impl Shard {
@@ -149,8 +156,9 @@ impl Shard {
     }
 
     async fn send(&mut self) {
-        for (socket, identity) in self.ground.seats.pins_from(self.pinned) {
-            self.pinned += 1;
+        let (version, pins) = self.ground.seats.pins_since(self.pins);
+        self.pins = version;
+        for (socket, identity) in pins {
             if socket != self.transport.local_addr() {
                 self.transport.expect(socket, identity);
             }
@@ -165,9 +173,9 @@ impl Shard {
     /// Looks through what arrives while no peer lives: only what processes tell each other counts.
     fn overhear(&mut self, inbound: &Inbound) {
         match inbound {
-            Inbound::Datagram { from, frame, .. } => match Frame::parse(frame) {
-                Ok(Frame { tag, kind: Kind::Control(bytes), .. }) if tag == self.ground.tag => {
-                    self.heard(*from, frame.slice_ref(bytes));
+            Inbound::Datagram { from, identity, frame } => match Frame::parse(frame) {
+                Ok(Frame { tag, kind: Kind::Control(bytes), .. }) if tag == Tag::CONTROL => {
+                    self.heard(*from, *identity, frame.slice_ref(bytes));
                 }
                 Ok(frame) if frame.tag != self.ground.tag => {
                     self.counters.add(Cause::Experiment, 1);
@@ -180,9 +188,15 @@ impl Shard {
         }
     }
 
-    pub(super) fn heard(&mut self, from: SocketAddr, bytes: bytes::Bytes) {
+    pub(super) fn heard(
+        &mut self,
+        from: SocketAddr,
+        identity: Option<Identity>,
+        bytes: bytes::Bytes,
+    ) {
+        let is_stranger = !self.ground.seats.has_process_at(from);
         match &self.wires.member {
-            Some(line) => line.hear(Heard::Control { from, bytes }),
+            Some(line) => line.hear(Heard::Control { from, identity, bytes }, is_stranger),
             None => self.counters.add(Cause::Unsupported, 1),
         }
     }
@@ -191,10 +205,12 @@ impl Shard {
         let Some(line) = &self.wires.member else { return };
         match inbound {
             Inbound::LinkUp { with, identity } => {
-                line.hear(Heard::LinkUp { with: *with, identity: *identity });
+                let is_stranger = !self.ground.seats.has_process_at(*with);
+                line.hear(Heard::LinkUp { with: *with, identity: *identity }, is_stranger);
             }
             Inbound::LinkLost { with, why } => {
-                line.hear(Heard::LinkLost { with: *with, why: *why });
+                let is_stranger = !self.ground.seats.has_process_at(*with);
+                line.hear(Heard::LinkLost { with: *with, why: *why }, is_stranger);
             }
             _ => {}
         }
@@ -204,10 +220,11 @@ impl Shard {
     fn report_epochs(&mut self) {
         let Some(epochs) = &self.wires.epochs else { return };
         let finished = self.ground.recorder.finished();
+        let seats = self.seats.len();
         for epoch in finished.epochs().skip(self.reported) {
             self.reported += 1;
             // The member may have ended with an error, which is told elsewhere.
-            epochs.send(epoch.clone()).ok();
+            epochs.send(closed(epoch, seats)).ok();
         }
     }
 
@@ -217,7 +234,7 @@ impl Shard {
         let measures = self.ground.recorder.clone().finish(end);
         if let Some(epochs) = &self.wires.epochs {
             for epoch in measures.epochs().skip(self.reported) {
-                epochs.send(epoch.clone()).ok();
+                epochs.send(closed(epoch, self.seats.len())).ok();
             }
         }
         let mut counters = self.counters;

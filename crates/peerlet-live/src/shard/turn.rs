@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 
 use peerlet_core::{
-    Act, Address, Alarm, Body, Class, Directive, Duration, Header, Host, Port, Seat, State, Time,
+    Act, Address, Alarm, Body, Class, Directive, Duration, Header, Host, Identity, Port, Seat,
+    State, Time,
 };
 use peerlet_measure::DropCause;
 
 use crate::counters::Cause;
-use crate::frame::{Frame, Kind, Message};
+use crate::frame::{Frame, Kind, Message, Tag};
 use crate::pair::Effect;
 use crate::seats::SeatsNow;
 use crate::shard::here::{Here, Soon};
@@ -181,9 +182,8 @@ impl Shard {
     fn inbound(&mut self, inbound: Inbound) {
         let now = self.ground.now;
         match inbound {
-            Inbound::Datagram { from, frame, .. } | Inbound::Stream { from, frame, .. } => {
-                self.frame(from, &frame);
-            }
+            Inbound::Datagram { from, identity, frame }
+            | Inbound::Stream { from, identity, frame } => self.frame(from, identity, &frame),
             Inbound::LinkUp { .. } => self.link_news(&inbound),
             Inbound::LinkLost { with, why } => {
                 tracing::debug!(%with, %why, "a link is lost");
@@ -195,20 +195,26 @@ impl Shard {
         }
     }
 
-    pub(super) fn frame(&mut self, from: SocketAddr, bytes: &bytes::Bytes) {
+    pub(super) fn frame(
+        &mut self,
+        from: SocketAddr,
+        identity: Option<Identity>,
+        bytes: &bytes::Bytes,
+    ) {
         let frame = match Frame::parse(bytes) {
             Ok(frame) => frame,
             Err(error) => return self.counters.add(error.into(), 1),
         };
+        if let (Kind::Control(control), Tag::CONTROL) = (frame.kind, frame.tag) {
+            return self.heard(from, identity, bytes.slice_ref(control));
+        }
         if frame.tag != self.ground.tag {
             return self.counters.add(Cause::Experiment, 1);
         }
-        if let Kind::Control(control) = frame.kind {
-            return self.heard(from, bytes.slice_ref(control));
-        }
-        if self.ground.seats.socket(Seat(frame.from)) != Some(from) {
+        // From here on it comes from where everybody knows its peer to be.
+        let Some(from) = self.ground.seats.origin(Seat(frame.from), from, identity) else {
             return self.counters.add(Cause::Forged, 1);
-        }
+        };
         if self.hold_frame(from, &frame, bytes) {
             return;
         }

@@ -31,6 +31,8 @@ pub(crate) struct Results {
     pub(crate) counters: Option<Counters>,
     /// What seat 0's process knows of the whole network, when there are several processes.
     pub(crate) whole: Option<Whole>,
+    /// Shares of the whole network that are missing, in words.
+    pub(crate) missing: Vec<String>,
     /// Whether this is one process's share: nothing balances, and nothing can be expected of it.
     pub(crate) is_share: bool,
     /// What became of packets, and how late they were, where a model stood between the sockets.
@@ -66,6 +68,7 @@ impl Results {
             idle_directives: outcome.idle_directives,
             counters: None,
             whole: None,
+            missing: Vec::new(),
             is_share: false,
             carried: None,
             is_interrupted,
@@ -98,6 +101,7 @@ impl Results {
             idle_directives: outcome.idle_directives,
             counters: Some(outcome.counters),
             whole: outcome.whole,
+            missing: outcome.missing,
             is_share: outcome.is_share,
             carried: outcome.carried,
             is_interrupted,
@@ -113,6 +117,12 @@ impl Results {
     /// Events by real time; 0 where no time passed.
     pub(crate) fn events_per_second(&self) -> f64 {
         if self.wall_seconds > 0.0 { self.events as f64 / self.wall_seconds } else { 0.0 }
+    }
+
+    /// Whether some of the network is missing in it, by no act of the scenario.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        let is_covered = self.whole.as_ref().is_none_or(|whole| whole.coverage >= 1.0);
+        !self.missing.is_empty() || !is_covered
     }
 
     /// What was measured, in units.

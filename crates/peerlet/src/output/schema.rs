@@ -72,6 +72,9 @@ pub(crate) struct RunSummary {
     /// How many processes reported to the end; at seat 0's process of several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) processes: Option<u32>,
+    /// Shares of the whole network that are missing, in words; only where some are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) missing: Vec<String>,
     /// The account of packets, where a model stood between the sockets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) packets: Option<Packets>,
@@ -322,6 +325,7 @@ mod tests {
                 unaccounted: 0,
             }),
             void: true,
+            missing: vec!["seats 3 to 5: no process came".to_owned()],
             share: true,
             interrupted: true,
             measures: BTreeMap::from([("hello/answers".to_owned(), measure())]),

@@ -91,6 +91,7 @@ fn summary(run: &Results, verdicts: &[Verdict]) -> RunSummary {
         processes: run.whole.as_ref().map(|whole| whole.processes),
         packets: run.carried.as_ref().map(Packets::of),
         void: run.is_void(),
+        missing: run.missing.clone(),
         share: run.is_share,
         interrupted: run.is_interrupted,
         measures: run.summary().rows.iter().map(|(name, row)| (name.clone(), row.into())).collect(),
@@ -175,8 +176,10 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
         true => writeln!(out, "seed {seed}")?,
         false => writeln!(out, "seeded by the system")?,
     }
-    if run.is_share {
-        writeln!(out, "this process's share; seat 0's process prints the whole network's table")?;
+    if run.is_share && run.missing.is_empty() {
+        writeln!(out, "this process's share; seat 0's process has the whole network's table")?;
+    } else if run.is_share {
+        writeln!(out, "this process's share, and nobody has the whole network's table")?;
     }
     let threads = match (run.world, run.threads) {
         ("sim", threads @ 2..) => format!(" on {threads} threads"),
@@ -205,6 +208,9 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
             whole.processes,
             whole.coverage * 100.0
         )?;
+    }
+    for missing in &run.missing {
+        writeln!(out, "missing: {missing}")?;
     }
     for (cause, count) in run.counters.iter().flat_map(|counters| counters.iter()) {
         if count > 0 {

@@ -1,13 +1,13 @@
 //! `live`: a plan on real sockets.
 
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use peerlet_core::Directive;
 use peerlet_live::{
-    Join, KeyError, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret, Sockets,
+    Admission, KeyError, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret,
+    Sockets,
 };
 use tokio::sync::watch;
 
@@ -20,6 +20,7 @@ use crate::output::results::Results;
 use crate::plan::Plan;
 use crate::run::Failure;
 use crate::transport::Transport;
+use crate::world::address;
 use crate::world::interrupts::{self, Interrupts};
 use crate::world::setup::{self, LiveOptions};
 use crate::world::sim::conclude;
@@ -28,10 +29,7 @@ use crate::world::sim::conclude;
 pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<Exit, Failure> {
     logs::start(live.what.verbose, live.what.quiet);
     let sockets = live.transport.sockets(live.closed_network);
-    if live.secret.is_some() && sockets == Sockets::Quic {
-        return Err(Failure::Usage(LiveError::SecretOverQuic.to_string()));
-    }
-    let secret = live.secret.as_deref().map(secret).transpose()?;
+    let admission = admission(live)?;
     let overrides = live.what.overrides()?;
     let plan = Plan::new(experiment, live.what.source()?, &overrides, sockets.gives())?;
     let is_share = live.index.is_some() || live.join.is_some();
@@ -46,14 +44,13 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<Exit, Failure>
     let key = live.key.as_deref().map(key).transpose()?;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let shards = live.shards.unwrap_or(threads as u32).min(plan.scenario.peers);
-    let mut setup = deployed(setup, live, shards, key);
-    setup.secret = secret;
-    setup.join = live.join.as_deref().map(join).transpose()?;
-    if setup.join.is_some_and(|join| join.identity.is_some()) && sockets != Sockets::Quic {
+    let mut setup = deployed(setup, live, shards, key)?;
+    setup.admission = admission;
+    let names_identity = setup.join.as_ref().is_some_and(|join| join.identity().is_some());
+    if names_identity && sockets != Sockets::Quic {
         let message = "--join names an identity, and UDP has none; leave it out or use QUIC";
         return Err(Failure::Usage(message.to_owned()));
     }
-    setup.advertise = live.advertise.as_deref().map(advertise).transpose()?;
     let ran = run_on_sockets(setup, plan.directives().collect())?;
     let results = Results::on_sockets("live", plan, shards, ran, is_seeded);
     conclude(&results, folder.as_ref(), &live.what, live.json)
@@ -88,9 +85,19 @@ pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Re
 }
 
 /// The setup of this process: where it is, and which of the seats it has.
-fn deployed(setup: LiveSetup, live: &Live, shards: u32, key: Option<ProcessKey>) -> LiveSetup {
-    LiveSetup {
-        bind: live.bind,
+///
+/// # Errors
+/// When an address is none.
+fn deployed(
+    setup: LiveSetup,
+    live: &Live,
+    shards: u32,
+    key: Option<ProcessKey>,
+) -> Result<LiveSetup, Failure> {
+    Ok(LiveSetup {
+        bind: address::bind(&live.bind)?,
+        join: live.join.as_deref().map(address::join).transpose()?,
+        advertise: live.advertise.as_deref().map(address::advertise).transpose()?,
         shards,
         key,
         index: live.index,
@@ -101,7 +108,7 @@ fn deployed(setup: LiveSetup, live: &Live, shards: u32, key: Option<ProcessKey>)
             Arc::new(|line| eprintln!("{line}"))
         },
         ..setup
-    }
+    })
 }
 
 /// A run that cannot begin: for what was asked, or for what was met.
@@ -110,41 +117,13 @@ fn failure(error: &LiveError) -> Failure {
         LiveError::Index { .. }
         | LiveError::JoinsItself
         | LiveError::JoinsNobody { .. }
-        | LiveError::SecretOverQuic
+        | LiveError::Ports { .. }
+        | LiveError::ListOverUdp
         | LiveError::Medium(
             MediumError::Limit(_) | MediumError::Sockets { .. } | MediumError::Share,
         ) => Failure::Usage(error.to_string()),
         _ => Failure::Io(error.to_string()),
     }
-}
-
-/// Reads `[IDENTITY@]HOST:PORT`.
-fn join(text: &str) -> Result<Join, Failure> {
-    let (identity, at) = match text.split_once('@') {
-        Some((identity, at)) => {
-            let wrong = |error| Failure::Usage(format!("--join {text}: {error}"));
-            (Some(identity.parse().map_err(wrong)?), at)
-        }
-        None => (None, text),
-    };
-    Ok(Join { at: resolve("--join", at)?, identity })
-}
-
-/// Reads `HOST[:PORT]`; port 0 stands for the bound one.
-fn advertise(text: &str) -> Result<SocketAddr, Failure> {
-    let has_port = text.parse::<SocketAddr>().is_ok()
-        || text.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':'));
-    if has_port {
-        resolve("--advertise", text)
-    } else {
-        resolve("--advertise", &format!("{text}:0"))
-    }
-}
-
-fn resolve(option: &str, text: &str) -> Result<SocketAddr, Failure> {
-    let wrong = |why: &str| Failure::Usage(format!("{option} {text}: {why}; write HOST:PORT"));
-    let mut found = text.to_socket_addrs().map_err(|error| wrong(&error.to_string()))?;
-    found.next().ok_or_else(|| wrong("the host has no address"))
 }
 
 /// The key in this file; a new one is made and kept there if there is none.
@@ -158,9 +137,19 @@ fn key(path: &Path) -> Result<ProcessKey, Failure> {
     Ok(key)
 }
 
-/// The secret in this file.
-fn secret(path: &Path) -> Result<Secret, Failure> {
-    Secret::load(path).map_err(|error| Failure::Io(error.to_string()))
+/// Who may connect: those with the secret in a file, those on a list in a file, or anybody.
+fn admission(live: &Live) -> Result<Admission, Failure> {
+    let list = match &live.allow {
+        None => Admission::default(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(Failure::io(path.display()))?;
+            let wrong = |error| Failure::Usage(format!("--allow {}: {error}", path.display()));
+            Admission::of_list(&text).map_err(wrong)?
+        }
+    };
+    let secret = live.secret.as_deref().map(Secret::load).transpose();
+    let secret = secret.map_err(|error| Failure::Io(error.to_string()))?;
+    Ok(Admission { secret, ..list })
 }
 
 /// Tells all shards to stop when this process is interrupted or asked to end; a second time ends

@@ -1,5 +1,6 @@
 //! The worlds that a command line can run a plan in.
 
+pub(crate) mod address;
 pub(crate) mod emulate;
 pub(crate) mod live;
 pub(crate) mod sim;
@@ -7,4 +8,5 @@ pub(crate) mod twin;
 
 mod interrupts;
 pub(crate) mod lookout;
+mod sections;
 pub(crate) mod setup;

@@ -10,6 +10,7 @@ use peerlet_sim::{Engine, Setup, Trace, Watch};
 use crate::experiment::Experiment;
 use crate::plan::Plan;
 use crate::transport::Transport;
+use crate::world::sections::sections;
 
 /// The options of a simulation: what the plan does not say.
 #[derive(Default)]
@@ -93,6 +94,7 @@ pub(crate) fn live(
     Ok(LiveSetup {
         seed: is_seeded.then_some(plan.scenario.seed),
         medium: plan.live_faults(is_share)?.map_or(Medium::Real, Medium::Faulty),
+        sections: sections(plan),
         ..on_sockets(experiment, plan, sockets)
     })
 }

@@ -67,7 +67,8 @@ pub(crate) fn conclude(
     json: bool,
 ) -> Result<Exit, Failure> {
     // What is expected is expected of the whole network and the whole run.
-    let verdicts = match run.is_share || run.is_interrupted || run.is_void() {
+    let is_partial = run.is_share || run.is_interrupted || run.is_incomplete();
+    let verdicts = match is_partial || run.is_void() {
         true => Vec::new(),
         false => expectations::check(&run.plan.scenario, &run.summary()),
     };
@@ -82,6 +83,7 @@ pub(crate) fn conclude(
     Ok(match verdicts.iter().all(|verdict| verdict.held) {
         _ if run.is_interrupted => Exit::Interrupted,
         _ if run.is_void() => Exit::Void,
+        _ if run.is_incomplete() => Exit::Incomplete,
         true => Exit::Done,
         false => Exit::Failed,
     })

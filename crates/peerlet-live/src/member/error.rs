@@ -1,0 +1,87 @@
+//! Why a process cannot take part in a run of several.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use peerlet_core::Duration;
+
+use super::control::Refusal;
+use super::fingerprint::Difference;
+
+/// Why a process could not take part.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// Nobody answered.
+    Unanswered {
+        /// Where seat 0's process was looked for, as it was given.
+        at: String,
+        /// How long.
+        within: Duration,
+        /// The addresses that were tried, or why there was none; may be empty.
+        tried: String,
+    },
+    /// Seat 0's process refused.
+    Refused(SocketAddr, Refusal),
+    /// Seat 0's process runs something else.
+    Differs(SocketAddr, Vec<Difference>),
+    /// Another process answered than the one that was named.
+    Identity(SocketAddr),
+    /// Seat 0's process says that the run begins this far ahead.
+    Zero(SocketAddr, Duration),
+    /// Seat 0's process is bound to an unspecified address, and nobody has told it under which it
+    /// is reached.
+    OwnAddress {
+        /// The address that it is bound to.
+        bound: SocketAddr,
+        /// How long it waited for others.
+        within: Duration,
+    },
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JoinError::Unanswered { at, within, tried } => {
+                write!(f, "nobody answered at {at} for {within}")?;
+                if !tried.is_empty() {
+                    write!(f, " ({tried})")?;
+                }
+                f.write_str(
+                    "; is seat 0's process running there, with the same transport and the same \
+                     --secret?",
+                )
+            }
+            JoinError::Refused(at, why) => write!(f, "the process at {at} refused: {why}"),
+            JoinError::Differs(at, differences) => {
+                write!(f, "the process at {at} runs something else")?;
+                for difference in differences.iter().take(DIFFERENCES_SHOWN) {
+                    write!(f, "\n  {difference}")?;
+                }
+                if differences.len() > DIFFERENCES_SHOWN {
+                    write!(f, "\n  and {} more", differences.len() - DIFFERENCES_SHOWN)?;
+                }
+                f.write_str("\nstart all processes with the same program, scenario and options")
+            }
+            JoinError::Identity(at) => write!(
+                f,
+                "the process at {at} is not the one named before the `@` of --join; check it"
+            ),
+            JoinError::Zero(at, ahead) => write!(
+                f,
+                "the process at {at} says that the run begins in {ahead}, which no seat 0's \
+                 process does; check the address"
+            ),
+            JoinError::OwnAddress { bound, within } => write!(
+                f,
+                "no other process came within {within}, and this one, bound to {bound}, does not \
+                 know the address at which its peers are reached; name it with --advertise"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+/// Differences that are printed; of two unlike scenarios many sections differ.
+const DIFFERENCES_SHOWN: usize = 12;

@@ -1,0 +1,371 @@
+//! The whole network as seat 0's process knows it: the sum of what all processes report.
+//!
+//! A report is taken once for each process and epoch, from the process itself, and only as far as
+//! that process can have lived and done it. A process is trusted about the values it measured.
+
+use std::collections::BTreeMap;
+
+use peerlet_core::{Duration, Identity, Time};
+use peerlet_measure::{DropCause, EpochMeasures, Ledger, Measures};
+use serde::{Deserialize, Serialize};
+
+use crate::counters::{Cause, Counters};
+
+/// Events, messages and values that a process can count in a second: fifty times what the fastest
+/// shard does on each of 64 cores.
+const RATE_MAX: u64 = 64 * 50_000_000;
+/// Bytes that a process can send in a second: 3,200 Gbit/s.
+const BYTE_RATE_MAX: u64 = 400_000_000_000;
+/// Time that is added to what a process had, since clocks differ and messages take time.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// What one process reports.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Report {
+    /// What was measured in one epoch, and for how many seat-nanoseconds of it the process lived.
+    Epoch { lived: u64, words: Vec<u64> },
+    /// The accounts of the whole life of the process.
+    Closing {
+        ledger: Vec<u64>,
+        counters: Vec<u64>,
+        events: u64,
+        late_answers: u64,
+        idle_directives: u64,
+    },
+}
+
+/// A process's own end of the run, for its last report.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Closing {
+    pub(crate) ledger: Ledger,
+    pub(crate) counters: Counters,
+    pub(crate) events: u64,
+    pub(crate) late_answers: u64,
+    pub(crate) idle_directives: u64,
+}
+
+/// Who reports, as the roster knows it.
+#[derive(Clone, Copy)]
+pub(crate) struct Reporter {
+    pub(crate) identity: Identity,
+    pub(crate) incarnation: u64,
+    pub(crate) seats: (u32, u32),
+    /// When it was taken in, on the run's clock.
+    pub(crate) joined: Time,
+    /// The run's clock now.
+    pub(crate) now: Time,
+}
+
+/// Why a report was not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ReportRefusal {
+    /// It cannot be read, or is about another run.
+    Unreadable,
+    /// The process has reported this already.
+    Again,
+    /// Nobody can have done so much in that time.
+    TooMuch,
+}
+
+/// How far a process has reported.
+#[derive(Default)]
+struct Reported {
+    incarnation: u64,
+    /// Epochs below this one were reported.
+    next_epoch: usize,
+    closed: bool,
+}
+
+/// What seat 0's process knows of the whole network.
+pub(crate) struct Network {
+    pub(crate) measures: Measures,
+    pub(crate) closing: Closing,
+    /// The seat-nanoseconds that reported, by epoch.
+    lived: BTreeMap<usize, u64>,
+    reported: BTreeMap<Identity, Reported>,
+    /// Processes whose last report came, the own one included.
+    pub(crate) processes: u32,
+    /// The number of seats, at seat 0's process.
+    count: Option<u32>,
+    /// Shares that are missing, in words.
+    pub(crate) missing: Vec<String>,
+}
+
+impl Network {
+    /// Nothing yet, of a network with so many seats, where that is known here.
+    pub(crate) fn new(nothing: Measures, count: Option<u32>) -> Network {
+        let (closing, lived, reported, missing) = Default::default();
+        Network { measures: nothing, closing, lived, reported, processes: 1, count, missing }
+    }
+
+    /// The share of seat-seconds that reported; `None` at a process that knows its own share only.
+    pub(crate) fn coverage(&self) -> Option<f64> {
+        let seats = self.count?;
+        let (mut reported, mut all) = (0, 0);
+        for epoch in self.measures.epochs() {
+            let whole = (epoch.to - epoch.from).as_nanos().saturating_mul(u64::from(seats));
+            let lived = self.lived.get(&epoch.epoch).copied().unwrap_or(0);
+            reported += u128::from(lived.min(whole));
+            all += u128::from(whole);
+        }
+        Some(if all > 0 { reported as f64 / all as f64 } else { 0.0 })
+    }
+
+    /// Takes in an epoch of the own process.
+    pub(crate) fn add_own_epoch(&mut self, lived: u64, epoch: EpochMeasures) {
+        let number = epoch.epoch;
+        self.measures.add(epoch);
+        self.add_lived(number, lived);
+    }
+
+    /// Takes in the report of another process.
+    ///
+    /// # Errors
+    /// When it is none that this process can make now.
+    pub(crate) fn add(&mut self, from: Reporter, report: Report) -> Result<(), ReportRefusal> {
+        let known = self.reported.entry(from.identity).or_default();
+        if known.incarnation != from.incarnation {
+            *known = Reported { incarnation: from.incarnation, ..Reported::default() };
+        }
+        if known.closed {
+            return Err(ReportRefusal::Again);
+        }
+        match report {
+            Report::Epoch { lived, words } => self.add_epoch(from, lived, &words),
+            Report::Closing { ledger, counters, events, late_answers, idle_directives } => {
+                let ledger = ledger_of(&ledger).ok_or(ReportRefusal::Unreadable)?;
+                let counters = counters_of(&counters).ok_or(ReportRefusal::Unreadable)?;
+                let closing = Closing { ledger, counters, events, late_answers, idle_directives };
+                if !closing.fits(from.now - from.joined.min(from.now) + SLACK) {
+                    return Err(ReportRefusal::TooMuch);
+                }
+                known.closed = true;
+                self.closing.add(&closing);
+                self.processes += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether this start of the process has sent its last report.
+    pub(crate) fn has_closed(&self, identity: Identity, incarnation: u64) -> bool {
+        let known = self.reported.get(&identity);
+        known.is_some_and(|known| known.incarnation == incarnation && known.closed)
+    }
+
+    fn add_epoch(
+        &mut self,
+        from: Reporter,
+        lived: u64,
+        words: &[u64],
+    ) -> Result<(), ReportRefusal> {
+        let metrics = self.measures.metrics().len();
+        let epoch =
+            EpochMeasures::from_words(words, metrics).map_err(|_| ReportRefusal::Unreadable)?;
+        let known = self.reported.entry(from.identity).or_default();
+        let number = epoch.epoch;
+        if number < known.next_epoch {
+            return Err(ReportRefusal::Again);
+        }
+        let whole = epoch.to - epoch.from;
+        let most = RATE_MAX.saturating_mul((whole + SLACK).as_nanos() / NANOS + 1);
+        let counts = epoch.accumulators.iter().map(|accumulator| accumulator.count());
+        if epoch.from > from.now || counts.max().is_some_and(|count| count > most) {
+            return Err(ReportRefusal::TooMuch);
+        }
+        // What it had of the epoch since it was taken in; clocks differ a little.
+        let had = epoch.to.max(from.joined) - epoch.from.max(from.joined);
+        let (first, last) = from.seats;
+        let most = had.as_nanos().saturating_mul(u64::from(last - first + 1));
+        self.measures.try_add(epoch).map_err(|_| ReportRefusal::Unreadable)?;
+        self.reported.entry(from.identity).or_default().next_epoch = number + 1;
+        self.add_lived(number, lived.min(most));
+        Ok(())
+    }
+
+    fn add_lived(&mut self, epoch: usize, lived: u64) {
+        let sum = self.lived.entry(epoch).or_default();
+        *sum = sum.saturating_add(lived);
+    }
+}
+
+const NANOS: u64 = 1_000_000_000;
+
+impl Closing {
+    pub(crate) fn add(&mut self, other: &Closing) {
+        self.ledger.add(&other.ledger);
+        self.counters.merge(&other.counters);
+        self.events = self.events.saturating_add(other.events);
+        self.late_answers = self.late_answers.saturating_add(other.late_answers);
+        self.idle_directives = self.idle_directives.saturating_add(other.idle_directives);
+    }
+
+    /// The report that says this.
+    pub(crate) fn report(&self) -> Report {
+        Report::Closing {
+            ledger: words_of(&self.ledger),
+            counters: self.counters.iter().map(|(_, count)| count).collect(),
+            events: self.events,
+            late_answers: self.late_answers,
+            idle_directives: self.idle_directives,
+        }
+    }
+
+    /// Whether a process can have done all this in that time.
+    fn fits(&self, time: Duration) -> bool {
+        let seconds = time.as_nanos() / NANOS + 1;
+        let (most, bytes_most) =
+            (RATE_MAX.saturating_mul(seconds), BYTE_RATE_MAX.saturating_mul(seconds));
+        let flows = [&self.ledger.datagram, &self.ledger.reliable];
+        let flows_fit = flows.iter().all(|flow| {
+            let drops = DropCause::ALL.map(|cause| flow.dropped(cause));
+            let counts = [flow.sent, flow.duplicated, flow.delivered];
+            counts.iter().chain(&drops).all(|count| *count <= most) && flow.bytes <= bytes_most
+        });
+        let counts = [self.events, self.late_answers, self.idle_directives];
+        let counters = self.counters.iter().map(|(_, count)| count);
+        flows_fit && counts.into_iter().chain(counters).all(|count| count <= most)
+    }
+}
+
+/// A ledger as numbers: for each class what was sent, duplicated, delivered, its bytes, and the
+/// drops by cause.
+fn words_of(ledger: &Ledger) -> Vec<u64> {
+    [&ledger.datagram, &ledger.reliable]
+        .into_iter()
+        .flat_map(|flow| {
+            let head = [flow.sent, flow.duplicated, flow.delivered, flow.bytes];
+            head.into_iter().chain(DropCause::ALL.map(|cause| flow.dropped(cause)))
+        })
+        .collect()
+}
+
+/// The ledger that these numbers tell; `None` when there are too few or too many.
+fn ledger_of(words: &[u64]) -> Option<Ledger> {
+    const FLOW: usize = 4 + DropCause::ALL.len();
+    if words.len() != 2 * FLOW {
+        return None;
+    }
+    let mut ledger = Ledger::default();
+    let flows = [&mut ledger.datagram, &mut ledger.reliable];
+    for (flow, words) in flows.into_iter().zip(words.chunks(FLOW)) {
+        [flow.sent, flow.duplicated, flow.delivered, flow.bytes] =
+            [words[0], words[1], words[2], words[3]];
+        for (cause, count) in DropCause::ALL.into_iter().zip(&words[4..]) {
+            flow.add_dropped(cause, *count);
+        }
+    }
+    Some(ledger)
+}
+
+fn counters_of(words: &[u64]) -> Option<Counters> {
+    let mut counters = Counters::default();
+    if words.len() != Cause::ALL.len() {
+        return None;
+    }
+    Cause::ALL.into_iter().zip(words).for_each(|(cause, count)| counters.add(cause, *count));
+    Some(counters)
+}
+
+#[cfg(test)]
+mod tests {
+    use peerlet_core::{Metric, SECOND};
+    use peerlet_measure::{Epochs, MetricEntry};
+
+    use super::*;
+
+    fn network() -> Network {
+        let metrics = [MetricEntry::new("test", Metric::counter("count"))];
+        let grid = Epochs::new(SECOND * 10, Time::ZERO..Time::ZERO + SECOND * 30).unwrap();
+        Network::new(Measures::new(metrics.into(), grid), Some(20))
+    }
+
+    fn reporter(joined: u64, now: u64) -> Reporter {
+        let (identity, incarnation) = (Identity([2; 32]), 7);
+        let at = |secs| Time::ZERO + SECOND * secs;
+        Reporter { identity, incarnation, seats: (10, 19), joined: at(joined), now: at(now) }
+    }
+
+    fn epoch(number: usize, lived: Duration, values: u64) -> Report {
+        let at = |number: usize| Time::ZERO + SECOND * 10 * number as u64;
+        let mut epoch = EpochMeasures::new(number, at(number)..at(number + 1), 1);
+        if values > 0 {
+            epoch.accumulators[0].record_n(1, values);
+        }
+        let mut words = Vec::new();
+        epoch.words(&mut |word| words.push(word));
+        Report::Epoch { lived: lived.as_nanos(), words }
+    }
+
+    #[test]
+    fn an_epoch_counts_once_and_at_most_the_time_that_its_process_had() {
+        let mut network = network();
+        assert_eq!(network.add(reporter(0, 11), epoch(0, SECOND * 100, 3)), Ok(()));
+        let again = network.add(reporter(0, 11), epoch(0, SECOND * 100, 3));
+        assert_eq!(again, Err(ReportRefusal::Again));
+        assert_eq!(network.coverage(), Some(0.5), "ten seats of twenty");
+        // Who came at 16 s had four seconds of the second epoch, whatever it claims.
+        assert_eq!(network.add(reporter(16, 21), epoch(1, SECOND * 9_999, 3)), Ok(()));
+        assert_eq!(network.coverage(), Some((100.0 + 40.0) / 400.0));
+        let future = network.add(reporter(0, 11), epoch(2, SECOND * 100, 3));
+        assert_eq!(future, Err(ReportRefusal::TooMuch), "it has not begun");
+    }
+
+    #[test]
+    fn nobody_reports_more_than_a_process_can_do() {
+        let closing = |events, sent| {
+            let mut closing = Closing { events, ..Closing::default() };
+            closing.ledger.datagram.sent = sent;
+            closing.report()
+        };
+        let mut network = network();
+        for (events, sent) in [(u64::MAX, 0), (0, u64::MAX), (1 << 50, 1 << 50)] {
+            let refused = network.add(reporter(0, 30), closing(events, sent));
+            assert_eq!(refused, Err(ReportRefusal::TooMuch));
+        }
+        assert_eq!(network.processes, 1);
+        assert_eq!(network.add(reporter(0, 30), closing(1_000_000, 1_000)), Ok(()));
+        for _ in 0..50 {
+            let again = network.add(reporter(0, 30), closing(1, 1));
+            assert_eq!(again, Err(ReportRefusal::Again));
+        }
+        assert_eq!((network.processes, network.closing.events), (2, 1_000_000));
+        let values = network.add(reporter(0, 11), epoch(0, SECOND, 1 << 38));
+        assert_eq!(values, Err(ReportRefusal::Again), "its last word was said");
+        let other = Reporter { identity: Identity([3; 32]), ..reporter(0, 11) };
+        assert_eq!(network.add(other, epoch(0, SECOND, 1 << 38)), Err(ReportRefusal::TooMuch));
+    }
+
+    #[test]
+    fn a_process_that_began_again_reports_anew() {
+        let mut network = network();
+        network.add(reporter(0, 11), epoch(0, SECOND * 100, 3)).unwrap();
+        let again = Reporter { incarnation: 8, ..reporter(15, 21) };
+        assert_eq!(network.add(again, epoch(1, SECOND * 50, 3)), Ok(()));
+        assert_eq!(network.add(again, Closing::default().report()), Ok(()));
+        assert!(
+            network.has_closed(Identity([2; 32]), 8) && !network.has_closed(Identity([2; 32]), 7)
+        );
+    }
+
+    #[test]
+    fn accounts_travel_unchanged() {
+        let mut closing = Closing::default();
+        closing.ledger.reliable.delivered = 5;
+        closing.ledger.datagram.add_dropped(DropCause::Queue, 7);
+        closing.counters.add(Cause::Queue, 9);
+        let mut network = network();
+        network.add(reporter(0, 30), closing.report()).unwrap();
+        assert_eq!(network.closing.ledger, closing.ledger);
+        assert_eq!(network.closing.counters, closing.counters);
+        let report = Report::Closing {
+            ledger: vec![0; 3],
+            counters: vec![],
+            events: 0,
+            late_answers: 0,
+            idle_directives: 0,
+        };
+        let other = Reporter { identity: Identity([3; 32]), ..reporter(0, 30) };
+        assert_eq!(network.add(other, report), Err(ReportRefusal::Unreadable));
+    }
+}

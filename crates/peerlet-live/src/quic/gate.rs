@@ -1,0 +1,411 @@
+//! Who is let in over QUIC, how the secret is proved, and how many strangers there may be.
+//!
+//! A *member* is a process that the roster names, or that we dial. Anybody else who is let in is a
+//! *stranger*: it may say a little about joining and nothing else, over few connections with small
+//! windows, and the one that has been there longest makes room for the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use peerlet_core::Identity;
+use quinn::Connection;
+use tokio::sync::{Notify, oneshot};
+
+use super::config;
+use crate::admission::Admission;
+use crate::member::network_of;
+use crate::secret::Secret;
+
+/// Handshakes of strangers that go on at once, and those from one network (/24, or /56 of IPv6).
+/// Beyond, the one that began first makes room: an honest one is over within a round trip.
+pub(super) const HANDSHAKES_MAX: usize = 256;
+const HANDSHAKES_PER_NETWORK_MAX: usize = 64;
+/// Handshakes of members that go on at once: those of strangers take none of their room.
+const MEMBER_HANDSHAKES_MAX: usize = 256;
+/// Handshakes above which others first prove their address, at the cost of a round trip (Retry):
+/// of all, and of one network.
+const UNPROVEN_MAX: usize = 32;
+const UNPROVEN_PER_NETWORK_MAX: usize = 16;
+/// Connections of strangers, and those from one network.
+pub(super) const STRANGERS_MAX: usize = 128;
+pub(super) const STRANGERS_PER_NETWORK_MAX: usize = 32;
+/// The purpose that the secret's proof is bound to.
+const PURPOSE: &str = "peerlet quic admission 1";
+/// Bytes of a proof.
+const PROOF_LEN: usize = 32;
+
+/// Who is let in, and who is a member.
+#[derive(Debug)]
+pub(super) struct Gate {
+    admission: Admission,
+    own: Identity,
+    /// Whether only members are listened to; otherwise everybody who is let in.
+    has_roster: bool,
+    members: RwLock<Members>,
+    changed: Notify,
+    handshakes: Mutex<Handshakes>,
+    /// Bytes that members may send ahead of our reading.
+    granted: AtomicU64,
+}
+
+/// The window of a member's connection; dropped, others may have it.
+pub(super) struct Window<'a> {
+    gate: &'a Gate,
+    bytes: u32,
+}
+
+impl Drop for Window<'_> {
+    fn drop(&mut self) {
+        self.gate.granted.fetch_sub(u64::from(self.bytes), Ordering::Relaxed);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Members {
+    /// With the number of their sockets.
+    identities: BTreeMap<Identity, u32>,
+    sockets: BTreeSet<SocketAddr>,
+}
+
+#[derive(Debug, Default)]
+struct Handshakes {
+    next: u64,
+    /// By age.
+    pending: BTreeMap<u64, Pending>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    network: [u8; 7],
+    is_member: bool,
+    /// Dropped, it ends the handshake.
+    _keep: oneshot::Sender<()>,
+}
+
+/// How a handshake goes on.
+pub(super) enum Entry {
+    /// It may, until the receiver ends.
+    Begin(Permit, oneshot::Receiver<()>),
+    /// The address has to be proved first.
+    Prove,
+    /// There is no room.
+    Full,
+}
+
+/// A handshake that goes on; dropped, it makes room.
+pub(super) struct Permit {
+    gate: Arc<Gate>,
+    number: u64,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.gate.handshakes().pending.remove(&self.number);
+    }
+}
+
+impl Gate {
+    pub(super) fn new(admission: Admission, own: Identity, has_roster: bool) -> Gate {
+        let (members, changed, handshakes, granted) = Default::default();
+        Gate { admission, own, has_roster, members, changed, handshakes, granted }
+    }
+
+    /// Lets a member send as much as there is room for.
+    pub(super) fn open_wide(&self, connection: &Connection) -> Window<'_> {
+        let bytes = config::next_window(self.granted.load(Ordering::Relaxed));
+        self.granted.fetch_add(u64::from(bytes), Ordering::Relaxed);
+        config::open_wide(connection, bytes);
+        Window { gate: self, bytes }
+    }
+
+    /// Another process is expected at this socket than before, or nobody any more.
+    pub(super) fn expect(&self, at: SocketAddr, before: Option<Identity>, now: Option<Identity>) {
+        let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = before
+            && let Some(count) = members.identities.get_mut(&before)
+        {
+            *count -= 1;
+            if *count == 0 {
+                members.identities.remove(&before);
+            }
+        }
+        match now {
+            Some(now) => {
+                *members.identities.entry(now).or_default() += 1;
+                members.sockets.insert(at);
+            }
+            None => {
+                members.sockets.remove(&at);
+            }
+        }
+        drop(members);
+        self.changed.notify_waiters();
+    }
+
+    /// Whether there are strangers, who are hardly listened to.
+    pub(super) fn has_strangers(&self) -> bool {
+        self.has_roster
+    }
+
+    pub(super) fn is_member(&self, identity: Identity) -> bool {
+        let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
+        !self.has_roster || identity == self.own || members.identities.contains_key(&identity)
+    }
+
+    /// Waits until this process is a member.
+    pub(super) async fn until_member(&self, identity: Identity) {
+        loop {
+            let changed = self.changed.notified();
+            let mut changed = std::pin::pin!(changed);
+            // From here on a change is heard of.
+            changed.as_mut().enable();
+            if self.is_member(identity) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn handshakes(&self) -> MutexGuard<'_, Handshakes> {
+        self.handshakes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody begins a handshake from this address, which is proved or not.
+    pub(super) fn enter(self: &Arc<Self>, from: SocketAddr, is_proved: bool) -> Entry {
+        let canonical = SocketAddr::new(from.ip().to_canonical(), from.port());
+        let is_member = {
+            let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
+            members.sockets.contains(&canonical)
+        };
+        let network = network_of(from.ip());
+        let mut handshakes = self.handshakes();
+        // An address that is not proved may be anybody's.
+        let is_member = is_member && is_proved;
+        let count = |is: &dyn Fn(&Pending) -> bool| {
+            handshakes.pending.values().filter(|pending| is(pending)).count()
+        };
+        let members = count(&|pending| pending.is_member);
+        let strangers = handshakes.pending.len() - members;
+        let near = count(&|pending| !pending.is_member && pending.network == network);
+        if !is_proved && (strangers >= UNPROVEN_MAX || near >= UNPROVEN_PER_NETWORK_MAX) {
+            return Entry::Prove;
+        }
+        if is_member && members >= MEMBER_HANDSHAKES_MAX {
+            return Entry::Full;
+        }
+        if !is_member {
+            if near >= HANDSHAKES_PER_NETWORK_MAX {
+                handshakes.evict_from(network);
+            } else if strangers >= HANDSHAKES_MAX {
+                let crowded = handshakes.most_crowded();
+                handshakes.evict_from(crowded);
+            }
+        }
+        let number = handshakes.next;
+        handshakes.next += 1;
+        let (keep, ended) = oneshot::channel();
+        handshakes.pending.insert(number, Pending { network, is_member, _keep: keep });
+        drop(handshakes);
+        Entry::Begin(Permit { gate: Arc::clone(self), number }, ended)
+    }
+
+    /// Whether the process at the other end of a fresh connection is let in: the list has it, and it
+    /// proves the secret. We prove it as well.
+    pub(super) async fn admits(
+        &self,
+        connection: &Connection,
+        other: Identity,
+        dialled: bool,
+    ) -> bool {
+        if other != self.own && !self.admission.allows(other) {
+            return false;
+        }
+        match &self.admission.secret {
+            Some(secret) => prove(connection, secret, (self.own, other), dialled).await.is_some(),
+            None => true,
+        }
+    }
+}
+
+impl Handshakes {
+    fn evict_from(&mut self, network: [u8; 7]) {
+        let oldest = self.pending.iter().find(|(_, p)| !p.is_member && p.network == network);
+        if let Some(number) = oldest.map(|(number, _)| *number) {
+            self.pending.remove(&number);
+        }
+    }
+
+    fn most_crowded(&self) -> [u8; 7] {
+        let strangers = self.pending.values().filter(|pending| !pending.is_member);
+        most_common(strangers.map(|pending| pending.network)).unwrap_or_default()
+    }
+}
+
+/// The network that most of these addresses are from.
+fn most_common(networks: impl Iterator<Item = [u8; 7]>) -> Option<[u8; 7]> {
+    let mut counts: BTreeMap<[u8; 7], usize> = BTreeMap::new();
+    networks.for_each(|network| *counts.entry(network).or_default() += 1);
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(network, _)| network)
+}
+
+/// The connection of a stranger that makes room for one from this address, if one must: its place
+/// in the list of their addresses, oldest first.
+pub(super) fn crowded_out(strangers: &[IpAddr], by: IpAddr) -> Option<usize> {
+    let network = network_of(by);
+    let from = |network: [u8; 7]| strangers.iter().position(|ip| network_of(*ip) == network);
+    let near = strangers.iter().filter(|ip| network_of(**ip) == network).count();
+    if near >= STRANGERS_PER_NETWORK_MAX {
+        from(network)
+    } else if strangers.len() >= STRANGERS_MAX {
+        from(most_common(strangers.iter().map(|ip| network_of(*ip)))?)
+    } else {
+        None
+    }
+}
+
+/// Proves to the other end of a connection that we have the secret, and has it proved: `None` when
+/// it is not. Whoever dialled begins, so that nobody learns anything from us who has not proved it.
+///
+/// A proof is HMAC-SHA256 by the secret over the side that makes it, a value that only the two ends
+/// of this connection can derive (RFC 5705), and both identities. So it is of no use on another
+/// connection, nor to the other side.
+async fn prove(
+    connection: &Connection,
+    secret: &Secret,
+    (own, other): (Identity, Identity),
+    dialled: bool,
+) -> Option<()> {
+    let mut bound = [0; 32];
+    connection.export_keying_material(&mut bound, PURPOSE.as_bytes(), b"").ok()?;
+    let (dialler, listener) = if dialled { (own, other) } else { (other, own) };
+    let proof = |side: &[u8]| secret.tag(PURPOSE, &[side, &bound, &dialler.0, &listener.0]);
+    let is_proof = |side: &[u8], shown: &[u8; PROOF_LEN]| {
+        secret.verify(PURPOSE, &[side, &bound, &dialler.0, &listener.0], shown)
+    };
+    let (ours, theirs): (&[u8], &[u8]) =
+        if dialled { (b"dialler", b"listener") } else { (b"listener", b"dialler") };
+    if dialled {
+        say(connection, &proof(ours)).await?;
+    }
+    let shown = hear(connection).await?;
+    if !is_proof(theirs, &shown) {
+        return None;
+    }
+    if !dialled {
+        say(connection, &proof(ours)).await?;
+    }
+    Some(())
+}
+
+async fn say(connection: &Connection, proof: &[u8; PROOF_LEN]) -> Option<()> {
+    let mut stream = connection.open_uni().await.ok()?;
+    stream.write_all(proof).await.ok()?;
+    stream.finish().ok()
+}
+
+async fn hear(connection: &Connection) -> Option<[u8; PROOF_LEN]> {
+    let mut stream = connection.accept_uni().await.ok()?;
+    let bytes = stream.read_to_end(PROOF_LEN).await.ok()?;
+    bytes.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate(has_roster: bool) -> Arc<Gate> {
+        Arc::new(Gate::new(Admission::default(), Identity([1; 32]), has_roster))
+    }
+
+    fn at(network: u8, port: u16) -> SocketAddr {
+        SocketAddr::from(([198, 51, network, 7], port))
+    }
+
+    #[test]
+    fn a_flood_from_one_network_makes_room_for_itself_only() {
+        let gate = gate(true);
+        let mut held = Vec::new();
+        let mut enter = |from, is_proved| match gate.enter(from, is_proved) {
+            Entry::Begin(permit, ended) => {
+                held.push((permit, ended));
+                "begins"
+            }
+            Entry::Prove => "proves",
+            Entry::Full => "full",
+        };
+        assert_eq!(enter(at(1, 1), true), "begins");
+        for port in 0..200 {
+            assert_eq!(enter(at(2, port), true), "begins");
+        }
+        assert_eq!(enter(at(3, 1), false), "proves", "many strangers are there");
+        assert_eq!(enter(at(3, 1), true), "begins");
+        let is_over = |ended: &mut oneshot::Receiver<()>| {
+            matches!(ended.try_recv(), Err(oneshot::error::TryRecvError::Closed))
+        };
+        let over: Vec<_> = held.iter_mut().map(|(_, ended)| is_over(ended)).collect();
+        assert_eq!(over.len(), 202);
+        assert!(!over[0] && !over[201], "others go on");
+        assert_eq!(over.iter().filter(|over| **over).count(), 200 - HANDSHAKES_PER_NETWORK_MAX);
+        assert!(over[1] && !over[200], "the oldest made room");
+        held.clear();
+        assert!(gate.handshakes().pending.is_empty());
+    }
+
+    #[test]
+    fn strangers_take_no_room_from_members() {
+        let gate = gate(true);
+        gate.expect(at(9, 1), None, Some(Identity([9; 32])));
+        let mut held = Vec::new();
+        for network in 0..=255u8 {
+            for port in 0..4 {
+                if let Entry::Begin(permit, ended) = gate.enter(at(network, port + 2), true) {
+                    held.push((permit, ended));
+                }
+            }
+        }
+        assert_eq!(gate.handshakes().pending.len(), HANDSHAKES_MAX);
+        let Entry::Begin(permit, mut ended) = gate.enter(at(9, 1), true) else { panic!("full") };
+        for port in 0..999 {
+            if let Entry::Begin(permit, ended) = gate.enter(at(9, port + 2), true) {
+                held.push((permit, ended));
+            }
+        }
+        assert_eq!(ended.try_recv(), Err(oneshot::error::TryRecvError::Empty), "it goes on");
+        drop(permit);
+        assert!(matches!(gate.enter(at(9, 1), false), Entry::Prove), "it may be anybody");
+    }
+
+    #[test]
+    fn who_is_a_member_changes_with_what_is_expected() {
+        let gate = gate(true);
+        let other = Identity([2; 32]);
+        assert!(gate.is_member(Identity([1; 32])), "oneself");
+        assert!(!gate.is_member(other));
+        gate.expect(at(1, 1), None, Some(other));
+        gate.expect(at(1, 2), None, Some(other));
+        gate.expect(at(1, 1), Some(other), None);
+        assert!(gate.is_member(other), "it has another socket");
+        gate.expect(at(1, 2), Some(other), Some(Identity([3; 32])));
+        assert!(!gate.is_member(other));
+        let open = Arc::new(Gate::new(Admission::default(), Identity([1; 32]), false));
+        assert!(open.is_member(other), "without a roster everybody is");
+    }
+
+    #[test]
+    fn the_stranger_that_was_there_longest_makes_room() {
+        let ip = |network: u8, host: u8| IpAddr::from([198, 51, network, host]);
+        let few: Vec<_> = (0..10).map(|host| ip(1, host)).collect();
+        assert_eq!(crowded_out(&few, ip(1, 99)), None);
+        let mut many = vec![ip(2, 1)];
+        many.extend((0..STRANGERS_PER_NETWORK_MAX as u8).map(|host| ip(1, host)));
+        assert_eq!(crowded_out(&many, ip(1, 99)), Some(1), "one of the same network");
+        assert_eq!(crowded_out(&many, ip(3, 1)), None, "others have room");
+        // Thirty-one from the network 2 and fewer from each other one.
+        let mut full: Vec<_> = (0..STRANGERS_MAX as u8 - 31).map(|i| ip(10 + i / 4, i)).collect();
+        full.extend((0..31).map(|host| ip(2, host)));
+        let first = STRANGERS_MAX - 31;
+        assert_eq!(crowded_out(&full, ip(200, 1)), Some(first), "one of the most crowded network");
+    }
+}
