@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use peerlet_live::Secret;
-use peerlet_scenario::Problems;
+use peerlet_scenario::{Problems, Scenario};
 
 use crate::arguments::{Arguments, Check, Command, Unreadable};
 use crate::compare;
@@ -50,6 +50,7 @@ impl Failure {
     /// How the process ends.
     pub(crate) fn exit(&self) -> Exit {
         match self {
+            Failure::Scenario(problems) if problems.are_unreadable() => Exit::Io,
             Failure::Scenario(_) | Failure::Usage(_) => Exit::Usage,
             Failure::Io(_) => Exit::Io,
             Failure::Run(_) => Exit::Failed,
@@ -59,8 +60,23 @@ impl Failure {
 
     /// An error of reading or writing this.
     pub(crate) fn io(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Failure {
-        move |error| Failure::Io(format!("{what}: {error}"))
+        move |error| Failure::Io(format!("{what}: {}", with_causes(&error)))
     }
+}
+
+/// An error with its causes, each behind the one that it caused. A cause that an error repeats in
+/// its own words is said once.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !said.contains(&words) {
+            said += &format!(": {words}");
+        }
+        cause = error.source();
+    }
+    said
 }
 
 /// Runs a command line.
@@ -132,7 +148,7 @@ pub(crate) fn print(text: &str) -> Result<Exit, Failure> {
 
 /// Makes a secret and keeps it in a new file.
 fn secret(file: &Path) -> Result<Exit, Failure> {
-    Secret::generate().save(file).map_err(|error| Failure::Io(error.to_string()))?;
+    Secret::generate().save(file).map_err(|error| Failure::Io(with_causes(&error)))?;
     print(&format!(
         "a new secret is in {0}; only its owner can read it (mode 600)\n\
          bring it to the other processes' machines over a private channel, such as `scp -p`, and \
@@ -143,9 +159,8 @@ fn secret(file: &Path) -> Result<Exit, Failure> {
 
 fn check(experiment: &Experiment, arguments: &Check) -> Result<Exit, Failure> {
     logs::start(arguments.what.verbose, arguments.what.quiet);
-    let source = arguments.what.source()?;
-    let overrides = arguments.what.overrides()?;
-    let plan = Plan::new(experiment, source, &overrides, peerlet_sim::Setup::gives())?;
+    let scenario = Scenario::parse(arguments.what.source()?, &arguments.what.overrides()?)?;
+    let plan = Plan::of(experiment, scenario, &world::sim::gives)?;
     if arguments.expand {
         return print(&plan.timeline().to_string());
     }

@@ -137,7 +137,7 @@ fn an_interrupted_run_shows_and_writes_what_it_reached() {
 fn a_second_signal_ends_the_process_at_once() {
     let place = Place::new("twice");
     // Whoever opens this pipe waits for ever for somebody who reads it: no result can be written.
-    let pipe = place.folder.join("scenario.toml");
+    let pipe = place.folder.join("measures.csv");
     let made = Command::new("mkfifo").arg(&pipe).status().expect("there is mkfifo");
     assert!(made.success());
     let mut run = place.start();

@@ -8,6 +8,7 @@ mod fidelity;
 mod interrupt;
 mod network;
 mod random;
+mod rerun;
 mod secret;
 mod tidy;
 mod udp;

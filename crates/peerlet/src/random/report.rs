@@ -103,7 +103,8 @@ fn over(transport: Option<Transport>) -> Result<&'static str, Failure> {
 
 /// Gives each run the handshakes of its transport.
 fn handshakes(transport: Option<Transport>) -> impl Fn(&mut Setup) {
-    move |setup| setup.handshakes = transport == Some(Transport::Quic)
+    // The scenario may name a transport as well.
+    move |setup| setup.handshakes |= transport == Some(Transport::Quic)
 }
 
 fn seed(text: &str) -> Result<u64, Failure> {

@@ -168,9 +168,9 @@ impl Trial<'_> {
             engine: way.engine,
             threads: way.threads,
             wire: way.wire,
+            transport: plan.transport,
             trace,
             watch: watch.clone(),
-            ..SimOptions::default()
         };
         let setup = setup::simulated(self.experiment, plan, options);
         let mut setup = setup.map_err(|problems| broken(problems.render(false)))?;

@@ -9,6 +9,7 @@ use peerlet_core::Directive;
 use peerlet_live::{
     Join, KeyError, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret, Sockets,
 };
+use peerlet_scenario::Scenario;
 use tokio::sync::watch;
 
 use crate::arguments::Live;
@@ -18,7 +19,7 @@ use crate::logs;
 use crate::output::folder::Folder;
 use crate::output::results::Results;
 use crate::plan::Plan;
-use crate::run::Failure;
+use crate::run::{Failure, with_causes};
 use crate::transport::Transport;
 use crate::world::interrupts::{self, Interrupts};
 use crate::world::setup::{self, LiveOptions};
@@ -27,19 +28,27 @@ use crate::world::sim::conclude;
 /// Runs the `live` command.
 pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<Exit, Failure> {
     logs::start(live.what.verbose, live.what.quiet);
-    let sockets = live.transport.sockets(live.closed_network);
+    let overrides = live.what.overrides()?;
+    let scenario = Scenario::parse(live.what.source()?, &overrides)?;
+    let over = |written: Option<Transport>| {
+        live.transport.or(written).unwrap_or(Transport::Quic).sockets(live.closed_network)
+    };
+    let plan = Plan::of(experiment, scenario, &|written| over(written).gives().to_vec())?;
+    let sockets = over(plan.transport);
     if live.secret.is_some() && sockets == Sockets::Quic {
         return Err(Failure::Usage(LiveError::SecretOverQuic.to_string()));
     }
     let secret = live.secret.as_deref().map(secret).transpose()?;
-    let overrides = live.what.overrides()?;
-    let plan = Plan::new(experiment, live.what.source()?, &overrides, sockets.gives())?;
     let is_share = live.index.is_some() || live.join.is_some();
     // Live behavior is seeded by the system, unless a seed is asked for.
     let is_seeded = live.what.seed.is_some();
     let options = LiveOptions { sockets, is_seeded, is_share };
     let setup = setup::live(experiment, &plan, options)?;
     let folder = live.output.as_ref().map(|path| Folder::create(path)).transpose()?;
+    if let Some(folder) = &folder {
+        let recorded = (Some(Transport::of(sockets)), plan.scenario.run.wire);
+        folder.write_scenario(&plan, &overrides, recorded)?;
+    }
     if plan.scenario.network.is_some() && !live.what.quiet {
         eprintln!("[network] is left to the real network: its delays and losses are not applied");
     }
@@ -113,8 +122,8 @@ fn failure(error: &LiveError) -> Failure {
         | LiveError::SecretOverQuic
         | LiveError::Medium(
             MediumError::Limit(_) | MediumError::Sockets { .. } | MediumError::Share,
-        ) => Failure::Usage(error.to_string()),
-        _ => Failure::Io(error.to_string()),
+        ) => Failure::Usage(with_causes(error)),
+        _ => Failure::Io(with_causes(error)),
     }
 }
 
@@ -149,7 +158,7 @@ fn resolve(option: &str, text: &str) -> Result<SocketAddr, Failure> {
 
 /// The key in this file; a new one is made and kept there if there is none.
 fn key(path: &Path) -> Result<ProcessKey, Failure> {
-    let failed = |error: KeyError| Failure::Io(error.to_string());
+    let failed = |error: KeyError| Failure::Io(with_causes(&error));
     if path.exists() {
         return ProcessKey::load(path).map_err(failed);
     }
@@ -160,7 +169,7 @@ fn key(path: &Path) -> Result<ProcessKey, Failure> {
 
 /// The secret in this file.
 fn secret(path: &Path) -> Result<Secret, Failure> {
-    Secret::load(path).map_err(|error| Failure::Io(error.to_string()))
+    Secret::load(path).map_err(|error| Failure::Io(with_causes(&error)))
 }
 
 /// Tells all shards to stop when this process is interrupted or asked to end; a second time ends

@@ -108,11 +108,11 @@ fn write_events(
     let trace: Option<Box<dyn Trace>> = Some(Box::new(trace));
     // Of several threads there is one engine only; the first run is by the one asked for.
     let engine = if threads == 1 { sim.engine() } else { Engine::Windowed };
-    let watch = Arc::default();
-    let options =
-        SimOptions { engine, threads, wire: true, transport: sim.transport, trace, watch };
+    let plan = plan(experiment, sim, None)?;
+    let (transport, watch) = (sim.transport.or(plan.transport), Arc::default());
+    let options = SimOptions { engine, threads, wire: true, transport, trace, watch };
     let way = Way { options, lookout, name: None };
-    let run = simulate(experiment, plan(experiment, sim, None)?, way)?;
+    let run = simulate(experiment, plan, way)?;
     Ok(run.digest.unwrap_or_default())
 }
 
