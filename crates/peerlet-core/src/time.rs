@@ -264,7 +264,7 @@ impl fmt::Display for DurationError {
                 )
             }
             DurationError::Resolution(text) => {
-                write!(f, "`{text}` is finer than time, which is in whole nanoseconds; round it")
+                write!(f, "`{text}` is no whole number of nanoseconds; round it")
             }
         }
     }

@@ -363,9 +363,9 @@ mod tests {
         refused(
             &["Network.jitter(0.4ns)", "Peer.pause(1.5 ns)"],
             expect![[r#"
-                Network.jitter(0.4ns) [0.4ns] `0.4ns` is finer than time, which is in whole nanoseconds; round it
+                Network.jitter(0.4ns) [0.4ns] `0.4ns` is no whole number of nanoseconds; round it
                     arguments are numbers, booleans, durations such as 1.5s, and texts in quotes
-                Peer.pause(1.5 ns) [1.5 ns] `1.5 ns` is finer than time, which is in whole nanoseconds; round it
+                Peer.pause(1.5 ns) [1.5 ns] `1.5 ns` is no whole number of nanoseconds; round it
                     arguments are numbers, booleans, durations such as 1.5s, and texts in quotes
             "#]],
         );

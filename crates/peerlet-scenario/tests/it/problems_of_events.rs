@@ -371,7 +371,7 @@ fn durations_finer_than_time() {
     let lines = "[events]\nlines = \"\"\"\n1 0.0000000004 Peer.stop()\n\"\"\"\n";
     let measure = "[measure]\nepoch = \"0.4 ns\"\n";
     expect![[r#"
-        test.toml:2:7: `1.5ns` is finer than time, which is in whole nanoseconds; round it
+        test.toml:2:7: `1.5ns` is no whole number of nanoseconds; round it
            ,----
          2 | for = "1.5ns"
            :       ^^^^^^^
@@ -380,13 +380,13 @@ fn durations_finer_than_time() {
     "#]]
     .assert_eq(&parse(&head).unwrap_err().to_string());
     expect![[r#"
-        test.toml:7:3: `0.0000000004s` is finer than time, which is in whole nanoseconds; round it
+        test.toml:7:3: `0.0000000004s` is no whole number of nanoseconds; round it
            ,----
          7 | 1 0.0000000004 Peer.stop()
            :   ^^^^^^^^^^^^
            `----
           help: write seconds such as 14.3, or a number with a unit such as 250ms
-        test.toml:4:9: `0.4 ns` is finer than time, which is in whole nanoseconds; round it
+        test.toml:4:9: `0.4 ns` is no whole number of nanoseconds; round it
            ,----
          4 | epoch = "0.4 ns"
            :         ^^^^^^^^
