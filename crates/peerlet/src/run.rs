@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use peerlet_live::Secret;
-use peerlet_scenario::{Problems, Scenario};
+use peerlet_scenario::{Problems, Scenario, is_steering, printable};
 
 use crate::arguments::{Arguments, Check, Command, Unreadable};
 use crate::compare;
@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::experiment::Experiment;
 use crate::fidelity;
 use crate::logs;
-use crate::output::list;
+use crate::output::{list, status, terminal};
 use crate::plan::Plan;
 use crate::world;
 
@@ -32,6 +32,10 @@ pub(crate) enum Failure {
     Run(String),
     /// A run is of no use: late, interrupted, or not the whole network.
     Void(String),
+    /// A handler panicked.
+    Panicked(String),
+    /// This ends the process, and another one has said why.
+    Told(Exit),
 }
 
 impl From<Problems> for Failure {
@@ -55,6 +59,8 @@ impl Failure {
             Failure::Io(_) => Exit::Io,
             Failure::Run(_) => Exit::Failed,
             Failure::Void(_) => Exit::Void,
+            Failure::Panicked(_) => Exit::Panicked,
+            Failure::Told(exit) => *exit,
         }
     }
 
@@ -84,16 +90,17 @@ pub(crate) fn main(
     experiment: &Experiment,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
     let command = Arguments::command().name(experiment.name).after_long_help(Exit::help());
     let parsed = command
         .clone()
-        .try_get_matches_from(arguments)
+        .try_get_matches_from(&arguments)
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            return error.print().map_or(Exit::Io, |()| exit).into();
+            return show_usage(&error, &arguments).map_or(Exit::Io, |()| exit).into();
         }
     };
     let ended = match arguments.command {
@@ -123,20 +130,43 @@ pub(crate) fn main(
 
 /// Says on standard error what went wrong; returns the exit code.
 fn report(failure: &Failure) -> Exit {
+    let label = status::labeled();
     match failure {
         Failure::Scenario(problems) => {
-            eprint!("{}", problems.render(io::stderr().is_terminal()));
+            let drawn = problems.render(terminal::has_color(&io::stderr()));
+            status::draw(&format!("{label}{drawn}"));
         }
         Failure::Usage(message)
         | Failure::Io(message)
         | Failure::Run(message)
-        | Failure::Void(message) => eprintln!("error: {message}"),
+        | Failure::Void(message)
+        | Failure::Panicked(message) => status::say(&format!("error: {label}{message}")),
+        Failure::Told(_) => {}
     }
     failure.exit()
 }
 
-/// Prints on standard output. A reader that has seen enough and went away is no error.
+/// Says what is wrong with the command line, or shows the help. Where an argument would steer the
+/// terminal, there are no colors, so that nothing else does either.
+fn show_usage(error: &clap::Error, arguments: &[OsString]) -> io::Result<()> {
+    if arguments.iter().all(|word| !word.to_string_lossy().contains(is_steering)) {
+        return error.print();
+    }
+    let text = error.render().to_string();
+    match error.use_stderr() {
+        true => status::draw(&printable(&text)),
+        false => io::stdout().lock().write_all(printable(&text).as_bytes())?,
+    }
+    Ok(())
+}
+
+/// Prints on standard output, with nothing in it that would steer a terminal. A reader that went
+/// away, having seen enough, is no error.
 pub(crate) fn print(text: &str) -> Result<Exit, Failure> {
+    print_exactly(&printable(text))
+}
+
+fn print_exactly(text: &str) -> Result<Exit, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -162,7 +192,12 @@ fn check(experiment: &Experiment, arguments: &Check) -> Result<Exit, Failure> {
     let scenario = Scenario::parse(arguments.what.source()?, &arguments.what.overrides()?)?;
     let plan = Plan::of(experiment, scenario, &world::sim::gives)?;
     if arguments.expand {
-        return print(&plan.timeline().to_string());
+        // In a file it reads as the same timeline, whatever it holds.
+        let expanded = plan.timeline().to_string();
+        return match io::stdout().is_terminal() {
+            true => print(&expanded),
+            false => print_exactly(&expanded),
+        };
     }
     if arguments.what.quiet {
         return Ok(Exit::Done);

@@ -10,5 +10,6 @@ mod network;
 mod random;
 mod rerun;
 mod secret;
+mod terminal;
 mod tidy;
 mod udp;

@@ -13,6 +13,7 @@ use crate::arguments::Sim;
 use crate::exit::Exit;
 use crate::experiment::Experiment;
 use crate::output::status;
+use crate::output::terminal::json_line;
 use crate::run::{Failure, print};
 use crate::transport::Transport;
 use crate::world::lookout::Lookout;
@@ -197,7 +198,7 @@ fn json(
     if findings.is_interrupted {
         json["interrupted"] = true.into();
     }
-    format!("{json}\n")
+    json_line(&json)
 }
 
 #[cfg(test)]

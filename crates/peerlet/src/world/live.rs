@@ -18,6 +18,7 @@ use crate::experiment::Experiment;
 use crate::logs;
 use crate::output::folder::Folder;
 use crate::output::results::Results;
+use crate::output::status;
 use crate::plan::Plan;
 use crate::run::{Failure, with_causes};
 use crate::transport::Transport;
@@ -50,7 +51,7 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<Exit, Failure>
         folder.write_scenario(&plan, &overrides, recorded)?;
     }
     if plan.scenario.network.is_some() && !live.what.quiet {
-        eprintln!("[network] is left to the real network: its delays and losses are not applied");
+        status::say("[network] is left to the real network: its delays and losses are not applied");
     }
     let key = live.key.as_deref().map(key).transpose()?;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -104,11 +105,7 @@ fn deployed(setup: LiveSetup, live: &Live, shards: u32, key: Option<ProcessKey>)
         key,
         index: live.index,
         start_within: live.start_within,
-        notice: if live.what.quiet {
-            Arc::new(|_| ())
-        } else {
-            Arc::new(|line| eprintln!("{line}"))
-        },
+        notice: if live.what.quiet { Arc::new(|_| ()) } else { Arc::new(status::say) },
         ..setup
     }
 }
@@ -176,7 +173,9 @@ fn secret(path: &Path) -> Result<Secret, Failure> {
 /// it at once.
 async fn stop_at_signal(mut interrupts: Interrupts, stop: watch::Sender<bool>) {
     interrupts.next().await;
-    eprintln!("stopping: peers stop in order and what they sent drains; once more ends it at once");
+    status::say(
+        "stopping: peers stop in order and what they sent drains; once more ends it at once",
+    );
     stop.send_replace(true);
     interrupts.next().await;
     interrupts::exit();

@@ -7,4 +7,5 @@ pub(crate) mod twin;
 
 mod interrupts;
 pub(crate) mod lookout;
+mod panics;
 pub(crate) mod setup;

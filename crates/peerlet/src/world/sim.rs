@@ -19,13 +19,14 @@ use crate::output::folder::{Folder, FolderSet};
 use crate::output::progress::Progress;
 use crate::output::results::Results;
 use crate::output::schema::Verdict;
-use crate::output::{expectations, repeats, summary};
+use crate::output::{expectations, repeats, status, summary};
 use crate::plan::Plan;
 use crate::random;
 use crate::run::{Failure, print, with_causes};
 use crate::transport::Transport;
 use crate::world::emulate;
 use crate::world::lookout::Lookout;
+use crate::world::panics;
 use crate::world::setup::{self, SimOptions};
 use crate::world::twin;
 
@@ -156,13 +157,15 @@ pub(crate) fn simulate(
 ) -> Result<Results, Failure> {
     let Way { options, lookout, name } = way;
     let (threads, transport, watch) = (options.threads, options.transport, options.watch.clone());
+    let named = (plan.scenario.seed, name.is_some());
     let setup = setup::simulated(experiment, &plan, options)?;
     let failed = |error: &dyn std::error::Error| Failure::Run(with_causes(error));
     let simulation = Simulation::new(setup, plan.directives()).map_err(|error| failed(&error))?;
     let progress = Progress::new(name, peerlet_core::Time::ZERO + plan.scenario.duration);
-    let attention = lookout.map(|lookout| lookout.attend(watch, progress));
+    let attention = lookout.map(|lookout| lookout.attend(watch.clone(), progress));
     let begun = Instant::now();
-    let outcome = simulation.run().map_err(|error| failed(&error))?;
+    let ran = panics::catch(&watch, named, || simulation.run())?;
+    let outcome = ran.map_err(|error| failed(&error))?;
     let took = begun.elapsed().as_secs_f64();
     drop(attention);
     Ok(Results::simulated(plan, threads.max(1), transport, outcome, took))
@@ -196,6 +199,7 @@ fn repeat(
     let set = sim.output.as_ref().map(|path| FolderSet::create(path, seeds.clone())).transpose()?;
     for seed in seeds {
         let name = Some(format!("seed {seed} of {last}"));
+        status::label(&format!("seed {seed}: "));
         let plan = plan(experiment, sim, Some(seed))?;
         let way = Way { lookout: Some(&lookout), name, ..Way::of(sim, &plan) };
         over = way.options.transport;
@@ -217,6 +221,7 @@ fn repeat(
         tracing::info!(seed, digest = ?run.digest, "done");
         runs.push(repeats::Repeat { seed, digest: run.digest.unwrap_or_default(), verdicts });
     }
+    status::label("");
     print(&match sim.json {
         true => repeats::json(&all, &runs, over, &not_reached),
         false => repeats::table(&all, &runs, over, &not_reached),
