@@ -226,9 +226,9 @@ mod tests {
 
     fn run(values: &[i64]) -> Summary {
         let entries = [
-            MetricEntry::new("hi", Metric::counter("answers")),
-            MetricEntry::new("hi", Metric::distribution("time").unit("ms").quantum(0.25)),
-            MetricEntry::new("hi", Metric::gauge("never")),
+            MetricEntry::new("h", Metric::counter("answers")),
+            MetricEntry::new("h", Metric::distribution("time").unit("ms").quantum(0.25)),
+            MetricEntry::new("h", Metric::gauge("never")),
         ];
         let whole = Time::ZERO..Time::ZERO + SECOND;
         let grid = Epochs::new(SECOND, whole.clone()).unwrap();
@@ -245,24 +245,24 @@ mod tests {
         let mut repeats = Repeats::default();
         repeats.add(&run(&[10, 20]));
         expect![[r#"
-            metric      unit  runs  mean ± 95 %  p50 ± 95 %  p95 ± 95 %  sum ± 95 %  sum/s ± 95 %
-            hi/answers  1        1                                                1             1
-            hi/never    1        1            -           -           -           0
-            hi/time     ms       1         3.75         2.5           5         7.5
+            metric     unit  runs  mean ± 95 %  p50 ± 95 %  p95 ± 95 %  sum ± 95 %  sum/s ± 95 %
+            h/answers  1        1                                                1             1
+            h/never    1        1            -           -           -           0
+            h/time     ms       1         3.75         2.5           5         7.5
         "#]]
         .assert_eq(&repeats.to_string());
         repeats.add(&run(&[12, 24]));
         repeats.add(&run(&[]));
         expect![[r#"
-            metric      unit  runs    mean ± 95 %    p50 ± 95 %   p95 ± 95 %   sum ± 95 %  sum/s ± 95 %
-            hi/answers  1        3                                                  1 ± 0         1 ± 0
-            hi/never    1        3              -             -            -        0 ± 0
-            hi/time     ms       3  4.125 ± 4.765  2.75 ± 3.176  5.5 ± 6.353  5.5 ± 11.98
+            metric     unit  runs    mean ± 95 %    p50 ± 95 %   p95 ± 95 %   sum ± 95 %  sum/s ± 95 %
+            h/answers  1        3                                                  1 ± 0         1 ± 0
+            h/never    1        3              -             -            -        0 ± 0
+            h/time     ms       3  4.125 ± 4.765  2.75 ± 3.176  5.5 ± 6.353  5.5 ± 11.98
         "#]]
         .assert_eq(&repeats.to_string());
         let rows = repeats.rows();
-        assert_eq!(rows["hi/time"].estimates["mean"].runs, 2, "a run without a value is left out");
-        assert_eq!(rows["hi/time"].estimates["count"].runs, 3);
-        assert!(!rows["hi/never"].estimates.contains_key("mean"));
+        assert_eq!(rows["h/time"].estimates["mean"].runs, 2, "a run without a value is left out");
+        assert_eq!(rows["h/time"].estimates["count"].runs, 3);
+        assert!(!rows["h/never"].estimates.contains_key("mean"));
     }
 }

@@ -206,6 +206,28 @@ fn runs_on_sockets_have_their_scenario_as_run() {
 }
 
 #[test]
+fn a_run_that_ends_within_the_warm_up_warns_in_every_world() {
+    let measured =
+        "[measure]\nfrom = '15s'\n[[expect]]\nmeasure = 'lookups/success'\nmean_min = 0.5\n";
+    let place = Place::new("rerun-warm-up", &format!("{SCENARIO}{measured}"));
+    for world in ["sim", "live"] {
+        let output = place.run(&[world, "base.toml", "--for", "2s", "--peers", "6"]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{world}: {said}");
+        let words = "nothing is judged: the run is over at 2s, the warm-up at 15s";
+        assert_eq!(said.matches(words).count(), 1, "{world}: {said}");
+        assert!(!text(&output.stdout).contains("FAILED"), "nothing is judged");
+    }
+    place.check(&["--for", "2s"]);
+    place.write("from/short.toml", &format!("{SCENARIO}{measured}").replace("20s", "2s"));
+    let output = place.run(&["sim", "short.toml"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("nothing is measured: the run is over at 2s"), "{said}");
+    assert!(said.contains("this never happens: the run is over at 2s"), "{said}");
+}
+
+#[test]
 fn an_unknown_transport_is_refused_with_its_place() {
     let place = Place::new("rerun-transport", &format!("{SCENARIO}[run]\ntransport = 'quik'\n"));
     let output = place.run(&["sim", "base.toml"]);

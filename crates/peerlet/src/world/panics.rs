@@ -68,8 +68,10 @@ fn words(info: &PanicHookInfo<'_>) -> (String, String) {
     let text = info.payload_as_str().unwrap_or("without a word");
     let place = info.location().map(|place| format!(" ({place})")).unwrap_or_default();
     let backtrace = Backtrace::capture();
-    let is_asked_for = backtrace.status() == BacktraceStatus::Captured;
-    let backtrace = is_asked_for.then(|| format!("\n{backtrace}")).unwrap_or_default();
+    let backtrace = match backtrace.status() {
+        BacktraceStatus::Captured => format!("\n{backtrace}"),
+        _ => String::new(),
+    };
     (format!("{text}{place}"), backtrace)
 }
 
