@@ -242,8 +242,10 @@ pub enum DurationError {
     Number(String),
     /// The number is followed by something else than a unit.
     Unit(String),
-    /// The duration is longer than 584 years or shorter than a nanosecond.
+    /// The duration is longer than 584 years.
     Range(String),
+    /// The duration is no whole number of nanoseconds.
+    Resolution(String),
 }
 
 impl fmt::Display for DurationError {
@@ -260,6 +262,9 @@ impl fmt::Display for DurationError {
                     f,
                     "`{text}` is out of range; durations are whole nanoseconds up to 584 years"
                 )
+            }
+            DurationError::Resolution(text) => {
+                write!(f, "`{text}` is no whole number of nanoseconds; round it")
             }
         }
     }
@@ -281,23 +286,30 @@ impl FromStr for Duration {
         let Some((_, length)) = UNITS.iter().find(|(name, _)| *name == unit) else {
             return Err(DurationError::Unit(text.to_owned()));
         };
-        parse_decimal(whole, fraction, *length)
-            .map(Duration)
-            .ok_or_else(|| DurationError::Range(text.to_owned()))
+        let (nanos, is_exact) = parse_decimal(whole, fraction, *length)
+            .ok_or_else(|| DurationError::Range(text.to_owned()))?;
+        match is_exact {
+            true => Ok(Duration(nanos)),
+            false => Err(DurationError::Resolution(text.to_owned())),
+        }
     }
 }
 
-/// `whole.fraction * scale`, rounded down; `None` when it leaves the range.
-fn parse_decimal(whole: &str, fraction: &str, scale: u64) -> Option<u64> {
+/// `whole.fraction * scale`, rounded down, and whether that is exact; `None` when it leaves the
+/// range.
+fn parse_decimal(whole: &str, fraction: &str, scale: u64) -> Option<(u64, bool)> {
     let whole: u64 = whole.parse().ok()?;
     let mut nanos = u128::from(whole) * u128::from(scale);
+    let fraction = fraction.trim_end_matches('0');
     // Eighteen digits resolve any unit to a nanosecond.
     let digits = &fraction[..fraction.len().min(18)];
+    let mut is_exact = digits.len() == fraction.len();
     if !digits.is_empty() {
-        let value: u128 = digits.parse().ok()?;
-        nanos += value * u128::from(scale) / 10u128.pow(digits.len() as u32);
+        let (value, parts) = (digits.parse::<u128>().ok()?, 10u128.pow(digits.len() as u32));
+        nanos += value * u128::from(scale) / parts;
+        is_exact &= (value * u128::from(scale)).is_multiple_of(parts);
     }
-    u64::try_from(nanos).ok()
+    Some((u64::try_from(nanos).ok()?, is_exact))
 }
 
 impl Serialize for Duration {
@@ -339,6 +351,8 @@ mod tests {
             let duration: Duration = text.parse().unwrap();
             assert_eq!(duration.to_string(), text);
         }
+        assert_eq!("1.000ns".parse(), Ok(NANOSECOND));
+        assert_eq!("1.00000000000000000000000000s".parse(), Ok(SECOND));
         assert_eq!("41.9m".parse(), Ok(Duration::from_secs(2514)));
         assert_eq!("1.25h".parse(), Ok(MINUTE * 75));
         assert_eq!("2d".parse(), Ok(HOUR * 48));
@@ -352,6 +366,10 @@ mod tests {
         assert!(matches!(error("5"), DurationError::Unit(_)));
         assert!(matches!(error("1..5s"), DurationError::Number(_)));
         assert!(matches!(error("99999999999h"), DurationError::Range(_)));
+        for fine in ["0.4 ns", "1.5ns", "0.0001us", "1.0000000001s", "0.00000000000001d"] {
+            assert!(matches!(error(fine), DurationError::Resolution(_)), "{fine}");
+            assert!(error(fine).to_string().contains("nanoseconds"), "{fine}");
+        }
     }
 
     #[test]

@@ -31,17 +31,18 @@ pub struct Epochs {
 }
 
 impl Epochs {
-    /// Epochs of this length; `measured` goes from the end of the warm-up to the end of the run.
+    /// Epochs of this length; `measured` goes from the end of the warm-up to the end of the run. A
+    /// warm-up that lasts as long as the run leaves nothing for the summary.
     ///
     /// # Errors
-    /// Refuses epochs of no length, more than [`EPOCHS_MAX`] of them, and a warm-up that leaves
-    /// nothing of the run.
+    /// Refuses epochs of no length, more than [`EPOCHS_MAX`] of them, a run of no length, and a
+    /// warm-up that is longer than the run.
     pub fn new(length: Duration, measured: Range<Time>) -> Result<Epochs, EpochsError> {
         let Range { start: from, end } = measured;
         if length == Duration::ZERO {
             return Err(EpochsError::NoLength);
         }
-        if from >= end {
+        if from > end || end == Time::ZERO {
             return Err(EpochsError::AllWarmUp { from, end });
         }
         // One more than the multiples, for the edge at the end of the warm-up.
@@ -114,7 +115,7 @@ impl Epochs {
 pub enum EpochsError {
     /// The length of an epoch is zero.
     NoLength,
-    /// The warm-up lasts as long as the run.
+    /// The warm-up is longer than the run.
     AllWarmUp {
         /// The end of the warm-up.
         from: Time,
@@ -190,6 +191,8 @@ mod tests {
         check(10, 29, 30, &[0, 10, 20, 29, 30]);
         check(10, 31, 35, &[0, 10, 20, 30, 31, 35]);
         check(100, 7, 9, &[0, 7, 9]);
+        check(10, 20, 20, &[0, 10, 20]);
+        check(10, 25, 25, &[0, 10, 20, 25]);
     }
 
     #[test]
@@ -198,10 +201,10 @@ mod tests {
             |length, from, end| Epochs::new(length, at(from)..at(end)).unwrap_err().to_string();
         expect_test::expect![[r#"
             an epoch of no length holds nothing; give it one, such as `10s`
-            measuring starts at 60s, but the run ends at 60s; start it earlier or run longer
+            measuring starts at 61s, but the run ends at 60s; start it earlier or run longer
             epochs of 1ns in a run of 3600s are more than 1048576; make them longer"#]]
         .assert_eq(
-            &[error(Duration::ZERO, 0, 1), error(SECOND, 60, 60), error(NANOSECOND, 0, 3600)]
+            &[error(Duration::ZERO, 0, 1), error(SECOND, 61, 60), error(NANOSECOND, 0, 3600)]
                 .join("\n"),
         );
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use peerlet_core::{Metric, Registry, Time};
+use peerlet_core::{Duration, Metric, Registry, Time};
 
 use crate::accumulator::{Accumulator, COUNT_MAX};
 use crate::epochs::{EPOCHS_MAX, Epochs};
@@ -249,6 +249,12 @@ impl Measures {
             }
         }
         total
+    }
+
+    /// How long the epochs are together that count for the summary.
+    pub fn measured(&self) -> Duration {
+        let counted = self.epochs().filter(|epoch| epoch.from >= self.grid.from());
+        counted.fold(Duration::ZERO, |sum, epoch| sum + (epoch.to - epoch.from))
     }
 
     /// Feeds all integers, in order of epoch and metric, to a digest.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use peerlet_core::MetricKind;
 use serde::Serialize;
 
 use crate::summary::{Row, STATISTICS, Summary};
@@ -93,7 +94,8 @@ pub fn student_t(freedom: u64) -> f64 {
 /// ```
 #[derive(Clone, Default, Debug)]
 pub struct Repeats {
-    rows: BTreeMap<String, Vec<Row>>,
+    /// Of each run, and how long it measured in seconds.
+    rows: BTreeMap<String, Vec<(Row, f64)>>,
 }
 
 /// One metric over several runs.
@@ -101,15 +103,19 @@ pub struct Repeats {
 pub struct RepeatRow {
     /// The unit's symbol, `1` for plain numbers.
     pub unit: &'static str,
-    /// Estimates by the names of [`STATISTICS`]; without those that no run has a value of.
+    /// Estimates by the names of [`STATISTICS`], and of counters `rate`, their sum a second;
+    /// without those that no run has a value of.
     pub estimates: BTreeMap<&'static str, Estimate>,
+    /// How the values are to be read; not part of the JSON.
+    #[serde(skip)]
+    pub kind: MetricKind,
 }
 
 impl Repeats {
     /// Adds a run.
     pub fn add(&mut self, run: &Summary) {
         for (name, row) in &run.rows {
-            self.rows.entry(name.clone()).or_default().push(*row);
+            self.rows.entry(name.clone()).or_default().push((*row, run.seconds));
         }
     }
 
@@ -120,29 +126,48 @@ impl Repeats {
 }
 
 impl RepeatRow {
-    fn of(runs: &[Row]) -> RepeatRow {
+    fn of(runs: &[(Row, f64)]) -> RepeatRow {
         let estimate = |(name, statistic): (_, fn(&Row) -> _)| {
-            let values: Vec<f64> = runs.iter().filter_map(statistic).collect();
+            let values: Vec<f64> = runs.iter().filter_map(|(row, _)| statistic(row)).collect();
             Some((name, Estimate::of(&values)?))
         };
-        RepeatRow {
-            unit: runs.first().map_or("1", |row| row.unit),
-            estimates: STATISTICS.into_iter().filter_map(estimate).collect(),
+        let mut estimates: BTreeMap<_, _> = STATISTICS.into_iter().filter_map(estimate).collect();
+        let kind = runs.first().map_or(MetricKind::Distribution, |(row, _)| row.kind);
+        if kind == MetricKind::Counter {
+            let measured = runs.iter().filter(|(_, seconds)| *seconds > 0.0);
+            let rates: Vec<f64> = measured.map(|(row, seconds)| row.sum / seconds).collect();
+            estimates.extend(Estimate::of(&rates).map(|rate| ("rate", rate)));
+        }
+        RepeatRow { unit: runs.first().map_or("1", |(row, _)| row.unit), estimates, kind }
+    }
+
+    /// The statistics that say something about metrics of this kind, in the table's order.
+    const fn columns(&self) -> &'static [Option<&'static str>] {
+        match self.kind {
+            // Of what is counted one by one, a mean and percentiles say nothing.
+            MetricKind::Counter => &[None, None, None, Some("sum"), Some("rate")],
+            MetricKind::Gauge | MetricKind::Distribution => {
+                &[Some("mean"), Some("p50"), Some("p95"), Some("sum")]
+            }
         }
     }
 }
 
 impl fmt::Display for Repeats {
-    /// Writes a table of mean, median, 95th percentile and sum, each with its 95 % confidence
-    /// interval.
+    /// Writes a table of mean, median, 95th percentile and sum, of counters the sum and the sum a
+    /// second; each with its 95 % confidence interval.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let header = "metric|unit|runs|mean ± 95 %|p50 ± 95 %|p95 ± 95 %|sum ± 95 %";
+        let header = "metric|unit|runs|mean ± 95 %|p50 ± 95 %|p95 ± 95 %|sum ± 95 %|sum/s ± 95 %";
         let mut table = vec![header.split('|').map(str::to_owned).collect()];
         for (name, row) in self.rows() {
             let runs = row.estimates.get("count").map_or(0, |estimate| estimate.runs);
             let mut cells = vec![name.to_owned(), row.unit.to_owned(), runs.to_string()];
-            cells.extend(["mean", "p50", "p95", "sum"].map(|statistic| {
-                row.estimates.get(statistic).map_or_else(|| number(None), Estimate::to_string)
+            cells.extend(row.columns().iter().map(|column| match column {
+                Some(statistic) => {
+                    let estimate = row.estimates.get(statistic);
+                    estimate.map_or_else(|| number(None), Estimate::to_string)
+                }
+                None => String::new(),
             }));
             table.push(cells);
         }
@@ -201,9 +226,9 @@ mod tests {
 
     fn run(values: &[i64]) -> Summary {
         let entries = [
-            MetricEntry::new("hello", Metric::counter("answers")),
-            MetricEntry::new("hello", Metric::distribution("time").unit("ms").quantum(0.25)),
-            MetricEntry::new("hello", Metric::gauge("never")),
+            MetricEntry::new("h", Metric::counter("answers")),
+            MetricEntry::new("h", Metric::distribution("time").unit("ms").quantum(0.25)),
+            MetricEntry::new("h", Metric::gauge("never")),
         ];
         let whole = Time::ZERO..Time::ZERO + SECOND;
         let grid = Epochs::new(SECOND, whole.clone()).unwrap();
@@ -215,32 +240,37 @@ mod tests {
         Summary::of(&measures)
     }
 
+    /// A table in the columns of a source file: its headers without what all of them say.
+    fn narrow(repeats: &Repeats) -> String {
+        let table = repeats.to_string();
+        let (header, rows) = table.split_once('\n').unwrap();
+        assert_eq!(header.matches(" ± 95 %").count(), 5);
+        format!("{}\n{rows}", header.replace(" ± 95 %", ""))
+    }
+
     #[test]
     fn table() {
         let mut repeats = Repeats::default();
         repeats.add(&run(&[10, 20]));
         expect![[r#"
-            metric         unit  runs  mean ± 95 %  p50 ± 95 %  p95 ± 95 %  sum ± 95 %
-            hello/answers  1        1            1           1           1           1
-            hello/never    1        1            -           -           -           0
-            hello/time     ms       1         3.75         2.5           5         7.5
+            metric     unit  runs  mean  p50  p95  sum  sum/s
+            h/answers  1        1                                                1             1
+            h/never    1        1            -           -           -           0
+            h/time     ms       1         3.75         2.5           5         7.5
         "#]]
-        .assert_eq(&repeats.to_string());
+        .assert_eq(&narrow(&repeats));
         repeats.add(&run(&[12, 24]));
         repeats.add(&run(&[]));
         expect![[r#"
-            metric         unit  runs    mean ± 95 %    p50 ± 95 %   p95 ± 95 %   sum ± 95 %
-            hello/answers  1        3          1 ± 0         1 ± 0        1 ± 0        1 ± 0
-            hello/never    1        3              -             -            -        0 ± 0
-            hello/time     ms       3  4.125 ± 4.765  2.75 ± 3.176  5.5 ± 6.353  5.5 ± 11.98
+            metric     unit  runs    mean    p50   p95   sum  sum/s
+            h/answers  1        3                                                  1 ± 0         1 ± 0
+            h/never    1        3              -             -            -        0 ± 0
+            h/time     ms       3  4.125 ± 4.765  2.75 ± 3.176  5.5 ± 6.353  5.5 ± 11.98
         "#]]
-        .assert_eq(&repeats.to_string());
+        .assert_eq(&narrow(&repeats));
         let rows = repeats.rows();
-        assert_eq!(
-            rows["hello/time"].estimates["mean"].runs, 2,
-            "a run without a value is left out"
-        );
-        assert_eq!(rows["hello/time"].estimates["count"].runs, 3);
-        assert!(!rows["hello/never"].estimates.contains_key("mean"));
+        assert_eq!(rows["h/time"].estimates["mean"].runs, 2, "a run without a value is left out");
+        assert_eq!(rows["h/time"].estimates["count"].runs, 3);
+        assert!(!rows["h/never"].estimates.contains_key("mean"));
     }
 }

@@ -18,6 +18,9 @@ use crate::table::{number, total, write_table};
 pub struct Summary {
     /// One row a metric, those without a value included.
     pub rows: BTreeMap<String, Row>,
+    /// How long these epochs are together, in seconds; not part of the JSON.
+    #[serde(skip)]
+    pub seconds: f64,
 }
 
 impl Summary {
@@ -27,7 +30,7 @@ impl Summary {
         let rows = measures.metrics().iter().zip(&total).map(|(entry, accumulator)| {
             (entry.full_name.clone(), Row::of(&entry.metric, accumulator))
         });
-        Summary { rows: rows.collect() }
+        Summary { rows: rows.collect(), seconds: measures.measured().as_secs_f64() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use peerlet_core::{Duration, SeatSet, TEXT_ESCAPES, Tampering, Value};
+use peerlet_core::{Duration, DurationError, SeatSet, TEXT_ESCAPES, Tampering, Value};
 
 use crate::problem::suggest;
 use crate::seats::Refusal;
@@ -280,11 +280,12 @@ fn plain(word: &str) -> Result<Value, Refusal> {
         _ if is_seats => "put peers in quotes, as in Network.cut(\"50-99\")",
         _ => "arguments are numbers, booleans, durations such as 1.5s, and texts in quotes",
     };
-    let refusal = || Refusal {
-        at: 0..word.len(),
-        message: format!("`{word}` is no argument"),
-        help: help.into(),
+    // A duration that is too fine is told from what is no duration at all.
+    let message = match word.parse::<Duration>() {
+        Err(error @ (DurationError::Resolution(_) | DurationError::Range(_))) => error.to_string(),
+        _ => format!("`{word}` is no argument"),
     };
+    let refusal = || Refusal { at: 0..word.len(), message, help: help.into() };
     value.ok_or_else(refusal)
 }
 
@@ -355,6 +356,19 @@ mod tests {
             assert_eq!(action.to_string(), written);
             assert_eq!(parse(written).unwrap(), action, "what is written reads as the same");
         }
+    }
+
+    #[test]
+    fn durations_finer_than_time_are_refused() {
+        refused(
+            &["Network.jitter(0.4ns)", "Peer.pause(1.5 ns)"],
+            expect![[r#"
+                Network.jitter(0.4ns) [0.4ns] `0.4ns` is no whole number of nanoseconds; round it
+                    arguments are numbers, booleans, durations such as 1.5s, and texts in quotes
+                Peer.pause(1.5 ns) [1.5 ns] `1.5 ns` is no whole number of nanoseconds; round it
+                    arguments are numbers, booleans, durations such as 1.5s, and texts in quotes
+            "#]],
+        );
     }
 
     #[test]

@@ -171,9 +171,13 @@ impl Stage<'_> {
         let seconds = word.ends_with(|c: char| c.is_ascii_digit() || c == '.');
         let duration: Result<Duration, DurationError> =
             if seconds { format!("{word}s").parse() } else { word.parse() };
-        let Ok(duration) = duration else {
-            let help = "write seconds such as 14.3, or a number with a unit such as 250ms";
-            return Refusal::new(0..word.len(), format!("`{word}` is no time"), help);
+        let help = "write seconds such as 14.3, or a number with a unit such as 250ms";
+        let duration = match duration {
+            Ok(duration) => duration,
+            Err(error @ (DurationError::Resolution(_) | DurationError::Range(_))) => {
+                return Refusal::new(0..word.len(), error.to_string(), help);
+            }
+            Err(_) => return Refusal::new(0..word.len(), format!("`{word}` is no time"), help),
         };
         if duration >= self.duration && !self.cut_short {
             let message = format!("this never happens: the run is over at {}", self.duration);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, suggest};
 use crate::raw::{Part, Raw, RawValue};
 use crate::source::{Source, Sources};
 
@@ -14,14 +14,16 @@ pub const PATH_MAX: usize = 16;
 /// One value given on the command line: `--set key.path=value`, or an option that stands for a key.
 ///
 /// The value is read as TOML, and as a text where it is none: `network.min=50ms` needs no quotes. A
-/// number in the path leads into a list: `group.0.peers=10%`.
+/// number in the path leads into a list: `group.0.peers=10%`. Without a value, as in
+/// `network.loss=`, the key is taken away, with everything below it.
 #[derive(Clone, Debug)]
 pub struct Override {
     /// The option as typed.
     text: String,
     /// The keys that lead to the value, with their places in the text.
     path: Vec<(String, Range<usize>)>,
-    value: Range<usize>,
+    /// The value's place in the text; `None` where the key is taken away.
+    value: Option<Range<usize>>,
 }
 
 impl Override {
@@ -69,27 +71,39 @@ impl Override {
             at += key.len() + 1;
         }
         let value = start + equals + 1..text.len();
-        Ok(Override { text, path, value })
+        let is_empty = text[value.clone()].trim().is_empty();
+        Ok(Override { text, path, value: (!is_empty).then_some(value) })
     }
 
     /// An option of its own that stands for a key: `Override::option("--peers", "peers", "10")`.
     pub fn option(option: &str, path: &str, value: &str) -> Override {
         let text = format!("{option} {value}");
         let path = path.split('.').map(|key| (key.to_owned(), 0..option.len())).collect();
-        let value = option.len() + 1..text.len();
+        let value = Some(option.len() + 1..text.len());
         Override { text, path, value }
+    }
+
+    /// The keys that lead to the value.
+    pub(crate) fn path(&self) -> impl Iterator<Item = &str> {
+        self.path.iter().map(|(key, _)| key.as_str())
+    }
+
+    /// The value as typed; `None` where the key is taken away.
+    pub(crate) fn literal(&self) -> Option<String> {
+        self.value.clone().map(|value| self.text[value].to_owned())
     }
 
     /// Puts the value in its place in the tree, and the option's text among the sources.
     pub(crate) fn apply(&self, root: &mut Raw, sources: &mut Sources) -> Result<(), Problem> {
         let start = sources.add(command_line(&self.text));
         let (last, parents) = self.path.split_last().expect("a path has at least one key");
+        let Some(value) = &self.value else { return self.take_away(root, start, sources) };
         let mut place = root;
         for (key, span) in parents {
             place = descend(place, key, &shift(span, start), sources)?;
         }
         let (key, span) = (&last.0, shift(&last.1, start));
-        let raw = self.read(start);
+        let raw = self.read(value, start);
         if let RawValue::Table(parts) = &mut place.value {
             Raw::put(parts, Part { name: key.clone(), name_span: span, raw });
         } else {
@@ -98,13 +112,53 @@ impl Override {
         Ok(())
     }
 
-    fn read(&self, start: usize) -> Raw {
-        let text = &self.text[self.value.clone()];
-        Raw::parse_value(text, start + self.value.start).unwrap_or_else(|_| Raw {
-            span: shift(&self.value, start),
+    fn read(&self, value: &Range<usize>, start: usize) -> Raw {
+        let text = &self.text[value.clone()];
+        Raw::parse_value(text, start + value.start).unwrap_or_else(|_| Raw {
+            span: shift(value, start),
             value: RawValue::Text(text.to_owned()),
         })
     }
+
+    /// Takes the key away, with everything below it.
+    fn take_away(&self, root: &mut Raw, start: usize, sources: &Sources) -> Result<(), Problem> {
+        let (last, parents) = self.path.split_last().expect("a path has at least one key");
+        let mut place = root;
+        for (key, span) in parents {
+            let span = shift(span, start);
+            if matches!(place.value, RawValue::Table(_)) && place.get(key).is_none() {
+                return Err(nothing_there(place, key, &span, sources));
+            }
+            place = descend(place, key, &span, sources)?;
+        }
+        let (key, span) = (&last.0, shift(&last.1, start));
+        if matches!(place.value, RawValue::Table(_)) && place.get(key).is_none() {
+            return Err(nothing_there(place, key, &span, sources));
+        }
+        if let RawValue::Table(parts) = &mut place.value {
+            parts.retain(|part| part.name != *key);
+            return Ok(());
+        }
+        // The index is in range, or this says that it is not.
+        descend(place, key, &span, sources)?;
+        if let (RawValue::List(items), Ok(index)) = (&mut place.value, key.parse::<usize>()) {
+            items.remove(index);
+        }
+        Ok(())
+    }
+}
+
+/// Says that there is no such key to take away.
+fn nothing_there(place: &Raw, key: &str, span: &Range<usize>, sources: &Sources) -> Problem {
+    let names: Vec<&str> = place.parts().iter().map(|part| part.name.as_str()).collect();
+    let help = match (suggest(key, &names), names.as_slice()) {
+        (Some(meant), _) => format!("did you mean `{meant}`?"),
+        (None, []) => "leave this out; an empty text is written KEY='\"\"'".to_owned(),
+        (None, names) => {
+            format!("name one of {}; an empty text is written KEY='\"\"'", names.join(", "))
+        }
+    };
+    sources.problem(span, format!("there is no `{key}` to take away"), help)
 }
 
 /// The part of `place` that `key` leads to; a table that is missing is made.
@@ -186,12 +240,51 @@ mod tests {
             "network.loss.a=1/s",
             "group.0.peers=10%",
             "a.b.c=true",
-            "empty=",
+            "empty=''",
         ]);
         let expected = "peers = 7\nempty = ''\na.b.c = true\n[network]\nmodel = 'x'\nmin = '50ms'\n\
                         loss.a = '1/s'\n[[group]]\nname = 'a'\npeers = '10%'\n";
         let expected: toml::Table = toml::from_str(expected).unwrap();
         assert_eq!(root.unwrap().read::<toml::Table>().unwrap(), expected);
+    }
+
+    #[test]
+    fn keys_are_taken_away() {
+        let read = |root: Raw| root.read::<toml::Table>().unwrap();
+        let root = applied(&["network.loss=", "group.0.name=", "a.b=1", "a= "]).unwrap();
+        let expected = "peers = 5\nnetwork.model = 'x'\n[[group]]\n";
+        assert_eq!(read(root), toml::from_str(expected).unwrap());
+        let root = applied(&["network=", "group.0=", "peers="]).unwrap();
+        assert_eq!(read(root), toml::from_str("group = []").unwrap());
+    }
+
+    #[test]
+    fn a_key_that_is_not_there_cannot_be_taken_away() {
+        for assignment in ["network.los=", "x.y=", "group.1=", "peers.x=", "network.loss.mean="] {
+            assert!(applied(&[assignment]).is_err(), "{assignment}");
+        }
+        check(
+            "network.los=",
+            expect![[r#"
+                command line:1:15: there is no `los` to take away
+                   ,----
+                 1 | --set network.los=
+                   :               ^^^
+                   `----
+                  help: did you mean `loss`?
+            "#]],
+        );
+        check(
+            "x.y=",
+            expect![[r#"
+                command line:1:7: there is no `x` to take away
+                   ,----
+                 1 | --set x.y=
+                   :       ^
+                   `----
+                  help: name one of peers, network, group; an empty text is written KEY='""'
+            "#]],
+        );
     }
 
     #[test]

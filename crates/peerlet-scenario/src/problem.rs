@@ -8,6 +8,7 @@ use miette::{
     SourceCode, SourceSpan, SpanContents,
 };
 
+use crate::printable::printable;
 use crate::source::Source;
 
 /// The most problems that are reported at once: more than a screen helps nobody.
@@ -24,7 +25,8 @@ pub struct Problem {
     #[label]
     caret: SourceSpan,
     #[help]
-    help: Option<String>,
+    help: Option<Box<str>>,
+    is_unreadable: bool,
 }
 
 impl Problem {
@@ -47,17 +49,28 @@ impl Problem {
             line.push(' ');
         }
         let help = help.into();
+        // Others wrote all of this, and it may be shown on a terminal.
+        let shown = |text: &str| printable(text).into_owned();
+        let before = shown(&text[line_start..start]).len();
+        let marked = shown(&text[start..end]).len();
         Problem {
-            name: source.name.clone(),
-            message: message.into().replace('\n', "; "),
+            name: shown(&source.name.replace('\n', "\\n")),
+            message: shown(&message.into().replace('\n', "; ")),
             line: Line {
-                text: line,
+                text: shown(&line),
                 number: text[..line_start].matches('\n').count() as u32 + 1,
                 column: text[line_start..start].chars().count() as u32 + 1,
             },
-            caret: (start - line_start, (end - start).max(1)).into(),
-            help: (!help.is_empty()).then_some(help),
+            caret: (before, marked.max(1)).into(),
+            help: (!help.is_empty()).then(|| shown(&help).into()),
+            is_unreadable: false,
         }
+    }
+
+    /// The same problem, marked as one of reading: the scenario may be right, and a file that it
+    /// names cannot be read.
+    pub fn unreadable(self) -> Problem {
+        Problem { is_unreadable: true, ..self }
     }
 
     /// The place as `file:line:column`; lines and columns (in characters) count from 1.
@@ -134,6 +147,11 @@ fn boundary(text: &str, byte: usize) -> usize {
 pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
+    /// Whether nothing is wrong but files that cannot be read.
+    pub fn are_unreadable(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|problem| problem.is_unreadable)
+    }
+
     /// Draws all problems; in color for a terminal, else in plain ASCII.
     pub fn render(&self, color: bool) -> String {
         let mut drawing: String = self.0.iter().map(|problem| problem.render(color)).collect();
@@ -194,6 +212,25 @@ mod tests {
         "#]]
         .assert_eq(&problem.render(false));
         assert!(problem.render(true).contains("\u{1b}["), "colors are asked for");
+    }
+
+    #[test]
+    fn no_text_of_others_steers_the_terminal() {
+        let source = Source::new("a\x1b[2J\n.toml", "title = \"\x1b[31m\u{9b}\" # \r\x07\nb");
+        let problem = Problem::new(&source, 9..14, "no \x1bx", "do \x08y");
+        let plain = problem.render(false);
+        assert!(!plain.contains(|c: char| c.is_control() && c != '\n'), "{plain:?}");
+        expect![[r#"
+            a\u{1b}[2J\n.toml:1:10: no \u{1b}x
+               ,----
+             1 | title = "\u{1b}[31m\u{9b}" # 
+               :          ^^^^^^^^^^
+               `----
+              help: do \u{8}y
+        "#]]
+        .assert_eq(&plain);
+        let place = problem.place();
+        assert!(!place.contains(char::is_control), "{place:?}");
     }
 
     #[test]

@@ -55,11 +55,13 @@ pub(crate) struct Reader {
     problems: Vec<Problem>,
     /// Event lines that a shorter run leaves out.
     pub(crate) left_out: usize,
+    /// The other parts that it leaves out, in words.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Reader {
     pub(crate) fn new(sources: Sources) -> Reader {
-        Reader { sources, problems: Vec::new(), left_out: 0 }
+        Reader { sources, problems: Vec::new(), left_out: 0, warnings: Vec::new() }
     }
 
     /// The sources, unless there are problems.
@@ -107,6 +109,15 @@ impl Reader {
             return Some(text.clone());
         }
         self.wrong_kind(part, "a text", format!("put it in quotes: {} = \"...\"", part.name));
+        None
+    }
+
+    pub(crate) fn boolean(&mut self, part: &Part) -> Option<bool> {
+        if let RawValue::Bool(truth) = part.raw.value {
+            return Some(truth);
+        }
+        let help = format!("write {0} = true or {0} = false, without quotes", part.name);
+        self.wrong_kind(part, "a boolean", help);
         None
     }
 

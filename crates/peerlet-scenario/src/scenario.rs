@@ -1,6 +1,7 @@
 //! A scenario: everything that a file and the command line say about a run.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, SeatSet, Seed};
 
@@ -12,6 +13,7 @@ use crate::overrides::Override;
 use crate::problem::{Problem, Problems};
 use crate::raw::{Part, Raw, RawValue};
 use crate::reader::{Fields, Reader};
+use crate::run::Run;
 use crate::source::{Source, Sources};
 use crate::timeline::ENTRIES_MAX;
 
@@ -59,6 +61,24 @@ pub struct Scenario {
     pub events: Vec<Event>,
     /// How many event lines are left out because the command line ends the run before them.
     pub left_out: usize,
+    /// The parts that are left out because the command line ends the run before them, in words:
+    /// the event lines among them.
+    pub warnings: Vec<String>,
+    /// The file of event lines, where one is named.
+    pub event_file: Option<EventFile>,
+    /// How it is run where the command line does not say.
+    pub run: Run,
+}
+
+/// A file of event lines as it was read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EventFile {
+    /// Its name as written.
+    pub name: String,
+    /// Where that is written.
+    pub span: Range<usize>,
+    /// Its lines.
+    pub text: Arc<str>,
 }
 
 /// The network between the peers, as far as it can be read without knowing the models.
@@ -143,7 +163,9 @@ impl Scenario {
 impl Scenario {
     fn read(root: &Raw, reader: &mut Reader) -> Option<Scenario> {
         let mut fields = Fields::new("a scenario", root);
-        let head = Head::read(&mut fields, reader);
+        let run = fields.take("run").and_then(|part| Run::read(&part, reader));
+        let run = run.unwrap_or_default();
+        let head = Head::read(&mut fields, run.cut, reader);
         let stack = fields.take("stack").map(|part| group::read_stack(&part, reader));
         let network = fields.take("network").and_then(|part| Network::read(&part, reader));
         let expect = fields.take("expect").map(|part| {
@@ -175,8 +197,11 @@ impl Scenario {
         });
         let (eligible, groups) = (&eligible, groups);
         let stage = Stage { peers, duration, cut_short, seed: dice, eligible, groups: &groups };
-        let events = events.map(|part| read_events(&part, &stage, reader)).unwrap_or_default();
-        let measure = measure.and_then(|part| Measure::read(&part, duration, reader));
+        let events = events.map(|part| read_events(&part, &stage, reader));
+        let (events, event_file) = events.unwrap_or_default();
+        warn_of_lines(reader, duration);
+        let time = (duration, cut_short);
+        let measure = measure.and_then(|part| Measure::read(&part, time, reader));
         Some(Scenario {
             sources: reader.sources.clone(),
             title,
@@ -193,6 +218,9 @@ impl Scenario {
             expect: expect.unwrap_or_default(),
             events,
             left_out: reader.left_out,
+            warnings: std::mem::take(&mut reader.warnings),
+            event_file,
+            run,
         })
     }
 }
@@ -209,13 +237,14 @@ struct Head {
 }
 
 impl Head {
-    fn read(fields: &mut Fields, reader: &mut Reader) -> Option<Head> {
+    fn read(fields: &mut Fields, may_cut: bool, reader: &mut Reader) -> Option<Head> {
         let title = fields.take("title").and_then(|part| reader.text(&part));
         let seed = fields.take("seed").and_then(|part| reader.integer(&part, 0..=u64::MAX));
         let peers = fields.take("peers");
         let duration = fields.take("for");
         let file_end = reader.sources.file().text.len();
-        let cut_short = duration.as_ref().is_some_and(|part| part.raw.span.start > file_end);
+        let is_typed = duration.as_ref().is_some_and(|part| part.raw.span.start > file_end);
+        let cut_short = is_typed || may_cut;
         let join = fields.take("join");
         if peers.is_none() {
             reader.missing(&(0..0), "peers", "the scenario", "peers = 1000, or --peers 1000");
@@ -231,7 +260,13 @@ impl Head {
             && *join > duration
         {
             let message = format!("peers join for {join}, and the run is over at {duration}");
-            reader.refuse(&part.raw.span, message, "give a shorter `join` or a longer `for`");
+            match cut_short {
+                true => reader.warnings.push(format!("{message}: those that come later never do")),
+                false => {
+                    let help = "give a shorter `join` or a longer `for`";
+                    reader.refuse(&part.raw.span, message, help);
+                }
+            }
         }
         let default = (MILLISECOND * peers).min(SECOND * 60).min(duration);
         Some(Head {
@@ -266,7 +301,11 @@ impl Network {
 }
 
 impl Measure {
-    fn read(part: &Part, duration: Duration, reader: &mut Reader) -> Option<Measure> {
+    fn read(
+        part: &Part,
+        (duration, cut_short): (Duration, bool),
+        reader: &mut Reader,
+    ) -> Option<Measure> {
         let mut fields = reader.table(part, "[measure]")?;
         let epoch = fields.take("epoch").and_then(|part| reader.period(&part));
         let from = fields.take("from");
@@ -275,7 +314,12 @@ impl Measure {
         measure.epoch = epoch.unwrap_or(measure.epoch);
         if let Some(part) = from {
             measure.from = reader.duration(&part)?;
-            if measure.from >= duration {
+            if measure.from >= duration && cut_short {
+                reader.warnings.push(format!(
+                    "nothing is judged: the run is over at {duration}, the warm-up at {}",
+                    measure.from
+                ));
+            } else if measure.from >= duration {
                 let message = format!("nothing is measured: the run is over at {duration}");
                 reader.refuse(&part.raw.span, message, "give an earlier `from` or a longer `for`");
             }
@@ -295,9 +339,20 @@ fn check_churn(churn: &Churn, part: &Part, peers: u32, duration: Duration, reade
     }
 }
 
-fn read_events(part: &Part, stage: &Stage, reader: &mut Reader) -> Vec<Event> {
-    let mut events = Vec::new();
-    let Some(mut fields) = reader.table(part, "[events]") else { return events };
+/// Says how many event lines a run that ends early leaves out.
+fn warn_of_lines(reader: &mut Reader, end: Duration) {
+    let lines = match reader.left_out {
+        0 => return,
+        1 => "line lies",
+        _ => "lines lie",
+    };
+    let count = reader.left_out;
+    reader.warnings.push(format!("{count} event {lines} beyond the end of the run at {end}"));
+}
+
+fn read_events(part: &Part, stage: &Stage, reader: &mut Reader) -> (Vec<Event>, Option<EventFile>) {
+    let (mut events, mut event_file) = (Vec::new(), None);
+    let Some(mut fields) = reader.table(part, "[events]") else { return (events, None) };
     let (lines, file) = (fields.take("lines"), fields.take("file"));
     fields.finish(reader, &[]);
     if let Some(lines) = lines
@@ -314,11 +369,13 @@ fn read_events(part: &Part, stage: &Stage, reader: &mut Reader) -> Vec<Event> {
                 let text = source.text.clone();
                 let start = reader.sources.add(source);
                 stage.read(&text, &(start..start + text.len()), reader, &mut events);
+                event_file = Some(EventFile { name, span: file.raw.span, text });
             }
             Err(error) => {
                 let message = format!("cannot read `{}`: {}", path.display(), error.kind());
                 let help = "a path is relative to the folder of the scenario";
-                reader.refuse(&file.raw.span, message, help);
+                let problem = reader.sources.problem(&file.raw.span, message, help);
+                reader.push(problem.unreadable());
             }
         }
     }
@@ -326,5 +383,5 @@ fn read_events(part: &Part, stage: &Stage, reader: &mut Reader) -> Vec<Event> {
         let message = format!("there are {} event lines", events.len());
         reader.refuse(&part.name_span, message, format!("leave it at {EVENTS_MAX}"));
     }
-    events
+    (events, event_file)
 }

@@ -82,7 +82,8 @@ impl Timeline {
                 Begin::Join => {
                     let at = joined(scenario, seat);
                     let up = churn.is_none_or(|churn| churn.begins_up(&mut rng));
-                    if up {
+                    // A run that is cut short may be over before everybody has joined.
+                    if up && at < Time::ZERO + scenario.duration {
                         entries.push(Entry { at, step: Step::Start(seat) });
                     }
                     (at, up)

@@ -78,6 +78,8 @@ pub(crate) struct Fabric {
     pub(crate) pauses: Pauses,
     pub(crate) ledger: Ledger,
     pub(crate) recorder: Recorder,
+    /// The time of the event at hand.
+    pub(crate) at: Time,
     /// How many events its peers handled.
     pub(crate) events: u64,
     /// How many turns of the lane at hand passed without one.
@@ -155,6 +157,7 @@ impl Fabric {
             pauses: Pauses::default(),
             ledger: Ledger::default(),
             recorder,
+            at: Time::ZERO,
             events: 0,
             passed: 0,
             is_attended: false,

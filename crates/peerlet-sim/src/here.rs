@@ -76,7 +76,7 @@ impl<'a> Here<'a> {
         place.digest.add(&event);
         let flow = &mut fabric.ledger.datagram;
         flow.delivered = flow.delivered.wrapping_add(u64::from(kind == EventKind::Deliver));
-        (self.row, self.seat, self.now.time) = (row, seat, time);
+        (self.row, self.seat, self.now.time, fabric.at) = (row, seat, time, time);
         Some(event)
     }
 

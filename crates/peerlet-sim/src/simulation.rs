@@ -1,9 +1,10 @@
 //! The run: its workers, its director, and what comes out.
 
 use std::cell::Ref;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use peerlet_core::{Directive, Peerlet, Seat, Seed, State, Time};
+use peerlet_core::{Directive, Peerlet, Seat, Seed, State, Time, Where};
 use peerlet_measure::{Epochs, Ledger, MetricEntry, Recorder};
 
 use crate::chart::{Chart, Doings};
@@ -135,6 +136,9 @@ impl Simulation {
     ///
     /// # Errors
     /// When a peer's events of one instant cause each other without end.
+    ///
+    /// # Panics
+    /// Goes on with the panic of a handler; [`Watch::panicked`] says where that came from.
     pub fn run(mut self) -> Result<Outcome, RunError> {
         self.run_until(self.director.end)?;
         Ok(self.finish())
@@ -147,6 +151,17 @@ impl Simulation {
     /// As for [`run`](Simulation::run).
     pub fn run_until(&mut self, until: Time) -> Result<(), RunError> {
         let until = until.min(self.director.end);
+        // Nothing of a run that panicked is looked at again, but for where the panic came from.
+        let ran = catch_unwind(AssertUnwindSafe(|| self.go(until)));
+        ran.unwrap_or_else(|panic| {
+            if let Some(place) = self.panicked() {
+                self.watch.note_panic(place);
+            }
+            resume_unwind(panic)
+        })
+    }
+
+    fn go(&mut self, until: Time) -> Result<(), RunError> {
         let Simulation { engine, grid, workers, director, chart, trace, watch } = self;
         let trace = trace.as_mut();
         let ran = match engine {
@@ -161,6 +176,16 @@ impl Simulation {
             }
         };
         ran.map_err(|(at, seat)| RunError::Endless { seat, at })
+    }
+
+    /// Where a panic came from, when it came from a peer's handler: of several in one window the
+    /// first one.
+    fn panicked(&self) -> Option<Where> {
+        let places = self.workers.iter().filter_map(|Worker { host, fabric, .. }| {
+            let seat = |row: usize| Seat(fabric.seats.start + row as u32);
+            host.unwound(seat, fabric.at)
+        });
+        places.min_by_key(|place| (place.time, place.seat))
     }
 
     /// Ends the run here and adds everything up.

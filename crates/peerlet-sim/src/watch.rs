@@ -1,8 +1,9 @@
 //! What others may know of a run while it goes on, and how they end it early.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use peerlet_core::Time;
+use peerlet_core::{Time, Where};
 
 /// A view of a run from outside: how far it is, and a way to end it.
 ///
@@ -27,6 +28,7 @@ pub struct Watch {
     now: AtomicU64,
     events: AtomicU64,
     stop: AtomicBool,
+    panicked: OnceLock<Where>,
 }
 
 impl Watch {
@@ -49,6 +51,17 @@ impl Watch {
     /// Whether the run is to end early.
     pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Where the panic came from that ended the run, when it came from a peer's handler. The panic
+    /// itself goes on in [`Simulation::run`](crate::Simulation::run).
+    pub fn panicked(&self) -> Option<Where> {
+        self.panicked.get().copied()
+    }
+
+    /// Notes where a panic came from; the first is kept.
+    pub(crate) fn note_panic(&self, place: Where) {
+        self.panicked.get_or_init(|| place);
     }
 
     pub(crate) fn reached(&self, now: Time) {

@@ -44,6 +44,7 @@ impl Worker {
             debug_assert!(held.is_none(), "there is room for what the environment does");
             return;
         }
+        self.fabric.at = key.time;
         // What waited for the end of a pause was done by the environment before.
         let doing = (key.round == 0).then_some(key.seq);
         let (kind, done) = match act {
@@ -381,6 +382,7 @@ impl Worker {
     /// The host, and the world of one peer during one event.
     fn at(&mut self, key: Key, doing: Option<u64>) -> (&mut Host, Here<'_>) {
         let now = Moment { time: key.time, round: key.round };
+        self.fabric.at = key.time;
         (&mut self.host, Here::new(&mut self.fabric, key.seat, now, doing))
     }
 }

@@ -71,7 +71,7 @@ pub(crate) struct What {
     /// The network model
     #[arg(long, value_name = "MODEL")]
     pub(crate) network: Option<String>,
-    /// Set any key of the scenario (repeatable)
+    /// Set any key of the scenario (repeatable); KEY.PATH= takes the key away
     #[arg(long, value_name = "KEY.PATH=VALUE")]
     pub(crate) set: Vec<String>,
     /// Say more: what runs (-v), what peerlets log (-vv), everything (-vvv)
@@ -109,7 +109,8 @@ pub(crate) struct Sim {
     #[arg(long)]
     pub(crate) wire: bool,
     /// What the messages go over: with quic, the first one between two peers waits for a handshake;
-    /// with udp, stacks that need reliable delivery are refused [default: neither]
+    /// with udp, stacks that need reliable delivery are refused [default: the scenario's, else
+    /// neither]
     #[arg(long, value_name = "NAME", value_enum)]
     pub(crate) transport: Option<Transport>,
     /// One heap, one event after the other, on one thread: to hold the windowed engine to
@@ -156,8 +157,9 @@ pub(crate) struct Live {
     #[arg(long, value_name = "A-B", value_parser = index)]
     pub(crate) index: Option<(u32, u32)>,
     /// The sockets: quic has both classes of delivery and identities, udp has datagrams only
-    #[arg(long, value_name = "NAME", value_enum, default_value = "quic")]
-    pub(crate) transport: Transport,
+    /// [default: the scenario's, else quic]
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub(crate) transport: Option<Transport>,
     /// The secret that all processes of the run share (`peerlet secret FILE` makes one): nobody else
     /// is let in
     #[arg(long, value_name = "FILE")]
@@ -196,9 +198,10 @@ opened, 5 void, 130 interrupted.";
 pub(crate) struct Emulate {
     #[command(flatten)]
     pub(crate) what: What,
-    /// The sockets: quic has both classes of delivery, udp has datagrams only
-    #[arg(long, value_name = "NAME", value_enum, default_value = "quic")]
-    pub(crate) transport: Transport,
+    /// The sockets: quic has both classes of delivery, udp has datagrams only [default: the
+    /// scenario's, else quic]
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub(crate) transport: Option<Transport>,
     /// Print one JSON object on standard output
     #[arg(long)]
     pub(crate) json: bool,

@@ -43,6 +43,7 @@ pub mod prelude;
 mod catalog;
 mod experiment;
 mod faults;
+mod inputs;
 mod models;
 mod plan;
 

@@ -167,7 +167,13 @@ impl Read<'_> {
             // Point at the file that was named, where it was one.
             let file = self.parameters.get("file").map(|part| part.raw.span.clone());
             let span = file.unwrap_or(self.parameters.span.clone());
-            self.sources.problem(&span, error.to_string(), "").into()
+            let problem = self.sources.problem(&span, error.to_string(), "");
+            if is_of_reading(&error) { problem.unreadable().into() } else { problem.into() }
         })
     }
+}
+
+/// Whether a model cannot be built because a file cannot be read.
+fn is_of_reading(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<std::io::Error>() || error.source().is_some_and(is_of_reading)
 }

@@ -14,6 +14,8 @@ use peerlet_scenario::{
 use crate::catalog::Prototype;
 use crate::experiment::Experiment;
 use crate::faults;
+use crate::inputs;
+use crate::transport::{self, Transport};
 
 /// Builds the stack of a seat's peer.
 pub(crate) type Build = Arc<dyn Fn(Seat) -> Peer + Send + Sync>;
@@ -32,6 +34,8 @@ pub struct Plan {
     pub registry: Arc<Registry>,
     /// The experiment's name.
     pub(crate) program: &'static str,
+    /// The transport that the scenario names.
+    pub(crate) transport: Option<Transport>,
     build: Build,
     timeline: Arc<Timeline>,
     /// What each event's command is, and for which peerlet.
@@ -52,15 +56,23 @@ impl Plan {
         overrides: &[Override],
         gives: &[Need],
     ) -> Result<Plan, Problems> {
-        let mut scenario = Scenario::parse(source, overrides)?;
+        Plan::of(experiment, Scenario::parse(source, overrides)?, &|_| gives.to_vec())
+    }
+
+    /// Resolves a scenario with what the experiment offers. `gives` says what the world gives that
+    /// runs it, over the transport that the scenario names.
+    pub(crate) fn of(
+        experiment: &Experiment,
+        mut scenario: Scenario,
+        gives: &dyn Fn(Option<Transport>) -> Vec<Need>,
+    ) -> Result<Plan, Problems> {
         if scenario.title.is_empty() {
             scenario.title = experiment.name.to_owned();
         }
-        if scenario.left_out > 0 {
-            let (count, end) = (scenario.left_out, scenario.duration);
-            let lines = if count == 1 { "line lies" } else { "lines lie" };
-            tracing::warn!("{count} event {lines} beyond the end of the run at {end}");
-        }
+        scenario.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let transport = transport::written(&scenario)?;
+        let gives = &*gives(transport);
+        inputs::check(&scenario)?;
         check_servers(&scenario)?;
         let (build, registry) = stacks(experiment, &scenario)?;
         registry.check_needs(gives).map_err(|error| stack_problem(&scenario, &error))?;
@@ -74,6 +86,7 @@ impl Plan {
             scenario,
             registry: Arc::new(registry),
             program: experiment.name,
+            transport,
             build,
         };
         plan.check_expectations()?;

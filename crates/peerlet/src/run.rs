@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use peerlet_live::Secret;
-use peerlet_scenario::Problems;
+use peerlet_scenario::{Problems, Scenario, is_steering, printable};
 
 use crate::arguments::{Arguments, Check, Command, Unreadable};
 use crate::compare;
@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::experiment::Experiment;
 use crate::fidelity;
 use crate::logs;
-use crate::output::list;
+use crate::output::{list, status, terminal};
 use crate::plan::Plan;
 use crate::world;
 
@@ -32,6 +32,10 @@ pub(crate) enum Failure {
     Run(String),
     /// A run is of no use: late, interrupted, or not the whole network.
     Void(String),
+    /// A handler panicked.
+    Panicked(String),
+    /// This ends the process, and another one has said why.
+    Told(Exit),
 }
 
 impl From<Problems> for Failure {
@@ -50,17 +54,35 @@ impl Failure {
     /// How the process ends.
     pub(crate) fn exit(&self) -> Exit {
         match self {
+            Failure::Scenario(problems) if problems.are_unreadable() => Exit::Io,
             Failure::Scenario(_) | Failure::Usage(_) => Exit::Usage,
             Failure::Io(_) => Exit::Io,
             Failure::Run(_) => Exit::Failed,
             Failure::Void(_) => Exit::Void,
+            Failure::Panicked(_) => Exit::Panicked,
+            Failure::Told(exit) => *exit,
         }
     }
 
     /// An error of reading or writing this.
     pub(crate) fn io(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Failure {
-        move |error| Failure::Io(format!("{what}: {error}"))
+        move |error| Failure::Io(format!("{what}: {}", with_causes(&error)))
     }
+}
+
+/// An error with its causes, each behind the one that it caused. A cause that an error repeats in
+/// its own words is said once.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !said.contains(&words) {
+            said += &format!(": {words}");
+        }
+        cause = error.source();
+    }
+    said
 }
 
 /// Runs a command line.
@@ -68,16 +90,17 @@ pub(crate) fn main(
     experiment: &Experiment,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
     let command = Arguments::command().name(experiment.name).after_long_help(Exit::help());
     let parsed = command
         .clone()
-        .try_get_matches_from(arguments)
+        .try_get_matches_from(&arguments)
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            return error.print().map_or(Exit::Io, |()| exit).into();
+            return show_usage(&error, &arguments).map_or(Exit::Io, |()| exit).into();
         }
     };
     let ended = match arguments.command {
@@ -107,20 +130,43 @@ pub(crate) fn main(
 
 /// Says on standard error what went wrong; returns the exit code.
 fn report(failure: &Failure) -> Exit {
+    let label = status::labeled();
     match failure {
         Failure::Scenario(problems) => {
-            eprint!("{}", problems.render(io::stderr().is_terminal()));
+            let drawn = problems.render(terminal::has_color(&io::stderr()));
+            status::draw(&format!("{label}{drawn}"));
         }
         Failure::Usage(message)
         | Failure::Io(message)
         | Failure::Run(message)
-        | Failure::Void(message) => eprintln!("error: {message}"),
+        | Failure::Void(message)
+        | Failure::Panicked(message) => status::say(&format!("error: {label}{message}")),
+        Failure::Told(_) => {}
     }
     failure.exit()
 }
 
-/// Prints on standard output. A reader that has seen enough and went away is no error.
+/// Says what is wrong with the command line, or shows the help. Where an argument would steer the
+/// terminal, there are no colors, so that nothing else does either.
+fn show_usage(error: &clap::Error, arguments: &[OsString]) -> io::Result<()> {
+    if arguments.iter().all(|word| !word.to_string_lossy().contains(is_steering)) {
+        return error.print();
+    }
+    let text = error.render().to_string();
+    match error.use_stderr() {
+        true => status::draw(&printable(&text)),
+        false => io::stdout().lock().write_all(printable(&text).as_bytes())?,
+    }
+    Ok(())
+}
+
+/// Prints on standard output, with nothing in it that would steer a terminal. A reader that went
+/// away, having seen enough, is no error.
 pub(crate) fn print(text: &str) -> Result<Exit, Failure> {
+    print_exactly(&printable(text))
+}
+
+fn print_exactly(text: &str) -> Result<Exit, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -132,7 +178,7 @@ pub(crate) fn print(text: &str) -> Result<Exit, Failure> {
 
 /// Makes a secret and keeps it in a new file.
 fn secret(file: &Path) -> Result<Exit, Failure> {
-    Secret::generate().save(file).map_err(|error| Failure::Io(error.to_string()))?;
+    Secret::generate().save(file).map_err(|error| Failure::Io(with_causes(&error)))?;
     print(&format!(
         "a new secret is in {0}; only its owner can read it (mode 600)\n\
          bring it to the other processes' machines over a private channel, such as `scp -p`, and \
@@ -143,11 +189,15 @@ fn secret(file: &Path) -> Result<Exit, Failure> {
 
 fn check(experiment: &Experiment, arguments: &Check) -> Result<Exit, Failure> {
     logs::start(arguments.what.verbose, arguments.what.quiet);
-    let source = arguments.what.source()?;
-    let overrides = arguments.what.overrides()?;
-    let plan = Plan::new(experiment, source, &overrides, peerlet_sim::Setup::gives())?;
+    let scenario = Scenario::parse(arguments.what.source()?, &arguments.what.overrides()?)?;
+    let plan = Plan::of(experiment, scenario, &world::sim::gives)?;
     if arguments.expand {
-        return print(&plan.timeline().to_string());
+        // In a file it reads as the same timeline, whatever it holds.
+        let expanded = plan.timeline().to_string();
+        return match io::stdout().is_terminal() {
+            true => print(&expanded),
+            false => print_exactly(&expanded),
+        };
     }
     if arguments.what.quiet {
         return Ok(Exit::Done);

@@ -1,6 +1,7 @@
 //! The transports that messages go over, on real sockets or simulated.
 
 use peerlet_live::Sockets;
+use peerlet_scenario::{Problem, Scenario, suggest};
 
 /// A transport, by its name on the command line and in run folders.
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,4 +32,22 @@ impl Transport {
             Transport::Udp => Sockets::Udp { closed_network },
         }
     }
+}
+
+/// The transport that the scenario names under `[run]`, if any.
+///
+/// # Errors
+/// When there is none of that name.
+pub(crate) fn written(scenario: &Scenario) -> Result<Option<Transport>, Problem> {
+    let Some((name, span)) = &scenario.run.transport else { return Ok(None) };
+    let all = [Transport::Quic, Transport::Udp];
+    let known = all.into_iter().find(|transport| transport.name() == name);
+    known.map(Some).ok_or_else(|| {
+        let names = all.map(Transport::name);
+        let help = match suggest(name, &names) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("the transports are: {}", names.join(", ")),
+        };
+        scenario.sources.problem(span, format!("no transport is named `{name}`"), help)
+    })
 }

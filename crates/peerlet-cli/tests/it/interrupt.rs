@@ -137,7 +137,7 @@ fn an_interrupted_run_shows_and_writes_what_it_reached() {
 fn a_second_signal_ends_the_process_at_once() {
     let place = Place::new("twice");
     // Whoever opens this pipe waits for ever for somebody who reads it: no result can be written.
-    let pipe = place.folder.join("scenario.toml");
+    let pipe = place.folder.join("measures.csv");
     let made = Command::new("mkfifo").arg(&pipe).status().expect("there is mkfifo");
     assert!(made.success());
     let mut run = place.start();
@@ -239,6 +239,34 @@ fn an_interrupted_check_for_determinism_leaves_nothing_behind() {
     assert_eq!(text(&output.stdout), "");
     assert!(text(&output.stderr).ends_with("interrupted: nothing was compared\n"));
     assert!(files.iter().all(|file| !file.exists()), "{files:?}");
+}
+
+#[test]
+fn a_killed_second_process_of_a_check_is_said_to_be_killed() {
+    let place = Place::new("killed");
+    // Long enough for the signal, short enough to end by itself.
+    let mut check = start(&["sim", place.scenario(), "--for", "600s", "--check-determinism"]);
+    let children = format!("/proc/{0}/task/{0}/children", check.id());
+    if !Path::new(&children).exists() {
+        drop(check.kill());
+        drop(check.wait());
+        return println!("passed over: the system does not list children (1 case)");
+    }
+    let child = loop {
+        let listed = std::fs::read_to_string(&children).expect("it can be read");
+        if let Some(child) = listed.split_whitespace().next() {
+            break child.to_owned();
+        }
+        assert_eq!(check.try_wait().expect("it can be asked"), None, "it ended before");
+        sleep(Duration::from_millis(5));
+    };
+    let kill = format!("kill -9 {child}");
+    assert!(Command::new("sh").args(["-c", &kill]).status().expect("there is a shell").success());
+    let output = end(check);
+    let said = text(&output.stderr);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), String::new()), "{said}");
+    let words = "error: the second process was killed by signal 9 (SIGKILL)";
+    assert!(said.contains(words), "{said}");
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod fidelity;
 mod interrupt;
 mod network;
 mod random;
+mod rerun;
 mod secret;
+mod terminal;
 mod tidy;
 mod udp;

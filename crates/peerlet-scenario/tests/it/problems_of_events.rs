@@ -1,7 +1,7 @@
 //! What is refused of events and of the command line, and how it is told.
 
 use expect_test::{Expect, expect};
-use peerlet_scenario::{Override, Scenario, Source};
+use peerlet_scenario::{Override, Scenario, Source, Timeline};
 
 use crate::problems::{HEAD, check};
 use crate::{parse, parse_with};
@@ -300,6 +300,108 @@ fn a_run_cut_short_leaves_out_what_lies_beyond() {
     let shorter = Override::option("--for", "for", "20s");
     let scenario = Scenario::parse(Source::new("test.toml", text), &[shorter]).expect("it is fine");
     assert_eq!((scenario.events.len(), scenario.left_out), (1, 1));
+}
+
+#[test]
+fn a_run_cut_short_warns_of_everything_that_lies_beyond() {
+    let text = "peers = 4\nfor = \"60s\"\njoin = \"40s\"\n[measure]\nfrom = \"30s\"\n[events]\n\
+                lines = \"1 50 Peer.stop()\"\n";
+    let parse = |text: &str, overrides: &[Override]| {
+        Scenario::parse(Source::new("test.toml", text), overrides)
+    };
+    let cut = |text: &str, overrides: &[Override]| {
+        let scenario = parse(text, overrides).expect("the command line cuts it");
+        let starts = Timeline::expand(&scenario, &[]).to_string();
+        format!("{}\n{starts}", scenario.warnings.join("\n"))
+    };
+    assert_eq!(parse(text, &[]).expect("it fits").warnings, [] as [&str; 0]);
+    let told = cut(text, &[Override::option("--for", "for", "15s")]);
+    expect![[r#"
+        peers join for 40s, and the run is over at 15s: those that come later never do
+        1 event line lies beyond the end of the run at 15s
+        nothing is judged: the run is over at 15s, the warm-up at 30s
+        0 0s Peer.start()
+        1 10s Peer.start()
+    "#]]
+    .assert_eq(&told);
+    assert_eq!(cut(text, &[Override::set("for=15s").unwrap()]), told);
+    // In a file it is an error, unless the file itself says that it was cut.
+    let short = text.replace("60s", "15s");
+    assert_eq!(parse(&short, &[]).expect_err("it contradicts itself").0.len(), 3);
+    assert_eq!(cut(&format!("{short}[run]\ncut = true\n"), &[]), told);
+}
+
+#[test]
+fn how_a_scenario_is_run() {
+    let sum = "0123456789abcdef".repeat(4);
+    let run = format!("transport = \"quic\"\nwire = true\nsha256.network.file = \"{sum}\"\n");
+    let scenario = parse(&format!("{HEAD}[run]\n{run}")).expect("it is fine");
+    let sums: Vec<_> = scenario.run.sha256.iter().map(|sum| (&*sum.key, &*sum.sha256)).collect();
+    assert_eq!(sums, [("network.file", sum.as_str())]);
+    assert_eq!(scenario.run.transport.map(|(name, _)| name).as_deref(), Some("quic"));
+    assert!(scenario.run.wire && !scenario.run.cut);
+    let problems =
+        parse(&format!("{HEAD}[run]\nwire = 1\nsha256.events.file = \"ab\"\nfast = 1\n"));
+    expect![[r#"
+        test.toml:6:1: unknown key `fast` in [run]
+           ,----
+         6 | fast = 1
+           : ^^^^
+           `----
+          help: leave it out, or write one of: transport, wire, cut, sha256
+        test.toml:4:8: `wire` is a whole number, not a boolean
+           ,----
+         4 | wire = 1
+           :        ^
+           `----
+          help: write wire = true or wire = false, without quotes
+        test.toml:5:22: `file` is no SHA-256
+           ,----
+         5 | sha256.events.file = "ab"
+           :                      ^^^^
+           `----
+          help: write its 64 hexadecimal digits in quotes, as `sha256sum FILE` prints them
+    "#]]
+    .assert_eq(&problems.unwrap_err().to_string());
+}
+
+#[test]
+fn durations_finer_than_time() {
+    let head = HEAD.replace("60s", "1.5ns");
+    let lines = "[events]\nlines = \"\"\"\n1 0.0000000004 Peer.stop()\n\"\"\"\n";
+    let measure = "[measure]\nepoch = \"0.4 ns\"\n";
+    expect![[r#"
+        test.toml:2:7: `1.5ns` is no whole number of nanoseconds; round it
+           ,----
+         2 | for = "1.5ns"
+           :       ^^^^^^^
+           `----
+          help: write a number and a unit in quotes: for = "60s"
+    "#]]
+    .assert_eq(&parse(&head).unwrap_err().to_string());
+    expect![[r#"
+        test.toml:7:3: `0.0000000004s` is no whole number of nanoseconds; round it
+           ,----
+         7 | 1 0.0000000004 Peer.stop()
+           :   ^^^^^^^^^^^^
+           `----
+          help: write seconds such as 14.3, or a number with a unit such as 250ms
+        test.toml:4:9: `0.4 ns` is no whole number of nanoseconds; round it
+           ,----
+         4 | epoch = "0.4 ns"
+           :         ^^^^^^^^
+           `----
+          help: write a number and a unit in quotes: epoch = "60s"
+    "#]]
+    .assert_eq(&parse(&format!("{HEAD}{measure}{lines}")).unwrap_err().to_string());
+}
+
+#[test]
+fn a_missing_file_is_told_from_a_wrong_scenario() {
+    let missing = parse(&format!("{HEAD}[events]\nfile = \"no/such.ev\"\n")).unwrap_err();
+    assert!(missing.are_unreadable());
+    let both = parse(&format!("{HEAD}seeed = 3\n[events]\nfile = \"no/such.ev\"\n"));
+    assert!(!both.unwrap_err().are_unreadable());
 }
 
 #[test]

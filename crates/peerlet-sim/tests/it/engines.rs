@@ -1,5 +1,6 @@
 //! The windowed engine beside the reference: the same events, in any number of threads.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -190,6 +191,24 @@ fn cuts_anywhere_change_nothing() {
             assert_eq!(outcome.measures, short_epochs.0.measures, "with short epochs");
         }
     });
+}
+
+#[test]
+fn a_panic_is_traced_to_its_peer_and_time_by_both_engines() {
+    let ways = [(Engine::Windowed, 1), (Engine::Windowed, 3), (Engine::Reference, 1)];
+    let places = ways.map(|(engine, threads)| {
+        let mut stage = Stage::new(40, Duration::from_nanos(1_000_000_000), |ctx, _, _| {
+            let at = ctx.now();
+            assert!(ctx.seat() != Seat(37) || at < Time::from_nanos(5_000_000), "it falters");
+            ctx.after(Duration::from_nanos(1_000_000), 0);
+        });
+        (stage.setup.threads, stage.setup.engine) = (threads, engine);
+        let watch = stage.setup.watch.clone();
+        assert!(catch_unwind(AssertUnwindSafe(|| stage.run())).is_err());
+        watch.panicked().map(|place| place.to_string())
+    });
+    let place = "peer 37 (life 1), peerlet `actor`, handler `timer`, at 5ms";
+    assert_eq!(places, [(); 3].map(|()| Some(place.to_owned())));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use clap::Args;
 use peerlet_measure::{Comparison, Limits};
 
 use crate::exit::Exit;
+use crate::output::status;
 use crate::run::{Failure, print};
 pub(crate) use report::Report;
 pub(crate) use run_folder::Facts;
@@ -96,7 +97,7 @@ pub(crate) fn run(compare: &Compare) -> Result<Exit, Failure> {
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let report = Report { left: &left, right: &right, comparison: &comparison };
     for warning in report.warnings() {
-        eprintln!("warning: {warning}");
+        status::say(&format!("warning: {warning}"));
     }
     print(&match (compare.json, compare.markdown) {
         (true, _) => report.json(),

@@ -6,6 +6,7 @@ use peerlet_measure::{Comparison, Verdict};
 use serde::Serialize;
 
 use super::side::Side;
+use crate::output::terminal::json_line;
 
 /// Seeds that are named one by one; of more only how many there are.
 const SEEDS_SHOWN_MAX: usize = 10;
@@ -105,9 +106,7 @@ impl Report<'_> {
             failed: self.comparison.failed().collect(),
             held: self.comparison.holds(),
         };
-        let mut text = serde_json::to_string(&json).expect("a comparison is plain values");
-        text.push('\n');
-        text
+        json_line(&json)
     }
 
     pub(crate) fn text(&self) -> String {

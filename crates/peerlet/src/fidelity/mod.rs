@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::experiment::Experiment;
 use crate::logs;
 use crate::output::results::Results;
+use crate::output::status;
 use crate::plan::Plan;
 use crate::run::{Failure, print};
 use crate::transport::Transport;
@@ -140,7 +141,7 @@ impl Fidelity {
 
     fn say(&self, line: &str) {
         if !self.what.quiet {
-            eprintln!("{line}");
+            status::say(line);
         }
     }
 

@@ -6,15 +6,18 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use peerlet_measure::{write_csv, write_distributions};
-use peerlet_scenario::Override;
+use peerlet_scenario::{Override, Rewrite};
 
+use crate::inputs;
 use crate::output::results::Results;
 use crate::output::schema::Verdict;
 use crate::output::summary;
+use crate::plan::Plan;
 use crate::run::Failure;
+use crate::transport::Transport;
 
-/// A run folder: `scenario.toml` with what the command line changed, `summary.json`,
-/// `measures.csv`, `distributions.csv`, and `events.jsonl` when traced.
+/// A run folder: `scenario.toml`, which gives the same run again, with its files in `inputs`;
+/// `measures.csv`, `distributions.csv`, `summary.json`, and `events.jsonl` when traced.
 pub(crate) struct Folder {
     path: PathBuf,
 }
@@ -32,25 +35,34 @@ impl Folder {
         File::create(&path).map_err(Failure::io(path.display()))
     }
 
-    /// Writes everything about the run.
-    pub(crate) fn write(
+    /// Writes the scenario, so that it gives the same run again from any folder, without options:
+    /// with the values of the command line in it, and its files beside it.
+    pub(crate) fn write_scenario(
         &self,
-        run: &Results,
-        verdicts: &[Verdict],
+        plan: &Plan,
         overrides: &[Override],
+        (transport, wire): (Option<Transport>, bool),
     ) -> Result<(), Failure> {
-        let mut text = String::new();
-        for option in overrides {
-            text += &format!("# run with {option}\n");
+        let scenario = &plan.scenario;
+        let mut rewrite = Rewrite::new(&scenario.sources.file().text, overrides)?;
+        inputs::keep(scenario, &self.path, &mut rewrite)?;
+        if let Some(transport) = transport {
+            rewrite.set_text("run.transport", transport.name());
         }
-        if let Some(transport) = run.transport {
-            text += &format!("# run with --transport {}\n", transport.name());
+        if wire {
+            rewrite.set_true("run.wire");
         }
-        text += &run.plan.scenario.sources.file().text;
-        self.write_file("scenario.toml", text.as_bytes())?;
-        self.write_file("summary.json", summary::json(run, verdicts).as_bytes())?;
+        if !scenario.warnings.is_empty() {
+            rewrite.set_true("run.cut");
+        }
+        self.write_file("scenario.toml", rewrite.write().as_bytes())
+    }
+
+    /// Writes everything about the run. The summary comes last: where it is, the rest is as well.
+    pub(crate) fn write(&self, run: &Results, verdicts: &[Verdict]) -> Result<(), Failure> {
         self.write_table("measures.csv", |file| write_csv(&run.measures, file))?;
-        self.write_table("distributions.csv", |file| write_distributions(&run.measures, file))
+        self.write_table("distributions.csv", |file| write_distributions(&run.measures, file))?;
+        self.write_file("summary.json", summary::json(run, verdicts).as_bytes())
     }
 
     fn write_table(

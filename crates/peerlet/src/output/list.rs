@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 
 use crate::catalog;
 use crate::experiment::Experiment;
+use crate::output::terminal::json_line;
 
 /// Lists peerlets with their parameters, commands and measures, and network models.
 pub(crate) fn list(experiment: &Experiment, as_json: bool) -> String {
-    if as_json { format!("{}\n", value(experiment)) } else { text(experiment) }
+    if as_json { json_line(&value(experiment)) } else { text(experiment) }
 }
 
 fn text(experiment: &Experiment) -> String {

@@ -1,5 +1,6 @@
 //! What a run shows: tables, JSON, run folders.
 
+pub(crate) mod again;
 pub(crate) mod expectations;
 pub(crate) mod folder;
 pub(crate) mod list;
@@ -10,3 +11,4 @@ pub(crate) mod results;
 pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod summary;
+pub(crate) mod terminal;

@@ -7,6 +7,7 @@ use peerlet_measure::{RepeatRow, Repeats};
 use serde::Serialize;
 
 use crate::output::schema::Verdict;
+use crate::output::terminal::json_line;
 use crate::transport::Transport;
 
 /// One of the runs.
@@ -53,9 +54,7 @@ pub(crate) fn json(
         runs,
         measures: all.rows(),
     };
-    let mut text = serde_json::to_string(&json).expect("a summary is plain values");
-    text.push('\n');
-    text
+    json_line(&json)
 }
 
 /// All runs as a table: means with 95 % intervals, and what was not kept.

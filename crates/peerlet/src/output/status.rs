@@ -6,6 +6,8 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
+use peerlet_scenario::printable;
+
 /// Whether standard error is a terminal that can write over a line.
 pub(crate) fn is_possible() -> bool {
     io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
@@ -14,7 +16,7 @@ pub(crate) fn is_possible() -> bool {
 /// Shows this in place of what was shown before.
 pub(crate) fn show(text: &str) {
     // A terminal that went away is nobody's loss.
-    line().show(text).ok();
+    line().show(&printable(text)).ok();
 }
 
 /// Takes the line away.
@@ -24,16 +26,36 @@ pub(crate) fn clear() {
 
 /// Says something that stays, on a line of its own.
 pub(crate) fn say(text: &str) {
-    let mut line = line();
-    line.write_all(format!("{text}\n").as_bytes()).ok();
+    draw(&format!("{}\n", printable(text)));
 }
+
+/// Says something that stays as it is: it is known to be fit for a terminal.
+pub(crate) fn draw(text: &str) {
+    line().write_all(text.as_bytes()).ok();
+}
+
+/// Puts this before each line of the log and before errors, from now on: which of several runs they
+/// are of.
+pub(crate) fn label(text: &str) {
+    text.clone_into(&mut lock(&LABEL));
+}
+
+/// The present label.
+pub(crate) fn labeled() -> String {
+    lock(&LABEL).clone()
+}
+
+static LABEL: Mutex<String> = Mutex::new(String::new());
 
 /// Standard error for everybody who writes whole lines.
 pub(crate) struct Log;
 
 impl Write for Log {
+    /// Others' words are in logs as well.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        line().write(bytes)
+        let text = String::from_utf8_lossy(bytes);
+        line().write_all(format!("{}{}", labeled(), printable(&text)).as_bytes())?;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -45,7 +67,12 @@ static LINE: LazyLock<Mutex<StatusLine<io::Stderr>>> =
     LazyLock::new(|| Mutex::new(StatusLine { out: io::stderr(), is_shown: false }));
 
 fn line() -> MutexGuard<'static, StatusLine<io::Stderr>> {
-    LINE.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&LINE)
+}
+
+/// A panic elsewhere left nothing half-done behind these locks.
+fn lock<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Back to the first column and nothing right of it.

@@ -8,9 +8,11 @@ use peerlet_live::{Carried, LATENESS_MAX};
 use peerlet_measure::{DropCause, Flow};
 use peerlet_network::Cause;
 
+use crate::output::again::again;
 use crate::output::memory::peak_rss_bytes;
 use crate::output::results::Results;
 use crate::output::schema::{Account, Messages, Packets, RunSummary, SCHEMA, Verdict, Version};
+use crate::output::terminal::json_line;
 use crate::transport::Transport;
 
 impl Packets {
@@ -102,8 +104,7 @@ fn summary(run: &Results, verdicts: &[Verdict]) -> RunSummary {
 
 /// The summary as one JSON object, a line.
 pub(crate) fn json(run: &Results, verdicts: &[Verdict]) -> String {
-    let text = serde_json::to_string(&summary(run, verdicts));
-    text.expect("a summary is plain values") + "\n"
+    json_line(&summary(run, verdicts))
 }
 
 /// The summary as a table.
@@ -149,8 +150,7 @@ fn write_table(
         writeln!(out, "digest {digest}")?;
     }
     if verdicts.iter().any(|verdict| !verdict.held) {
-        let again: Vec<_> = std::env::args().map(quoted).collect();
-        write!(out, "again: {}", again.join(" "))?;
+        write!(out, "again: {}", again(None))?;
         if run.is_seeded {
             write!(out, " (seed {})", run.plan.scenario.seed)?;
         }
@@ -260,15 +260,6 @@ fn dropped(counts: impl IntoIterator<Item = (&'static str, u64)>) -> String {
     let causes: Vec<_> =
         counts.map(|(cause, count)| format!("{} {cause}", grouped(count))).collect();
     if causes.is_empty() { "none".to_owned() } else { causes.join(", ") }
-}
-
-/// An argument as a shell takes it.
-fn quoted(argument: String) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    match argument.chars().all(plain) && !argument.is_empty() {
-        true => argument,
-        false => format!("'{}'", argument.replace('\'', "'\\''")),
-    }
 }
 
 /// A number with its digits in groups of three.

@@ -13,6 +13,7 @@ use crate::arguments::Sim;
 use crate::exit::Exit;
 use crate::experiment::Experiment;
 use crate::output::status;
+use crate::output::terminal::json_line;
 use crate::run::{Failure, print};
 use crate::transport::Transport;
 use crate::world::lookout::Lookout;
@@ -103,7 +104,8 @@ fn over(transport: Option<Transport>) -> Result<&'static str, Failure> {
 
 /// Gives each run the handshakes of its transport.
 fn handshakes(transport: Option<Transport>) -> impl Fn(&mut Setup) {
-    move |setup| setup.handshakes = transport == Some(Transport::Quic)
+    // The scenario may name a transport as well.
+    move |setup| setup.handshakes |= transport == Some(Transport::Quic)
 }
 
 fn seed(text: &str) -> Result<u64, Failure> {
@@ -196,7 +198,7 @@ fn json(
     if findings.is_interrupted {
         json["interrupted"] = true.into();
     }
-    format!("{json}\n")
+    json_line(&json)
 }
 
 #[cfg(test)]

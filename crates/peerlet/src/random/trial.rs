@@ -168,9 +168,9 @@ impl Trial<'_> {
             engine: way.engine,
             threads: way.threads,
             wire: way.wire,
+            transport: plan.transport,
             trace,
             watch: watch.clone(),
-            ..SimOptions::default()
         };
         let setup = setup::simulated(self.experiment, plan, options);
         let mut setup = setup.map_err(|problems| broken(problems.render(false)))?;
@@ -192,7 +192,10 @@ impl Trial<'_> {
         if watch.is_stopped() {
             return Err(Flaw::Interrupted);
         }
-        let ran = ran.map_err(|panic| broken(format!("it panicked: {}", words_of(&*panic))))?;
+        let ran = ran.map_err(|panic| {
+            let place = watch.panicked().map(|place| format!(", {place}")).unwrap_or_default();
+            broken(format!("it panicked: {}{place}", words_of(&*panic)))
+        })?;
         let outcome = ran.map_err(broken)?;
         let (breaches, checked) = book.judge(outcome.end);
         if let Some(breach) = breaches.first() {

@@ -2,6 +2,7 @@
 
 use peerlet_core::Need;
 use peerlet_live::Sockets;
+use peerlet_scenario::Scenario;
 
 use crate::arguments::Emulate;
 use crate::exit::Exit;
@@ -11,6 +12,7 @@ use crate::output::folder::Folder;
 use crate::output::results::Results;
 use crate::plan::Plan;
 use crate::run::Failure;
+use crate::transport::Transport;
 use crate::world::live::run_on_sockets;
 use crate::world::setup;
 use crate::world::sim::conclude;
@@ -18,10 +20,17 @@ use crate::world::sim::conclude;
 /// Runs the `emulate` command.
 pub(crate) fn run(experiment: &Experiment, emulate: &Emulate) -> Result<Exit, Failure> {
     logs::start(emulate.what.verbose, emulate.what.quiet);
-    let sockets = emulate.transport.sockets(false);
     let overrides = emulate.what.overrides()?;
-    let plan = Plan::new(experiment, emulate.what.source()?, &overrides, &gives(sockets))?;
+    let scenario = Scenario::parse(emulate.what.source()?, &overrides)?;
+    let over = |written: Option<Transport>| {
+        emulate.transport.or(written).unwrap_or(Transport::Quic).sockets(false)
+    };
+    let plan = Plan::of(experiment, scenario, &|written| gives(over(written)))?;
+    let (sockets, transport) = (over(plan.transport), Transport::of(over(plan.transport)));
     let folder = emulate.output.as_ref().map(|path| Folder::create(path)).transpose()?;
+    if let Some(folder) = &folder {
+        folder.write_scenario(&plan, &overrides, (Some(transport), plan.scenario.run.wire))?;
+    }
     let run = emulated(experiment, plan, sockets)?;
     conclude(&run, folder.as_ref(), &emulate.what, emulate.json)
 }

@@ -9,6 +9,7 @@ use peerlet_live::{
     Admission, KeyError, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret,
     Sockets,
 };
+use peerlet_scenario::Scenario;
 use tokio::sync::watch;
 
 use crate::arguments::Live;
@@ -17,8 +18,9 @@ use crate::experiment::Experiment;
 use crate::logs;
 use crate::output::folder::Folder;
 use crate::output::results::Results;
+use crate::output::status;
 use crate::plan::Plan;
-use crate::run::Failure;
+use crate::run::{Failure, with_causes};
 use crate::transport::Transport;
 use crate::world::address;
 use crate::world::interrupts::{self, Interrupts};
@@ -28,18 +30,26 @@ use crate::world::sim::conclude;
 /// Runs the `live` command.
 pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<Exit, Failure> {
     logs::start(live.what.verbose, live.what.quiet);
-    let sockets = live.transport.sockets(live.closed_network);
     let admission = admission(live)?;
     let overrides = live.what.overrides()?;
-    let plan = Plan::new(experiment, live.what.source()?, &overrides, sockets.gives())?;
+    let scenario = Scenario::parse(live.what.source()?, &overrides)?;
+    let over = |written: Option<Transport>| {
+        live.transport.or(written).unwrap_or(Transport::Quic).sockets(live.closed_network)
+    };
+    let plan = Plan::of(experiment, scenario, &|written| over(written).gives().to_vec())?;
+    let sockets = over(plan.transport);
     let is_share = live.index.is_some() || live.join.is_some();
     // Live behavior is seeded by the system, unless a seed is asked for.
     let is_seeded = live.what.seed.is_some();
     let options = LiveOptions { sockets, is_seeded, is_share };
     let setup = setup::live(experiment, &plan, options)?;
     let folder = live.output.as_ref().map(|path| Folder::create(path)).transpose()?;
+    if let Some(folder) = &folder {
+        let recorded = (Some(Transport::of(sockets)), plan.scenario.run.wire);
+        folder.write_scenario(&plan, &overrides, recorded)?;
+    }
     if plan.scenario.network.is_some() && !live.what.quiet {
-        eprintln!("[network] is left to the real network: its delays and losses are not applied");
+        status::say("[network] is left to the real network: its delays and losses are not applied");
     }
     let key = live.key.as_deref().map(key).transpose()?;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -102,11 +112,7 @@ fn deployed(
         key,
         index: live.index,
         start_within: live.start_within,
-        notice: if live.what.quiet {
-            Arc::new(|_| ())
-        } else {
-            Arc::new(|line| eprintln!("{line}"))
-        },
+        notice: if live.what.quiet { Arc::new(|_| ()) } else { Arc::new(status::say) },
         ..setup
     })
 }
@@ -121,14 +127,14 @@ fn failure(error: &LiveError) -> Failure {
         | LiveError::ListOverUdp
         | LiveError::Medium(
             MediumError::Limit(_) | MediumError::Sockets { .. } | MediumError::Share,
-        ) => Failure::Usage(error.to_string()),
-        _ => Failure::Io(error.to_string()),
+        ) => Failure::Usage(with_causes(error)),
+        _ => Failure::Io(with_causes(error)),
     }
 }
 
 /// The key in this file; a new one is made and kept there if there is none.
 fn key(path: &Path) -> Result<ProcessKey, Failure> {
-    let failed = |error: KeyError| Failure::Io(error.to_string());
+    let failed = |error: KeyError| Failure::Io(with_causes(&error));
     if path.exists() {
         return ProcessKey::load(path).map_err(failed);
     }
@@ -148,7 +154,7 @@ fn admission(live: &Live) -> Result<Admission, Failure> {
         }
     };
     let secret = live.secret.as_deref().map(Secret::load).transpose();
-    let secret = secret.map_err(|error| Failure::Io(error.to_string()))?;
+    let secret = secret.map_err(|error| Failure::Io(with_causes(&error)))?;
     Ok(Admission { secret, ..list })
 }
 
@@ -156,7 +162,9 @@ fn admission(live: &Live) -> Result<Admission, Failure> {
 /// it at once.
 async fn stop_at_signal(mut interrupts: Interrupts, stop: watch::Sender<bool>) {
     interrupts.next().await;
-    eprintln!("stopping: peers stop in order and what they sent drains; once more ends it at once");
+    status::say(
+        "stopping: peers stop in order and what they sent drains; once more ends it at once",
+    );
     stop.send_replace(true);
     interrupts.next().await;
     interrupts::exit();

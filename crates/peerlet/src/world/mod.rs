@@ -8,5 +8,6 @@ pub(crate) mod twin;
 
 mod interrupts;
 pub(crate) mod lookout;
+mod panics;
 mod sections;
 pub(crate) mod setup;

@@ -115,6 +115,7 @@ fn on_sockets(experiment: &Experiment, plan: &Plan, sockets: Sockets) -> LiveSet
 impl Plan {
     /// The instant from which values count in the summary.
     fn measured_from(&self) -> Time {
-        Time::ZERO + self.scenario.measure.from
+        // A run that is cut short may be over before its warm-up is.
+        Time::ZERO + self.scenario.measure.from.min(self.scenario.duration)
     }
 }

@@ -6,8 +6,9 @@ use std::io::BufWriter;
 use std::rc::Rc;
 use std::time::Instant;
 
+use peerlet_core::Need;
 use peerlet_measure::Repeats;
-use peerlet_scenario::Override;
+use peerlet_scenario::{Override, Problems, Scenario};
 use peerlet_sim::{Handled, JsonTrace, Setup, Simulation, Trace};
 
 use crate::arguments::{Sim, What};
@@ -17,12 +18,15 @@ use crate::logs;
 use crate::output::folder::{Folder, FolderSet};
 use crate::output::progress::Progress;
 use crate::output::results::Results;
-use crate::output::{expectations, repeats, summary};
+use crate::output::schema::Verdict;
+use crate::output::{expectations, repeats, status, summary};
 use crate::plan::Plan;
 use crate::random;
-use crate::run::{Failure, print};
-use crate::world::emulate::gives;
+use crate::run::{Failure, print, with_causes};
+use crate::transport::Transport;
+use crate::world::emulate;
 use crate::world::lookout::Lookout;
+use crate::world::panics;
 use crate::world::setup::{self, SimOptions};
 use crate::world::twin;
 
@@ -54,7 +58,10 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
     // Whoever sees the folder may interrupt: from here on that leads to partial results in it.
     let lookout = Lookout::start(sim.shows_progress())?;
     let folder = sim.output.as_ref().map(|path| Folder::create(path)).transpose()?;
-    let way = Way { lookout: Some(&lookout), ..Way::of(sim) };
+    let way = Way { lookout: Some(&lookout), ..Way::of(sim, &plan) };
+    if let Some(folder) = &folder {
+        folder.write_scenario(&plan, &sim.what.overrides()?, way.recorded())?;
+    }
     let run = simulate_into(folder.as_ref().filter(|_| sim.trace), experiment, plan, way)?;
     conclude(&run, folder.as_ref(), &sim.what, sim.json)
 }
@@ -66,14 +73,9 @@ pub(crate) fn conclude(
     what: &What,
     json: bool,
 ) -> Result<Exit, Failure> {
-    // What is expected is expected of the whole network and the whole run.
-    let is_partial = run.is_share || run.is_interrupted || run.is_incomplete();
-    let verdicts = match is_partial || run.is_void() {
-        true => Vec::new(),
-        false => expectations::check(&run.plan.scenario, &run.summary()),
-    };
+    let verdicts = verdicts(run);
     if let Some(folder) = folder {
-        folder.write(run, &verdicts, &what.overrides()?)?;
+        folder.write(run, &verdicts)?;
     }
     print(&if json {
         summary::json(run, &verdicts)
@@ -89,14 +91,36 @@ pub(crate) fn conclude(
     })
 }
 
+/// How the expectations ended. They are of the whole network, the whole run, and the time after the
+/// warm-up; where one of these is not there, none is judged.
+fn verdicts(run: &Results) -> Vec<Verdict> {
+    let scenario = &run.plan.scenario;
+    let is_all_warm_up = scenario.measure.from >= scenario.duration;
+    let is_partial = run.is_share || run.is_interrupted || run.is_incomplete();
+    match is_partial || run.is_void() || is_all_warm_up {
+        true => Vec::new(),
+        false => expectations::check(scenario, &run.summary()),
+    }
+}
+
 /// Reads and resolves the scenario, with another seed if one is given.
 pub(crate) fn plan(experiment: &Experiment, sim: &Sim, seed: Option<u64>) -> Result<Plan, Failure> {
+    let scenario = Scenario::parse(sim.what.source()?, &overrides(sim, seed)?)?;
+    Ok(Plan::of(experiment, scenario, &|written| gives(sim.transport.or(written)))?)
+}
+
+/// Everything that the options change in the scenario, with this seed where one is given.
+fn overrides(sim: &Sim, seed: Option<u64>) -> Result<Vec<Override>, Problems> {
     let mut overrides = sim.what.overrides()?;
     if let Some(seed) = seed {
         overrides.push(Override::option("--seeds", "seed", &seed.to_string()));
     }
-    let gives = sim.transport.map_or(Setup::gives().to_vec(), |over| gives(over.sockets(false)));
-    Ok(Plan::new(experiment, sim.what.source()?, &overrides, &gives)?)
+    Ok(overrides)
+}
+
+/// What a simulation gives over this transport, or over none.
+pub(crate) fn gives(transport: Option<Transport>) -> Vec<Need> {
+    transport.map_or(Setup::gives().to_vec(), |over| emulate::gives(over.sockets(false)))
 }
 
 /// How a plan is run, and how that shows.
@@ -110,14 +134,20 @@ pub(crate) struct Way<'a> {
 }
 
 impl Way<'_> {
-    /// As the options say, unseen.
-    fn of(sim: &Sim) -> Way<'static> {
-        let (engine, threads, wire, transport) =
-            (sim.engine(), sim.threads, sim.wire, sim.transport);
+    /// As the options say, and where they say nothing the scenario; unseen.
+    fn of(sim: &Sim, plan: &Plan) -> Way<'static> {
+        let (engine, threads) = (sim.engine(), sim.threads);
+        let transport = sim.transport.or(plan.transport);
+        let wire = sim.wire || plan.scenario.run.wire;
         Way {
             options: SimOptions { engine, threads, wire, transport, ..SimOptions::default() },
             ..Way::default()
         }
+    }
+
+    /// The parts that a run folder's scenario keeps.
+    fn recorded(&self) -> (Option<Transport>, bool) {
+        (self.options.transport, self.options.wire)
     }
 }
 
@@ -129,13 +159,15 @@ pub(crate) fn simulate(
 ) -> Result<Results, Failure> {
     let Way { options, lookout, name } = way;
     let (threads, transport, watch) = (options.threads, options.transport, options.watch.clone());
+    let named = (plan.scenario.seed, name.is_some());
     let setup = setup::simulated(experiment, &plan, options)?;
-    let failed = |error: &dyn std::error::Error| Failure::Run(error.to_string());
+    let failed = |error: &dyn std::error::Error| Failure::Run(with_causes(error));
     let simulation = Simulation::new(setup, plan.directives()).map_err(|error| failed(&error))?;
     let progress = Progress::new(name, peerlet_core::Time::ZERO + plan.scenario.duration);
-    let attention = lookout.map(|lookout| lookout.attend(watch, progress));
+    let attention = lookout.map(|lookout| lookout.attend(watch.clone(), progress));
     let begun = Instant::now();
-    let outcome = simulation.run().map_err(|error| failed(&error))?;
+    let ran = panics::catch(&watch, named, || simulation.run())?;
+    let outcome = ran.map_err(|error| failed(&error))?;
     let took = begun.elapsed().as_secs_f64();
     drop(attention);
     Ok(Results::simulated(plan, threads.max(1), transport, outcome, took))
@@ -164,37 +196,37 @@ fn repeat(
     seeds: std::ops::RangeInclusive<u64>,
 ) -> Result<Exit, Failure> {
     let (mut all, mut runs, mut held) = (Repeats::default(), Vec::new(), true);
-    let (last, mut not_reached) = (*seeds.end(), None);
+    let (last, mut not_reached, mut over) = (*seeds.end(), None, sim.transport);
     let lookout = Lookout::start(sim.shows_progress())?;
     let set = sim.output.as_ref().map(|path| FolderSet::create(path, seeds.clone())).transpose()?;
     for seed in seeds {
         let name = Some(format!("seed {seed} of {last}"));
-        let way = Way { lookout: Some(&lookout), name, ..Way::of(sim) };
+        status::label(&format!("seed {seed}: "));
         let plan = plan(experiment, sim, Some(seed))?;
+        let way = Way { lookout: Some(&lookout), name, ..Way::of(sim, &plan) };
+        over = way.options.transport;
         let folder = set.as_ref().map(|set| set.folder(seed)).transpose()?;
+        if let Some(folder) = &folder {
+            folder.write_scenario(&plan, &overrides(sim, Some(seed))?, way.recorded())?;
+        }
         let run = simulate_into(folder.as_ref().filter(|_| sim.trace), experiment, plan, way)?;
-        let measured = run.summary();
-        let verdicts = match run.is_interrupted {
-            true => Vec::new(),
-            false => expectations::check(&run.plan.scenario, &measured),
-        };
+        let verdicts = verdicts(&run);
         if let Some(folder) = folder {
-            let mut overrides = sim.what.overrides()?;
-            overrides.push(Override::option("--seed", "seed", &seed.to_string()));
-            folder.write(&run, &verdicts, &overrides)?;
+            folder.write(&run, &verdicts)?;
         }
         if run.is_interrupted {
             not_reached = Some(seed..=last);
             break;
         }
         held &= verdicts.iter().all(|verdict| verdict.held);
-        all.add(&measured);
+        all.add(&run.summary());
         tracing::info!(seed, digest = ?run.digest, "done");
         runs.push(repeats::Repeat { seed, digest: run.digest.unwrap_or_default(), verdicts });
     }
+    status::label("");
     print(&match sim.json {
-        true => repeats::json(&all, &runs, sim.transport, &not_reached),
-        false => repeats::table(&all, &runs, sim.transport, &not_reached),
+        true => repeats::json(&all, &runs, over, &not_reached),
+        false => repeats::table(&all, &runs, over, &not_reached),
     })?;
     Ok(match held {
         _ if not_reached.is_some() => Exit::Interrupted,

@@ -47,9 +47,16 @@ pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure>
         status::say("interrupted: nothing was compared");
         return Ok(Exit::Interrupted);
     };
-    let first = first?;
+    let first = match first {
+        // Both met the same, and the second one has said it.
+        Err(Failure::Panicked(_)) if is_panic(second) => {
+            return Err(Failure::Told(Exit::Panicked));
+        }
+        first => first?,
+    };
     if !second.success() {
-        return Err(Failure::Run("the second process failed; see its message above".to_owned()));
+        let said = format!("the second process {}", ended(second));
+        return Err(if is_panic(second) { Failure::Panicked(said) } else { Failure::Run(said) });
     }
     let count = match compare(&paths.first, &paths.second)? {
         Comparison::Equal(count) => count,
@@ -96,6 +103,48 @@ fn wait(mut second: Child, lookout: &Lookout) -> io::Result<Option<ExitStatus>> 
     Ok(None)
 }
 
+fn is_panic(status: ExitStatus) -> bool {
+    status.code() == Some(i32::from(Exit::Panicked.code()))
+}
+
+/// How a process ended that did not end well.
+fn ended(status: ExitStatus) -> String {
+    if let Some(code) = status.code() {
+        return format!("ended with exit code {code}; see its message above");
+    }
+    match signal(status) {
+        Some(9) => "was killed by signal 9 (SIGKILL), as a system does that is out of memory; see \
+                    its log, and give the run more memory or fewer peers"
+            .to_owned(),
+        Some(signal) => format!("was ended by signal {signal}{}", name_of(signal)),
+        None => "ended without an exit code".to_owned(),
+    }
+}
+
+/// The signal that ended a process, where the system has signals.
+fn signal(status: ExitStatus) -> Option<i32> {
+    #[cfg(unix)]
+    return std::os::unix::process::ExitStatusExt::signal(&status);
+    #[cfg(not(unix))]
+    return None;
+}
+
+/// The name of a signal whose number is the same on every system.
+const fn name_of(signal: i32) -> &'static str {
+    match signal {
+        1 => " (SIGHUP)",
+        2 => " (SIGINT)",
+        3 => " (SIGQUIT)",
+        4 => " (SIGILL)",
+        6 => " (SIGABRT)",
+        8 => " (SIGFPE)",
+        11 => " (SIGSEGV)",
+        13 => " (SIGPIPE)",
+        15 => " (SIGTERM)",
+        _ => "",
+    }
+}
+
 fn write_events(
     experiment: &Experiment,
     sim: &Sim,
@@ -108,11 +157,11 @@ fn write_events(
     let trace: Option<Box<dyn Trace>> = Some(Box::new(trace));
     // Of several threads there is one engine only; the first run is by the one asked for.
     let engine = if threads == 1 { sim.engine() } else { Engine::Windowed };
-    let watch = Arc::default();
-    let options =
-        SimOptions { engine, threads, wire: true, transport: sim.transport, trace, watch };
+    let plan = plan(experiment, sim, None)?;
+    let (transport, watch) = (sim.transport.or(plan.transport), Arc::default());
+    let options = SimOptions { engine, threads, wire: true, transport, trace, watch };
     let way = Way { options, lookout, name: None };
-    let run = simulate(experiment, plan(experiment, sim, None)?, way)?;
+    let run = simulate(experiment, plan, way)?;
     Ok(run.digest.unwrap_or_default())
 }
 
