@@ -32,6 +32,8 @@ pub(crate) enum Failure {
     Run(String),
     /// A run is of no use: late, interrupted, or not the whole network.
     Void(String),
+    /// Something in the run panicked.
+    Panicked(String),
 }
 
 impl From<Problems> for Failure {
@@ -54,6 +56,7 @@ impl Failure {
             Failure::Io(_) => Exit::Io,
             Failure::Run(_) => Exit::Failed,
             Failure::Void(_) => Exit::Void,
+            Failure::Panicked(_) => Exit::Panicked,
         }
     }
 
@@ -114,7 +117,8 @@ fn report(failure: &Failure) -> Exit {
         Failure::Usage(message)
         | Failure::Io(message)
         | Failure::Run(message)
-        | Failure::Void(message) => eprintln!("error: {message}"),
+        | Failure::Void(message)
+        | Failure::Panicked(message) => eprintln!("error: {message}"),
     }
     failure.exit()
 }

@@ -86,6 +86,17 @@ impl Hub {
         sockets
     }
 
+    /// A link to this socket was closed from the other side: a process that does not speak up at
+    /// its next beat is taken for gone, and not waited for. Gives its seats, unless it has sent its
+    /// last report.
+    pub(crate) fn left(&mut self, now: Duration, socket: SocketAddr) -> Option<(u32, u32)> {
+        let whose = |guest: &&mut Guest| guest.process.sockets().next() == Some(socket);
+        let guest = self.guests.values_mut().find(whose)?;
+        let last = now.saturating_sub(SILENT.saturating_sub(beat(true) + beat(false) * 2));
+        guest.heard = guest.heard.min(last);
+        (!guest.closed).then_some((guest.process.first, guest.process.last))
+    }
+
     /// Sets time zero when all seats have a process, or when everybody had time enough.
     pub(crate) fn tick(&mut self, now: Duration) {
         let covered: u32 = self.processes().map(Process::len).sum();
@@ -263,6 +274,21 @@ mod tests {
         let welcome = join(&mut hub, SECOND * 5, process(3, (15, 20)));
         assert!(matches!(welcome, Control::Welcome { .. }), "{welcome:?}");
         assert_eq!(hub.processes().count(), 2);
+    }
+
+    #[test]
+    fn a_process_that_closed_its_link_is_not_waited_for_long() {
+        let mut hub = hub();
+        join(&mut hub, SECOND, process(2, (10, 19)));
+        let (socket, second) = ("127.0.0.1:2".parse().unwrap(), SECOND * 2);
+        assert_eq!(hub.left(second, "127.0.0.1:9".parse().unwrap()), None, "nobody's");
+        assert_eq!(hub.left(second, socket), Some((10, 19)));
+        assert_eq!(hub.open_guests(second), 1, "it may speak up");
+        assert_eq!(hub.open_guests(second + MILLISECOND * 1_400), 0);
+        join(&mut hub, SECOND * 3, process(2, (10, 19)));
+        assert_eq!(hub.open_guests(SECOND * 5), 1, "it does live");
+        hub.close(2);
+        assert_eq!(hub.left(SECOND * 5, socket), None, "its last report is there");
     }
 
     #[test]

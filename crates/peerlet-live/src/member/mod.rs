@@ -182,6 +182,8 @@ pub(crate) struct Member {
     network: Network,
     /// The guests' last reports that came.
     closed: Vec<u64>,
+    /// Whether its own process has ended.
+    is_ending: bool,
 }
 
 impl Member {
@@ -203,7 +205,8 @@ impl Member {
         let lived = BTreeMap::new();
         let network = Network { measures, closing, lived, processes: 1, count };
         let (open, closed) = Default::default();
-        Member { setup, state, base, known: 0, lived_from: Time::ZERO, open, network, closed }
+        let (known, lived_from, is_ending) = (0, Time::ZERO, false);
+        Member { setup, state, base, known, lived_from, open, network, closed, is_ending }
     }
 
     fn now(&self) -> Duration {
@@ -246,6 +249,7 @@ impl Member {
 
     /// Takes in the own end: the last epochs, and the closing report.
     fn close(&mut self, closing: Closing) {
+        self.is_ending = true;
         while let Ok(epoch) = self.setup.line.epochs.try_recv() {
             self.own_epoch(epoch);
         }
@@ -369,9 +373,29 @@ impl Member {
                     return Err(JoinError::Identity(asked));
                 }
             }
+            Heard::LinkLost { with, why: LinkError::Closed } => self.left(with),
             Heard::LinkLost { .. } => {}
         }
         Ok(())
+    }
+
+    /// A process closed its link: it has ended, or begins anew.
+    fn left(&mut self, with: SocketAddr) {
+        let now = self.now();
+        let line = match &mut self.state {
+            State::Hub(hub) => hub.left(now, with).map(|(first, last)| {
+                format!("the process of seats {first} to {last} at {with} closed its link")
+            }),
+            State::Guest(_) => {
+                let is_asked =
+                    matches!(self.setup.role, Role::Guest { asked, .. } if asked == with);
+                (is_asked && !self.is_ending)
+                    .then(|| format!("seat 0's process at {with} closed its link"))
+            }
+        };
+        if let Some(line) = line {
+            (self.setup.notice)(&line);
+        }
     }
 
     fn control(&mut self, from: SocketAddr, control: Control) {

@@ -5,6 +5,7 @@
 //! and what arrived, and hands over one batch of what is to go.
 
 mod alarm_clock;
+mod doing;
 mod here;
 mod pauses;
 mod phases;
@@ -21,8 +22,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::counters::Counters;
 use crate::member::Heard;
+use crate::panics::Failures;
 use crate::transport::Transport;
 pub(crate) use alarm_clock::AlarmClock;
+pub(crate) use doing::Doing;
 pub(crate) use here::Ground;
 pub(crate) use pauses::Pauses;
 pub(crate) use timers::Timers;
@@ -33,12 +36,16 @@ const SOON_MAX: usize = 10_000;
 
 /// How long a shard lets what was sent reliably arrive when it closes.
 const DRAIN: Duration = Duration::from_secs(2);
+/// The same where the run broke: enough to close its links.
+const DRAIN_BROKEN: Duration = Duration::from_millis(300);
 
 /// Builds the stack of a seat's peer.
 pub type Build = Arc<dyn Fn(Seat) -> Peer + Send + Sync>;
 
 /// A shard, ready to run.
 pub(crate) struct Shard {
+    /// Which of the process's it is.
+    pub(crate) number: u32,
     pub(crate) host: Host,
     /// The seats of its rows, ascending.
     pub(crate) seats: Vec<Seat>,
@@ -46,6 +53,9 @@ pub(crate) struct Shard {
     pub(crate) pauses: Pauses,
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) alarm_clock: AlarmClock,
+    pub(crate) doing: Doing,
+    /// Whether one of its peers panicked: no handler runs any more.
+    pub(crate) is_broken: bool,
     pub(crate) build: Build,
     /// What the environment does to its seats, in order.
     pub(crate) directives: std::iter::Peekable<std::vec::IntoIter<Directive>>,
@@ -88,6 +98,8 @@ pub(crate) struct Wires {
     pub(crate) quiet: Option<watch::Receiver<bool>>,
     /// The member's line; the first shard has it.
     pub(crate) member: Option<MemberLine>,
+    /// Where panics are told.
+    pub(crate) failures: Failures,
 }
 
 /// The first shard's end of the member's line.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::counters::Cause;
 use crate::frame::{Frame, Kind};
 use crate::member::Heard;
-use crate::shard::{DRAIN, MemberLine, Shard, ShardOutcome};
+use crate::shard::{DRAIN, DRAIN_BROKEN, MemberLine, Shard, ShardOutcome};
 use crate::transport::Inbound;
 
 /// How long an emulation waits after its end for what is on its way.
@@ -22,6 +22,11 @@ async fn until<T>(watched: &mut watch::Receiver<T>, condition: impl FnMut(&T) ->
     if watched.wait_for(condition).await.is_err() {
         std::future::pending::<()>().await;
     }
+}
+
+/// Waits until nobody needs the sockets any more, which is so as well when the run was dropped.
+async fn finished(finish: &mut watch::Receiver<bool>) {
+    finish.wait_for(|finish| *finish).await.ok();
 }
 
 /// What the member wants to say; for ever nothing without a member.
@@ -44,7 +49,10 @@ impl Shard {
         let mut inbox = Vec::new();
         if self.wait_for_zero(&mut inbox).await {
             self.live(&mut inbox).await;
-            self.count_in_flight(&mut inbox).await;
+            if !self.is_broken {
+                self.count_in_flight(&mut inbox).await;
+            }
+            self.let_go();
         }
         self.hand_over();
         loop {
@@ -52,12 +60,12 @@ impl Shard {
             self.send().await;
             tokio::select! {
                 biased;
-                () = until(&mut self.wires.finish, |finish| *finish) => break,
+                () = finished(&mut self.wires.finish) => break,
                 () = self.transport.receive(&mut inbox) => {}
                 (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
             }
         }
-        self.transport.close(DRAIN).await;
+        self.transport.close(if self.is_broken { DRAIN_BROKEN } else { DRAIN }).await;
     }
 
     /// Waits for time zero; false when the run is over before.
@@ -73,7 +81,7 @@ impl Shard {
             tokio::select! {
                 biased;
                 () = until(&mut self.wires.stop, |stop| *stop) => return false,
-                () = until(&mut self.wires.finish, |finish| *finish) => return false,
+                () = finished(&mut self.wires.finish) => return false,
                 () = self.alarm_clock.wait_until(near) => {
                     if zero.is_some() {
                         break;
@@ -98,7 +106,10 @@ impl Shard {
     /// Lets the peers live.
     async fn live(&mut self, inbox: &mut Vec<Inbound>) {
         loop {
-            self.turn(inbox);
+            self.caught(|shard| shard.turn(inbox));
+            if self.is_broken {
+                return;
+            }
             self.send().await;
             self.report_epochs();
             if self.ground.now >= self.end {
@@ -107,8 +118,13 @@ impl Shard {
             let wake = self.zero + std::time::Duration::from(self.wake_at() - Time::ZERO);
             tokio::select! {
                 biased;
+                () = finished(&mut self.wires.finish) => {
+                    // The run broke elsewhere.
+                    self.is_broken = true;
+                    return;
+                }
                 () = until(&mut self.wires.stop, |stop| *stop) => {
-                    self.stop_all();
+                    self.caught(Shard::stop_all);
                     return self.send().await;
                 }
                 () = self.transport.receive(inbox) => {}
@@ -142,6 +158,10 @@ impl Shard {
             });
             tokio::select! {
                 biased;
+                () = finished(&mut self.wires.finish) => {
+                    self.is_broken = true;
+                    return;
+                }
                 _ = &mut all => return,
                 () = self.transport.receive(inbox) => {}
             }

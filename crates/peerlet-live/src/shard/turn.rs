@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use peerlet_core::{
-    Act, Address, Alarm, Body, Class, Directive, Duration, Header, Host, Port, Seat, State, Time,
+    Act, Address, Alarm, Body, Class, Directive, Duration, Handler, Header, Host, Port, Seat,
+    State, Time,
 };
 use peerlet_measure::DropCause;
 
@@ -91,13 +92,23 @@ impl Shard {
             return self.pauses.hold(row, Held::Alarm { life, alarm });
         }
         if self.host.expects(row, life, &alarm) {
-            self.with(row, |host, here| host.alarm(row, here, alarm));
+            let handler = match alarm {
+                Alarm::Timer { .. } => Handler::Timer,
+                Alarm::Wake { .. } => Handler::Task,
+            };
+            self.with(row, handler, |host, here| host.alarm(row, here, alarm));
         }
     }
 
     /// Lets the host handle something in the world of the peer in this row.
-    fn with<R>(&mut self, row: usize, act: impl FnOnce(&mut Host, &mut Here<'_>) -> R) -> R {
+    fn with<R>(
+        &mut self,
+        row: usize,
+        handler: Handler,
+        act: impl FnOnce(&mut Host, &mut Here<'_>) -> R,
+    ) -> R {
         self.events += 1;
+        self.doing.begin(row, handler);
         let seats = self.ground.seats.clone();
         let mut here = Here {
             seats: SeatsNow { map: &seats, now: self.ground.now },
@@ -121,6 +132,7 @@ impl Shard {
             Act::Start => self.start(row),
             Act::Stop => self.stop(row),
             Act::Crash => {
+                self.doing.begin(row, Handler::Drop);
                 let crashed = self.host.crash(row);
                 if crashed {
                     self.ground.pairs.crashed(slot);
@@ -134,9 +146,8 @@ impl Shard {
                 self.ground.set_tampering(slot, tampering);
                 true
             }
-            Act::Command(port, command) => {
-                self.with(row, |host, here| host.command(row, here, port, &command))
-            }
+            Act::Command(port, command) => self
+                .with(row, Handler::Command, |host, here| host.command(row, here, port, &command)),
         };
         self.idle_directives += u64::from(!done);
     }
@@ -152,12 +163,13 @@ impl Shard {
         let now = self.ground.now;
         let seats = SeatsNow { map: &seats, now };
         self.events += 1;
+        self.doing.begin(row, Handler::Start);
         let mut here = Here { seats, ground: &mut self.ground, seat, row, life, alive: true };
         self.host.start(row, &mut here, || build(seat))
     }
 
     fn stop(&mut self, row: usize) -> bool {
-        let stopped = self.with(row, |host, here| host.stop(row, here));
+        let stopped = self.with(row, Handler::Stop, |host, here| host.stop(row, here));
         if stopped {
             let seat = self.seats[row];
             self.ground.pairs.stopped(seat.0);
@@ -234,8 +246,9 @@ impl Shard {
         if self.host.state(row) != State::Running {
             return self.ground.ledger.of(class).drop_for(DropCause::Stopped);
         }
-        let done =
-            self.with(row, |host, here| host.message(row, here, from, header, class, &mut body));
+        let done = self.with(row, Handler::Message, |host, here| {
+            host.message(row, here, from, header, class, &mut body)
+        });
         match done {
             Ok(()) => self.ground.ledger.of(class).delivered += 1,
             Err(_) => self.ground.ledger.of(class).drop_for(DropCause::Decode),
@@ -259,8 +272,9 @@ impl Shard {
                 let Some(row) = row else { return };
                 let header = Header { port: Port(message.port), call: message.call };
                 let body = Body::encoded(message.body.to_vec());
-                let told =
-                    self.with(row, |host, here| host.undelivered(row, here, to, header, body, why));
+                let told = self.with(row, Handler::Undelivered, |host, here| {
+                    host.undelivered(row, here, to, header, body, why)
+                });
                 told.expect("what this process encoded it can decode");
             }
             Effect::Writable { slot, to } => {
@@ -268,7 +282,9 @@ impl Shard {
                 let row = self.row(slot).filter(|row| self.host.state(*row) == State::Running);
                 for port in row.into_iter().flat_map(|row| ports.iter().map(move |p| (row, *p))) {
                     let (row, port) = port;
-                    self.with(row, |host, here| host.writable(row, here, port, to));
+                    self.with(row, Handler::Writable, |host, here| {
+                        host.writable(row, here, port, to);
+                    });
                 }
             }
         }

@@ -1,3 +1,5 @@
 //! The parts of this crate at work together.
 
+mod panics;
 mod reliable;
+mod runs;

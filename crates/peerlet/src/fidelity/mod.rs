@@ -83,6 +83,9 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
             let time = simulated.duration;
             fidelity.say(&format!("emulating seed {seed} of {} over {name}, {time}", seeds.end()));
             let run = fidelity.emulated(experiment, *transport, seed, &mut runs.repeated)?;
+            if let Some(panicked) = run.panicked {
+                return Err(Failure::Panicked(panicked));
+            }
             if run.is_interrupted {
                 return Ok(Exit::Interrupted);
             }

@@ -20,7 +20,7 @@ use crate::output::results::Results;
 use crate::plan::Plan;
 use crate::run::Failure;
 use crate::transport::Transport;
-use crate::world::interrupts::{self, Interrupts};
+use crate::world::interrupts;
 use crate::world::setup::{self, LiveOptions};
 use crate::world::sim::conclude;
 
@@ -65,6 +65,8 @@ pub(crate) struct Ran {
     pub(crate) transport: Transport,
     pub(crate) wall_seconds: f64,
     pub(crate) is_interrupted: bool,
+    /// The panic that ended it, if one did: the outcome is partial.
+    pub(crate) panicked: Option<String>,
 }
 
 /// Runs peers on real sockets to their end, or until this process is interrupted.
@@ -74,17 +76,28 @@ pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Re
         .build()
         .map_err(Failure::io("the threads of the run"))?;
     let (begun, transport) = (Instant::now(), Transport::of(setup.sockets));
-    runtime.block_on(async {
-        let (stop, stopped) = watch::channel(false);
-        let interrupts = Interrupts::new().map_err(Failure::io("signals"))?;
-        let signals = tokio::spawn(stop_at_signal(interrupts, stop));
-        let outcome = peerlet_live::run(setup, directives, stopped.clone()).await;
-        let is_interrupted = *stopped.borrow();
-        signals.abort();
-        let outcome = outcome.map_err(|error| failure(&error))?;
-        let wall_seconds = begun.elapsed().as_secs_f64();
-        Ok(Ran { outcome, transport, wall_seconds, is_interrupted })
-    })
+    let (stop, stopped) = watch::channel(false);
+    let signals = interrupts::stop_at_signal(stop).map_err(Failure::io("signals"))?;
+    let came = runtime.block_on(peerlet_live::run(setup, directives, stopped.clone()));
+    let mut is_interrupted = *stopped.borrow();
+    drop(signals);
+    // A handler that does not come back is not waited for.
+    runtime.shutdown_background();
+    let (outcome, panicked) = match came {
+        Ok(outcome) => (outcome, None),
+        Err(LiveError::Panicked(mut panicked)) => {
+            let said = panicked.to_string();
+            let Some(partial) = panicked.partial.take() else {
+                return Err(Failure::Panicked(said));
+            };
+            eprintln!("error: {said}");
+            is_interrupted = true;
+            (*partial, Some(said))
+        }
+        Err(error) => return Err(failure(&error)),
+    };
+    let wall_seconds = begun.elapsed().as_secs_f64();
+    Ok(Ran { outcome, transport, wall_seconds, is_interrupted, panicked })
 }
 
 /// The setup of this process: where it is, and which of the seats it has.
@@ -161,14 +174,4 @@ fn key(path: &Path) -> Result<ProcessKey, Failure> {
 /// The secret in this file.
 fn secret(path: &Path) -> Result<Secret, Failure> {
     Secret::load(path).map_err(|error| Failure::Io(error.to_string()))
-}
-
-/// Tells all shards to stop when this process is interrupted or asked to end; a second time ends
-/// it at once.
-async fn stop_at_signal(mut interrupts: Interrupts, stop: watch::Sender<bool>) {
-    interrupts.next().await;
-    eprintln!("stopping: peers stop in order and what they sent drains; once more ends it at once");
-    stop.send_replace(true);
-    interrupts.next().await;
-    interrupts::exit();
 }

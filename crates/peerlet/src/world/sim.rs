@@ -80,6 +80,7 @@ pub(crate) fn conclude(
         summary::table(run, &verdicts, what.quiet)
     })?;
     Ok(match verdicts.iter().all(|verdict| verdict.held) {
+        _ if run.panicked.is_some() => Exit::Panicked,
         _ if run.is_interrupted => Exit::Interrupted,
         _ if run.is_void() => Exit::Void,
         true => Exit::Done,
