@@ -134,7 +134,8 @@ impl Simulation {
     /// Runs to the end.
     ///
     /// # Errors
-    /// When a peer's events of one instant cause each other without end.
+    /// When a peer's events of one instant cause each other without end, and when the system does
+    /// not give as many threads as were asked for.
     pub fn run(mut self) -> Result<Outcome, RunError> {
         self.run_until(self.director.end)?;
         Ok(self.finish())
@@ -149,7 +150,7 @@ impl Simulation {
         let until = until.min(self.director.end);
         let Simulation { engine, grid, workers, director, chart, trace, watch } = self;
         let trace = trace.as_mut();
-        let ran = match engine {
+        match engine {
             Engine::Windowed => {
                 let (grid, limit) = (*grid, director.now);
                 let doings = Doings::default();
@@ -158,9 +159,9 @@ impl Simulation {
             }
             Engine::Reference => {
                 simple::run(&mut workers[0], director, trace, (chart, watch), until)
+                    .map_err(|(at, seat)| RunError::Endless { seat, at })
             }
-        };
-        ran.map_err(|(at, seat)| RunError::Endless { seat, at })
+        }
     }
 
     /// Ends the run here and adds everything up.

@@ -23,6 +23,7 @@ use crate::transport::Transport;
 use crate::world::interrupts;
 use crate::world::setup::{self, LiveOptions};
 use crate::world::sim::conclude;
+use crate::world::threads;
 
 /// Runs the `live` command.
 pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<Exit, Failure> {
@@ -44,8 +45,7 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<Exit, Failure>
         eprintln!("[network] is left to the real network: its delays and losses are not applied");
     }
     let key = live.key.as_deref().map(key).transpose()?;
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let shards = live.shards.unwrap_or(threads as u32).min(plan.scenario.peers);
+    let shards = live.shards.unwrap_or(threads::of_runtime() as u32).min(plan.scenario.peers);
     let mut setup = deployed(setup, live, shards, key);
     setup.secret = secret;
     setup.join = live.join.as_deref().map(join).transpose()?;
@@ -71,13 +71,10 @@ pub(crate) struct Ran {
 
 /// Runs peers on real sockets to their end, or until this process is interrupted.
 pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Result<Ran, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::io("the threads of the run"))?;
+    let runtime = threads::runtime()?;
     let (begun, transport) = (Instant::now(), Transport::of(setup.sockets));
     let (stop, stopped) = watch::channel(false);
-    let signals = interrupts::stop_at_signal(stop).map_err(Failure::io("signals"))?;
+    let signals = interrupts::stop_at_signal(stop).map_err(threads::refused("signals"))?;
     let came = runtime.block_on(peerlet_live::run(setup, directives, stopped.clone()));
     let mut is_interrupted = *stopped.borrow();
     drop(signals);

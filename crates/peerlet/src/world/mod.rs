@@ -8,3 +8,4 @@ pub(crate) mod twin;
 mod interrupts;
 pub(crate) mod lookout;
 pub(crate) mod setup;
+pub(crate) mod threads;
