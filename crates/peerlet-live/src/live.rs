@@ -439,6 +439,8 @@ impl Parts<'_> {
             counters: Counters::default(),
             idle_directives: 0,
             events: 0,
+            backlog: 0,
+            since: Instant::now(),
             wires,
             reported: 0,
             pinned: 0,

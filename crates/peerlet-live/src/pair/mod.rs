@@ -338,6 +338,11 @@ impl Pairs {
         self.sending.timer(now, &mut self.effects);
     }
 
+    /// Whether there is something to do.
+    pub fn has_effects(&self) -> bool {
+        !self.effects.queue.is_empty()
+    }
+
     /// The next thing to do, in the order in which things came about.
     pub fn poll(&mut self) -> Option<Effect> {
         self.effects.queue.pop_front()

@@ -1,14 +1,16 @@
 //! A shard: the peers of one task, their socket and their timers.
 //!
 //! A shard is one task. It owns its peers and runs their handlers inline, so handlers of one peer
-//! never overlap; a peer never leaves its shard. Each turn of its loop takes a batch of what is due
-//! and what arrived, and hands over one batch of what is to go.
+//! never overlap; a peer never leaves its shard. Each turn of its loop takes a share of what is due
+//! and one of what arrived, and hands over one batch of what is to go. However much there is to do,
+//! it looks at its sockets after each turn, and leaves its thread to others after a while.
 
 mod alarm_clock;
 mod doing;
 mod here;
 mod pauses;
 mod phases;
+mod share;
 mod timers;
 mod turn;
 
@@ -30,8 +32,8 @@ pub(crate) use here::Ground;
 pub(crate) use pauses::Pauses;
 pub(crate) use timers::Timers;
 
-/// Events that peers make for themselves at once, in one turn of the loop: more wait for the next
-/// turn, so that a peer that answers itself without end cannot keep the others from the network.
+/// Events that a peer makes for itself when it stops: more are left undone, so that a peer that
+/// answers itself without end does not keep the others from stopping.
 const SOON_MAX: usize = 10_000;
 
 /// How long a shard lets what was sent reliably arrive when it closes.
@@ -65,6 +67,10 @@ pub(crate) struct Shard {
     pub(crate) idle_directives: u64,
     /// Events that its peers handled.
     pub(crate) events: u64,
+    /// How much of what peers made for themselves comes before anything that is due now.
+    pub(crate) backlog: usize,
+    /// Since when it has not left its thread to others.
+    pub(crate) since: Instant,
     pub(crate) wires: Wires,
     /// How many closed epochs were handed on.
     pub(crate) reported: usize,

@@ -14,13 +14,14 @@ use crate::pair::Effect;
 use crate::seats::SeatsNow;
 use crate::shard::here::{Here, Soon};
 use crate::shard::pauses::Held;
+use crate::shard::share::{OUTBOX_MAX, SOON, Share};
 use crate::shard::{SOON_MAX, Shard};
 use crate::transport::Inbound;
 
 impl Shard {
     /// When the shard has something to do next, if nothing arrives before.
     pub(super) fn wake_at(&mut self) -> Time {
-        if !self.ground.soon.is_empty() {
+        if !self.ground.soon.is_empty() || self.ground.pairs.has_effects() {
             return self.ground.now;
         }
         let directive = self.directives.peek().map(|d| d.at);
@@ -29,45 +30,107 @@ impl Shard {
         waits.into_iter().flatten().fold(self.end, Time::min)
     }
 
-    /// Handles everything that is due or has arrived by now.
+    /// Handles what is due and what has arrived by now, a share of each. The rest stays where it
+    /// is: there is more to do then, and the next turn goes on.
     pub(super) fn turn(&mut self, inbox: &mut Vec<Inbound>) {
         self.ground.now = Time::ZERO + Duration::from(self.zero.elapsed());
         if self.ground.now >= self.end {
             return;
         }
         self.ground.recorder.close_epoch(self.ground.now);
-        while let Some(directive) = self.directives.next_if(|d| d.at <= self.ground.now) {
-            // What falls on the end of a pause comes before it, as all that falls into it.
-            self.go_on(Time::from_nanos(directive.at.as_nanos().saturating_sub(1)));
-            self.direct(directive);
-            self.settle();
+        // What peers made for themselves in earlier turns comes before what is due by now.
+        if self.backlog == 0 {
+            self.backlog = self.ground.soon.len();
         }
-        self.go_on(self.ground.now);
-        while let Some(waiting) = self.ground.timers.pop_due(self.ground.now) {
-            self.alarm(waiting.row, waiting.life, waiting.alarm);
-            self.settle();
+        if self.work_off_backlog() {
+            self.take_due();
+            self.take_in(inbox);
+            self.ground.pairs.timer(self.ground.now);
+            self.ground.pairs.flush();
         }
-        for inbound in inbox.drain(..) {
-            self.inbound(inbound);
-            self.settle();
-        }
-        self.ground.pairs.timer(self.ground.now);
-        self.ground.pairs.flush();
-        self.settle();
+        let share = &mut Share::new();
+        while self.takes(share) && self.settle_one() {}
     }
 
-    /// Does what the last event left to be done: what a peer does to itself, and what the pairs
-    /// want.
-    pub(super) fn settle(&mut self) {
-        for _ in 0..SOON_MAX {
-            if let Some((row, life, soon)) = self.ground.soon.pop_front() {
-                self.soon(row, life, soon);
-            } else if let Some(effect) = self.ground.pairs.poll() {
-                self.effect(effect);
+    /// Whether there is time for one more event of this share, and room for what it sends.
+    fn takes(&self, share: &mut Share) -> bool {
+        self.ground.outbox.len() < OUTBOX_MAX && share.take()
+    }
+
+    /// Handles what was left over from earlier turns; false when some of it still is.
+    fn work_off_backlog(&mut self) -> bool {
+        let share = &mut Share::new();
+        while self.backlog > 0 && self.takes(share) {
+            self.settle_one();
+        }
+        self.backlog == 0
+    }
+
+    /// Handles a share of what is due: what the environment does, and timers.
+    fn take_due(&mut self) {
+        let (share, now) = (&mut Share::new(), self.ground.now);
+        while self.takes(share) {
+            if let Some(directive) = self.directives.next_if(|d| d.at <= now) {
+                // What falls on the end of a pause comes before it, as all that falls into it.
+                self.go_on(Time::from_nanos(directive.at.as_nanos().saturating_sub(1)));
+                self.direct(directive);
             } else {
+                self.go_on(now);
+                let Some(waiting) = self.ground.timers.pop_due(now) else { return };
+                self.alarm(waiting.row, waiting.life, waiting.alarm);
+            }
+            self.settle(share);
+        }
+    }
+
+    /// Handles a share of what has arrived.
+    fn take_in(&mut self, inbox: &mut Vec<Inbound>) {
+        let share = &mut Share::new();
+        let mut waiting = std::mem::take(inbox).into_iter();
+        while self.takes(share)
+            && let Some(inbound) = waiting.next()
+        {
+            self.inbound(inbound);
+            self.settle(share);
+        }
+        *inbox = waiting.collect();
+    }
+
+    /// Does what the last event left to be done: what peers do to themselves, and what the pairs
+    /// want. What is beyond the share waits for its turn.
+    pub(super) fn settle(&mut self, share: &mut Share) {
+        for _ in 0..SOON {
+            if !self.has_something() || !self.takes(share) || !self.settle_one() {
                 return;
             }
         }
+    }
+
+    /// Does all that is left to be done; a peer that answers itself without end is left alone.
+    pub(super) fn settle_all(&mut self) {
+        for _ in 0..SOON_MAX {
+            if !self.settle_one() {
+                return;
+            }
+        }
+    }
+
+    fn has_something(&self) -> bool {
+        !self.ground.soon.is_empty() || self.ground.pairs.has_effects()
+    }
+
+    /// Does one thing that is left to be done; false when there is none. The pairs come first: what
+    /// they want is mostly no event, and never without end.
+    fn settle_one(&mut self) -> bool {
+        if let Some(effect) = self.ground.pairs.poll() {
+            self.effect(effect);
+        } else if let Some((row, life, soon)) = self.ground.soon.pop_front() {
+            self.backlog = self.backlog.saturating_sub(1);
+            self.soon(row, life, soon);
+        } else {
+            return false;
+        }
+        true
     }
 
     pub(super) fn row(&self, slot: u32) -> Option<usize> {
@@ -184,10 +247,10 @@ impl Shard {
         for row in 0..self.seats.len() {
             self.end_pause(row, true);
             self.stop(row);
-            self.settle();
+            self.settle_all();
         }
         self.ground.pairs.flush();
-        self.settle();
+        self.settle_all();
     }
 
     fn inbound(&mut self, inbound: Inbound) {

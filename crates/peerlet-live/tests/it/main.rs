@@ -3,3 +3,4 @@
 mod panics;
 mod reliable;
 mod runs;
+mod starving;
