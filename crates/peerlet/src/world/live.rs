@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use peerlet_core::Directive;
 use peerlet_live::{
-    Join, KeyError, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret, Sockets,
+    Join, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret, Sockets,
 };
 use tokio::sync::watch;
 
@@ -159,13 +159,7 @@ fn resolve(option: &str, text: &str) -> Result<SocketAddr, Failure> {
 
 /// The key in this file; a new one is made and kept there if there is none.
 fn key(path: &Path) -> Result<ProcessKey, Failure> {
-    let failed = |error: KeyError| Failure::Io(error.to_string());
-    if path.exists() {
-        return ProcessKey::load(path).map_err(failed);
-    }
-    let key = ProcessKey::generate();
-    key.save(path).map_err(failed)?;
-    Ok(key)
+    ProcessKey::load_or_create(path).map_err(|error| Failure::Io(error.to_string()))
 }
 
 /// The secret in this file.
