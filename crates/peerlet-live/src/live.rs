@@ -439,6 +439,7 @@ impl Parts<'_> {
             counters: Counters::default(),
             idle_directives: 0,
             events: 0,
+            has_stopped: false,
             backlog: 0,
             since: Instant::now(),
             wires,

@@ -67,6 +67,8 @@ pub(crate) struct Shard {
     pub(crate) idle_directives: u64,
     /// Events that its peers handled.
     pub(crate) events: u64,
+    /// Whether all peers were stopped: who sends to them is told so.
+    pub(crate) has_stopped: bool,
     /// How much of what peers made for themselves comes before anything that is due now.
     pub(crate) backlog: usize,
     /// Since when it has not left its thread to others.

@@ -71,6 +71,9 @@ impl Shard {
         }
         self.hand_over();
         loop {
+            if self.has_stopped && !self.is_broken {
+                self.caught(|shard| shard.wind_up(&mut inbox));
+            }
             inbox.drain(..).for_each(|inbound| self.overhear(&inbound));
             self.send().await;
             tokio::select! {
@@ -141,7 +144,8 @@ impl Shard {
                 Wake::Turn => {}
                 Wake::Stop => {
                     self.caught(Shard::stop_all);
-                    return self.send().await;
+                    self.send().await;
+                    return self.drain(inbox).await;
                 }
                 Wake::Broken => {
                     self.is_broken = true;
@@ -194,6 +198,32 @@ impl Shard {
             () = due => {}
         }
         Wake::Turn
+    }
+
+    /// Lets what the peers sent reliably before they stopped arrive, for a while. From then on
+    /// whoever sends to them is told that they have stopped.
+    async fn drain(&mut self, inbox: &mut Vec<Inbound>) {
+        let (stopped, until) =
+            (self.ground.now, self.zero.elapsed() + std::time::Duration::from(DRAIN));
+        let after_zero = |at: Time| std::time::Duration::from(at - Time::ZERO);
+        while !self.is_broken && self.ground.pairs.is_sending() && self.zero.elapsed() < until {
+            let due = self.ground.pairs.deadline().map_or(until, after_zero);
+            let wake = self.zero + due.min(until);
+            tokio::select! {
+                biased;
+                () = finished(&mut self.wires.finish) => self.is_broken = true,
+                () = self.transport.receive(inbox) => {}
+                (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
+                () = self.alarm_clock.wait_until(wake) => {}
+            }
+            self.caught(|shard| shard.wind_up(inbox));
+            self.send().await;
+            self.say_more();
+            tokio::task::yield_now().await;
+        }
+        // The peers' time ended when they stopped.
+        self.ground.now = stopped;
+        self.has_stopped = true;
     }
 
     /// In an emulation: counts what arrives after the peers' time, until nothing is on its way that

@@ -4,3 +4,4 @@ mod panics;
 mod reliable;
 mod runs;
 mod starving;
+mod undelivered;
