@@ -5,9 +5,7 @@
 //! `openssl genpkey -algorithm ed25519 -outform DER` also writes.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use peerlet_core::Identity;
@@ -15,8 +13,10 @@ use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use ring::{digest, hmac};
 
+use crate::private_file::{self, PrivateFileError, PrivateFileProblem};
+
 /// The longest key file that is read: an Ed25519 key takes 83 bytes, 48 without its public half.
-const FILE_LEN_MAX: u64 = 1024;
+const FILE_LEN_MAX: usize = 1024;
 
 /// What precedes the 32 bytes of an Ed25519 public key in a SubjectPublicKeyInfo (RFC 8410, section
 /// 4).
@@ -53,33 +53,47 @@ impl ProcessKey {
         Some(ProcessKey { pair, pkcs8: pkcs8.to_vec() })
     }
 
-    /// Reads the key from a file that nobody else may read.
+    /// Reads the key from a regular file that only its owner may get at. It never waits: a pipe is
+    /// refused.
     ///
     /// # Errors
-    /// When the file cannot be read, others may read it, or it holds no Ed25519 key.
+    /// When the file cannot be read, others may get at it, or it holds no Ed25519 key.
     pub fn load(path: &Path) -> Result<ProcessKey, KeyError> {
-        let io = |source| KeyError::Io { path: path.to_owned(), source };
-        let file = File::open(path).map_err(io)?;
-        // Asked of the open file, so that it cannot be swapped between the question and the
-        // reading.
-        let about = file.metadata().map_err(io)?;
-        if about.mode() & 0o077 != 0 {
-            return Err(KeyError::Exposed { path: path.to_owned(), mode: about.mode() & 0o777 });
-        }
-        let mut pkcs8 = Vec::new();
-        file.take(FILE_LEN_MAX).read_to_end(&mut pkcs8).map_err(io)?;
-        ProcessKey::from_pkcs8(&pkcs8).ok_or_else(|| KeyError::Invalid { path: path.to_owned() })
+        let pkcs8 = private_file::read("key", path, FILE_LEN_MAX)?;
+        ProcessKey::from_pkcs8(&pkcs8).ok_or_else(|| match pkcs8.is_empty() {
+            true => KeyError::Empty { path: path.to_owned() },
+            false => KeyError::Invalid { path: path.to_owned() },
+        })
     }
 
-    /// Writes the key to a new file that only its owner may read; a file that exists is left alone.
+    /// Writes the key to a new file that only its owner may get at, whole or not at all; a file
+    /// that exists is left alone.
     ///
     /// # Errors
     /// When the file exists or cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), KeyError> {
-        let io = |source| KeyError::Io { path: path.to_owned(), source };
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
-        file.write_all(&self.pkcs8).and_then(|()| file.sync_all()).map_err(io)
+        Ok(private_file::create("key", path, &self.pkcs8)?)
+    }
+
+    /// Reads the key from a file, or makes one and keeps it there where there is no file. Of
+    /// several processes that do so at once, all have the same key.
+    ///
+    /// # Errors
+    /// As for [`load`](ProcessKey::load) and [`save`](ProcessKey::save).
+    pub fn load_or_create(path: &Path) -> Result<ProcessKey, KeyError> {
+        match ProcessKey::load(path) {
+            Err(error) if error.is_missing() => {}
+            loaded => return loaded,
+        }
+        let key = ProcessKey::generate();
+        match key.save(path) {
+            Ok(()) => Ok(key),
+            // Another process was faster; a link to nothing is an error here.
+            Err(KeyError::File(PrivateFileError {
+                problem: PrivateFileProblem::Exists, ..
+            })) => ProcessKey::load(path),
+            Err(error) => Err(error),
+        }
     }
 
     /// Who the process with this key is.
@@ -138,19 +152,12 @@ impl fmt::Debug for ProcessKey {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The file could not be opened, read or written.
-    Io {
+    /// The file itself is at fault: it cannot be read or written, or others may get at it.
+    File(PrivateFileError),
+    /// The file is empty.
+    Empty {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// Others than its owner may read or change the file.
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
     },
     /// The file holds something else.
     Invalid {
@@ -159,20 +166,23 @@ pub enum KeyError {
     },
 }
 
+impl KeyError {
+    fn is_missing(&self) -> bool {
+        let KeyError::File(error) = self else { return false };
+        matches!(&error.problem, PrivateFileProblem::Read(e) if e.kind() == ErrorKind::NotFound)
+    }
+}
+
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            KeyError::Io { path, .. } => {
-                write!(f, "cannot use the key file {}; see the cause", path.display())
+            KeyError::File(error) => error.fmt(f),
+            KeyError::Empty { path } => {
+                write!(f, "the key file {} is empty; remove it to get a new one", path.display())
             }
-            KeyError::Exposed { path, mode } => write!(
-                f,
-                "the key file {0} has mode {mode:o}, so others can get at it; run `chmod 600 {0}`",
-                path.display()
-            ),
             KeyError::Invalid { path } => write!(
                 f,
-                "the key file {} holds no Ed25519 key in PKCS#8 DER; remove it to get a new one",
+                "the key file {} holds no Ed25519 key in PKCS#8 DER; name the right file",
                 path.display()
             ),
         }
@@ -182,35 +192,25 @@ impl fmt::Display for KeyError {
 impl std::error::Error for KeyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            KeyError::Io { source, .. } => Some(source),
+            KeyError::File(error) => error.source(),
             _ => None,
         }
+    }
+}
+
+impl From<PrivateFileError> for KeyError {
+    fn from(error: PrivateFileError) -> KeyError {
+        KeyError::File(error)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs::{self, Permissions};
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     use super::*;
-
-    /// A folder of this test's own, removed at the end.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(test: &str) -> Folder {
-            let path = std::env::temp_dir().join(format!("peerlet-{test}-{}", std::process::id()));
-            fs::create_dir_all(&path).unwrap();
-            Folder(path)
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            fs::remove_dir_all(&self.0).unwrap();
-        }
-    }
+    use crate::private_file::tests::Folder;
 
     #[test]
     fn a_saved_key_is_private_and_comes_back() {
@@ -219,24 +219,46 @@ mod tests {
         key.save(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert_eq!(ProcessKey::load(&path).unwrap().identity(), key.identity());
-        assert!(matches!(ProcessKey::generate().save(&path), Err(KeyError::Io { .. })));
+        assert!(matches!(ProcessKey::generate().save(&path), Err(KeyError::File(_))));
         assert_eq!(ProcessKey::load(&path).unwrap().identity(), key.identity(), "not overwritten");
     }
 
     #[test]
-    fn exposed_and_alien_files_are_refused() {
+    fn a_missing_key_is_made_once_by_whoever_comes_first() {
+        let folder = Folder::new("key-made");
+        let path = folder.0.join("key");
+        let identities: Vec<_> = std::thread::scope(|scope| {
+            let make = || ProcessKey::load_or_create(&path).unwrap().identity();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(identities.iter().all(|identity| *identity == identities[0]), "{identities:?}");
+        let nowhere = ProcessKey::load_or_create(&folder.0.join("no/key")).unwrap_err();
+        assert!(nowhere.to_string().contains("cannot be written: "), "{nowhere}");
+    }
+
+    #[test]
+    fn exposed_and_alien_files_are_refused_with_their_cause() {
         let folder = Folder::new("key-refused");
         let path = folder.0.join("key");
-        assert!(matches!(ProcessKey::load(&path), Err(KeyError::Io { .. })));
+        let error = ProcessKey::load(&path).unwrap_err().to_string();
+        assert!(error.contains("cannot be read: No such file"), "{error}");
         ProcessKey::generate().save(&path).unwrap();
         for mode in [0o640, 0o604, 0o620, 0o644] {
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            let error = ProcessKey::load(&path).unwrap_err();
+            let error = ProcessKey::load_or_create(&path).unwrap_err();
             assert!(error.to_string().contains("chmod 600"), "{error}");
         }
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-        fs::write(&path, [0x30; 2000]).unwrap();
-        assert!(matches!(ProcessKey::load(&path), Err(KeyError::Invalid { .. })));
+        for (content, said) in
+            [(vec![], "is empty"), (vec![0x30; 83], "no Ed25519 key"), (vec![0x30; 2000], "longer")]
+        {
+            fs::write(&path, content).unwrap();
+            let error = ProcessKey::load_or_create(&path).unwrap_err();
+            assert!(error.to_string().contains(said), "{error}");
+        }
+        let error = ProcessKey::load_or_create(&folder.0).unwrap_err();
+        assert!(error.to_string().contains("is a folder"), "{error}");
     }
 
     /// The first key of RFC 8032, section 7.1, in the shorter of the two forms of RFC 8410, section

@@ -32,6 +32,7 @@ mod live;
 mod medium;
 mod member;
 mod outcome;
+mod panics;
 mod seats;
 mod setup;
 mod shard;
@@ -53,6 +54,7 @@ pub use pair::{
     Effect, LINK_BYTES_MAX, PairConfig, Pairs, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVING_MAX,
     RECEIVING_PER_LINK_MAX, SENDING_MAX, SendError, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX,
 };
+pub use panics::{PanicPlace, Panicked};
 pub use private_file::{PrivateFileError, PrivateFileProblem};
 pub use quic::{Guard, LINKS_MAX, QuicTransport};
 pub use secret::{SECRET_LEN_MAX, SECRET_LEN_MIN, Secret, SecretError};

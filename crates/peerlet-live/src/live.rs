@@ -9,26 +9,33 @@ use peerlet_measure::{Epochs, Ledger, Measures, MetricEntry, Recorder};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::counters::Counters;
 use crate::frame::Tag;
 use crate::key::ProcessKey;
 use crate::medium::Between;
 use crate::member::{
-    self, ClosedEpoch, Closing, Member, Process, Role, SHARDS_MAX, STRANGERS_WAITING_MAX,
-    WAITING_MAX,
+    self, ClosedEpoch, Closing, JoinError, Member, Network, Process, Role, SHARDS_MAX,
+    STRANGERS_WAITING_MAX, WAITING_MAX,
 };
 use crate::outcome::{LiveOutcome, add_up};
 use crate::pair::{PairConfig, Pairs};
+use crate::panics::{Failure, Failures, PanicPlace, Panicked, caught, message_of};
 use crate::quic::QuicTransport;
 use crate::seats::SeatMap;
 use crate::setup::{LiveError, LiveSetup, Sockets};
-use crate::shard::{AlarmClock, Ground, MemberLine, Pauses, Shard, ShardOutcome, Timers, Wires};
+use crate::shard::{
+    AlarmClock, Doing, Ground, MemberLine, Pauses, Shard, ShardOutcome, Timers, Wires,
+};
 use crate::transport::{BindError, Transport};
 use crate::udp::UdpTransport;
 
 /// From binding to time zero in a process that has all seats: enough for its tasks to begin.
 const SETTLING: Duration = Duration::from_nanos(20 * MILLISECOND.as_nanos());
+/// How long a run that something panicked in waits for its shards: for what they have, and for the
+/// end of their links.
+const GIVING_UP: std::time::Duration = std::time::Duration::from_secs(1);
 /// And so much more for each of its tasks.
 const SETTLING_EACH: Duration = Duration::from_nanos(MILLISECOND.as_nanos() / 10);
 
@@ -42,12 +49,38 @@ const SETTLING_EACH: Duration = Duration::from_nanos(MILLISECOND.as_nanos() / 10
 ///
 /// # Errors
 /// When a stack cannot run on these sockets, one of them cannot be bound, or the process cannot
-/// take part. No peer has lived then.
+/// take part: no peer has lived then. And when something in the run panics: then it ends at once,
+/// its links are closed, and the error holds what was reached.
 pub async fn run(
     mut setup: LiveSetup,
     directives: Vec<Directive>,
     stop: watch::Receiver<bool>,
 ) -> Result<LiveOutcome, LiveError> {
+    let seed = *setup.seed.get_or_insert_with(random);
+    let panicked = |failure: Failure, partial: Option<LiveOutcome>| {
+        let (Failure { place, message }, partial) = (failure, partial.map(Box::new));
+        LiveError::Panicked(Panicked { place, message, seed, partial })
+    };
+    match caught(run_through(setup, directives, stop)).await {
+        Ok(Ok(Ended { outcome: Some(outcome), failure: None })) => Ok(outcome),
+        Ok(Ok(Ended { outcome, failure })) => {
+            Err(panicked(failure.expect("a run that nothing broke has an outcome"), outcome))
+        }
+        Ok(Err(error)) => Err(error),
+        Err(payload) => {
+            let message = message_of(&payload);
+            Err(panicked(Failure { place: PanicPlace::Setup, message }, None))
+        }
+    }
+}
+
+async fn run_through(
+    mut setup: LiveSetup,
+    directives: Vec<Directive>,
+    stop: watch::Receiver<bool>,
+) -> Result<Ended, LiveError> {
+    let (tell, failures) = Failures::new();
+    setup.notice = tell.guarding(setup.notice);
     let role = setup.role()?;
     let registry = setup.checked_registry()?;
     let end = Time::ZERO + setup.duration;
@@ -87,19 +120,22 @@ pub async fn run(
         warn_of_open_network(&setup, &sockets);
     }
     let parts = Parts { setup: &setup, registry, epochs, seats, key, end };
-    let mut run = Run::new(&parts, stop);
+    let mut run = Run::new(&parts, stop, tell, failures);
     let member = role.map(|role| run.member(&parts, role, own, sockets[0]));
     if let Some(between) = &mut between {
         let (measured, zero) = (setup.from..end, run.zero.subscribe());
-        let quiet = between.begin(parts.seats.clone(), measured, zero)?;
+        let quiet = between.begin(parts.seats.clone(), measured, zero, run.tell.clone())?;
         run.quiet = between.is_emulated().then_some(quiet);
     }
     run.start(&parts, transports, directives, member.is_some());
-    let mut outcome = run.finish(member, end).await?;
-    if let Some(between) = between {
-        between.finish(&mut outcome);
+    let mut ended = run.finish(member, end).await?;
+    match (between, &mut ended) {
+        (Some(between), Ended { outcome: Some(outcome), failure: None }) => between.finish(outcome),
+        // Its thread may be what does not answer any more.
+        (Some(between), Ended { outcome: Some(outcome), .. }) => between.give_up(outcome),
+        _ => {}
     }
-    Ok(outcome)
+    Ok(ended)
 }
 
 /// A run under way: its shards, and what ties them together.
@@ -113,14 +149,22 @@ struct Run {
     quiet: Option<watch::Receiver<bool>>,
     outcomes: Vec<oneshot::Receiver<ShardOutcome>>,
     shards: Vec<JoinHandle<()>>,
+    /// Where panics are told, and heard.
+    tell: Failures,
+    failures: mpsc::UnboundedReceiver<Failure>,
 }
 
 impl Run {
-    fn new(parts: &Parts<'_>, stop: watch::Receiver<bool>) -> Run {
+    fn new(
+        parts: &Parts<'_>,
+        stop: watch::Receiver<bool>,
+        tell: Failures,
+        failures: mpsc::UnboundedReceiver<Failure>,
+    ) -> Run {
         let (zero, finish) = (watch::channel(None).0, watch::channel(false).0);
         let shards = Vec::with_capacity(parts.setup.shards as usize);
         let (epochs, line, quiet, outcomes) = Default::default();
-        Run { zero, finish, stop, epochs, line, quiet, outcomes, shards }
+        Run { zero, finish, stop, epochs, line, quiet, outcomes, shards, tell, failures }
     }
 
     /// The member that speaks for this process, not running yet.
@@ -173,10 +217,17 @@ impl Run {
                 outcome: Some(outcome),
                 member: self.line.take(),
                 quiet: self.quiet.clone(),
+                failures: self.tell.clone(),
             };
             self.outcomes.push(receiver);
+            let number = shard;
             let shard = parts.shard(shard, transport, directives, wires);
-            self.shards.push(tokio::spawn(shard.run()));
+            let failures = self.tell.clone();
+            self.shards.push(tokio::spawn(async move {
+                if let Err(payload) = caught(shard.run()).await {
+                    failures.tell(PanicPlace::Shard(number), &payload);
+                }
+            }));
         }
         // The shards hold the ends that count.
         self.epochs = None;
@@ -186,73 +237,107 @@ impl Run {
         }
     }
 
-    /// Waits for the shards, exchanges the last reports, and adds everything up.
-    async fn finish(mut self, member: Option<Member>, end: Time) -> Result<LiveOutcome, LiveError> {
+    /// Waits for the shards, exchanges the last reports, and adds everything up. A panic somewhere
+    /// ends that early.
+    async fn finish(mut self, member: Option<Member>, end: Time) -> Result<Ended, LiveError> {
         let (own_end, ended) = oneshot::channel();
-        let mut speaking = member.map(|member| tokio::spawn(member.run(ended)));
-        let waiting = std::mem::take(&mut self.outcomes);
-        let gather = async {
-            let mut outcomes = Vec::new();
-            for outcome in waiting {
-                outcomes.extend(outcome.await);
+        let mut speaking = member.map(|member| {
+            let failures = self.tell.clone();
+            tokio::spawn(async move {
+                let spoken = caught(member.run(ended)).await;
+                spoken.map_err(|payload| failures.tell(PanicPlace::Member, &payload)).ok()
+            })
+        });
+        let mut outcomes = Vec::new();
+        let mut gathering = Box::pin(gather(std::mem::take(&mut self.outcomes), &mut outcomes));
+        let mut failure = tokio::select! {
+            biased;
+            failure = self.failures.recv() => failure,
+            () = &mut gathering => self.failures.try_recv().ok(),
+            error = refused(&mut speaking) => {
+                self.finish.send_replace(true);
+                self.closed().await;
+                return Err(LiveError::Join(error));
             }
-            outcomes
         };
-        let outcomes = match &mut speaking {
-            None => gather.await,
-            Some(task) => tokio::select! {
-                biased;
-                outcomes = gather => outcomes,
-                failed = task => {
-                    self.finish.send_replace(true);
-                    self.rethrow().await;
-                    let Err(error) = failed.expect("a member does not panic") else {
-                        unreachable!("a member speaks until its process has ended")
-                    };
-                    return Err(LiveError::Join(error));
-                }
-            },
-        };
-        if outcomes.len() < self.shards.len() {
-            self.rethrow().await;
+        if failure.is_some() {
+            // Shards that run hand over what they have; one that is blocked is not waited for.
+            self.finish.send_replace(true);
+            timeout(GIVING_UP, &mut gathering).await.ok();
         }
+        drop(gathering);
         let ran = (*self.zero.borrow()).map_or(Time::ZERO, |zero| {
             Time::ZERO + Duration::from(Instant::now().saturating_duration_since(zero))
         });
         let mut all = add_up(outcomes, end.min(ran));
-        let closing = Closing {
-            ledger: all.ledger,
-            counters: all.counters,
-            events: all.events,
-            late_answers: all.late_answers,
-            idle_directives: all.idle_directives,
-        };
-        own_end.send(closing).ok();
-        let network = match speaking {
-            Some(task) => task.await.ok().transpose()?,
-            None => None,
-        };
-        self.finish.send_replace(true);
-        self.rethrow().await;
-        if let Some(network) = network {
-            all.widen(network);
-        }
-        if self.quiet.is_none() {
-            all.ledger.close();
-        }
-        Ok(all)
-    }
-
-    /// Waits for the shards to end; what one of them panicked with goes on from here.
-    async fn rethrow(&mut self) {
-        for shard in self.shards.drain(..) {
-            if let Err(error) = shard.await
-                && error.is_panic()
-            {
-                std::panic::resume_unwind(error.into_panic());
+        if let (Some(all), Some(task), None) = (&mut all, &mut speaking, &failure) {
+            let closing = Closing {
+                ledger: all.ledger,
+                counters: all.counters,
+                events: all.events,
+                late_answers: all.late_answers,
+                idle_directives: all.idle_directives,
+            };
+            own_end.send(closing).ok();
+            tokio::select! {
+                biased;
+                broken = self.failures.recv() => failure = broken,
+                network = task => if let Some(network) = network.ok().flatten() {
+                    all.widen(network?);
+                },
             }
         }
+        if let Some(task) = speaking {
+            task.abort();
+        }
+        self.finish.send_replace(true);
+        match &failure {
+            Some(_) => drop(timeout(GIVING_UP, self.closed()).await),
+            None => self.closed().await,
+        }
+        if let Some(all) = all.as_mut().filter(|_| self.quiet.is_none()) {
+            all.ledger.close();
+        }
+        // The last to panic may be a destructor.
+        let failure = failure.or_else(|| self.failures.try_recv().ok());
+        Ok(Ended { outcome: all, failure })
     }
+
+    /// Waits until all shards have closed their sockets.
+    async fn closed(&mut self) {
+        for shard in self.shards.drain(..) {
+            // They tell of panics themselves, and nobody aborts them.
+            shard.await.ok();
+        }
+    }
+}
+
+/// How a run came to its end.
+struct Ended {
+    /// Nothing came out where no shard answered.
+    outcome: Option<LiveOutcome>,
+    failure: Option<Failure>,
+}
+
+/// Takes the shards' outcomes as they come.
+async fn gather(waiting: Vec<oneshot::Receiver<ShardOutcome>>, outcomes: &mut Vec<ShardOutcome>) {
+    for outcome in waiting {
+        outcomes.extend(outcome.await);
+    }
+}
+
+/// A member that speaks, and gives nothing when it panicked.
+type Speaking = JoinHandle<Option<Result<Network, JoinError>>>;
+
+/// Waits until the member cannot take part any more; for ever without a member.
+async fn refused(speaking: &mut Option<Speaking>) -> JoinError {
+    if let Some(task) = speaking
+        && let Ok(Some(Err(error))) = task.await
+    {
+        return error;
+    }
+    // It ends well only after its process has, and tells of a panic elsewhere.
+    std::future::pending().await
 }
 
 /// Says loudly that a network which others can reach is open to them.
@@ -349,12 +434,15 @@ impl Parts<'_> {
             recorder: Recorder::new(MetricEntry::table(&self.registry), self.epochs),
         };
         Shard {
+            number: shard,
             host: Host::new(self.registry.clone(), seats.len()),
             seats,
             ground,
             pauses: Pauses::default(),
             transport,
             alarm_clock: AlarmClock::new(),
+            doing: Doing::default(),
+            is_broken: false,
             build: self.setup.build.clone(),
             directives: directives.into_iter().peekable(),
             zero: Instant::now(),
@@ -362,6 +450,9 @@ impl Parts<'_> {
             counters: Counters::default(),
             idle_directives: 0,
             events: 0,
+            has_stopped: false,
+            backlog: 0,
+            since: Instant::now(),
             wires,
             reported: 0,
             pins: 0,

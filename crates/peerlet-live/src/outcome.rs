@@ -46,10 +46,10 @@ pub struct Whole {
     pub processes: u32,
 }
 
-/// Adds up what the shards of one process came to.
-pub(crate) fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> LiveOutcome {
+/// Adds up what the shards of one process came to; `None` where none came to anything.
+pub(crate) fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> Option<LiveOutcome> {
     let mut outcomes = outcomes.into_iter();
-    let first = outcomes.next().expect("there is at least one shard");
+    let first = outcomes.next()?;
     let mut all = LiveOutcome {
         ledger: first.ledger,
         measures: first.measures,
@@ -71,7 +71,7 @@ pub(crate) fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> LiveOutcome {
         all.idle_directives += outcome.idle_directives;
         all.events += outcome.events;
     }
-    all
+    Some(all)
 }
 
 /// A model's cause in the accounts of messages.

@@ -4,13 +4,16 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use peerlet_core::{Duration, Need, Peer, Registry, SECOND, Seat, StackError, Time};
+use peerlet_core::{
+    Duration, Handler, Need, Peer, Registry, SECOND, Seat, StackError, Time, Where,
+};
 use peerlet_measure::EpochsError;
 
 use crate::admission::Admission;
 use crate::key::ProcessKey;
 use crate::medium::{Medium, MediumError};
 use crate::member::{Join, JoinError, Notice, Role, Section};
+use crate::panics::{PanicPlace, Panicked, caught_now, message_of};
 use crate::quic::Guard;
 use crate::shard::Build;
 use crate::transport::BindError;
@@ -182,11 +185,14 @@ impl LiveSetup {
         own.into_iter().chain(peerlets).chain([order]).chain(self.sections.clone()).collect()
     }
 
-    pub(crate) fn checked_registry(&self) -> Result<Arc<Registry>, StackError> {
+    pub(crate) fn checked_registry(&self) -> Result<Arc<Registry>, LiveError> {
         let registry = match &self.registry {
             Some(registry) => registry.clone(),
             None => {
-                let stacks = (0..self.seats).map(|seat| (self.build)(Seat(seat)));
+                let mut stacks = Vec::new();
+                for seat in (0..self.seats).map(Seat) {
+                    stacks.push(self.built(seat)?);
+                }
                 Arc::new(Registry::of(stacks)?)
             }
         };
@@ -195,9 +201,23 @@ impl LiveSetup {
         registry.check_needs(&gives)?;
         Ok(registry)
     }
+
+    /// The stack of a seat, to look at.
+    fn built(&self, seat: Seat) -> Result<Peer, LiveError> {
+        caught_now(|| (self.build)(seat)).map_err(|payload| {
+            let (life, peerlet, time) = (0, None, Time::ZERO);
+            let place = Where { seat, life, peerlet, handler: Handler::Build, time };
+            LiveError::Panicked(Panicked {
+                place: PanicPlace::Peer(place),
+                message: message_of(&payload),
+                seed: self.seed.unwrap_or_default(),
+                partial: None,
+            })
+        })
+    }
 }
 
-/// Why a live run cannot begin.
+/// Why a live run could not begin, or broke.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LiveError {
@@ -236,6 +256,9 @@ pub enum LiveError {
         /// The number of shards.
         shards: u32,
     },
+    /// Something in it panicked: a peer's handler, the network's model, the function that takes
+    /// notices.
+    Panicked(Panicked),
 }
 
 impl fmt::Display for LiveError {
@@ -245,6 +268,7 @@ impl fmt::Display for LiveError {
             LiveError::Epochs(error) => error.fmt(f),
             LiveError::Bind(error) => error.fmt(f),
             LiveError::Medium(error) => error.fmt(f),
+            LiveError::Panicked(panicked) => panicked.fmt(f),
             LiveError::Index { first, last, seats } => write!(
                 f,
                 "--index {first}-{last} does not fit the scenario's seats, 0 to {}",

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use async_trait::async_trait;
 use bytes::Bytes;
 use peerlet_core::{Duration, Identity};
+use rustix::io::Errno;
 
 use crate::counters::Counters;
 
@@ -199,7 +200,13 @@ impl fmt::Display for BindError {
                  one secret, or say that the network is closed"
             ),
             BindError::Io { at, source } => {
-                write!(f, "cannot bind {at}: {source}; choose another address with --bind")
+                write!(f, "cannot bind {at}: {source}; ")?;
+                f.write_str(match source.raw_os_error().map(Errno::from_raw_os_error) {
+                    Some(Errno::MFILE | Errno::NFILE) => {
+                        "raise the limit of open files (`ulimit -n`), or take fewer sockets"
+                    }
+                    _ => "choose another address with --bind",
+                })
             }
         }
     }

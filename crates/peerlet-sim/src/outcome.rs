@@ -39,6 +39,15 @@ pub enum RunError {
         /// The instant.
         at: Time,
     },
+    /// The system did not give the threads that were asked for; nothing ran.
+    Threads {
+        /// How many were asked for.
+        wanted: u32,
+        /// How many there are, the caller's included.
+        started: u32,
+        /// The system's error, by its number.
+        code: Option<i32>,
+    },
 }
 
 impl fmt::Display for RunError {
@@ -49,6 +58,16 @@ impl fmt::Display for RunError {
                 "peer {seat} made more than 10,000 rounds of events for itself at {at}; \
                  let its timers be later than now, or count what it sends to itself"
             ),
+            RunError::Threads { wanted, started, code } => {
+                write!(f, "of {wanted} threads only {started} could be started")?;
+                if let Some(code) = code {
+                    write!(f, ": {}", std::io::Error::from_raw_os_error(*code))?;
+                }
+                f.write_str(
+                    "; raise the limit of threads (`ulimit -u`, or a container's `pids` limit), or \
+                     take fewer",
+                )
+            }
         }
     }
 }

@@ -135,7 +135,8 @@ impl Simulation {
     /// Runs to the end.
     ///
     /// # Errors
-    /// When a peer's events of one instant cause each other without end.
+    /// When a peer's events of one instant cause each other without end, and when the system does
+    /// not give as many threads as were asked for.
     ///
     /// # Panics
     /// Goes on with the panic of a handler; [`Watch::panicked`] says where that came from.
@@ -164,7 +165,7 @@ impl Simulation {
     fn go(&mut self, until: Time) -> Result<(), RunError> {
         let Simulation { engine, grid, workers, director, chart, trace, watch } = self;
         let trace = trace.as_mut();
-        let ran = match engine {
+        match engine {
             Engine::Windowed => {
                 let (grid, limit) = (*grid, director.now);
                 let doings = Doings::default();
@@ -173,9 +174,9 @@ impl Simulation {
             }
             Engine::Reference => {
                 simple::run(&mut workers[0], director, trace, (chart, watch), until)
+                    .map_err(|(at, seat)| RunError::Endless { seat, at })
             }
-        };
-        ran.map_err(|(at, seat)| RunError::Endless { seat, at })
+        }
     }
 
     /// Where a panic came from, when it came from a peer's handler: of several in one window the

@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 
-use peerlet_core::{Seat, Time};
+use peerlet_core::Time;
 
 use crate::chart::{Chart, Doings};
 use crate::director::{Director, Order};
 use crate::grid::Grid;
+use crate::outcome::RunError;
 use crate::ring::Chunk;
 use crate::trace::{Handled, Trace};
 use crate::watch::Watch;
@@ -35,32 +36,38 @@ pub(crate) struct Lead<'a> {
     pub(crate) limit: Time,
 }
 
-/// Runs until just before `until`; returns the first peer that ran out of rounds.
-pub(crate) fn run(
-    workers: &mut [Worker],
-    mut lead: Lead<'_>,
-    until: Time,
-) -> Result<(), (Time, Seat)> {
+/// Runs until just before `until`.
+///
+/// # Errors
+/// When a peer ran out of rounds, the first of them, and when a thread cannot be started.
+pub(crate) fn run(workers: &mut [Worker], mut lead: Lead<'_>, until: Time) -> Result<(), RunError> {
+    let wanted = workers.len() as u32;
     let table = Table::new(workers, lead.grid, lead.watch);
     let table = &table;
     let Some((first, others)) = workers.split_first_mut() else { return Ok(()) };
     thread::scope(|scope| {
-        let threads: Vec<_> = others
-            .iter_mut()
-            .zip(1..)
-            .map(|(worker, me)| {
-                scope.spawn(move || {
-                    let _guard = table.guard();
-                    let mut round = 0;
-                    while let Some(order) = table.next_order(round, || {}) {
-                        table.follow(me, worker, order);
-                        round += 1;
-                        table.publish(round, me, worker);
-                    }
-                    table.accept(me, worker);
-                })
-            })
-            .collect();
+        let mut threads = Vec::new();
+        for (worker, me) in others.iter_mut().zip(1..) {
+            let thread = thread::Builder::new().spawn_scoped(scope, move || {
+                let _guard = table.guard();
+                let mut round = 0;
+                while let Some(order) = table.next_order(round, || {}) {
+                    table.follow(me, worker, order);
+                    round += 1;
+                    table.publish(round, me, worker);
+                }
+                table.accept(me, worker);
+            });
+            match thread {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    // Those that are there wait for one that will never come.
+                    table.meeting.break_up();
+                    let (started, code) = (threads.len() as u32 + 1, error.raw_os_error());
+                    return Err(RunError::Threads { wanted, started, code });
+                }
+            }
+        }
         let guard = table.guard();
         let mut round = 0;
         while let Some(order) = table.next_order(round, || table.decide(round, &mut lead, until)) {
@@ -77,9 +84,10 @@ pub(crate) fn run(
                 std::panic::resume_unwind(panic);
             }
         }
-    });
+        Ok(())
+    })?;
     let endless = workers.iter().filter_map(|worker| worker.fabric.endless).min();
-    endless.map_or(Ok(()), Err)
+    endless.map_or(Ok(()), |(at, seat)| Err(RunError::Endless { seat, at }))
 }
 
 /// What the workers share between windows.
@@ -362,6 +370,14 @@ impl Meeting {
         !self.is_broken()
     }
 
+    /// Lets all go who wait: somebody will never come.
+    fn break_up(&self) {
+        let change = lock(&self.change);
+        self.broken.store(true, Ordering::Release);
+        drop(change);
+        self.changed.notify_all();
+    }
+
     fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)
     }
@@ -373,10 +389,7 @@ struct Guard<'a>(&'a Meeting);
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
-            let change = lock(&self.0.change);
-            self.0.broken.store(true, Ordering::Release);
-            drop(change);
-            self.0.changed.notify_all();
+            self.0.break_up();
         }
     }
 }
@@ -409,6 +422,16 @@ mod tests {
             }
         });
         assert_eq!(turns.load(Ordering::SeqCst), 3_000);
+    }
+
+    #[test]
+    fn a_thread_that_never_came_lets_the_others_go() {
+        let meeting = Meeting::new(3);
+        thread::scope(|scope| {
+            let waiting = [(); 2].map(|()| scope.spawn(|| meeting.wait()));
+            meeting.break_up();
+            assert!(waiting.into_iter().all(|thread| !thread.join().unwrap()));
+        });
     }
 
     #[test]

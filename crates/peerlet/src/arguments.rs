@@ -191,7 +191,7 @@ on its way at the end. It needs to be in time: as root it asks for priority, and
 one packet in a hundred more than 0.5 ms late, the run is void.
 
 Exit codes: 0 all held, 1 an expectation failed, 2 the scenario is wrong, 3 a socket could not be
-opened, 5 void, 130 interrupted.";
+opened, 5 void, 101 something panicked, 130 interrupted.";
 
 #[derive(Args, Debug)]
 #[command(after_long_help = EMULATION)]

@@ -32,7 +32,7 @@ pub(crate) enum Failure {
     Run(String),
     /// A run is of no use: late, interrupted, or not the whole network.
     Void(String),
-    /// A handler panicked.
+    /// Something in the run panicked.
     Panicked(String),
     /// This ends the process, and another one has said why.
     Told(Exit),

@@ -6,6 +6,7 @@ mod digest;
 mod engines;
 mod fidelity;
 mod interrupt;
+mod limits;
 mod network;
 mod random;
 mod rerun;

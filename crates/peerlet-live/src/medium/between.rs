@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use peerlet_core::{Seat, Seed, Time};
+use peerlet_measure::Flow;
 use peerlet_network::Model;
 use tokio::sync::watch;
 
@@ -14,11 +15,12 @@ use super::carrier::{Carrier, CarrierSetup};
 use super::limit::make_room;
 use super::road::Damage;
 use super::wire::shown;
-use super::{Medium, MediumError};
+use super::{Carried, Medium, MediumError};
 use crate::key::ProcessKey;
 use crate::live::random;
 use crate::member::SHARDS_MAX;
 use crate::outcome::LiveOutcome;
+use crate::panics::Failures;
 use crate::quic::{Guard, QuicTransport};
 use crate::seats::SeatMap;
 use crate::setup::{LiveSetup, Sockets};
@@ -113,20 +115,31 @@ impl Between {
         seats: Arc<SeatMap>,
         measured: Range<Time>,
         zero: watch::Receiver<Option<Instant>>,
+        failures: Failures,
     ) -> Result<watch::Receiver<bool>, MediumError> {
         let (model, seed, damage) = self.network.take().expect("it begins once");
         let setup = CarrierSetup { model, seed, seats, measured, damage };
-        self.carrier.begin(setup, zero).map_err(MediumError::Io)
+        self.carrier.begin(setup, zero, failures).map_err(MediumError::Io)
     }
 
     /// Ends it, and closes the accounts of an emulation.
     pub(crate) fn finish(self, outcome: &mut LiveOutcome) {
-        let is_emulated = self.is_emulated;
-        let (carried, datagrams) = self.carrier.finish();
+        let came = self.carrier.finish();
+        Between::close(self.is_emulated, self.are_sealed, came, outcome);
+    }
+
+    /// Ends it after a panic somewhere, likewise; a thread that does not answer is left behind.
+    pub(crate) fn give_up(self, outcome: &mut LiveOutcome) {
+        let came = self.carrier.give_up();
+        Between::close(self.is_emulated, self.are_sealed, came, outcome);
+    }
+
+    fn close(is_emulated: bool, are_sealed: bool, came: (Carried, Flow), out: &mut LiveOutcome) {
+        let (carried, datagrams) = came;
         if is_emulated {
-            outcome.close_emulated(carried, &datagrams, self.are_sealed);
+            out.close_emulated(carried, &datagrams, are_sealed);
         } else {
-            outcome.carried = Some(carried);
+            out.carried = Some(carried);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use peerlet_core::{Duration, MILLISECOND, Map, Seat, Seed, Time};
+use peerlet_core::{Duration, MILLISECOND, Map, SECOND, Seat, Seed, Time};
 use peerlet_measure::Flow;
 use peerlet_network::Model;
 use rustix::net::{SendFlags, sendto};
@@ -21,12 +21,16 @@ use super::lateness::Lateness;
 use super::packets::Packets;
 use super::road::{Damage, Due, Given, Road};
 use super::wire::{Emulated, STAMP_LEN, Wire, shown, stamp};
+use crate::panics::{Failures, PanicPlace, caught_now};
 use crate::seats::SeatMap;
 
 /// Packets that the carrier was given and has not looked at yet.
 const GIVEN_MAX: usize = 1 << 16;
 /// How often the carrier looks around when nothing is due.
 const LOOK: Duration = Duration::from_nanos(20 * MILLISECOND.as_nanos());
+/// How long the carrier of a broken run may take to end, and how often that is looked at.
+const GIVING_UP: Duration = SECOND;
+const GIVING_UP_LOOK: std::time::Duration = std::time::Duration::from_millis(1);
 /// Packets that are taken in before those that are due are looked at again.
 const TAKEN_MAX: usize = 256;
 
@@ -66,8 +70,11 @@ pub(crate) struct Carrier {
     real: Map<Seat, SocketAddr>,
     epoch: Instant,
     emulated: Option<Emulated>,
-    thread: Option<JoinHandle<(Packets, Flow, Lateness)>>,
+    thread: Option<Thread>,
 }
+
+/// The carrier's thread, with what became of packets and datagrams.
+type Thread = JoinHandle<(Packets, Flow, Lateness)>;
 
 impl Carrier {
     /// A carrier of an emulated network, or of faults on the real one.
@@ -102,6 +109,7 @@ impl Carrier {
         &mut self,
         setup: CarrierSetup,
         zero: watch::Receiver<Option<Instant>>,
+        failures: Failures,
     ) -> io::Result<watch::Receiver<bool>> {
         let given = self.given.take().expect("a carrier begins once");
         let wires = std::mem::take(&mut self.wires);
@@ -111,35 +119,57 @@ impl Carrier {
             let seats = real.iter().map(|(seat, socket)| (*socket, *seat)).collect();
             emulated.seats.set(seats).expect("a carrier begins once");
         }
-        let road = Road::new(model, seed, seats.count(), measured.end, damage, !is_emulated);
         let (quiet, hears) = watch::channel(false);
         let (by_socket, epoch) = (Map::default(), self.epoch);
-        let round = Round {
-            road,
-            is_emulated,
-            measured,
-            wires,
-            real,
-            seats,
-            by_socket,
-            epoch,
-            zero,
-            quiet,
-            lateness: Lateness::default(),
+        let carry = move || {
+            let road = Road::new(model, seed, seats.count(), measured.end, damage, !is_emulated);
+            let round = Round {
+                road,
+                is_emulated,
+                measured,
+                wires,
+                real,
+                seats,
+                by_socket,
+                epoch,
+                zero,
+                quiet,
+                lateness: Lateness::default(),
+            };
+            round.run(&given)
         };
         let thread = std::thread::Builder::new().name("network".into());
-        self.thread = Some(thread.spawn(move || round.run(&given))?);
+        self.thread = Some(thread.spawn(move || {
+            caught_now(carry).unwrap_or_else(|payload| {
+                failures.tell(PanicPlace::Network, &payload);
+                Default::default()
+            })
+        })?);
         Ok(hears)
     }
 
     /// Ends it: what became of packets, and of the datagrams that could be seen in them.
     pub(crate) fn finish(self) -> (Carried, Flow) {
         self.orders.send(Order::Finish).ok();
-        let (packets, datagrams, lateness) = match self.thread.map(JoinHandle::join) {
-            Some(Ok(came)) => came,
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => Default::default(),
-        };
+        self.joined()
+    }
+
+    /// Ends it, and leaves a thread behind that does not end in time.
+    pub(crate) fn give_up(mut self) -> (Carried, Flow) {
+        self.orders.try_send(Order::Finish).ok();
+        let until = Instant::now() + std::time::Duration::from(GIVING_UP);
+        let runs = |thread: &Option<Thread>| thread.as_ref().is_some_and(|t| !t.is_finished());
+        while runs(&self.thread) && Instant::now() < until {
+            std::thread::sleep(GIVING_UP_LOOK);
+        }
+        self.thread = self.thread.filter(JoinHandle::is_finished);
+        self.joined()
+    }
+
+    fn joined(self) -> (Carried, Flow) {
+        // Its own panics were told elsewhere.
+        let came = self.thread.and_then(|thread| thread.join().ok());
+        let (packets, datagrams, lateness) = came.unwrap_or_default();
         let read = self.emulated.map(|emulated| emulated.latenesses.get()).unwrap_or_default();
         (Carried { packets, lateness, read, unaccounted: 0 }, datagrams)
     }

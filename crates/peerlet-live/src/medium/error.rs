@@ -37,7 +37,11 @@ impl fmt::Display for MediumError {
                 "a network is emulated between all peers in one process; leave out --index",
             ),
             MediumError::Io(error) => {
-                write!(f, "the thread that carries packets cannot begin: {error}")
+                write!(
+                    f,
+                    "the thread that carries packets cannot be started: {error}; raise the limit of \
+                     threads (`ulimit -u`, or a container's `pids` limit)"
+                )
             }
         }
     }

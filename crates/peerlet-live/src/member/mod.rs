@@ -148,6 +148,8 @@ pub(crate) struct Member {
     /// Own epochs that some shards have not closed yet, with how many have.
     open: BTreeMap<usize, (usize, ClosedEpoch)>,
     network: Network,
+    /// Whether its own process has ended.
+    is_ending: bool,
 }
 
 impl Member {
@@ -178,8 +180,8 @@ impl Member {
         let count = matches!(setup.role, Role::Coordinator).then_some(setup.count);
         let network = Network::new(setup.nothing.clone(), count);
         let (pinned, open) = Default::default();
-        let lived_from = Time::ZERO;
-        Member { setup, state, base, known: 0, pinned, lived_from, open, network }
+        let (known, lived_from, is_ending) = (0, Time::ZERO, false);
+        Member { setup, state, base, known, pinned, lived_from, open, network, is_ending }
     }
 
     fn now(&self) -> Duration {
@@ -246,6 +248,7 @@ impl Member {
 
     /// Takes in the own end: the last epochs, and the closing report.
     fn close(&mut self, closing: Closing) {
+        self.is_ending = true;
         while let Ok(epoch) = self.setup.line.epochs.try_recv() {
             self.own_epoch(epoch);
         }
@@ -440,7 +443,23 @@ impl Member {
                     search.is_another = true;
                 }
             }
+            Heard::LinkLost { with, why: LinkError::Closed } => self.left(with),
             Heard::LinkLost { .. } => {}
+        }
+    }
+
+    /// A process closed its link: it has ended, or begins anew.
+    fn left(&mut self, with: SocketAddr) {
+        let now = self.now();
+        let line = match &mut self.state {
+            State::Coordinator(coordinator) => coordinator.roster.left(now, with).map(|seats| {
+                format!("the process of {} at {with} closed its link", ranges(&[seats]))
+            }),
+            State::Participant(search) => (search.asked == Some(with) && !self.is_ending)
+                .then(|| format!("seat 0's process at {with} closed its link")),
+        };
+        if let Some(line) = line {
+            (self.setup.notice)(&line);
         }
     }
 

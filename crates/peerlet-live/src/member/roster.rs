@@ -23,6 +23,9 @@ pub(crate) const SILENT: Duration = Duration::from_secs(3);
 /// How long a process has to answer when another one wants its seats.
 const PROBED: Duration = SECOND;
 
+/// A process that closed its link speaks up within a beat, over another one, if it goes on.
+const RETURNS_WITHIN: Duration = Duration::from_millis(1_300);
+
 /// One process that takes part.
 pub(crate) struct Entry {
     pub(crate) process: Process,
@@ -37,6 +40,8 @@ pub(crate) struct Entry {
     gone: bool,
     /// Since when another process wants its seats and it has not answered.
     probed: Option<Duration>,
+    /// When it closed its link, unless it was heard since.
+    left: Option<Duration>,
 }
 
 /// A process that was let in, or was not, and what else follows from it.
@@ -99,6 +104,14 @@ impl Roster {
         }
     }
 
+    /// The link to this socket was closed from the other side: a process that does not speak up soon
+    /// has ended, and is not waited for. Gives its seats, unless it has sent its last report.
+    pub(crate) fn left(&mut self, now: Duration, socket: SocketAddr) -> Option<(u32, u32)> {
+        let entry = self.entries.values_mut().find(|entry| entry.socket == socket)?;
+        entry.left = Some(now);
+        (!entry.closed).then_some(entry.process.seat_range())
+    }
+
     /// The sockets of processes that have fallen silent since the last call.
     pub(crate) fn gone(&mut self, now: Duration) -> Vec<SocketAddr> {
         let silent = |entry: &&mut Entry| !entry.gone && now.saturating_sub(entry.heard) >= SILENT;
@@ -137,8 +150,8 @@ impl Roster {
         admission.replaced.extend(replaced.map(|entry| entry.process));
         self.check_room(&process)?;
         let (heard, joined, socket) = (now, now, speaker.socket);
-        let (closed, gone, probed) = (false, false, None);
-        let entry = Entry { process, socket, heard, joined, closed, gone, probed };
+        let (closed, gone, probed, left) = (false, false, None, None);
+        let entry = Entry { process, socket, heard, joined, closed, gone, probed, left };
         self.entries.insert(identity, entry);
         self.version += 1;
         Ok(())
@@ -157,7 +170,8 @@ impl Roster {
         if entry.process.seat_range() != process.seat_range() {
             return Err(Refusal::Changed);
         }
-        (entry.heard, entry.probed, entry.socket) = (now, None, speaker.socket);
+        (entry.heard, entry.socket) = (now, speaker.socket);
+        (entry.probed, entry.left) = (None, None);
         // Others are told again where it is: it may have been taken for gone.
         self.version += u64::from(std::mem::take(&mut entry.gone));
         if entry.process == process {
@@ -253,7 +267,8 @@ impl Entry {
 
     /// Whether it may still say something: it has not said its last, and was heard lately.
     pub(crate) fn is_open(&self, now: Duration, patience: Duration) -> bool {
-        !self.closed && now.saturating_sub(self.heard) < patience
+        let has_left = self.left.is_some_and(|at| now.saturating_sub(at) >= RETURNS_WITHIN);
+        !self.closed && !has_left && now.saturating_sub(self.heard) < patience
     }
 }
 
@@ -420,6 +435,23 @@ mod tests {
         assert_eq!(roster.gone(SECOND * 6), [], "told once");
         join(&mut roster, SECOND * 7, process(7, 2, (10, 19))).unwrap();
         assert!(roster.version() > version, "others learn again where it is");
+    }
+
+    #[test]
+    fn a_process_that_closed_its_link_is_not_waited_for_long() {
+        let mut roster = roster(OPEN);
+        join(&mut roster, SECOND, process(7, 2, (10, 19))).unwrap();
+        let (socket, second) = ("127.0.0.1:2".parse().unwrap(), SECOND * 2);
+        assert_eq!(roster.left(second, "127.0.0.1:9".parse().unwrap()), None, "nobody's");
+        assert_eq!(roster.left(second, socket), Some((10, 19)));
+        let is_open =
+            |roster: &Roster, now| roster.entries().next().unwrap().is_open(now, SECOND * 30);
+        assert!(is_open(&roster, second), "it may speak up");
+        assert!(!is_open(&roster, second + RETURNS_WITHIN));
+        join(&mut roster, SECOND * 5, process(7, 2, (10, 19))).unwrap();
+        assert!(is_open(&roster, SECOND * 9), "it does live");
+        roster.entries_mut().for_each(|entry| entry.closed = true);
+        assert_eq!(roster.left(SECOND * 9, socket), None, "its last report is there");
     }
 
     #[test]

@@ -338,6 +338,17 @@ impl Pairs {
         self.sending.timer(now, &mut self.effects);
     }
 
+    /// Whether one of our peers, or of those that have ended, has a message that is not known to
+    /// have arrived.
+    pub fn is_sending(&self) -> bool {
+        self.sending.has_messages()
+    }
+
+    /// Whether there is something to do.
+    pub fn has_effects(&self) -> bool {
+        !self.effects.queue.is_empty()
+    }
+
     /// The next thing to do, in the order in which things came about.
     pub fn poll(&mut self) -> Option<Effect> {
         self.effects.queue.pop_front()

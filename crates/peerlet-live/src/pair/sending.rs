@@ -363,6 +363,10 @@ impl Sending {
         }
     }
 
+    pub(super) fn has_messages(&self) -> bool {
+        self.pairs.values().any(|pair| !pair.queue.is_empty())
+    }
+
     pub(super) fn deadline(&self) -> Option<Time> {
         self.timers.first().map(|(time, _)| *time)
     }

@@ -1,13 +1,16 @@
 //! A shard: the peers of one task, their socket and their timers.
 //!
 //! A shard is one task. It owns its peers and runs their handlers inline, so handlers of one peer
-//! never overlap; a peer never leaves its shard. Each turn of its loop takes a batch of what is due
-//! and what arrived, and hands over one batch of what is to go.
+//! never overlap; a peer never leaves its shard. Each turn of its loop takes a share of what is due
+//! and one of what arrived, and hands over one batch of what is to go. However much there is to do,
+//! it looks at its sockets after each turn, and leaves its thread to others after a while.
 
 mod alarm_clock;
+mod doing;
 mod here;
 mod pauses;
 mod phases;
+mod share;
 mod timers;
 mod turn;
 
@@ -21,24 +24,30 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::counters::Counters;
 use crate::member::{ClosedEpoch, Heard};
+use crate::panics::Failures;
 use crate::transport::Transport;
 pub(crate) use alarm_clock::AlarmClock;
+pub(crate) use doing::Doing;
 pub(crate) use here::Ground;
 pub(crate) use pauses::Pauses;
 pub(crate) use timers::Timers;
 
-/// Events that peers make for themselves at once, in one turn of the loop: more wait for the next
-/// turn, so that a peer that answers itself without end cannot keep the others from the network.
+/// Events that a peer makes for itself when it stops: more are left undone, so that a peer that
+/// answers itself without end does not keep the others from stopping.
 const SOON_MAX: usize = 10_000;
 
 /// How long a shard lets what was sent reliably arrive when it closes.
 const DRAIN: Duration = Duration::from_secs(2);
+/// The same where the run broke: enough to close its links.
+const DRAIN_BROKEN: Duration = Duration::from_millis(300);
 
 /// Builds the stack of a seat's peer.
 pub type Build = Arc<dyn Fn(Seat) -> Peer + Send + Sync>;
 
 /// A shard, ready to run.
 pub(crate) struct Shard {
+    /// Which of the process's it is.
+    pub(crate) number: u32,
     pub(crate) host: Host,
     /// The seats of its rows, ascending.
     pub(crate) seats: Vec<Seat>,
@@ -46,6 +55,9 @@ pub(crate) struct Shard {
     pub(crate) pauses: Pauses,
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) alarm_clock: AlarmClock,
+    pub(crate) doing: Doing,
+    /// Whether one of its peers panicked: no handler runs any more.
+    pub(crate) is_broken: bool,
     pub(crate) build: Build,
     /// What the environment does to its seats, in order.
     pub(crate) directives: std::iter::Peekable<std::vec::IntoIter<Directive>>,
@@ -55,6 +67,12 @@ pub(crate) struct Shard {
     pub(crate) idle_directives: u64,
     /// Events that its peers handled.
     pub(crate) events: u64,
+    /// Whether all peers were stopped: who sends to them is told so.
+    pub(crate) has_stopped: bool,
+    /// How much of what peers made for themselves comes before anything that is due now.
+    pub(crate) backlog: usize,
+    /// Since when it has not left its thread to others.
+    pub(crate) since: Instant,
     pub(crate) wires: Wires,
     /// How many closed epochs were handed on.
     pub(crate) reported: usize,
@@ -88,6 +106,8 @@ pub(crate) struct Wires {
     pub(crate) quiet: Option<watch::Receiver<bool>>,
     /// The member's line; the first shard has it.
     pub(crate) member: Option<MemberLine>,
+    /// Where panics are told.
+    pub(crate) failures: Failures,
 }
 
 /// The first shard's end of the member's line.

@@ -14,6 +14,7 @@ use crate::frame::{Frame, Kind};
 use crate::pair::Effect;
 use crate::shard::Shard;
 use crate::shard::here::Soon;
+use crate::shard::share::Share;
 
 /// How many datagrams wait for a peer that is paused: about as many as Linux's default buffer of a
 /// socket holds, and the same in simulation. More are dropped.
@@ -133,7 +134,7 @@ impl Shard {
                 }
                 Held::Act(_) => self.idle_directives += 1,
             }
-            self.settle();
+            self.settle(&mut Share::new());
         }
     }
 }

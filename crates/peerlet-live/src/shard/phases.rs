@@ -1,6 +1,8 @@
 //! The phases of a shard: waiting for time zero, the peers' time, the last words.
 
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Instant;
 
 use peerlet_core::{Duration, Identity, MILLISECOND, SECOND, Time};
@@ -10,19 +12,37 @@ use tokio::sync::watch;
 use crate::counters::Cause;
 use crate::frame::{Frame, Kind, Tag};
 use crate::member::{ClosedEpoch, Heard};
-use crate::shard::{DRAIN, MemberLine, Shard, ShardOutcome};
-use crate::transport::Inbound;
+use crate::shard::{DRAIN, DRAIN_BROKEN, MemberLine, Shard, ShardOutcome, share};
+use crate::transport::{BATCH_MAX, Inbound};
 
 /// How long an emulation waits after its end for what is on its way.
 const PATIENCE: Duration = Duration::from_nanos(10 * SECOND.as_nanos());
 /// How long after the last packet was handed to the operating system it is surely read.
 const LINGER: Duration = Duration::from_nanos(50 * MILLISECOND.as_nanos());
 
+/// What the member says that is sent with one turn.
+const SAID_MAX: usize = 64;
+
+/// Why a shard that lives goes on.
+enum Wake {
+    /// There is something to do.
+    Turn,
+    /// All peers are to stop.
+    Stop,
+    /// The run broke elsewhere.
+    Broken,
+}
+
 /// Waits until the condition holds; for ever when nobody is left to make it so.
 async fn until<T>(watched: &mut watch::Receiver<T>, condition: impl FnMut(&T) -> bool) {
     if watched.wait_for(condition).await.is_err() {
         std::future::pending::<()>().await;
     }
+}
+
+/// Waits until nobody needs the sockets any more, which is so as well when the run was dropped.
+async fn finished(finish: &mut watch::Receiver<bool>) {
+    finish.wait_for(|finish| *finish).await.ok();
 }
 
 /// What the member wants to say; for ever nothing without a member.
@@ -51,20 +71,29 @@ impl Shard {
         let mut inbox = Vec::new();
         if self.wait_for_zero(&mut inbox).await {
             self.live(&mut inbox).await;
-            self.count_in_flight(&mut inbox).await;
+            if !self.is_broken {
+                self.count_in_flight(&mut inbox).await;
+            }
+            self.let_go();
         }
         self.hand_over();
         loop {
+            if self.has_stopped && !self.is_broken {
+                self.caught(|shard| shard.wind_up(&mut inbox));
+            }
             inbox.drain(..).for_each(|inbound| self.overhear(&inbound));
             self.send().await;
             tokio::select! {
                 biased;
-                () = until(&mut self.wires.finish, |finish| *finish) => break,
+                () = finished(&mut self.wires.finish) => break,
                 () = self.transport.receive(&mut inbox) => {}
                 (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
             }
+            self.say_more();
+            // What arrives without end leaves the thread to others as well.
+            tokio::task::yield_now().await;
         }
-        self.transport.close(DRAIN).await;
+        self.transport.close(if self.is_broken { DRAIN_BROKEN } else { DRAIN }).await;
     }
 
     /// Waits for time zero; false when the run is over before.
@@ -80,7 +109,7 @@ impl Shard {
             tokio::select! {
                 biased;
                 () = until(&mut self.wires.stop, |stop| *stop) => return false,
-                () = until(&mut self.wires.finish, |finish| *finish) => return false,
+                () = finished(&mut self.wires.finish) => return false,
                 () = self.alarm_clock.wait_until(near) => {
                     if zero.is_some() {
                         break;
@@ -94,6 +123,8 @@ impl Shard {
                 () = self.transport.receive(inbox) => {}
                 (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
             }
+            self.say_more();
+            tokio::task::yield_now().await;
         }
         if let Some(socket) = self.seats.first().and_then(|seat| self.ground.seats.socket(*seat)) {
             // Others may know this process by another address than its socket's.
@@ -104,25 +135,102 @@ impl Shard {
 
     /// Lets the peers live.
     async fn live(&mut self, inbox: &mut Vec<Inbound>) {
+        self.since = Instant::now();
         loop {
-            self.turn(inbox);
+            self.caught(|shard| shard.turn(inbox));
+            if self.is_broken {
+                return;
+            }
             self.send().await;
             self.report_epochs();
+            self.say_more();
             if self.ground.now >= self.end {
                 return;
             }
-            let wake = self.zero + std::time::Duration::from(self.wake_at() - Time::ZERO);
+            match self.wait(inbox).await {
+                Wake::Turn => {}
+                Wake::Stop => {
+                    self.caught(Shard::stop_all);
+                    self.send().await;
+                    return self.drain(inbox).await;
+                }
+                Wake::Broken => {
+                    self.is_broken = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits for something to do. Where there is something already, only looks at the sockets; and
+    /// when that has gone on for a while, leaves the thread to others first: the sockets' own tasks
+    /// may be among them.
+    async fn wait(&mut self, inbox: &mut Vec<Inbound>) -> Wake {
+        let mut has_waited = false;
+        let wake = {
+            let mut next = pin!(self.next(inbox));
+            poll_fn(|cx| {
+                let polled = next.as_mut().poll(cx);
+                has_waited |= polled.is_pending();
+                polled
+            })
+            .await
+        };
+        if !has_waited && self.since.elapsed() >= share::TIME {
+            tokio::task::yield_now().await;
+            has_waited = true;
+        }
+        if has_waited {
+            self.since = Instant::now();
+        }
+        wake
+    }
+
+    async fn next(&mut self, inbox: &mut Vec<Inbound>) -> Wake {
+        let due = self.wake_at();
+        let is_busy = !inbox.is_empty() || due <= self.ground.now;
+        let at = self.zero + std::time::Duration::from(due - Time::ZERO);
+        let (alarm_clock, has_room) = (&mut self.alarm_clock, inbox.len() < BATCH_MAX);
+        let due = async move {
+            if !is_busy {
+                alarm_clock.wait_until(at).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = finished(&mut self.wires.finish) => return Wake::Broken,
+            () = until(&mut self.wires.stop, |stop| *stop) => return Wake::Stop,
+            () = self.transport.receive(inbox), if has_room => {}
+            (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
+            () = due => {}
+        }
+        Wake::Turn
+    }
+
+    /// Lets what the peers sent reliably before they stopped arrive, for a while. From then on
+    /// whoever sends to them is told that they have stopped.
+    async fn drain(&mut self, inbox: &mut Vec<Inbound>) {
+        let (stopped, until) =
+            (self.ground.now, self.zero.elapsed() + std::time::Duration::from(DRAIN));
+        let after_zero = |at: Time| std::time::Duration::from(at - Time::ZERO);
+        while !self.is_broken && self.ground.pairs.is_sending() && self.zero.elapsed() < until {
+            let due = self.ground.pairs.deadline().map_or(until, after_zero);
+            let wake = self.zero + due.min(until);
             tokio::select! {
                 biased;
-                () = until(&mut self.wires.stop, |stop| *stop) => {
-                    self.stop_all();
-                    return self.send().await;
-                }
+                () = finished(&mut self.wires.finish) => self.is_broken = true,
                 () = self.transport.receive(inbox) => {}
                 (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
                 () = self.alarm_clock.wait_until(wake) => {}
             }
+            self.caught(|shard| shard.wind_up(inbox));
+            self.send().await;
+            self.say_more();
+            tokio::task::yield_now().await;
         }
+        // The peers' time ended when they stopped.
+        self.ground.now = stopped;
+        self.has_stopped = true;
     }
 
     /// In an emulation: counts what arrives after the peers' time, until nothing is on its way that
@@ -149,9 +257,14 @@ impl Shard {
             });
             tokio::select! {
                 biased;
+                () = finished(&mut self.wires.finish) => {
+                    self.is_broken = true;
+                    return;
+                }
                 _ = &mut all => return,
                 () = self.transport.receive(inbox) => {}
             }
+            tokio::task::yield_now().await;
         }
     }
 
@@ -164,6 +277,15 @@ impl Shard {
             }
         }
         self.transport.send(&mut self.ground.outbox).await;
+    }
+
+    /// Sends what the member wants to say besides: what arrives without end does not keep it.
+    fn say_more(&mut self) {
+        for _ in 0..SAID_MAX {
+            let Some(line) = &mut self.wires.member else { return };
+            let Ok((to, frame)) = line.said.try_recv() else { return };
+            self.say(to, frame);
+        }
     }
 
     fn say(&mut self, to: SocketAddr, frame: Vec<u8>) {

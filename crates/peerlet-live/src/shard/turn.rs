@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use peerlet_core::{
-    Act, Address, Alarm, Body, Class, Directive, Duration, Header, Host, Identity, Port, Seat,
-    State, Time,
+    Act, Address, Alarm, Body, Class, Directive, Duration, Handler, Header, Host, Identity, Port,
+    Seat, State, Time,
 };
 use peerlet_measure::DropCause;
 
@@ -14,13 +14,14 @@ use crate::pair::Effect;
 use crate::seats::SeatsNow;
 use crate::shard::here::{Here, Soon};
 use crate::shard::pauses::Held;
+use crate::shard::share::{OUTBOX_MAX, SOON, Share};
 use crate::shard::{SOON_MAX, Shard};
 use crate::transport::Inbound;
 
 impl Shard {
     /// When the shard has something to do next, if nothing arrives before.
     pub(super) fn wake_at(&mut self) -> Time {
-        if !self.ground.soon.is_empty() {
+        if !self.ground.soon.is_empty() || self.ground.pairs.has_effects() {
             return self.ground.now;
         }
         let directive = self.directives.peek().map(|d| d.at);
@@ -29,45 +30,107 @@ impl Shard {
         waits.into_iter().flatten().fold(self.end, Time::min)
     }
 
-    /// Handles everything that is due or has arrived by now.
+    /// Handles what is due and what has arrived by now, a share of each. The rest stays where it
+    /// is: there is more to do then, and the next turn goes on.
     pub(super) fn turn(&mut self, inbox: &mut Vec<Inbound>) {
         self.ground.now = Time::ZERO + Duration::from(self.zero.elapsed());
         if self.ground.now >= self.end {
             return;
         }
         self.ground.recorder.close_epoch(self.ground.now);
-        while let Some(directive) = self.directives.next_if(|d| d.at <= self.ground.now) {
-            // What falls on the end of a pause comes before it, as all that falls into it.
-            self.go_on(Time::from_nanos(directive.at.as_nanos().saturating_sub(1)));
-            self.direct(directive);
-            self.settle();
+        // What peers made for themselves in earlier turns comes before what is due by now.
+        if self.backlog == 0 {
+            self.backlog = self.ground.soon.len();
         }
-        self.go_on(self.ground.now);
-        while let Some(waiting) = self.ground.timers.pop_due(self.ground.now) {
-            self.alarm(waiting.row, waiting.life, waiting.alarm);
-            self.settle();
+        if self.work_off_backlog() {
+            self.take_due();
+            self.take_in(inbox);
+            self.ground.pairs.timer(self.ground.now);
+            self.ground.pairs.flush();
         }
-        for inbound in inbox.drain(..) {
-            self.inbound(inbound);
-            self.settle();
-        }
-        self.ground.pairs.timer(self.ground.now);
-        self.ground.pairs.flush();
-        self.settle();
+        let share = &mut Share::new();
+        while self.takes(share) && self.settle_one() {}
     }
 
-    /// Does what the last event left to be done: what a peer does to itself, and what the pairs
-    /// want.
-    pub(super) fn settle(&mut self) {
-        for _ in 0..SOON_MAX {
-            if let Some((row, life, soon)) = self.ground.soon.pop_front() {
-                self.soon(row, life, soon);
-            } else if let Some(effect) = self.ground.pairs.poll() {
-                self.effect(effect);
+    /// Whether there is time for one more event of this share, and room for what it sends.
+    fn takes(&self, share: &mut Share) -> bool {
+        self.ground.outbox.len() < OUTBOX_MAX && share.take()
+    }
+
+    /// Handles what was left over from earlier turns; false when some of it still is.
+    fn work_off_backlog(&mut self) -> bool {
+        let share = &mut Share::new();
+        while self.backlog > 0 && self.takes(share) {
+            self.settle_one();
+        }
+        self.backlog == 0
+    }
+
+    /// Handles a share of what is due: what the environment does, and timers.
+    fn take_due(&mut self) {
+        let (share, now) = (&mut Share::new(), self.ground.now);
+        while self.takes(share) {
+            if let Some(directive) = self.directives.next_if(|d| d.at <= now) {
+                // What falls on the end of a pause comes before it, as all that falls into it.
+                self.go_on(Time::from_nanos(directive.at.as_nanos().saturating_sub(1)));
+                self.direct(directive);
             } else {
+                self.go_on(now);
+                let Some(waiting) = self.ground.timers.pop_due(now) else { return };
+                self.alarm(waiting.row, waiting.life, waiting.alarm);
+            }
+            self.settle(share);
+        }
+    }
+
+    /// Handles a share of what has arrived.
+    fn take_in(&mut self, inbox: &mut Vec<Inbound>) {
+        let share = &mut Share::new();
+        let mut waiting = std::mem::take(inbox).into_iter();
+        while self.takes(share)
+            && let Some(inbound) = waiting.next()
+        {
+            self.inbound(inbound);
+            self.settle(share);
+        }
+        *inbox = waiting.collect();
+    }
+
+    /// Does what the last event left to be done: what peers do to themselves, and what the pairs
+    /// want. What is beyond the share waits for its turn.
+    pub(super) fn settle(&mut self, share: &mut Share) {
+        for _ in 0..SOON {
+            if !self.has_something() || !self.takes(share) || !self.settle_one() {
                 return;
             }
         }
+    }
+
+    /// Does all that is left to be done; a peer that answers itself without end is left alone.
+    pub(super) fn settle_all(&mut self) {
+        for _ in 0..SOON_MAX {
+            if !self.settle_one() {
+                return;
+            }
+        }
+    }
+
+    fn has_something(&self) -> bool {
+        !self.ground.soon.is_empty() || self.ground.pairs.has_effects()
+    }
+
+    /// Does one thing that is left to be done; false when there is none. The pairs come first: what
+    /// they want is mostly no event, and never without end.
+    fn settle_one(&mut self) -> bool {
+        if let Some(effect) = self.ground.pairs.poll() {
+            self.effect(effect);
+        } else if let Some((row, life, soon)) = self.ground.soon.pop_front() {
+            self.backlog = self.backlog.saturating_sub(1);
+            self.soon(row, life, soon);
+        } else {
+            return false;
+        }
+        true
     }
 
     pub(super) fn row(&self, slot: u32) -> Option<usize> {
@@ -92,13 +155,23 @@ impl Shard {
             return self.pauses.hold(row, Held::Alarm { life, alarm });
         }
         if self.host.expects(row, life, &alarm) {
-            self.with(row, |host, here| host.alarm(row, here, alarm));
+            let handler = match alarm {
+                Alarm::Timer { .. } => Handler::Timer,
+                Alarm::Wake { .. } => Handler::Task,
+            };
+            self.with(row, handler, |host, here| host.alarm(row, here, alarm));
         }
     }
 
     /// Lets the host handle something in the world of the peer in this row.
-    fn with<R>(&mut self, row: usize, act: impl FnOnce(&mut Host, &mut Here<'_>) -> R) -> R {
+    fn with<R>(
+        &mut self,
+        row: usize,
+        handler: Handler,
+        act: impl FnOnce(&mut Host, &mut Here<'_>) -> R,
+    ) -> R {
         self.events += 1;
+        self.doing.begin(row, handler);
         let seats = self.ground.seats.clone();
         let mut here = Here {
             seats: SeatsNow { map: &seats, now: self.ground.now },
@@ -122,6 +195,7 @@ impl Shard {
             Act::Start => self.start(row),
             Act::Stop => self.stop(row),
             Act::Crash => {
+                self.doing.begin(row, Handler::Drop);
                 let crashed = self.host.crash(row);
                 if crashed {
                     self.ground.pairs.crashed(slot);
@@ -135,9 +209,8 @@ impl Shard {
                 self.ground.set_tampering(slot, tampering);
                 true
             }
-            Act::Command(port, command) => {
-                self.with(row, |host, here| host.command(row, here, port, &command))
-            }
+            Act::Command(port, command) => self
+                .with(row, Handler::Command, |host, here| host.command(row, here, port, &command)),
         };
         self.idle_directives += u64::from(!done);
     }
@@ -153,12 +226,13 @@ impl Shard {
         let now = self.ground.now;
         let seats = SeatsNow { map: &seats, now };
         self.events += 1;
+        self.doing.begin(row, Handler::Start);
         let mut here = Here { seats, ground: &mut self.ground, seat, row, life, alive: true };
         self.host.start(row, &mut here, || build(seat))
     }
 
     fn stop(&mut self, row: usize) -> bool {
-        let stopped = self.with(row, |host, here| host.stop(row, here));
+        let stopped = self.with(row, Handler::Stop, |host, here| host.stop(row, here));
         if stopped {
             let seat = self.seats[row];
             self.ground.pairs.stopped(seat.0);
@@ -173,10 +247,21 @@ impl Shard {
         for row in 0..self.seats.len() {
             self.end_pause(row, true);
             self.stop(row);
-            self.settle();
+            self.settle_all();
         }
         self.ground.pairs.flush();
-        self.settle();
+        self.settle_all();
+    }
+
+    /// Goes on with what the peers sent before they stopped.
+    pub(super) fn wind_up(&mut self, inbox: &mut Vec<Inbound>) {
+        self.ground.now = Time::ZERO + Duration::from(self.zero.elapsed());
+        for inbound in inbox.drain(..) {
+            self.inbound(inbound);
+        }
+        self.ground.pairs.timer(self.ground.now);
+        self.ground.pairs.flush();
+        self.settle_all();
     }
 
     fn inbound(&mut self, inbound: Inbound) {
@@ -240,8 +325,9 @@ impl Shard {
         if self.host.state(row) != State::Running {
             return self.ground.ledger.of(class).drop_for(DropCause::Stopped);
         }
-        let done =
-            self.with(row, |host, here| host.message(row, here, from, header, class, &mut body));
+        let done = self.with(row, Handler::Message, |host, here| {
+            host.message(row, here, from, header, class, &mut body)
+        });
         match done {
             Ok(()) => self.ground.ledger.of(class).delivered += 1,
             Err(_) => self.ground.ledger.of(class).drop_for(DropCause::Decode),
@@ -265,16 +351,22 @@ impl Shard {
                 let Some(row) = row else { return };
                 let header = Header { port: Port(message.port), call: message.call };
                 let body = Body::encoded(message.body.to_vec());
-                let told =
-                    self.with(row, |host, here| host.undelivered(row, here, to, header, body, why));
-                told.expect("what this process encoded it can decode");
+                let told = self.with(row, Handler::Undelivered, |host, here| {
+                    host.undelivered(row, here, to, header, body, why)
+                });
+                if told.is_err() {
+                    // What a peer that tampers sends may be no message: it cannot be told of it.
+                    self.counters.add(Cause::Decode, 1);
+                }
             }
             Effect::Writable { slot, to } => {
                 let ports = self.ground.refused.swap_remove(&(slot, to)).unwrap_or_default();
                 let row = self.row(slot).filter(|row| self.host.state(*row) == State::Running);
                 for port in row.into_iter().flat_map(|row| ports.iter().map(move |p| (row, *p))) {
                     let (row, port) = port;
-                    self.with(row, |host, here| host.writable(row, here, port, to));
+                    self.with(row, Handler::Writable, |host, here| {
+                        host.writable(row, here, port, to);
+                    });
                 }
             }
         }

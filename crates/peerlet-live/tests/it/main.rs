@@ -1,3 +1,7 @@
 //! The parts of this crate at work together.
 
+mod panics;
 mod reliable;
+mod runs;
+mod starving;
+mod undelivered;

@@ -19,6 +19,7 @@ use crate::transport::Transport;
 use crate::world::emulate::{emulated, gives};
 use crate::world::setup::SimOptions;
 use crate::world::sim::{Way, simulate};
+use crate::world::threads;
 use table::Case;
 
 /// A run that is void is repeated so often at most.
@@ -70,6 +71,7 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
     logs::start(fidelity.what.verbose, fidelity.what.quiet);
     let seeds = fidelity.seeds.0..=fidelity.seeds.1;
     fidelity.check(experiment)?;
+    threads::make_sure_on_sockets()?;
     let (mut cases, mut is_void) = (Vec::new(), false);
     for transport in &fidelity.transport {
         let (name, mut simulated, mut runs) = (transport.name(), Runs::default(), Runs::default());
@@ -84,6 +86,9 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
             let time = simulated.duration;
             fidelity.say(&format!("emulating seed {seed} of {} over {name}, {time}", seeds.end()));
             let run = fidelity.emulated(experiment, *transport, seed, &mut runs.repeated)?;
+            if let Some(panicked) = run.panicked {
+                return Err(Failure::Panicked(panicked));
+            }
             if run.is_interrupted {
                 return Ok(Exit::Interrupted);
             }

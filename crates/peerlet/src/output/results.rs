@@ -39,6 +39,8 @@ pub(crate) struct Results {
     pub(crate) carried: Option<Carried>,
     /// Whether it was interrupted: what is here is partial, and nothing can be expected of it.
     pub(crate) is_interrupted: bool,
+    /// The panic that ended it, if one did: then it counts as interrupted.
+    pub(crate) panicked: Option<String>,
     /// Whether the seed decided what peers did.
     pub(crate) is_seeded: bool,
 }
@@ -72,6 +74,7 @@ impl Results {
             is_share: false,
             carried: None,
             is_interrupted,
+            panicked: None,
             is_seeded: true,
         }
     }
@@ -84,7 +87,7 @@ impl Results {
         ran: Ran,
         is_seeded: bool,
     ) -> Results {
-        let Ran { outcome, transport, wall_seconds, is_interrupted } = ran;
+        let Ran { outcome, transport, wall_seconds, is_interrupted, panicked } = ran;
         Results {
             world,
             transport: Some(transport),
@@ -105,6 +108,7 @@ impl Results {
             is_share: outcome.is_share,
             carried: outcome.carried,
             is_interrupted,
+            panicked,
             is_seeded,
         }
     }

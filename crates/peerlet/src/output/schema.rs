@@ -87,6 +87,9 @@ pub(crate) struct RunSummary {
     /// Only where it is true: the run ended before its time, and everything here is partial.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) interrupted: bool,
+    /// The panic that ended it, if one did: where it was, and its message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) panicked: Option<String>,
     /// The metrics by full name, `peerlet/metric`, over the epochs after the warm-up.
     pub(crate) measures: BTreeMap<String, Measure>,
     /// Properties, which are not built yet: always empty.
@@ -328,6 +331,7 @@ mod tests {
             missing: vec!["seats 3 to 5: no process came".to_owned()],
             share: true,
             interrupted: true,
+            panicked: Some("peer 3".to_owned()),
             measures: BTreeMap::from([("hello/answers".to_owned(), measure())]),
             properties: Vec::new(),
             expectations: vec![Verdict {

@@ -96,6 +96,7 @@ fn summary(run: &Results, verdicts: &[Verdict]) -> RunSummary {
         missing: run.missing.clone(),
         share: run.is_share,
         interrupted: run.is_interrupted,
+        panicked: run.panicked.clone(),
         measures: run.summary().rows.iter().map(|(name, row)| (name.clone(), row.into())).collect(),
         properties: Vec::new(),
         expectations: verdicts.to_vec(),
@@ -126,6 +127,9 @@ fn write_table(
     writeln!(out, "{}", run.summary())?;
     for verdict in verdicts {
         writeln!(out, "{verdict}")?;
+    }
+    if let Some(panicked) = &run.panicked {
+        writeln!(out, "{panicked}")?;
     }
     if run.is_interrupted {
         let (end, planned) = (run.end, run.plan.scenario.duration);

@@ -1,8 +1,10 @@
 //! The signals that ask a process to end, for runs that then end in order.
 
 use std::io;
+use std::thread::Builder;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{oneshot, watch};
 
 use crate::exit::Exit;
 
@@ -26,6 +28,35 @@ impl Interrupts {
             _ = self.terminate.recv() => {}
         }
     }
+}
+
+/// Sets `stop` at the first signal and ends the process at the second, for as long as what is
+/// returned lives. On a thread of its own, which no handler of a peer can keep busy.
+pub(crate) fn stop_at_signal(stop: watch::Sender<bool>) -> io::Result<oneshot::Sender<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut interrupts = {
+        let _entered = runtime.enter();
+        Interrupts::new()?
+    };
+    let (keep, is_over) = oneshot::channel::<()>();
+    let stopping = async move {
+        interrupts.next().await;
+        eprintln!(
+            "stopping: peers stop in order and what they sent drains; once more ends it at once"
+        );
+        stop.send_replace(true);
+        interrupts.next().await;
+        exit();
+    };
+    Builder::new().name("signals".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = is_over => {}
+                () = stopping => {}
+            }
+        });
+    })?;
+    Ok(keep)
 }
 
 /// Ends the process at once: who asks a second time does not want to wait.

@@ -6,8 +6,7 @@ use std::time::Instant;
 
 use peerlet_core::Directive;
 use peerlet_live::{
-    Admission, KeyError, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret,
-    Sockets,
+    Admission, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret, Sockets,
 };
 use peerlet_scenario::Scenario;
 use tokio::sync::watch;
@@ -23,9 +22,10 @@ use crate::plan::Plan;
 use crate::run::{Failure, with_causes};
 use crate::transport::Transport;
 use crate::world::address;
-use crate::world::interrupts::{self, Interrupts};
+use crate::world::interrupts;
 use crate::world::setup::{self, LiveOptions};
 use crate::world::sim::conclude;
+use crate::world::threads;
 
 /// Runs the `live` command.
 pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<Exit, Failure> {
@@ -52,8 +52,7 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<Exit, Failure>
         status::say("[network] is left to the real network: its delays and losses are not applied");
     }
     let key = live.key.as_deref().map(key).transpose()?;
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let shards = live.shards.unwrap_or(threads as u32).min(plan.scenario.peers);
+    let shards = live.shards.unwrap_or(threads::of_runtime() as u32).min(plan.scenario.peers);
     let mut setup = deployed(setup, live, shards, key)?;
     setup.admission = admission;
     let names_identity = setup.join.as_ref().is_some_and(|join| join.identity().is_some());
@@ -72,26 +71,36 @@ pub(crate) struct Ran {
     pub(crate) transport: Transport,
     pub(crate) wall_seconds: f64,
     pub(crate) is_interrupted: bool,
+    /// The panic that ended it, if one did: the outcome is partial.
+    pub(crate) panicked: Option<String>,
 }
 
 /// Runs peers on real sockets to their end, or until this process is interrupted.
 pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Result<Ran, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::io("the threads of the run"))?;
+    let runtime = threads::runtime()?;
     let (begun, transport) = (Instant::now(), Transport::of(setup.sockets));
-    runtime.block_on(async {
-        let (stop, stopped) = watch::channel(false);
-        let interrupts = Interrupts::new().map_err(Failure::io("signals"))?;
-        let signals = tokio::spawn(stop_at_signal(interrupts, stop));
-        let outcome = peerlet_live::run(setup, directives, stopped.clone()).await;
-        let is_interrupted = *stopped.borrow();
-        signals.abort();
-        let outcome = outcome.map_err(|error| failure(&error))?;
-        let wall_seconds = begun.elapsed().as_secs_f64();
-        Ok(Ran { outcome, transport, wall_seconds, is_interrupted })
-    })
+    let (stop, stopped) = watch::channel(false);
+    let signals = interrupts::stop_at_signal(stop).map_err(threads::refused("signals"))?;
+    let came = runtime.block_on(peerlet_live::run(setup, directives, stopped.clone()));
+    let mut is_interrupted = *stopped.borrow();
+    drop(signals);
+    // A handler that does not come back is not waited for.
+    runtime.shutdown_background();
+    let (outcome, panicked) = match came {
+        Ok(outcome) => (outcome, None),
+        Err(LiveError::Panicked(mut panicked)) => {
+            let said = panicked.to_string();
+            let Some(partial) = panicked.partial.take() else {
+                return Err(Failure::Panicked(said));
+            };
+            eprintln!("error: {said}");
+            is_interrupted = true;
+            (*partial, Some(said))
+        }
+        Err(error) => return Err(failure(&error)),
+    };
+    let wall_seconds = begun.elapsed().as_secs_f64();
+    Ok(Ran { outcome, transport, wall_seconds, is_interrupted, panicked })
 }
 
 /// The setup of this process: where it is, and which of the seats it has.
@@ -134,13 +143,7 @@ fn failure(error: &LiveError) -> Failure {
 
 /// The key in this file; a new one is made and kept there if there is none.
 fn key(path: &Path) -> Result<ProcessKey, Failure> {
-    let failed = |error: KeyError| Failure::Io(with_causes(&error));
-    if path.exists() {
-        return ProcessKey::load(path).map_err(failed);
-    }
-    let key = ProcessKey::generate();
-    key.save(path).map_err(failed)?;
-    Ok(key)
+    ProcessKey::load_or_create(path).map_err(|error| Failure::Io(with_causes(&error)))
 }
 
 /// Who may connect: those with the secret in a file, those on a list in a file, or anybody.
@@ -156,16 +159,4 @@ fn admission(live: &Live) -> Result<Admission, Failure> {
     let secret = live.secret.as_deref().map(Secret::load).transpose();
     let secret = secret.map_err(|error| Failure::Io(with_causes(&error)))?;
     Ok(Admission { secret, ..list })
-}
-
-/// Tells all shards to stop when this process is interrupted or asked to end; a second time ends
-/// it at once.
-async fn stop_at_signal(mut interrupts: Interrupts, stop: watch::Sender<bool>) {
-    interrupts.next().await;
-    status::say(
-        "stopping: peers stop in order and what they sent drains; once more ends it at once",
-    );
-    stop.send_replace(true);
-    interrupts.next().await;
-    interrupts::exit();
 }

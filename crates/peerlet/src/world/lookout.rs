@@ -13,6 +13,7 @@ use crate::output::progress::{Progress, Sample};
 use crate::output::status;
 use crate::run::Failure;
 use crate::world::interrupts::{self, Interrupts};
+use crate::world::threads::refused;
 
 /// How often a run is looked at.
 const TICK: Duration = Duration::from_millis(200);
@@ -48,10 +49,10 @@ impl Lookout {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(Failure::io("the lookout's runtime"))?;
+            .map_err(refused("the lookout's runtime"))?;
         let interrupts = {
             let _entered = runtime.enter();
-            Interrupts::new().map_err(Failure::io("signals"))?
+            Interrupts::new().map_err(refused("signals"))?
         };
         let scene = Arc::new(Mutex::new(Scene::default()));
         let (over, is_over) = oneshot::channel();
@@ -59,7 +60,7 @@ impl Lookout {
         let thread = Builder::new()
             .name("lookout".to_owned())
             .spawn(move || runtime.block_on(keep))
-            .map_err(Failure::io("the lookout's thread"))?;
+            .map_err(refused("the lookout's thread"))?;
         Ok(Lookout { scene, shows_progress, over: Some(over), thread: Some(thread) })
     }
 

@@ -11,3 +11,4 @@ pub(crate) mod lookout;
 mod panics;
 mod sections;
 pub(crate) mod setup;
+pub(crate) mod threads;

@@ -9,7 +9,7 @@ use std::time::Instant;
 use peerlet_core::Need;
 use peerlet_measure::Repeats;
 use peerlet_scenario::{Override, Problems, Scenario};
-use peerlet_sim::{Handled, JsonTrace, Setup, Simulation, Trace};
+use peerlet_sim::{Handled, JsonTrace, RunError, Setup, Simulation, Trace};
 
 use crate::arguments::{Sim, What};
 use crate::exit::Exit;
@@ -28,6 +28,7 @@ use crate::world::emulate;
 use crate::world::lookout::Lookout;
 use crate::world::panics;
 use crate::world::setup::{self, SimOptions};
+use crate::world::threads;
 use crate::world::twin;
 
 /// Runs the `sim` command.
@@ -35,6 +36,7 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
     if let Some(count) = sim.random {
         // What random scenarios warn of is of no interest, and there is much of it.
         logs::start(sim.what.verbose.saturating_sub(1), sim.what.verbose < 2);
+        threads::make_sure(2)?;
         return random::run(experiment, sim, count);
     }
     logs::start(sim.what.verbose, sim.what.quiet);
@@ -42,6 +44,8 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
         let said = "the reference engine has one thread; leave out --reference or --threads";
         return Err(Failure::Usage(said.to_owned()));
     }
+    let runs_twice = sim.witness || sim.check_determinism || sim.twin.is_some();
+    threads::make_sure(if runs_twice { sim.threads.max(2) } else { sim.threads } as usize)?;
     if sim.witness {
         return random::run_file(experiment, sim);
     }
@@ -83,6 +87,7 @@ pub(crate) fn conclude(
         summary::table(run, &verdicts, what.quiet)
     })?;
     Ok(match verdicts.iter().all(|verdict| verdict.held) {
+        _ if run.panicked.is_some() => Exit::Panicked,
         _ if run.is_interrupted => Exit::Interrupted,
         _ if run.is_void() => Exit::Void,
         _ if run.is_incomplete() => Exit::Incomplete,
@@ -167,7 +172,10 @@ pub(crate) fn simulate(
     let attention = lookout.map(|lookout| lookout.attend(watch.clone(), progress));
     let begun = Instant::now();
     let ran = panics::catch(&watch, named, || simulation.run())?;
-    let outcome = ran.map_err(|error| failed(&error))?;
+    let outcome = ran.map_err(|error| match error {
+        RunError::Threads { .. } => Failure::Io(error.to_string()),
+        _ => failed(&error),
+    })?;
     let took = begun.elapsed().as_secs_f64();
     drop(attention);
     Ok(Results::simulated(plan, threads.max(1), transport, outcome, took))

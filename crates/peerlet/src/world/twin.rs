@@ -22,6 +22,7 @@ use crate::run::{Failure, print};
 use crate::world::lookout::Lookout;
 use crate::world::setup::SimOptions;
 use crate::world::sim::{Way, plan, simulate};
+use crate::world::threads::refused;
 
 /// The bytes of one event in a file of events.
 const RECORD: usize = 48;
@@ -41,7 +42,7 @@ pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure>
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
-        .map_err(Failure::io("the second process"))?;
+        .map_err(refused("the second process"))?;
     let first = write_events(experiment, sim, 1, Some(&lookout), &paths.first);
     let Some(second) = wait(second, &lookout).map_err(Failure::io("the second process"))? else {
         status::say("interrupted: nothing was compared");
@@ -54,6 +55,10 @@ pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure>
         }
         first => first?,
     };
+    if second.code() == Some(i32::from(Exit::Io.code())) {
+        let message = "the second process could not get what it needs; see its message above";
+        return Err(Failure::Io(message.to_owned()));
+    }
     if !second.success() {
         let said = format!("the second process {}", ended(second));
         return Err(if is_panic(second) { Failure::Panicked(said) } else { Failure::Run(said) });

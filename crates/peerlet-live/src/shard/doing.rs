@@ -1,0 +1,51 @@
+//! The event that a shard is handling, for those who ask what it was.
+
+use peerlet_core::{Handler, Where};
+
+use crate::panics::{PanicPlace, caught_now};
+use crate::shard::Shard;
+
+/// The event that is being handled, or was handled last.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Doing {
+    event: Option<(usize, Handler)>,
+}
+
+impl Doing {
+    /// An event of the peer in this row begins, with this handler.
+    pub(super) fn begin(&mut self, row: usize, handler: Handler) {
+        self.event = Some((row, handler));
+    }
+}
+
+impl Shard {
+    /// Lets peers handle something. A panic in it is told, and is the end of all peers of the
+    /// shard.
+    pub(super) fn caught(&mut self, act: impl FnOnce(&mut Shard)) {
+        if let Err(payload) = caught_now(|| act(self)) {
+            let place = self.place().map_or(PanicPlace::Shard(self.number), PanicPlace::Peer);
+            self.wires.failures.tell(place, &payload);
+            self.is_broken = true;
+        }
+    }
+
+    /// Where the panic came from, as exactly as that is known.
+    fn place(&self) -> Option<Where> {
+        let (seats, time) = (&self.seats, self.ground.now);
+        self.host.unwound(|row| seats[row], time).or_else(|| {
+            let (row, handler) = self.doing.event?;
+            let (seat, life) = (seats[row], self.host.life(row));
+            Some(Where { seat, life, peerlet: None, handler, time })
+        })
+    }
+
+    /// Drops the peers one by one, so that it is known whose destructor panics.
+    pub(super) fn let_go(&mut self) {
+        for row in 0..self.seats.len() {
+            self.caught(|shard| {
+                shard.doing.begin(row, Handler::Drop);
+                shard.host.crash(row);
+            });
+        }
+    }
+}

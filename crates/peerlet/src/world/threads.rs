@@ -1,0 +1,87 @@
+//! Threads and descriptors that a run needs, asked for before it begins: a container or a shell may
+//! limit them, and what cannot be had is said with its remedy.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::thread::{Builder, scope};
+
+use crate::run::Failure;
+
+/// `EMFILE` and `ENFILE`, the same numbers on every Unix.
+const TOO_MANY_FILES: [i32; 2] = [24, 23];
+
+/// Threads of a run on real sockets besides those of its runtime: the one that takes signals, the
+/// monitor, and the one that carries packets where a model does.
+const ON_SOCKETS: usize = 3;
+
+/// Sees to it that this process can start so many threads more, by starting them.
+pub(crate) fn make_sure(count: usize) -> Result<(), Failure> {
+    let gate = Mutex::new(());
+    let held = gate.lock().unwrap_or_else(PoisonError::into_inner);
+    scope(|scope| {
+        let mut refused = None;
+        for started in 0..count {
+            if let Err(error) = Builder::new().spawn_scoped(scope, || drop(gate.lock())) {
+                refused = Some(Failure::Io(format!(
+                    "of {count} threads that this needs, {started} could be started: {error}; {}",
+                    remedy(&error)
+                )));
+                break;
+            }
+        }
+        drop(held);
+        refused.map_or(Ok(()), Err)
+    })
+}
+
+/// How many threads the runtime of a run on real sockets has.
+pub(crate) fn of_runtime() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Sees to it that a run on real sockets can have its threads.
+pub(crate) fn make_sure_on_sockets() -> Result<(), Failure> {
+    make_sure(of_runtime() + ON_SOCKETS)
+}
+
+/// Makes the runtime of a run on real sockets.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    make_sure_on_sockets()?;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(of_runtime()).enable_all().build().map_err(refused("the run's threads"))
+}
+
+/// The system refused this: an error with its remedy.
+pub(crate) fn refused(what: &'static str) -> impl FnOnce(io::Error) -> Failure {
+    move |error| Failure::Io(format!("{what}: {error}; {}", remedy(&error)))
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(code) if TOO_MANY_FILES.contains(&code) => {
+            "raise the limit of open files (`ulimit -n`)"
+        }
+        _ => {
+            "raise the limit of threads (`ulimit -u`, or a container's `pids` limit), or take fewer"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_can_be_had_are_had() {
+        assert!(make_sure(0).is_ok() && make_sure(20).is_ok());
+    }
+
+    #[test]
+    fn refusals_have_a_remedy() {
+        for (code, remedy) in [(24, "`ulimit -n`"), (11, "`ulimit -u`")] {
+            let failure = refused("this")(io::Error::from_raw_os_error(code));
+            let Failure::Io(message) = failure else { panic!("{failure:?}") };
+            assert!(message.starts_with("this: ") && message.contains(remedy), "{message}");
+        }
+    }
+}
