@@ -4,7 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use peerlet_core::{Duration, Need, Peer, Registry, SECOND, Seat, StackError, Time};
+use peerlet_core::{
+    Duration, MESSAGE_MAX, MESSAGE_MAX_LIMIT, Need, Peer, Registry, SECOND, Seat, StackError, Time,
+};
 use peerlet_measure::EpochsError;
 
 use crate::admission::Admission;
@@ -91,6 +93,10 @@ pub struct LiveSetup {
     /// After how long without success a reliable connection gives up. Default 10 s, the same value
     /// as simulated.
     pub connection_timeout: Duration,
+    /// How long a reliable message may be, in encoded bytes; at most
+    /// [`MESSAGE_MAX_LIMIT`](peerlet_core::MESSAGE_MAX_LIMIT). Default 16 MiB, the same value as
+    /// simulated.
+    pub message_max: usize,
 }
 
 impl LiveSetup {
@@ -123,6 +129,7 @@ impl LiveSetup {
             epoch: SECOND * 10,
             from: Time::ZERO,
             connection_timeout: SECOND * 10,
+            message_max: MESSAGE_MAX,
         }
     }
 
@@ -182,6 +189,14 @@ impl LiveSetup {
         own.into_iter().chain(peerlets).chain([order]).chain(self.sections.clone()).collect()
     }
 
+    /// Checks what a setup can say wrong by itself.
+    pub(crate) fn check(&self) -> Result<(), LiveError> {
+        match self.message_max {
+            0..=MESSAGE_MAX_LIMIT => Ok(()),
+            asked => Err(LiveError::MessageMax { asked }),
+        }
+    }
+
     pub(crate) fn checked_registry(&self) -> Result<Arc<Registry>, StackError> {
         let registry = match &self.registry {
             Some(registry) => registry.clone(),
@@ -225,6 +240,11 @@ pub enum LiveError {
     },
     /// The process cannot take part in the run.
     Join(JoinError),
+    /// The bound of reliable messages is beyond [`MESSAGE_MAX_LIMIT`].
+    MessageMax {
+        /// What was asked for, in bytes.
+        asked: usize,
+    },
     /// There cannot be a model between the peers' sockets.
     Medium(MediumError),
     /// A list of identities was given for UDP, which has none.
@@ -245,6 +265,11 @@ impl fmt::Display for LiveError {
             LiveError::Epochs(error) => error.fmt(f),
             LiveError::Bind(error) => error.fmt(f),
             LiveError::Medium(error) => error.fmt(f),
+            LiveError::MessageMax { asked } => write!(
+                f,
+                "reliable messages of {asked} bytes do not fit into the {MESSAGE_MAX_LIMIT} bytes \
+                 that a process puts together; set a lower bound"
+            ),
             LiveError::Index { first, last, seats } => write!(
                 f,
                 "--index {first}-{last} does not fit the scenario's seats, 0 to {}",

@@ -1,5 +1,6 @@
 //! One turn of a shard: everything that is due or has arrived, handled in order.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use peerlet_core::{
@@ -52,7 +53,7 @@ impl Shard {
             self.settle();
         }
         self.ground.pairs.timer(self.ground.now);
-        self.ground.pairs.flush();
+        self.ground.pairs.flush(self.ground.now);
         self.settle();
     }
 
@@ -175,7 +176,7 @@ impl Shard {
             self.stop(row);
             self.settle();
         }
-        self.ground.pairs.flush();
+        self.ground.pairs.flush(self.ground.now);
         self.settle();
     }
 
@@ -219,7 +220,9 @@ impl Shard {
             return;
         }
         let (class, message) = match frame.kind {
-            Kind::Datagram(message) => (Class::Datagram, message),
+            Kind::Datagram(Message { port, call, body }) => {
+                (Class::Datagram, Message { port, call, body: Cow::Borrowed(body) })
+            }
             Kind::Control(_) => return,
             _ => match self.ground.pairs.receive(self.ground.now, from, &frame) {
                 Some(message) => (Class::Reliable, message),
@@ -232,7 +235,7 @@ impl Shard {
         };
         let Message { port, call, body } = message;
         let header = Header { port: Port(port), call };
-        let body = Body::encoded(body.to_vec());
+        let body = Body::encoded(body.into_owned());
         self.deliver(row, Address::new(from, frame.from), header, class, body);
     }
 
@@ -258,6 +261,11 @@ impl Shard {
             Effect::Transmit { to, pair, frame } => {
                 let frame = frame.into();
                 self.ground.outbox.push(crate::Outbound::Stream { to, pair, frame });
+            }
+            Effect::Dropped { messages } => {
+                for _ in 0..messages {
+                    self.ground.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
+                }
             }
             Effect::Undelivered { slot, to, message, why } => {
                 self.ground.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
