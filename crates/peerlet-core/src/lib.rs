@@ -56,8 +56,8 @@ pub use random::{Rng, Seed, mix};
 pub use refusal::{Refusal, Refused};
 pub use registry::{Entry, Registry, StackError};
 pub use runtime::{
-    Alarm, Body, Call, Class, Clock, Codec, Entropy, Header, MetricIndex, Network, Parcel,
-    Port, Record, Seats, Undelivered, World,
+    Alarm, Body, Call, Class, Clock, Codec, Entropy, Header, MetricIndex, Network, Parcel, Port,
+    Record, Seats, Undelivered, World,
 };
 pub use seat_set::SeatSet;
 pub use sibling::Sibling;

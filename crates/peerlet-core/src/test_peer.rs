@@ -14,8 +14,8 @@ use crate::random::{Rng, Seed};
 use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::runtime::{
-    Alarm, Body, Call, Class, Clock, Entropy, Header, MetricIndex, Network, Parcel, Port,
-    Record, Seats, Undelivered, World,
+    Alarm, Body, Call, Class, Clock, Entropy, Header, MetricIndex, Network, Parcel, Port, Record,
+    Seats, Undelivered, World,
 };
 use crate::time::{Duration, Time};
 use crate::wire::{self, DATAGRAM_MAX, MESSAGE_MAX};

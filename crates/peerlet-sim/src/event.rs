@@ -154,6 +154,11 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    /// Whether it asks for a large message to start.
+    pub(crate) fn is_question(self) -> bool {
+        matches!(self, Way::Connection { part: Part::Ask(_), .. })
+    }
+
     /// Whether a message travels: its pieces but the last are none.
     pub(crate) fn is_message(self) -> bool {
         !matches!(self, Way::Connection { part: Part::Piece | Part::Ask(_), .. })

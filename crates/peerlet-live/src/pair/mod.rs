@@ -382,6 +382,11 @@ impl Pairs {
         }
     }
 
+    /// There is a link to this process: connections that it sends on may go on.
+    pub fn link_up(&mut self, with: SocketAddr) {
+        self.receiving.link_up(with);
+    }
+
     /// The link to this process broke, or could not be made: what was under way on it may be lost.
     pub fn link_lost(&mut self, now: Time, with: SocketAddr) {
         self.receiving.link_lost(now + self.config.timeout, with);
@@ -402,6 +407,12 @@ impl Pairs {
     pub fn flush(&mut self, now: Time) {
         self.receiving.acknowledge(&mut self.effects);
         self.receiving.start_waiting(now, &mut self.effects);
+    }
+
+    /// Whether all that was sent has arrived.
+    #[cfg(test)]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.sending.is_settled()
     }
 
     /// How long a message may be.

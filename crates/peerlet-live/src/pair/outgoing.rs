@@ -192,9 +192,11 @@ impl Pair {
     pub(super) fn take_writable(&mut self, config: &PairConfig) -> bool {
         let half_free = self.waiting <= config.queue_messages / 2
             && self.waiting_bytes <= config.queue_bytes / 2;
-        half_free && self.refused.take_if(|len| {
-            self.waiting == 0 || self.waiting_bytes + *len <= config.queue_bytes
-        }).is_some()
+        half_free
+            && self
+                .refused
+                .take_if(|len| self.waiting == 0 || self.waiting_bytes + *len <= config.queue_bytes)
+                .is_some()
     }
 
     /// Whether `writable` is owed.

@@ -229,6 +229,12 @@ impl Receiving {
         self.retain_large();
     }
 
+    /// A process is reached again, or still: one of two connections with it may break, and its
+    /// senders, who send on the other one, hear nothing of that and do not ask.
+    pub(super) fn link_up(&mut self, with: SocketAddr) {
+        self.lost.remove(&with);
+    }
+
     /// A link broke: its connections may go on over another one until `until`.
     pub(super) fn link_lost(&mut self, until: Time, with: SocketAddr) {
         if self.links.contains_key(&with) {

@@ -215,6 +215,11 @@ impl Sending {
         dropped
     }
 
+    #[cfg(test)]
+    pub(super) fn is_settled(&self) -> bool {
+        self.pairs.values().all(Pair::is_idle)
+    }
+
     pub(super) fn deadline(&self) -> Option<Time> {
         self.timers.first().map(|(time, _)| *time)
     }

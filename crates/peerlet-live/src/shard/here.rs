@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use peerlet_core::{
-    Address, Alarm, Body, Class, Clock, Contact, DATAGRAM_MAX, Entropy, Header, Identity,
-    Map, MetricIndex, Network, Parcel, Port, Record, Refusal, Seat, Seats, Seed, Tampering, Tampers, Time,
-    World,
+    Address, Alarm, Body, Class, Clock, Contact, DATAGRAM_MAX, Entropy, Header, Identity, Map,
+    MetricIndex, Network, Parcel, Port, Record, Refusal, Seat, Seats, Seed, Tampering, Tampers,
+    Time, World,
 };
 use peerlet_measure::{DropCause, Ledger, Recorder};
 use ring::rand::{SecureRandom, SystemRandom};

@@ -185,7 +185,10 @@ impl Shard {
         match inbound {
             Inbound::Datagram { from, identity, frame }
             | Inbound::Stream { from, identity, frame } => self.frame(from, identity, &frame),
-            Inbound::LinkUp { .. } => self.link_news(&inbound),
+            Inbound::LinkUp { with, .. } => {
+                self.ground.pairs.link_up(with);
+                self.link_news(&inbound);
+            }
             Inbound::LinkLost { with, why } => {
                 tracing::debug!(%with, %why, "a link is lost");
                 self.ground.pairs.link_lost(now, with);

@@ -17,8 +17,15 @@ use super::{CONTROL_BYTES, Outgoing, Phase, Queued, Signal};
 use crate::event::{Event, Letter, Way};
 use crate::here::Here;
 
-/// Pieces under way that were not taken yet: a mebibyte, as much as a stream may hold live.
+/// Pieces under way that were not taken yet, while they are taken fast: a mebibyte, as much as a
+/// stream may hold live.
 const WINDOW: u64 = 4;
+/// The same at the start of a message: others leave while the first is on its way through the links
+/// of both sides.
+const WINDOW_AT_START: u64 = 3;
+/// The part of a connection's time in which a piece must be taken for more than one to be under
+/// way: each has to be in before its own time is over.
+const FAST: u64 = 8;
 /// Bytes of large messages that one peer, a process of its own, puts together at a time.
 const BUDGET: usize = MESSAGE_MAX_LIMIT;
 
@@ -50,6 +57,9 @@ pub(super) struct Progress {
     parts: u32,
     /// How many packets had departed when the last piece was taken.
     taken: u64,
+    /// When that was, or when the message was let start.
+    heard: Time,
+    window: u64,
     /// When the link is free for the next packet.
     pace: Time,
     /// Whether the retry that is waited for is that time, and none.
@@ -100,7 +110,9 @@ impl Outgoing {
         match self.progress.credit {
             Credit::None => Next::Packet(CONTROL_BYTES, Part::Ask(size)),
             Credit::Asked => Next::Nothing,
-            Credit::Granted if self.departed >= self.progress.taken + WINDOW => Next::Nothing,
+            Credit::Granted if self.departed >= self.progress.taken + self.progress.window => {
+                Next::Nothing
+            }
             Credit::Granted => match size as usize - self.progress.bytes() {
                 rest @ 0..=FRAME_MAX => Next::Packet(rest as u32, Part::Message),
                 _ => Next::Packet(FRAME_MAX as u32, Part::Piece),
@@ -181,17 +193,24 @@ impl Here<'_> {
 
     /// The receiver lets the sender's large message start.
     pub(super) fn granted(&mut self, key: (Address, u32), number: u64) {
+        let now = self.now.time;
         let Some(end) = self.end(key).filter(|end| end.number == number) else { return };
         if end.progress.credit == Credit::Asked {
-            (end.progress.credit, end.progress.taken) = (Credit::Granted, end.departed);
+            let (taken, progress) = (end.departed, &mut end.progress);
+            (progress.credit, progress.window) = (Credit::Granted, WINDOW_AT_START);
+            (progress.taken, progress.heard) = (taken, now);
             self.go_on_with(key);
         }
     }
 
     /// The receiver has taken this piece and all before it.
     pub(super) fn piece_taken(&mut self, key: (Address, u32), number: u64, index: u64) {
+        let (now, timeout) = (self.now.time, self.fabric.connection_timeout);
         let Some(end) = self.end(key).filter(|end| end.number == number) else { return };
-        end.progress.taken = end.progress.taken.max(index + 1);
+        let progress = &mut end.progress;
+        let is_fast = now.since(progress.heard) * FAST <= timeout;
+        progress.window = if is_fast { WINDOW } else { 1 };
+        (progress.taken, progress.heard) = (progress.taken.max(index + 1), now);
         self.go_on_with(key);
     }
 
@@ -241,7 +260,9 @@ impl Here<'_> {
             let assembly = &mut self.links().assembly;
             let Some((source, letter)) = assembly.waiting.front() else { return };
             let (source, way) = (*source, letter.way);
-            let Way::Connection { number, theirs, part: Part::Ask(total), .. } = way else { return };
+            let Way::Connection { number, theirs, part: Part::Ask(total), .. } = way else {
+                return;
+            };
             let total = total as usize;
             if assembly.held + total > BUDGET {
                 break;

@@ -243,7 +243,8 @@ fn claims_that_nothing_follows_are_forgotten() {
     let mut pair = Pair::new();
     let life = 1;
     for from in 0..50 {
-        for kind in [Kind::Open(Link { life: 0, seq: 1 }), Kind::Ask(Link { life, seq: 1 }, 16 << 20)]
+        for kind in
+            [Kind::Open(Link { life: 0, seq: 1 }), Kind::Ask(Link { life, seq: 1 }, 16 << 20)]
         {
             let frame = Frame { tag: Tag(9), from, to: SLOT[BOB], life: 1, kind };
             pair.side[BOB].receive(pair.now, socket(9), &frame);
