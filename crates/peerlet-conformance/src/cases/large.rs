@@ -131,7 +131,7 @@ fn a_large_message_has_one_fate(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let experiment = duo(&journal, Probe::new(&journal), probe)
         .then(MILLISECOND * 320, 0, Act::Crash)
         .then(MILLISECOND * 400, 0, Act::Start);
-    let mut experiment = experiment.lasting(SECOND * 4);
+    let mut experiment = experiment.lasting(SECOND * 6);
     experiment.connection_timeout = SECOND * 2;
     let report = bench.run(experiment)?;
     let reported = journal.undelivered(1);
