@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use peerlet_core::{
-    About, Address, Command, Context, Kind, Metric, Need, Nothing, Peerlet, Seat, Seats, Signature,
-    Undelivered,
+    About, Address, Command, Context, FRAME_MAX, Kind, Metric, Need, Nothing, Peerlet, Seat, Seats,
+    Signature, Undelivered,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,21 @@ pub struct Message {
 impl From<u64> for Message {
     fn from(number: u64) -> Message {
         Message { number, ballast: String::new() }
+    }
+}
+
+impl Message {
+    /// A message with this much ballast, which differs by message and place.
+    pub fn large(number: u64, ballast: usize) -> Message {
+        let mut bytes = vec![b'a' + (number % 26) as u8; ballast];
+        let pieces = bytes.chunks_mut(1_000).enumerate();
+        pieces.for_each(|(place, bytes)| bytes[0] = b'a' + (place % 26) as u8);
+        Message { number, ballast: String::from_utf8(bytes).expect("letters are text") }
+    }
+
+    /// Whether it is not as it was sent, as far as its ballast is more than a piece.
+    fn is_damaged(&self) -> bool {
+        self.ballast.len() > FRAME_MAX && *self != Message::large(self.number, self.ballast.len())
     }
 }
 
@@ -146,6 +161,9 @@ impl<const RELIABLE: bool> Peerlet for Prober<RELIABLE> {
     fn message(&mut self, ctx: &mut Context<Self>, from: Address, message: Message) {
         ctx.measure(GOT, 1.0);
         ctx.measure(NUMBER, message.number as f64);
+        if message.is_damaged() {
+            self.note(ctx, What::Note(format!("{} is damaged", message.number)), &None, ());
+        }
         let what = What::Message(seat_at(ctx.seats(), from), message.number);
         self.note(ctx, what, &self.on_message, (from, message.number));
     }

@@ -18,12 +18,14 @@ use crate::metric::Metric;
 use crate::peerlet::Peerlet;
 use crate::place::Unwound;
 use crate::random::Rng;
+use crate::refusal::{Refusal, Refused};
 use crate::registry::Registry;
-use crate::runtime::{Body, Call, Class, Full, Header, Parcel, Port, Seats, World};
+use crate::runtime::{Body, Call, Class, Header, Parcel, Port, Seats, World};
 use crate::sibling::Sibling;
 use crate::task::{NoWaker, Running, Task, TaskId};
 use crate::time::{Duration, Time};
 use crate::turn::Turn;
+use crate::wire::DATAGRAM_MAX;
 
 /// Everything that one peer's handlers work on, whatever their type.
 pub struct Env<'a> {
@@ -125,7 +127,7 @@ impl Caller {
     pub(crate) fn of(address: Address, call: Call, class: Class) -> Option<Caller> {
         match call {
             Call::Question(id) => Some(Caller { address, id, class }),
-            Call::None | Call::Answer(_) => None,
+            Call::None | Call::Answer(_) | Call::NoAnswer(_) => None,
         }
     }
 }
@@ -198,6 +200,10 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
 
     /// Sends a datagram: at most [`DATAGRAM_MAX`](crate::wire::DATAGRAM_MAX) encoded bytes; it may
     /// be lost, duplicated or reordered, and nobody is told.
+    ///
+    /// Over QUIC the first datagrams to a peer wait for a handshake: 64 of them. Further ones are
+    /// dropped, and the accounts say so under `queue`. Spread what begins a conversation over time,
+    /// or use [`send_reliably`](Context::send_reliably), whose queue says when it is full.
     pub fn send(&mut self, to: Address, message: P::Message) {
         let header = Header { port: self.port, call: Call::None };
         self.env.world.send(to, header, Parcel::new(message));
@@ -216,10 +222,28 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// comes back as [`undelivered`](Peerlet::undelivered). Declare
     /// [`Need::Reliable`](crate::Need::Reliable) to use it.
     ///
+    /// A message has at most [`MESSAGE_MAX`](crate::wire::MESSAGE_MAX) = 16 MiB encoded bytes, or
+    /// what the run sets in place of that. One above 256 KiB travels in pieces and is put together
+    /// before it is delivered. One that is larger than the queue is taken when the queue is empty.
+    ///
     /// # Errors
-    /// Hands the message back when the queue to `to` is full (256 messages or 1 MiB);
-    /// [`writable`](Peerlet::writable) is called once when half of it is free.
+    /// Hands the message back when the queue to `to` is full (256 messages or 1 MiB):
+    /// [`writable`](Peerlet::writable) is called once when half of it is free and the message has
+    /// room. Hands it back as well when it is too large: it will never be taken then, and
+    /// `writable` does not follow. [`try_send_reliably`](Context::try_send_reliably) says which.
     pub fn send_reliably(&mut self, to: Address, message: P::Message) -> Result<(), P::Message> {
+        self.try_send_reliably(to, message).map_err(Refused::into_message)
+    }
+
+    /// As [`send_reliably`](Context::send_reliably), and says why a message is handed back.
+    ///
+    /// # Errors
+    /// Hands the message back with the reason: [`Refusal::QueueFull`] or [`Refusal::TooLarge`].
+    pub fn try_send_reliably(
+        &mut self,
+        to: Address,
+        message: P::Message,
+    ) -> Result<(), Refused<P::Message>> {
         self.transmit(to, Call::None, Class::Reliable, message)
     }
 
@@ -229,18 +253,21 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         call: Call,
         class: Class,
         message: P::Message,
-    ) -> Result<(), P::Message> {
+    ) -> Result<(), Refused<P::Message>> {
         let header = Header { port: self.port, call };
         let mut parcel = Parcel::new(message);
-        match class {
-            Class::Datagram => self.env.world.send(to, header, parcel),
-            Class::Reliable => {
-                if let Err(Full) = self.env.world.send_reliably(to, header, &mut parcel) {
-                    return Err(parcel.take_back());
-                }
+        let size = parcel.encoded_len();
+        let taken = match class {
+            Class::Datagram if size > DATAGRAM_MAX => {
+                Err(Refusal::TooLarge { size, max: DATAGRAM_MAX })
             }
-        }
-        Ok(())
+            Class::Datagram => {
+                self.env.world.send(to, header, parcel);
+                return Ok(());
+            }
+            Class::Reliable => self.env.world.send_reliably(to, header, &mut parcel),
+        };
+        taken.map_err(|why| Refused { message: parcel.take_back(), why })
     }
 
     /// Who asked, when the message being handled is a question: keep it to answer later.
@@ -251,17 +278,55 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// Answers the question being handled, by the same class of delivery. When it is no question
     /// but a plain message, nobody waits, and nothing is sent.
     ///
-    /// An answer that finds its queue full is dropped: the caller's time-out tells it.
+    /// An answer that finds its queue full is dropped: the caller's time-out tells it. One that is
+    /// longer than a message of its class may be (1,150 encoded bytes by datagram, 16 MiB reliably
+    /// unless the run sets another bound) is dropped as well, and the caller hears at once that
+    /// there will be none: [`CallError::AnswerTooLarge`](crate::CallError::AnswerTooLarge).
+    /// [`try_reply`](Context::try_reply) hands it back instead.
     pub fn reply(&mut self, message: P::Message) {
         if let Some(caller) = self.env.caller.copied() {
             self.reply_to(caller, message);
         }
     }
 
-    /// Answers a question that was kept.
+    /// Answers a question that was kept, as [`reply`](Context::reply) does.
     pub fn reply_to(&mut self, caller: Caller, message: P::Message) {
-        let answer = Call::Answer(caller.id);
-        drop(self.transmit(caller.address, answer, caller.class, message));
+        let Err(refused) = self.try_reply_to(caller, message) else { return };
+        let Refusal::TooLarge { .. } = refused.why else { return };
+        let header = Header { port: self.port, call: Call::NoAnswer(caller.id) };
+        let mut nothing = Parcel::encoded(Vec::new());
+        match caller.class {
+            Class::Datagram => self.env.world.send(caller.address, header, nothing),
+            Class::Reliable => {
+                // Where the queue has no room for this either, the caller's time-out tells it.
+                self.env.world.send_reliably(caller.address, header, &mut nothing).ok();
+            }
+        }
+    }
+
+    /// Answers the question being handled, and hands back an answer that is not taken: the caller
+    /// still waits then.
+    ///
+    /// # Errors
+    /// Hands the answer back with the reason: [`Refusal::QueueFull`] (reliable calls only) or
+    /// [`Refusal::TooLarge`].
+    pub fn try_reply(&mut self, message: P::Message) -> Result<(), Refused<P::Message>> {
+        match self.env.caller.copied() {
+            Some(caller) => self.try_reply_to(caller, message),
+            None => Ok(()),
+        }
+    }
+
+    /// Answers a question that was kept, as [`try_reply`](Context::try_reply) does.
+    ///
+    /// # Errors
+    /// As [`try_reply`](Context::try_reply).
+    pub fn try_reply_to(
+        &mut self,
+        caller: Caller,
+        message: P::Message,
+    ) -> Result<(), Refused<P::Message>> {
+        self.transmit(caller.address, Call::Answer(caller.id), caller.class, message)
     }
 
     /// Sets a timer that is due once, after `delay`.

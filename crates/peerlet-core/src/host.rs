@@ -20,7 +20,7 @@ use crate::peer::Peer;
 use crate::peerlet::Peerlet;
 use crate::place::{Handler, RowGuard, Unwound, Where};
 use crate::registry::{Entry, Registry};
-use crate::runtime::{Alarm, Body, Call, Class, Full, Header, Parcel, Port, Undelivered, World};
+use crate::runtime::{Alarm, Body, Call, Class, Header, Parcel, Port, Undelivered, World};
 use crate::task::{Answer, CallError, NoWaker, Outcome, Progress};
 use crate::time::Time;
 use crate::turn::{AHEAD, RowOf, Turn, Turns};
@@ -230,8 +230,8 @@ impl Host {
         class: Class,
         body: &mut Body,
     ) -> Result<(), DecodeError> {
-        if let Call::Answer(id) = header.call {
-            return self.answer(row, world, from, header.port, id, body);
+        if let Call::Answer(_) | Call::NoAnswer(_) = header.call {
+            return self.answer(row, world, from, header, body);
         }
         let caller = Caller::of(from, header.call, class);
         let env = &mut self.env(row, world, header.port);
@@ -247,21 +247,24 @@ impl Host {
         row: usize,
         world: &mut dyn World,
         from: Address,
-        port: Port,
-        id: u32,
+        Header { port, call }: Header,
         body: &mut Body,
     ) -> Result<(), DecodeError> {
         if !self.stack(row).contains(&port) {
             return Err(DecodeError::NoPeerlet);
         }
-        let answer = self.house.column(port).answer(body)?;
+        let (id, answer) = match call {
+            Call::Answer(id) => (id, Outcome::Answered(self.house.column(port).answer(body)?)),
+            Call::NoAnswer(id) => (id, Outcome::Failed(CallError::AnswerTooLarge)),
+            Call::None | Call::Question(_) => return Err(DecodeError::Malformed),
+        };
         let calls = self.lives[row].rare.as_mut().map(|rare| &mut rare.calls);
         let call = calls.and_then(|calls| {
             let fits = calls.get(id).is_some_and(|call| call.to == from && call.port == port);
             if fits { calls.remove(id) } else { None }
         });
         match call {
-            Some(call) => self.resume(row, world, call.operation, Outcome::Answered(answer)),
+            Some(call) => self.resume(row, world, call.operation, answer),
             None => self.late_answers += 1,
         }
         Ok(())
@@ -348,16 +351,16 @@ impl Host {
         let mut parcel = Parcel::encoded(bytes.expect("a call with tries left keeps its question"));
         let (to, class, within) = (call.to, call.class, call.within);
         let header = Header { port: call.port, call: Call::Question(id) };
-        let full = match class {
+        let taken = match class {
             Class::Datagram => {
                 world.send(to, header, parcel);
                 Ok(())
             }
             Class::Reliable => world.send_reliably(to, header, &mut parcel),
         };
-        if full == Err(Full) {
+        if let Err(why) = taken {
             self.lives[row].rare().calls.remove(id);
-            return self.resume(row, world, operation, Outcome::Failed(CallError::Full));
+            return self.resume(row, world, operation, Outcome::Failed(why.into()));
         }
         world.set_alarm(world.now() + within, Alarm::Wake { task, operation });
     }
@@ -390,7 +393,7 @@ impl Host {
                 }
             }
             // Who gave an answer does not wait for anything: the asker's time-out tells the asker.
-            Call::Answer(_) => {}
+            Call::Answer(_) | Call::NoAnswer(_) => {}
         }
         Ok(())
     }

@@ -34,6 +34,7 @@ mod few;
 mod host;
 mod life;
 mod place;
+mod refusal;
 mod registry;
 mod runtime;
 mod tamper;
@@ -52,10 +53,11 @@ pub use peer::{AnyPeerlet, Peer};
 pub use peerlet::{Nothing, Peerlet};
 pub use place::{Handler, Where};
 pub use random::{Rng, Seed, mix};
+pub use refusal::{Refusal, Refused};
 pub use registry::{Entry, Registry, StackError};
 pub use runtime::{
-    Alarm, Body, Call, Class, Clock, Codec, Entropy, Full, Header, MetricIndex, Network, Parcel,
-    Port, Record, Seats, Undelivered, World,
+    Alarm, Body, Call, Class, Clock, Codec, Entropy, Header, MetricIndex, Network, Parcel, Port,
+    Record, Seats, Undelivered, World,
 };
 pub use seat_set::SeatSet;
 pub use sibling::Sibling;
@@ -66,4 +68,4 @@ pub use time::{
     Duration, DurationError, HOUR, MICROSECOND, MILLISECOND, MINUTE, NANOSECOND, SECOND, Time,
 };
 pub use turn::{RowOf, Turn, Turns};
-pub use wire::{DATAGRAM_MAX, FRAME_MAX, Message};
+pub use wire::{DATAGRAM_MAX, FRAME_MAX, MESSAGE_MAX, MESSAGE_MAX_LIMIT, Message};

@@ -11,6 +11,7 @@ use peerlet_memory::Value;
 
 use crate::address::{Address, Contact, Seat};
 use crate::random::Seed;
+use crate::refusal::Refusal;
 use crate::time::Time;
 use crate::turn::Turn;
 
@@ -34,6 +35,9 @@ pub enum Call {
     Question(u32),
     /// The answer to the question with this number.
     Answer(u32),
+    /// There will be no answer to the question with this number: it is longer than a message may
+    /// be. Carries no message.
+    NoAnswer(u32),
 }
 
 /// What travels with every message.
@@ -282,18 +286,6 @@ pub trait Clock {
     }
 }
 
-/// The queue to this destination is full; `writable` is called once when half of it is free.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Full;
-
-impl fmt::Display for Full {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the queue to this peer is full; wait for `writable`")
-    }
-}
-
-impl std::error::Error for Full {}
-
 /// The network, as one peer sees it.
 pub trait Network {
     /// Where this peer is reached, and who it is.
@@ -309,13 +301,13 @@ pub trait Network {
     /// Queues a message for reliable delivery.
     ///
     /// # Errors
-    /// When the destination's queue is full; the parcel is then untouched.
+    /// When the destination's queue is full or the message too large; the parcel is then untouched.
     fn send_reliably(
         &mut self,
         to: Address,
         header: Header,
         parcel: &mut Parcel,
-    ) -> Result<(), Full>;
+    ) -> Result<(), Refusal>;
 }
 
 /// Randomness, as one peer sees it.

@@ -11,13 +11,14 @@ use crate::life::State;
 use crate::peer::Peer;
 use crate::peerlet::Peerlet;
 use crate::random::{Rng, Seed};
+use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::runtime::{
-    Alarm, Body, Call, Class, Clock, Entropy, Full, Header, MetricIndex, Network, Parcel, Port,
-    Record, Seats, Undelivered, World,
+    Alarm, Body, Call, Class, Clock, Entropy, Header, MetricIndex, Network, Parcel, Port, Record,
+    Seats, Undelivered, World,
 };
 use crate::time::{Duration, Time};
-use crate::wire;
+use crate::wire::{self, DATAGRAM_MAX, MESSAGE_MAX};
 
 /// A peer for tests, with one peerlet under test and any number of siblings.
 ///
@@ -118,14 +119,33 @@ impl<P: Peerlet> TestPeer<P> {
     /// # Panics
     /// Panics when it never asked.
     pub fn answer(&mut self, from: Address, message: P::Message) {
-        let asked = self.world.asked.iter().rev().find(|(to, _)| *to == from);
-        let (_, id) = *asked.expect("a question is asked before it is answered");
+        let id = self.asked(from);
         self.receive(from, Call::Answer(id), &message);
+    }
+
+    /// Says that the answer to the last question that the peerlet asked this peer is too large to
+    /// be sent.
+    ///
+    /// # Panics
+    /// Panics when it never asked.
+    pub fn answer_too_large(&mut self, from: Address) {
+        let id = self.asked(from);
+        self.receive_encoded(from, Call::NoAnswer(id), Vec::new());
+    }
+
+    /// The number of the last question that the peerlet asked this peer.
+    fn asked(&self, from: Address) -> u32 {
+        let asked = self.world.asked.iter().rev().find(|(to, _)| *to == from);
+        asked.expect("a question is asked before it is answered").1
     }
 
     fn receive(&mut self, from: Address, call: Call, message: &P::Message) {
         let mut bytes = Vec::new();
         wire::encode(message, &mut bytes).unwrap_or_else(|e| panic!("{e}"));
+        self.receive_encoded(from, call, bytes);
+    }
+
+    fn receive_encoded(&mut self, from: Address, call: Call, bytes: Vec<u8>) {
         let header = Header { port: self.port, call };
         let (world, mut body) = (&mut self.world, Body::encoded(bytes));
         if self.host.state(0) == State::Running {
@@ -173,7 +193,8 @@ impl<P: Peerlet> TestPeer<P> {
     }
 
     /// What the peerlet sent since the last call, in order, by either class of delivery. Messages
-    /// of siblings are passed over.
+    /// of siblings are passed over, and so are datagrams longer than [`DATAGRAM_MAX`], which no
+    /// world delivers.
     pub fn sent(&mut self) -> Vec<(Address, P::Message)> {
         let mine = |(to, port, body): (Address, Port, Vec<u8>)| {
             (port == self.port).then(|| {
@@ -216,6 +237,12 @@ impl<P: Peerlet> TestPeer<P> {
         self.world.full = full;
     }
 
+    /// Refuses reliable messages of more than this many encoded bytes; at first, of more than
+    /// [`MESSAGE_MAX`].
+    pub fn set_message_max(&mut self, max: usize) {
+        self.world.message_max = max;
+    }
+
     /// The peerlet, to look at.
     pub fn peerlet(&self) -> Ref<'_, P> {
         self.host.peerlet(0).expect("the peerlet is on the stack")
@@ -234,6 +261,7 @@ struct Bench {
     recorded: Vec<(MetricIndex, i64)>,
     secret: Rng,
     full: bool,
+    message_max: usize,
 }
 
 impl Bench {
@@ -249,6 +277,7 @@ impl Bench {
             recorded: Vec::new(),
             secret: Seed::new(1).named("secret").rng(),
             full: false,
+            message_max: MESSAGE_MAX,
         }
     }
 }
@@ -269,8 +298,10 @@ impl Bench {
     fn note(&mut self, to: Address, header: Header, parcel: &Parcel) {
         let mut bytes = Vec::new();
         parcel.encode(&mut bytes);
-        if let Call::Question(id) = header.call {
-            self.asked.push((to, id));
+        match header.call {
+            Call::Question(id) => self.asked.push((to, id)),
+            Call::NoAnswer(_) => return,
+            Call::None | Call::Answer(_) => {}
         }
         self.sent.push((to, header.port, bytes));
     }
@@ -282,7 +313,9 @@ impl Network for Bench {
     }
 
     fn send(&mut self, to: Address, header: Header, parcel: Parcel) {
-        self.note(to, header, &parcel);
+        if parcel.encoded_len() <= DATAGRAM_MAX {
+            self.note(to, header, &parcel);
+        }
     }
 
     fn broadcast(&mut self, header: Header, parcel: Parcel) {
@@ -296,9 +329,13 @@ impl Network for Bench {
         to: Address,
         header: Header,
         parcel: &mut Parcel,
-    ) -> Result<(), Full> {
+    ) -> Result<(), Refusal> {
+        let size = parcel.encoded_len();
+        if size > self.message_max {
+            return Err(Refusal::TooLarge { size, max: self.message_max });
+        }
         if self.full {
-            return Err(Full);
+            return Err(Refusal::QueueFull);
         }
         self.note(to, header, parcel);
         Ok(())

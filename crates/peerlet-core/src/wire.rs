@@ -14,11 +14,19 @@ use serde::de::DeserializeOwned;
 /// with our header.
 pub const DATAGRAM_MAX: usize = 1_150;
 
-/// The largest reliable message in encoded bytes: a quarter of a destination's queue.
+/// The largest piece of a reliable message in encoded bytes: a quarter of a destination's queue.
+/// Longer messages travel in pieces of this length.
 pub const FRAME_MAX: usize = 256 * 1024;
 
 /// The name of the codec: `postcard`, or `bincode` with that feature.
 pub const CODEC: &str = if cfg!(feature = "bincode") { "bincode" } else { "postcard" };
+
+/// The largest reliable message in encoded bytes, unless a run sets another bound.
+pub const MESSAGE_MAX: usize = 16 * 1024 * 1024;
+
+/// The highest bound that a run may set for reliable messages: the budget of what one process puts
+/// together at a time.
+pub const MESSAGE_MAX_LIMIT: usize = 64 * 1024 * 1024;
 
 /// What peerlets send: any type that serde can carry both ways.
 ///
@@ -43,7 +51,7 @@ impl std::error::Error for EncodeError {}
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// More than [`FRAME_MAX`] bytes.
+    /// More than [`MESSAGE_MAX_LIMIT`] bytes.
     TooLarge,
     /// The bytes end early or say something impossible.
     Malformed,
@@ -56,7 +64,7 @@ pub enum DecodeError {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            DecodeError::TooLarge => "longer than a frame may be",
+            DecodeError::TooLarge => "longer than a message may be",
             DecodeError::Malformed => "no message of this type",
             DecodeError::Trailing => "bytes left over behind the message",
             DecodeError::NoPeerlet => "a message for a peerlet that this peer does not have",
@@ -99,7 +107,7 @@ pub fn encoded_len<M: Serialize>(message: &M) -> Result<usize, EncodeError> {
 /// Says why the bytes are no such message. Never panics and never allocates more than the bytes
 /// could fill.
 pub fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, DecodeError> {
-    if bytes.len() > FRAME_MAX {
+    if bytes.len() > MESSAGE_MAX_LIMIT {
         return Err(DecodeError::TooLarge);
     }
     codec::decode(bytes)
@@ -131,13 +139,20 @@ mod codec {
 
 #[cfg(feature = "bincode")]
 mod codec {
-    use super::{DecodeError, DeserializeOwned, EncodeError, FRAME_MAX, Serialize};
+    use super::{
+        DecodeError, DeserializeOwned, EncodeError, FRAME_MAX, MESSAGE_MAX_LIMIT, Serialize,
+    };
 
-    const CONFIG: bincode::config::Configuration<
+    type Limited<const MAX: usize> = bincode::config::Configuration<
         bincode::config::LittleEndian,
         bincode::config::Varint,
-        bincode::config::Limit<FRAME_MAX>,
-    > = bincode::config::standard().with_limit::<FRAME_MAX>();
+        bincode::config::Limit<MAX>,
+    >;
+
+    const CONFIG: Limited<MESSAGE_MAX_LIMIT> =
+        bincode::config::standard().with_limit::<MESSAGE_MAX_LIMIT>();
+    /// For messages that come in one piece, so that they cannot claim to be longer.
+    const SMALL: Limited<FRAME_MAX> = bincode::config::standard().with_limit::<FRAME_MAX>();
 
     pub(super) fn encode<M: Serialize>(message: &M, into: &mut Vec<u8>) -> Result<(), EncodeError> {
         bincode::serde::encode_into_std_write(message, into, CONFIG)
@@ -151,7 +166,11 @@ mod codec {
     }
 
     pub(super) fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, DecodeError> {
-        match bincode::serde::decode_from_slice(bytes, CONFIG) {
+        let decoded = match bytes.len() <= FRAME_MAX {
+            true => bincode::serde::decode_from_slice(bytes, SMALL),
+            false => bincode::serde::decode_from_slice(bytes, CONFIG),
+        };
+        match decoded {
             Ok((message, used)) if used == bytes.len() => Ok(message),
             Ok(_) => Err(DecodeError::Trailing),
             Err(_) => Err(DecodeError::Malformed),
@@ -183,7 +202,8 @@ mod tests {
         // A length of 2^63 - 1 words, and nothing behind it.
         let bomb = [1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
         assert_eq!(decode::<Sample>(&bomb), Err(DecodeError::Malformed));
-        assert_eq!(decode::<Sample>(&vec![0; FRAME_MAX + 1]), Err(DecodeError::TooLarge));
+        let endless = vec![0; MESSAGE_MAX_LIMIT + 1];
+        assert_eq!(decode::<Sample>(&endless), Err(DecodeError::TooLarge));
     }
 
     #[test]

@@ -17,11 +17,14 @@ pub const VERSION: u8 = 1;
 /// 1,280 less 48). They leave 1,194, for 1,166 bytes of body.
 pub const DATAGRAM_FRAME_MAX: usize = HEAD_LEN + MESSAGE_HEAD_MAX + DATAGRAM_MAX;
 
-/// The largest frame on a stream, head and all.
-pub const STREAM_FRAME_MAX: usize = HEAD_LEN + LINK_LEN + MESSAGE_HEAD_MAX + FRAME_MAX;
+/// The largest frame on a stream, head and all: a piece of a large message.
+pub const STREAM_FRAME_MAX: usize = DATA_HEAD_MAX + PART_LEN + FRAME_MAX;
 
+/// The longest head of a message on a stream.
+pub(crate) const DATA_HEAD_MAX: usize = HEAD_LEN + LINK_LEN + MESSAGE_HEAD_MAX;
 const HEAD_LEN: usize = 22;
 const LINK_LEN: usize = 12;
+const PART_LEN: usize = 8;
 const MESSAGE_HEAD_MAX: usize = 6;
 
 /// Tells experiments apart, so that two of them never mix.
@@ -72,6 +75,15 @@ pub struct Link {
     pub seq: u64,
 }
 
+/// Where a piece belongs in a message that is longer than [`FRAME_MAX`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Part {
+    /// How many bytes of the message come before the piece: a multiple of [`FRAME_MAX`].
+    pub offset: u32,
+    /// How long the whole message is.
+    pub total: u32,
+}
+
 /// What a frame says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind<'a> {
@@ -89,6 +101,14 @@ pub enum Kind<'a> {
     Data(Link, Message<&'a [u8]>),
     /// All messages up to `seq` have arrived.
     Ack(Link),
+    /// A piece of a message longer than [`FRAME_MAX`], in its connection, with a number of its own.
+    /// All pieces but the last are of that length.
+    Piece(Link, Part, Message<&'a [u8]>),
+    /// Asks whether a message of this length may start with number `seq`.
+    Ask(Link, u32),
+    /// The message of this length that starts with number `seq` may come; where the length is 0,
+    /// not yet: ask again later.
+    Grant(Link, u32),
     /// The runtimes' own: membership, measurements.
     Control(&'a [u8]),
 }
@@ -100,7 +120,7 @@ pub enum Kind<'a> {
 /// | offset | bytes | what |
 /// |---:|---:|---|
 /// | 0 | 1 | version of this layout, now 1 |
-/// | 1 | 1 | low four bits: kind; high four bits: call (0 none, 1 question, 2 answer) |
+/// | 1 | 1 | low four bits: kind; high four bits: call (0 none, 1 question, 2 answer, 3 no answer) |
 /// | 2 | 8 | experiment: a hash of its name and of the peerlets in it |
 /// | 10 | 4 | slot of the sending peer |
 /// | 14 | 4 | slot of the receiving peer |
@@ -108,7 +128,8 @@ pub enum Kind<'a> {
 ///
 /// What follows depends on the kind. A *message* is the peerlet it is for (port, 2 bytes), the
 /// call's id (4 bytes, only when there is a call), and the body to the end of the frame. A *link*
-/// is the life of the receiving peer (4 bytes) and a sequence number (8 bytes).
+/// is the life of the receiving peer (4 bytes) and a sequence number (8 bytes). A *part* is an
+/// offset and a length (4 bytes each).
 ///
 /// | kind | name | follows |
 /// |---:|---|---|
@@ -118,6 +139,9 @@ pub enum Kind<'a> {
 /// | 3 | `Reset` | link |
 /// | 4 | `Data` | link, message |
 /// | 5 | `Ack` | link |
+/// | 6 | `Piece` | link, part, message |
+/// | 7 | `Ask` | link, length of a message (4 bytes) |
+/// | 8 | `Grant` | link, length of a message (4 bytes) |
 /// | 15 | `Control` | bytes that the runtimes understand among themselves |
 ///
 /// ```
@@ -155,6 +179,9 @@ impl<'a> Frame<'a> {
             Kind::Reset(_) => (3, Call::None),
             Kind::Data(_, message) => (4, message.call),
             Kind::Ack(_) => (5, Call::None),
+            Kind::Piece(_, _, message) => (6, message.call),
+            Kind::Ask(..) => (7, Call::None),
+            Kind::Grant(..) => (8, Call::None),
             Kind::Control(_) => (15, Call::None),
         };
         into.extend([VERSION, kind | call_bits(call) << 4]);
@@ -171,6 +198,16 @@ impl<'a> Frame<'a> {
                 encode_link(link, into);
                 encode_message(message, into);
             }
+            Kind::Piece(link, part, message) => {
+                encode_link(link, into);
+                into.extend(part.offset.to_be_bytes());
+                into.extend(part.total.to_be_bytes());
+                encode_message(message, into);
+            }
+            Kind::Ask(link, len) | Kind::Grant(link, len) => {
+                encode_link(link, into);
+                into.extend(len.to_be_bytes());
+            }
             Kind::Control(bytes) => into.extend_from_slice(bytes),
         }
     }
@@ -178,11 +215,13 @@ impl<'a> Frame<'a> {
     /// The frame's bytes.
     pub fn to_vec(&self) -> Vec<u8> {
         let body = match &self.kind {
-            Kind::Datagram(message) | Kind::Data(_, message) => message.body.len(),
+            Kind::Datagram(message) | Kind::Data(_, message) | Kind::Piece(_, _, message) => {
+                message.body.len()
+            }
             Kind::Control(bytes) => bytes.len(),
             _ => 0,
         };
-        let mut bytes = Vec::with_capacity(HEAD_LEN + LINK_LEN + MESSAGE_HEAD_MAX + body);
+        let mut bytes = Vec::with_capacity(DATA_HEAD_MAX + PART_LEN + body);
         self.encode(&mut bytes);
         bytes
     }
@@ -201,7 +240,7 @@ impl<'a> Frame<'a> {
         let (kind, call) = (kind & 0x0f, kind >> 4);
         let tag = Tag(u64::from_be_bytes(take(&mut rest)?));
         let [from, to, life] = [take_u32(&mut rest)?, take_u32(&mut rest)?, take_u32(&mut rest)?];
-        if call != 0 && !matches!(kind, 0 | 4) {
+        if call != 0 && !matches!(kind, 0 | 4 | 6) {
             return Err(FrameError::Kind(kind | call << 4));
         }
         let kind = match kind {
@@ -211,6 +250,14 @@ impl<'a> Frame<'a> {
             3 => Kind::Reset(parse_link_alone(rest)?),
             4 => Kind::Data(parse_link(&mut rest)?, parse_message(call, rest, FRAME_MAX)?),
             5 => Kind::Ack(parse_link_alone(rest)?),
+            6 => {
+                let link = parse_link(&mut rest)?;
+                let [offset, total] = [take_u32(&mut rest)?, take_u32(&mut rest)?];
+                let message = parse_message(call, rest, FRAME_MAX)?;
+                Kind::Piece(link, Part { offset, total }, message)
+            }
+            7 => parse_link_and_len(rest).map(|(link, len)| Kind::Ask(link, len))?,
+            8 => parse_link_and_len(rest).map(|(link, len)| Kind::Grant(link, len))?,
             15 if rest.len() > FRAME_MAX => return Err(FrameError::TooLarge(rest.len())),
             15 => Kind::Control(rest),
             _ => return Err(FrameError::Kind(kind)),
@@ -230,6 +277,7 @@ fn call_bits(call: Call) -> u8 {
         Call::None => 0,
         Call::Question(_) => 1,
         Call::Answer(_) => 2,
+        Call::NoAnswer(_) => 3,
     }
 }
 
@@ -240,7 +288,7 @@ fn encode_link(link: &Link, into: &mut Vec<u8>) {
 
 fn encode_message(message: &Message<&[u8]>, into: &mut Vec<u8>) {
     into.extend(message.port.to_be_bytes());
-    if let Call::Question(id) | Call::Answer(id) = message.call {
+    if let Call::Question(id) | Call::Answer(id) | Call::NoAnswer(id) = message.call {
         into.extend(id.to_be_bytes());
     }
     into.extend_from_slice(message.body);
@@ -260,6 +308,11 @@ fn parse_link(rest: &mut &[u8]) -> Result<Link, FrameError> {
     Ok(Link { life: take_u32(rest)?, seq: u64::from_be_bytes(take(rest)?) })
 }
 
+fn parse_link_and_len(mut rest: &[u8]) -> Result<(Link, u32), FrameError> {
+    let (link, len) = (parse_link(&mut rest)?, take_u32(&mut rest)?);
+    if rest.is_empty() { Ok((link, len)) } else { Err(FrameError::Trailing(rest.len())) }
+}
+
 fn parse_link_alone(mut rest: &[u8]) -> Result<Link, FrameError> {
     let link = parse_link(&mut rest)?;
     if rest.is_empty() { Ok(link) } else { Err(FrameError::Trailing(rest.len())) }
@@ -271,6 +324,7 @@ fn parse_message(call: u8, mut rest: &[u8], max: usize) -> Result<Message<&[u8]>
         0 => Call::None,
         1 => Call::Question(take_u32(&mut rest)?),
         2 => Call::Answer(take_u32(&mut rest)?),
+        3 => Call::NoAnswer(take_u32(&mut rest)?),
         _ => return Err(FrameError::Call(call)),
     };
     if rest.len() > max {
@@ -339,6 +393,10 @@ mod tests {
             Kind::Ack(link),
             Kind::Control(b"hi"),
             Kind::Datagram(message(Call::Answer(5))),
+            Kind::Piece(link, Part { offset: 0x40000, total: 0x40002 }, message(Call::None)),
+            Kind::Ask(link, 0x40002),
+            Kind::Grant(link, 0),
+            Kind::Data(link, Message { body: b"", ..message(Call::NoAnswer(8)) }),
         ]
         .map(frame)
         .to_vec()
@@ -357,6 +415,10 @@ mod tests {
             format!("0105{head}{link}"),
             format!("010f{head}6869"),
             format!("0120{head}0405000000056869"),
+            format!("0106{head}{link}000400000004000204056869"),
+            format!("0107{head}{link}00040002"),
+            format!("0108{head}{link}00000000"),
+            format!("0134{head}{link}040500000008"),
         ];
         for (frame, expected) in every_kind().iter().zip(expected) {
             let bytes = frame.to_vec();
@@ -374,12 +436,17 @@ mod tests {
         let largest = frame(Kind::Datagram(message(DATAGRAM_MAX))).to_vec();
         assert_eq!(largest.len(), DATAGRAM_FRAME_MAX);
         assert!(Frame::parse(&largest).is_ok());
+        let part = Part { offset: 0, total: u32::MAX };
         let largest = frame(Kind::Data(link, message(FRAME_MAX))).to_vec();
+        assert_eq!(largest.len(), STREAM_FRAME_MAX - PART_LEN);
+        assert!(Frame::parse(&largest).is_ok());
+        let largest = frame(Kind::Piece(link, part, message(FRAME_MAX))).to_vec();
         assert_eq!(largest.len(), STREAM_FRAME_MAX);
         assert!(Frame::parse(&largest).is_ok());
         for (kind, len) in [
             (Kind::Datagram(message(DATAGRAM_MAX + 1)), DATAGRAM_MAX + 1),
             (Kind::Data(link, message(FRAME_MAX + 1)), FRAME_MAX + 1),
+            (Kind::Piece(link, part, message(FRAME_MAX + 1)), FRAME_MAX + 1),
             (Kind::Control(&body), FRAME_MAX + 1),
         ] {
             assert_eq!(Frame::parse(&frame(kind).to_vec()), Err(FrameError::TooLarge(len)));
@@ -398,21 +465,20 @@ mod tests {
             let mut other = bytes.clone();
             other[0] = 2;
             assert_eq!(Frame::parse(&other), Err(FrameError::Version(2)));
-            for kind in 6..15 {
+            for kind in 9..15 {
                 other[..2].copy_from_slice(&[VERSION, kind]);
                 assert_eq!(Frame::parse(&other), Err(FrameError::Kind(kind)));
             }
             let longer = [&bytes[..], b"!"].concat();
-            if matches!(frame.kind, Kind::Open(_) | Kind::Opened(_) | Kind::Reset(_) | Kind::Ack(_))
-            {
+            if matches!(bytes[1], 1..=3 | 5 | 7..=8) {
                 assert_eq!(Frame::parse(&longer), Err(FrameError::Trailing(1)));
                 other[..2].copy_from_slice(&[VERSION, bytes[1] | 0x10]);
                 assert_eq!(Frame::parse(&other), Err(FrameError::Kind(bytes[1] | 0x10)));
             }
         }
         let mut bytes = every_kind()[0].to_vec();
-        bytes[1] = 0x30;
-        assert_eq!(Frame::parse(&bytes), Err(FrameError::Call(3)));
+        bytes[1] = 0x40;
+        assert_eq!(Frame::parse(&bytes), Err(FrameError::Call(4)));
     }
 
     /// Whatever parses is written back to the same bytes: nobody can say one thing in two ways.

@@ -40,7 +40,8 @@ mod shard;
 pub use admission::{Admission, AllowListError};
 pub use counters::{Cause, Counters};
 pub use frame::{
-    DATAGRAM_FRAME_MAX, Frame, FrameError, Kind, Link, Message, STREAM_FRAME_MAX, Tag, VERSION,
+    DATAGRAM_FRAME_MAX, Frame, FrameError, Kind, Link, Message, Part, STREAM_FRAME_MAX, Tag,
+    VERSION,
 };
 pub use key::{KeyError, ProcessKey};
 pub use live::run;
@@ -51,8 +52,9 @@ pub use medium::{
 pub use member::{Difference, Join, JoinError, JoinTextError, Notice, Refusal, Section};
 pub use outcome::{LiveOutcome, Whole};
 pub use pair::{
-    Effect, LINK_BYTES_MAX, PairConfig, Pairs, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVING_MAX,
-    RECEIVING_PER_LINK_MAX, SENDING_MAX, SendError, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX,
+    Budget, Effect, LINK_BYTES_MAX, PairConfig, Pairs, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX,
+    RECEIVING_MAX, RECEIVING_PER_LINK_MAX, SENDING_MAX, SendError, WINDOW_BYTES_MAX,
+    WINDOW_MESSAGES_MAX,
 };
 pub use panics::{PanicPlace, Panicked};
 pub use private_file::{PrivateFileError, PrivateFileProblem};

@@ -20,7 +20,7 @@ use crate::member::{
     STRANGERS_WAITING_MAX, WAITING_MAX,
 };
 use crate::outcome::{LiveOutcome, add_up};
-use crate::pair::{PairConfig, Pairs};
+use crate::pair::{Budget, PairConfig, Pairs};
 use crate::panics::{Failure, Failures, PanicPlace, Panicked, caught, message_of};
 use crate::quic::QuicTransport;
 use crate::seats::SeatMap;
@@ -81,6 +81,7 @@ async fn run_through(
 ) -> Result<Ended, LiveError> {
     let (tell, failures) = Failures::new();
     setup.notice = tell.guarding(setup.notice);
+    setup.check()?;
     let role = setup.role()?;
     let registry = setup.checked_registry()?;
     let end = Time::ZERO + setup.duration;
@@ -119,7 +120,8 @@ async fn run_through(
         (setup.notice)(&format!("reached as {}@{reached}", key.identity()));
         warn_of_open_network(&setup, &sockets);
     }
-    let parts = Parts { setup: &setup, registry, epochs, seats, key, end };
+    let budget = Budget::default();
+    let parts = Parts { setup: &setup, registry, epochs, seats, key, end, budget };
     let mut run = Run::new(&parts, stop, tell, failures);
     let member = role.map(|role| run.member(&parts, role, own, sockets[0]));
     if let Some(between) = &mut between {
@@ -396,6 +398,8 @@ struct Parts<'a> {
     seats: Arc<SeatMap>,
     key: ProcessKey,
     end: Time,
+    /// Bytes of large messages that are put together at a time.
+    budget: Budget,
 }
 
 impl Parts<'_> {
@@ -414,6 +418,7 @@ impl Parts<'_> {
         let tag = self.tag();
         let mut config = PairConfig::new(tag, random() as u32);
         config.timeout = self.setup.connection_timeout;
+        config.message_max = self.setup.message_max;
         let seats = self.setup.seats_of(shard);
         let ground = Ground {
             now: Time::ZERO,
@@ -426,7 +431,7 @@ impl Parts<'_> {
             timers: Timers::default(),
             soon: Default::default(),
             outbox: Vec::new(),
-            pairs: Pairs::new(config),
+            pairs: Pairs::new(config).sharing(self.budget.clone()),
             refused: Map::default(),
             tampers: Map::default(),
             warned: false,

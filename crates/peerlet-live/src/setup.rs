@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use peerlet_core::{
-    Duration, Handler, Need, Peer, Registry, SECOND, Seat, StackError, Time, Where,
+    Duration, Handler, MESSAGE_MAX, MESSAGE_MAX_LIMIT, Need, Peer, Registry, SECOND, Seat,
+    StackError, Time, Where,
 };
 use peerlet_measure::EpochsError;
 
@@ -94,6 +95,10 @@ pub struct LiveSetup {
     /// After how long without success a reliable connection gives up. Default 10 s, the same value
     /// as simulated.
     pub connection_timeout: Duration,
+    /// How long a reliable message may be, in encoded bytes; at most
+    /// [`MESSAGE_MAX_LIMIT`](peerlet_core::MESSAGE_MAX_LIMIT). Default 16 MiB, the same value as
+    /// simulated.
+    pub message_max: usize,
 }
 
 impl LiveSetup {
@@ -126,6 +131,7 @@ impl LiveSetup {
             epoch: SECOND * 10,
             from: Time::ZERO,
             connection_timeout: SECOND * 10,
+            message_max: MESSAGE_MAX,
         }
     }
 
@@ -183,6 +189,14 @@ impl LiveSetup {
         let order = order.join(" ");
         let order = Section::hashed("peerlets", registry.entries().len(), &order);
         own.into_iter().chain(peerlets).chain([order]).chain(self.sections.clone()).collect()
+    }
+
+    /// Checks what a setup can say wrong by itself.
+    pub(crate) fn check(&self) -> Result<(), LiveError> {
+        match self.message_max {
+            0..=MESSAGE_MAX_LIMIT => Ok(()),
+            asked => Err(LiveError::MessageMax { asked }),
+        }
     }
 
     pub(crate) fn checked_registry(&self) -> Result<Arc<Registry>, LiveError> {
@@ -245,6 +259,11 @@ pub enum LiveError {
     },
     /// The process cannot take part in the run.
     Join(JoinError),
+    /// The bound of reliable messages is beyond [`MESSAGE_MAX_LIMIT`].
+    MessageMax {
+        /// What was asked for, in bytes.
+        asked: usize,
+    },
     /// There cannot be a model between the peers' sockets.
     Medium(MediumError),
     /// A list of identities was given for UDP, which has none.
@@ -269,6 +288,11 @@ impl fmt::Display for LiveError {
             LiveError::Bind(error) => error.fmt(f),
             LiveError::Medium(error) => error.fmt(f),
             LiveError::Panicked(panicked) => panicked.fmt(f),
+            LiveError::MessageMax { asked } => write!(
+                f,
+                "reliable messages of {asked} bytes do not fit into the {MESSAGE_MAX_LIMIT} bytes \
+                 that a process puts together; set a lower bound"
+            ),
             LiveError::Index { first, last, seats } => write!(
                 f,
                 "--index {first}-{last} does not fit the scenario's seats, 0 to {}",

@@ -29,6 +29,11 @@ pub(crate) struct Incoming {
     attempt: u32,
     /// When the last message that was let in may be handled.
     ready: Time,
+    /// Whether large messages come on it, and so whatever comes asks to be let in when what came
+    /// before is through, and not before.
+    one_by_one: bool,
+    /// Whether its first packet has its turn at the link.
+    has_turn: bool,
     /// Whether a message was given up, and with it all behind it.
     broken: bool,
     /// When the last message sent back gets back.
@@ -108,6 +113,29 @@ impl Here<'_> {
         }
     }
 
+    /// When a packet of a large message has its turn at the link, behind those of other
+    /// connections that wait for it; `None` now. It waits until `end` at most.
+    fn take_turn_at_link(&mut self, connection: (Seat, u64), end: Time) -> Option<Time> {
+        let now = self.now.time;
+        let (free, takes) = self.links().link;
+        let known = self.incoming(connection);
+        if known.has_turn || free <= now {
+            return None;
+        }
+        (known.has_turn, known.held_until) = (true, free.min(end));
+        let turn = known.held_until;
+        self.links().link = (free + takes, takes);
+        (turn > now).then_some(turn)
+    }
+
+    /// Notes for how long a packet of a large message takes the link.
+    fn link_taken(&mut self, connection: (Seat, u64), takes: Duration) {
+        let now = self.now.time;
+        self.incoming(connection).has_turn = false;
+        let links = self.links();
+        links.link = (links.link.0.max(now + takes), takes);
+    }
+
     fn enter_in_order(
         &mut self,
         connection: (Seat, u64),
@@ -116,17 +144,27 @@ impl Here<'_> {
     ) -> Entry {
         let (seat, now) = (self.seat, self.now.time);
         let known = self.incoming(connection);
+        known.one_by_one |= letter.way.is_question();
         if known.held_until > now {
             return Entry::Later(known.held_until);
         }
-        let (ready, attempt) = (known.ready, known.attempt);
+        let (ready, attempt, one_by_one) = (known.ready, known.attempt, known.one_by_one);
+        if one_by_one && ready > now {
+            return Entry::Later(ready);
+        }
         let end = departed + self.fabric.connection_timeout;
+        if one_by_one && let Some(turn) = self.take_turn_at_link(connection, end) {
+            return Entry::Later(turn);
+        }
         let cause = match self.arrive(connection.0, letter) {
             Arrival::Accept { after } if now + after <= end.max(now) => {
                 letter.accepted = true;
                 let known = self.incoming(connection);
                 (known.ready, known.attempt) = (ready.max(now + after), 0);
                 let ready = known.ready;
+                if one_by_one {
+                    self.link_taken(connection, after);
+                }
                 return if ready > now { Entry::Later(ready) } else { Entry::Open };
             }
             // To be let in after the connection's time is not to be let in.
@@ -143,7 +181,9 @@ impl Here<'_> {
             known.broken = true;
             return Entry::Closed(cause);
         }
-        (known.attempt, known.held_until) = (attempt + 1, end.min(now + patience));
+        // Whose turn it is asks again soon.
+        known.attempt = if one_by_one { 0 } else { attempt + 1 };
+        known.held_until = end.min(now + patience);
         Entry::Later(known.held_until)
     }
 }

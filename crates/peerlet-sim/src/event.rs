@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use peerlet_core::{Act, Address, Body, Class, Header, Port, Seat, Seed, Time, Undelivered};
 
-use crate::link::Signal;
+use crate::link::{Part, Signal};
 
 /// Where an event stands: (time, round) and then, for each peer of its own, (source, seq).
 ///
@@ -102,7 +102,7 @@ impl Event {
 impl Rest {
     pub(crate) fn class(&self) -> Option<Class> {
         match self {
-            Rest::Letter(letter) => Some(letter.way.class()),
+            Rest::Letter(letter) => letter.way.is_message().then(|| letter.way.class()),
             Rest::Writable { .. } | Rest::Undelivered { .. } | Rest::Signal(_) | Rest::Resume => {
                 None
             }
@@ -143,6 +143,7 @@ pub(crate) enum Way {
         /// Its place among the connection's messages.
         index: u64,
         departed: Time,
+        part: Part,
     },
     /// To oneself.
     Home {
@@ -153,6 +154,16 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    /// Whether it asks for a large message to start.
+    pub(crate) fn is_question(self) -> bool {
+        matches!(self, Way::Connection { part: Part::Ask(_), .. })
+    }
+
+    /// Whether a message travels: its pieces but the last are none.
+    pub(crate) fn is_message(self) -> bool {
+        !matches!(self, Way::Connection { part: Part::Piece | Part::Ask(_), .. })
+    }
+
     pub(crate) fn class(self) -> Class {
         match self {
             Way::Datagram => Class::Datagram,

@@ -37,6 +37,7 @@ pub(crate) struct Common {
     pub(crate) wire: bool,
     pub(crate) handshakes: bool,
     pub(crate) connection_timeout: Duration,
+    pub(crate) message_max: usize,
     pub(crate) warned: Arc<Warned>,
 }
 
@@ -93,6 +94,8 @@ pub(crate) struct Fabric {
     pub(crate) trace: Option<Vec<Handled>>,
     pub(crate) wire: bool,
     pub(crate) connection_timeout: Duration,
+    /// How long a reliable message may be.
+    pub(crate) message_max: usize,
     pub(crate) warned: Arc<Warned>,
     /// The first peer that ran out of rounds.
     pub(crate) endless: Option<(Time, Seat)>,
@@ -120,7 +123,8 @@ impl Fabric {
         mut ring: Ring,
         heap: Option<Heap>,
     ) -> Fabric {
-        let Common { seed, model, chart, wire, handshakes, connection_timeout, warned } = common;
+        let Common { seed, model, chart, wire, handshakes, connection_timeout, .. } = common;
+        let Common { message_max, warned, .. } = common;
         let rows = seats.len();
         let has_arrival = model.has_arrival();
         let network = seed.named("network");
@@ -165,6 +169,7 @@ impl Fabric {
             trace: None,
             wire,
             connection_timeout,
+            message_max,
             warned,
             endless: None,
             tampers: Map::default(),

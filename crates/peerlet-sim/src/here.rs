@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use peerlet_core::{
-    Address, Alarm, Body, Clock, Contact, Entropy, Full, Header, Identity, MetricIndex, Network,
-    Parcel, Port, Record, Seat, Seats, Seed, Time, Turn, World,
+    Address, Alarm, Body, Clock, Contact, Entropy, Header, Identity, MetricIndex, Network, Parcel,
+    Port, Record, Refusal, Seat, Seats, Seed, Time, Turn, World,
 };
 use peerlet_measure::DropCause;
 use peerlet_memory::prefetch;
@@ -166,7 +166,7 @@ impl Network for Here<'_> {
         to: Address,
         header: Header,
         parcel: &mut Parcel,
-    ) -> Result<(), Full> {
+    ) -> Result<(), Refusal> {
         self.queue_reliably(to, header, parcel)
     }
 }

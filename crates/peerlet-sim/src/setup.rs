@@ -3,7 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use peerlet_core::{Duration, MILLISECOND, Need, Peer, Registry, SECOND, Seat, StackError, Time};
+use peerlet_core::{
+    Duration, MESSAGE_MAX, MESSAGE_MAX_LIMIT, MILLISECOND, Need, Peer, Registry, SECOND, Seat,
+    StackError, Time,
+};
 use peerlet_measure::EpochsError;
 use peerlet_network::{Constant, Model};
 
@@ -51,6 +54,9 @@ pub struct Setup {
     /// After how long without success a reliable connection gives up. Default 10 s, the same value
     /// as live.
     pub connection_timeout: Duration,
+    /// How long a reliable message may be, in encoded bytes; at most [`MESSAGE_MAX_LIMIT`]. Default
+    /// 16 MiB, the same value as live.
+    pub message_max: usize,
     /// Sees every event that is handled. Default: nobody.
     pub trace: Option<Box<dyn Trace>>,
     /// How many threads share the peers. The outcome is the same for any number. Default 1.
@@ -84,6 +90,7 @@ impl Setup {
             wire: false,
             handshakes: false,
             connection_timeout: SECOND * 10,
+            message_max: MESSAGE_MAX,
             trace: None,
             threads: 1,
             engine: Engine::Windowed,
@@ -97,6 +104,14 @@ impl Setup {
     /// ones.
     pub const fn gives() -> &'static [Need] {
         &[Need::Reliable, Need::Broadcast]
+    }
+
+    /// Checks what a setup can say wrong by itself.
+    pub(crate) fn check(&self) -> Result<(), SetupError> {
+        match self.message_max {
+            0..=MESSAGE_MAX_LIMIT => Ok(()),
+            asked => Err(SetupError::MessageMax { asked }),
+        }
     }
 
     /// The registry of all seats' stacks, checked.
@@ -124,6 +139,11 @@ pub enum SetupError {
     Stack(StackError),
     /// The epochs do not fit the run.
     Epochs(EpochsError),
+    /// The bound of reliable messages is beyond [`MESSAGE_MAX_LIMIT`].
+    MessageMax {
+        /// What was asked for, in bytes.
+        asked: usize,
+    },
 }
 
 impl fmt::Display for SetupError {
@@ -131,6 +151,11 @@ impl fmt::Display for SetupError {
         match self {
             SetupError::Stack(error) => error.fmt(f),
             SetupError::Epochs(error) => error.fmt(f),
+            SetupError::MessageMax { asked } => write!(
+                f,
+                "reliable messages of {asked} bytes do not fit into the {MESSAGE_MAX_LIMIT} bytes \
+                 that a process puts together; set a lower bound"
+            ),
         }
     }
 }

@@ -47,6 +47,7 @@ impl Simulation {
         setup: Setup,
         directives: impl IntoIterator<Item = Directive, IntoIter: Send + 'static>,
     ) -> Result<Simulation, SetupError> {
+        setup.check()?;
         let registry = setup.registry()?;
         let end = Time::ZERO + setup.duration;
         let epochs = Epochs::new(setup.epoch, setup.from..end)?;
@@ -60,6 +61,7 @@ impl Simulation {
             wire: setup.wire,
             handshakes: setup.handshakes,
             connection_timeout: setup.connection_timeout,
+            message_max: setup.message_max,
             warned: Arc::default(),
         };
         let threads = match setup.engine {

@@ -352,7 +352,11 @@ impl Worker {
                 return self.turn_away(key, source, letter, cause, why);
             }
         }
-        let Letter { from, header, mut body, payload, .. } = letter;
+        if !letter.way.is_message() {
+            return self.at(key, None).1.take_part(source, letter);
+        }
+        let Letter { from, header, mut body, payload, way, .. } = letter;
+        self.at(key, None).1.message_came(source, way);
         if self.deliver(key, from, header, class, &mut body, payload)
             && let Some(payloads) = self.fabric.payloads.get_mut(row)
         {
@@ -370,7 +374,9 @@ impl Worker {
         cause: DropCause,
         why: Undelivered,
     ) {
-        self.fabric.ledger.of(letter.way.class()).drop_for(cause);
+        if letter.way.is_message() {
+            self.fabric.ledger.of(letter.way.class()).drop_for(cause);
+        }
         self.at(key, None).1.send_back(source, letter, why);
     }
 

@@ -2,6 +2,8 @@
 
 use peerlet_core::{Act, MILLISECOND, Peer, SECOND, Seat, Undelivered};
 
+use peerlet_measure::DropCause;
+
 use super::{address, pair, solo};
 use crate::candidate::Experiment;
 use crate::journal::{Journal, What};
@@ -43,8 +45,15 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case {
         name: "what_was_sent_before_the_end_still_arrives",
-        sentence: "What a peer sent before it stopped or crashed still arrives.",
+        sentence: "What a peer sent before it stopped still arrives, what waits in its queues \
+                   included.",
         test: what_was_sent_before_the_end_still_arrives,
+    },
+    Case {
+        name: "what_waits_when_its_peer_crashes_is_dropped",
+        sentence: "Of what a peer sent before it crashed, what waited in its queues is dropped as \
+                   `undelivered`.",
+        test: what_waits_when_its_peer_crashes_is_dropped,
     },
     Case {
         name: "lives_draw_their_own_randomness",
@@ -194,6 +203,32 @@ fn what_was_sent_before_the_end_still_arrives(bench: &mut Bench<'_>) -> Result<(
     // The stop comes while the connection is still being opened or just open.
     bench.run(pair(&journal, probe).then(MILLISECOND * 310, 0, Act::Stop))?;
     ensure_eq!(journal.messages(1), (0..20).collect::<Vec<_>>(), "received");
+    Ok(())
+}
+
+fn what_waits_when_its_peer_crashes_is_dropped(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    // Seat 1 has crashed before, so that no connection to it opens, and all that is sent waits.
+    let probe = Probe::new(&journal)
+        .on_start(|ctx, ()| {
+            ctx.after(MILLISECOND * 300, 0);
+        })
+        .on_timer(|ctx, _| {
+            let other = address(ctx, 1);
+            for number in 0..200 {
+                ctx.send_reliably(other, number.into()).expect("the queue has room");
+            }
+        });
+    let experiment = pair(&journal, probe)
+        .then(MILLISECOND * 150, 1, Act::Crash)
+        .then(MILLISECOND * 450, 0, Act::Crash)
+        .then(MILLISECOND * 500, 1, Act::Start);
+    let report = bench.run(experiment)?;
+    ensure_eq!(journal.messages(1), [] as [u64; 0], "received");
+    ensure_eq!(journal.undelivered(0), [], "reported");
+    let flow = report.ledger.reliable;
+    ensure_eq!((flow.sent, flow.delivered), (200, 0), "sent and delivered");
+    ensure_eq!(flow.dropped(DropCause::Undelivered), 200, "dropped as undelivered");
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The cases, by the contract's chapters.
 
 pub(crate) mod datagrams;
+pub(crate) mod large;
 pub(crate) mod lives;
 pub(crate) mod order;
 pub(crate) mod pressure;

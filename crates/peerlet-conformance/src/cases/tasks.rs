@@ -38,7 +38,7 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// A probe that runs this task 200 ms after it started and notes what comes out.
-fn tasked<const R: bool, F>(
+pub(super) fn tasked<const R: bool, F>(
     journal: &Journal,
     task: fn(Task<Prober<R>>, peerlet_core::Address) -> F,
 ) -> Prober<R>
@@ -68,7 +68,7 @@ fn doubler<const R: bool>(journal: &Journal) -> Prober<R> {
     Prober::new(journal).on_message(|ctx, (_, number)| ctx.reply((number * 2).into()))
 }
 
-fn number(answer: Result<Message, CallError>) -> String {
+pub(super) fn number(answer: Result<Message, CallError>) -> String {
     answer.map_or_else(|why| format!("{why:?}"), |message| message.number.to_string())
 }
 

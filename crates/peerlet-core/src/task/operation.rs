@@ -13,6 +13,7 @@ use crate::address::Address;
 use crate::context::Context;
 use crate::few::Few;
 use crate::peerlet::Peerlet;
+use crate::refusal::Refusal;
 use crate::runtime::{Class, Undelivered};
 use crate::time::{Duration, SECOND};
 
@@ -71,6 +72,12 @@ impl<P: Peerlet> Task<P> {
     /// Asks a peer a question and waits for the answer, which the other peerlet gives by
     /// [`Context::reply`](crate::Context::reply). One try by datagram within 1 s unless said
     /// otherwise.
+    ///
+    /// Question and answer have at most 1,150 encoded bytes each by datagram, and 16 MiB reliably
+    /// unless the run sets another bound; a longer one fails the call at once. Over QUIC the first
+    /// datagrams to a peer wait for a handshake: 64 of them. Further questions are dropped, the
+    /// accounts say so under `queue`, and their calls time out. Spread first calls over time, give
+    /// them [`tries`](Question::tries), or ask [`reliably`](Question::reliably).
     pub fn call(&self, to: Address, message: P::Message) -> Question<P> {
         let (task, class) = (self.clone(), Class::Datagram);
         Question { task, to, message, within: SECOND, tries: 1, class }
@@ -152,19 +159,43 @@ pub enum CallError {
     Undelivered(Undelivered),
     /// The queue to the destination is full (reliable calls only).
     Full,
+    /// The question is longer than a message of its class may be; it cannot be delivered.
+    TooLarge {
+        /// How long it is, in encoded bytes.
+        size: usize,
+        /// How long it may be, in encoded bytes.
+        max: usize,
+    },
+    /// The answer is longer than a message of the question's class may be, as the other peer says.
+    AnswerTooLarge,
 }
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        match *self {
             CallError::TimedOut => f.write_str("no answer came in time"),
             CallError::Undelivered(why) => write!(f, "the question was not delivered: {why}"),
             CallError::Full => f.write_str("the queue to the peer is full; wait for `writable`"),
+            CallError::TooLarge { size, max } => {
+                write!(f, "the question was not sent: {}", Refusal::TooLarge { size, max })
+            }
+            CallError::AnswerTooLarge => f.write_str(
+                "the answer is longer than a message may be; ask reliably, or for less at a time",
+            ),
         }
     }
 }
 
 impl std::error::Error for CallError {}
+
+impl From<Refusal> for CallError {
+    fn from(why: Refusal) -> CallError {
+        match why {
+            Refusal::QueueFull => CallError::Full,
+            Refusal::TooLarge { size, max } => CallError::TooLarge { size, max },
+        }
+    }
+}
 
 /// Something that a task waits for. Dropped before its answer is there, it is forgotten by the peer
 /// as well.

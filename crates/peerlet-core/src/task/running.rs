@@ -198,9 +198,9 @@ impl Asked {
                 break id;
             }
         };
-        if ctx.transmit(to, Call::Question(id), class, message).is_err() {
+        if let Err(refused) = ctx.transmit(to, Call::Question(id), class, message) {
             env.life().tidy();
-            return Err(CallError::Full);
+            return Err(refused.why.into());
         }
         let operation = env.life().open(open);
         let at = env.world.now() + within;

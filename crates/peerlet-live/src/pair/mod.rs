@@ -5,21 +5,26 @@
 //! lasts. This machine adds what the contract says on top: connections belong to two lives, survive
 //! a broken link for a while, hold a sender back, and tell it what is not known to be delivered.
 
+mod assembly;
+mod outgoing;
 mod receiving;
 mod sending;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use peerlet_core::{Address, Duration, FRAME_MAX, Time, Undelivered};
+use peerlet_core::{Address, Duration, FRAME_MAX, MESSAGE_MAX, Time, Undelivered};
 
 use crate::counters::{Cause, Counters};
-use crate::frame::{Frame, Kind, Link, Message, Tag};
+use crate::frame::{Frame, Kind, Link, Message, Part, Tag};
+pub use assembly::Budget;
+use assembly::Put;
 use receiving::Receiving;
 use sending::{Key, Sending};
 
@@ -58,8 +63,11 @@ pub struct PairConfig {
     pub timeout: Duration,
     /// How many messages a destination's queue holds.
     pub queue_messages: usize,
-    /// How many bytes a destination's queue holds; at least [`FRAME_MAX`].
+    /// How many bytes a destination's queue holds; a message that is larger is taken when nothing
+    /// else waits.
     pub queue_bytes: usize,
+    /// How long a message may be, both ways.
+    pub message_max: usize,
 }
 
 impl PairConfig {
@@ -71,6 +79,7 @@ impl PairConfig {
             timeout: Duration::from_secs(10),
             queue_messages: QUEUE_MESSAGES_MAX,
             queue_bytes: QUEUE_BYTES_MAX,
+            message_max: MESSAGE_MAX,
         }
     }
 }
@@ -98,6 +107,11 @@ pub enum Effect {
         /// The reason.
         why: Undelivered,
     },
+    /// Count messages that waited when their peer crashed: nobody is told.
+    Dropped {
+        /// How many.
+        messages: u64,
+    },
     /// Tell the peer, which was refused before, that half of the destination's queue is free.
     Writable {
         /// Our peer's slot.
@@ -121,6 +135,10 @@ enum Local {
 /// takes the next one only, and acknowledges once a batch. After a broken link, or a while without
 /// news, the sender asks again (`Open` with the life it knows) and sends again what `Opened` shows
 /// missing: neither a lost acknowledgement nor a careless link can lose a message.
+///
+/// A message longer than [`FRAME_MAX`] is cut into pieces, each with a number of its own. Before
+/// the first one the sender asks (`Ask`), and the receiver lets it start when it has room for the
+/// whole message (`Grant`).
 ///
 /// ```
 /// # use peerlet_core::{Address, Call, Time};
@@ -163,47 +181,53 @@ impl Effects {
 }
 
 impl Pairs {
-    /// A machine without peers and connections.
-    ///
-    /// # Panics
-    /// Panics when a queue could not hold the largest message.
+    /// A machine without peers and connections, with a budget of its own for large messages.
     pub fn new(config: PairConfig) -> Pairs {
-        assert!(config.queue_bytes >= FRAME_MAX, "a queue holds at least one message of any size");
         let effects =
             Effects { tag: config.tag, queue: VecDeque::new(), counters: Counters::default() };
         Pairs {
             config,
             locals: BTreeMap::new(),
             sending: Sending::new(config),
-            receiving: Receiving::default(),
+            receiving: Receiving::new(config.timeout),
             effects,
         }
     }
 
+    /// The same machine, which shares this budget with others of its process.
+    pub fn sharing(mut self, budget: Budget) -> Pairs {
+        self.receiving.set_budget(budget);
+        self
+    }
+
     /// A peer of ours begins this life.
     pub fn started(&mut self, slot: u32, life: u32) {
-        self.end(slot);
+        self.end(slot, false);
         self.locals.insert(slot, Local::Running(life));
     }
 
     /// A peer of ours has stopped: from now on its senders are told so. What it sent still goes
     /// out.
     pub fn stopped(&mut self, slot: u32) {
-        self.end(slot);
+        self.end(slot, false);
     }
 
-    /// A peer of ours has crashed: its senders hear nothing. What it sent still goes out.
+    /// A peer of ours has crashed: its senders hear nothing. What has left it goes on; what waits in
+    /// its queues is dropped, and with it a large message of which pieces wait.
     pub fn crashed(&mut self, slot: u32) {
-        self.end(slot);
+        self.end(slot, true);
         self.locals.insert(slot, Local::Crashed);
     }
 
-    fn end(&mut self, slot: u32) {
+    fn end(&mut self, slot: u32, crashed: bool) {
         if let Some(Local::Running(life)) = self.locals.remove(&slot) {
             // What arrived in time is acknowledged before the life's connections are forgotten.
-            self.receiving.flush(&mut self.effects);
+            self.receiving.acknowledge(&mut self.effects);
             self.receiving.forget(slot);
-            self.sending.orphan(slot, life);
+            let messages = self.sending.orphan(slot, life, crashed);
+            if messages > 0 {
+                self.effects.queue.push_back(Effect::Dropped { messages });
+            }
         }
     }
 
@@ -221,7 +245,7 @@ impl Pairs {
         let Some(Local::Running(life)) = self.locals.get(&slot) else {
             return Err(SendError::NotRunning);
         };
-        if message.body.len() > FRAME_MAX {
+        if message.body.len() > self.config.message_max {
             return Err(SendError::TooLarge);
         }
         let key = Key { slot, life: *life, to };
@@ -238,12 +262,23 @@ impl Pairs {
         now: Time,
         from: SocketAddr,
         frame: &Frame<'a>,
-    ) -> Option<Message<&'a [u8]>> {
+    ) -> Option<Message<Cow<'a, [u8]>>> {
         let address = Address::new(from, frame.from);
         match frame.kind {
             Kind::Open(link) => self.open(from, frame, link),
             Kind::Data(link, message) => {
-                return self.data(from, frame, link).then_some(message);
+                let Message { port, call, body } = message;
+                let body = Cow::Borrowed(body);
+                return self.data(from, frame, link).then_some(Message { port, call, body });
+            }
+            Kind::Piece(link, part, message) => {
+                return self.piece(now, from, frame, (link, part), message);
+            }
+            Kind::Ask(link, total) => self.ask(now, from, frame, link, total),
+            Kind::Grant(link, total) => {
+                let key = Key { slot: frame.to, life: link.life, to: address };
+                let asked = (link.seq, total);
+                self.sending.granted(now, key, frame.life, asked, &mut self.effects);
             }
             Kind::Opened(link) | Kind::Ack(link) | Kind::Reset(link) => {
                 let key = Key { slot: frame.to, life: link.life, to: address };
@@ -297,6 +332,47 @@ impl Pairs {
         false
     }
 
+    /// The message that is whole with this piece, if one is.
+    fn piece<'a>(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        frame: &Frame<'a>,
+        (link, part): (Link, Part),
+        message: Message<&'a [u8]>,
+    ) -> Option<Message<Cow<'a, [u8]>>> {
+        if !self.data(from, frame, link) {
+            return None;
+        }
+        let place = (from, (frame.to, frame.from, frame.life));
+        match self.receiving.put(now, place, (link.seq, part), message) {
+            Put::More => None,
+            Put::Whole(Message { port, call, body }) => {
+                Some(Message { port, call, body: Cow::Owned(body) })
+            }
+            Put::Wrong => {
+                self.effects.counters.add(Cause::Decode, 1);
+                self.refuse(from, frame, link);
+                None
+            }
+        }
+    }
+
+    /// Answers a sender that wants to start a large message.
+    fn ask(&mut self, now: Time, from: SocketAddr, frame: &Frame<'_>, link: Link, total: u32) {
+        let key = (frame.to, frame.from, frame.life);
+        let here = self.locals.get(&frame.to) == Some(&Local::Running(link.life));
+        if (FRAME_MAX + 1..=self.config.message_max).contains(&(total as usize)) {
+            let asked = (link.seq, total);
+            if here && self.receiving.ask(now, (from, key), asked, &mut self.effects) {
+                return;
+            }
+        } else {
+            self.effects.counters.add(Cause::TooLarge, 1);
+        }
+        self.refuse(from, frame, link);
+    }
+
     /// Tells the sender of a frame that the life it looks for is not here; a crashed peer tells
     /// nothing.
     fn refuse(&mut self, from: SocketAddr, frame: &Frame<'_>, link: Link) {
@@ -304,6 +380,11 @@ impl Pairs {
             let reset = Kind::Reset(Link { life: frame.life, seq: link.seq });
             self.effects.transmit(frame.to, link.life, Address::new(from, frame.from), reset);
         }
+    }
+
+    /// There is a link to this process: connections that it sends on may go on.
+    pub fn link_up(&mut self, with: SocketAddr) {
+        self.receiving.link_up(with);
     }
 
     /// The link to this process broke, or could not be made: what was under way on it may be lost.
@@ -323,8 +404,20 @@ impl Pairs {
     }
 
     /// Acknowledges what was taken since the last call: to be called at the end of each batch.
-    pub fn flush(&mut self) {
-        self.receiving.flush(&mut self.effects);
+    pub fn flush(&mut self, now: Time) {
+        self.receiving.acknowledge(&mut self.effects);
+        self.receiving.start_waiting(now, &mut self.effects);
+    }
+
+    /// Whether all that was sent has arrived.
+    #[cfg(test)]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.sending.is_settled()
+    }
+
+    /// How long a message may be.
+    pub fn message_max(&self) -> usize {
+        self.config.message_max
     }
 
     /// When [`timer`](Pairs::timer) is to be called next, if nothing happens before.
@@ -334,7 +427,7 @@ impl Pairs {
 
     /// Does what is due by now.
     pub fn timer(&mut self, now: Time) {
-        self.receiving.timer(now);
+        self.receiving.timer(now, &mut self.effects);
         self.sending.timer(now, &mut self.effects);
     }
 
@@ -368,7 +461,7 @@ pub enum SendError {
     Full,
     /// There are [`SENDING_MAX`] connections.
     TooMany,
-    /// The message is larger than [`FRAME_MAX`].
+    /// The message is longer than [`PairConfig::message_max`].
     TooLarge,
     /// Nobody lives in the sending slot.
     NotRunning,
@@ -382,10 +475,9 @@ impl fmt::Display for SendError {
                 f,
                 "there are {SENDING_MAX} reliable connections; talk to fewer peers reliably"
             ),
-            SendError::TooLarge => write!(
-                f,
-                "a reliable message holds at most {FRAME_MAX} bytes; send it in several parts"
-            ),
+            SendError::TooLarge => {
+                f.write_str("the message is longer than this run allows; send it in parts")
+            }
             SendError::NotRunning => {
                 f.write_str("the sending peer is not running; start it before it sends")
             }

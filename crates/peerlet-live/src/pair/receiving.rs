@@ -6,16 +6,17 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 
-use peerlet_core::{Address, Time};
+use peerlet_core::{Address, Duration, Time};
 
+use super::assembly::{Assembly, Budget, Put};
 use super::{Effects, RECEIVING_MAX, RECEIVING_PER_LINK_MAX};
-use crate::frame::{Kind, Link};
+use crate::frame::{Kind, Link, Message, Part};
 
 /// Our slot, their slot, their life.
-type Key = (u32, u32, u32);
+pub(super) type Key = (u32, u32, u32);
 
 /// Connections that others send on, by the process that they come from.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Receiving {
     links: BTreeMap<SocketAddr, BTreeMap<Key, Taken>>,
     /// How many connections there are over all links.
@@ -23,6 +24,10 @@ pub(super) struct Receiving {
     /// Links that broke, with the time by which their senders have given up.
     lost: BTreeMap<SocketAddr, Time>,
     due: Vec<(SocketAddr, Key)>,
+    /// Large messages on their way.
+    assembly: Assembly,
+    /// How long one of them may stand still: its sender has given up long before.
+    patience: Duration,
 }
 
 #[derive(Debug)]
@@ -35,6 +40,17 @@ struct Taken {
 }
 
 impl Receiving {
+    /// No connections; senders give up after `timeout`.
+    pub(super) fn new(timeout: Duration) -> Receiving {
+        let (links, count, lost, due, assembly) = Default::default();
+        Receiving { links, count, lost, due, assembly, patience: timeout * 2 }
+    }
+
+    /// Puts large messages together within this budget.
+    pub(super) fn set_budget(&mut self, budget: Budget) {
+        self.assembly.set_budget(budget);
+    }
+
     /// Begins a connection with message `seq`, and gives the number before it; `None` when there
     /// are too many.
     ///
@@ -52,7 +68,10 @@ impl Receiving {
         let (slot, peer, their_life) = key;
         let older = (slot, peer, 0)..(slot, peer, their_life.saturating_sub(1));
         let over: Vec<Key> = link.range(older).map(|(key, _)| *key).collect();
-        self.count -= over.iter().filter(|key| link.remove(key).is_some()).count();
+        for key in over {
+            self.count -= usize::from(link.remove(&key).is_some());
+            self.assembly.forget((from, key));
+        }
         if !link.contains_key(&key) {
             if full || link.len() >= RECEIVING_PER_LINK_MAX {
                 return None;
@@ -63,6 +82,7 @@ impl Receiving {
         let taken = link.entry(key).or_insert(Taken { life, last, ack_due: false });
         if taken.last >> 32 != last >> 32 {
             *taken = Taken { life, last, ack_due: false };
+            self.assembly.forget((from, key));
         }
         Some(taken.last)
     }
@@ -88,8 +108,86 @@ impl Receiving {
         Some(order)
     }
 
+    /// Takes in a piece that was just taken: gives the message when it is whole. A piece that does
+    /// not belong there ends its connection.
+    pub(super) fn put(
+        &mut self,
+        now: Time,
+        (from, key): (SocketAddr, Key),
+        (seq, part): (u64, Part),
+        message: Message<&[u8]>,
+    ) -> Put {
+        let put = self.assembly.put(now, (from, key), seq, part, message);
+        if let Put::Wrong = put {
+            self.remove(from, key);
+        }
+        put
+    }
+
+    /// Lets a message of this length start with number `seq`, or wait; false when there is no such
+    /// connection.
+    pub(super) fn ask(
+        &mut self,
+        now: Time,
+        (from, key): (SocketAddr, Key),
+        (seq, total): (u64, u32),
+        effects: &mut Effects,
+    ) -> bool {
+        let taken = self.links.get(&from).and_then(|link| link.get(&key));
+        let Some(taken) = taken else { return false };
+        if seq != taken.last.wrapping_add(1) {
+            // The sender finds out and asks again.
+            return true;
+        }
+        let starts = self.assembly.ask(now, (from, key), seq, total as usize);
+        let answered = starts || self.grant(now, effects).contains(&(from, key));
+        if starts || !answered {
+            self.answer((from, key), seq, if starts { total } else { 0 }, effects);
+        }
+        true
+    }
+
+    /// Lets those start for whom there is room now.
+    fn grant(&mut self, now: Time, effects: &mut Effects) -> Vec<(SocketAddr, Key)> {
+        let mut granted = Vec::new();
+        while let Some((place, seq, total)) = self.assembly.grant(now) {
+            let (from, key) = place;
+            let taken = self.links.get(&from).and_then(|link| link.get(&key));
+            match taken.is_some_and(|taken| taken.last.wrapping_add(1) == seq) {
+                true => self.answer(place, seq, total, effects),
+                false => self.assembly.forget(place),
+            }
+            granted.push(place);
+        }
+        granted
+    }
+
+    fn answer(
+        &mut self,
+        (from, key): (SocketAddr, Key),
+        seq: u64,
+        total: u32,
+        effects: &mut Effects,
+    ) {
+        let Some(taken) = self.links.get(&from).and_then(|link| link.get(&key)) else { return };
+        let (slot, peer, life) = key;
+        let grant = Kind::Grant(Link { life, seq }, total);
+        effects.transmit(slot, taken.life, Address::new(from, peer), grant);
+    }
+
+    /// Forgets a connection.
+    fn remove(&mut self, from: SocketAddr, key: Key) {
+        self.assembly.forget((from, key));
+        if let Some(link) = self.links.get_mut(&from) {
+            self.count -= usize::from(link.remove(&key).is_some());
+            if link.is_empty() {
+                self.links.remove(&from);
+            }
+        }
+    }
+
     /// Sends the acknowledgements that are due.
-    pub(super) fn flush(&mut self, effects: &mut Effects) {
+    pub(super) fn acknowledge(&mut self, effects: &mut Effects) {
         for (from, key) in self.due.drain(..) {
             let taken = self.links.get_mut(&from).and_then(|link| link.get_mut(&key));
             let Some(taken) = taken.filter(|taken| taken.ack_due) else { continue };
@@ -97,6 +195,24 @@ impl Receiving {
             let (slot, peer, life) = key;
             let ack = Kind::Ack(Link { life, seq: taken.last });
             effects.transmit(slot, taken.life, Address::new(from, peer), ack);
+        }
+    }
+
+    /// Lets large messages start that waited for room, if there is some.
+    pub(super) fn start_waiting(&mut self, now: Time, effects: &mut Effects) {
+        if !self.assembly.is_empty() {
+            self.grant(now, effects);
+        }
+    }
+
+    /// Drops what is left of large messages whose connections are over.
+    fn retain_large(&mut self) {
+        let links = &self.links;
+        if !self.assembly.is_empty() {
+            let stands = |(from, key): &(SocketAddr, Key)| {
+                links.get(from).is_some_and(|link| link.contains_key(key))
+            };
+            self.assembly.retain(stands);
         }
     }
 
@@ -110,6 +226,13 @@ impl Receiving {
             self.count -= over.iter().filter(|key| link.remove(key).is_some()).count();
         }
         self.links.retain(|_, link| !link.is_empty());
+        self.retain_large();
+    }
+
+    /// A process is reached again, or still: one of two connections with it may break, and its
+    /// senders, who send on the other one, hear nothing of that and do not ask.
+    pub(super) fn link_up(&mut self, with: SocketAddr) {
+        self.lost.remove(&with);
     }
 
     /// A link broke: its connections may go on over another one until `until`.
@@ -120,11 +243,13 @@ impl Receiving {
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.lost.values().min().copied()
+        let lost = self.lost.values().min().copied();
+        lost.into_iter().chain(self.assembly.deadline(self.patience)).min()
     }
 
-    /// Forgets the connections of links that broke too long ago.
-    pub(super) fn timer(&mut self, now: Time) {
+    /// Forgets the connections of links that broke too long ago, and those whose large messages
+    /// stand still.
+    pub(super) fn timer(&mut self, now: Time, effects: &mut Effects) {
         let (links, count) = (&mut self.links, &mut self.count);
         self.lost.retain(|from, until| {
             if *until <= now {
@@ -132,5 +257,12 @@ impl Receiving {
             }
             *until > now
         });
+        self.retain_large();
+        if !self.assembly.is_empty() {
+            for (from, key) in self.assembly.overdue(now, self.patience) {
+                self.remove(from, key);
+            }
+            self.grant(now, effects);
+        }
     }
 }

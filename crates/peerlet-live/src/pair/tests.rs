@@ -7,6 +7,8 @@ use peerlet_core::{MILLISECOND, Rng, SECOND, Seed};
 use super::*;
 use peerlet_core::Call;
 
+mod large;
+
 const ALICE: usize = 0;
 const BOB: usize = 1;
 /// The slot of the peer on each side.
@@ -20,6 +22,7 @@ struct Pair {
     wire: [VecDeque<Vec<u8>>; 2],
     delivered: [Vec<u32>; 2],
     undelivered: Vec<(u32, Undelivered)>,
+    dropped: u64,
     writable: u32,
 }
 
@@ -29,6 +32,14 @@ fn socket(side: usize) -> SocketAddr {
 
 fn address(side: usize) -> Address {
     Address::new(socket(side), SLOT[side])
+}
+
+/// Bytes that differ by message and place.
+fn content(number: u32, len: usize) -> Vec<u8> {
+    let mut bytes = vec![number as u8; len];
+    let pieces = bytes.chunks_mut(1000).enumerate();
+    pieces.for_each(|(piece, bytes)| bytes[0] = bytes[0].wrapping_add(piece as u8));
+    bytes
 }
 
 fn number(body: &[u8]) -> u32 {
@@ -44,6 +55,7 @@ impl Pair {
             wire: Default::default(),
             delivered: Default::default(),
             undelivered: Vec::new(),
+            dropped: 0,
             writable: 0,
         };
         pair.side[ALICE].started(SLOT[ALICE], 1);
@@ -53,7 +65,7 @@ impl Pair {
 
     /// Sends a message of this many bytes, the first four of which are its number.
     fn send_sized(&mut self, from: usize, number: u32, len: usize) -> Result<(), SendError> {
-        let mut body = vec![0; len];
+        let mut body = content(number, len);
         body[..4].copy_from_slice(&number.to_be_bytes());
         let message = Message { port: 5, call: Call::Question(number), body: body.into() };
         self.side[from].send(self.now, SLOT[from], address(1 - from), message)
@@ -75,6 +87,7 @@ impl Pair {
                     assert_eq!(message.call, Call::Question(number(&message.body)));
                     self.undelivered.push((number(&message.body), why));
                 }
+                Effect::Dropped { messages } => self.dropped += messages,
                 Effect::Writable { slot, to } => {
                     assert_eq!((slot, to), (SLOT[side], address(1 - side)));
                     self.writable += 1;
@@ -87,7 +100,9 @@ impl Pair {
         let frame = Frame::parse(frame).unwrap();
         if let Some(message) = self.side[side].receive(self.now, socket(1 - side), &frame) {
             assert_eq!(message.port, 5);
-            self.delivered[side].push(number(message.body));
+            let number = number(&message.body);
+            assert!(message.body[4..] == content(number, message.body.len())[4..], "intact");
+            self.delivered[side].push(number);
         }
     }
 
@@ -98,7 +113,7 @@ impl Pair {
         for frame in &frames {
             self.receive(side, frame);
         }
-        self.side[side].flush();
+        self.side[side].flush(self.now);
         self.drain(side);
         frames.len()
     }
@@ -180,7 +195,7 @@ fn bytes_fill_a_queue_too() {
     let mut pair = Pair::new();
     (0..4).for_each(|number| pair.send_sized(ALICE, number, FRAME_MAX).unwrap());
     assert_eq!(pair.send_sized(ALICE, 4, 4), Err(SendError::Full));
-    assert_eq!(pair.send_sized(ALICE, 4, FRAME_MAX + 1), Err(SendError::TooLarge));
+    assert_eq!(pair.send_sized(ALICE, 4, MESSAGE_MAX + 1), Err(SendError::TooLarge));
     pair.settle();
     assert_eq!((pair.delivered[BOB].len(), pair.writable), (4, 1));
 }
@@ -228,7 +243,7 @@ fn pairs_share_what_a_link_holds() {
             carried +=
                 usize::from(pair.side[BOB].receive(pair.now, socket(ALICE), &frame).is_some());
         }
-        pair.side[BOB].flush();
+        pair.side[BOB].flush(pair.now);
         while let Some(Effect::Transmit { frame, .. }) = pair.side[BOB].poll() {
             pair.receive(ALICE, &frame);
         }
@@ -302,7 +317,7 @@ fn what_was_delivered_before_a_stop_is_acknowledged() {
 }
 
 #[test]
-fn what_was_sent_before_a_stop_or_crash_still_arrives_in_silence() {
+fn what_was_sent_before_a_stop_still_arrives_in_silence_and_before_a_crash_what_left() {
     for crash in [false, true] {
         let mut pair = Pair::new();
         (0..3).for_each(|number| pair.send(ALICE, number));
@@ -312,7 +327,8 @@ fn what_was_sent_before_a_stop_or_crash_still_arrives_in_silence() {
         }
         assert_eq!(pair.send_sized(ALICE, 3, 4), Err(SendError::NotRunning));
         pair.settle();
-        assert_eq!(pair.delivered[BOB], [0, 1, 2]);
+        let arrived: &[u32] = if crash { &[] } else { &[0, 1, 2] };
+        assert_eq!((&*pair.delivered[BOB], pair.dropped), (arrived, 3 * u64::from(crash)));
         assert_eq!(pair.side[ALICE].deadline(), None, "nothing is left");
     }
     let mut pair = Pair::new();
@@ -335,7 +351,7 @@ fn a_broken_link_that_heals_in_time_loses_and_repeats_nothing() {
         let frame = pair.wire[BOB].pop_front().unwrap();
         pair.receive(BOB, &frame);
     }
-    pair.side[BOB].flush();
+    pair.side[BOB].flush(pair.now);
     pair.break_link();
     pair.pass(SECOND * 9, false);
     pair.pass(SECOND * 9 / 10, true);
@@ -460,7 +476,11 @@ fn storm(seed: u64) {
     for _ in 0..400 {
         match rng.below(20) {
             0..=9 => {
-                let max = if rng.chance(0.1) { FRAME_MAX - 4 } else { 100 };
+                let max = match rng.below(50) {
+                    0 => FRAME_MAX * 5,
+                    1..=5 => FRAME_MAX - 4,
+                    _ => 100,
+                };
                 let len = 4 + rng.index(max);
                 sent += u32::from(pair.send_sized(ALICE, sent, len).is_ok());
             }
@@ -514,12 +534,17 @@ fn strange_frames_do_no_harm() {
         let seq = (u64::from(u32::MAX) << 32).wrapping_add(rng.below(3) << 32);
         let link = Link { life: number(&mut rng), seq: seq.wrapping_add(rng.below(9)) };
         let body = Message { port: 5, call: Call::None, body: &[0; 4][..] };
+        let total = rng.below(3 * FRAME_MAX as u64) as u32;
+        let part = Part { offset: FRAME_MAX as u32 * number(&mut rng), total };
         let kinds = [
             Kind::Open(link),
             Kind::Opened(link),
             Kind::Reset(link),
             Kind::Ack(link),
             Kind::Data(link, body),
+            Kind::Piece(link, part, body),
+            Kind::Ask(link, part.total),
+            Kind::Grant(link, part.total),
             Kind::Datagram(body),
             Kind::Control(b""),
         ];
@@ -530,7 +555,7 @@ fn strange_frames_do_no_harm() {
         let _taken = pair.side[side].receive(pair.now, socket(1 - side), &frame);
         if rng.chance(0.1) {
             pair.send_sized(ALICE, 0, 4).ok();
-            pair.side.iter_mut().for_each(Pairs::flush);
+            pair.side.iter_mut().for_each(|side| side.flush(pair.now));
         }
         pair.side.iter_mut().for_each(|side| while side.poll().is_some() {});
         pair.wire = Default::default();

@@ -9,6 +9,8 @@ use tokio::time::timeout;
 
 use super::*;
 
+mod crossed;
+
 fn bind() -> QuicTransport {
     QuicTransport::bind(ProcessKey::generate(), "127.0.0.1:0".parse().unwrap()).unwrap()
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use peerlet_core::{
-    Address, Alarm, Body, Class, Clock, Contact, DATAGRAM_MAX, Entropy, Full, Header, Identity,
-    Map, MetricIndex, Network, Parcel, Port, Record, Seat, Seats, Seed, Tampering, Tampers, Time,
-    World,
+    Address, Alarm, Body, Class, Clock, Contact, DATAGRAM_MAX, Entropy, Header, Identity, Map,
+    MetricIndex, Network, Parcel, Port, Record, Refusal, Seat, Seats, Seed, Tampering, Tampers,
+    Time, World,
 };
 use peerlet_measure::{DropCause, Ledger, Recorder};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -166,10 +166,13 @@ impl Network for Here<'_> {
         to: Address,
         header: Header,
         parcel: &mut Parcel,
-    ) -> Result<(), Full> {
-        let size = parcel.encoded_len();
+    ) -> Result<(), Refusal> {
+        let (size, max) = (parcel.encoded_len(), self.ground.pairs.message_max());
+        if size > max {
+            return Err(Refusal::TooLarge { size, max });
+        }
         if to == self.own() || !self.alive {
-            if self.enter(Class::Reliable, size, peerlet_core::FRAME_MAX).is_some() {
+            if self.enter(Class::Reliable, size, max).is_some() {
                 self.send_home(Class::Reliable, header, parcel);
             }
             return Ok(());
@@ -207,7 +210,7 @@ impl Here<'_> {
     }
 
     /// Queues a reliable message for another peer.
-    fn send_body(&mut self, to: Address, header: Header, body: Vec<u8>) -> Result<(), Full> {
+    fn send_body(&mut self, to: Address, header: Header, body: Vec<u8>) -> Result<(), Refusal> {
         let size = body.len();
         let message = Message { port: header.port.0, call: header.call, body: body.into() };
         let (slot, now) = (self.seat.0, self.ground.now);
@@ -217,7 +220,7 @@ impl Here<'_> {
             if !ports.contains(&header.port) {
                 ports.push(header.port);
             }
-            return Err(Full);
+            return Err(Refusal::QueueFull);
         }
         let flow = self.ground.ledger.of(Class::Reliable);
         flow.sent += 1;

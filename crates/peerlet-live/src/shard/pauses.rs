@@ -96,12 +96,20 @@ impl Shard {
                 return true;
             }
             Kind::Datagram(_) => paused.datagrams += 1,
-            Kind::Open(_) | Kind::Data(..) if paused.bytes + bytes.len() > BYTES_MAX => {
+            Kind::Open(_) | Kind::Data(..) | Kind::Piece(..) | Kind::Ask(..)
+                if paused.bytes + bytes.len() > BYTES_MAX =>
+            {
                 self.counters.add(Cause::Queue, 1);
                 return true;
             }
-            Kind::Open(_) | Kind::Data(..) => paused.bytes += bytes.len(),
-            Kind::Opened(_) | Kind::Reset(_) | Kind::Ack(_) | Kind::Control(_) => return false,
+            Kind::Open(_) | Kind::Data(..) | Kind::Piece(..) | Kind::Ask(..) => {
+                paused.bytes += bytes.len();
+            }
+            Kind::Opened(_)
+            | Kind::Reset(_)
+            | Kind::Ack(_)
+            | Kind::Grant(..)
+            | Kind::Control(_) => return false,
         }
         paused.held.push(Held::Frame(from, bytes.clone()));
         true

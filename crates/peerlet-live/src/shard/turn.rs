@@ -1,5 +1,6 @@
 //! One turn of a shard: everything that is due or has arrived, handled in order.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use peerlet_core::{
@@ -46,7 +47,7 @@ impl Shard {
             self.take_due();
             self.take_in(inbox);
             self.ground.pairs.timer(self.ground.now);
-            self.ground.pairs.flush();
+            self.ground.pairs.flush(self.ground.now);
         }
         let share = &mut Share::new();
         while self.takes(share) && self.settle_one() {}
@@ -249,7 +250,7 @@ impl Shard {
             self.stop(row);
             self.settle_all();
         }
-        self.ground.pairs.flush();
+        self.ground.pairs.flush(self.ground.now);
         self.settle_all();
     }
 
@@ -260,7 +261,7 @@ impl Shard {
             self.inbound(inbound);
         }
         self.ground.pairs.timer(self.ground.now);
-        self.ground.pairs.flush();
+        self.ground.pairs.flush(self.ground.now);
         self.settle_all();
     }
 
@@ -269,7 +270,10 @@ impl Shard {
         match inbound {
             Inbound::Datagram { from, identity, frame }
             | Inbound::Stream { from, identity, frame } => self.frame(from, identity, &frame),
-            Inbound::LinkUp { .. } => self.link_news(&inbound),
+            Inbound::LinkUp { with, .. } => {
+                self.ground.pairs.link_up(with);
+                self.link_news(&inbound);
+            }
             Inbound::LinkLost { with, why } => {
                 tracing::debug!(%with, %why, "a link is lost");
                 self.ground.pairs.link_lost(now, with);
@@ -304,7 +308,9 @@ impl Shard {
             return;
         }
         let (class, message) = match frame.kind {
-            Kind::Datagram(message) => (Class::Datagram, message),
+            Kind::Datagram(Message { port, call, body }) => {
+                (Class::Datagram, Message { port, call, body: Cow::Borrowed(body) })
+            }
             Kind::Control(_) => return,
             _ => match self.ground.pairs.receive(self.ground.now, from, &frame) {
                 Some(message) => (Class::Reliable, message),
@@ -317,7 +323,7 @@ impl Shard {
         };
         let Message { port, call, body } = message;
         let header = Header { port: Port(port), call };
-        let body = Body::encoded(body.to_vec());
+        let body = Body::encoded(body.into_owned());
         self.deliver(row, Address::new(from, frame.from), header, class, body);
     }
 
@@ -344,6 +350,11 @@ impl Shard {
             Effect::Transmit { to, pair, frame } => {
                 let frame = frame.into();
                 self.ground.outbox.push(crate::Outbound::Stream { to, pair, frame });
+            }
+            Effect::Dropped { messages } => {
+                for _ in 0..messages {
+                    self.ground.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
+                }
             }
             Effect::Undelivered { slot, to, message, why } => {
                 self.ground.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);

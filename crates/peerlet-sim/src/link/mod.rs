@@ -6,6 +6,7 @@
 //! message is for the life that lives there; where it is not, the message travels back and is
 //! reported. Nothing that was delivered is ever reported.
 
+mod large;
 mod queueing;
 
 use std::collections::VecDeque;
@@ -21,6 +22,8 @@ use crate::event::{Event, Letter, Way};
 use crate::fabric::Fabric;
 use crate::handshake::{Acquaintances, Handshake};
 use crate::here::Here;
+pub(crate) use large::Part;
+use large::{Assembly, Next, Progress};
 
 /// The size that opening a connection is charged.
 const CONTROL_BYTES: u32 = 64;
@@ -40,6 +43,14 @@ pub(crate) enum Signal {
     Retry { to: Address, life: u32, ticket: u64 },
     /// Between sockets, before all else, in runs that have handshakes.
     Handshake(Handshake),
+    /// To the sender: its large message may start.
+    Granted { to: Address, number: u64, life: u32 },
+    /// To the sender: all pieces up to this one were taken.
+    PieceTaken { to: Address, number: u64, life: u32, index: u64 },
+    /// To the sender: this piece, or question, was for another life, or was not let in.
+    PartReturned { to: Address, number: u64, life: u32, index: u64, why: Undelivered },
+    /// To oneself: look for large messages that stand still.
+    LookForIdle,
     /// To the sender: this message was for another life, or was not let in.
     Returned { to: Address, number: u64, life: u32, index: u64, message: Queued, why: Undelivered },
 }
@@ -64,6 +75,10 @@ pub(crate) struct Links {
     telling: Vec<((Address, u32), Port)>,
     /// Connections from others, by sender and number, that are held up or were refused lately.
     pub(crate) incoming: Map<(Seat, u64), Incoming>,
+    /// When its link is free for the next packet of a large message, and how long the last one took.
+    pub(crate) link: (Time, Duration),
+    /// Large messages on their way to it.
+    assembly: Assembly,
     /// Whom its socket has met, in runs that have handshakes.
     pub(crate) acquaintances: Acquaintances,
     /// When the seat's last pause ended.
@@ -102,6 +117,10 @@ struct Outgoing {
     ticket: Option<u64>,
     /// The peerlets that met a full queue.
     refused: Vec<Port>,
+    /// The size of the largest message that met it.
+    wanted: usize,
+    /// How far the message at the front is, when it is large.
+    progress: Progress,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -132,12 +151,15 @@ impl Outgoing {
             attempt: 0,
             ticket: None,
             refused: Vec::new(),
+            wanted: 0,
+            progress: Progress::default(),
         }
     }
 
     fn pop(&mut self) -> Option<Queued> {
         let message = self.queue.pop_front()?;
-        self.bytes -= message.size as usize;
+        self.bytes -= message.size as usize - self.progress.bytes();
+        self.progress.reset();
         Some(message)
     }
 }
@@ -199,6 +221,7 @@ impl Here<'_> {
         } else {
             links.outgoing.retain(|_, end| !end.queue.is_empty());
         }
+        self.end_assembly(crashed);
         for _ in 0..lost {
             self.fabric.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
         }
@@ -302,7 +325,18 @@ impl Here<'_> {
             if end.ticket.is_some() {
                 break;
             }
-            let Some(size) = end.queue.front().map(|message| message.size) else { break };
+            let (size, part) = match end.next(now) {
+                Next::Nothing => break,
+                Next::NotBefore(time) => {
+                    self.wait_for_link(key, time);
+                    break;
+                }
+                Next::Packet(size, part) => (size, part),
+            };
+            let round_trip = match end.is_large() {
+                true => self.fabric.model.round_trip(self.seat, dest),
+                false => Duration::ZERO,
+            };
             let (fate, draws) = self.depart(dest, size);
             let Some(end) = self.end(key) else { return };
             match fate {
@@ -312,9 +346,11 @@ impl Here<'_> {
                     (end.last_departure, end.last_arrival) = (now, at);
                     end.departed += 1;
                     end.attempt = 0;
-                    let Some(Queued { header, body, size, payload }) = end.pop() else { return };
+                    let Some((header, body, payload)) = end.take(part, at, round_trip) else {
+                        return;
+                    };
                     let (theirs, life, departed) = (key.1, theirs, now);
-                    let way = Way::Connection { number, theirs, life, index, departed };
+                    let way = Way::Connection { number, theirs, life, index, departed, part };
                     let from = Address::simulated(self.seat);
                     let letter =
                         Letter { from, header, body, size, draws, way, payload, accepted: false };
@@ -390,6 +426,14 @@ impl Here<'_> {
                 }
             }
             Signal::Retry { to, life, ticket } => self.retry((to, life), ticket),
+            Signal::Granted { to, number, life } => self.granted((to, life), number),
+            Signal::PieceTaken { to, number, life, index } => {
+                self.piece_taken((to, life), number, index);
+            }
+            Signal::PartReturned { to, number, life, index, why } => {
+                self.returned((to, life), number, index, why);
+            }
+            Signal::LookForIdle => self.look_for_idle(),
             Signal::Returned { to, number, life, index, message, why } => {
                 self.report(life, to, (message.header, message.body), why);
                 self.returned((to, life), number, index, why);
@@ -410,6 +454,12 @@ impl Here<'_> {
             return self.retry_at(key, now + NANOSECOND);
         }
         let Some(end) = self.end(key) else { return };
+        if end.take_pace() {
+            if let Phase::Open { theirs } = end.phase {
+                self.depart_queue(key, theirs);
+            }
+            return;
+        }
         if now >= end.since + timeout {
             // What departed before must be reported first, if it comes back at all.
             return match self.settled(key).filter(|settled| *settled >= now) {
@@ -434,6 +484,7 @@ impl Here<'_> {
             _ => end.queue.len(),
         };
         (end.phase, end.ticket) = (Phase::Failing { doomed }, None);
+        end.take_pace();
         if index + 1 < end.departed {
             return;
         }
@@ -447,6 +498,7 @@ impl Here<'_> {
             links.outgoing.swap_remove(&key);
         } else {
             (end.number, end.phase, end.departed) = (number, Phase::New, 0);
+            end.progress.restart();
             self.open(key);
         }
     }
@@ -454,7 +506,9 @@ impl Here<'_> {
     /// Sends a message back to its sender, behind those sent back before it: after one one-way
     /// delay, or, where the sender hears nothing, when its time is over.
     pub(crate) fn send_back(&mut self, source: Seat, letter: Letter, why: Undelivered) {
-        let Way::Connection { number, theirs, index, departed, .. } = letter.way else { return };
+        let Way::Connection { number, theirs, index, departed, part, .. } = letter.way else {
+            return;
+        };
         let at = match why {
             Undelivered::Reset => self.now.time + self.way_back(self.seat, source),
             Undelivered::Timeout => (departed + self.fabric.connection_timeout)
@@ -464,7 +518,12 @@ impl Here<'_> {
         let at = at.max(incoming.last_return);
         incoming.last_return = at;
         let Letter { header, body, size, payload, .. } = letter;
-        let (to, message) = (Address::simulated(self.seat), Queued { header, body, size, payload });
+        let to = Address::simulated(self.seat);
+        if part != Part::Message {
+            let returned = Signal::PartReturned { to, number, life: theirs, index, why };
+            return self.post(source, at, Event::signal(returned));
+        }
+        let message = Queued { header, body, size, payload };
         let returned = Signal::Returned { to, number, life: theirs, index, message, why };
         self.post(source, at, Event::signal(returned));
     }

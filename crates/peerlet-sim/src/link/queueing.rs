@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use peerlet_core::{Address, Class, FRAME_MAX, Full, Header, Parcel, Port, State};
+use peerlet_core::{Address, Class, Header, Parcel, Port, Refusal, State};
 use peerlet_measure::DropCause;
 
 use super::{Outgoing, Queued};
@@ -23,6 +23,11 @@ impl Outgoing {
     fn is_half_free(&self) -> bool {
         self.queue.len() <= QUEUE_MESSAGES / 2 && self.bytes <= QUEUE_BYTES / 2
     }
+
+    /// Whether what met a full queue has room.
+    fn has_room(&self) -> bool {
+        self.queue.is_empty() || self.bytes + self.wanted <= QUEUE_BYTES
+    }
 }
 
 impl Here<'_> {
@@ -32,18 +37,14 @@ impl Here<'_> {
         to: Address,
         header: Header,
         parcel: &mut Parcel,
-    ) -> Result<(), Full> {
-        let size = parcel.encoded_len();
+    ) -> Result<(), Refusal> {
+        let (size, max) = (parcel.encoded_len(), self.fabric.message_max);
+        if size > max {
+            return Err(Refusal::TooLarge { size, max });
+        }
         let (state, life) = (self.place().state, self.place().life);
-        let refusal = if size > FRAME_MAX {
-            Some(DropCause::TooLarge)
-        } else if state != State::Running {
-            Some(DropCause::Stopped)
-        } else {
-            None
-        };
-        let own = Address::simulated(self.seat);
-        if refusal.is_none() && to != own {
+        let (own, runs) = (Address::simulated(self.seat), state == State::Running);
+        if runs && to != own {
             let links = self.links();
             links.connections += 1;
             let number = links.connections;
@@ -53,14 +54,15 @@ impl Here<'_> {
                 if !told && !end.refused.contains(&header.port) {
                     end.refused.push(header.port);
                 }
-                return Err(Full);
+                end.wanted = end.wanted.max(size);
+                return Err(Refusal::QueueFull);
             }
         }
         let flow = self.fabric.ledger.of(Class::Reliable);
         flow.sent += 1;
         flow.bytes += size as u64;
-        if let Some(cause) = refusal {
-            flow.drop_for(cause);
+        if !runs {
+            flow.drop_for(DropCause::Stopped);
             return Ok(());
         }
         if to != own
@@ -130,9 +132,10 @@ impl Here<'_> {
     /// Tells the peerlets that met a full queue when half of it is free.
     pub(super) fn tell_writable(&mut self, key: (Address, u32)) {
         let Some(end) = self.end(key) else { return };
-        if end.refused.is_empty() || !end.is_half_free() {
+        if end.refused.is_empty() || !end.is_half_free() || !end.has_room() {
             return;
         }
+        end.wanted = 0;
         for port in mem::take(&mut end.refused) {
             self.links().telling.push((key, port));
             let event = Rest::Writable { life: key.1, port, to: key.0 };

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use peerlet_core::{
-    About, Act, Address, Command, Context, Directive, Duration, Metric, Need, Peer, Peerlet, Port,
+    About, Act, Address, Command, Context, Directive, Duration, FRAME_MAX, Metric, Need, Peer, Peerlet, Port,
     Seat, Signature, Time, Undelivered,
 };
 use peerlet_network::Model;
@@ -133,13 +133,32 @@ pub fn send(ctx: &mut Context<Actor>, log: &Log, to: u32, number: u64) {
 
 /// Sends reliably and notes how that went; whether it was taken.
 pub fn send_reliably(ctx: &mut Context<Actor>, log: &Log, to: u32, number: u64) -> bool {
-    let taken = ctx.send_reliably(at(to), (number, String::new())).is_ok();
+    send_sized(ctx, log, to, number, 0)
+}
+
+/// As [`send_reliably`], with this many bytes of ballast.
+pub fn send_sized(
+    ctx: &mut Context<Actor>,
+    log: &Log,
+    to: u32,
+    number: u64,
+    ballast: usize,
+) -> bool {
+    let taken = ctx.send_reliably(at(to), (number, ballast_of(number, ballast))).is_ok();
     let what = match taken {
         true => Happened::SentReliably(Seat(to), number),
         false => Happened::Full(Seat(to)),
     };
     log.write(ctx.now(), ctx.seat(), what);
     taken
+}
+
+/// Ballast that differs by message and place.
+pub fn ballast_of(number: u64, len: usize) -> String {
+    let mut bytes = vec![b'a' + (number % 26) as u8; len];
+    let pieces = bytes.chunks_mut(1_000).enumerate();
+    pieces.for_each(|(place, bytes)| bytes[0] = b'a' + (place % 26) as u8);
+    String::from_utf8(bytes).expect("letters are text")
 }
 
 impl Peerlet for Actor {
@@ -156,7 +175,9 @@ impl Peerlet for Actor {
     fn stop(&mut self, ctx: &mut Context<Self>) {
         self.play(ctx, Happened::Stop);
     }
-    fn message(&mut self, ctx: &mut Context<Self>, from: Address, (number, _): Message) {
+    fn message(&mut self, ctx: &mut Context<Self>, from: Address, (number, ballast): Message) {
+        let is_whole = ballast.len() <= FRAME_MAX || ballast == ballast_of(number, ballast.len());
+        assert!(is_whole, "a large message is changed");
         self.play(ctx, Happened::Message(seat_of(from), number));
     }
     fn timer(&mut self, ctx: &mut Context<Self>, timer: u64) {

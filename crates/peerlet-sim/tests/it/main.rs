@@ -12,6 +12,7 @@ mod digest;
 mod engines;
 mod handshake;
 mod judge;
+mod large;
 mod layers;
 mod order;
 mod pause;

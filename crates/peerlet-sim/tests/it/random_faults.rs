@@ -8,7 +8,7 @@ use peerlet_core::{
 };
 use peerlet_sim::{Digest, Engine, Outcome};
 
-use crate::actor::{Actor, Happened, Log, Stage, send, send_reliably};
+use crate::actor::{Actor, Happened, Log, Stage, send, send_sized};
 use crate::judge::{Judge, Score};
 use crate::weather::{Wall, Weather};
 
@@ -21,6 +21,8 @@ pub struct Plan {
     /// Whether a pair's first message waits for a handshake.
     handshakes: bool,
     timeout: Duration,
+    /// Whether some messages come in pieces.
+    large: bool,
     directives: Vec<Directive>,
     /// The longest pause between two acts of a peer.
     pause: Duration,
@@ -96,7 +98,8 @@ impl Plan {
         let directives = drawn_directives(rng, seats, until, changes);
         let pause = MILLISECOND * choose(rng, [3, 20, 100]);
         let handshakes = rng.chance(0.25);
-        Plan { seed, seats, weather, handshakes, timeout, directives, pause }
+        let large = rng.chance(0.25);
+        Plan { large, seed, seats, weather, handshakes, timeout, directives, pause }
     }
 
     /// Everybody lives, and once in a while half of the network does not reach the other, for
@@ -132,11 +135,12 @@ impl Plan {
     /// Peers go on until the weather clears; then there is time for everything to settle.
     pub fn stage(&self, seed: u64) -> Stage {
         let (seats, pause, until) = (self.seats, self.pause, self.weather.until);
+        let large = self.large;
         let quiet = self.timeout * 5 + self.weather.max * 10 + SECOND * 6;
         let duration = (until + quiet).since(Time::ZERO);
         let script = move |ctx: &mut Context<Actor>, log: &Log, what: &Happened| {
             if ctx.now() < until {
-                act(ctx, log, what, seats, pause);
+                act(ctx, log, what, (seats, large), pause);
             }
         };
         let mut stage = Stage::empty(seats, duration, script);
@@ -153,7 +157,13 @@ impl Plan {
 }
 
 /// What a peer does when something happens: now and then it talks to somebody, itself included.
-fn act(ctx: &mut Context<Actor>, log: &Log, what: &Happened, seats: u32, pause: Duration) {
+fn act(
+    ctx: &mut Context<Actor>,
+    log: &Log,
+    what: &Happened,
+    (seats, large): (u32, bool),
+    pause: Duration,
+) {
     let talks = match what {
         Happened::Start | Happened::Timer(0) => {
             let after = Duration::from_nanos(ctx.rng().below(pause.as_nanos()));
@@ -181,7 +191,11 @@ fn act(ctx: &mut Context<Actor>, log: &Log, what: &Happened, seats: u32, pause: 
     for _ in 0..count {
         let number = ctx.rng().bits();
         match reliably {
-            true => drop(send_reliably(ctx, log, to, number)),
+            true if large && ctx.rng().chance(0.02) => {
+                let ballast = ctx.rng().below(2_000_000) as usize;
+                send_sized(ctx, log, to, number, ballast);
+            }
+            true => drop(send_sized(ctx, log, to, number, 0)),
             false => send(ctx, log, to, number),
         }
     }
