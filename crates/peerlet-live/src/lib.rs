@@ -30,6 +30,7 @@ mod udp;
 mod live;
 mod medium;
 mod member;
+mod monitor;
 mod outcome;
 mod panics;
 mod seats;
@@ -43,10 +44,11 @@ pub use frame::{
 pub use key::{KeyError, ProcessKey};
 pub use live::run;
 pub use medium::{
-    Carried, EMULATED_MAX, LATENESS_MAX, Lateness, Medium, MediumError, Packets, SocketLimit,
-    ask_for_priority, make_room,
+    Carried, EMULATED_MAX, LATE_MAX, LATENESS_MAX, Lateness, Medium, MediumError, Packets,
+    SocketLimit, ask_for_priority, make_room,
 };
 pub use member::{JoinError, Notice};
+pub use monitor::Delays;
 pub use outcome::{LiveOutcome, Whole};
 pub use pair::{
     Effect, LINK_BYTES_MAX, PairConfig, Pairs, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVING_MAX,

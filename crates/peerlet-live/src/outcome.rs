@@ -7,6 +7,7 @@ use peerlet_network::Cause;
 use crate::counters::Counters;
 use crate::medium::Carried;
 use crate::member::{Closing, Network};
+use crate::monitor::Delays;
 use crate::shard::ShardOutcome;
 
 /// What came out of a live run.
@@ -26,21 +27,34 @@ pub struct LiveOutcome {
     pub events: u64,
     /// How long it ran.
     pub end: Time,
-    /// What the network as a whole came to, at seat 0's process of several.
+    /// What the network as a whole came to, at seat 0's process of several, and where there is one
+    /// only.
     pub whole: Option<Whole>,
     /// Whether this is the share of one process of several, and not the whole network: messages to
     /// and from other processes are in no balance then.
     pub is_share: bool,
     /// What became of packets, where a model stood between the sockets.
     pub carried: Option<Carried>,
+    /// How late this process's shards were, and why.
+    pub delays: Delays,
 }
 
 /// What seat 0's process knows of the whole network.
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Whole {
     /// The share of seat-seconds whose measures are among these.
     pub coverage: f64,
     /// Processes that reported to the end.
     pub processes: u32,
+}
+
+impl Whole {
+    /// Of one process with all seats, which lost so many seat-nanoseconds.
+    pub(crate) fn alone(lost: u64, end: Time, seats: u32) -> Whole {
+        let all = u128::from((end - Time::ZERO).as_nanos()) * u128::from(seats);
+        let lost = u128::from(lost).min(all);
+        Whole { coverage: 1.0 - lost as f64 / all.max(1) as f64, processes: 1 }
+    }
 }
 
 /// Adds up what the shards of one process came to; `None` where none came to anything.
@@ -58,6 +72,7 @@ pub(crate) fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> Option<LiveOutco
         whole: None,
         is_share: false,
         carried: None,
+        delays: first.delays,
     };
     for outcome in outcomes {
         all.ledger.add(&outcome.ledger);
@@ -66,6 +81,7 @@ pub(crate) fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> Option<LiveOutco
         all.late_answers += outcome.late_answers;
         all.idle_directives += outcome.idle_directives;
         all.events += outcome.events;
+        all.delays.add(&outcome.delays);
     }
     Some(all)
 }
@@ -102,6 +118,16 @@ impl LiveOutcome {
         carried.unaccounted = missing;
         flow.in_flight += missing;
         self.carried = Some(carried);
+    }
+
+    /// What a process says of its own end.
+    pub(crate) fn closing(&self) -> Closing {
+        Closing {
+            ledger: self.ledger,
+            events: self.events,
+            late_answers: self.late_answers,
+            idle_directives: self.idle_directives,
+        }
     }
 
     /// Takes in what the others reported: from the share of one process to the whole network.

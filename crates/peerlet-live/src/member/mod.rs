@@ -49,7 +49,14 @@ pub(crate) struct Line {
     pub(crate) heard: mpsc::Receiver<Heard>,
     pub(crate) said: mpsc::Sender<(SocketAddr, Vec<u8>)>,
     /// Epochs that the shards have closed.
-    pub(crate) epochs: mpsc::UnboundedReceiver<EpochMeasures>,
+    pub(crate) epochs: mpsc::UnboundedReceiver<OwnEpoch>,
+}
+
+/// An epoch as one shard of the process saw it.
+pub(crate) struct OwnEpoch {
+    pub(crate) measures: EpochMeasures,
+    /// The seat-nanoseconds of it in which the shard did not run.
+    pub(crate) lost: u64,
 }
 
 /// Takes a line for whoever runs a process.
@@ -178,7 +185,7 @@ pub(crate) struct Member {
     /// From when on this process's peers live.
     lived_from: Time,
     /// Own epochs that some shards have not closed yet, with how many have.
-    open: BTreeMap<usize, (usize, EpochMeasures)>,
+    open: BTreeMap<usize, (usize, OwnEpoch)>,
     network: Network,
     /// The guests' last reports that came.
     closed: Vec<u64>,
@@ -426,11 +433,12 @@ impl Member {
     }
 
     /// One of the own shards has closed an epoch; when all have, it is reported.
-    fn own_epoch(&mut self, epoch: EpochMeasures) {
-        let number = epoch.epoch;
+    fn own_epoch(&mut self, epoch: OwnEpoch) {
+        let number = epoch.measures.epoch;
         let count = match self.open.get_mut(&number) {
             Some((count, sum)) => {
-                sum.merge(&epoch);
+                sum.measures.merge(&epoch.measures);
+                sum.lost = sum.lost.saturating_add(epoch.lost);
                 *count += 1;
                 *count
             }
@@ -442,7 +450,9 @@ impl Member {
         if count < self.setup.shards {
             return;
         }
-        let Some((_, epoch)) = self.open.remove(&number) else { return };
+        let Some((_, OwnEpoch { measures: epoch, lost })) = self.open.remove(&number) else {
+            return;
+        };
         let mut words = Vec::new();
         epoch.words(&mut |word| words.push(word));
         // A process that came late has nothing to say of what was before, nor has it missed that.
@@ -451,7 +461,8 @@ impl Member {
             return;
         }
         let seats = u64::from(self.setup.own.len());
-        let (nonce, lived) = (self.setup.own.nonce, (epoch.to - from).as_nanos() * seats);
+        let all = (epoch.to - from).as_nanos() * seats;
+        let (nonce, lived) = (self.setup.own.nonce, all.saturating_sub(lost));
         self.report(&Report::Epoch { nonce, lived, words });
     }
 

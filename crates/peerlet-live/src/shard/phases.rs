@@ -2,15 +2,18 @@
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::pin::pin;
 use std::time::Instant;
 
 use peerlet_core::{Duration, MILLISECOND, SECOND, Time};
+use peerlet_measure::EpochMeasures;
 use tokio::sync::watch;
 
 use crate::counters::Cause;
 use crate::frame::{Frame, Kind};
-use crate::member::Heard;
+use crate::member::{Heard, OwnEpoch};
+use crate::shard::late::HEARTBEAT;
 use crate::shard::{DRAIN, DRAIN_BROKEN, MemberLine, Shard, ShardOutcome, share};
 use crate::transport::{BATCH_MAX, Inbound};
 
@@ -97,6 +100,9 @@ impl Shard {
             let zero = *self.wires.zero.borrow_and_update();
             if let Some(zero) = zero {
                 self.zero = zero;
+                if self.late.due.is_none() && Instant::now() < zero {
+                    self.late.due = Some(Time::ZERO);
+                }
             }
             let near = zero.unwrap_or_else(|| Instant::now() + std::time::Duration::from(DRAIN));
             tokio::select! {
@@ -180,7 +186,8 @@ impl Shard {
     }
 
     async fn next(&mut self, inbox: &mut Vec<Inbound>) -> Wake {
-        let due = self.wake_at();
+        let due = self.wake_at().min(self.ground.now + HEARTBEAT);
+        self.late.due = Some(due);
         let is_busy = !inbox.is_empty() || due <= self.ground.now;
         let at = self.zero + std::time::Duration::from(due - Time::ZERO);
         let (alarm_clock, has_room) = (&mut self.alarm_clock, inbox.len() < BATCH_MAX);
@@ -329,8 +336,19 @@ impl Shard {
         for epoch in finished.epochs().skip(self.reported) {
             self.reported += 1;
             // The member may have ended with an error, which is told elsewhere.
-            epochs.send(epoch.clone()).ok();
+            epochs.send(self.own_epoch(epoch)).ok();
         }
+    }
+
+    /// An epoch that this shard has closed, with what it lost of it.
+    fn own_epoch(&self, epoch: &EpochMeasures) -> OwnEpoch {
+        let lost = self.lost_in(epoch.from..epoch.to);
+        OwnEpoch { measures: epoch.clone(), lost }
+    }
+
+    /// The seat-nanoseconds of a span in which this shard did not run.
+    fn lost_in(&self, span: Range<Time>) -> u64 {
+        self.late.lost_in(span).as_nanos().saturating_mul(self.seats.len() as u64)
     }
 
     /// Gives away what came out, now that the peers' time is over.
@@ -339,7 +357,7 @@ impl Shard {
         let measures = self.ground.recorder.clone().finish(end);
         if let Some(epochs) = &self.wires.epochs {
             for epoch in measures.epochs().skip(self.reported) {
-                epochs.send(epoch.clone()).ok();
+                epochs.send(self.own_epoch(epoch)).ok();
             }
         }
         let mut counters = self.counters;
@@ -352,6 +370,8 @@ impl Shard {
             late_answers: self.host.late_answers(),
             idle_directives: self.idle_directives,
             events: self.events,
+            delays: self.late.delays.clone(),
+            lost: self.lost_in(Time::ZERO..end),
         };
         if let Some(wire) = self.wires.outcome.take() {
             wire.send(outcome).ok();
