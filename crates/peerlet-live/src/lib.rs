@@ -31,6 +31,7 @@ mod udp;
 mod live;
 mod medium;
 mod member;
+mod monitor;
 mod outcome;
 mod panics;
 mod seats;
@@ -46,10 +47,11 @@ pub use frame::{
 pub use key::{KeyError, ProcessKey};
 pub use live::run;
 pub use medium::{
-    Carried, EMULATED_MAX, LATENESS_MAX, Lateness, Medium, MediumError, Packets, SocketLimit,
-    ask_for_priority, make_room,
+    Carried, EMULATED_MAX, LATE_MAX, LATENESS_MAX, Lateness, Medium, MediumError, Packets,
+    SocketLimit, ask_for_priority, make_room,
 };
 pub use member::{Difference, Join, JoinError, JoinTextError, Notice, Refusal, Section};
+pub use monitor::Delays;
 pub use outcome::{LiveOutcome, Whole};
 pub use pair::{
     Budget, Effect, LINK_BYTES_MAX, PairConfig, Pairs, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX,

@@ -1,5 +1,6 @@
 //! A live run: this process's peers, from binding the sockets to adding everything up.
 
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,6 +8,7 @@ use std::time::Instant;
 use peerlet_core::{Directive, Duration, Host, Identity, MILLISECOND, Map, Registry, Seed, Time};
 use peerlet_measure::{Epochs, Ledger, Measures, MetricEntry, Recorder};
 use ring::rand::{SecureRandom, SystemRandom};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -16,17 +18,18 @@ use crate::frame::Tag;
 use crate::key::ProcessKey;
 use crate::medium::Between;
 use crate::member::{
-    self, ClosedEpoch, Closing, JoinError, Member, Network, Process, Role, SHARDS_MAX,
+    self, Closing, JoinError, Member, Network, OwnEpoch, Process, Role, SHARDS_MAX,
     STRANGERS_WAITING_MAX, WAITING_MAX,
 };
-use crate::outcome::{LiveOutcome, add_up};
+use crate::monitor::{Ear, Monitor};
+use crate::outcome::{LiveOutcome, Whole, add_up};
 use crate::pair::{Budget, PairConfig, Pairs};
 use crate::panics::{Failure, Failures, PanicPlace, Panicked, caught, message_of};
 use crate::quic::QuicTransport;
 use crate::seats::SeatMap;
 use crate::setup::{LiveError, LiveSetup, Sockets};
 use crate::shard::{
-    AlarmClock, Doing, Ground, MemberLine, Pauses, Shard, ShardOutcome, Timers, Wires,
+    AlarmClock, Doing, Ground, MemberLine, Pauses, Punctuality, Shard, ShardOutcome, Timers, Wires,
 };
 use crate::transport::{BindError, Transport};
 use crate::udp::UdpTransport;
@@ -123,20 +126,20 @@ async fn run_through(
     let budget = Budget::default();
     let parts = Parts { setup: &setup, registry, epochs, seats, key, end, budget };
     let mut run = Run::new(&parts, stop, tell, failures);
+    let monitor = Monitor::start(Handle::current(), run.zero.subscribe());
+    let monitor = monitor.map_err(LiveError::Thread)?;
+    let is_alone = role.is_none() && run_is_real(&between);
     let member = role.map(|role| run.member(&parts, role, own, sockets[0]));
     if let Some(between) = &mut between {
         let (measured, zero) = (setup.from..end, run.zero.subscribe());
         let quiet = between.begin(parts.seats.clone(), measured, zero, run.tell.clone())?;
         run.quiet = between.is_emulated().then_some(quiet);
     }
-    run.start(&parts, transports, directives, member.is_some());
-    let mut ended = run.finish(member, end).await?;
-    match (between, &mut ended) {
-        (Some(between), Ended { outcome: Some(outcome), failure: None }) => between.finish(outcome),
-        // Its thread may be what does not answer any more.
-        (Some(between), Ended { outcome: Some(outcome), .. }) => between.give_up(outcome),
-        _ => {}
-    }
+    run.start(&parts, transports, directives, member.is_some(), &monitor.ear());
+    let ended = run.finish(member, end, is_alone.then_some(setup.seats)).await;
+    let still = monitor.finish();
+    let mut ended = ended?;
+    ended.complete(still, between);
     Ok(ended)
 }
 
@@ -145,11 +148,11 @@ struct Run {
     zero: watch::Sender<Option<Instant>>,
     finish: watch::Sender<bool>,
     stop: watch::Receiver<bool>,
-    epochs: Option<mpsc::UnboundedSender<ClosedEpoch>>,
+    epochs: Option<mpsc::UnboundedSender<OwnEpoch>>,
     line: Option<MemberLine>,
     /// In an emulation: whether nothing is on its way any more that departed before the end.
     quiet: Option<watch::Receiver<bool>>,
-    outcomes: Vec<oneshot::Receiver<ShardOutcome>>,
+    outcomes: VecDeque<oneshot::Receiver<ShardOutcome>>,
     shards: Vec<JoinHandle<()>>,
     /// Where panics are told, and heard.
     tell: Failures,
@@ -203,6 +206,7 @@ impl Run {
         transports: Vec<Box<dyn Transport>>,
         directives: Vec<Directive>,
         has_member: bool,
+        ear: &Ear,
     ) {
         let shards = parts.setup.shards;
         let mut by_shard: Vec<Vec<Directive>> = vec![Vec::new(); shards as usize];
@@ -221,9 +225,9 @@ impl Run {
                 quiet: self.quiet.clone(),
                 failures: self.tell.clone(),
             };
-            self.outcomes.push(receiver);
+            self.outcomes.push_back(receiver);
             let number = shard;
-            let shard = parts.shard(shard, transport, directives, wires);
+            let shard = parts.shard(shard, transport, directives, wires, ear.clone());
             let failures = self.tell.clone();
             self.shards.push(tokio::spawn(async move {
                 if let Err(payload) = caught(shard.run()).await {
@@ -240,18 +244,17 @@ impl Run {
     }
 
     /// Waits for the shards, exchanges the last reports, and adds everything up. A panic somewhere
-    /// ends that early.
-    async fn finish(mut self, member: Option<Member>, end: Time) -> Result<Ended, LiveError> {
+    /// ends that early. A process with all `seats` knows how much of their time they had.
+    async fn finish(
+        mut self,
+        member: Option<Member>,
+        end: Time,
+        seats: Option<u32>,
+    ) -> Result<Ended, LiveError> {
         let (own_end, ended) = oneshot::channel();
-        let mut speaking = member.map(|member| {
-            let failures = self.tell.clone();
-            tokio::spawn(async move {
-                let spoken = caught(member.run(ended)).await;
-                spoken.map_err(|payload| failures.tell(PanicPlace::Member, &payload)).ok()
-            })
-        });
-        let mut outcomes = Vec::new();
-        let mut gathering = Box::pin(gather(std::mem::take(&mut self.outcomes), &mut outcomes));
+        let mut speaking = member.map(|member| speak(member, ended, self.tell.clone()));
+        let (mut waiting, mut outcomes) = (std::mem::take(&mut self.outcomes), Vec::new());
+        let mut gathering = Box::pin(gather(&mut waiting, &mut outcomes));
         let mut failure = tokio::select! {
             biased;
             failure = self.failures.recv() => failure,
@@ -268,19 +271,17 @@ impl Run {
             timeout(GIVING_UP, &mut gathering).await.ok();
         }
         drop(gathering);
+        outcomes.extend(waiting.iter_mut().filter_map(|outcome| outcome.try_recv().ok()));
         let ran = (*self.zero.borrow()).map_or(Time::ZERO, |zero| {
             Time::ZERO + Duration::from(Instant::now().saturating_duration_since(zero))
         });
+        let lost: u64 = outcomes.iter().map(|outcome| outcome.lost).sum();
         let mut all = add_up(outcomes, end.min(ran));
+        if let (Some(all), Some(seats)) = (&mut all, seats) {
+            all.whole = Some(Whole::alone(lost, all.end, seats));
+        }
         if let (Some(all), Some(task), None) = (&mut all, &mut speaking, &failure) {
-            let closing = Closing {
-                ledger: all.ledger,
-                counters: all.counters,
-                events: all.events,
-                late_answers: all.late_answers,
-                idle_directives: all.idle_directives,
-            };
-            own_end.send(closing).ok();
+            own_end.send(all.closing()).ok();
             tokio::select! {
                 biased;
                 broken = self.failures.recv() => failure = broken,
@@ -314,6 +315,11 @@ impl Run {
     }
 }
 
+/// Whether nothing but the real network is between the sockets, faults on it included.
+fn run_is_real(between: &Option<Between>) -> bool {
+    between.as_ref().is_none_or(|between| !between.is_emulated())
+}
+
 /// How a run came to its end.
 struct Ended {
     /// Nothing came out where no shard answered.
@@ -321,15 +327,42 @@ struct Ended {
     failure: Option<Failure>,
 }
 
-/// Takes the shards' outcomes as they come.
-async fn gather(waiting: Vec<oneshot::Receiver<ShardOutcome>>, outcomes: &mut Vec<ShardOutcome>) {
-    for outcome in waiting {
+impl Ended {
+    /// Adds what others than the shards know: how often and how long the process stood still, and
+    /// what became of packets.
+    fn complete(&mut self, still: (u32, Duration), between: Option<Between>) {
+        let Some(outcome) = &mut self.outcome else { return };
+        (outcome.delays.suspensions, outcome.delays.suspended) = still;
+        match (between, &self.failure) {
+            (None, _) => {}
+            (Some(between), None) => between.finish(outcome),
+            // Its thread may be what does not answer any more.
+            (Some(between), Some(_)) => between.give_up(outcome),
+        }
+    }
+}
+
+/// Takes the shards' outcomes as they come, in the order of the shards.
+async fn gather(
+    waiting: &mut VecDeque<oneshot::Receiver<ShardOutcome>>,
+    outcomes: &mut Vec<ShardOutcome>,
+) {
+    while let Some(outcome) = waiting.front_mut() {
         outcomes.extend(outcome.await);
+        waiting.pop_front();
     }
 }
 
 /// A member that speaks, and gives nothing when it panicked.
 type Speaking = JoinHandle<Option<Result<Network, JoinError>>>;
+
+/// Lets a member speak, in a task of its own.
+fn speak(member: Member, ended: oneshot::Receiver<Closing>, failures: Failures) -> Speaking {
+    tokio::spawn(async move {
+        let spoken = caught(member.run(ended)).await;
+        spoken.map_err(|payload| failures.tell(PanicPlace::Member, &payload)).ok()
+    })
+}
 
 /// Waits until the member cannot take part any more; for ever without a member.
 async fn refused(speaking: &mut Option<Speaking>) -> JoinError {
@@ -414,6 +447,7 @@ impl Parts<'_> {
         transport: Box<dyn Transport>,
         directives: Vec<Directive>,
         wires: Wires,
+        ear: Ear,
     ) -> Shard {
         let tag = self.tag();
         let mut config = PairConfig::new(tag, random() as u32);
@@ -447,6 +481,8 @@ impl Parts<'_> {
             transport,
             alarm_clock: AlarmClock::new(),
             doing: Doing::default(),
+            late: Punctuality::default(),
+            ear,
             is_broken: false,
             build: self.setup.build.clone(),
             directives: directives.into_iter().peekable(),

@@ -7,6 +7,7 @@ use peerlet_network::Cause;
 use crate::counters::Counters;
 use crate::medium::Carried;
 use crate::member::{Closing, Network};
+use crate::monitor::Delays;
 use crate::shard::ShardOutcome;
 
 /// What came out of a live run.
@@ -26,7 +27,8 @@ pub struct LiveOutcome {
     pub events: u64,
     /// How long it ran.
     pub end: Time,
-    /// What the network as a whole came to, at seat 0's process of several.
+    /// What the network as a whole came to, at seat 0's process of several, and where there is one
+    /// only.
     pub whole: Option<Whole>,
     /// Whether this is the share of one process of several, and not the whole network: messages to
     /// and from other processes are in no balance then.
@@ -36,14 +38,26 @@ pub struct LiveOutcome {
     pub missing: Vec<String>,
     /// What became of packets, where a model stood between the sockets.
     pub carried: Option<Carried>,
+    /// How late this process's shards were, and why.
+    pub delays: Delays,
 }
 
 /// What seat 0's process knows of the whole network.
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Whole {
     /// The share of seat-seconds whose measures are among these.
     pub coverage: f64,
     /// Processes that reported to the end.
     pub processes: u32,
+}
+
+impl Whole {
+    /// Of one process with all seats, which lost so many seat-nanoseconds.
+    pub(crate) fn alone(lost: u64, end: Time, seats: u32) -> Whole {
+        let all = u128::from((end - Time::ZERO).as_nanos()) * u128::from(seats);
+        let lost = u128::from(lost).min(all);
+        Whole { coverage: 1.0 - lost as f64 / all.max(1) as f64, processes: 1 }
+    }
 }
 
 /// Adds up what the shards of one process came to; `None` where none came to anything.
@@ -62,6 +76,7 @@ pub(crate) fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> Option<LiveOutco
         is_share: false,
         missing: Vec::new(),
         carried: None,
+        delays: first.delays,
     };
     for outcome in outcomes {
         all.ledger.add(&outcome.ledger);
@@ -70,6 +85,7 @@ pub(crate) fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> Option<LiveOutco
         all.late_answers += outcome.late_answers;
         all.idle_directives += outcome.idle_directives;
         all.events += outcome.events;
+        all.delays.add(&outcome.delays);
     }
     Some(all)
 }
@@ -106,6 +122,17 @@ impl LiveOutcome {
         carried.unaccounted = missing;
         flow.in_flight += missing;
         self.carried = Some(carried);
+    }
+
+    /// What a process says of its own end.
+    pub(crate) fn closing(&self) -> Closing {
+        Closing {
+            ledger: self.ledger,
+            counters: self.counters,
+            events: self.events,
+            late_answers: self.late_answers,
+            idle_directives: self.idle_directives,
+        }
     }
 
     /// Takes in what the others reported: from the share of one process to the whole network.

@@ -12,7 +12,7 @@ use peerlet_measure::EpochsError;
 
 use crate::admission::Admission;
 use crate::key::ProcessKey;
-use crate::medium::{Medium, MediumError};
+use crate::medium::{LATE_MAX, Medium, MediumError};
 use crate::member::{Join, JoinError, Notice, Role, Section};
 use crate::panics::{PanicPlace, Panicked, caught_now, message_of};
 use crate::quic::Guard;
@@ -65,6 +65,9 @@ pub struct LiveSetup {
     /// Where the first shard binds; shard k binds k ports higher, or any port where this one is 0.
     /// Default: a free port of 127.0.0.1.
     pub bind: SocketAddr,
+    /// How late an emulation may be once, in handing a packet over, by standing still or in a
+    /// handler: beyond this it is void. Default: [`LATE_MAX`](crate::LATE_MAX).
+    pub late_max: Duration,
     /// How many shards, each a task with a socket of its own. Seat s lives on shard s mod shards.
     /// Default 1. Where a [medium](LiveSetup::medium) has a model, each peer has one.
     pub shards: u32,
@@ -119,6 +122,7 @@ impl LiveSetup {
             sockets: Sockets::Quic,
             medium: Medium::Real,
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            late_max: LATE_MAX,
             shards: 1,
             key: None,
             index: None,
@@ -275,6 +279,8 @@ pub enum LiveError {
         /// The number of shards.
         shards: u32,
     },
+    /// A thread that watches the run could not be started.
+    Thread(std::io::Error),
     /// Something in it panicked: a peer's handler, the network's model, the function that takes
     /// notices.
     Panicked(Panicked),
@@ -287,6 +293,11 @@ impl fmt::Display for LiveError {
             LiveError::Epochs(error) => error.fmt(f),
             LiveError::Bind(error) => error.fmt(f),
             LiveError::Medium(error) => error.fmt(f),
+            LiveError::Thread(error) => write!(
+                f,
+                "the thread that watches the run cannot be started: {error}; raise the limit of \
+                 threads (`ulimit -u`, or a container's `pids` limit)"
+            ),
             LiveError::Panicked(panicked) => panicked.fmt(f),
             LiveError::MessageMax { asked } => write!(
                 f,

@@ -46,6 +46,8 @@ pub struct Recorder {
     /// One a metric; those of counters and distributions stay empty.
     levels: Vec<Levels>,
     finished: Measures,
+    /// A span in which its peers did not run.
+    absent: Option<Range<Time>>,
 }
 
 impl Recorder {
@@ -59,7 +61,8 @@ impl Recorder {
         let counted = |entry: &MetricEntry| entry.metric.kind() != MetricKind::Gauge;
         let small =
             metrics.iter().map(|entry| counted(entry).then(|| Box::new([0; 256]))).collect();
-        Recorder { epochs, open, small, levels, finished: Measures::new(metrics, epochs) }
+        let finished = Measures::new(metrics, epochs);
+        Recorder { epochs, open, small, levels, finished, absent: None }
     }
 
     /// Takes a value as the kind of its metric says: the level of a gauge at this seat, or one
@@ -120,6 +123,14 @@ impl Recorder {
         self.levels.iter_mut().for_each(|levels| levels.forget(seat));
     }
 
+    /// The peers did not run in this span, whatever their levels were: none is a value of an epoch
+    /// that lies within it. Spans come in order, each before the epochs in it are closed.
+    pub fn absent(&mut self, span: Range<Time>) {
+        let joined = self.absent.take().filter(|before| span.start <= before.end);
+        let start = joined.map_or(span.start, |before| before.start.min(span.start));
+        self.absent = Some(start..span.end);
+    }
+
     /// Closes each epoch that ends at `next` or before, and opens the one that `next` falls into.
     ///
     /// Every level that holds becomes one value of each epoch closed. The last epoch is left to
@@ -164,8 +175,12 @@ impl Recorder {
 
     fn close(&mut self) {
         self.take_small();
-        for (levels, accumulator) in self.levels.iter().zip(&mut self.open.accumulators) {
-            levels.values().for_each(|quanta| accumulator.record(quanta));
+        let (from, to) = (self.open.from, self.open.to);
+        let is_absent = |span: &Range<Time>| span.start <= from && to <= span.end;
+        if !self.absent.as_ref().is_some_and(is_absent) {
+            for (levels, accumulator) in self.levels.iter().zip(&mut self.open.accumulators) {
+                levels.values().for_each(|quanta| accumulator.record(quanta));
+            }
         }
         let next = self.open.epoch + 1;
         let opened = EpochMeasures::new(next, planned(&self.epochs, next), self.levels.len());
@@ -238,6 +253,24 @@ mod tests {
             ]
         );
         assert_eq!(measures.total()[SENT].sum(), 24, "the warm-up does not count");
+    }
+
+    #[test]
+    fn a_level_is_no_value_of_an_epoch_that_nobody_measured() {
+        let mut recorder = recorder();
+        recorder.level(LOAD, Seat(0), 7);
+        recorder.close_epoch(at(10));
+        recorder.absent(at(11)..at(14));
+        recorder.absent(at(14)..at(21));
+        recorder.close_epoch(at(21));
+        let levels = |measures: &Measures| -> Vec<u64> {
+            measures.epochs().map(|epoch| epoch.accumulators[LOAD].count()).collect()
+        };
+        assert_eq!(levels(recorder.finished()), [1, 1, 0], "it ran in a part of the second one");
+        recorder.absent(at(29)..at(30));
+        assert_eq!(levels(&recorder.clone().finish(at(30))), [1, 1, 0, 1]);
+        recorder.absent(at(20)..at(30));
+        assert_eq!(levels(&recorder.finish(at(30))), [1, 1, 0, 0], "the last one as well");
     }
 
     #[test]

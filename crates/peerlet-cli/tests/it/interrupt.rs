@@ -284,6 +284,47 @@ fn an_interrupted_live_run_is_partial_as_well() {
     assert_eq!(json["expectations"], Value::Array(Vec::new()));
 }
 
+/// A live process that is suspended for some seconds has lost them, and says so.
+#[test]
+fn a_suspended_process_has_not_covered_its_time() {
+    let place = Place::new("suspended");
+    let live = ["live", place.scenario(), "--for=6s", "--set=measure.epoch=1s", "--json"];
+    let mut run = start(&live);
+    let mut said = BufReader::new(run.stderr.take().expect("it is piped")).lines();
+    assert!(said.any(|line| line.expect("it is text").starts_with("reached as ")));
+    // It stands still for longer than the second that is forgiven, well before its end.
+    sleep(Duration::from_millis(1_000));
+    send("STOP", &run);
+    sleep(Duration::from_millis(3_000));
+    send("CONT", &run);
+    let all: Vec<_> = said.map(|line| line.expect("it is text")).collect();
+    assert!(all.iter().any(|line| line.contains("this process stood still for ")), "{all:?}");
+    let json: Value = serde_json::from_slice(&end(run).stdout).expect("it is JSON");
+    let delays = &json["delays"];
+    assert!(delays["suspensions"].as_u64() >= Some(1), "{delays}");
+    assert!(delays["suspended_seconds"].as_f64() >= Some(2.5), "{delays}");
+    assert!(delays["late_max_us"].as_f64() >= Some(2e6), "{delays}");
+    assert!(json["coverage"].as_f64() < Some(0.7), "{}", json["coverage"]);
+}
+
+/// An emulation that stood still is void, however many packets were in time.
+#[test]
+fn a_suspended_emulation_is_void() {
+    let place = Place::new("suspended-emulation");
+    let run = start(&["emulate", place.scenario(), "--for=5s", "--late-max=2s", "--json"]);
+    // Its sockets are bound and its peers live by then; it stands still until well before its end.
+    sleep(Duration::from_millis(2_000));
+    send("STOP", &run);
+    sleep(Duration::from_millis(2_500));
+    send("CONT", &run);
+    let output = end(run);
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+    let json: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    assert_eq!(json["void"], true);
+    let stalled = json["packets"]["stalled_us"].as_f64().expect("a number");
+    assert!(stalled > 2e6, "{stalled}");
+}
+
 /// Runs on a terminal of its own, which util-linux's `script` makes; `None` without it.
 fn start_on_a_terminal(arguments: &[&str]) -> Option<Child> {
     let version = Command::new("script").arg("--version").output().ok()?;

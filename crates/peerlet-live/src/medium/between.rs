@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use peerlet_core::{Seat, Seed, Time};
+use peerlet_core::{Duration, Seat, Seed, Time};
 use peerlet_measure::Flow;
 use peerlet_network::Model;
 use tokio::sync::watch;
@@ -34,6 +34,8 @@ pub(crate) struct Between {
     is_emulated: bool,
     /// Whether nobody sees what is in a packet.
     are_sealed: bool,
+    /// How late it may be once.
+    late_max: Duration,
     /// Until it begins.
     network: Option<(Box<dyn Model>, Seed, Damage)>,
 }
@@ -62,7 +64,8 @@ impl Between {
         let damage: Damage = if are_sealed { peerlet_network::damage } else { udp::damage };
         let network = Some((model, seed, damage));
         let carrier = Carrier::new(is_emulated);
-        Ok(Some(Between { carrier, is_emulated, are_sealed, network }))
+        let late_max = setup.late_max;
+        Ok(Some(Between { carrier, is_emulated, are_sealed, late_max, network }))
     }
 
     pub(crate) fn is_emulated(&self) -> bool {
@@ -125,17 +128,26 @@ impl Between {
     /// Ends it, and closes the accounts of an emulation.
     pub(crate) fn finish(self, outcome: &mut LiveOutcome) {
         let came = self.carrier.finish();
-        Between::close(self.is_emulated, self.are_sealed, came, outcome);
+        let (is_emulated, are_sealed) = (self.is_emulated, self.are_sealed);
+        Between::close(is_emulated, are_sealed, self.late_max, came, outcome);
     }
 
     /// Ends it after a panic somewhere, likewise; a thread that does not answer is left behind.
     pub(crate) fn give_up(self, outcome: &mut LiveOutcome) {
         let came = self.carrier.give_up();
-        Between::close(self.is_emulated, self.are_sealed, came, outcome);
+        let (is_emulated, are_sealed) = (self.is_emulated, self.are_sealed);
+        Between::close(is_emulated, are_sealed, self.late_max, came, outcome);
     }
 
-    fn close(is_emulated: bool, are_sealed: bool, came: (Carried, Flow), out: &mut LiveOutcome) {
-        let (carried, datagrams) = came;
+    fn close(
+        is_emulated: bool,
+        are_sealed: bool,
+        late_max: Duration,
+        (mut carried, datagrams): (Carried, Flow),
+        out: &mut LiveOutcome,
+    ) {
+        carried.late_max = late_max;
+        carried.blocked = out.delays.slowest.map_or(Duration::ZERO, |(_, took)| took);
         if is_emulated {
             out.close_emulated(carried, &datagrams, are_sealed);
         } else {

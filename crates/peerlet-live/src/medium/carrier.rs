@@ -74,7 +74,10 @@ pub(crate) struct Carrier {
 }
 
 /// The carrier's thread, with what became of packets and datagrams.
-type Thread = JoinHandle<(Packets, Flow, Lateness)>;
+type Thread = JoinHandle<Came>;
+
+/// What came of a carrier: packets, datagrams, how late it was, and how long it stood still.
+type Came = (Packets, Flow, Lateness, Duration);
 
 impl Carrier {
     /// A carrier of an emulated network, or of faults on the real one.
@@ -135,6 +138,7 @@ impl Carrier {
                 zero,
                 quiet,
                 lateness: Lateness::default(),
+                stalled: Duration::ZERO,
             };
             round.run(&given)
         };
@@ -169,9 +173,9 @@ impl Carrier {
     fn joined(self) -> (Carried, Flow) {
         // Its own panics were told elsewhere.
         let came = self.thread.and_then(|thread| thread.join().ok());
-        let (packets, datagrams, lateness) = came.unwrap_or_default();
+        let (packets, datagrams, lateness, stalled) = came.unwrap_or_default();
         let read = self.emulated.map(|emulated| emulated.latenesses.get()).unwrap_or_default();
-        (Carried { packets, lateness, read, unaccounted: 0 }, datagrams)
+        (Carried { packets, lateness, read, stalled, ..Carried::default() }, datagrams)
     }
 }
 
@@ -198,19 +202,24 @@ struct Round {
     quiet: watch::Sender<bool>,
     /// How late it is itself.
     lateness: Lateness,
+    /// The longest time in which it did not get to run.
+    stalled: Duration,
 }
 
 impl Round {
-    fn run(mut self, given: &Receiver<Order>) -> (Packets, Flow, Lateness) {
+    fn run(mut self, given: &Receiver<Order>) -> Came {
         // Without this the kernel may wake a thread 50 us late, to save power. Where it does not
         // know the call, lateness shows what that costs.
         rustix::thread::set_current_timer_slack(NonZero::new(1)).ok();
         // What departed by then is known, but for what a thread is just giving.
-        let mut known_until = Time::ZERO;
+        let (mut known_until, mut back) = (Time::ZERO, None);
         loop {
             let (now, zero) = (self.now(), *self.zero.borrow());
             if let Some(zero) = zero {
                 self.road.set_zero(self.counted(zero));
+                if let Some(back) = back.filter(|_| self.measured.contains(&self.road.time(now))) {
+                    self.stalled = self.stalled.max(now.since(back));
+                }
             }
             while let Some(due) = self.road.next(now) {
                 self.hand_over(due);
@@ -219,6 +228,7 @@ impl Round {
                 self.quiet.send_replace(true);
             }
             let wait = self.road.next_due().map_or(LOOK, |due| due.since(self.now()).min(LOOK));
+            back = Some(self.now() + wait);
             match self.take_in(given, wait) {
                 Taken::All => known_until = now,
                 Taken::Some => {}
@@ -240,9 +250,9 @@ impl Round {
         Taken::Some
     }
 
-    fn finish(self) -> (Packets, Flow, Lateness) {
+    fn finish(self) -> Came {
         let (packets, datagrams) = self.road.finish();
-        (packets, datagrams, self.lateness)
+        (packets, datagrams, self.lateness, self.stalled)
     }
 
     fn now(&self) -> Time {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use peerlet_core::Duration;
 use peerlet_measure::Histogram;
 
-/// How much later than due packets were read off their sockets.
+/// How much later than due things happened: packets were handed over or read, shards woke up.
 #[derive(Clone, Default)]
 pub struct Lateness {
     nanos: Histogram,
@@ -14,13 +14,19 @@ pub struct Lateness {
 }
 
 impl Lateness {
-    /// Notes a packet that was this late.
+    /// Notes something that was this late.
     pub(crate) fn note(&mut self, late: Duration) {
         self.nanos.record(late.as_nanos().min(i64::MAX as u64) as i64);
         self.max = self.max.max(late);
     }
 
-    /// The `q`-quantile, to 1/256 of it; `None` when there was no packet.
+    /// Takes in another's notes.
+    pub(crate) fn merge(&mut self, other: &Lateness) {
+        self.nanos.merge(&other.nanos);
+        self.max = self.max.max(other.max);
+    }
+
+    /// The `q`-quantile, to 1/256 of it; `None` when there was nothing.
     pub fn quantile(&self, q: f64) -> Option<Duration> {
         self.nanos.quantile(q).map(|nanos| Duration::from_nanos(nanos.unsigned_abs()))
     }
@@ -30,7 +36,7 @@ impl Lateness {
         self.max
     }
 
-    /// How many packets were noted.
+    /// How many were noted.
     pub fn count(&self) -> u64 {
         self.nanos.count()
     }

@@ -24,7 +24,7 @@ mod packets;
 mod road;
 mod wire;
 
-use peerlet_core::{Duration, MICROSECOND};
+use peerlet_core::{Duration, MICROSECOND, MILLISECOND};
 use peerlet_network::Model;
 
 pub(crate) use between::Between;
@@ -66,6 +66,10 @@ pub const EMULATED_MAX: u32 = 4_096;
 /// machine's haste, not the network's.
 pub const LATENESS_MAX: Duration = Duration::from_nanos(500 * MICROSECOND.as_nanos());
 
+/// An emulation in which the carrier, or a handler, was later than this once is void as well, unless
+/// another value is given ([`LiveSetup::late_max`](crate::LiveSetup::late_max)).
+pub const LATE_MAX: Duration = Duration::from_nanos(100 * MILLISECOND.as_nanos());
+
 /// Asks the system to prefer this thread, and the threads that it starts from now on, to others.
 /// Whether they are: mostly it takes root for that; without, an emulation needs a machine with
 /// little else to do.
@@ -88,11 +92,28 @@ pub struct Carried {
     /// to which a packet that overtakes the end of a handshake is noise. The accounts hold them as
     /// in flight.
     pub unaccounted: u64,
+    /// Of an emulation: the longest time in which the carrier did not get to run, from the end of
+    /// the warm-up on: zero where it always did.
+    pub stalled: Duration,
+    /// Of an emulation: the longest time that a peer's handler took.
+    pub blocked: Duration,
+    /// How late an emulation may be once.
+    pub late_max: Duration,
 }
 
 impl Carried {
-    /// Whether the machine kept up with the network.
+    /// Whether the machine kept up with the network, at most times and at every time.
     pub fn is_valid(&self) -> bool {
+        self.is_mostly_in_time() && self.worst() <= self.late_max
+    }
+
+    /// Whether 99 in 100 packets were handed over in time.
+    pub fn is_mostly_in_time(&self) -> bool {
         self.lateness.quantile(0.99).is_none_or(|late| late <= LATENESS_MAX)
+    }
+
+    /// The longest delay that is not the network's.
+    pub fn worst(&self) -> Duration {
+        self.lateness.max().max(self.stalled).max(self.blocked)
     }
 }

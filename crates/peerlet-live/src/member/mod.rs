@@ -63,12 +63,6 @@ pub(crate) enum Heard {
     LinkLost { with: SocketAddr, why: LinkError },
 }
 
-/// An epoch that a shard has closed, and the seat-nanoseconds of it that its peers lived.
-pub(crate) struct ClosedEpoch {
-    pub(crate) measures: EpochMeasures,
-    pub(crate) lived: u64,
-}
-
 /// The member's end of its first shard.
 pub(crate) struct Line {
     /// From those who take part, and news of links.
@@ -77,7 +71,14 @@ pub(crate) struct Line {
     pub(crate) strangers: mpsc::Receiver<Heard>,
     pub(crate) said: mpsc::Sender<(SocketAddr, Vec<u8>)>,
     /// Epochs that the shards have closed.
-    pub(crate) epochs: mpsc::UnboundedReceiver<ClosedEpoch>,
+    pub(crate) epochs: mpsc::UnboundedReceiver<OwnEpoch>,
+}
+
+/// An epoch as one shard of the process saw it.
+pub(crate) struct OwnEpoch {
+    pub(crate) measures: EpochMeasures,
+    /// The seat-nanoseconds of it in which the shard did not run.
+    pub(crate) lost: u64,
 }
 
 /// Takes a line for whoever runs a process.
@@ -146,7 +147,7 @@ pub(crate) struct Member {
     /// From when on this process's peers live.
     lived_from: Time,
     /// Own epochs that some shards have not closed yet, with how many have.
-    open: BTreeMap<usize, (usize, ClosedEpoch)>,
+    open: BTreeMap<usize, (usize, OwnEpoch)>,
     network: Network,
     /// Whether its own process has ended.
     is_ending: bool,
@@ -497,12 +498,12 @@ impl Member {
     }
 
     /// One of the own shards has closed an epoch; when all have, it is reported.
-    fn own_epoch(&mut self, epoch: ClosedEpoch) {
+    fn own_epoch(&mut self, epoch: OwnEpoch) {
         let number = epoch.measures.epoch;
         let count = match self.open.get_mut(&number) {
             Some((count, sum)) => {
                 sum.measures.merge(&epoch.measures);
-                sum.lived += epoch.lived;
+                sum.lost = sum.lost.saturating_add(epoch.lost);
                 *count += 1;
                 *count
             }
@@ -514,14 +515,14 @@ impl Member {
         if count < self.setup.shards {
             return;
         }
-        let Some((_, ClosedEpoch { measures, lived })) = self.open.remove(&number) else { return };
+        let Some((_, OwnEpoch { measures, lost })) = self.open.remove(&number) else { return };
         // A process that came late has nothing to say of what was before, nor has it missed that.
         let from = measures.from.max(self.lived_from);
         if from >= measures.to {
             return;
         }
         let seats = u64::from(self.setup.own.len());
-        let lived = lived.min((measures.to - from).as_nanos() * seats);
+        let lived = ((measures.to - from).as_nanos() * seats).saturating_sub(lost);
         if let State::Coordinator(_) = &self.state {
             return self.network.add_own_epoch(lived, measures);
         }

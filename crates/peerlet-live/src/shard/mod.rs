@@ -8,6 +8,7 @@
 mod alarm_clock;
 mod doing;
 mod here;
+mod late;
 mod pauses;
 mod phases;
 mod share;
@@ -23,12 +24,14 @@ use peerlet_measure::{Ledger, Measures};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::counters::Counters;
-use crate::member::{ClosedEpoch, Heard};
+use crate::member::{Heard, OwnEpoch};
+use crate::monitor::{Delays, Ear};
 use crate::panics::Failures;
 use crate::transport::Transport;
 pub(crate) use alarm_clock::AlarmClock;
 pub(crate) use doing::Doing;
 pub(crate) use here::Ground;
+pub(crate) use late::Punctuality;
 pub(crate) use pauses::Pauses;
 pub(crate) use timers::Timers;
 
@@ -56,6 +59,9 @@ pub(crate) struct Shard {
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) alarm_clock: AlarmClock,
     pub(crate) doing: Doing,
+    pub(crate) late: Punctuality,
+    /// Where it tells that it was late.
+    pub(crate) ear: Ear,
     /// Whether one of its peers panicked: no handler runs any more.
     pub(crate) is_broken: bool,
     pub(crate) build: Build,
@@ -88,6 +94,9 @@ pub(crate) struct ShardOutcome {
     pub(crate) late_answers: u64,
     pub(crate) idle_directives: u64,
     pub(crate) events: u64,
+    pub(crate) delays: Delays,
+    /// The seat-nanoseconds in which it did not run.
+    pub(crate) lost: u64,
 }
 
 /// How a shard is told what goes on around it, and tells.
@@ -99,7 +108,7 @@ pub(crate) struct Wires {
     /// Whether nobody needs the sockets any more.
     pub(crate) finish: watch::Receiver<bool>,
     /// Where epochs go that are closed.
-    pub(crate) epochs: Option<mpsc::UnboundedSender<ClosedEpoch>>,
+    pub(crate) epochs: Option<mpsc::UnboundedSender<OwnEpoch>>,
     /// Takes the outcome as soon as the peers' time is over.
     pub(crate) outcome: Option<oneshot::Sender<ShardOutcome>>,
     /// In an emulation: whether nothing is on its way any more that departed before the end.

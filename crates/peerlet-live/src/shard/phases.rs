@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::pin::pin;
 use std::time::Instant;
 
@@ -11,7 +12,8 @@ use tokio::sync::watch;
 
 use crate::counters::Cause;
 use crate::frame::{Frame, Kind, Tag};
-use crate::member::{ClosedEpoch, Heard};
+use crate::member::{Heard, OwnEpoch};
+use crate::shard::late::HEARTBEAT;
 use crate::shard::{DRAIN, DRAIN_BROKEN, MemberLine, Shard, ShardOutcome, share};
 use crate::transport::{BATCH_MAX, Inbound};
 
@@ -57,12 +59,6 @@ async fn said(member: &mut Option<MemberLine>) -> (SocketAddr, Vec<u8>) {
     }
 }
 
-/// An epoch that so many seats lived from its beginning to its end.
-fn closed(epoch: &EpochMeasures, seats: usize) -> ClosedEpoch {
-    let lived = (epoch.to - epoch.from).as_nanos() * seats as u64;
-    ClosedEpoch { measures: epoch.clone(), lived }
-}
-
 impl Shard {
     /// Runs: until time is zero only what processes tell each other, then the peers, until their
     /// time is over or they are told to stop, then again what processes tell each other, until
@@ -104,6 +100,9 @@ impl Shard {
             let zero = *self.wires.zero.borrow_and_update();
             if let Some(zero) = zero {
                 self.zero = zero;
+                if self.late.due.is_none() && Instant::now() < zero {
+                    self.late.due = Some(Time::ZERO);
+                }
             }
             let near = zero.unwrap_or_else(|| Instant::now() + std::time::Duration::from(DRAIN));
             tokio::select! {
@@ -187,7 +186,8 @@ impl Shard {
     }
 
     async fn next(&mut self, inbox: &mut Vec<Inbound>) -> Wake {
-        let due = self.wake_at();
+        let due = self.wake_at().min(self.ground.now + HEARTBEAT);
+        self.late.due = Some(due);
         let is_busy = !inbox.is_empty() || due <= self.ground.now;
         let at = self.zero + std::time::Duration::from(due - Time::ZERO);
         let (alarm_clock, has_room) = (&mut self.alarm_clock, inbox.len() < BATCH_MAX);
@@ -342,12 +342,22 @@ impl Shard {
     fn report_epochs(&mut self) {
         let Some(epochs) = &self.wires.epochs else { return };
         let finished = self.ground.recorder.finished();
-        let seats = self.seats.len();
         for epoch in finished.epochs().skip(self.reported) {
             self.reported += 1;
             // The member may have ended with an error, which is told elsewhere.
-            epochs.send(closed(epoch, seats)).ok();
+            epochs.send(self.own_epoch(epoch)).ok();
         }
+    }
+
+    /// An epoch that this shard has closed, with what it lost of it.
+    fn own_epoch(&self, epoch: &EpochMeasures) -> OwnEpoch {
+        let lost = self.lost_in(epoch.from..epoch.to);
+        OwnEpoch { measures: epoch.clone(), lost }
+    }
+
+    /// The seat-nanoseconds of a span in which this shard did not run.
+    fn lost_in(&self, span: Range<Time>) -> u64 {
+        self.late.lost_in(span).as_nanos().saturating_mul(self.seats.len() as u64)
     }
 
     /// Gives away what came out, now that the peers' time is over.
@@ -356,7 +366,7 @@ impl Shard {
         let measures = self.ground.recorder.clone().finish(end);
         if let Some(epochs) = &self.wires.epochs {
             for epoch in measures.epochs().skip(self.reported) {
-                epochs.send(closed(epoch, self.seats.len())).ok();
+                epochs.send(self.own_epoch(epoch)).ok();
             }
         }
         let mut counters = self.counters;
@@ -369,6 +379,8 @@ impl Shard {
             late_answers: self.host.late_answers(),
             idle_directives: self.idle_directives,
             events: self.events,
+            delays: self.late.delays.clone(),
+            lost: self.lost_in(Time::ZERO..end),
         };
         if let Some(wire) = self.wires.outcome.take() {
             wire.send(outcome).ok();

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use peerlet_core::{
     Act, Address, Alarm, Body, Class, Directive, Duration, Handler, Header, Host, Identity, Port,
@@ -11,6 +12,7 @@ use peerlet_measure::DropCause;
 
 use crate::counters::Cause;
 use crate::frame::{Frame, Kind, Message, Tag};
+use crate::monitor::BLOCKED_AFTER;
 use crate::pair::Effect;
 use crate::seats::SeatsNow;
 use crate::shard::here::{Here, Soon};
@@ -35,6 +37,7 @@ impl Shard {
     /// is: there is more to do then, and the next turn goes on.
     pub(super) fn turn(&mut self, inbox: &mut Vec<Inbound>) {
         self.ground.now = Time::ZERO + Duration::from(self.zero.elapsed());
+        self.look_at_the_clock();
         if self.ground.now >= self.end {
             return;
         }
@@ -157,8 +160,8 @@ impl Shard {
         }
         if self.host.expects(row, life, &alarm) {
             let handler = match alarm {
-                Alarm::Timer { .. } => Handler::Timer,
-                Alarm::Wake { .. } => Handler::Task,
+                Alarm::Timer { port, .. } => (Handler::Timer, Some(port)),
+                Alarm::Wake { .. } => (Handler::Task, None),
             };
             self.with(row, handler, |host, here| host.alarm(row, here, alarm));
         }
@@ -168,7 +171,7 @@ impl Shard {
     fn with<R>(
         &mut self,
         row: usize,
-        handler: Handler,
+        (handler, port): (Handler, Option<Port>),
         act: impl FnOnce(&mut Host, &mut Here<'_>) -> R,
     ) -> R {
         self.events += 1;
@@ -182,7 +185,13 @@ impl Shard {
             life: self.host.life(row),
             alive: self.host.state(row) == State::Running,
         };
-        act(&mut self.host, &mut here)
+        let began = Instant::now();
+        let result = act(&mut self.host, &mut here);
+        let took = began.elapsed();
+        if took > BLOCKED_AFTER {
+            self.note_blocked(row, handler, port, took);
+        }
+        result
     }
 
     /// Does to a seat what the environment wants.
@@ -210,8 +219,11 @@ impl Shard {
                 self.ground.set_tampering(slot, tampering);
                 true
             }
-            Act::Command(port, command) => self
-                .with(row, Handler::Command, |host, here| host.command(row, here, port, &command)),
+            Act::Command(port, command) => {
+                self.with(row, (Handler::Command, Some(port)), |host, here| {
+                    host.command(row, here, port, &command)
+                })
+            }
         };
         self.idle_directives += u64::from(!done);
     }
@@ -229,11 +241,17 @@ impl Shard {
         self.events += 1;
         self.doing.begin(row, Handler::Start);
         let mut here = Here { seats, ground: &mut self.ground, seat, row, life, alive: true };
-        self.host.start(row, &mut here, || build(seat))
+        let began = Instant::now();
+        let started = self.host.start(row, &mut here, || build(seat));
+        let took = began.elapsed();
+        if took > BLOCKED_AFTER {
+            self.note_blocked(row, Handler::Start, None, took);
+        }
+        started
     }
 
     fn stop(&mut self, row: usize) -> bool {
-        let stopped = self.with(row, Handler::Stop, |host, here| host.stop(row, here));
+        let stopped = self.with(row, (Handler::Stop, None), |host, here| host.stop(row, here));
         if stopped {
             let seat = self.seats[row];
             self.ground.pairs.stopped(seat.0);
@@ -331,7 +349,7 @@ impl Shard {
         if self.host.state(row) != State::Running {
             return self.ground.ledger.of(class).drop_for(DropCause::Stopped);
         }
-        let done = self.with(row, Handler::Message, |host, here| {
+        let done = self.with(row, (Handler::Message, Some(header.port)), |host, here| {
             host.message(row, here, from, header, class, &mut body)
         });
         match done {
@@ -362,9 +380,10 @@ impl Shard {
                 let Some(row) = row else { return };
                 let header = Header { port: Port(message.port), call: message.call };
                 let body = Body::encoded(message.body.to_vec());
-                let told = self.with(row, Handler::Undelivered, |host, here| {
-                    host.undelivered(row, here, to, header, body, why)
-                });
+                let told =
+                    self.with(row, (Handler::Undelivered, Some(header.port)), |host, here| {
+                        host.undelivered(row, here, to, header, body, why)
+                    });
                 if told.is_err() {
                     // What a peer that tampers sends may be no message: it cannot be told of it.
                     self.counters.add(Cause::Decode, 1);
@@ -375,7 +394,7 @@ impl Shard {
                 let row = self.row(slot).filter(|row| self.host.state(*row) == State::Running);
                 for port in row.into_iter().flat_map(|row| ports.iter().map(move |p| (row, *p))) {
                     let (row, port) = port;
-                    self.with(row, Handler::Writable, |host, here| {
+                    self.with(row, (Handler::Writable, Some(port)), |host, here| {
                         host.writable(row, here, port, to);
                     });
                 }

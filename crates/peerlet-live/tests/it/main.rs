@@ -1,5 +1,6 @@
 //! The parts of this crate at work together.
 
+mod blocking;
 mod panics;
 mod reliable;
 mod runs;

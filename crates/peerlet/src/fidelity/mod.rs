@@ -3,6 +3,7 @@
 mod table;
 
 use clap::Args;
+use peerlet_live::LATE_MAX;
 use peerlet_measure::{Comparison, RunFigures};
 use peerlet_scenario::{Override, Problems};
 
@@ -180,7 +181,7 @@ impl Fidelity {
         let mut tries = 0;
         loop {
             let plan = self.plan(experiment, transport, seed, true)?;
-            let run = emulated(experiment, plan, transport.sockets(false))?;
+            let run = emulated(experiment, plan, transport.sockets(false), LATE_MAX)?;
             if !run.is_void() || run.is_interrupted || tries == REPEATS_MAX {
                 return Ok(run);
             }

@@ -1,7 +1,7 @@
 //! What came out of a run, in any world.
 
 use peerlet_core::Time;
-use peerlet_live::{Carried, Counters, Whole};
+use peerlet_live::{Carried, Counters, Delays, Whole};
 use peerlet_measure::{Ledger, Measures, Summary};
 use peerlet_sim::Outcome;
 
@@ -37,6 +37,8 @@ pub(crate) struct Results {
     pub(crate) is_share: bool,
     /// What became of packets, and how late they were, where a model stood between the sockets.
     pub(crate) carried: Option<Carried>,
+    /// How late the shards of a process on real sockets were, and why.
+    pub(crate) delays: Option<Delays>,
     /// Whether it was interrupted: what is here is partial, and nothing can be expected of it.
     pub(crate) is_interrupted: bool,
     /// The panic that ended it, if one did: then it counts as interrupted.
@@ -73,6 +75,7 @@ impl Results {
             missing: Vec::new(),
             is_share: false,
             carried: None,
+            delays: None,
             is_interrupted,
             panicked: None,
             is_seeded: true,
@@ -107,6 +110,7 @@ impl Results {
             missing: outcome.missing,
             is_share: outcome.is_share,
             carried: outcome.carried,
+            delays: Some(outcome.delays),
             is_interrupted,
             panicked,
             is_seeded,

@@ -75,6 +75,9 @@ pub(crate) struct RunSummary {
     /// Shares of the whole network that are missing, in words; only where some are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) missing: Vec<String>,
+    /// How late the shards of this process were; on real sockets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) delays: Option<Lateness>,
     /// The account of packets, where a model stood between the sockets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) packets: Option<Packets>,
@@ -160,6 +163,28 @@ pub(crate) struct Account {
     pub(crate) dropped: BTreeMap<String, u64>,
 }
 
+/// How late the shards of a process on real sockets were, and why.
+#[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Lateness {
+    /// The median of how late a shard was for what was due, in microseconds.
+    pub(crate) late_p50_us: Option<f64>,
+    /// The 99th percentile of that.
+    pub(crate) late_p99_us: Option<f64>,
+    /// The largest of that.
+    pub(crate) late_max_us: f64,
+    /// How often the whole process stood still for more than a second.
+    pub(crate) suspensions: u32,
+    /// For how long in all, in seconds.
+    pub(crate) suspended_seconds: f64,
+    /// Handlers that took more than 100 ms.
+    pub(crate) blocked: u64,
+    /// The longest of them, in seconds.
+    pub(crate) slowest_seconds: Option<f64>,
+    /// Where that was: peer, life, peerlet, handler and time.
+    pub(crate) slowest: Option<String>,
+}
+
 /// The account of packets where a model stood between the sockets; of an emulation also how late
 /// they were, in microseconds.
 #[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
@@ -183,6 +208,8 @@ pub(crate) struct Packets {
     pub(crate) late_p99_us: Option<f64>,
     /// The largest of that.
     pub(crate) late_max_us: f64,
+    /// The longest time in which the emulator did not get to run.
+    pub(crate) stalled_us: f64,
     /// The median of how late packets were read.
     pub(crate) read_p50_us: Option<f64>,
     /// The 99th percentile of that.
@@ -312,6 +339,7 @@ mod tests {
             sockets_dropped: Some(BTreeMap::new()),
             coverage: Some(1.0),
             processes: Some(2),
+            delays: Some(Lateness { late_max_us: 3.0, ..Lateness::default() }),
             packets: Some(Packets {
                 sent: 1,
                 duplicated: 0,
@@ -322,6 +350,7 @@ mod tests {
                 late_p50_us: None,
                 late_p99_us: Some(1.0),
                 late_max_us: 2.0,
+                stalled_us: 1.0,
                 read_p50_us: None,
                 read_p99_us: None,
                 read_max_us: 0.5,

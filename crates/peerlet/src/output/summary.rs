@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use peerlet_core::Duration;
-use peerlet_live::{Carried, LATENESS_MAX};
+use peerlet_live::{Carried, Delays, LATENESS_MAX};
 use peerlet_measure::{DropCause, Flow};
 use peerlet_network::Cause;
 
 use crate::output::again::again;
 use crate::output::memory::peak_rss_bytes;
 use crate::output::results::Results;
-use crate::output::schema::{Account, Messages, Packets, RunSummary, SCHEMA, Verdict, Version};
+use crate::output::schema::{
+    Account, Lateness, Messages, Packets, RunSummary, SCHEMA, Verdict, Version,
+};
 use crate::output::terminal::json_line;
 use crate::transport::Transport;
 
 impl Packets {
     fn of(carried: &Carried) -> Packets {
-        let Carried { packets, lateness, read, unaccounted } = carried;
+        let Carried { packets, lateness, read, unaccounted, stalled, .. } = carried;
         let micros = |late: Duration| late.as_secs_f64() * 1e6;
         Packets {
             sent: packets.sent,
@@ -29,6 +31,7 @@ impl Packets {
             late_p50_us: lateness.quantile(0.5).map(micros),
             late_p99_us: lateness.quantile(0.99).map(micros),
             late_max_us: micros(lateness.max()),
+            stalled_us: micros(*stalled),
             read_p50_us: read.quantile(0.5).map(micros),
             read_p99_us: read.quantile(0.99).map(micros),
             read_max_us: micros(read.max()),
@@ -91,6 +94,7 @@ fn summary(run: &Results, verdicts: &[Verdict]) -> RunSummary {
             .map(|counters| self::counts(counters.iter().map(|(cause, n)| (cause.name(), n)))),
         coverage: run.whole.as_ref().map(|whole| whole.coverage),
         processes: run.whole.as_ref().map(|whole| whole.processes),
+        delays: run.delays.as_ref().map(Lateness::of),
         packets: run.carried.as_ref().map(Packets::of),
         void: run.is_void(),
         missing: run.missing.clone(),
@@ -140,12 +144,7 @@ fn write_table(
         )?;
     }
     if run.is_void() {
-        writeln!(
-            out,
-            "void: of the packets, one in a hundred was more than {LATENESS_MAX} late, so this \
-             tells more of the machine than of the network; take a machine with less to do, fewer \
-             peers, or fewer messages"
-        )?;
+        writeln!(out, "{}", why_void(run))?;
     }
     if let Some(digest) = &run.payload_digest {
         writeln!(out, "payload digest {digest}")?;
@@ -205,7 +204,14 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
     if let Some(carried) = &run.carried {
         writeln!(out, "{}", packets(carried, run.world == "emulate"))?;
     }
-    if let Some(whole) = &run.whole {
+    if let Some(delays) = run.delays.as_ref().filter(|_| run.world == "live") {
+        writeln!(out, "{}", self::delays(delays))?;
+    }
+    if let Some(whole) = run.whole.as_ref().filter(|whole| whole.processes == 1) {
+        if whole.coverage < 1.0 {
+            writeln!(out, "{:.1} % of seat-seconds covered", whole.coverage * 100.0)?;
+        }
+    } else if let Some(whole) = &run.whole {
         writeln!(
             out,
             "the whole network: {} processes reported to the end, {:.1} % of seat-seconds covered",
@@ -222,6 +228,61 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
         }
     }
     writeln!(out)
+}
+
+/// Why an emulation means nothing, and what to do.
+fn why_void(run: &Results) -> String {
+    let remedy = "take a machine with less to do, fewer peers, or fewer messages";
+    let Some(carried) = run.carried.as_ref().filter(|carried| carried.is_mostly_in_time()) else {
+        return format!(
+            "void: of the packets, one in a hundred was more than {LATENESS_MAX} late, so this \
+             tells more of the machine than of the network; {remedy}"
+        );
+    };
+    let Carried { late_max, stalled, blocked, .. } = carried;
+    let (worst, slowest) = (carried.worst(), run.delays.as_ref().and_then(|d| d.slowest));
+    let why = match slowest {
+        Some((place, took)) if *blocked == worst => format!("a handler took {took} ({place})"),
+        _ if *stalled == worst => {
+            format!("the emulator stood still for {worst}, suspended or without a processor")
+        }
+        _ => format!("a packet was {worst} late"),
+    };
+    format!("void: {why}, more than {late_max} (--late-max); {remedy}")
+}
+
+impl Lateness {
+    fn of(delays: &Delays) -> Lateness {
+        let micros = |late: Duration| late.as_secs_f64() * 1e6;
+        Lateness {
+            late_p50_us: delays.lateness.quantile(0.5).map(micros),
+            late_p99_us: delays.lateness.quantile(0.99).map(micros),
+            late_max_us: micros(delays.lateness.max()),
+            suspensions: delays.suspensions,
+            suspended_seconds: delays.suspended.as_secs_f64(),
+            blocked: delays.blocked,
+            slowest_seconds: delays.slowest.map(|(_, took)| took.as_secs_f64()),
+            slowest: delays.slowest.map(|(place, _)| place.to_string()),
+        }
+    }
+}
+
+/// How late the shards were, and why.
+fn delays(delays: &Delays) -> String {
+    let mut line = format!("shards late: {}", delays.lateness);
+    if delays.suspensions > 0 {
+        let (times, seconds) = (delays.suspensions, delays.suspended.as_secs_f64());
+        let s = if times == 1 { "" } else { "s" };
+        line += &format!("; the process stood still {times} time{s}, {seconds:.1} s in all");
+    }
+    if let Some((place, took)) = &delays.slowest {
+        let (count, seconds) = (delays.blocked, took.as_secs_f64());
+        let s = if count == 1 { "" } else { "s" };
+        line += &format!(
+            "; {count} handler{s} blocked for more than 100 ms, at most {seconds:.1} s: {place}"
+        );
+    }
+    line
 }
 
 fn account(name: &str, flow: &Flow, run: &Results) -> String {
@@ -245,12 +306,12 @@ fn account(name: &str, flow: &Flow, run: &Results) -> String {
 
 /// What became of packets, and in an emulation how late they were.
 fn packets(carried: &Carried, is_emulated: bool) -> String {
-    let Carried { packets, lateness, read, unaccounted } = carried;
+    let Carried { packets, lateness, read, unaccounted, stalled, .. } = carried;
     let (sent, took) = (grouped(packets.sent), grouped(packets.carried));
     let dropped = dropped(Cause::ALL.map(|cause| (cause.name(), packets.dropped(cause))));
     let mut line = format!("packets: {sent} sent, {took} carried, dropped: {dropped}");
     if is_emulated {
-        line += &format!("; late: {lateness}; read late: {read}");
+        line += &format!("; late: {lateness}; read late: {read}; stood still {stalled} at most");
     }
     if *unaccounted > 0 {
         line += &format!("; {} datagrams in flight are unaccounted", grouped(*unaccounted));

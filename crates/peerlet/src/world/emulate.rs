@@ -1,7 +1,7 @@
 //! `emulate`: a plan on real sockets, with its own network between them.
 
 use peerlet_core::Need;
-use peerlet_live::Sockets;
+use peerlet_live::{LiveSetup, Sockets};
 use peerlet_scenario::Scenario;
 
 use crate::arguments::Emulate;
@@ -31,7 +31,7 @@ pub(crate) fn run(experiment: &Experiment, emulate: &Emulate) -> Result<Exit, Fa
     if let Some(folder) = &folder {
         folder.write_scenario(&plan, &overrides, (Some(transport), plan.scenario.run.wire))?;
     }
-    let run = emulated(experiment, plan, sockets)?;
+    let run = emulated(experiment, plan, sockets, emulate.late_max)?;
     conclude(&run, folder.as_ref(), &emulate.what, emulate.json)
 }
 
@@ -45,8 +45,9 @@ pub(crate) fn emulated(
     experiment: &Experiment,
     plan: Plan,
     sockets: Sockets,
+    late_max: peerlet_core::Duration,
 ) -> Result<Results, Failure> {
-    let setup = setup::emulated(experiment, &plan, sockets)?;
+    let setup = LiveSetup { late_max, ..setup::emulated(experiment, &plan, sockets)? };
     match peerlet_live::ask_for_priority() {
         true => tracing::info!("this process has priority"),
         false => tracing::info!("this process has no priority: that takes root"),
