@@ -280,7 +280,7 @@ fn plain(word: &str) -> Result<Value, Refusal> {
         _ if is_seats => "put peers in quotes, as in Network.cut(\"50-99\")",
         _ => "arguments are numbers, booleans, durations such as 1.5s, and texts in quotes",
     };
-    // A duration that is too fine is told from what is no duration at all.
+    // A duration that is too fine gets words of its own.
     let message = match word.parse::<Duration>() {
         Err(error @ (DurationError::Resolution(_) | DurationError::Range(_))) => error.to_string(),
         _ => format!("`{word}` is no argument"),

@@ -41,9 +41,8 @@ impl Rewrite {
         let root = Raw::parse_file(text).map_err(|error| {
             Problem::new(&source, error.span().unwrap_or(0..0), error.message(), "")
         })?;
-        let (text, overrides_all) = (text.to_owned(), Vec::new());
-        let mut rewrite =
-            Rewrite { text, overrides: overrides_all, root, sources: Sources::new(source) };
+        let sources = Sources::new(source);
+        let mut rewrite = Rewrite { text: text.to_owned(), overrides: Vec::new(), root, sources };
         for assignment in overrides {
             rewrite.put(assignment.clone())?;
         }

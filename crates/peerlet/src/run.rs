@@ -134,7 +134,9 @@ fn report(failure: &Failure) -> Exit {
     match failure {
         Failure::Scenario(problems) => {
             let drawn = problems.render(terminal::has_color(&io::stderr()));
-            status::draw(&format!("{label}{drawn}"));
+            // Editors find the place when its line begins with it.
+            let head = if label.is_empty() { "" } else { "\n" };
+            status::draw(&format!("{}{head}{drawn}", label.trim_end()));
         }
         Failure::Usage(message)
         | Failure::Io(message)

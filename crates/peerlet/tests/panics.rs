@@ -1,4 +1,4 @@
-//! What a program says when a handler of its peers panics.
+//! The report of a panic in a handler.
 //!
 //! This test is a program, since a panic ends one: called with arguments it is the experiment,
 //! without it is the test of it.
@@ -46,8 +46,8 @@ fn run(wants: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// What is said of a panic, whatever the threads and the check.
-fn a_panic_is_told_once() {
+/// One report, with any number of threads and with the check for determinism.
+fn a_panic_is_reported_once() {
     let ways: [&[&str]; 4] =
         [&[], &["--threads", "3"], &["--reference"], &["--check-determinism", "--threads", "2"]];
     for more in ways {
@@ -91,7 +91,7 @@ fn main() -> ExitCode {
         return Experiment::new("falters").peer(|_| Peer::new().with(Falters)).main();
     }
     let tests: [(&str, fn()); 3] = [
-        ("a_panic_is_told_once", a_panic_is_told_once),
+        ("a_panic_is_reported_once", a_panic_is_reported_once),
         ("a_panic_says_its_seed", a_panic_says_its_seed),
         ("nothing_is_said_without_one", nothing_is_said_without_one),
     ];

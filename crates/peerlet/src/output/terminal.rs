@@ -1,5 +1,5 @@
-//! What standard output and standard error may show: colors only where they are wanted, and nothing
-//! of others that would steer a terminal.
+//! The rules of standard output and standard error: colors only where they are wanted, and nothing
+//! from others that would steer a terminal.
 
 use std::env;
 use std::io::IsTerminal;
@@ -23,7 +23,7 @@ fn wants_color(no_color: bool, is_forced: bool, is_dumb: bool, is_terminal: bool
 /// A value as one line of JSON. Characters that would steer a terminal are escaped, which any
 /// reader of JSON reads as the same.
 pub(crate) fn json_line(value: &impl Serialize) -> String {
-    let text = serde_json::to_string(value).expect("what is shown is plain values");
+    let text = serde_json::to_string(value).expect("results are plain values");
     let mut line = String::with_capacity(text.len() + 1);
     for character in text.chars() {
         match is_steering(character) {

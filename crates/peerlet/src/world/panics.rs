@@ -1,5 +1,5 @@
-//! A handler's panic in a simulation: caught, and told once, with where it came from and how to see
-//! it again.
+//! A handler's panic in a simulation: caught, and reported once, with its place and the command that
+//! repeats it.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};

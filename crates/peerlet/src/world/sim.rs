@@ -123,7 +123,7 @@ fn overrides(sim: &Sim, seed: Option<u64>) -> Result<Vec<Override>, Problems> {
     Ok(overrides)
 }
 
-/// What a simulation gives over this transport, or over none.
+/// The needs that a simulation meets over this transport, or over none.
 pub(crate) fn gives(transport: Option<Transport>) -> Vec<Need> {
     transport.map_or(Setup::gives().to_vec(), |over| emulate::gives(over.sockets(false)))
 }
