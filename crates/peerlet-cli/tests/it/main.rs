@@ -11,3 +11,4 @@ mod random;
 mod secret;
 mod tidy;
 mod udp;
+mod verdicts;
