@@ -16,8 +16,8 @@ use crate::student::{NORMAL_90, NORMAL_95, student_t_one_sided};
 /// each other within a run. At each bound there is a share of values up to it in each run, so the
 /// two sides differ by a mean over runs, with a margin by Student's t. The upper end is the largest
 /// sum of difference and margin at any bound: the distance is within the limit when the difference
-/// is at every bound, each tested at 5 %. The lower end is the largest difference less a margin that
-/// allows for its being the largest of many: the standard error at the worst bound, by the
+/// is at every bound, each tested at 5 %. The lower end is the largest difference less a margin
+/// that allows for its being the largest of many: the standard error at the worst bound, by the
 /// one-sided Kolmogorov distribution instead of the normal one.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 pub struct KsDistance {

@@ -50,8 +50,8 @@ impl Default for Limits {
 /// [`RelativeError::paired`] when both sides have the same seeds, each once, and else that of
 /// [`RelativeError::unpaired`]. Each has a 90 % interval over the runs, and that decides: a number
 /// *held* when its interval lies within the limits on both sides, which is two one-sided tests at
-/// 5 % each; it *failed* when its interval lies outside; else it is *inconclusive*, and the row says
-/// how many seeds a side would decide it ([`Undecided`]).
+/// 5 % each; it *failed* when its interval lies outside; else it is *inconclusive*, and the row
+/// says how many seeds a side would decide it ([`Undecided`]).
 ///
 /// - *Distributions* are judged by the relative errors of mean, median and 95th percentile, against
 ///   [`Limits::within`], and by the distance ([`KsDistance`]), against [`Limits::ks`]. Percentiles

@@ -50,8 +50,8 @@ pub struct ComparedFigure {
     pub error: Option<RelativeError>,
     /// The two ends of the error's 90 % interval; `None` where a side has a single run.
     pub interval: Option<[f64; 2]>,
-    /// The largest relative error that is allowed; `None` for a number that is only shown, and where
-    /// there is no relative error.
+    /// The largest relative error that is allowed; `None` for a number that is only shown, and
+    /// where there is no relative error.
     pub limit: Option<f64>,
     /// Whether it is within the limit; `None` for a number that is only shown or inconclusive.
     pub held: Option<bool>,

@@ -18,7 +18,8 @@ pub(crate) use side::{Side, check as check_sides};
 const EXPLAINED: &str = "\
 A side is a run folder, as `sim -o DIR` writes it, or a set of them: a folder whose sub-folders are
 run folders, as `sim --seeds A..B -o DIR` writes it. Each error (right / left - 1) has a 90 %
-interval over the runs by Student's t: of pairs, where both sides have the same seeds, else by Welch.
+interval over the runs by Student's t: of pairs where both sides have the same seeds, by Welch
+otherwise.
 
 The interval decides. A number held when its interval lies within the limit on both sides, which is
 two one-sided tests at 5 % each. It failed when its interval lies outside. Otherwise the verdict is
