@@ -55,7 +55,8 @@ impl Default for Limits {
 ///
 /// - *Distributions* are judged by the relative errors of mean, median and 95th percentile, against
 ///   [`Limits::within`], and by the distance ([`KsDistance`]), against [`Limits::ks`]. Percentiles
-///   of whole numbers move in whole steps, so their limit is the metric's quantum where that is more.
+///   of whole numbers move in whole steps, so their limit is the metric's quantum where that is
+///   more.
 /// - *Gauges* are judged by their mean.
 /// - *Counters*, and the messages sent and delivered, are judged by their sum, against
 ///   [`Limits::counts`]. What was dropped is shown by cause.

@@ -317,7 +317,7 @@ fn a_limit_within_the_interval_is_inconclusive() {
     expect![[r#"
         hello/time is inconclusive
          the error of its p50 is -2.59 % to +7.00 % (2 % allowed)
-         about 52 seeds a side would decide it"#]]
+         about 90 seeds a side would decide it"#]]
     .assert_eq(&reasons.join("\n").replace([':', ';'], "\n"));
     assert_eq!(compare(&left, &right).seeds_to_decide(), Some(seeds));
 }

@@ -97,8 +97,9 @@ impl Table {
 
 /// Random links among seats, each known to both its ends: `links` of each seat, or all others where
 /// there are no more. In each round the seats that lack some are put into random order and paired,
-/// those that lack most first; a seat that has no stranger left goes without in this round. Twice as
-/// many rounds as links leave out one end where their number is odd, and a few where links are dense.
+/// those that lack most first; a seat that has no stranger left goes without in this round. Twice
+/// as many rounds as links leave out one end where their number is odd, and a few where links are
+/// dense.
 fn random_links(count: u32, links: usize, rng: &mut Rng) -> Vec<Vec<u32>> {
     let others = |seat| (0..count).filter(move |other| *other != seat);
     if links >= count.saturating_sub(1) as usize {

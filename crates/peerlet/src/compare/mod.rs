@@ -24,15 +24,15 @@ otherwise.
 The interval decides. A number held when its interval lies within the limit on both sides, which is
 two one-sided tests at 5 % each. It failed when its interval lies outside. Otherwise the verdict is
 inconclusive, and the report says how many seeds a side would decide it if runs spread as these do,
-up to 1,000. One run a side has no interval, so its verdict is inconclusive, unless both runs are the
-same in every number and every value.
+up to 1,000. One run a side has no interval, so its verdict is inconclusive, unless both runs are
+the same in every number and every value.
 
 The limit is --within for the mean, p50 and p95 of a distribution and for the mean of a gauge, and
 --counts for a counter and for the messages sent and delivered. The limit of a percentile is the
 metric's resolution where that is more. The limit of a distribution's Kolmogorov-Smirnov distance is
 --ks: its interval is made of the runs as well. The upper end is the largest difference between the
-shares of values up to any bound, plus its margin; the lower end allows for that being the largest of
-many. Percentiles are off by at most 1/256 of the value, means are exact.
+shares of values up to any bound, plus its margin; the lower end allows for that being the largest
+of many. Percentiles are off by at most 1/256 of the value, means are exact.
 
 A row failed when any of its numbers did; else it is inconclusive when any of them is. A metric that
 only one side has fails. One with fewer than --samples values on one side, and fewer than twice as
