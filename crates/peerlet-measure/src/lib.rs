@@ -47,12 +47,15 @@ mod measures;
 mod recorder;
 mod relative;
 mod repeats;
+mod spread;
+mod student;
 mod summary;
 mod table;
 mod words;
 pub use accumulator::{Accumulator, COUNT_MAX};
 pub use comparison::{
-    CompareError, ComparedFigure, ComparedMetric, Comparison, KsDistance, Limits, RUNS_MAX, Verdict,
+    CompareError, ComparedFigure, ComparedMetric, Comparison, KsDistance, Limits, RUNS_MAX,
+    Undecided, Verdict,
 };
 pub use csv::write_csv;
 pub use distributions::{
@@ -65,6 +68,7 @@ pub use ledger::{DropCause, Flow, Ledger};
 pub use measures::{EpochMeasures, Measures, MetricEntry, ReportError};
 pub use recorder::Recorder;
 pub use relative::{RelativeError, ks_critical};
-pub use repeats::{Estimate, RepeatRow, Repeats, student_t};
+pub use repeats::{Estimate, RepeatRow, Repeats};
+pub use student::{student_t, student_t_one_sided};
 pub use summary::{Row, STATISTICS, Statistic, Summary};
 pub use words::WordsError;

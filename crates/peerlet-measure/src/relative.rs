@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::repeats::{Estimate, student_t};
+use crate::spread::Spread;
 
 /// A relative error, right / left - 1, over runs.
 ///
@@ -11,12 +11,24 @@ use crate::repeats::{Estimate, student_t};
 pub struct RelativeError {
     /// The error: 0.01 is one percent more on the right.
     pub value: f64,
-    /// Half the width of its 95 % confidence interval by Student's t; `None` where a side has a
-    /// single run.
+    /// Half the width of its 90 % confidence interval by Student's t: the interval of two one-sided
+    /// tests at 5 % each. `None` where a side has a single run.
     pub margin: Option<f64>,
+    /// How the margin depends on the number of runs; `None` like the margin.
+    #[serde(skip)]
+    pub(crate) spread: Option<Spread>,
 }
 
 impl RelativeError {
+    fn new(value: f64, spread: Option<Spread>) -> RelativeError {
+        RelativeError { value, margin: spread.map(|spread| spread.margin()), spread }
+    }
+
+    /// The two ends of its interval.
+    pub fn interval(&self) -> Option<[f64; 2]> {
+        self.margin.map(|margin| [self.value - margin, self.value + margin])
+    }
+
     /// From pairs of runs with the same seed: the mean of the pairs' relative errors, and its
     /// interval over the pairs.
     ///
@@ -29,8 +41,8 @@ impl RelativeError {
     /// let pairs = [(100.0, 101.0), (200.0, 206.0)];
     /// let error = RelativeError::paired(&pairs).expect("there are runs");
     /// assert!((error.value - 0.02).abs() < 1e-12);
-    /// // The errors are 1 % and 3 %: a standard error of 1 %, and t at one degree is 12.706.
-    /// assert!((error.margin.expect("two runs") - 0.12706).abs() < 1e-12);
+    /// // The errors are 1 % and 3 %: a standard error of 1 %, and t at one degree is 6.314.
+    /// assert!((error.margin.expect("two runs") - 0.06314).abs() < 1e-12);
     /// ```
     pub fn paired(pairs: &[(f64, f64)]) -> Option<RelativeError> {
         let errors: Option<Vec<f64>> = pairs.iter().map(|(l, r)| relative(*l, *r)).collect();
@@ -38,8 +50,7 @@ impl RelativeError {
             let (left, right): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
             return RelativeError::unpaired(&left, &right);
         };
-        let estimate = Estimate::of(&errors)?;
-        Some(RelativeError { value: estimate.mean, margin: estimate.margin })
+        Some(RelativeError::new(mean(&errors)?, Spread::of(&errors)))
     }
 
     /// From runs that are no pairs: the relative error of the means.
@@ -50,23 +61,18 @@ impl RelativeError {
     pub fn unpaired(left: &[f64], right: &[f64]) -> Option<RelativeError> {
         let (a, b) = (mean(left)?, mean(right)?);
         let value = relative(a, b)?;
-        let margin = (left.len() > 1 && right.len() > 1).then(|| {
-            let ratio = if a == 0.0 { 1.0 } else { b / a };
-            let scale = if a == 0.0 { 1.0 } else { a };
-            // The part that each mean has in the variance of their ratio.
-            let of_right = squared_error(right, b) / (scale * scale);
-            let of_left = squared_error(left, a) * ratio * ratio / (scale * scale);
-            let variance = of_left + of_right;
-            if variance == 0.0 {
-                return 0.0;
-            }
-            let degrees = |part: f64, runs: usize| part * part / (runs - 1) as f64;
-            let freedom = variance * variance
-                / (degrees(of_left, left.len()) + degrees(of_right, right.len()));
-            student_t((freedom as u64).max(1)) * variance.sqrt()
-        });
-        Some(RelativeError { value, margin })
+        // The part that each mean has in the error of their ratio.
+        let of_right = if a == 0.0 { 1.0 } else { 1.0 / a };
+        let of_left = if a == 0.0 { 1.0 } else { b / (a * a) };
+        Some(RelativeError::new(value, Spread::of_two([left, right], [of_left, of_right])))
     }
+}
+
+/// The absolute difference of two sides' means, right - left, and how far off it may be: for sides
+/// that have no relative error. `None` where a side has no runs.
+pub(crate) fn difference(left: &[f64], right: &[f64]) -> Option<(f64, Option<Spread>)> {
+    let value = mean(right)? - mean(left)?;
+    Some((value, Spread::of_two([left, right], [1.0, 1.0])))
 }
 
 /// By how much the right one is more; `None` where that is beyond all bounds.
@@ -79,12 +85,6 @@ fn relative(left: f64, right: f64) -> Option<f64> {
 
 pub(crate) fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
-/// The squared standard error of the mean of at least two values.
-fn squared_error(values: &[f64], mean: f64) -> f64 {
-    let n = values.len() as f64;
-    values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / (n - 1.0) / n
 }
 
 /// The distance by Kolmogorov and Smirnov that two samples of one distribution, `n` and `m`
@@ -117,11 +117,11 @@ mod tests {
 
     #[test]
     fn pairs() {
-        // Errors of 1, 2, 3, 4 and 5 %: mean 3 %, deviation sqrt(2.5) %, t at 4 degrees 2.776.
+        // Errors of 1, 2, 3, 4 and 5 %: mean 3 %, deviation sqrt(2.5) %, t at 4 degrees 2.132.
         let pairs: Vec<_> = (1..=5).map(|i| (100.0 * f64::from(i), 100.0 + f64::from(i))).collect();
         let pairs: Vec<_> =
             pairs.iter().map(|(left, right)| (*left, left * right / 100.0)).collect();
-        near(RelativeError::paired(&pairs), 0.03, Some(0.019_629_284));
+        near(RelativeError::paired(&pairs), 0.03, Some(0.015_075_517));
         near(RelativeError::paired(&[(8.0, 9.0)]), 0.125, None);
         near(RelativeError::paired(&[(-8.0, -6.0)]), 0.25, None);
         near(RelativeError::paired(&[(0.0, 0.0), (0.0, 0.0)]), 0.0, Some(0.0));
@@ -142,16 +142,16 @@ mod tests {
         // Left 9, 10, 11: mean 10, squared error 1/3. Right 10, 12, 14, 12: mean 12, squared error
         // (8/3)/4 = 2/3. Ratio 1.2. Parts (1/3)*1.44/100 = 0.0048 and (2/3)/100 = 0.0066667; sum
         // 0.0114667. Freedom 0.0114667^2 / (0.0048^2/2 + 0.0066667^2/3) = 4.993, rounded down to 4:
-        // t is 2.776. Margin 2.776 * sqrt(0.0114667).
+        // t is 2.132. Margin 2.132 * sqrt(0.0114667).
         let error = RelativeError::unpaired(&[9.0, 10.0, 11.0], &[10.0, 12.0, 14.0, 12.0]);
-        near(error, 0.2, Some(0.297_261_6));
+        near(error, 0.2, Some(0.228_299_9));
         near(RelativeError::unpaired(&[9.0, 11.0], &[12.0]), 0.2, None);
         near(RelativeError::unpaired(&[5.0, 5.0], &[6.0, 6.0, 6.0]), 0.2, Some(0.0));
         assert_eq!(RelativeError::unpaired(&[], &[1.0]), None);
         assert_eq!(RelativeError::unpaired(&[0.0], &[1.0]), None);
-        // Means of zero, and some spread: t at 2 degrees is 4.303, both squared errors are 1.
+        // Means of zero, and some spread: t at 2 degrees is 2.920, both squared errors are 1.
         let zero = RelativeError::unpaired(&[-1.0, 1.0], &[1.0, -1.0]);
-        near(zero, 0.0, Some(4.303 * 2.0_f64.sqrt()));
+        near(zero, 0.0, Some(2.920 * 2.0_f64.sqrt()));
     }
 
     #[test]

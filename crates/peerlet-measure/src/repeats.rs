@@ -6,6 +6,7 @@ use std::fmt;
 use peerlet_core::MetricKind;
 use serde::Serialize;
 
+use crate::student::student_t;
 use crate::summary::{Row, STATISTICS, Summary};
 use crate::table::{number, write_table};
 
@@ -52,35 +53,6 @@ impl fmt::Display for Estimate {
             None => number(Some(self.mean)),
         };
         f.pad(&text)
-    }
-}
-
-/// The 0.975 quantile of Student's t for 1 to 30 degrees of freedom (Abramowitz and Stegun 1964,
-/// table 26.10).
-const STUDENT_T: [f64; 30] = [
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
-    2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056,
-    2.052, 2.048, 2.045, 2.042,
-];
-
-/// The 0.975 quantile of the normal distribution.
-const NORMAL: f64 = 1.959_964;
-
-/// The 0.975 quantile of Student's t: that many standard errors to both sides hold the mean 95
-/// times of 100.
-///
-/// By table up to 30 degrees of freedom, then by the expansion around the normal quantile
-/// (Abramowitz and Stegun, 26.7.5, two terms), which is off by less than 0.0001 there. Infinite for
-/// no degrees of freedom: nothing is known.
-pub fn student_t(freedom: u64) -> f64 {
-    match usize::try_from(freedom) {
-        Ok(0) => f64::INFINITY,
-        Ok(freedom @ 1..=30) => STUDENT_T[freedom - 1],
-        _ => {
-            let (x, n) = (NORMAL, freedom as f64);
-            let (x2, x3) = (x * x, x * x * x);
-            x + (x3 + x) / (4.0 * n) + (5.0 * x3 * x2 + 16.0 * x3 + 3.0 * x) / (96.0 * n * n)
-        }
     }
 }
 
@@ -177,44 +149,12 @@ impl fmt::Display for Repeats {
 
 #[cfg(test)]
 mod tests {
-    use std::f64::consts::PI;
-
     use expect_test::expect;
     use peerlet_core::{Metric, SECOND, Time};
 
     use super::*;
     use crate::epochs::Epochs;
     use crate::measures::{EpochMeasures, Measures, MetricEntry};
-
-    /// The probability of |T| < t by the finite series for whole degrees of freedom (Abramowitz and
-    /// Stegun, 26.7.3-4).
-    fn inside(t: f64, freedom: u64) -> f64 {
-        let angle = (t / (freedom as f64).sqrt()).atan();
-        let (sin, cos2) = (angle.sin(), angle.cos() * angle.cos());
-        let odd = freedom % 2 == 1;
-        let (mut term, mut sum) = if odd { (angle.cos(), 0.0) } else { (1.0, 0.0) };
-        let mut k = if odd { 3 } else { 2 };
-        while k <= freedom {
-            sum += term;
-            term *= cos2 * (k - 1) as f64 / k as f64;
-            k += 2;
-        }
-        if odd { 2.0 / PI * (angle + sin * sum) } else { sin * sum }
-    }
-
-    #[test]
-    fn quantiles_of_t_hold_95_percent() {
-        assert!(
-            (inside(1.0, 1) - 0.5).abs() < 1e-12,
-            "the Cauchy distribution has its quartile at 1"
-        );
-        for freedom in (1..=200).chain([1_000, 1_000_001]) {
-            let share = inside(student_t(freedom), freedom);
-            assert!((share - 0.95).abs() < 6e-5, "{freedom}: {share}");
-        }
-        assert!(student_t(30) > student_t(31));
-        assert_eq!(student_t(0), f64::INFINITY);
-    }
 
     #[test]
     fn estimates() {

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 
-use peerlet_core::Peerlet;
+use peerlet_core::{Peerlet, Seed};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -65,6 +65,14 @@ pub trait Configured: Peerlet {
     /// # Errors
     /// Says which parameter is out of range and what is allowed.
     fn configured(config: Self::Config) -> Result<Self, ConfigError>;
+
+    /// The peerlet with the scenario's seed, which is the same for all peers of a run, in every
+    /// world: for what all peers must choose alike. What a peer chooses for itself comes from its
+    /// context. By default the seed is not used.
+    #[must_use]
+    fn seeded(self, _seed: Seed) -> Self {
+        self
+    }
 }
 
 /// Why a peerlet cannot have the parameters it was given.

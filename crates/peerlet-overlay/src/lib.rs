@@ -36,8 +36,8 @@ pub use bootstrap::{Bootstrap, BootstrapConfig, BootstrapMessage, BootstrapTimer
 pub use configured::{ConfigError, Configured, check_range};
 pub use lookups::{Lookups, LookupsConfig, LookupsMessage, LookupsTimer, Rate, RateError};
 pub use neighbors::{
-    Neighbor, NeighborFound, NeighborLost, Neighbors, NeighborsConfig, NeighborsMessage,
-    NeighborsTimer, Peers,
+    LayoutConfig, Neighbor, NeighborFound, NeighborLost, Neighbors, NeighborsConfig,
+    NeighborsMessage, NeighborsTimer, Peers,
 };
 pub use ring::RingId;
 pub use router::{

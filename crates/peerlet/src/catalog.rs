@@ -1,6 +1,6 @@
 //! The peerlets that scenarios can name.
 
-use peerlet_core::{AnyPeerlet, Peer, Registry};
+use peerlet_core::{AnyPeerlet, Peer, Registry, Seed};
 use peerlet_overlay::{Bootstrap, Configured, Lookups, Neighbors, Router};
 use peerlet_scenario::{Problem, Raw, Sources, normalize, suggest};
 
@@ -18,7 +18,7 @@ pub(crate) struct Entry {
     pub(crate) parameters: Vec<(&'static str, &'static str, String)>,
     /// A registry that holds this peerlet alone: what it says of itself.
     pub(crate) about: Registry,
-    read: fn(&Sources, &Raw) -> Result<Prototype, Problem>,
+    read: fn(&Sources, &Raw, Seed) -> Result<Prototype, Problem>,
 }
 
 impl Catalog {
@@ -76,16 +76,18 @@ impl Catalog {
         &self.entries
     }
 
-    /// Reads the parameters of the peerlet with this name, written at `span`.
+    /// Reads the parameters of the peerlet with this name, written at `span`, in a scenario with
+    /// this seed.
     pub(crate) fn read(
         &self,
         sources: &Sources,
         (name, span): (&str, &std::ops::Range<usize>),
         params: &Raw,
+        seed: Seed,
     ) -> Result<Prototype, Problem> {
         let same = |e: &&Entry| normalize(e.name) == normalize(name);
         match self.entries.iter().find(same) {
-            Some(entry) => (entry.read)(sources, params),
+            Some(entry) => (entry.read)(sources, params, seed),
             None => {
                 let known: Vec<_> = self.entries.iter().map(|e| e.name).collect();
                 let help = match suggest(name, &known) {
@@ -107,9 +109,11 @@ impl Default for Catalog {
 fn read<P: Configured + Clone + Sync>(
     sources: &Sources,
     params: &Raw,
+    seed: Seed,
 ) -> Result<Prototype, Problem> {
     let config: P::Config = sources.read(params)?;
     let peerlet = P::configured(config)
-        .map_err(|error| sources.problem(&params.span, error.to_string(), ""))?;
+        .map_err(|error| sources.problem(&params.span, error.to_string(), ""))?
+        .seeded(seed);
     Ok(Box::new(move || AnyPeerlet::new(peerlet.clone())))
 }

@@ -6,6 +6,7 @@ use peerlet_core::{
     Act, Command, Directive, Duration, Need, Peer, Port, Registry, Seat, Seed, StackError, Value,
 };
 use peerlet_network::{Constant, Fault, Faults, Layers, Model};
+use peerlet_overlay::LayoutConfig;
 use peerlet_scenario::{
     Action, Event, Override, Problem, Problems, Scenario, Source, StackEntry, Step, Timeline,
     normalize, suggest,
@@ -136,6 +137,27 @@ impl Plan {
         Ok(Some(Box::new(Layers::around(nothing, vec![Box::new(faults)]))))
     }
 
+    /// Refuses a scenario of which one process cannot run its share: a peer of an overlay that is
+    /// laid out needs the address of every seat when it starts, and other processes may join later.
+    ///
+    /// # Errors
+    /// Says where the overlay is laid out.
+    pub fn check_share(&self) -> Result<(), Problems> {
+        let scenario = &self.scenario;
+        let groups = scenario.groups.iter().flat_map(|group| &group.stack);
+        for entry in groups.chain(&scenario.stack) {
+            let Some(layout) = entry.params.get("layout") else { continue };
+            let named = scenario.sources.read::<LayoutConfig>(&layout.raw);
+            if named.is_ok_and(|layout| layout != LayoutConfig::Grown) {
+                let message = "this layout needs the address of every seat when a peer starts, and \
+                               those of other processes may not be known then";
+                let help = "run all seats in one process, or let the overlay grow";
+                return Err(scenario.sources.problem(&layout.raw.span, message, help).into());
+            }
+        }
+        Ok(())
+    }
+
     /// What the environment does, in order.
     pub fn directives(&self) -> impl Iterator<Item = Directive> + Send + 'static {
         let (timeline, commands) = (self.timeline.clone(), self.commands.clone());
@@ -262,12 +284,12 @@ fn stacks(experiment: &Experiment, scenario: &Scenario) -> Result<(Build, Regist
                     set the parameter in the program";
         return Err(scenario.sources.problem(&span, message, help).into());
     }
-    let mut stacks = Vec::new();
-    let mut problems = Vec::new();
+    let (mut stacks, mut problems) = (Vec::new(), Vec::new());
+    let seed = Seed::new(scenario.seed).named("stack");
     for stack in written {
         let read = |entry: &StackEntry| {
             let name = (entry.name.as_str(), &entry.span);
-            experiment.catalog.read(&scenario.sources, name, &entry.params)
+            experiment.catalog.read(&scenario.sources, name, &entry.params, seed)
         };
         let mut prototypes: Vec<Prototype> = Vec::new();
         for prototype in stack.iter().map(read) {

@@ -193,13 +193,13 @@ fn peerlets_parameters_and_models_are_suggested() {
         &parameter,
         2,
         expect![[r#"
-        SCENARIO:5:15: unknown field `rnig`, expected one of `random`, `ring`, `heartbeat`, `misses`, `exchange`
-           ,----
-         5 | neighbors = { rnig = 3 }
-           :               ^^^^
-           `----
-          help: did you mean `ring`?
-    "#]],
+            SCENARIO:5:15: unknown field `rnig`, expected one of `random`, `ring`, `heartbeat`, `misses`, `exchange`, `layout`
+               ,----
+             5 | neighbors = { rnig = 3 }
+               :               ^^^^
+               `----
+              help: did you mean `ring`?
+        "#]],
     );
     let range = GOOD.replace("neighbors = {}", "neighbors = { random = 100000 }");
     refuse(
@@ -469,6 +469,37 @@ fn a_server_that_is_no_seat_is_refused() {
            :                        ^
            `----
           help: 5 peers have the seats 0 to 4
+    "#]],
+    );
+}
+
+#[test]
+fn a_laid_out_overlay_is_refused_in_one_of_several_processes() {
+    let scenario = GOOD.replace("neighbors = {}", "neighbors = { layout = \"ring\" }");
+    let file = File::new("layout.toml", &scenario);
+    let path = file.0.display().to_string();
+    let output = peerlet(&["live", &path, "--index", "0-2"]);
+    assert_eq!(output.status.code(), Some(2));
+    expect![[r#"
+        SCENARIO:5:24: this layout needs the address of every seat when a peer starts, and those of other processes may not be known then
+           ,----
+         5 | neighbors = { layout = "ring" }
+           :                        ^^^^^^
+           `----
+          help: run all seats in one process, or let the overlay grow
+    "#]]
+    .assert_eq(&text(&output.stderr).replace(&path, "SCENARIO"));
+    refuse(
+        "layout.toml",
+        &scenario.replace("ring", "star"),
+        2,
+        expect![[r#"
+        SCENARIO:5:24: unknown variant `star`, expected `grown` or `ring`
+           ,----
+         5 | neighbors = { layout = "star" }
+           :                        ^^^^^^
+           `----
+          help: leave it out
     "#]],
     );
 }

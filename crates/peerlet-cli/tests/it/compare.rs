@@ -9,7 +9,7 @@ use crate::command::{File, peerlet, text};
 
 /// Peers that all know each other look up keys over links of 40 to 60 ms: some 10,000 lookups in
 /// the twenty seconds that count.
-const RING: &str = r#"
+pub const RING: &str = r#"
 title = "a ring"
 peers = 16
 for = "40s"
@@ -28,13 +28,13 @@ from = "20s"
 "#;
 
 /// Run folders of a test and the scenario that they are of, gone when this is dropped.
-struct Place {
+pub struct Place {
     scenario: File,
     folder: PathBuf,
 }
 
 impl Place {
-    fn new(name: &str, scenario: &str) -> Place {
+    pub fn new(name: &str, scenario: &str) -> Place {
         let folder = std::env::temp_dir().join(format!("peerlet-{}-{name}", std::process::id()));
         std::fs::create_dir(&folder).expect("the temporary folder can be written to");
         Place { scenario: File::new(&format!("{name}.toml"), scenario), folder }
@@ -45,21 +45,21 @@ impl Place {
     }
 
     /// Runs the scenario into a folder.
-    fn run(&self, world: &str, name: &str, more: &[&str]) {
+    pub fn run(&self, world: &str, name: &str, more: &[&str]) {
         let (scenario, folder) = (self.scenario.0.display().to_string(), self.path(name));
         let output = peerlet(&[&[world, &scenario, "-q", "-o", &folder], more].concat());
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     }
 
     /// Compares two folders; returns the exit code and what was printed.
-    fn compare(&self, left: &str, right: &str, more: &[&str]) -> (i32, String) {
+    pub fn compare(&self, left: &str, right: &str, more: &[&str]) -> (i32, String) {
         let (left, right) = (self.path(left), self.path(right));
         let output = peerlet(&[&["compare", &left, &right], more].concat());
         let code = output.status.code().expect("it ends by itself");
         (code, text(&output.stdout) + &text(&output.stderr))
     }
 
-    fn json(&self, left: &str, right: &str) -> Value {
+    pub fn json(&self, left: &str, right: &str) -> Value {
         let (_, printed) = self.compare(left, right, &["--json"]);
         serde_json::from_str(&printed).expect("it is JSON")
     }
@@ -155,7 +155,7 @@ fn sets_of_seeds_are_compared_with_intervals() {
     place.run("sim", "first", &["--seeds", "1..4"]);
     place.run("sim", "second", &["--seeds", "5..8"]);
     // A number of 40,000 random lookups a side is off by 0.7 % of itself.
-    let (code, printed) = place.compare("first", "second", &["--counts", "2%"]);
+    let (code, printed) = place.compare("first", "second", &["--counts", "5%"]);
     assert_eq!(code, 0, "{printed}");
     assert!(printed.contains("right: sim, seeds 5..8 ("), "{printed}");
     assert!(printed.contains(" ± "), "{printed}");
@@ -192,7 +192,7 @@ fn longer_delays_fail_by_name() {
     assert_eq!(code, 1, "{printed}");
     assert!(printed.ends_with("\nfailed: lookups/time\n"), "{printed}");
     let (code, printed) =
-        place.compare("a", "b", &["--within", "15%", "--ks", "1", "--counts", "2%"]);
+        place.compare("a", "b", &["--within", "15%", "--ks", "1", "--counts", "6%"]);
     assert_eq!(code, 0, "{printed}");
 }
 
@@ -224,9 +224,9 @@ fn worlds_are_compared() {
     let short = ["--for", "2s", "--set", "join=0s"];
     place.run("sim", "sim", &short);
     place.run("live", "live", &[&short[..], &["--shards", "1"]].concat());
-    // So short a run is a comparison's matter, not its success.
+    // One run a side decides nothing.
     let (code, printed) = place.compare("sim", "live", &["--samples", "1"]);
-    assert!([0, 1].contains(&code), "{printed}");
+    assert_eq!(code, 6, "{printed}");
     assert!(printed.contains("\nright: live over quic, seed 1 ("), "{printed}");
     assert!(printed.contains("`sim --transport quic` simulates them"), "{printed}");
     place.run("sim", "handshakes", &[&short[..], &["--transport", "quic"]].concat());

@@ -14,3 +14,4 @@ mod secret;
 mod terminal;
 mod tidy;
 mod udp;
+mod verdicts;

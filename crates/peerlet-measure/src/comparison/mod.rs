@@ -1,5 +1,8 @@
 //! Whether two sides of runs, say simulated and emulated ones, measured the same.
 
+mod decision;
+mod distance;
+mod reason;
 mod row;
 mod table;
 
@@ -9,7 +12,9 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::figures::{MetricFigures, RunFigures};
-pub use row::{ComparedFigure, ComparedMetric, KsDistance, Verdict};
+pub use decision::Undecided;
+pub use distance::KsDistance;
+pub use row::{ComparedFigure, ComparedMetric, Verdict};
 use row::{MESSAGES, Side, Sides};
 
 /// The most runs of one side. Their distributions are held at once, and by then an interval is
@@ -43,19 +48,24 @@ impl Default for Limits {
 ///
 /// A number of a side is its mean over the side's runs. A relative error is that of
 /// [`RelativeError::paired`] when both sides have the same seeds, each once, and else that of
-/// [`RelativeError::unpaired`]. Distances are between the values of all runs of a side together.
+/// [`RelativeError::unpaired`]. Each has a 90 % interval over the runs, and that decides: a number
+/// *held* when its interval lies within the limits on both sides, which is two one-sided tests at
+/// 5 % each; it *failed* when its interval lies outside; else it is *inconclusive*, and the row
+/// says how many seeds a side would decide it ([`Undecided`]).
 ///
-/// - *Distributions* hold when the relative errors of mean, median and 95th percentile are within
-///   [`Limits::within`], and the distance is within [`Limits::ks`]. Percentiles of whole numbers
-///   move in whole steps, so one that differs by no more than the metric's quantum holds as well.
-///   With many values any difference is beyond chance, so the critical distance is shown and not
-///   judged by.
-/// - *Gauges* hold when their mean does.
-/// - *Counters* hold when their sum is within [`Limits::counts`], or within what chance does to two
-///   counts of independent events in 95 of 100 cases. The messages sent and delivered hold when
-///   they are within [`Limits::counts`]. What was dropped is shown by cause.
+/// - *Distributions* are judged by the relative errors of mean, median and 95th percentile, against
+///   [`Limits::within`], and by the distance ([`KsDistance`]), against [`Limits::ks`]. Percentiles
+///   of whole numbers move in whole steps, so their limit is the metric's quantum where that is
+///   more.
+/// - *Gauges* are judged by their mean.
+/// - *Counters*, and the messages sent and delivered, are judged by their sum, against
+///   [`Limits::counts`]. What was dropped is shown by cause.
+/// - A row failed when any of that failed, else it is inconclusive when any of that is, else it
+///   held.
 /// - Metrics that neither side has a value of are counted and passed over. A metric that only one
 ///   side has fails.
+/// - One run a side has no interval, so it is inconclusive; but two runs that are the same in every
+///   number and every value held, since nothing differs.
 ///
 /// Displayed it is a table for people; [`markdown`](Comparison::markdown) is one for documents.
 ///
@@ -70,10 +80,13 @@ impl Default for Limits {
 ///     (0..1000).for_each(|i| recorder.record(0, 500 + i + slower));
 ///     RunFigures::of(seed, &recorder.finish(end), &Ledger::default())
 /// };
-/// let same = Comparison::of(&[run(1, 0)], &[run(1, 1)], &Limits::default())?;
+/// let left = [run(1, 0), run(2, 2)];
+/// let same = Comparison::of(&left, &[run(1, 1), run(2, 3)], &Limits::default())?;
 /// assert!(same.holds());
-/// let other = Comparison::of(&[run(1, 0), run(2, 0)], &[run(3, 100)], &Limits::default())?;
+/// let other = Comparison::of(&left, &[run(1, 100), run(2, 102)], &Limits::default())?;
 /// assert_eq!(other.failed().collect::<Vec<_>>(), ["hello/time"]);
+/// let single = Comparison::of(&[run(1, 0)], &[run(1, 1)], &Limits::default())?;
+/// assert_eq!(single.inconclusive().count(), 1, "one run a side has no interval");
 /// # Ok::<(), peerlet_measure::CompareError>(())
 /// ```
 ///
@@ -110,8 +123,8 @@ impl Comparison {
                 return Err(CompareError::TooManyRuns { side, runs });
             }
         }
-        let paired = is_paired(left, right);
-        let of = |sides: &Sides<'_>| ComparedMetric::of(sides, paired, limits);
+        let mode = Mode::of(left, right);
+        let of = |sides: &Sides<'_>| ComparedMetric::of(sides, mode, limits);
         let mut rows = messages(left, right, &of);
         let mut without_values = 0;
         let names = left.iter().chain(right).flat_map(|run| run.metrics.keys());
@@ -124,12 +137,29 @@ impl Comparison {
                 false => without_values += 1,
             }
         }
+        let paired = is_paired(left, right);
         Ok(Comparison { limits: *limits, paired, rows, without_values })
     }
 
     /// The rows that failed, by name.
     pub fn failed(&self) -> impl Iterator<Item = &str> {
         self.rows.iter().filter(|row| row.verdict.is_failure()).map(|row| row.metric.as_str())
+    }
+
+    /// The rows that are inconclusive.
+    pub fn inconclusive(&self) -> impl Iterator<Item = &ComparedMetric> {
+        self.rows.iter().filter(|row| row.verdict == Verdict::Inconclusive)
+    }
+
+    /// The verdict on all: failed when a row failed or nothing was judged, else inconclusive when a
+    /// row is, else held.
+    pub fn verdict(&self) -> Verdict {
+        let judged = [Verdict::Held, Verdict::Inconclusive].map(|verdict| self.count(verdict));
+        match (self.failed().next(), judged) {
+            (Some(_), _) | (None, [0, 0]) => Verdict::Failed,
+            (None, [_, 0]) => Verdict::Held,
+            (None, _) => Verdict::Inconclusive,
+        }
     }
 
     /// How many rows have this verdict.
@@ -139,7 +169,29 @@ impl Comparison {
 
     /// Whether there was something to judge, and all of it held.
     pub fn holds(&self) -> bool {
-        self.count(Verdict::Held) > 0 && self.failed().next().is_none()
+        self.verdict() == Verdict::Held
+    }
+}
+
+/// How the runs of both sides belong together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Mode {
+    /// One run a side, and both measured the same in every number and every value.
+    Same,
+    /// Both sides have the same seeds, each of them once.
+    Paired,
+    /// The sides have other seeds.
+    Unpaired,
+}
+
+impl Mode {
+    fn of(left: &[RunFigures], right: &[RunFigures]) -> Mode {
+        if let ([one], [other]) = (left, right)
+            && (&one.metrics, &one.messages) == (&other.metrics, &other.messages)
+        {
+            return Mode::Same;
+        }
+        if is_paired(left, right) { Mode::Paired } else { Mode::Unpaired }
     }
 }
 

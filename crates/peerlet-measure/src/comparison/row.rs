@@ -3,10 +3,13 @@
 use peerlet_core::MetricKind;
 use serde::{Serialize, Serializer};
 
-use super::Limits;
+use super::decision::{Decision, Undecided, decide};
+use super::distance::{Differences, KsDistance};
+use super::{Limits, Mode};
 use crate::figures::{MetricFigures, RunFigures};
-use crate::histogram::{Histogram, ks};
-use crate::relative::{RelativeError, ks_critical, mean};
+use crate::histogram::Histogram;
+use crate::relative::{RelativeError, difference, mean};
+use crate::spread::Spread;
 
 /// What the names of the accounts of messages begin with.
 pub(super) const MESSAGES: &str = "messages/";
@@ -29,6 +32,8 @@ pub struct ComparedMetric {
     pub ks: Option<KsDistance>,
     /// What follows from all that.
     pub verdict: Verdict,
+    /// Why the verdict is inconclusive, where it is: of several reasons the one that takes most.
+    pub undecided: Option<Undecided>,
 }
 
 /// One number of both sides.
@@ -43,29 +48,32 @@ pub struct ComparedFigure {
     /// The relative error of the right side; `None` where a side has no value, and where the left
     /// one is zero and the right one is not.
     pub error: Option<RelativeError>,
-    /// Whether it is within the limit; `None` for a number that is only shown.
+    /// The two ends of the error's 90 % interval; `None` where a side has a single run.
+    pub interval: Option<[f64; 2]>,
+    /// The largest relative error that is allowed; `None` for a number that is only shown, and
+    /// where there is no relative error.
+    pub limit: Option<f64>,
+    /// Whether it is within the limit; `None` for a number that is only shown or inconclusive.
     pub held: Option<bool>,
-}
-
-/// How far apart two distributions lie.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
-pub struct KsDistance {
-    /// The distance by Kolmogorov and Smirnov, from 0 to 1.
-    pub distance: f64,
-    /// What two samples of one distribution exceed in 5 of 100 cases.
-    pub critical: f64,
-    /// Whether it is within the limit; `None` when it is only shown.
-    pub held: Option<bool>,
+    /// The verdict on it; `None` for a number that is only shown.
+    pub verdict: Option<Verdict>,
+    /// Why the verdict is inconclusive, where it is.
+    pub undecided: Option<Undecided>,
+    /// The difference in units, where there is no relative error.
+    #[serde(skip)]
+    difference: Option<(f64, Option<Spread>)>,
 }
 
 /// What becomes of a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// All that is judged is within its limit.
+    /// All that is judged is within its limit: its 90 % interval is.
     Held,
-    /// Something is beyond its limit.
+    /// Something is beyond its limit: all of its 90 % interval is.
     Failed,
+    /// Nothing failed, and a limit lies within an interval, or there is none.
+    Inconclusive,
     /// Only the left side has it: a failure.
     OnlyLeft,
     /// Only the right side has it: a failure.
@@ -81,7 +89,16 @@ impl Verdict {
     pub fn is_failure(self) -> bool {
         match self {
             Verdict::Failed | Verdict::OnlyLeft | Verdict::OnlyRight => true,
-            Verdict::Held | Verdict::TooFew | Verdict::Shown => false,
+            Verdict::Held | Verdict::Inconclusive | Verdict::TooFew | Verdict::Shown => false,
+        }
+    }
+
+    /// Whether it says that a limit is kept; `None` where it leaves that open.
+    pub(super) fn held(self) -> Option<bool> {
+        match self {
+            Verdict::Held => Some(true),
+            Verdict::Failed | Verdict::OnlyLeft | Verdict::OnlyRight => Some(false),
+            Verdict::Inconclusive | Verdict::TooFew | Verdict::Shown => None,
         }
     }
 }
@@ -109,14 +126,13 @@ impl<'a> Side<'a> {
         Side(runs)
     }
 
-    fn samples(&self) -> u64 {
+    pub(super) fn samples(&self) -> u64 {
         self.0.iter().fold(0, |sum, (_, metric)| sum.saturating_add(metric.count))
     }
 
-    fn histogram(&self) -> Histogram {
-        let mut all = Histogram::default();
-        self.0.iter().for_each(|(_, metric)| all.merge(&metric.histogram));
-        all
+    /// The values of each run, with the run's seed.
+    pub(super) fn histograms(&self) -> impl Iterator<Item = (u64, &'a Histogram)> {
+        self.0.iter().map(|(seed, metric)| (*seed, &metric.histogram))
     }
 
     /// A number of each run that has it, with the run's seed.
@@ -189,85 +205,100 @@ impl Sides<'_> {
             left: mean(&of_left),
             right: mean(&of_right),
             error,
+            interval: error.and_then(|error| error.interval()),
+            limit: None,
             held: None,
+            verdict: None,
+            undecided: None,
+            difference: if error.is_none() { difference(&of_left, &of_right) } else { None },
         }
     }
 }
 
 impl ComparedMetric {
     /// Compares a metric that has a value somewhere.
-    pub(super) fn of(sides: &Sides<'_>, paired: bool, limits: &Limits) -> ComparedMetric {
+    pub(super) fn of(sides: &Sides<'_>, mode: Mode, limits: &Limits) -> ComparedMetric {
         let any = sides.left.0.first().or(sides.right.0.first());
         let any = any.expect("a metric with a value is in a run").1;
         let (numbers, samples) = match any.kind {
             MetricKind::Counter => (OF_COUNTERS, false),
             MetricKind::Gauge | MetricKind::Distribution => (OF_SAMPLES, true),
         };
+        let paired = mode != Mode::Unpaired;
         let figures = numbers.iter().map(|(name, number)| sides.figure(name, *number, paired));
+        let ks = samples.then(|| KsDistance::of(sides, paired)).flatten();
         let mut row = ComparedMetric {
             metric: sides.name.to_owned(),
             unit: any.unit.clone(),
             kind: any.kind,
             samples: [sides.left.samples(), sides.right.samples()],
             figures: figures.collect(),
-            ks: samples.then(|| KsDistance::of(sides)).flatten(),
+            ks: ks.as_ref().map(|(distance, _)| *distance),
             verdict: sides.verdict(limits).unwrap_or(Verdict::Held),
+            undecided: None,
         };
         if row.verdict == Verdict::Held {
-            row.judge(any.quantum, limits);
+            row.judge(ks.map(|(_, differences)| differences), any.quantum, mode, limits);
         }
         row
     }
 
-    fn judge(&mut self, quantum: f64, limits: &Limits) {
-        // Messages are sent by plan: chance does little to their number.
-        let noise = match self.metric.starts_with(MESSAGES) {
-            true => 0.0,
-            false => counting_noise(self.samples),
-        };
-        let (kind, counts) = (self.kind, limits.counts.max(noise));
+    fn judge(
+        &mut self,
+        differences: Option<Differences>,
+        quantum: f64,
+        mode: Mode,
+        limits: &Limits,
+    ) {
+        let kind = self.kind;
         let limit = |figure| match (kind, figure) {
-            (MetricKind::Counter, "sum") => Some((counts, 0.0)),
+            (MetricKind::Counter, "sum") => Some((limits.counts, 0.0)),
             (MetricKind::Gauge | MetricKind::Distribution, "mean") => Some((limits.within, 0.0)),
             (MetricKind::Distribution, "p50" | "p95") => Some((limits.within, quantum)),
             _ => None,
         };
+        let mut decisions = Vec::new();
         for figure in &mut self.figures {
-            figure.held =
-                limit(figure.figure).map(|(relative, step)| figure.is_within(relative, step));
+            let Some((relative, step)) = limit(figure.figure) else { continue };
+            decisions.push(figure.judge(relative, step, mode));
         }
-        if let (MetricKind::Distribution, Some(ks)) = (kind, &mut self.ks) {
-            ks.held = Some(ks.distance <= limits.ks);
+        if let (MetricKind::Distribution, Some(ks), Some(differences)) =
+            (kind, &mut self.ks, differences)
+        {
+            let decision = match mode {
+                Mode::Same => (Verdict::Held, None),
+                Mode::Paired | Mode::Unpaired => differences.decide(limits.ks),
+            };
+            ks.judge(decision);
+            decisions.push(decision);
         }
-        let mut judged = self.figures.iter().map(|figure| figure.held);
-        let failed = judged.any(|held| held == Some(false))
-            || self.ks.is_some_and(|ks| ks.held == Some(false));
-        if failed {
+        let found = |wanted| decisions.iter().any(|(verdict, _)| *verdict == wanted);
+        if found(Verdict::Failed) {
             self.verdict = Verdict::Failed;
+        } else if found(Verdict::Inconclusive) {
+            self.verdict = Verdict::Inconclusive;
+            self.undecided =
+                decisions.iter().filter_map(|(_, undecided)| *undecided).reduce(Undecided::harder);
         }
     }
-}
-
-/// The relative error that two counts of independent events exceed by chance in 5 of 100 cases.
-fn counting_noise([left, right]: [u64; 2]) -> f64 {
-    1.96 * (1.0 / left as f64 + 1.0 / right as f64).sqrt()
 }
 
 impl ComparedFigure {
-    /// Whether the relative error is within this limit, or the difference within one step.
-    fn is_within(&self, relative: f64, step: f64) -> bool {
-        let one_step = self.left.zip(self.right).is_some_and(|(left, right)| {
-            // A step between floats is off by their last digits.
-            step > 0.0 && (right - left).abs() <= step * (1.0 + 1e-9)
-        });
-        one_step || self.error.is_some_and(|error| error.value.abs() <= relative)
-    }
-}
-
-impl KsDistance {
-    fn of(sides: &Sides<'_>) -> Option<KsDistance> {
-        let (left, right) = (sides.left.histogram(), sides.right.histogram());
-        let critical = ks_critical(left.count(), right.count())?;
-        Some(KsDistance { distance: ks(&left, &right), critical, held: None })
+    /// Decides whether the relative error is within this limit, or the difference within one step.
+    fn judge(&mut self, relative: f64, step: f64, mode: Mode) -> Decision {
+        // A step between floats is off by their last digits.
+        let step = step * (1.0 + 1e-9);
+        let of_step = self.left.filter(|left| *left != 0.0).map_or(0.0, |left| step / left.abs());
+        let limit = relative.max(of_step);
+        let decision = match (mode, &self.error, &self.difference) {
+            (Mode::Same, ..) => (Verdict::Held, None),
+            (_, Some(error), _) => decide(error.value, error.spread.as_ref(), limit),
+            (_, None, Some((apart, spread))) => decide(*apart, spread.as_ref(), step),
+            (_, None, None) => (Verdict::Failed, None),
+        };
+        self.limit = self.error.is_some().then_some(limit);
+        (self.verdict, self.undecided) = (Some(decision.0), decision.1);
+        self.held = decision.0.held();
+        decision
     }
 }

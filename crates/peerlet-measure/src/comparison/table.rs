@@ -10,8 +10,8 @@ use crate::table::{number, total, write_table};
 const HEADER: [&str; 6] = ["metric", "figure", "left", "right", "error", "verdict"];
 
 impl fmt::Display for Comparison {
-    /// Writes a table: values with their units, relative errors with their 95 % intervals, and what
-    /// was judged.
+    /// Writes a table: values with their units, relative errors with their 90 % intervals, and the
+    /// verdicts.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines = vec![HEADER.map(str::to_owned).to_vec()];
         for row in &self.rows {
@@ -51,11 +51,8 @@ impl ComparedMetric {
         if let Some(first) = lines.first_mut() {
             first[0].clone_from(&self.metric);
             let word = match self.verdict {
-                Verdict::Held | Verdict::Failed => return lines,
-                Verdict::OnlyLeft => "ONLY LEFT",
-                Verdict::OnlyRight => "ONLY RIGHT",
-                Verdict::TooFew => "too few",
-                Verdict::Shown => "shown",
+                Verdict::Held | Verdict::Failed | Verdict::Inconclusive => return lines,
+                other => other.word(),
             };
             word.clone_into(&mut first[5]);
         }
@@ -79,25 +76,23 @@ impl ComparedMetric {
         let name = figure.figure.to_owned();
         let error = figure.error.map_or_else(|| "-".to_owned(), |error| error.to_string());
         let (left, right) = (value(figure.left), value(figure.right));
-        vec![String::new(), name, left, right, error, word(figure.held)]
+        vec![String::new(), name, left, right, error, word(figure.verdict)]
     }
 }
 
 impl KsDistance {
     fn line(&self) -> Vec<String> {
-        let distance = format!("{:.4} (critical {:.4})", self.distance, self.critical);
+        let distance = match self.interval {
+            Some([low, high]) => format!("{:.4} ({low:.4} to {high:.4})", self.distance),
+            None => format!("{:.4}", self.distance),
+        };
         let none = String::new;
-        vec![none(), "KS".to_owned(), none(), none(), distance, word(self.held)]
+        vec![none(), "KS".to_owned(), none(), none(), distance, word(self.verdict)]
     }
 }
 
-fn word(held: Option<bool>) -> String {
-    let word = match held {
-        Some(true) => "held",
-        Some(false) => "FAILED",
-        None => "",
-    };
-    word.to_owned()
+fn word(verdict: Option<Verdict>) -> String {
+    verdict.map_or("", Verdict::word).to_owned()
 }
 
 impl fmt::Display for RelativeError {

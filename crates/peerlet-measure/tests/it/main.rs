@@ -2,6 +2,7 @@
 
 mod merging;
 mod spread;
+mod verdicts;
 mod words;
 
 use std::env;

@@ -29,6 +29,23 @@ pub struct NeighborsConfig {
     /// How often lists of peers are exchanged with one neighbor. Default 1 s, as the heartbeat: the
     /// cost of one more neighbor.
     pub exchange: Duration,
+    /// How a peer comes to its first neighbors. Default `"grown"`.
+    pub layout: LayoutConfig,
+}
+
+/// How a peer comes to its first neighbors.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LayoutConfig {
+    /// It finds them, through [`Bootstrap`](crate::Bootstrap).
+    #[default]
+    Grown,
+    /// At its start it has the links that it would have in an overlay of all seats that stood for
+    /// long: the nearest on the ring, and random links by the scenario's seed. No peer could know
+    /// them; this is for workloads that begin with a whole overlay, the same in every world. From
+    /// then on it keeps neighbors as ever. Its choices are of a random stream of its own, so that
+    /// the messages that it handles change no choice of its siblings.
+    Ring,
 }
 
 pub(super) const PARAMETERS: &[(&str, &str)] = &[
@@ -37,11 +54,19 @@ pub(super) const PARAMETERS: &[(&str, &str)] = &[
     ("heartbeat", "time between two heartbeats to a neighbor"),
     ("misses", "heartbeats that a neighbor may miss before it is lost"),
     ("exchange", "time between two exchanges of peers with some neighbor"),
+    ("layout", "first neighbors: `grown`, found by bootstrap, or `ring`, laid out by the seed"),
 ];
 
 impl Default for NeighborsConfig {
     fn default() -> NeighborsConfig {
-        NeighborsConfig { random: 5, ring: 2, heartbeat: SECOND, misses: 3, exchange: SECOND }
+        NeighborsConfig {
+            random: 5,
+            ring: 2,
+            heartbeat: SECOND,
+            misses: 3,
+            exchange: SECOND,
+            layout: LayoutConfig::Grown,
+        }
     }
 }
 

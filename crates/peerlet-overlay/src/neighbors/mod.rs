@@ -3,14 +3,16 @@
 //! Networks 53, 2009). Heartbeats tell who lives.
 
 mod config;
+mod layout;
 mod message;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use peerlet_core::{About, Address, Context, Duration, Metric, Peerlet, Rng, Time, TimerId};
+use peerlet_core::{About, Address, Context, Duration, Metric, Peerlet, Rng, Seed, Time, TimerId};
 
-pub use config::NeighborsConfig;
+pub use config::{LayoutConfig, NeighborsConfig};
+use layout::{Layout, Links};
 use message::SAMPLE_MAX;
 pub use message::{NeighborsMessage, Peers};
 use table::{Table, clockwise_from};
@@ -87,6 +89,13 @@ pub struct Neighbors {
     told: BTreeSet<Address>,
     /// The timer for the next one who may have been silent for too long.
     watching: Option<TimerId>,
+    /// The links of all seats, where they are laid out, and the seed that chooses them.
+    layout: Layout,
+    seed: Option<Seed>,
+    /// The random stream of a peer whose links were laid out.
+    own: Option<Rng>,
+    /// How many random links are sought: those asked for, or those laid out.
+    sought: usize,
 }
 
 /// What was asked of a peer that was not heard yet.
@@ -123,10 +132,14 @@ impl Peerlet for Neighbors {
 
     /// Begins anew: who was a neighbor in an older life is a stranger.
     fn start(&mut self, ctx: &mut Context<Self>) {
-        let config = self.config.clone();
-        *self = Neighbors { config, ..Neighbors::default() };
+        let Neighbors { config, layout, seed, .. } = std::mem::take(self);
+        let sought = config.random as usize;
+        *self = Neighbors { config, layout, seed, sought, ..Neighbors::default() };
         self.table = Table::new(RingId::of(ctx.address()), self.config.ring as usize);
         ctx.measure(DEGREE, 0.0);
+        if self.config.layout == LayoutConfig::Ring {
+            self.lay_out(ctx);
+        }
         // Somewhere within the first period, so that peers that began together take turns.
         let beat = part_of(self.config.heartbeat, ctx.rng());
         let exchange = part_of(self.config.exchange, ctx.rng());
@@ -144,6 +157,7 @@ impl Peerlet for Neighbors {
         if from == ctx.address() {
             return;
         }
+        self.swap_streams(ctx);
         if message != NeighborsMessage::Goodbye {
             self.asked.remove(&from);
             self.gone.remove(&from);
@@ -173,9 +187,11 @@ impl Peerlet for Neighbors {
             NeighborsMessage::Goodbye => {}
         }
         self.tell(ctx);
+        self.swap_streams(ctx);
     }
 
     fn timer(&mut self, ctx: &mut Context<Self>, timer: NeighborsTimer) {
+        self.swap_streams(ctx);
         match timer {
             NeighborsTimer::Beat => {
                 ctx.after(self.config.heartbeat, NeighborsTimer::Beat);
@@ -201,6 +217,7 @@ impl Peerlet for Neighbors {
                 }
             }
         }
+        self.swap_streams(ctx);
     }
 }
 
@@ -248,6 +265,42 @@ impl Neighbors {
     pub fn forget(&mut self, ctx: &mut Context<Self>, peer: Address) {
         self.lose(peer, ctx.now());
         self.tell(ctx);
+    }
+}
+
+/// Links that are laid out.
+impl Neighbors {
+    /// Takes the links that the layout has for this seat, as if all had just been heard.
+    ///
+    /// # Panics
+    /// Panics when the address of a seat is not known, so that this peer's links cannot be.
+    fn lay_out(&mut self, ctx: &mut Context<Self>) {
+        let seed = self.seed.unwrap_or(Seed::new(0));
+        let links = self.layout.links(ctx.seats(), ctx.seat(), seed, &self.config);
+        let Links { ring, random } = links.unwrap_or_else(|seat| {
+            panic!(
+                "`neighbors` has the layout `ring`, which needs the address of every seat when a \
+                 peer starts, and that of seat {} is not known; run all seats in one process, or \
+                 let the overlay grow",
+                seat.0
+            )
+        });
+        let now = ctx.now();
+        ring.iter().chain(&random).for_each(|peer| self.table.hear(*peer, now));
+        random.iter().for_each(|peer| self.table.set_random(*peer, true));
+        self.sought = random.len();
+        self.own = Some(Seed::new(ctx.rng().bits()).rng());
+        // Siblings hear of it when all of them have started.
+        ctx.after(Duration::ZERO, NeighborsTimer::Silence);
+    }
+
+    /// Puts the stream of a peer whose links were laid out into the place of its peer's, or back.
+    /// How often this peerlet draws depends on the messages that come; what its siblings draw does
+    /// not, and so it is the same in every world.
+    fn swap_streams(&mut self, ctx: &mut Context<Self>) {
+        if let Some(own) = &mut self.own {
+            std::mem::swap(own, ctx.rng());
+        }
     }
 }
 
@@ -314,6 +367,7 @@ impl Neighbors {
     }
 
     fn bootstrapped(&mut self, ctx: &mut Context<Self>, found: &Bootstrapped) {
+        self.swap_streams(ctx);
         let me = ctx.address();
         for peer in &found.peers {
             // News, and seldom: worth a question to a peer that was gone, which may be back.
@@ -322,6 +376,7 @@ impl Neighbors {
         }
         self.learn(ctx, Peers { near: found.peers.clone(), random: Vec::new() });
         self.seek(ctx);
+        self.swap_streams(ctx);
     }
 }
 
@@ -344,8 +399,7 @@ impl Neighbors {
     fn seek(&mut self, ctx: &mut Context<Self>) {
         let now = ctx.now();
         let asked = self.asked.values().filter(|asked| asked.connect).count();
-        let mut missing =
-            (self.config.random as usize).saturating_sub(self.table.random().count() + asked);
+        let mut missing = self.sought.saturating_sub(self.table.random().count() + asked);
         while missing > 0 && !self.candidates.is_empty() {
             let place = ctx.rng().index(self.candidates.len());
             let peer = self.candidates.swap_remove(place);
@@ -465,5 +519,9 @@ impl Configured for Neighbors {
     fn configured(config: NeighborsConfig) -> Result<Neighbors, ConfigError> {
         config.check()?;
         Ok(Neighbors { config, ..Neighbors::default() })
+    }
+
+    fn seeded(self, seed: Seed) -> Neighbors {
+        Neighbors { seed: Some(seed), ..self }
     }
 }

@@ -7,7 +7,7 @@ mod side;
 use std::path::PathBuf;
 
 use clap::Args;
-use peerlet_measure::{Comparison, Limits};
+use peerlet_measure::{Comparison, Limits, Verdict};
 
 use crate::exit::Exit;
 use crate::output::status;
@@ -18,22 +18,30 @@ pub(crate) use side::{Side, check as check_sides};
 
 const EXPLAINED: &str = "\
 A side is a run folder, as `sim -o DIR` writes it, or a set of them: a folder whose sub-folders are
-run folders, as `sim --seeds A..B -o DIR` writes it. With several runs, each error has a 95 %
-interval over them by Student's t: of pairs, where both sides have the same seeds, else by Welch.
+run folders, as `sim --seeds A..B -o DIR` writes it. Each error (right / left - 1) has a 90 %
+interval over the runs by Student's t: of pairs where both sides have the same seeds, by Welch
+otherwise.
 
-A distribution holds when the relative errors (right / left - 1) of mean, p50 and p95 are within
---within, and its Kolmogorov-Smirnov distance is within --ks. A gauge holds when its mean is within
---within; the messages sent and delivered within --counts; a counter within --counts or what chance
-does to counts of independent events in 95 of 100 cases. A percentile that differs
-by no more than the metric's resolution holds as well. The distance that samples of one distribution
-exceed in 5 of 100 cases stands beside each distance and is not judged by: with many values, any
-difference is beyond chance. Percentiles are off by at most 1/256 of the value, means are exact.
+The interval decides. A number held when its interval lies within the limit on both sides, which is
+two one-sided tests at 5 % each. It failed when its interval lies outside. Otherwise the verdict is
+inconclusive, and the report says how many seeds a side would decide it if runs spread as these do,
+up to 1,000. One run a side has no interval, so its verdict is inconclusive, unless both runs are
+the same in every number and every value.
 
-A metric that only one side has fails. One with fewer than --samples values on one side, and fewer
-than twice as many on the other, is not judged.
+The limit is --within for the mean, p50 and p95 of a distribution and for the mean of a gauge, and
+--counts for a counter and for the messages sent and delivered. The limit of a percentile is the
+metric's resolution where that is more. The limit of a distribution's Kolmogorov-Smirnov distance is
+--ks: its interval is made of the runs as well. The upper end is the largest difference between the
+shares of values up to any bound, plus its margin; the lower end allows for that being the largest
+of many. Percentiles are off by at most 1/256 of the value, means are exact.
+
+A row failed when any of its numbers did; else it is inconclusive when any of them is. A metric that
+only one side has fails. One with fewer than --samples values on one side, and fewer than twice as
+many on the other, is not judged.
 
 Exit codes: 0 all held, 1 something failed, 2 the runs cannot be compared, 3 a folder cannot be
-read, 5 a run is void: interrupted, late, or one process's share of a network.";
+read, 5 a run is void: interrupted, late, or one process's share of a network, 6 nothing failed and
+the verdict is inconclusive.";
 
 #[derive(Args, Debug)]
 #[command(after_long_help = EXPLAINED)]
@@ -104,7 +112,16 @@ pub(crate) fn run(compare: &Compare) -> Result<Exit, Failure> {
         (false, true) => report.markdown(),
         (false, false) => report.text(),
     })?;
-    Ok(if comparison.holds() { Exit::Done } else { Exit::Failed })
+    Ok(exit(comparison.verdict()))
+}
+
+/// How a command ends with this verdict on all.
+pub(crate) fn exit(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Held => Exit::Done,
+        Verdict::Inconclusive => Exit::Inconclusive,
+        _ => Exit::Failed,
+    }
 }
 
 #[cfg(test)]

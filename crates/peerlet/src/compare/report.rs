@@ -31,7 +31,13 @@ struct Json<'a> {
     comparison: &'a Comparison,
     /// The names of the rows that failed.
     failed: Vec<&'a str>,
-    /// Whether something was judged, and nothing failed.
+    /// The names of the rows that are inconclusive.
+    inconclusive: Vec<&'a str>,
+    /// How many seeds a side would decide those; null where none is, and where no number would.
+    seeds_to_decide: Option<u64>,
+    /// The verdict on all: held, failed or inconclusive.
+    verdict: Verdict,
+    /// Whether something was judged, and all of that held.
     held: bool,
 }
 
@@ -104,6 +110,9 @@ impl Report<'_> {
             warnings: self.warnings(),
             comparison: self.comparison,
             failed: self.comparison.failed().collect(),
+            inconclusive: self.comparison.inconclusive().map(|row| row.metric.as_str()).collect(),
+            seeds_to_decide: self.comparison.seeds_to_decide(),
+            verdict: self.comparison.verdict(),
             held: self.comparison.holds(),
         };
         json_line(&json)
@@ -111,15 +120,14 @@ impl Report<'_> {
 
     pub(crate) fn text(&self) -> String {
         let [what, left, right] = self.head();
-        let [counts, last] = self.conclusion();
-        format!("{what}\n{left}\n{right}\n\n{}\n{counts}\n{last}\n", self.comparison)
+        let end = self.end().join("\n");
+        format!("{what}\n{left}\n{right}\n\n{}\n{end}\n", self.comparison)
     }
 
     pub(crate) fn markdown(&self) -> String {
         let [what, left, right] = self.head();
-        let [counts, last] = self.conclusion();
-        let table = self.comparison.markdown();
-        format!("{what}\n\n- {left}\n- {right}\n\n{table}\n{counts}\n\n{last}\n")
+        let (table, end) = (self.comparison.markdown(), self.end().join("\n\n"));
+        format!("{what}\n\n- {left}\n- {right}\n\n{table}\n{end}\n")
     }
 
     /// What is compared: the scenario, and each side.
@@ -139,12 +147,15 @@ impl Report<'_> {
         [what, side("left", self.left), right]
     }
 
-    /// How many rows ended how; and what failed, if anything did.
-    fn conclusion(&self) -> [String; 2] {
+    /// How many rows ended how, what each inconclusive one takes, and the verdict on all.
+    fn end(&self) -> Vec<String> {
         let comparison = self.comparison;
-        let failed: Vec<_> = comparison.failed().collect();
         let (held, few) = (comparison.count(Verdict::Held), comparison.count(Verdict::TooFew));
-        let mut counts = format!("{held} held, {} failed", failed.len());
+        let mut counts = format!("{held} held, {} failed", comparison.failed().count());
+        match comparison.count(Verdict::Inconclusive) {
+            0 => (),
+            open => counts += &format!(", {open} inconclusive"),
+        }
         if few > 0 {
             let samples = comparison.limits.samples;
             counts += &format!("; {few} not judged, with fewer than {samples} values");
@@ -152,12 +163,10 @@ impl Report<'_> {
         if comparison.without_values > 0 {
             counts += &format!("; {} passed over, without a value", comparison.without_values);
         }
-        let last = match (failed.as_slice(), held) {
-            ([], 0) => "failed: nothing could be judged; run longer or with more peers".to_owned(),
-            ([], _) => "all that was judged held".to_owned(),
-            (failed, _) => format!("failed: {}", failed.join(", ")),
-        };
-        [counts, last]
+        let mut lines = vec![counts];
+        lines.extend(comparison.reasons());
+        lines.push(comparison.conclusion());
+        lines
     }
 }
 

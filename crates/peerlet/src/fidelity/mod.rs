@@ -8,7 +8,7 @@ use peerlet_measure::{Comparison, RunFigures};
 use peerlet_scenario::{Override, Problems};
 
 use crate::arguments::{What, seeds};
-use crate::compare::{Facts, Judged, Report, Side, check_sides};
+use crate::compare::{Facts, Judged, Report, Side, check_sides, exit};
 use crate::exit::Exit;
 use crate::experiment::Experiment;
 use crate::logs;
@@ -28,14 +28,14 @@ const REPEATS_MAX: u32 = 2;
 
 const EXPLAINED: &str = "\
 Each seed is simulated, and emulated in real time, over each of the transports; both sides are then
-compared as by `compare`, in pairs of the same seed. An emulation that was too late is void: it is
-repeated, at most twice, and that is told.
+compared as by `compare`, in pairs of the same seed: `compare --help` has the rules. An emulation
+that was too late is void: it is repeated, at most twice, and that is told.
 
 To see that a difference would be found, make one: --control changes a key on the emulated side
 only, as in --control network.loss=0.02, and the comparison must fail.
 
 Exit codes: 0 all held, 1 something failed, 2 the scenario is wrong, 5 a run was void three times,
-130 interrupted.";
+6 nothing failed and the verdict is inconclusive, 130 interrupted.";
 
 #[derive(Args, Debug)]
 #[command(after_long_help = EXPLAINED)]
@@ -108,10 +108,10 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
         (true, _) => json(&cases),
         (false, markdown) => table::write(&cases, &fidelity.control, markdown),
     })?;
-    Ok(match cases.iter().all(|case| case.comparison.holds()) {
+    let exits: Vec<Exit> = cases.iter().map(|case| exit(case.comparison.verdict())).collect();
+    Ok(match [Exit::Failed, Exit::Inconclusive].into_iter().find(|exit| exits.contains(exit)) {
         _ if is_void => Exit::Void,
-        true => Exit::Done,
-        false => Exit::Failed,
+        worst => worst.unwrap_or(Exit::Done),
     })
 }
 

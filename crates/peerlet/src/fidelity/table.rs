@@ -24,7 +24,7 @@ pub(super) fn write(cases: &[Case], control: &[String], markdown: bool) -> Strin
     let left = &cases.first().expect("there is a transport").left;
     let (first, seeds) = (left.first(), left.seeds());
     let mut out = format!(
-        "{}: {} peers, {} s, {} seeds; relative errors of emulation against simulation, with 95 % \
+        "{}: {} peers, {} s, {} seeds; relative errors of emulation against simulation, with 90 % \
          intervals\n",
         first.scenario,
         first.peers,
@@ -44,9 +44,10 @@ pub(super) fn write(cases: &[Case], control: &[String], markdown: bool) -> Strin
     out += &if markdown { in_markdown(&lines) } else { aligned(&lines) };
     out.push('\n');
     for case in cases {
-        out += &conclusion(case);
+        out += &conclusion(case, if markdown { "\n" } else { "" });
     }
-    out
+    out.truncate(out.trim_end().len());
+    out + "\n"
 }
 
 /// Drops by cause have their place in `compare`.
@@ -63,44 +64,45 @@ fn line(transport: &str, row: &ComparedMetric) -> Vec<String> {
             _ => String::new(),
         }
     };
-    let ks = row.ks.map(|ks| format!("{:.4}", ks.distance)).unwrap_or_default();
+    let ks = row.ks.map(|ks| match ks.interval {
+        Some([low, high]) => format!("{:.4} ({low:.4} to {high:.4})", ks.distance),
+        None => format!("{:.4}", ks.distance),
+    });
+    let ks = ks.unwrap_or_default();
     let (mean, half, most, ks) = match row.kind {
         MetricKind::Counter => (error("sum"), String::new(), String::new(), String::new()),
         MetricKind::Gauge => (error("mean"), String::new(), String::new(), String::new()),
         MetricKind::Distribution => (error("mean"), error("p50"), error("p95"), ks),
     };
     let verdict = match row.verdict {
-        Verdict::Held => "held",
-        Verdict::Failed => "FAILED",
         Verdict::OnlyLeft => "only simulated",
         Verdict::OnlyRight => "only emulated",
-        Verdict::TooFew | Verdict::Shown => "not judged",
+        other => other.word(),
     };
     let values = row.samples.iter().min().copied().unwrap_or(0).to_string();
     vec![transport.to_owned(), row.metric.clone(), values, mean, half, most, ks, verdict.to_owned()]
 }
 
-/// What follows for one transport, and how far it can be trusted.
-fn conclusion(case: &Case) -> String {
+/// What follows for one transport, and how far it can be trusted; `gap` ends each line once more.
+fn conclusion(case: &Case, gap: &str) -> String {
     let Case { transport, comparison, runs, .. } = case;
-    let failed: Vec<_> = comparison.failed().collect();
-    let verdict = match failed.as_slice() {
-        [] if comparison.holds() => "all that was judged held".to_owned(),
-        [] => "nothing could be judged; run longer or with more peers".to_owned(),
-        failed => format!("failed: {}", failed.join(", ")),
-    };
     let late = runs.late.map(|late| format!("{:.0} us late at p99", late.as_secs_f64() * 1e6));
     let late = late.unwrap_or_else(|| "no packets".to_owned());
     let limits = &comparison.limits;
-    let percent = |share: f64| format!("{} %", share * 100.0);
-    format!(
-        "{}: {verdict} (within {}, KS {}, messages {}; {late}; {} runs repeated)\n",
-        transport.name(),
+    let percent = |share: f64| format!("{} %", (share * 1e4).round() / 100.0);
+    let (name, verdict) = (transport.name(), comparison.conclusion());
+    let mut out = String::new();
+    for reason in comparison.reasons() {
+        out += &format!("{name}: {reason}\n{gap}");
+    }
+    out += &format!(
+        "{name}: {verdict} (within {}, KS {}, counts {}; {late}; {} runs repeated)\n{gap}",
         percent(limits.within),
         limits.ks,
         percent(limits.counts),
         runs.repeated
-    )
+    );
+    out
 }
 
 fn in_markdown(lines: &[Vec<String>]) -> String {

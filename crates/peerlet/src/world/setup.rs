@@ -84,13 +84,16 @@ pub(crate) fn emulated(
 /// The setup of a live run. What the scenario does to the network acts on the real one.
 ///
 /// # Errors
-/// When some of that cannot be done to a real network.
+/// When some of that cannot be done to a real network, or not to a share of the peers.
 pub(crate) fn live(
     experiment: &Experiment,
     plan: &Plan,
     options: LiveOptions,
 ) -> Result<LiveSetup, Problems> {
     let LiveOptions { sockets, is_seeded, is_share } = options;
+    if is_share {
+        plan.check_share()?;
+    }
     Ok(LiveSetup {
         seed: is_seeded.then_some(plan.scenario.seed),
         medium: plan.live_faults(is_share)?.map_or(Medium::Real, Medium::Faulty),

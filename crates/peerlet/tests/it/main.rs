@@ -4,6 +4,7 @@ mod beats;
 mod broadcast;
 mod examples;
 mod faults;
+mod layout;
 mod live;
 mod planetlab;
 mod protopeer;
