@@ -277,6 +277,12 @@ impl Host {
         self.lives[row].take_cancelled(handle)
     }
 
+    /// How many timers of this peer are noted as taken back: few, whatever it does, but for those
+    /// that still wait.
+    pub fn cancelled(&self, row: usize) -> usize {
+        self.lives[row].cancelled()
+    }
+
     /// Whether this operation of a task still waits for its time.
     pub fn is_open(&self, row: usize, task: u32, operation: u32) -> bool {
         self.lives[row].is_open(task, operation)

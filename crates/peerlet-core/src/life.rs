@@ -160,6 +160,11 @@ impl Life {
         rare.cancelled.insert(timer.handle, due_last);
     }
 
+    /// How many timers are noted as taken back.
+    pub(crate) fn cancelled(&self) -> usize {
+        self.rare.as_ref().map_or(0, |rare| rare.cancelled.len())
+    }
+
     /// Whether this timer was taken back; forgets that it was.
     #[inline]
     pub(crate) fn take_cancelled(&mut self, handle: u32) -> bool {
@@ -307,5 +312,117 @@ impl Life {
         if rare.cancelled.is_empty() && rare.tasks.is_empty() && rare.calls.is_empty() {
             self.rare = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::SECOND;
+
+    fn at(seconds: u64) -> Time {
+        Time::ZERO + SECOND * seconds
+    }
+
+    fn life() -> Life {
+        let mut life = Life::new();
+        life.begin();
+        life
+    }
+
+    fn timer(life: &mut Life, due: u64, period: u64) -> TimerId {
+        let handle = life.number_next();
+        TimerId { life: life.number, handle, due: at(due), period: SECOND * period }
+    }
+
+    #[test]
+    fn a_timer_that_is_gone_leaves_nothing_for_long() {
+        for period in [0, 1, 7] {
+            let (mut life, mut most) = (life(), 0);
+            for second in 0..86_400 {
+                // It came due the second before, and is taken back now, and again.
+                let gone = timer(&mut life, second, period);
+                let now = at(second + 1);
+                life.cancel(gone, now, now);
+                life.cancel(gone, now, now);
+                most = most.max(life.cancelled());
+            }
+            assert!(most <= SWEEP_MIN, "{most} notes of timers with period {period}");
+        }
+    }
+
+    #[test]
+    fn a_note_is_kept_as_long_as_the_timer_can_come() {
+        for period in [0, 3] {
+            let mut life = life();
+            let kept = timer(&mut life, 5, period);
+            // Whoever takes it back is late, and so is the timer.
+            life.cancel(kept, at(6), at(5));
+            for _ in 0..1_000 {
+                let other = timer(&mut life, 6, 0);
+                life.cancel(other, at(6), at(5));
+            }
+            assert!(life.take_cancelled(kept.handle), "period {period}");
+            assert!(!life.take_cancelled(kept.handle), "period {period}");
+        }
+    }
+
+    #[test]
+    fn a_periodic_timer_comes_at_its_next_time_at_the_latest() {
+        let timer = timer(&mut life(), 4, 3);
+        let last = [0, 3, 4, 5, 6, 7, 8, 10].map(|now| timer.due_last(at(now)));
+        assert_eq!(last, [4, 4, 7, 7, 7, 10, 10, 13].map(at));
+        let odd = TimerId { period: SECOND * 3, due: Time::MAX, ..timer };
+        assert_eq!(odd.due_last(Time::MAX), Time::MAX, "time does not overflow");
+    }
+
+    #[test]
+    fn timers_of_other_lives_are_left_alone() {
+        let mut life = life();
+        let old = timer(&mut life, 5, 1);
+        life.end();
+        life.begin();
+        life.cancel(old, at(1), at(1));
+        assert_eq!((life.cancelled(), life.rare.is_none()), (0, true));
+    }
+
+    struct Idle;
+    impl Resting for Idle {
+        fn prefetch(&self) {}
+    }
+
+    #[test]
+    fn a_task_takes_all_that_it_opened_with_it() {
+        let mut life = life();
+        let task = life.add_task(Port(0), Box::new(Idle));
+        let other = life.add_task(Port(0), Box::new(Idle));
+        life.open(other, 1, None);
+        for own in 0..40 {
+            life.open(task, own, (own % 2 == 0).then_some(own));
+            let call = OpenCall {
+                by: Operated { task, own },
+                port: Port(0),
+                to: Address::simulated(crate::Seat(1)),
+                class: Class::Datagram,
+                within: SECOND,
+                tries_left: 0,
+                again: None,
+            };
+            if own % 2 == 0 {
+                life.rare().calls.insert(own, call);
+            }
+        }
+        life.set_idle(Operated { task, own: 2 });
+        assert!(!life.is_open(task, 2) && life.is_open(task, 4) && life.waits(task));
+        life.open_again(task, 2, 50, SECOND);
+        assert!(life.is_open(task, 50) && life.call_of(task, 50) == Some(2));
+        life.forget(task, 4);
+        assert_eq!(life.rare().calls.len(), 19);
+        (0..60).for_each(|own| life.forget(task, own));
+        assert!(!life.waits(task) && life.waits(other) && life.rare().calls.is_empty());
+        life.open(task, 60, None);
+        life.remove_task(task);
+        life.remove_task(other);
+        assert!(life.rare.is_none(), "all is given back");
     }
 }

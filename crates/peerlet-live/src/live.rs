@@ -424,6 +424,7 @@ impl Parts<'_> {
             secrets: SystemRandom::new(),
             seats: self.seats.clone(),
             timers: Timers::default(),
+            is_catching_up: false,
             soon: Default::default(),
             outbox: Vec::new(),
             pairs: Pairs::new(config),
