@@ -1,6 +1,7 @@
 //! The behavior of a peer, seen through its test bench.
 
 mod combine;
+mod compile;
 mod locals;
 mod questions;
 mod runner;
