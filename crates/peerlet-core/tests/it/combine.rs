@@ -219,7 +219,7 @@ fn a_foreign_future_is_refused_within_others() {
 #[test]
 fn calls_are_joined_from_an_iterator() {
     let (mut peer, _) = begin(|task, peer| async move {
-        let peers = vec![peer; 3];
+        let peers = [peer; 3];
         let answers = join_all(peers.iter().map(|peer| task.call(*peer, 7).within(SECOND))).await;
         let (first, _) = race(peers.iter().map(|peer| task.call(*peer, 8))).await;
         note(&task, format!("{} {first}", answers.len())).await;
