@@ -8,7 +8,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use peerlet_memory::Hint;
+use peerlet_memory::{Hint, Lent};
 use rand::{TryCryptoRng, TryRng};
 
 use crate::address::{Address, Contact, Seat};
@@ -22,7 +22,7 @@ use crate::refusal::{Refusal, Refused};
 use crate::registry::Registry;
 use crate::runtime::{Body, Call, Class, Header, Parcel, Port, Seats, World};
 use crate::sibling::Sibling;
-use crate::task::{NoWaker, Running, Task, TaskId};
+use crate::task::{Anchor, Running, Task, TaskId};
 use crate::time::{Duration, Time};
 use crate::turn::Turn;
 use crate::wire::DATAGRAM_MAX;
@@ -48,7 +48,9 @@ pub(crate) struct House {
     /// Whether there is any.
     pub(crate) has_locals: Cell<bool>,
     /// What makes the wakers of tasks.
-    pub(crate) anchor: RefCell<Arc<NoWaker>>,
+    pub(crate) anchor: RefCell<Arc<Anchor>>,
+    /// How many answers came when their time was over, but for those that were awaited later.
+    pub(crate) late_answers: Cell<u64>,
     /// The innermost handler that a panic unwound through.
     pub(crate) unwound: Cell<Option<Unwound>>,
 }
@@ -137,7 +139,24 @@ impl Caller {
 pub struct TimerId {
     pub(crate) life: u32,
     pub(crate) handle: u32,
+    /// When it is due, for the first time if it is periodic.
     pub(crate) due: Time,
+    /// Zero for a timer that is due once.
+    pub(crate) period: Duration,
+}
+
+impl TimerId {
+    /// The last time at which the timer can be due next, if it was not taken back before `now`.
+    pub(crate) fn due_last(self, now: Time) -> Time {
+        if self.period == Duration::ZERO || self.due > now {
+            return self.due;
+        }
+        // A periodic timer is never early, so it is set for the first of its times after now, or
+        // for one before.
+        let (past, period) = ((now - self.due).as_nanos(), self.period.as_nanos());
+        let ahead = period - past % period;
+        Time::from_nanos(now.as_nanos().saturating_add(ahead))
+    }
 }
 
 /// The peer, as one of its peerlets sees it while it handles something: clock, network, randomness,
@@ -145,7 +164,7 @@ pub struct TimerId {
 ///
 /// Everything that a peerlet does, it does here. Nothing blocks.
 pub struct Context<'a, 'e, P: Peerlet> {
-    env: &'a mut Env<'e>,
+    env: Lent<&'a mut Env<'e>>,
     /// The peerlet's, which is not the environment's when it acts for a sibling.
     port: Port,
     peerlet: PhantomData<fn(P)>,
@@ -154,11 +173,12 @@ pub struct Context<'a, 'e, P: Peerlet> {
 impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     #[inline]
     pub(crate) fn new(env: &'a mut Env<'e>) -> Context<'a, 'e, P> {
-        Context { port: env.port, env, peerlet: PhantomData }
+        Context { port: env.port, env: Lent(env), peerlet: PhantomData }
     }
 
+    #[inline(always)]
     pub(crate) fn env(&mut self) -> &mut Env<'e> {
-        self.env
+        &mut self.env
     }
 
     /// The peer's local time. Clocks of different peers may differ.
@@ -334,7 +354,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         let handle = self.env.life().number_next();
         let due = self.now() + delay.into();
         self.set_timer(handle, due, Body::value(Once(timer)));
-        TimerId { life: self.env.life().number, handle, due }
+        TimerId { life: self.env.life().number, handle, due, period: Duration::ZERO }
     }
 
     /// Sets a timer that is due again and again, first after one `period`. One
@@ -357,7 +377,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         let last = self.now();
         let periodic = Periodic { value: timer, last, period, copy: P::Timer::clone };
         self.set_periodic(handle, Box::new(periodic));
-        TimerId { life: self.env.life().number, handle, due: Time::MAX }
+        TimerId { life: self.env.life().number, handle, due: last + period, period }
     }
 
     /// Sets a periodic timer for its next time: one period after the last, so that it never drifts.
@@ -370,10 +390,11 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         self.env.world.set_timer(due, self.port, handle, body);
     }
 
-    /// Takes a timer back. One that was due already, or was set in an older life, is left alone.
+    /// Takes a timer back: it does not fire any more, even if it is due just now and only late. One
+    /// that fired already, was taken back already, or was set in an older life, is left alone.
     pub fn cancel(&mut self, timer: TimerId) {
-        let now = self.now();
-        self.env.life().cancel(timer, now);
+        let (now, settled) = (self.now(), self.env.world.settled());
+        self.env.life().cancel(timer, now, settled);
     }
 
     /// The sibling of type `Q`: `None` when the stack has none or when it is already on the call
@@ -385,7 +406,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     pub fn sibling<Q: Peerlet>(&self) -> Option<Sibling<'e, Q>> {
         let port = self.env.house.registry.port_of(TypeId::of::<Q>())?;
         let rows: &'e Rows<Q> = self.env.house.column(port).as_any().downcast_ref()?;
-        rows.borrow_mut(self.env.row()).map(Sibling)
+        rows.borrow_mut(self.env.row()).map(|sibling| Sibling(Lent(sibling)))
     }
 
     /// The context as the sibling of type `Q` sees it.
@@ -397,7 +418,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         let none =
             || panic!("no stack of this run has a `{}`; put one beside `{}`", Q::NAME, P::NAME);
         let port = port.unwrap_or_else(none);
-        Context { env: &mut *self.env, port, peerlet: PhantomData }
+        Context { env: Lent(&mut *self.env), port, peerlet: PhantomData }
     }
 
     /// Tells the siblings that hear events of type `E`; they handle it after the current handler,

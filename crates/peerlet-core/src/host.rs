@@ -15,13 +15,13 @@ use crate::address::{Address, Seat};
 use crate::column::{Column, Rows};
 use crate::command::Command;
 use crate::context::{Caller, Env, House, Local};
-use crate::life::{Depth, Life, Standing, State};
+use crate::life::{Depth, Life, Operated, Standing, State};
 use crate::peer::Peer;
 use crate::peerlet::Peerlet;
 use crate::place::{Handler, RowGuard, Unwound, Where};
 use crate::registry::{Entry, Registry};
 use crate::runtime::{Alarm, Body, Call, Class, Header, Parcel, Port, Undelivered, World};
-use crate::task::{Answer, CallError, NoWaker, Outcome, Progress};
+use crate::task::{Answer, CallError, Outcome, Progress};
 use crate::time::Time;
 use crate::turn::{AHEAD, RowOf, Turn, Turns};
 use crate::wire::DecodeError;
@@ -37,7 +37,6 @@ pub struct Host {
     standings: Vec<Standing>,
     /// The stacks that occur, as ports in order.
     stacks: Vec<Box<[Port]>>,
-    late_answers: u64,
 }
 
 impl Host {
@@ -53,13 +52,13 @@ impl Host {
                 columns,
                 locals: RefCell::default(),
                 has_locals: Cell::default(),
-                anchor: RefCell::new(Arc::new(NoWaker)),
+                anchor: RefCell::default(),
+                late_answers: Cell::default(),
                 unwound: Cell::default(),
             },
             lives,
             standings: vec![Standing::NONE; rows],
             stacks: Vec::new(),
-            late_answers: 0,
         }
     }
 
@@ -103,9 +102,10 @@ impl Host {
         }
     }
 
-    /// How many answers came when nobody waited for them any more.
+    /// How many answers came when nobody waited for them any more. One that came when its time was
+    /// over counts until its call is awaited again.
     pub fn late_answers(&self) -> u64 {
-        self.late_answers
+        self.house.late_answers.get()
     }
 
     /// Where the panic came from that unwound through this host, if it came from a peer's handler,
@@ -264,10 +264,31 @@ impl Host {
             if fits { calls.remove(id) } else { None }
         });
         match call {
-            Some(call) => self.resume(row, world, call.operation, answer),
-            None => self.late_answers += 1,
+            Some(call) => self.resume(row, world, call.by, answer),
+            None => self.count_late(),
         }
         Ok(())
+    }
+
+    fn count_late(&self) {
+        self.house.late_answers.update(|late| late + 1);
+    }
+
+    /// Whether this timer, which still waits, was set in the peer's present life and taken back;
+    /// forgets that it was.
+    pub fn is_cancelled(&mut self, row: usize, handle: u32) -> bool {
+        self.lives[row].take_cancelled(handle)
+    }
+
+    /// How many timers of this peer are noted as taken back: few, whatever it does, but for those
+    /// that still wait.
+    pub fn cancelled(&self, row: usize) -> usize {
+        self.lives[row].cancelled()
+    }
+
+    /// Whether this operation of a task still waits for its time.
+    pub fn is_open(&self, row: usize, task: u32, operation: u32) -> bool {
+        self.lives[row].is_open(task, operation)
     }
 
     /// Whether this alarm of this life still means anything; a timer that was taken back is
@@ -279,7 +300,7 @@ impl Host {
         }
         match alarm {
             Alarm::Timer { handle, .. } => !present.take_cancelled(*handle),
-            Alarm::Wake { operation, .. } => present.is_open(*operation),
+            Alarm::Wake { task, operation } => present.is_open(*task, *operation),
         }
     }
 
@@ -336,15 +357,18 @@ impl Host {
     }
 
     fn wake(&mut self, row: usize, world: &mut dyn World, task: u32, operation: u32) {
-        let life = &mut self.lives[row];
-        let id = life.call_of(operation);
+        let (life, by) = (&mut self.lives[row], Operated { task, own: operation });
+        let id = life.call_of(task, operation);
         let call = id.and_then(|id| Some((id, life.rare.as_mut()?.calls.get_mut(id)?)));
         let Some((id, call)) = call else {
-            return self.resume(row, world, operation, Outcome::Slept);
+            return self.resume(row, world, by, Outcome::Slept);
         };
         if call.tries_left == 0 {
-            life.rare().calls.remove(id);
-            return self.resume(row, world, operation, Outcome::Failed(CallError::TimedOut));
+            life.set_idle(by);
+            let result = Outcome::Failed(CallError::TimedOut);
+            let answer = Answer { own: operation, result, is_late: false };
+            self.step(row, world, task, Some(answer));
+            return self.settle(row, world);
         }
         call.tries_left -= 1;
         let bytes = if call.tries_left == 0 { call.again.take() } else { call.again.clone() };
@@ -360,7 +384,7 @@ impl Host {
         };
         if let Err(why) = taken {
             self.lives[row].rare().calls.remove(id);
-            return self.resume(row, world, operation, Outcome::Failed(why.into()));
+            return self.resume(row, world, by, Outcome::Failed(why.into()));
         }
         world.set_alarm(world.now() + within, Alarm::Wake { task, operation });
     }
@@ -389,7 +413,7 @@ impl Host {
                 let calls = self.lives[row].rare.as_mut().map(|rare| &mut rare.calls);
                 if let Some(call) = calls.and_then(|calls| calls.remove(id)) {
                     let failed = Outcome::Failed(CallError::Undelivered(why));
-                    self.resume(row, world, call.operation, failed);
+                    self.resume(row, world, call.by, failed);
                 }
             }
             // Who gave an answer does not wait for anything: the asker's time-out tells the asker.
@@ -471,11 +495,14 @@ impl Host {
     }
 
     /// Gives the operation's task its answer and lets it go on.
-    fn resume(&mut self, row: usize, world: &mut dyn World, operation: u32, result: Outcome) {
-        if let Some(open) = self.lives[row].close(operation) {
-            self.step(row, world, open.task, Some(Answer { own: open.own, result }));
-            self.settle(row, world);
+    fn resume(&mut self, row: usize, world: &mut dyn World, by: Operated, result: Outcome) {
+        let Some(is_timely) = self.lives[row].close_answered(by) else { return };
+        let is_late = !is_timely && matches!(result, Outcome::Answered(_));
+        if is_late {
+            self.count_late();
         }
+        self.step(row, world, by.task, Some(Answer { own: by.own, result, is_late }));
+        self.settle(row, world);
     }
 
     /// Lets a task run until it waits or is over.

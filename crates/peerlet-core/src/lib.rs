@@ -62,7 +62,10 @@ pub use runtime::{
 pub use seat_set::SeatSet;
 pub use sibling::Sibling;
 pub use tamper::{Tampering, Tampers};
-pub use task::{CallError, Operation, Question, Task, TaskId, join_all, race};
+pub use task::{
+    CallError, Either, JoinAll, Operation, Question, Race, Task, TaskId, WaitSet, join_all, race,
+    race2,
+};
 pub use test_peer::TestPeer;
 pub use time::{
     Duration, DurationError, HOUR, MICROSECOND, MILLISECOND, MINUTE, NANOSECOND, SECOND, Time,

@@ -68,32 +68,46 @@ pub(crate) trait Resting: Any + Send {
 /// What most peers do not have at most times: 8 bytes a peer while it is empty.
 #[derive(Default)]
 pub(crate) struct Rare {
-    /// Timers taken back that are not due yet.
+    /// Timers taken back, each with the last time at which it can be due.
     cancelled: Few<u32, Time>,
+    /// How many of those are looked through next for what is of no use any more.
+    sweep_at: usize,
     tasks: Few<u32, Tasked>,
-    /// Operations of tasks that are waited for, by the life's number.
-    open: Few<u32, Open>,
     pub(crate) calls: Few<u32, OpenCall>,
 }
+
+/// So many timers taken back are kept before they are looked through.
+const SWEEP_MIN: usize = 64;
 
 /// A task that is not over. It is taken out while it runs.
 struct Tasked {
     port: Port,
     running: Option<Box<dyn Resting>>,
+    /// Its operations that have no answer yet, by its own numbers.
+    open: Few<u32, Open>,
+    /// How many of those come to an end by themselves: all but calls whose time was over.
+    waits: u32,
 }
 
-/// An operation that a task waits for.
+/// An operation of a task.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Open {
+struct Open {
+    /// The question, if it is a call.
+    call: Option<u32>,
+    /// Whether its time is over already. The answer may still come.
+    is_idle: bool,
+}
+
+/// Which operation of which task, by the task's own number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Operated {
     pub(crate) task: u32,
-    /// The task's own number of the operation.
     pub(crate) own: u32,
 }
 
 /// A question that waits for its answer.
 pub(crate) struct OpenCall {
-    pub(crate) task: u32,
-    pub(crate) operation: u32,
+    pub(crate) by: Operated,
     pub(crate) port: Port,
     pub(crate) to: Address,
     pub(crate) class: Class,
@@ -125,23 +139,30 @@ impl Life {
         self.rare.get_or_insert_default()
     }
 
-    /// A number for the next timer, task or operation.
+    /// A number for the next timer or task.
     pub(crate) fn number_next(&mut self) -> u32 {
         self.serial = self.serial.wrapping_add(1);
         self.serial
     }
 
-    pub(crate) fn cancel(&mut self, timer: TimerId, now: Time) {
-        if timer.life != self.number || timer.due < now {
+    /// Takes a timer back. All alarms due before `settled` were brought to the peer already, so
+    /// what was noted of those is of no use.
+    pub(crate) fn cancel(&mut self, timer: TimerId, now: Time, settled: Time) {
+        let due_last = timer.due_last(now);
+        if timer.life != self.number || due_last < settled {
             return;
         }
         let rare = self.rare();
-        // Marks of timers that came due in the instant of their cancellation would stay: sweep them
-        // out.
-        if rare.cancelled.len() >= 64 && rare.cancelled.len().is_power_of_two() {
-            rare.cancelled.retain(|_, due| *due >= now);
+        if rare.cancelled.len() >= rare.sweep_at.max(SWEEP_MIN) {
+            rare.cancelled.retain(|_, due_last| *due_last >= settled);
+            rare.sweep_at = rare.cancelled.len() * 2;
         }
-        rare.cancelled.insert(timer.handle, timer.due);
+        rare.cancelled.insert(timer.handle, due_last);
+    }
+
+    /// How many timers are noted as taken back.
+    pub(crate) fn cancelled(&self) -> usize {
+        self.rare.as_ref().map_or(0, |rare| rare.cancelled.len())
     }
 
     /// Whether this timer was taken back; forgets that it was.
@@ -160,65 +181,110 @@ impl Life {
 
     pub(crate) fn add_task(&mut self, port: Port, running: Box<dyn Resting>) -> u32 {
         let id = self.number_next();
-        self.rare().tasks.insert(id, Tasked { port, running: Some(running) });
+        let task = Tasked { port, running: Some(running), open: Few::default(), waits: 0 };
+        self.rare().tasks.insert(id, task);
         id
+    }
+
+    fn task(&self, id: u32) -> Option<&Tasked> {
+        self.rare.as_ref()?.tasks.get(id)
+    }
+
+    fn task_mut(&mut self, id: u32) -> Option<&mut Tasked> {
+        self.rare.as_mut()?.tasks.get_mut(id)
+    }
+
+    /// Whether the task is not over.
+    pub(crate) fn has_task(&self, id: u32) -> bool {
+        self.task(id).is_some()
     }
 
     /// The task, to run it; `None` when it is over.
     pub(crate) fn take_task(&mut self, id: u32) -> Option<(Port, Box<dyn Resting>)> {
-        let task = self.rare.as_mut()?.tasks.get_mut(id)?;
+        let task = self.task_mut(id)?;
         Some((task.port, task.running.take()?))
     }
 
     /// Puts a task back that is not over yet, unless it was aborted meanwhile.
     pub(crate) fn put_task(&mut self, id: u32, running: Box<dyn Resting>) {
-        if let Some(task) = self.rare.as_mut().and_then(|rare| rare.tasks.get_mut(id)) {
+        if let Some(task) = self.task_mut(id) {
             task.running = Some(running);
         }
     }
 
+    /// Ends a task and closes what it waits for.
     pub(crate) fn remove_task(&mut self, id: u32) {
-        if let Some(rare) = &mut self.rare {
-            rare.tasks.remove(id);
-            rare.open.retain(|_, open| open.task != id);
-            rare.calls.retain(|_, call| call.task != id);
+        if let Some(rare) = &mut self.rare
+            && let Some(task) = rare.tasks.remove(id)
+        {
+            for call in task.open.values().filter_map(|open| open.call) {
+                rare.calls.remove(call);
+            }
         }
         self.tidy();
     }
 
-    /// Opens an operation; returns the life's number of it.
-    pub(crate) fn open(&mut self, open: Open) -> u32 {
-        let operation = self.number_next();
-        self.rare().open.insert(operation, open);
-        operation
+    /// Opens an operation.
+    pub(crate) fn open(&mut self, task: u32, own: u32, call: Option<u32>) {
+        if let Some(task) = self.task_mut(task) {
+            task.open.insert(own, Open { call, is_idle: false });
+            task.waits += 1;
+        }
     }
 
-    /// Whether the operation is still waited for.
-    pub(crate) fn is_open(&self, operation: u32) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.open.get(operation).is_some())
+    /// Opens a call again, under another number, which waits so long for each try.
+    pub(crate) fn open_again(&mut self, task: u32, before: u32, own: u32, within: Duration) {
+        let Some(Open { call: Some(call), .. }) = self.close(task, before) else { return };
+        self.open(task, own, Some(call));
+        if let Some(call) = self.rare().calls.get_mut(call) {
+            (call.by.own, call.within) = (own, within);
+        }
     }
 
-    /// Closes an operation that has its answer.
-    pub(crate) fn close(&mut self, operation: u32) -> Option<Open> {
-        self.rare.as_mut()?.open.remove(operation)
+    /// Whether the operation is open and its time is not over.
+    pub(crate) fn is_open(&self, task: u32, own: u32) -> bool {
+        let open = self.task(task).and_then(|task| task.open.get(own));
+        open.is_some_and(|open| !open.is_idle)
     }
 
-    /// Closes the operation of this description, which nobody waits for any more, and its call.
-    pub(crate) fn forget(&mut self, forgotten: Open) {
-        let Some(rare) = &mut self.rare else { return };
-        let Some(operation) = rare.open.find(|open| *open == forgotten) else { return };
-        rare.open.remove(operation);
-        rare.calls.retain(|_, call| call.operation != operation);
+    /// Closes an operation that has its answer. Whether it was open, and its time not over.
+    pub(crate) fn close_answered(&mut self, by: Operated) -> Option<bool> {
+        Some(!self.close(by.task, by.own)?.is_idle)
+    }
+
+    fn close(&mut self, task: u32, own: u32) -> Option<Open> {
+        let task = self.task_mut(task)?;
+        let open = task.open.remove(own)?;
+        task.waits -= u32::from(!open.is_idle);
+        Some(open)
+    }
+
+    /// Notes that the time of a call is over. Its answer may still come.
+    pub(crate) fn set_idle(&mut self, by: Operated) {
+        if let Some(task) = self.task_mut(by.task)
+            && let Some(open) = task.open.get_mut(by.own)
+        {
+            task.waits -= u32::from(!open.is_idle);
+            open.is_idle = true;
+        }
+    }
+
+    /// Closes an operation that nobody waits for any more, and its call.
+    pub(crate) fn forget(&mut self, task: u32, own: u32) {
+        let call = self.close(task, own).and_then(|open| open.call);
+        if let (Some(call), Some(rare)) = (call, &mut self.rare) {
+            rare.calls.remove(call);
+        }
     }
 
     /// Whether this task waits for anything.
-    pub(crate) fn has_open(&self, task: u32) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.open.find(|open| open.task == task).is_some())
+    pub(crate) fn waits(&self, task: u32) -> bool {
+        self.task(task).is_some_and(|task| task.waits > 0)
     }
 
     /// The question that this operation waits on.
-    pub(crate) fn call_of(&self, operation: u32) -> Option<u32> {
-        self.rare.as_ref()?.calls.find(|call| call.operation == operation)
+    pub(crate) fn call_of(&self, task: u32, own: u32) -> Option<u32> {
+        self.task(task)?.open.get(own)?.call
     }
 
     /// Asks the cache for what an event of a task needs at this depth below the life: what is
@@ -230,7 +296,7 @@ impl Life {
             (0..size_of::<Rare>().div_ceil(64)).for_each(|line| prefetch_line(&**rare, line));
             return None;
         }
-        let Tasked { port, running } = rare.tasks.first()?;
+        let Tasked { port, running, .. } = rare.tasks.first()?;
         let running = running.as_ref()?;
         if depth == Depth::Task {
             prefetch_line(&**running, 0);
@@ -246,5 +312,117 @@ impl Life {
         if rare.cancelled.is_empty() && rare.tasks.is_empty() && rare.calls.is_empty() {
             self.rare = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::SECOND;
+
+    fn at(seconds: u64) -> Time {
+        Time::ZERO + SECOND * seconds
+    }
+
+    fn life() -> Life {
+        let mut life = Life::new();
+        life.begin();
+        life
+    }
+
+    fn timer(life: &mut Life, due: u64, period: u64) -> TimerId {
+        let handle = life.number_next();
+        TimerId { life: life.number, handle, due: at(due), period: SECOND * period }
+    }
+
+    #[test]
+    fn a_timer_that_is_gone_leaves_nothing_for_long() {
+        for period in [0, 1, 7] {
+            let (mut life, mut most) = (life(), 0);
+            for second in 0..86_400 {
+                // It came due the second before, and is taken back now, and again.
+                let gone = timer(&mut life, second, period);
+                let now = at(second + 1);
+                life.cancel(gone, now, now);
+                life.cancel(gone, now, now);
+                most = most.max(life.cancelled());
+            }
+            assert!(most <= SWEEP_MIN, "{most} notes of timers with period {period}");
+        }
+    }
+
+    #[test]
+    fn a_note_is_kept_as_long_as_the_timer_can_come() {
+        for period in [0, 3] {
+            let mut life = life();
+            let kept = timer(&mut life, 5, period);
+            // Whoever takes it back is late, and so is the timer.
+            life.cancel(kept, at(6), at(5));
+            for _ in 0..1_000 {
+                let other = timer(&mut life, 6, 0);
+                life.cancel(other, at(6), at(5));
+            }
+            assert!(life.take_cancelled(kept.handle), "period {period}");
+            assert!(!life.take_cancelled(kept.handle), "period {period}");
+        }
+    }
+
+    #[test]
+    fn a_periodic_timer_comes_at_its_next_time_at_the_latest() {
+        let timer = timer(&mut life(), 4, 3);
+        let last = [0, 3, 4, 5, 6, 7, 8, 10].map(|now| timer.due_last(at(now)));
+        assert_eq!(last, [4, 4, 7, 7, 7, 10, 10, 13].map(at));
+        let odd = TimerId { period: SECOND * 3, due: Time::MAX, ..timer };
+        assert_eq!(odd.due_last(Time::MAX), Time::MAX, "time does not overflow");
+    }
+
+    #[test]
+    fn timers_of_other_lives_are_left_alone() {
+        let mut life = life();
+        let old = timer(&mut life, 5, 1);
+        life.end();
+        life.begin();
+        life.cancel(old, at(1), at(1));
+        assert_eq!((life.cancelled(), life.rare.is_none()), (0, true));
+    }
+
+    struct Idle;
+    impl Resting for Idle {
+        fn prefetch(&self) {}
+    }
+
+    #[test]
+    fn a_task_takes_all_that_it_opened_with_it() {
+        let mut life = life();
+        let task = life.add_task(Port(0), Box::new(Idle));
+        let other = life.add_task(Port(0), Box::new(Idle));
+        life.open(other, 1, None);
+        for own in 0..40 {
+            life.open(task, own, (own % 2 == 0).then_some(own));
+            let call = OpenCall {
+                by: Operated { task, own },
+                port: Port(0),
+                to: Address::simulated(crate::Seat(1)),
+                class: Class::Datagram,
+                within: SECOND,
+                tries_left: 0,
+                again: None,
+            };
+            if own % 2 == 0 {
+                life.rare().calls.insert(own, call);
+            }
+        }
+        life.set_idle(Operated { task, own: 2 });
+        assert!(!life.is_open(task, 2) && life.is_open(task, 4) && life.waits(task));
+        life.open_again(task, 2, 50, SECOND);
+        assert!(life.is_open(task, 50) && life.call_of(task, 50) == Some(2));
+        life.forget(task, 4);
+        assert_eq!(life.rare().calls.len(), 19);
+        (0..60).for_each(|own| life.forget(task, own));
+        assert!(!life.waits(task) && life.waits(other) && life.rare().calls.is_empty());
+        life.open(task, 60, None);
+        life.remove_task(task);
+        life.remove_task(other);
+        assert!(life.rare.is_none(), "all is given back");
     }
 }

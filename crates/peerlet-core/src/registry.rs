@@ -1,11 +1,13 @@
 //! All peerlet types of a run, numbered.
 
 use std::any::TypeId;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::about::{About, Need};
 use crate::column::Column;
 use crate::command::Signature;
+use crate::map::Map;
 use crate::metric::Metric;
 use crate::peer::Peer;
 use crate::peerlet::Peerlet;
@@ -20,6 +22,8 @@ use crate::runtime::{MetricIndex, Port};
 pub struct Registry {
     entries: Vec<Entry>,
     metrics: Vec<(String, Metric)>,
+    /// Who hears events of a type: the places of each port's ears for it.
+    heard: Map<TypeId, BTreeMap<Port, Vec<usize>>>,
 }
 
 /// What the registry keeps of one peerlet type.
@@ -236,6 +240,10 @@ impl Registry {
             }
             self.metrics.push((format!("{}/{}", entry.name, metric.name()), *metric));
         }
+        let port = Port(self.entries.len() as u16);
+        for (place, event) in entry.ears.iter().enumerate() {
+            self.heard.entry(*event).or_default().entry(port).or_default().push(place);
+        }
         self.entries.push(entry);
         Ok(())
     }
@@ -292,13 +300,13 @@ impl Registry {
 
     /// Whether any type hears events of this type.
     pub(crate) fn is_heard(&self, event: TypeId) -> bool {
-        self.entries.iter().any(|entry| entry.ears.contains(&event))
+        self.heard.contains_key(&event)
     }
 
     /// The places of this port's ears for events of this type, in its list of ears.
     pub(crate) fn ears_of(&self, port: Port, event: TypeId) -> impl Iterator<Item = usize> {
-        let ears = self.entries[usize::from(port.0)].ears.iter().enumerate();
-        ears.filter(move |(_, ear)| **ear == event).map(|(place, _)| place)
+        let ears = self.heard.get(&event).and_then(|ports| ports.get(&port));
+        ears.into_iter().flatten().copied()
     }
 
     pub(crate) fn new_columns(&self) -> Vec<Box<dyn Column>> {

@@ -268,7 +268,7 @@ pub enum Alarm {
     Wake {
         /// Which task.
         task: u32,
-        /// Which of its operations.
+        /// Which of its operations, by the task's own number.
         operation: u32,
     },
 }
@@ -283,6 +283,11 @@ pub trait Clock {
     /// As [`set_alarm`](Clock::set_alarm) with an [`Alarm::Timer`]: most alarms are.
     fn set_timer(&mut self, at: Time, port: Port, handle: u32, body: Body) {
         self.set_alarm(at, Alarm::Timer { port, handle, body });
+    }
+    /// Every alarm of the peer that was due before this instant has been brought to it. A world
+    /// that may be late with alarms says how late; one that cannot tell says [`Time::ZERO`].
+    fn settled(&self) -> Time {
+        self.now()
     }
 }
 

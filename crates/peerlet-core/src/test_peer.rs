@@ -139,7 +139,26 @@ impl<P: Peerlet> TestPeer<P> {
         asked.expect("a question is asked before it is answered").1
     }
 
+    /// How many answers came when nobody waited for them any more: see
+    /// [`Host::late_answers`].
+    pub fn late_answers(&self) -> u64 {
+        self.host.late_answers()
+    }
+
+    /// How many timers and waits of tasks are kept until they are due. Those that were taken back,
+    /// or mean nothing any more for another reason, are swept out whenever the number has doubled
+    /// since the last time.
+    pub fn waiting(&self) -> usize {
+        self.world.alarms.len()
+    }
+
+    /// How many timers are noted as taken back, so that they do not fire when they are due.
+    pub fn cancelled(&self) -> usize {
+        self.host.cancelled(0)
+    }
+
     fn receive(&mut self, from: Address, call: Call, message: &P::Message) {
+        self.sweep();
         let mut bytes = Vec::new();
         wire::encode(message, &mut bytes).unwrap_or_else(|e| panic!("{e}"));
         self.receive_encoded(from, call, bytes);
@@ -178,7 +197,9 @@ impl<P: Peerlet> TestPeer<P> {
     /// Lets time pass: timers and tasks that are due in between run in order.
     pub fn advance(&mut self, duration: impl Into<Duration>) {
         let until = self.world.now + duration.into();
-        while let Some(entry) = self.world.alarms.first_entry() {
+        loop {
+            self.sweep();
+            let Some(entry) = self.world.alarms.first_entry() else { break };
             let (at, _) = *entry.key();
             if at > until {
                 break;
@@ -190,6 +211,15 @@ impl<P: Peerlet> TestPeer<P> {
             }
         }
         self.world.now = until;
+    }
+
+    /// Drops alarms that mean nothing any more, when many wait.
+    fn sweep(&mut self) {
+        let TestPeer { host, world, .. } = self;
+        if world.alarms.len() >= world.sweep_at {
+            world.alarms.retain(|_, (life, alarm)| host.expects(0, *life, alarm));
+            world.sweep_at = SWEEP_MIN.max(world.alarms.len() * 2);
+        }
     }
 
     /// What the peerlet sent since the last call, in order, by either class of delivery. Messages
@@ -249,11 +279,16 @@ impl<P: Peerlet> TestPeer<P> {
     }
 }
 
+/// So many alarms wait before they are looked through.
+const SWEEP_MIN: usize = 1_024;
+
 /// The world of a test peer: nothing moves but by the test's hand.
 struct Bench {
     now: Time,
     life: u32,
     alarms: BTreeMap<(Time, u64), (u32, Alarm)>,
+    /// How many alarms wait when they are looked through next for those that mean nothing any more.
+    sweep_at: usize,
     serial: u64,
     sent: Vec<(Address, Port, Vec<u8>)>,
     broadcast: Vec<(Port, Vec<u8>)>,
@@ -270,6 +305,7 @@ impl Bench {
             now: Time::ZERO,
             life: 1,
             alarms: BTreeMap::new(),
+            sweep_at: SWEEP_MIN,
             serial: 0,
             sent: Vec::new(),
             broadcast: Vec::new(),

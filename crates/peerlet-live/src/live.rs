@@ -463,6 +463,7 @@ impl Parts<'_> {
             secrets: SystemRandom::new(),
             seats: self.seats.clone(),
             timers: Timers::default(),
+            is_catching_up: false,
             soon: Default::default(),
             outbox: Vec::new(),
             pairs: Pairs::new(config).sharing(self.budget.clone()),

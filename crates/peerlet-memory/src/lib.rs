@@ -1,5 +1,5 @@
-//! All unsafe code of Peerlet: values of any type in 24 bytes, rows in large pages, and hints to
-//! the cache.
+//! All unsafe code of Peerlet: values of any type in 24 bytes, rows in large pages, hints to the
+//! cache, and values that stay with their thread.
 //!
 //! An engine moves hundreds of millions of messages and timers whose types it does not know. A box
 //! for each costs more than all else together, so small ones are kept in place. Everything else in
@@ -14,12 +14,14 @@
 //! ```
 
 mod forget;
+mod lent;
 mod prefetch;
 mod push;
 mod table;
 mod value;
 
 pub use forget::forget_all;
+pub use lent::{Lent, OutlivesHandler};
 pub use prefetch::{Hint, prefetch, prefetch_line};
 pub use push::push_within;
 pub use table::Table;

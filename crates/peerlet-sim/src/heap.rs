@@ -5,12 +5,17 @@ use std::collections::BinaryHeap;
 
 use crate::event::{Event, Key};
 
+/// So many events wait before they are looked through for those that are of no use any more.
+const SWEEP_MIN: usize = 4_096;
+
 /// All events that wait: a heap of small keys, the events themselves beside it.
 #[derive(Default)]
 pub(crate) struct Heap {
     heap: BinaryHeap<Reverse<(Key, u32)>>,
     events: Vec<Option<Event>>,
     free: Vec<u32>,
+    /// How many waited after the last look through them.
+    kept: usize,
 }
 
 impl Heap {
@@ -38,6 +43,25 @@ impl Heap {
         Some((key, event.expect("a key has its event")))
     }
 
+    /// Drops events that are of no use, if the number of those that wait has doubled since the last
+    /// time.
+    pub(crate) fn sweep(&mut self, mut is_of_use: impl FnMut(&Key, &Event) -> bool) {
+        if self.heap.len() < SWEEP_MIN.max(self.kept * 2) {
+            return;
+        }
+        let Heap { heap, events, free, kept } = self;
+        heap.retain(|Reverse((key, place))| {
+            let event = &mut events[*place as usize];
+            let is_kept = event.as_ref().is_some_and(|event| is_of_use(key, event));
+            if !is_kept {
+                *event = None;
+                free.push(*place);
+            }
+            is_kept
+        });
+        *kept = heap.len();
+    }
+
     /// All events that wait, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Event> {
         self.events.iter().flatten()
@@ -49,6 +73,29 @@ mod tests {
     use peerlet_core::{Seat, Seed, Time};
 
     use super::*;
+
+    #[test]
+    fn what_is_of_no_use_is_swept_out() {
+        let mut heap = Heap::default();
+        let is_of_use = |_: &Key, event: &Event| number(event).is_multiple_of(100);
+        for n in 0..100_000u32 {
+            let time = Time::from_nanos(u64::from(n % 977));
+            let key = Key { time, round: 0, seat: Seat(0), source: 1, seq: n.into() };
+            heap.push(key, event(n));
+            heap.sweep(is_of_use);
+            assert!(heap.events.len() <= SWEEP_MIN && heap.heap.len() < SWEEP_MIN);
+        }
+        heap.kept = 0;
+        (0..SWEEP_MIN as u32).for_each(|n| {
+            let key = Key { time: Time::ZERO, round: 0, seat: Seat(1), source: 2, seq: n.into() };
+            heap.push(key, event(n));
+        });
+        heap.sweep(is_of_use);
+        let left = std::iter::from_fn(|| heap.pop_if(|_| true));
+        let left: Vec<_> = left.map(|(_, event)| number(&event)).collect();
+        assert!(left.iter().all(|n| n.is_multiple_of(100)));
+        assert_eq!(left.len(), 1_000 + SWEEP_MIN.div_ceil(100));
+    }
 
     /// An event that can be told apart from others.
     fn event(number: u32) -> Event {

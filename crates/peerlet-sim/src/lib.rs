@@ -54,6 +54,7 @@ mod packed;
 mod pause;
 mod ring;
 mod sort;
+mod sweep;
 
 mod digest;
 mod outcome;

@@ -36,6 +36,11 @@ impl Pauses {
         self.by_seat.get(&seat).map(|held| held.until)
     }
 
+    /// The number of the first event of a paused peer's life.
+    pub(crate) fn born(&self, seat: Seat) -> Option<u64> {
+        self.by_seat.get(&seat).map(|held| held.born)
+    }
+
     /// Begins a pause.
     pub(crate) fn begin(&mut self, seat: Seat, until: Time, born: u64) {
         let held = Held { until, born, events: Vec::new(), datagrams: 0 };

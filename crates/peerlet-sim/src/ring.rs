@@ -52,6 +52,9 @@ impl Ord for Near {
     }
 }
 
+/// So many far events wait before they are looked through for those that are of no use any more.
+const SWEEP_MIN: usize = 4_096;
+
 /// What is farther ahead than the ring reaches.
 struct Far {
     first: u64,
@@ -88,6 +91,9 @@ pub(crate) struct Ring {
     /// Which slots have events, a bit each.
     occupied: Vec<u64>,
     far: BTreeMap<u64, Far>,
+    /// How many those are, and how many they were after the last look through them.
+    far_events: usize,
+    far_kept: usize,
     near: BinaryHeap<Near>,
     pool: Vec<Chunk>,
     /// Chunks in buckets.
@@ -113,6 +119,8 @@ impl Ring {
             buckets: (0..buckets).map(|_| Bucket::default()).collect(),
             occupied: vec![0; (grid.slots as usize).div_ceil(64)],
             far: BTreeMap::new(),
+            far_events: 0,
+            far_kept: 0,
             near: BinaryHeap::new(),
             pool: Vec::new(),
             in_use: 0,
@@ -234,6 +242,29 @@ impl Ring {
         let far = far.or_insert_with(|| Far { first: window, events: Vec::new() });
         far.first = far.first.min(window);
         far.events.push((key, event));
+        self.far_events += 1;
+    }
+
+    /// Drops far events that are of no use, if their number has doubled since the last time: memory
+    /// follows what is of use, and each event pays for one look.
+    pub(crate) fn sweep(&mut self, mut is_of_use: impl FnMut(&Key, &Event) -> bool) {
+        if self.far_events < SWEEP_MIN.max(self.far_kept * 2) {
+            return;
+        }
+        for far in self.far.values_mut() {
+            far.events.retain(|(key, event)| is_of_use(key, event));
+            let windows = far.events.iter().map(|(key, _)| self.grid.window_at(key.time));
+            far.first = windows.min().unwrap_or(far.first);
+        }
+        self.far.retain(|_, far| !far.events.is_empty());
+        self.far_events = self.far.values().map(|far| far.events.len()).sum();
+        self.far_kept = self.far_events;
+    }
+
+    /// How many events wait beyond the ring's reach.
+    #[cfg(test)]
+    pub(crate) fn far_events(&self) -> usize {
+        self.far_events
     }
 
     /// No event comes before this instant: that of the first that was left by the window that ran
@@ -295,7 +326,9 @@ impl Ring {
             if *far.key() > window / self.grid.slots {
                 break;
             }
-            for (key, event) in far.remove().events {
+            let events = far.remove().events;
+            self.far_events -= events.len();
+            for (key, event) in events {
                 self.push_now(key, event);
             }
         }
@@ -372,6 +405,7 @@ impl Ring {
             grid.window_at(key.time) == window && blocks.contains(&grid.block_of(key.seat))
         };
         for (key, event) in far.events.extract_if(.., is_theirs) {
+            self.far_events -= 1;
             let turn = pack(&key, grid.place(key.seat, key.time), event);
             let block = grid.block_of(key.seat);
             match into.last_mut().filter(|last| (last.0, last.1) == (window, block)) {

@@ -36,6 +36,7 @@ pub(crate) fn run(
         let next = director.next_cut().min(until);
         while let Some((key, event)) = pop_if(worker, |key| key.time < next) {
             worker.happen(key, event);
+            worker.sweep();
             show(worker, &mut trace);
             if let Some(endless) = worker.fabric.endless {
                 return Err(endless);

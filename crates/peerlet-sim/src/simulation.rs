@@ -111,6 +111,12 @@ impl Simulation {
         self.director.now
     }
 
+    /// Those who have the peers, to look at.
+    #[cfg(test)]
+    pub(crate) fn workers(&self) -> &[Worker] {
+        &self.workers
+    }
+
     /// How many events peers handled so far.
     pub fn events(&self) -> u64 {
         self.workers.iter().map(|worker| worker.fabric.events).sum()

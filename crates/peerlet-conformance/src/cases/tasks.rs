@@ -1,7 +1,8 @@
 //! Tasks: calls with tries and time-outs, over the world's own network.
 
 use peerlet_core::{
-    Act, CallError, Context, MILLISECOND, SECOND, Task, Undelivered, join_all, race,
+    Act, CallError, Context, Either, MILLISECOND, SECOND, Task, Undelivered, WaitSet, join_all,
+    race, race2,
 };
 
 use super::{address, duo, pair};
@@ -29,6 +30,16 @@ pub(crate) const CASES: &[Case] = &[
         name: "late_answers_are_counted_and_no_messages",
         sentence: "One id over all tries; late answers counted.",
         test: late_answers_are_counted_and_no_messages,
+    },
+    Case {
+        name: "a_call_can_be_awaited_again",
+        sentence: "An answer that comes after `within` is had by awaiting the call again.",
+        test: a_call_can_be_awaited_again,
+    },
+    Case {
+        name: "the_first_of_several_is_taken_and_the_others_go_on",
+        sentence: "`race2` and `WaitSet` take what is ready first; the others can go on.",
+        test: the_first_of_several_is_taken_and_the_others_go_on,
     },
     Case {
         name: "a_reliable_call_to_a_stopped_peer_fails_at_once",
@@ -66,6 +77,18 @@ where
 /// A probe that answers every question with its double.
 fn doubler<const R: bool>(journal: &Journal) -> Prober<R> {
     Prober::new(journal).on_message(|ctx, (_, number)| ctx.reply((number * 2).into()))
+}
+
+/// A probe that answers every question with its double, after a while that is longer for larger
+/// numbers: 800 ms for 5.
+fn slow_doubler(journal: &Journal) -> LooseProbe {
+    LooseProbe::new(journal).on_message(|ctx, (_, number)| {
+        let caller = ctx.caller().expect("the message is a question");
+        ctx.spawn(move |task| async move {
+            task.sleep(MILLISECOND * 160 * number).await;
+            task.with(move |_, ctx| ctx.reply_to(caller, (number * 2).into())).await;
+        });
+    })
 }
 
 pub(super) fn number(answer: Result<Message, CallError>) -> String {
@@ -119,17 +142,57 @@ fn late_answers_are_counted_and_no_messages(bench: &mut Bench<'_>) -> Result<(),
         number(task.call(other, 5.into()).within(MILLISECOND * 300).await)
     });
     // The answer is kept back for longer than the caller waits.
-    let slow = LooseProbe::new(&journal).on_message(|ctx, (_, number)| {
-        let caller = ctx.caller().expect("the message is a question");
-        ctx.spawn(move |task| async move {
-            task.sleep(MILLISECOND * 800).await;
-            task.with(move |_, ctx| ctx.reply_to(caller, (number * 2).into())).await;
-        });
-    });
-    let report = bench.run(duo(&journal, probe, slow))?;
+    let report = bench.run(duo(&journal, probe, slow_doubler(&journal)))?;
     ensure_eq!(journal.notes(0), ["TimedOut"], "what the call came to");
     ensure_eq!(journal.messages(0), [], "plain messages");
     ensure_eq!(report.late_answers, 1, "late answers");
+    Ok(())
+}
+
+fn a_call_can_be_awaited_again(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let probe: LooseProbe = tasked(&journal, |task, other| async move {
+        // One answer comes while nobody awaits it, one while it is awaited again, one never in time.
+        let mut early = task.call(other, 2.into()).within(MILLISECOND * 100);
+        let mut late = task.call(other, 5.into()).within(MILLISECOND * 100);
+        let mut never = task.call(other, 9.into()).within(MILLISECOND * 100);
+        let first = join_all([&mut early, &mut late, &mut never]).await;
+        let mut notes: Vec<_> = first.into_iter().map(number).collect();
+        task.sleep(MILLISECOND * 400).await;
+        notes.push(number(early.await));
+        notes.push(number(late.within(SECOND).await));
+        notes.push(number(never.await));
+        notes.join(" ")
+    });
+    let experiment = duo(&journal, probe, slow_doubler(&journal)).lasting(SECOND * 3);
+    let report = bench.run(experiment)?;
+    ensure_eq!(journal.notes(0), ["TimedOut TimedOut TimedOut 4 10 TimedOut"], "answers");
+    let mut questions = journal.messages(1);
+    questions.sort_unstable();
+    ensure_eq!(questions, [2, 5, 9], "questions");
+    ensure_eq!(report.late_answers, 1, "late answers");
+    Ok(())
+}
+
+fn the_first_of_several_is_taken_and_the_others_go_on(
+    bench: &mut Bench<'_>,
+) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let probe: LooseProbe = tasked(&journal, |task, other| async move {
+        let ask = |n: u64| task.call(other, n.into()).within(SECOND * 2);
+        let mut calls: WaitSet<_> = [ask(5), ask(1)].into_iter().collect();
+        let mut notes = Vec::new();
+        match race2(calls.next(), task.sleep(MILLISECOND * 20)).await {
+            Either::A(_) => notes.push("at once".to_owned()),
+            Either::B(()) => notes.push(calls.push(ask(3)).to_string()),
+        }
+        while let Some((place, answer)) = calls.next().await {
+            notes.push(format!("{place}:{}", number(answer)));
+        }
+        notes.join(" ")
+    });
+    bench.run(duo(&journal, probe, slow_doubler(&journal)))?;
+    ensure_eq!(journal.notes(0), ["2 1:2 2:6 0:10"], "what came first");
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! Timers: periods, cancellation.
 
-use peerlet_core::MILLISECOND;
+use std::sync::{Arc, Mutex};
+
+use peerlet_core::{Act, Context, MILLISECOND, SECOND};
 
 use super::solo;
 use crate::journal::{Journal, What};
@@ -22,6 +24,11 @@ pub(crate) const CASES: &[Case] = &[
         name: "a_periodic_timer_comes_until_it_is_cancelled",
         sentence: "A periodic timer is due every period, until it is taken back.",
         test: a_periodic_timer_comes_until_it_is_cancelled,
+    },
+    Case {
+        name: "a_late_timer_that_is_cancelled_is_silent",
+        sentence: "A timer that is taken back never fires, however late it is.",
+        test: a_late_timer_that_is_cancelled_is_silent,
     },
 ];
 
@@ -73,5 +80,28 @@ fn a_periodic_timer_comes_until_it_is_cancelled(bench: &mut Bench<'_>) -> Result
     });
     bench.run(solo(probe))?;
     ensure_eq!(timers(&journal), [1, 1, 1, 1, 1, 2], "timers");
+    Ok(())
+}
+
+fn a_late_timer_that_is_cancelled_is_silent(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let late = Arc::new(Mutex::new(Vec::new()));
+    let kept = late.clone();
+    let set = move |ctx: &mut Context<LooseProbe>, ()| {
+        let mut kept = kept.lock().expect("nobody panics while it is held");
+        ctx.after(MILLISECOND * 400, 1);
+        kept.push(ctx.after(MILLISECOND * 420, 2));
+        kept.push(ctx.every(MILLISECOND * 410, 3));
+    };
+    let cancel = move |ctx: &mut Context<LooseProbe>, timer| {
+        if timer == 1 {
+            let late = late.lock().expect("nobody panics while it is held");
+            late.iter().for_each(|timer| ctx.cancel(*timer));
+        }
+    };
+    // All are due while the peer is paused, and come one after the other when it goes on.
+    let probe = LooseProbe::new(&journal).on_start(set).on_timer(cancel);
+    bench.run(solo(probe).then(MILLISECOND * 200, 0, Act::Pause(SECOND)))?;
+    ensure_eq!(timers(&journal), [1], "timers");
     Ok(())
 }

@@ -1,16 +1,22 @@
 //! Tasks: code that waits, on top of the handlers.
 //!
-//! A task yields operations to its peer and is polled again with their answers. There is no waker,
-//! no second clock and no reactor: what wakes a task is always an event of its own peer, so the
-//! order of events decides the order of tasks.
+//! A task yields operations to its peer and is polled again with their answers. There is no second
+//! clock and no reactor: what wakes a task is always an event of its own peer, so the order of
+//! events decides the order of tasks.
 
+mod board;
+mod branches;
 mod combine;
 mod operation;
+mod question;
 mod running;
+mod wake;
 
-pub use combine::{join_all, race};
-pub use operation::{CallError, Operation, Question, Task};
-pub(crate) use running::{Answer, NoWaker, Outcome, Progress, Running};
+pub use combine::{Either, JoinAll, Race, WaitSet, join_all, race, race2};
+pub use operation::{Operation, Task};
+pub use question::{CallError, Question};
+pub(crate) use running::{Answer, Outcome, Progress, Running};
+pub(crate) use wake::Anchor;
 
 /// A task that was spawned: what [`Context::abort`](crate::Context::abort) takes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

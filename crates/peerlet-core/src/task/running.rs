@@ -5,15 +5,18 @@ use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Poll, Wake, Waker};
+use std::task::{Poll, Waker};
 
 use peerlet_memory::{Value, prefetch_line};
 
-use super::operation::{CallError, Request, Task};
+use super::board::Request;
+use super::operation::Task;
+use super::question::CallError;
+use super::wake::Anchor;
 use crate::address::Address;
 use crate::column::Rows;
 use crate::context::{Context, Env};
-use crate::life::{Open, OpenCall, Resting};
+use crate::life::{OpenCall, Operated, Resting};
 use crate::peerlet::Peerlet;
 use crate::runtime::{Alarm, Call, Class};
 use crate::time::Duration;
@@ -30,6 +33,8 @@ pub(crate) struct Answer {
     /// The task's own number of the operation.
     pub(crate) own: u32,
     pub(crate) result: Outcome,
+    /// Whether it was counted as late.
+    pub(crate) is_late: bool,
 }
 
 pub(crate) enum Outcome {
@@ -54,12 +59,8 @@ pub(crate) struct Running<P: Peerlet> {
     task: Task<P>,
     /// Room for requests, to be used again.
     requests: Vec<(u32, Request<P>)>,
-}
-
-/// A waker that nobody may keep: whoever does waits for something else than the peer.
-pub(crate) struct NoWaker;
-impl Wake for NoWaker {
-    fn wake(self: Arc<Self>) {}
+    /// The operations that were answered as soon as they were asked for, in one round of requests.
+    answered: Vec<u32>,
 }
 
 impl<P: Peerlet> Resting for Running<P> {
@@ -76,7 +77,7 @@ impl<P: Peerlet> Running<P> {
     {
         let hold = Task::new();
         let future = Box::pin(task(hold.clone()));
-        Running { future, task: hold, requests: Vec::with_capacity(1) }
+        Running { future, task: hold, requests: Vec::with_capacity(1), answered: Vec::new() }
     }
 
     /// Takes in the answer, if there is one, then polls until the task waits or ends.
@@ -87,56 +88,70 @@ impl<P: Peerlet> Running<P> {
         id: u32,
         answer: Option<Answer>,
     ) -> Progress {
-        if let Some(Answer { own, result }) = answer {
-            self.post(own, result);
+        if let Some(Answer { own, result, is_late }) = answer {
+            self.post(own, result, is_late);
         }
         for _ in 0..POLLS_MAX {
-            if self.poll(&env.house.anchor) == Progress::Over {
+            let progress = self.poll(&env.house.anchor);
+            let mut requests = mem::take(&mut self.requests);
+            let timely = {
+                let mut board = self.task.board();
+                board.swap_requests(&mut requests);
+                mem::take(&mut board.timely)
+            };
+            env.house.late_answers.update(|late| late - timely);
+            if progress == Progress::Over {
                 return Progress::Over;
             }
-            let mut requests = mem::take(&mut self.requests);
-            mem::swap(&mut requests, &mut self.task.board().requests);
+            self.answered.clear();
             for (own, request) in requests.drain(..) {
+                let acts = matches!(request, Request::With(_));
                 self.carry_out(rows, env, id, own, request);
+                if acts && !env.life().has_task(id) {
+                    // It was its own end.
+                    return Progress::Over;
+                }
             }
             self.requests = requests;
-            let answered = !self.task.board().answers.is_empty();
-            assert!(answered || env.life().has_open(id), "{}", foreign::<P>());
-            if !answered {
+            let is_answered = |own: &u32| self.task.board().is_answered(*own);
+            if !self.answered.iter().any(is_answered) {
+                assert!(env.life().waits(id), "{}", foreign::<P>());
                 return Progress::Waits;
             }
         }
         panic!("a task of `{}` was polled {POLLS_MAX} times in one event; let it sleep", P::NAME);
     }
 
-    /// Polls with a waker made of the anchor, which nobody else holds while tasks wait.
-    fn poll(&mut self, anchor: &RefCell<Arc<NoWaker>>) -> Progress {
+    /// Polls with a waker of the anchor, clones of which are kept by the task's own combinators
+    /// only.
+    fn poll(&mut self, anchor: &RefCell<Arc<Anchor>>) -> Progress {
         let waker = Waker::from(anchor.borrow().clone());
+        self.task.board().anchor = waker.data().addr();
         let poll = self.future.as_mut().poll(&mut std::task::Context::from_waker(&waker));
         drop(waker);
-        let is_kept = Arc::strong_count(&anchor.borrow()) > 1;
+        let is_misused = anchor.borrow().is_misused();
         match poll {
             Poll::Ready(()) => {
                 // What a task left behind that is over is nobody's concern, nor other tasks' fault.
-                if is_kept {
-                    anchor.replace(Arc::new(NoWaker));
+                if is_misused {
+                    anchor.replace(Arc::default());
                 }
                 Progress::Over
             }
             Poll::Pending => {
-                assert!(!is_kept, "{}", foreign::<P>());
+                assert!(!is_misused, "{}", foreign::<P>());
                 Progress::Waits
             }
         }
     }
 
-    fn post(&mut self, own: u32, result: Outcome) {
+    fn post(&mut self, own: u32, result: Outcome, is_late: bool) {
         let answer = match result {
             Outcome::Slept => Value::new(()),
             Outcome::Answered(answer) => answer,
             Outcome::Failed(why) => Value::new(Err::<P::Message, CallError>(why)),
         };
-        self.task.board().answers.insert(own, answer);
+        self.task.board().post(own, answer, is_late);
     }
 
     fn carry_out(
@@ -149,24 +164,32 @@ impl<P: Peerlet> Running<P> {
     ) {
         match request {
             Request::Sleep(duration) => {
-                let operation = env.life().open(Open { task: id, own });
+                env.life().open(id, own, None);
                 let at = env.world.now() + duration;
-                env.world.set_alarm(at, Alarm::Wake { task: id, operation });
+                env.world.set_alarm(at, Alarm::Wake { task: id, operation: own });
             }
             Request::With(act) => {
                 let mut me = rows.borrow_mut(env.row()).expect("a task runs beside its peerlet");
                 let answer = act(&mut me, &mut Context::new(env));
-                self.task.board().answers.insert(own, answer);
+                self.task.board().post(own, answer, false);
+                self.answered.push(own);
             }
             Request::Call { to, message, within, tries, class } => {
-                let call = Asked { open: Open { task: id, own }, to, within, tries, class };
+                let call = Asked { by: Operated { task: id, own }, to, within, tries, class };
                 if let Err(why) = call.ask::<P>(env, message) {
-                    self.post(own, Outcome::Failed(why));
+                    self.post(own, Outcome::Failed(why), false);
+                    self.answered.push(own);
                 }
             }
+            Request::Again { before, within } => {
+                env.life().open_again(id, before, own, within);
+                let at = env.world.now() + within;
+                env.world.set_alarm(at, Alarm::Wake { task: id, operation: own });
+            }
             Request::Forget => {
-                env.life().forget(Open { task: id, own });
-                self.task.board().answers.remove(own);
+                env.life().forget(id, own);
+                let removed = self.task.board().remove(own);
+                drop(removed);
             }
         }
     }
@@ -174,7 +197,7 @@ impl<P: Peerlet> Running<P> {
 
 /// A call as the task asks for it.
 struct Asked {
-    open: Open,
+    by: Operated,
     to: Address,
     within: Duration,
     tries: u32,
@@ -184,7 +207,7 @@ struct Asked {
 impl Asked {
     /// Sends the question and opens the call.
     fn ask<P: Peerlet>(self, env: &mut Env<'_>, message: P::Message) -> Result<(), CallError> {
-        let Asked { open, to, within, tries, class } = self;
+        let Asked { by, to, within, tries, class } = self;
         let mut again = None;
         if tries > 1 {
             let mut bytes = Vec::new();
@@ -199,16 +222,13 @@ impl Asked {
             }
         };
         if let Err(refused) = ctx.transmit(to, Call::Question(id), class, message) {
-            env.life().tidy();
             return Err(refused.why.into());
         }
-        let operation = env.life().open(open);
+        env.life().open(by.task, by.own, Some(id));
         let at = env.world.now() + within;
-        env.world.set_alarm(at, Alarm::Wake { task: open.task, operation });
-        let tries_left = tries - 1;
-        let port = env.port;
-        let call =
-            OpenCall { task: open.task, operation, port, to, class, within, tries_left, again };
+        env.world.set_alarm(at, Alarm::Wake { task: by.task, operation: by.own });
+        let (port, tries_left) = (env.port, tries - 1);
+        let call = OpenCall { by, port, to, class, within, tries_left, again };
         env.life().rare().calls.insert(id, call);
         Ok(())
     }
@@ -217,7 +237,7 @@ impl Asked {
 fn foreign<P: Peerlet>() -> String {
     format!(
         "a task of `{}` awaits something that is not its peer's; await only what its `Task` gives: \
-         `call`, `sleep`, `with`, and `join_all` and `race` of these",
+         `call`, `sleep`, `with`, and `join_all`, `race`, `race2` and `WaitSet` of these",
         P::NAME
     )
 }

@@ -1,5 +1,9 @@
 //! The behavior of a peer, seen through its test bench.
 
+mod combine;
+mod compile;
 mod locals;
+mod questions;
+mod runner;
 mod tasks;
 mod timers;

@@ -1,6 +1,8 @@
 //! Timers: order, periods, cancellation, lives.
 
-use peerlet_core::{Address, Context, Nothing, Peerlet, SECOND, TestPeer, Time, TimerId};
+use peerlet_core::{
+    Address, Context, HOUR, Nothing, Peer, Peerlet, SECOND, TestPeer, Time, TimerId,
+};
 
 /// Notes when its timers fire.
 #[derive(Default)]
@@ -114,4 +116,55 @@ fn a_handle_of_an_older_life_cancels_nothing() {
     peer.start();
     peer.advance(SECOND * 2);
     assert_eq!(peer.peerlet().fired, 1);
+}
+
+/// Every second: takes periodic and far-away timers back, most of which are gone, in all ways there
+/// are.
+#[derive(Default)]
+struct Restless {
+    timers: Vec<TimerId>,
+    fired: u32,
+}
+
+impl Peerlet for Restless {
+    const NAME: &'static str = "restless";
+    type Message = Nothing;
+    type Timer = u32;
+
+    fn start(&mut self, ctx: &mut Context<Self>) {
+        ctx.every(SECOND, 0);
+    }
+
+    fn timer(&mut self, ctx: &mut Context<Self>, timer: u32) {
+        assert!(timer < 3, "it was taken back");
+        self.fired += u32::from(timer == 1);
+        if timer > 0 {
+            return;
+        }
+        for timer in std::mem::take(&mut self.timers) {
+            ctx.cancel(timer);
+            ctx.cancel(timer);
+        }
+        // One that comes once, one that comes twice, one that never comes, one far away.
+        let mut of = ctx.of::<Restless>();
+        self.timers.push(of.after(SECOND / 2, 1));
+        self.timers.push(of.every(SECOND / 3, 2));
+        self.timers.push(of.every(SECOND * 30, 3));
+        self.timers.push(of.after(HOUR * 24, 4));
+        ctx.cancel(self.timers[3]);
+        let gone = ctx.every(HOUR * 24, 5);
+        ctx.cancel(gone);
+    }
+}
+
+#[test]
+fn hours_of_timers_taken_back_leave_nothing_behind() {
+    let mut peer = TestPeer::beside(Peer::new(), Restless::default());
+    let mut most = (0, 0);
+    for _ in 0..3 * 60 {
+        peer.advance(SECOND * 60);
+        most = (most.0.max(peer.waiting()), most.1.max(peer.cancelled()));
+    }
+    assert_eq!(peer.peerlet().fired, 3 * 3600 - 1);
+    assert!(most.0 <= 2_048 && most.1 <= 2_048, "{most:?} timers and notes were kept");
 }

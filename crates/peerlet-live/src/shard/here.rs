@@ -40,6 +40,8 @@ pub(crate) struct Ground {
     pub(crate) secrets: SystemRandom,
     pub(crate) seats: Arc<SeatMap>,
     pub(crate) timers: Timers,
+    /// Whether a peer handles what waited for the end of its pause.
+    pub(crate) is_catching_up: bool,
     /// What peers do to themselves at once, by row and life.
     pub(crate) soon: VecDeque<(usize, u32, Soon)>,
     pub(crate) outbox: Vec<Outbound>,
@@ -110,6 +112,14 @@ impl Clock for Here<'_> {
         } else {
             self.ground.timers.push(at, self.row, self.life, alarm);
         }
+    }
+
+    fn settled(&self) -> Time {
+        // What a shard is late with, and what waited for the end of a pause, is still to come.
+        if !self.ground.soon.is_empty() || self.ground.is_catching_up {
+            return Time::ZERO;
+        }
+        self.ground.timers.next().map_or(self.ground.now, |next| next.min(self.ground.now))
     }
 }
 

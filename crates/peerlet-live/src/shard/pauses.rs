@@ -129,6 +129,7 @@ impl Shard {
     /// else is done to the peer.
     pub(super) fn end_pause(&mut self, row: usize, lives: bool) {
         let Some(Paused { held, .. }) = self.pauses.0.swap_remove(&row) else { return };
+        self.ground.is_catching_up = true;
         for held in held {
             match held {
                 // It was seen before that it is from there.
@@ -144,5 +145,6 @@ impl Shard {
             }
             self.settle(&mut Share::new());
         }
+        self.ground.is_catching_up = false;
     }
 }

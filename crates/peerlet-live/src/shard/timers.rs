@@ -14,17 +14,31 @@ pub(crate) struct Waiting {
     pub(crate) alarm: Alarm,
 }
 
+/// So many alarms wait before they are looked through for those that mean nothing any more.
+const SWEEP_MIN: usize = 1_024;
+
 /// All alarms that wait. Those due at one instant come in the order in which they were set.
 #[derive(Default)]
 pub(crate) struct Timers {
     heap: BinaryHeap<Reverse<Waiting>>,
     serial: u64,
+    /// How many waited after the last look through them.
+    kept: usize,
 }
 
 impl Timers {
     pub(crate) fn push(&mut self, due: Time, row: usize, life: u32, alarm: Alarm) {
         self.serial += 1;
         self.heap.push(Reverse(Waiting { due, serial: self.serial, row, life, alarm }));
+    }
+
+    /// Drops the alarms that are of no use, if the number of those that wait has doubled since the
+    /// last time: memory follows what is of use, and each alarm pays for one look.
+    pub(crate) fn sweep(&mut self, mut is_of_use: impl FnMut(&Waiting) -> bool) {
+        if self.heap.len() >= SWEEP_MIN.max(self.kept * 2) {
+            self.heap.retain(|Reverse(waiting)| is_of_use(waiting));
+            self.kept = self.heap.len();
+        }
     }
 
     pub(crate) fn next(&self) -> Option<Time> {
@@ -56,5 +70,29 @@ impl PartialOrd for Waiting {
 impl Ord for Waiting {
     fn cmp(&self, other: &Waiting) -> std::cmp::Ordering {
         (self.due, self.serial).cmp(&(other.due, other.serial))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_follows_what_is_of_use() {
+        let mut timers = Timers::default();
+        let mut most = 0;
+        for n in 0..1_000_000u32 {
+            let due = Time::from_nanos(1_000_000_000 + u64::from(n));
+            timers.push(due, 0, 1, Alarm::Wake { task: n, operation: 1 });
+            // Every thousandth is still waited for.
+            timers.sweep(|waiting| match waiting.alarm {
+                Alarm::Wake { task, .. } => task % 1_000 == 0,
+                Alarm::Timer { .. } => unreachable!("none was set"),
+            });
+            most = most.max(timers.heap.len());
+        }
+        assert!(most <= 2 * 1_024, "{most} waited at once");
+        let mut left = std::iter::from_fn(|| timers.pop_due(Time::MAX)).map(|waiting| waiting.due);
+        assert!((0..1_000).all(|n| left.any(|due| due.as_nanos() == 1_000_000_000 + n * 1_000)));
     }
 }

@@ -73,6 +73,8 @@ impl Shard {
     /// Handles a share of what is due: what the environment does, and timers.
     fn take_due(&mut self) {
         let (share, now) = (&mut Share::new(), self.ground.now);
+        let host = &mut self.host;
+        self.ground.timers.sweep(|w| host.expects(w.row, w.life, &w.alarm));
         while self.takes(share) {
             if let Some(directive) = self.directives.next_if(|d| d.at <= now) {
                 // What falls on the end of a pause comes before it, as all that falls into it.

@@ -135,3 +135,26 @@ fn who_asks_a_paused_peer_waits_and_may_give_up() {
     let told = Happened::Undelivered(Seat(1), 7, Undelivered::Timeout);
     assert!(log.of(0).contains(&(3_000 * MS, told)), "{:?}", log.of(0));
 }
+
+/// A timer that a pause made late is taken back like any other.
+#[test]
+fn a_late_timer_that_is_taken_back_does_not_fire() {
+    let kept = std::sync::Mutex::new(Vec::new());
+    let stage = Stage::new(1, SECOND * 9, move |ctx, _, what| match what {
+        Happened::Start => {
+            let mut kept = kept.lock().expect("nobody panics while it is held");
+            kept.push(ctx.after(MILLISECOND * 1_200, 2));
+            kept.push(ctx.every(MILLISECOND * 700, 3));
+            ctx.after(MILLISECOND * 1_100, 1);
+        }
+        Happened::Timer(1) => {
+            let kept = kept.lock().expect("nobody panics while it is held");
+            kept.iter().for_each(|timer| ctx.cancel(*timer));
+        }
+        _ => {}
+    });
+    let (outcome, log) = stage.then(SECOND, 0, Act::Pause(SECOND * 2)).run();
+    let timers = log.of(0).into_iter().map(|(at, what)| (at / MS, what)).collect::<Vec<_>>();
+    assert_eq!(timers, [(700, Happened::Timer(3)), (3_000, Happened::Timer(1))]);
+    assert_eq!(outcome.events, 5, "a start, a pause and its end, two timers");
+}

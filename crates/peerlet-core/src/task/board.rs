@@ -1,0 +1,132 @@
+//! Where a task and its peer exchange operations and answers.
+
+use std::mem;
+use std::task::Waker;
+
+use peerlet_memory::Value;
+
+use super::wake::Kept;
+use crate::address::Address;
+use crate::context::Context;
+use crate::few::Few;
+use crate::peerlet::Peerlet;
+use crate::runtime::Class;
+use crate::time::Duration;
+
+/// Where a task and its peer exchange operations and answers. Both sides run on one thread at a
+/// time.
+pub(super) struct Board<P: Peerlet> {
+    serial: u32,
+    pub(super) requests: Vec<(u32, Request<P>)>,
+    slots: Few<u32, Slot>,
+    /// Where the waker points to with which the task itself is polled, which wakes nothing.
+    pub(super) anchor: usize,
+    /// How many answers were taken, since the peer last looked, that had been counted as late.
+    pub(super) timely: u64,
+}
+
+type Act<P> = Box<dyn FnOnce(&mut P, &mut Context<'_, '_, P>) -> Value + Send>;
+
+/// What a task asks of its peer.
+pub(super) enum Request<P: Peerlet> {
+    Call {
+        to: Address,
+        message: P::Message,
+        within: Duration,
+        tries: u32,
+        class: Class,
+    },
+    /// The call that had this number is waited for again, this long.
+    Again {
+        before: u32,
+        within: Duration,
+    },
+    Sleep(Duration),
+    With(Act<P>),
+    /// The operation is not waited for any more.
+    Forget,
+}
+
+/// What is kept of an operation.
+enum Slot {
+    /// Whom to wake when it is answered.
+    Waits(Kept),
+    Answered(Reply),
+}
+
+/// What an operation comes to.
+pub(super) struct Reply {
+    pub(super) value: Value,
+    /// Whether it was counted as late when it came.
+    pub(super) is_late: bool,
+}
+
+/// What was kept of an operation: to be dropped when the board is free again, since it may belong
+/// to the same task.
+pub(super) struct Removed {
+    slot: Option<Slot>,
+}
+
+impl Removed {
+    pub(super) fn was_answered(&self) -> bool {
+        matches!(self.slot, Some(Slot::Answered(_)))
+    }
+}
+
+impl<P: Peerlet> Board<P> {
+    pub(super) fn new() -> Board<P> {
+        let (requests, slots) = (Vec::with_capacity(1), Few::default());
+        Board { serial: 0, requests, slots, anchor: 0, timely: 0 }
+    }
+
+    /// Asks something of the peer, and waits for it; returns the task's own number of the
+    /// operation.
+    pub(super) fn ask(&mut self, request: Request<P>, waker: &Waker) -> u32 {
+        self.serial = self.serial.wrapping_add(1);
+        self.requests.push((self.serial, request));
+        self.wait(self.serial, waker);
+        self.serial
+    }
+
+    /// Has somebody woken when the operation is answered, unless the task itself waits for it.
+    pub(super) fn wait(&mut self, own: u32, waker: &Waker) {
+        let is_own = waker.data().addr() == self.anchor;
+        match self.slots.get(own) {
+            None if is_own => {}
+            Some(Slot::Waits(kept)) if kept.is(waker) => {}
+            Some(_) if is_own => drop(self.slots.remove(own)),
+            _ => self.slots.insert(own, Slot::Waits(Kept::new(waker))),
+        }
+    }
+
+    /// Answers an operation.
+    pub(super) fn post(&mut self, own: u32, value: Value, is_late: bool) {
+        self.slots.insert(own, Slot::Answered(Reply { value, is_late }));
+    }
+
+    pub(super) fn is_answered(&self, own: u32) -> bool {
+        matches!(self.slots.get(own), Some(Slot::Answered(_)))
+    }
+
+    /// Takes the answer, if it is there.
+    pub(super) fn take(&mut self, own: u32) -> Option<Reply> {
+        if !self.is_answered(own) {
+            return None;
+        }
+        match self.slots.remove(own) {
+            Some(Slot::Answered(reply)) => Some(reply),
+            _ => None,
+        }
+    }
+
+    /// Forgets an operation.
+    #[must_use = "it is dropped when the board is free again"]
+    pub(super) fn remove(&mut self, own: u32) -> Removed {
+        Removed { slot: self.slots.remove(own) }
+    }
+
+    /// What was asked since the last time, in exchange for room to ask more.
+    pub(super) fn swap_requests(&mut self, room: &mut Vec<(u32, Request<P>)>) {
+        mem::swap(&mut self.requests, room);
+    }
+}

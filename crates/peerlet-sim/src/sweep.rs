@@ -1,0 +1,114 @@
+//! What is kept of timers and waits that mean nothing any more.
+
+use crate::event::{Event, Key};
+use crate::fabric::Fabric;
+use crate::worker::Worker;
+
+impl Worker {
+    /// Drops timers and waits of tasks that mean nothing any more, when many wait: those that were
+    /// taken back, and those of older lives. None of them would be an event.
+    pub(crate) fn sweep(&mut self) {
+        let Worker { host, fabric, .. } = self;
+        let Fabric { ring, heap, places, pauses, seats, .. } = fabric;
+        let is_of_use = |key: &Key, event: &Event| {
+            let row = key.seat.0.wrapping_sub(seats.start) as usize;
+            // Messages for other workers' peers wait here as well.
+            let Some(place) = places.get(row) else { return true };
+            let born = pauses.born(key.seat).unwrap_or(place.born);
+            match event {
+                Event::Timer { handle, .. } => key.seq >= born && !host.is_cancelled(row, *handle),
+                Event::Wake { task, operation } => {
+                    key.seq >= born && host.is_open(row, *task, *operation)
+                }
+                Event::Directive(_) | Event::Plain { .. } | Event::Rest(_) => true,
+            }
+        };
+        match heap {
+            Some(heap) => heap.sweep(is_of_use),
+            None => ring.sweep(is_of_use),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use peerlet_core::{
+        Act, Context, Directive, HOUR, Nothing, Peer, Peerlet, SECOND, Seat, Task, Time, TimerId,
+    };
+
+    use crate::{Engine, Setup, Simulation};
+
+    /// Every second: sets timers that are due days later and takes them back, in all ways there
+    /// are, and waits as a task for what comes much sooner.
+    #[derive(Default)]
+    struct Restless {
+        timers: Vec<TimerId>,
+    }
+
+    impl Peerlet for Restless {
+        const NAME: &'static str = "restless";
+        type Message = Nothing;
+        type Timer = u32;
+
+        fn start(&mut self, ctx: &mut Context<Self>) {
+            ctx.every(SECOND, 0);
+            // Of no use in the next life.
+            (0..100).for_each(|_| _ = ctx.after(HOUR * 240, 1));
+        }
+
+        fn timer(&mut self, ctx: &mut Context<Self>, timer: u32) {
+            assert_eq!(timer, 0, "it was taken back");
+            self.timers.drain(..).for_each(|timer| ctx.cancel(timer));
+            for _ in 0..10 {
+                self.timers.push(ctx.after(HOUR * 24, 2));
+                self.timers.push(ctx.every(HOUR * 24, 3));
+            }
+            // They are gone when they are taken back for the second time.
+            let gone = ctx.every(SECOND / 4, 4);
+            ctx.cancel(gone);
+            self.timers.push(gone);
+            ctx.spawn(|task: Task<Self>| async move {
+                let naps = [task.sleep(HOUR * 24), task.sleep(SECOND / 2)];
+                peerlet_core::race(naps).await;
+            });
+        }
+    }
+
+    fn check(engine: Engine) {
+        let mut setup = Setup::new(2, HOUR * 3, |_| Peer::new().with(Restless::default()));
+        setup.engine = engine;
+        let minute = |n: u64| Time::ZERO + SECOND * 60 * n;
+        let directives = (0..180).flat_map(|n| {
+            // One peer lives on, the other one is restarted every minute.
+            let act = |seat, act| Directive { at: minute(n), seat: Seat(seat), act };
+            let start = act(1, Act::Start);
+            match n {
+                0 => vec![act(0, Act::Start), start],
+                _ => vec![act(1, Act::Stop), start],
+            }
+        });
+        let directives: Vec<_> = directives.collect();
+        let mut simulation = Simulation::new(setup, directives).expect("it can run");
+        let (mut waiting, mut noted) = (0, 0);
+        for n in 1..180 {
+            simulation.run_until(minute(n)).expect("it ends");
+            let worker = &simulation.workers()[0];
+            let heap = worker.fabric.heap.as_ref().map_or(0, |heap| heap.iter().count());
+            waiting = waiting.max(worker.fabric.ring.far_events() + heap);
+            noted = noted.max(worker.host.cancelled(0).max(worker.host.cancelled(1)));
+        }
+        // Without a look through them, there would be half a million.
+        assert!(waiting <= 8_192, "{waiting} timers and waits were kept");
+        assert!(noted <= 8_192, "{noted} notes were kept");
+    }
+
+    #[test]
+    fn hours_of_timers_taken_back_leave_nothing_behind() {
+        check(Engine::Windowed);
+    }
+
+    #[test]
+    fn nor_do_they_in_the_reference_engine() {
+        check(Engine::Reference);
+    }
+}
