@@ -1,5 +1,7 @@
 //! The parts of this crate at work together.
 
+mod attacks_udp;
+mod holder;
 mod panics;
 mod reliable;
 mod runs;
