@@ -19,7 +19,8 @@ pub enum Cause {
     Link,
     /// A connection was refused: its handshake failed or there are too many.
     Handshake,
-    /// The frame's slot does not belong to the process that it came from.
+    /// The frame's slot does not belong to the process that it came from, or the packet's code is
+    /// not that of the network's secret.
     Forged,
     /// Nobody lives in the slot that it is for.
     Stopped,

@@ -110,8 +110,11 @@ async fn run_through(
         // Nobody else is there: peers reach each other on this machine.
         own.set_ip(Ipv4Addr::LOCALHOST.into());
     }
-    for (transport, at) in transports.iter_mut().zip(own.sockets()) {
-        transport.known_as(at);
+    // An emulation's sockets are known as what they say themselves.
+    if between.as_ref().is_none_or(|between| !between.is_emulated()) {
+        for (transport, at) in transports.iter_mut().zip(own.sockets()) {
+            transport.known_as(at);
+        }
     }
     match &between {
         Some(between) if between.is_emulated() => between.show(&seats),

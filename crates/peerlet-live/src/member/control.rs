@@ -19,6 +19,9 @@ pub(crate) const PIECE_MAX: usize = 900;
 pub(crate) const PIECES_MAX: u32 = 4_096;
 /// Bytes that are added to a question whose answer is long.
 const PADDING: usize = 360;
+/// The least length of a question that follows from a datagram: its answer holds any process and any
+/// section.
+const FOLLOWING_MIN: usize = 100;
 
 /// One datagram between processes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -161,6 +164,19 @@ impl Control {
     pub(crate) fn ask_sections(from: u32) -> Control {
         Control::AskSections { from, padding: vec![0; PADDING] }
     }
+
+    /// A question that follows from a datagram of this length, padded to three times that at most:
+    /// strangers may have sent the datagram with another address. None where the answer could hold
+    /// nothing then; it is asked again, in full, by the clock.
+    pub(crate) fn following(mut self, len: usize) -> Option<Control> {
+        let excess = wire::encoded_len(&self).ok()?.saturating_sub(answer_max(len));
+        if let Control::AskMap { padding, .. } | Control::AskSections { padding, .. } = &mut self {
+            padding.truncate(padding.len().saturating_sub(excess));
+            let is_useful = wire::encoded_len(&self).ok()? >= FOLLOWING_MIN;
+            return is_useful.then_some(self);
+        }
+        Some(self)
+    }
 }
 
 /// The bytes that an answer to a question of this length may have.
@@ -234,6 +250,26 @@ mod tests {
         for why in refused {
             assert!(len(&Control::Refused { why }) <= answer_max(len(&join(1))));
         }
+    }
+
+    #[test]
+    fn questions_that_follow_are_padded_to_three_times_their_cause() {
+        for question in [Control::ask_map(7), Control::ask_sections(u32::MAX)] {
+            for cause in 0..200 {
+                match question.clone().following(cause) {
+                    Some(cut) if len(&question) <= answer_max(cause) => assert_eq!(cut, question),
+                    Some(cut) => {
+                        assert!((FOLLOWING_MIN..=answer_max(cause)).contains(&len(&cut)));
+                    }
+                    None => assert!(cause <= FOLLOWING_MIN.div_ceil(3), "{cause}"),
+                }
+            }
+        }
+        let largest = Section::new("n".repeat(200), "v".repeat(200));
+        let room = answer_max(FOLLOWING_MIN);
+        assert_eq!(fitting([process(SHARDS_MAX)].into_iter(), ANSWER_HEAD, room).len(), 1);
+        assert_eq!(fitting([largest].into_iter(), ANSWER_HEAD, room).len(), 1);
+        assert_eq!(Control::Probe.following(1), Some(Control::Probe));
     }
 
     #[test]

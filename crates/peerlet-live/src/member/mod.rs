@@ -5,6 +5,8 @@
 //! without sockets ([`coordinator`] for seat 0's process, [`participant`] for the others); this
 //! file moves their datagrams and carries out what they decide.
 
+#[cfg(test)]
+mod amplification;
 mod control;
 mod coordinator;
 mod error;
@@ -477,6 +479,7 @@ impl Member {
                 if search.asked == Some(speaker.socket)
                     && is_known
                     && let Some(question) = search.participant.handle(now, control)
+                    && let Some(question) = question.following(len)
                 {
                     self.say(speaker.socket, &question);
                 }

@@ -242,7 +242,11 @@ impl Participant {
                 return self.read_sections(now, (from, total), sections);
             }
             Control::Taken { report, piece } => self.outbox.taken(report, piece),
-            Control::Probe => return Some(self.join(now)),
+            // The question is short and its answer long: not more often than by the clock.
+            Control::Probe => {
+                let is_due = self.spoke.is_none_or(|at| now.saturating_sub(at) >= AGAIN);
+                return is_due.then(|| self.join(now));
+            }
             // For seat 0's process.
             Control::Join { .. }
             | Control::AskMap { .. }

@@ -221,6 +221,29 @@ fn repeated_packets_change_nothing() {
     assert_eq!(net.came.len(), 2);
 }
 
+/// A session that was given up is made again by a repeated proof while its cookie holds, but under
+/// other keys.
+#[test]
+fn a_session_that_is_made_again_takes_no_old_packets() {
+    let secret = Secret::generate();
+    let mut net = Net::new(&secret, &[A, B]);
+    net.send(A, B, b"one");
+    net.run(MILLISECOND * 20);
+    let log = net.log.clone();
+    for _ in 0..4 {
+        net.sockets.insert(at(A), Sessions::new(secret.clone()));
+        net.send(A, B, b"again");
+        net.run(MILLISECOND * 20);
+    }
+    assert_eq!((net.socket(B).len(), net.bodies(B).len()), (4, 5));
+    for (from, to, packet) in log.iter().filter(|(from, ..)| *from == at(A)) {
+        assert!(!net.give(*from, *to, packet));
+    }
+    let answers = net.take(at(B));
+    assert!(answers.iter().any(|out| out.packet[0] == 0x93), "it was accepted again");
+    assert_eq!((net.socket(B).len(), net.bodies(B).len()), (4, 5));
+}
+
 #[test]
 fn own_packets_that_come_back_change_nothing() {
     let mut net = Net::new(&Secret::generate(), &[A]);

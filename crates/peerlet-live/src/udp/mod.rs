@@ -334,9 +334,15 @@ impl Sealed {
     }
 }
 
-/// Whether an address is one of this machine's: only then a socket can be bound to it.
+/// Whether an address is one of this machine's: only then packets to it have it as their source.
 fn is_here(ip: IpAddr) -> bool {
-    ip.is_loopback() || ip.is_unspecified() || std::net::UdpSocket::bind((ip, 0)).is_ok()
+    let source = || {
+        let any: IpAddr = if ip.is_ipv4() { [0; 4].into() } else { [0u16; 8].into() };
+        let socket = std::net::UdpSocket::bind((any, 0))?;
+        socket.connect((ip, 9))?;
+        socket.local_addr()
+    };
+    ip.is_loopback() || ip.is_unspecified() || source().is_ok_and(|source| source.ip() == ip)
 }
 
 #[async_trait]

@@ -105,3 +105,27 @@ async fn open_networks_are_refused_unless_said_to_be_closed() {
     let error = UdpTransport::bind(taken, UdpOptions::default()).await.unwrap_err();
     assert!(matches!(error, BindError::Io { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn frames_for_the_own_socket_stay_with_a_secret() {
+    for at in ["127.0.0.1:0", "0.0.0.0:0"] {
+        let options = UdpOptions { secret: Some(Secret::generate()), ..UdpOptions::default() };
+        let mut alone = UdpTransport::bind(at.parse().unwrap(), options).await.unwrap();
+        let local = SocketAddr::from(([127, 0, 0, 1], alone.local_addr().port()));
+        let advertised = "192.0.2.1:7000".parse().unwrap();
+        alone.known_as(advertised);
+        for to in [local, advertised] {
+            alone.send(&mut vec![datagram(to, b"home".to_vec())]).await;
+            let mut came = Vec::new();
+            alone.receive(&mut came).await;
+            let frame = Bytes::from_static(b"home");
+            assert_eq!(came, [Inbound::Datagram { from: to, identity: None, frame }]);
+        }
+        let elsewhere = SocketAddr::from(([192, 0, 2, 1], local.port()));
+        alone.send(&mut vec![datagram(elsewhere, b"away".to_vec())]).await;
+        assert_eq!(alone.sealed.as_ref().unwrap().looped.len(), 0);
+        assert_eq!(alone.sessions(), 0);
+    }
+    assert!(is_here("127.0.0.1".parse().unwrap()) && is_here("0.0.0.0".parse().unwrap()));
+    assert!(!is_here("192.0.2.1".parse().unwrap()));
+}

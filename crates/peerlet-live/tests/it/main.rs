@@ -1,6 +1,8 @@
 //! The parts of this crate at work together.
 
+mod attacks_udp;
 mod blocking;
+mod holder;
 mod panics;
 mod reliable;
 mod runs;
