@@ -24,6 +24,7 @@ mod address;
 mod map;
 mod random;
 mod seat_set;
+mod text;
 mod time;
 mod turn;
 pub mod wire;
@@ -62,6 +63,7 @@ pub use sibling::Sibling;
 pub use tamper::{Tampering, Tampers};
 pub use task::{CallError, Operation, Question, Task, TaskId, join_all, race};
 pub use test_peer::TestPeer;
+pub use text::{TextError, decode_text};
 pub use time::{
     Duration, DurationError, HOUR, MICROSECOND, MILLISECOND, MINUTE, NANOSECOND, SECOND, Time,
 };

@@ -1,5 +1,6 @@
 //! A scenario: everything that a file and the command line say about a run.
 
+use std::io;
 use std::ops::Range;
 
 use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, SeatSet, Seed};
@@ -316,8 +317,11 @@ fn read_events(part: &Part, stage: &Stage, reader: &mut Reader) -> Vec<Event> {
                 stage.read(&text, &(start..start + text.len()), reader, &mut events);
             }
             Err(error) => {
-                let message = format!("cannot read `{}`: {}", path.display(), error.kind());
-                let help = "a path is relative to the folder of the scenario";
+                let message = format!("cannot read `{}`: {}", path.display(), reason(&error));
+                let help = match error.kind() {
+                    io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge => "",
+                    _ => "a path is relative to the folder of the scenario",
+                };
                 reader.refuse(&file.raw.span, message, help);
             }
         }
@@ -327,4 +331,12 @@ fn read_events(part: &Part, stage: &Stage, reader: &mut Reader) -> Vec<Event> {
         reader.refuse(&part.name_span, message, format!("leave it at {EVENTS_MAX}"));
     }
     events
+}
+
+/// Why a file cannot be read: what is wrong with its text, or what the system says.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge => error.to_string(),
+        kind => kind.to_string(),
+    }
 }

@@ -2,9 +2,11 @@
 
 mod beats;
 mod broadcast;
+mod documented;
 mod examples;
 mod faults;
 mod live;
+mod network_errors;
 mod planetlab;
 mod protopeer;
 mod random;
