@@ -100,6 +100,19 @@ mod tests {
     }
 
     #[test]
+    fn any_bytes_are_a_text_or_have_a_place() {
+        let mut rng = crate::Seed::new(3).rng();
+        for _ in 0..2_000 {
+            let bytes: Vec<u8> = (0..rng.below(30)).map(|_| rng.bits() as u8).collect();
+            match decode_text(bytes.clone()) {
+                Ok(text) => assert!(text.len() <= bytes.len() && !text.contains('\0')),
+                Err(TextError::Encoding(_)) => {}
+                Err(TextError::Byte { line, column, .. }) => assert!(line > 0 && column > 0),
+            }
+        }
+    }
+
+    #[test]
     fn other_encodings_are_refused_with_their_place() {
         let said = |bytes: &[u8]| decode_text(bytes.to_vec()).unwrap_err().to_string();
         for utf16 in [&b"\xff\xfea\0"[..], b"\xfe\xff\0a"] {
