@@ -4,7 +4,7 @@ use std::{error, fmt, io};
 
 use peerlet_core::TextError;
 
-use super::{FILE_BYTES_MAX, ROWS_MAX, Unit};
+use super::{ROWS_MAX, Unit};
 
 /// Why a matrix could not be used. Lines count from 1; rows and columns of the matrix from 0.
 #[derive(Debug)]
@@ -16,8 +16,8 @@ pub enum MatrixError {
     Text(TextError),
     /// The file ends in something else than its one compressed frame, or its checksum is wrong.
     Damaged,
-    /// The file holds more than 1 GiB.
-    TooLarge,
+    /// The file holds more than 1 GiB, or a pipe more than it may.
+    TooLarge(io::Error),
     /// The matrix has more than 20,000 rows.
     TooManyRows {
         /// How many it has, or at least has.
@@ -179,8 +179,8 @@ impl MatrixError {
             MatrixError::Damaged => {
                 f.write_str("is damaged: its checksum or its end is wrong; get it anew")
             }
-            MatrixError::TooLarge => {
-                write!(f, "holds more than {FILE_BYTES_MAX} bytes; take a smaller matrix")
+            MatrixError::TooLarge(why) => {
+                write!(f, "is too large ({why}); take a smaller matrix")
             }
             MatrixError::TooManyRows { rows } => {
                 write!(f, "has {rows} rows or more, at most {ROWS_MAX} fit; take a smaller matrix")

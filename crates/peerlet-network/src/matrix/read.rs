@@ -22,7 +22,7 @@ impl Table {
     pub(super) fn read(file: &Path, site: &Site<'_>, wanted: Wanted) -> Result<Table, MatrixError> {
         let name = file.as_os_str().as_encoded_bytes();
         let bytes = (site.read)(file, FILE_BYTES_MAX).map_err(|error| match error.kind() {
-            io::ErrorKind::FileTooLarge => MatrixError::TooLarge,
+            io::ErrorKind::FileTooLarge => MatrixError::TooLarge(error),
             _ => MatrixError::Read(error),
         })?;
         if name.ends_with(b".u16le.zst") {
@@ -126,7 +126,10 @@ fn read_all(source: impl Read, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     source.take(bytes_max + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > bytes_max {
-        true => Err(io::ErrorKind::FileTooLarge.into()),
+        true => {
+            let message = format!("it holds more than {bytes_max} bytes");
+            Err(io::Error::new(io::ErrorKind::FileTooLarge, message))
+        }
         false => Ok(bytes),
     }
 }
@@ -136,7 +139,7 @@ fn decompress(source: &[u8]) -> Result<Vec<u8>, MatrixError> {
     let wrong = |error| MatrixError::Read(io::Error::other(error));
     let mut stream = StreamingDecoder::new(source).map_err(wrong)?;
     let bytes = read_all(&mut stream, FILE_BYTES_MAX).map_err(|error| match error.kind() {
-        io::ErrorKind::FileTooLarge => MatrixError::TooLarge,
+        io::ErrorKind::FileTooLarge => MatrixError::TooLarge(error),
         _ => MatrixError::Read(error),
     })?;
     let (rest, frame) = stream.into_parts();
