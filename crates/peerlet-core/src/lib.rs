@@ -24,6 +24,7 @@ mod address;
 mod map;
 mod random;
 mod seat_set;
+mod text;
 mod time;
 mod turn;
 pub mod wire;
@@ -67,6 +68,7 @@ pub use task::{
     race2,
 };
 pub use test_peer::TestPeer;
+pub use text::{TextError, decode_text};
 pub use time::{
     Duration, DurationError, HOUR, MICROSECOND, MILLISECOND, MINUTE, NANOSECOND, SECOND, Time,
 };

@@ -36,6 +36,15 @@ const fn number(name: &'static str, default: &'static str, help: &'static str) -
 
 const FLOOR: Parameter = duration("floor", "1ms", "shorter one-way delays are raised to this");
 
+const ASSIGN: &str = "index, round-robin, random or { group = rows }";
+
+const PER: Parameter = Parameter {
+    name: "per",
+    shape: "message or pair",
+    default: Some("message"),
+    help: "whether each message samples its delay, or each pair once, the same both ways",
+};
+
 /// Every model that is built, in the order of the alphabet.
 pub const MODELS: &[ModelEntry] = &[
     ModelEntry {
@@ -64,6 +73,7 @@ pub const MODELS: &[ModelEntry] = &[
             duration("median", "70ms", "half of the delays are longer, one way"),
             number("sigma", "0.5", "the standard deviation of the natural logarithm, 0 to 4"),
             FLOOR,
+            PER,
         ],
     },
     ModelEntry {
@@ -74,8 +84,8 @@ pub const MODELS: &[ModelEntry] = &[
                 name: "file",
                 shape: "path",
                 default: None,
-                help: "the round trips: *.u16le, *.u16le.zst, else text, square or p2psim's pairs; \
-                       relative to the scenario",
+                help: "the round trips: *.u16le, *.u16le.zst, else text: a square, a long table \
+                       of pairs, p2psim's; relative to the scenario",
             },
             Parameter {
                 name: "unit",
@@ -84,16 +94,22 @@ pub const MODELS: &[ModelEntry] = &[
                 help: "how long a 1 in the file is",
             },
             Parameter {
+                name: "form",
+                shape: "square or edges",
+                default: Some("none"),
+                help: "whether a text has a line a row or a line a pair, where it does not show",
+            },
+            Parameter {
                 name: "missing",
-                shape: "refuse, median or unreachable",
+                shape: "refuse, mirror, median or unreachable",
                 default: Some("refuse"),
                 help: "what to do about round trips that the file lacks",
             },
             Parameter {
                 name: "assign",
-                shape: "index or random",
+                shape: ASSIGN,
                 default: Some("index"),
-                help: "which row a peer has: its seat's, or any by the seed",
+                help: "which row a peer has: its seat's, in turn, any by the seed, or its group's",
             },
             FLOOR,
         ],
@@ -105,6 +121,7 @@ pub const MODELS: &[ModelEntry] = &[
             duration("mean", "70ms", "the mean delay, one way"),
             duration("sd", "20ms", "the standard deviation"),
             FLOOR,
+            PER,
         ],
     },
     ModelEntry {
@@ -113,6 +130,7 @@ pub const MODELS: &[ModelEntry] = &[
         parameters: &[
             duration("min", "30ms", "the shortest delay, one way"),
             number("shape", "2.5", "the larger, the fewer long delays, above 1"),
+            PER,
         ],
     },
     ModelEntry {
@@ -122,13 +140,38 @@ pub const MODELS: &[ModelEntry] = &[
     },
     ModelEntry {
         name: "regions",
-        help: "six regions of the world, half of the round trip between two is the delay",
+        help: "regions with a delay between any two: six of the world, or one's own",
         parameters: &[
             Parameter {
                 name: "shares",
-                shape: "list of six numbers",
+                shape: "list of numbers",
                 default: Some("[3316, 4998, 90, 1177, 224, 195]"),
-                help: "peers of NA, EU, SA, AP, JP, AU, each in relation to the others",
+                help: "peers of each region (NA, EU, SA, AP, JP, AU), in relation to the others; \
+                       of one's own as many each",
+            },
+            Parameter {
+                name: "assign",
+                shape: ASSIGN,
+                default: Some("random"),
+                help: "which region a peer has: one by the seed and the shares, or otherwise",
+            },
+            Parameter {
+                name: "delays",
+                shape: "list of rows of durations, or path",
+                default: Some("none"),
+                help: "one-way delays between one's own regions, on the diagonal those within",
+            },
+            Parameter {
+                name: "names",
+                shape: "list of names",
+                default: Some("none"),
+                help: "the names of one's own regions, where a file of delays has none",
+            },
+            Parameter {
+                name: "unit",
+                shape: "ms, us or duration",
+                default: Some("none"),
+                help: "how long a 1 in a file of delays is",
             },
             FLOOR,
         ],
@@ -139,6 +182,7 @@ pub const MODELS: &[ModelEntry] = &[
         parameters: &[
             duration("min", "50ms", "the shortest delay, one way"),
             duration("max", "150ms", "the longest delay, one way, itself excluded"),
+            PER,
         ],
     },
     ModelEntry {
@@ -182,7 +226,8 @@ pub const LAYERS: &[LayerEntry] = &[
         help: "adds a time of its own to each message's delay",
         shape: "duration (uniform from zero to that), or a law: { uniform = { min, max } }, \
                 { exponential = { mean } }, { normal = { mean, sd } }, { lognormal = { median, \
-                sigma } }, { pareto = { min, shape } }",
+                sigma } }, { pareto = { min, shape } }; \
+                per = \"pair\" beside a law samples once a pair",
     },
     LayerEntry {
         name: "loss",

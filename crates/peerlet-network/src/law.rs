@@ -94,6 +94,26 @@ impl fmt::Display for LawError {
 
 impl std::error::Error for LawError {}
 
+impl LawError {
+    /// The law's name.
+    pub(crate) const fn law(self) -> &'static str {
+        match self {
+            LawError::Bounds { .. } => "uniform",
+            LawError::Sigma(_) => "lognormal",
+            LawError::Shape(_) => "pareto",
+        }
+    }
+
+    /// The parameters that can mend it, the most likely one first.
+    pub(crate) const fn keys(self) -> &'static [&'static str] {
+        match self {
+            LawError::Bounds { .. } => &["max", "min"],
+            LawError::Sigma(_) => &["sigma"],
+            LawError::Shape(_) => &["shape"],
+        }
+    }
+}
+
 impl Law {
     /// The table to draw from.
     ///

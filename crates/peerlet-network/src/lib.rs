@@ -6,10 +6,11 @@
 //!
 //! ```
 //! use peerlet_core::{Duration, Seat, Seed, Time};
-//! use peerlet_network::{Departure, GeneratedConfig, KING_LIKE, Packet};
+//! use peerlet_network::{Departure, GeneratedConfig, KING_LIKE, Packet, Site};
 //!
 //! let seed = Seed::new(7).named("network");
-//! let model = GeneratedConfig::default().build(&KING_LIKE, seed, 1_000, ".".as_ref())?;
+//! let site = Site::new(seed, 1_000, ".".as_ref());
+//! let model = GeneratedConfig::default().build(&KING_LIKE, &site)?;
 //! let (from, to) = (Seat(3), Seat(4));
 //! let draws = seed.at(3).at(4).at(0);
 //! let packet = Packet { from, to, at: Time::ZERO, size: 0, draws };
@@ -23,14 +24,17 @@ mod layer;
 mod model;
 mod probability;
 mod shares;
+mod site;
 mod states;
 mod units;
 
+mod assign;
 mod delay;
 mod drawn;
 mod generated;
 mod lan;
 mod matrix;
+mod per;
 mod regions;
 mod tables;
 
@@ -45,27 +49,30 @@ mod catalogue;
 mod config;
 
 pub use access::{ACCESS_OVERHEAD, ACCESS_QUEUE, Access, AccessClass, P2P_2006, WORLD_2020};
+pub use assign::{Assign, AssignError, Place};
 pub use catalogue::{LAYERS, LayerEntry, MODELS, ModelEntry, NOT_YET, Parameter};
 pub use config::{
     AccessConfig, BuildError, ClassConfig, ClassesConfig, ConstantConfig, CorruptConfig,
-    GeneratedConfig, JitterConfig, LanConfig, LayersConfig, LinkConfig, LognormalConfig,
-    LossConfig, MatrixConfig, NormalConfig, ParetoConfig, RegionsConfig, ReorderConfig,
-    UniformConfig,
+    DelaysConfig, GeneratedConfig, JitterConfig, LanConfig, LayersConfig, LinkConfig,
+    LognormalConfig, LossConfig, MatrixConfig, NormalConfig, ParetoConfig, RegionsConfig,
+    RegionsError, ReorderConfig, UniformConfig,
 };
 pub use corrupt::Corrupt;
 pub use delay::{Constant, Uniform};
 pub use drawn::Drawn;
 pub use duplicate::Duplicated;
-pub use faults::{CALLS, CallEntry, Change, Fault, FaultError, Faults, Ways};
+pub use faults::{CALLS, CallEntry, Change, Fault, FaultError, Faults, PairDelays, Ways};
 pub use generated::{Generated, KING_LIKE, PLANETLAB_LIKE, Preset, WORLD_LIKE};
 pub use jitter::{Jitter, Reorder};
 pub use lan::Lan;
 pub use law::{Law, LawError, Quantiles};
 pub use layer::{Layer, Layers};
 pub use loss::{Gilbert, GilbertError, Loss, LossLaw};
-pub use matrix::{Assign, Matrix, MatrixError, Missing, Unit, UnitError};
+pub use matrix::{Form, Matrix, MatrixError, Missing, Unit, UnitError, read_file};
 pub use model::{Arrival, Cause, Departure, Model, Packet, State, damage};
+pub use per::{Per, PerPair};
 pub use probability::{Probability, ProbabilityError};
-pub use regions::{REGION_NAMES, REGIONS, Regions};
+pub use regions::{REGION_NAMES, REGIONS, REGIONS_MAX, Regions};
+pub use site::{ReadFile, Site};
 pub use states::States;
 pub use units::{QuantityError, Rate, Size};

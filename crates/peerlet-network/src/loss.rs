@@ -54,9 +54,9 @@ pub enum GilbertError {
 impl fmt::Display for GilbertError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            GilbertError::Mean(why) => write!(f, "the mean loss {why}"),
+            GilbertError::Mean(why) => write!(f, "the `mean` loss {why}"),
             GilbertError::Burst(burst) => {
-                write!(f, "a burst of {burst} packets is none; give the mean length, 1 or more")
+                write!(f, "a `burst` of {burst} packets is none; give the mean length, 1 or more")
             }
             GilbertError::Dense { mean, least } => write!(
                 f,
@@ -418,13 +418,13 @@ mod tests {
         let refused = |mean, burst| Gilbert::new(mean, burst).unwrap_err().to_string();
         assert_eq!(
             refused(0.1, 0.5),
-            "a burst of 0.5 packets is none; give the mean length, 1 or more"
+            "a `burst` of 0.5 packets is none; give the mean length, 1 or more"
         );
         assert_eq!(
             refused(0.8, 2.0),
             "a mean loss of 0.8 needs bursts of 4.0 packets or more; give a longer `burst`"
         );
-        assert!(refused(-0.1, 2.0).starts_with("the mean loss -0.1 is no probability"));
+        assert!(refused(-0.1, 2.0).starts_with("the `mean` loss -0.1 is no probability"));
         for bad in [f64::NAN, f64::INFINITY, 0.0] {
             assert!(Gilbert::new(0.1, bad).is_err());
         }

@@ -1,6 +1,7 @@
 //! What an event does: `Peer.stop()`, `Peer.Router.setDropMessages(true)`.
 
 use std::fmt;
+use std::ops::Range;
 
 use peerlet_core::{Duration, DurationError, SeatSet, TEXT_ESCAPES, Tampering, Value};
 
@@ -35,7 +36,7 @@ pub enum Action {
     Network {
         /// The call's name as written; compare it by [`normalize`].
         name: String,
-        /// The others that a cut or its end names.
+        /// The others that a cut, its end or a change of pairs names.
         from: Option<SeatSet>,
         /// The other arguments, in order.
         arguments: Vec<Value>,
@@ -217,8 +218,24 @@ fn tamper(path: &str, arguments: &[Value]) -> Result<Action, Refusal> {
     Refusal::new(0..path.len(), message, help)
 }
 
+/// The place of an argument in the text of a call, from 0.
+pub(crate) fn argument_place(text: &str, argument: usize) -> Option<Range<usize>> {
+    let mut places = Vec::new();
+    arguments_at(text, text.find('(')?, &mut places).ok()?;
+    places.get(argument).cloned()
+}
+
 /// Reads the arguments behind the parenthesis at `open`, and says where the call ends.
 fn arguments(text: &str, open: usize) -> Result<(Vec<Value>, usize), Refusal> {
+    arguments_at(text, open, &mut Vec::new())
+}
+
+/// As [`arguments`], and says where each of them is.
+fn arguments_at(
+    text: &str,
+    open: usize,
+    places: &mut Vec<Range<usize>>,
+) -> Result<(Vec<Value>, usize), Refusal> {
     let mut values = Vec::new();
     let mut at = skip_space(text, open + 1);
     if text[at..].starts_with(')') {
@@ -238,6 +255,7 @@ fn arguments(text: &str, open: usize) -> Result<(Vec<Value>, usize), Refusal> {
             }
         };
         values.push(value);
+        places.push(at..at + text[at..end].trim_end().len());
         at = skip_space(text, end);
         match text[at..].chars().next() {
             Some(',') => at = skip_space(text, at + 1),
@@ -369,6 +387,14 @@ mod tests {
                     arguments are numbers, booleans, durations such as 1.5s, and texts in quotes
             "#]],
         );
+    }
+
+    #[test]
+    fn arguments_have_their_place() {
+        let text = "Network.loss( 0.1 , 'a,)' ,3s) # (4)";
+        let place = |i| argument_place(text, i).map(|place| &text[place]);
+        assert_eq!([place(0), place(1), place(2)], [Some("0.1"), Some("'a,)'"), Some("3s")]);
+        assert_eq!((place(3), argument_place("Network.loss", 0)), (None, None));
     }
 
     #[test]

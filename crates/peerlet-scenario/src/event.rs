@@ -48,7 +48,8 @@ impl Stage<'_> {
     ) {
         let written = reader.sources.text(span).to_owned();
         let mut cursor = 0;
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        // Lines end in any way; between the two characters of one end nothing stands.
+        for line in text.split(['\n', '\r']).filter(|line| !line.trim().is_empty()) {
             // A line stands in the source as it is, unless it was written with escapes.
             let start = written[cursor..].find(line).map(|at| cursor + at);
             cursor = start.map_or(cursor, |start| start + line.len());
@@ -63,7 +64,7 @@ impl Stage<'_> {
                 Ok((at, ..)) if at >= Time::ZERO + self.duration => reader.left_out += 1,
                 Ok((at, seats, action, call)) => {
                     let event = Event { at, seats, action, span: place(call.clone()) };
-                    match self.swizzle(&event) {
+                    match self.swizzle(&event, &line[call.clone()]) {
                         None => events.push(event),
                         Some(Ok(parts)) => events.extend(parts),
                         Some(Err(refusal)) => {
@@ -96,7 +97,8 @@ impl Stage<'_> {
             call::parse(&line[call.clone()]).map_err(|refusal| refusal.shift(call.start))?;
         // The lots hang on what happens when, so a line more or less moves nobody else's.
         let lots = self.seed.named("event").at(at.as_nanos()).named(&action.to_string());
-        self.name_others(&mut action, lots).map_err(|refusal| refusal.shift(call.start))?;
+        let text = &line[call.clone()];
+        self.name_others(&mut action, text, lots).map_err(|refusal| refusal.shift(call.start))?;
         Ok((at, selection.resolve(self.eligible, || lots), action, call))
     }
 
@@ -118,18 +120,22 @@ impl Stage<'_> {
         Selection::parse(text, self.peers)
     }
 
-    /// Reads the others of a cut or its end, which are its first argument.
-    fn name_others(&self, action: &mut Action, lots: Seed) -> Result<(), Refusal> {
-        let length = action.to_string().len();
+    /// Reads the others that a call on the network names, which are its first argument. `call` is
+    /// its text.
+    fn name_others(&self, action: &mut Action, call: &str, lots: Seed) -> Result<(), Refusal> {
         let Action::Network { name, from, arguments } = action else { return Ok(()) };
-        let has_others = ["cut", "cutin", "cutout", "heal"].contains(&normalize(name).as_str());
-        let Some(Value::Text(others)) = arguments.first().filter(|_| has_others) else {
-            return Ok(());
+        let others = match (normalize(name).as_str(), arguments.first()) {
+            ("cut" | "cutin" | "cutout" | "heal", Some(Value::Text(others)))
+                if others != "in-flight" =>
+            {
+                others.clone()
+            }
+            ("pairdelay" | "pairloss", Some(Value::Text(others))) => others.clone(),
+            ("pairdelay" | "pairloss", Some(Value::Integer(seat))) => seat.to_string(),
+            _ => return Ok(()),
         };
-        if others == "in-flight" {
-            return Ok(());
-        }
-        let named = self.select(others).map_err(|refusal| Refusal { at: 0..length, ..refusal })?;
+        let place = call::argument_place(call, 0).unwrap_or(0..call.len());
+        let named = self.select(&others).map_err(|refusal| Refusal { at: place, ..refusal })?;
         *from = Some(named.resolve(self.eligible, || lots.named("others")));
         arguments.remove(0);
         Ok(())
@@ -137,24 +143,26 @@ impl Stage<'_> {
 
     /// The parts of an event that stands for many: a swizzle clogs its seats one by one and
     /// releases them in another order.
-    fn swizzle(&self, event: &Event) -> Option<Result<Vec<Event>, Refusal>> {
+    fn swizzle(&self, event: &Event, call: &str) -> Option<Result<Vec<Event>, Refusal>> {
         let Action::Network { name, arguments, .. } = &event.action else { return None };
         if normalize(name) != "swizzle" {
             return None;
         }
         let [Value::Duration(span)] = arguments.as_slice() else {
-            let length = event.action.to_string().len();
+            let wrong = usize::from(matches!(arguments.first(), Some(Value::Duration(_))));
+            let place = call::argument_place(call, wrong).unwrap_or(0..call.len());
             let message = "these are not the arguments of a swizzle";
-            return Some(Refusal::new(0..length, message, "write Network.swizzle(TIME)"));
+            return Some(Refusal::new(place, message, "write Network.swizzle(TIME)"));
         };
         let dice = self.seed.named("swizzle").at(event.at.as_nanos());
         let half = *span / 2;
         let part = |seat: Seat, name: &str, from: Duration| {
             let instant = dice.at(u64::from(seat.0)).named(name).rng().below(half.as_nanos());
-            let call = Action::Network { name: name.to_owned(), from: None, arguments: Vec::new() };
+            let action =
+                Action::Network { name: name.to_owned(), from: None, arguments: Vec::new() };
             let at = event.at + from + Duration::from_nanos(instant);
             let seats = SeatSet::from_iter([seat]);
-            Event { at, seats, action: call, span: event.span.clone() }
+            Event { at, seats, action, span: event.span.clone() }
         };
         let mut parts: Vec<Event> = event
             .seats

@@ -68,6 +68,24 @@ impl Raw {
         self.parts().iter().find(|part| part.name == name)
     }
 
+    /// The part of this one that is written at `span`.
+    pub(crate) fn find(&self, span: &Range<usize>) -> Option<&Raw> {
+        if self.span == *span {
+            return Some(self);
+        }
+        match &self.value {
+            RawValue::List(items) => items.iter().find_map(|item| item.find(span)),
+            RawValue::Table(parts) => parts.iter().find_map(|part| part.raw.find(span)),
+            _ => None,
+        }
+    }
+
+    /// The part with this name, in this table or the first one in it that has it.
+    pub(crate) fn key(&self, name: &str) -> Option<&Part> {
+        let deeper = || self.parts().iter().find_map(|part| part.raw.key(name));
+        self.get(name).or_else(deeper)
+    }
+
     /// What it is, in words.
     pub fn kind(&self) -> &'static str {
         match &self.value {

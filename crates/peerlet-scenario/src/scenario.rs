@@ -1,5 +1,6 @@
 //! A scenario: everything that a file and the command line say about a run.
 
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -372,10 +373,17 @@ fn read_events(part: &Part, stage: &Stage, reader: &mut Reader) -> (Vec<Event>, 
                 event_file = Some(EventFile { name, span: file.raw.span, text });
             }
             Err(error) => {
-                let message = format!("cannot read `{}`: {}", path.display(), error.kind());
-                let help = "a path is relative to the folder of the scenario";
+                let message = format!("cannot read `{}`: {}", path.display(), reason(&error));
+                let is_content = matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge
+                );
+                let help = match is_content {
+                    true => "",
+                    false => "a path is relative to the folder of the scenario",
+                };
                 let problem = reader.sources.problem(&file.raw.span, message, help);
-                reader.push(problem.unreadable());
+                reader.push(if is_content { problem } else { problem.unreadable() });
             }
         }
     }
@@ -384,4 +392,12 @@ fn read_events(part: &Part, stage: &Stage, reader: &mut Reader) -> (Vec<Event>, 
         reader.refuse(&part.name_span, message, format!("leave it at {EVENTS_MAX}"));
     }
     (events, event_file)
+}
+
+/// Why a file cannot be read: what is wrong with its text, or what the system says.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge => error.to_string(),
+        kind => kind.to_string(),
+    }
 }

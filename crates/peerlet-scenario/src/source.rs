@@ -12,8 +12,15 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use peerlet_core::decode_text;
+
+use crate::call;
+use crate::files::read_file;
 use crate::problem::{Problem, suggest};
 use crate::raw::Raw;
+
+/// The most bytes of a scenario or of a file of event lines: ten million lines of a hundred bytes.
+pub const SOURCE_BYTES_MAX: u64 = 1 << 30;
 
 /// One text with the name that problems call it by.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,12 +39,16 @@ impl Source {
         Source { name: name.into(), text: text.into(), base: PathBuf::new() }
     }
 
-    /// Reads the file at `path`; paths in it are relative to its folder.
+    /// Reads the file at `path`; paths in it are relative to its folder. It may begin with a byte
+    /// order mark, and its lines may end as they do anywhere.
     ///
     /// # Errors
-    /// When the file cannot be read or is not UTF-8.
+    /// When the file cannot be read, holds more than [`SOURCE_BYTES_MAX`], or is not UTF-8; the
+    /// error says where.
     pub fn open(path: &Path) -> io::Result<Source> {
-        let text = std::fs::read_to_string(path)?;
+        let bytes = Arc::unwrap_or_clone(read_file(path, SOURCE_BYTES_MAX)?);
+        let wrong = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        let text = decode_text(bytes).map_err(wrong)?;
         let base = path.parent().unwrap_or(Path::new(".")).to_owned();
         Ok(Source { name: path.display().to_string(), text: text.into(), base })
     }
@@ -86,6 +97,15 @@ impl Sources {
         source.text.get(local).unwrap_or("")
     }
 
+    /// The place of an argument of the call at `span`, from 0; that of the whole call where it has
+    /// no such argument.
+    pub fn argument(&self, span: &Range<usize>, argument: usize) -> Range<usize> {
+        match call::argument_place(self.text(span), argument) {
+            Some(place) => span.start + place.start..span.start + place.end,
+            None => span.clone(),
+        }
+    }
+
     /// The problem that `message` tells of what is written at `span`; `help` is the remedy.
     pub fn problem(
         &self,
@@ -112,8 +132,18 @@ impl Sources {
     /// When the part is no `T`; the problem points at the key or the value that does not fit.
     pub fn read<T: DeserializeOwned>(&self, part: &Raw) -> Result<T, Problem> {
         part.read().map_err(|error: toml::de::Error| {
-            let span = error.span().unwrap_or(part.span.clone());
-            self.problem(&span, error.message().trim_end(), remedy(error.message()))
+            let message = error.message().trim_end();
+            let span = error.span().filter(|span| !span.is_empty()).unwrap_or(part.span.clone());
+            // Of a table as a whole, the key that the message names is what is wrong.
+            let is_unknown = message.starts_with("unknown ") || message.starts_with("no ");
+            let mut names = message.split('`').skip(1).step_by(2);
+            let found = names.find_map(|name| Some(part.find(&span)?.key(name)?.clone()));
+            let span = match found {
+                Some(key) if is_unknown => key.name_span,
+                Some(key) => key.raw.span,
+                None => span,
+            };
+            self.problem(&span, message, remedy(message))
         })
     }
 }
@@ -127,6 +157,11 @@ fn remedy(message: &str) -> String {
             .map(|name| format!("did you mean `{name}`?"))
             .unwrap_or_else(|| "leave it out".to_owned()),
         Some((missing, _)) if message.starts_with("missing ") => format!("add `{missing}`"),
+        _ if message == "wanted string or table" => "give a text in quotes".to_owned(),
+        _ if message.starts_with("invalid ") => match message.split_once(", expected ") {
+            Some((_, expected)) => format!("give {expected}"),
+            None => String::new(),
+        },
         _ => String::new(),
     }
 }
@@ -155,6 +190,7 @@ mod tests {
         assert_eq!(remedy("unknown field `mn`, expected `min` or `max`"), "did you mean `min`?");
         assert_eq!(remedy("unknown field `speed`, expected `min` or `max`"), "leave it out");
         assert_eq!(remedy("missing field `file`"), "add `file`");
-        assert_eq!(remedy("invalid type: integer `3`, expected a string"), "");
+        assert_eq!(remedy("invalid type: integer `3`, expected a string"), "give a string");
+        assert_eq!(remedy("it is wrong"), "");
     }
 }

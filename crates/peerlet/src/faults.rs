@@ -42,16 +42,27 @@ fn problem(scenario: &Scenario, event: &Event, error: &FaultError) -> Problem {
         }
         _ => String::new(),
     };
-    scenario.sources.problem(&event.span, error.to_string(), help)
+    let Action::Network { from, .. } = &event.action else {
+        unreachable!("only calls have faults")
+    };
+    // The others that the call names come first, and are no argument any more.
+    let argument = error.argument().map(|argument| argument + usize::from(from.is_some()));
+    let span = match argument {
+        Some(argument) => scenario.sources.argument(&event.span, argument),
+        None => event.span.clone(),
+    };
+    scenario.sources.problem(&span, error.to_string(), help)
 }
 
-/// Refuses what cannot be done to the real network: what is slower there than it was is known to
+/// Refuses what cannot be done to the real network: how long anything takes there is known to
 /// nobody, and of several processes each decides for what it sends.
 pub(crate) fn refuse_live(scenario: &Scenario, is_share: bool) -> Result<(), Problems> {
     let refused = scenario.events.iter().filter_map(|event| {
         let Action::Network { name, arguments, .. } = &event.action else { return None };
         let help = match normalize(name).as_str() {
-            "slow" => "name a time, as in Network.jitter(200ms), or run it with `sim` or `emulate`",
+            "slow" | "pairdelay" => {
+                "name a time, as in Network.jitter(200ms), or run it with `sim` or `emulate`"
+            }
             "bandwidth" if is_share && arguments.len() > 1 => {
                 "leave the second rate out, or run all peers in one process"
             }

@@ -1,14 +1,14 @@
 //! The network models that scenarios can name.
 
-use std::path::Path;
-
-use peerlet_core::Seed;
+use peerlet_core::{SeatSet, Seed};
 use peerlet_network::{
-    BuildError, ConstantConfig, GeneratedConfig, KING_LIKE, LAYERS, LanConfig, LayersConfig,
+    BuildError, ConstantConfig, Fault, GeneratedConfig, KING_LIKE, LAYERS, LanConfig, LayersConfig,
     LognormalConfig, MODELS, MatrixConfig, Model, NOT_YET, NormalConfig, PLANETLAB_LIKE,
-    ParetoConfig, Preset, RegionsConfig, UniformConfig, WORLD_LIKE,
+    PairDelays, ParetoConfig, Preset, RegionsConfig, Site, UniformConfig, WORLD_LIKE,
 };
-use peerlet_scenario::{Network, Part, Problem, Problems, Raw, RawValue, Sources, suggest};
+use peerlet_scenario::{
+    Network, Part, Problem, Problems, Raw, RawValue, Scenario, Sources, read_file, suggest,
+};
 
 /// Makes a user's own model for a run with this seed and this many peers.
 pub type MakeModel = fn(seed: Seed, peers: u32) -> Box<dyn Model>;
@@ -17,14 +17,6 @@ pub type MakeModel = fn(seed: Seed, peers: u32) -> Box<dyn Model>;
 #[derive(Default)]
 pub struct Models {
     own: Vec<(&'static str, MakeModel)>,
-}
-
-/// Where and for whom a model is built.
-#[derive(Clone, Copy)]
-struct Site<'a> {
-    seed: Seed,
-    peers: u32,
-    base: &'a Path,
 }
 
 type Built = Result<Box<dyn Model>, BuildError>;
@@ -40,32 +32,37 @@ impl Models {
         self.own.iter().map(|(name, _)| *name)
     }
 
-    /// Builds the model that the scenario names, with its layers; a constant 50 ms where it names
-    /// none.
+    /// Builds the model that the scenario names, with the changes of pairs' delays among these
+    /// faults, and the scenario's layers around both; a constant 50 ms where it names none.
     ///
     /// # Errors
     /// When there is no such model, or a parameter is wrong, or a file cannot be read.
     pub fn build(
         &self,
-        sources: &Sources,
-        network: Option<&Network>,
+        scenario: &Scenario,
         seed: Seed,
-        peers: u32,
+        faults: &[Fault],
     ) -> Result<Box<dyn Model>, Problems> {
-        let base = sources.file().base.clone();
-        let site = Site { seed, peers, base: &base };
+        let Scenario { sources, network, peers, groups, .. } = scenario;
+        let groups: Vec<(&str, &SeatSet)> =
+            groups.iter().map(|group| (group.name.as_str(), &group.seats)).collect();
+        let site = Site {
+            groups: &groups,
+            read: &read_file,
+            ..Site::new(seed, *peers, &sources.file().base)
+        };
         let Some(network) = network else {
-            return Ok(ConstantConfig::default()
-                .build(seed, peers, &base)
-                .expect("the default network needs nothing"));
+            let model = ConstantConfig::default().build(&site);
+            let model = model.expect("the default network needs nothing");
+            return Ok(PairDelays::around(model, faults));
         };
         let (mut own, mut layers) = (network.parameters.clone(), Vec::new());
         if let RawValue::Table(parts) = &mut own.value {
             let is_layer = |part: &mut Part| LAYERS.iter().any(|layer| layer.name == part.name);
             layers.extend(parts.extract_if(.., is_layer));
         }
-        let model = self.bare(sources, network, &own, site)?;
-        wrap(sources, &layers, model, site)
+        let model = self.bare(sources, network, &own, &site)?;
+        wrap(sources, &layers, PairDelays::around(model, faults), network, &site)
     }
 
     fn bare(
@@ -73,7 +70,7 @@ impl Models {
         sources: &Sources,
         network: &Network,
         parameters: &Raw,
-        site: Site<'_>,
+        site: &Site<'_>,
     ) -> Result<Box<dyn Model>, Problems> {
         let name = network.model.as_str();
         if let Some((_, make)) = self.own.iter().find(|(own, _)| *own == name) {
@@ -83,24 +80,23 @@ impl Models {
             }
             return Ok(make(site.seed, site.peers));
         }
-        let (seed, peers, base) = (site.seed, site.peers, site.base);
         if let Some(part) = parameters.parts().iter().find(|p| NOT_YET.contains(&p.name.as_str())) {
             let name = format!("network.{}", part.name);
             return Err(sources.not_yet(&part.name_span, &name).into());
         }
         let read = Read { sources, parameters };
         let generated = |preset: &'static Preset| {
-            read.then(|config: GeneratedConfig| config.build(preset, seed, peers, base))
+            read.then(|config: GeneratedConfig| config.build(preset, site))
         };
         match name {
-            "constant" => read.then(|config: ConstantConfig| config.build(seed, peers, base)),
-            "uniform" => read.then(|config: UniformConfig| config.build(seed, peers, base)),
-            "lan" => read.then(|config: LanConfig| config.build(seed, peers, base)),
-            "normal" => read.then(|config: NormalConfig| config.build(seed, peers, base)),
-            "lognormal" => read.then(|config: LognormalConfig| config.build(seed, peers, base)),
-            "pareto" => read.then(|config: ParetoConfig| config.build(seed, peers, base)),
-            "regions" => read.then(|config: RegionsConfig| config.build(seed, peers, base)),
-            "matrix" => read.then(|config: MatrixConfig| config.build(seed, peers, base)),
+            "constant" => read.then(|config: ConstantConfig| config.build(site)),
+            "uniform" => read.then(|config: UniformConfig| config.build(site)),
+            "lan" => read.then(|config: LanConfig| config.build(site)),
+            "normal" => read.then(|config: NormalConfig| config.build(site)),
+            "lognormal" => read.then(|config: LognormalConfig| config.build(site)),
+            "pareto" => read.then(|config: ParetoConfig| config.build(site)),
+            "regions" => read.then(|config: RegionsConfig| config.build(site)),
+            "matrix" => read.then(|config: MatrixConfig| config.build(site)),
             "king-like" => generated(&KING_LIKE),
             "planetlab-like" => generated(&PLANETLAB_LIKE),
             "world-like" => generated(&WORLD_LIKE),
@@ -125,7 +121,8 @@ fn wrap(
     sources: &Sources,
     parts: &[Part],
     model: Box<dyn Model>,
-    site: Site<'_>,
+    network: &Network,
+    site: &Site<'_>,
 ) -> Result<Box<dyn Model>, Problems> {
     let mut layers = LayersConfig::default();
     for Part { name, raw, .. } in parts {
@@ -139,16 +136,33 @@ fn wrap(
             other => unreachable!("`{other}` is listed as a layer and not read"),
         }
     }
-    layers.wrap(model, site.seed, site.peers).map_err(|error| {
-        let layer = match &error {
-            BuildError::Law(_) => "jitter",
-            BuildError::Seat { .. } => "loss",
-            _ => "access",
-        };
-        let part = parts.iter().find(|part| part.name == layer);
-        let span = part.map_or(0..0, |part| part.raw.span.clone());
-        sources.problem(&span, error.to_string(), "").into()
-    })
+    layers
+        .wrap(model, site.seed, site.peers)
+        .map_err(|error| problem(sources, &network.parameters, parts, &error).into())
+}
+
+/// What is wrong with a network, at the key that can mend it; at the table where that is missing.
+fn problem(sources: &Sources, table: &Raw, parts: &[Part], error: &BuildError) -> Problem {
+    let places = error.places();
+    let found = places.iter().find_map(|path| {
+        let (first, rest) = path.split_first()?;
+        let part = parts.iter().find(|part| part.name == *first)?;
+        rest.iter().try_fold(&part.raw, |raw, key| within(raw, key))
+    });
+    let span = found.map_or(&table.span, |raw| &raw.span);
+    // What is wrong and what to do about it stand in one sentence, two halves of which are these.
+    let message = error.to_string();
+    let (what, remedy) = message.rsplit_once("; ").unwrap_or((&message, ""));
+    let problem = sources.problem(span, what, remedy);
+    if is_of_reading(error) { problem.unreadable() } else { problem }
+}
+
+/// The part of a table or of a list that a key leads to.
+fn within<'a>(raw: &'a Raw, key: &str) -> Option<&'a Raw> {
+    match &raw.value {
+        RawValue::List(items) => items.get(key.parse::<usize>().ok()?),
+        _ => raw.get(key).map(|part| &part.raw),
+    }
 }
 
 /// Reads a model's parameters and builds it, with the place of whatever goes wrong.
@@ -162,18 +176,18 @@ impl Read<'_> {
         &self,
         build: impl FnOnce(C) -> Built,
     ) -> Result<Box<dyn Model>, Problems> {
-        let config = self.sources.read(self.parameters)?;
-        build(config).map_err(|error| {
-            // Point at the file that was named, where it was one.
-            let file = self.parameters.get("file").map(|part| part.raw.span.clone());
-            let span = file.unwrap_or(self.parameters.span.clone());
-            let problem = self.sources.problem(&span, error.to_string(), "");
-            if is_of_reading(&error) { problem.unreadable().into() } else { problem.into() }
-        })
+        let Read { sources, parameters } = self;
+        let config = sources.read(parameters)?;
+        let wrong = |error| problem(sources, parameters, parameters.parts(), &error).into();
+        build(config).map_err(wrong)
     }
 }
 
-/// Whether a model cannot be built because a file cannot be read.
+/// Whether a model cannot be built because a file cannot be read; one whose content is wrong was.
 fn is_of_reading(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.is::<std::io::Error>() || error.source().is_some_and(is_of_reading)
+    use std::io::ErrorKind::{FileTooLarge, InvalidData};
+    match error.downcast_ref::<std::io::Error>() {
+        Some(error) => !matches!(error.kind(), InvalidData | FileTooLarge),
+        None => error.source().is_some_and(is_of_reading),
+    }
 }

@@ -112,13 +112,12 @@ impl Plan {
     /// # Errors
     /// When the scenario's model cannot be built.
     pub fn model(&self, experiment: &Experiment) -> Result<Box<dyn Model>, Problems> {
-        let Scenario { sources, network, seed, peers, .. } = &self.scenario;
-        let seed = Seed::new(*seed).named("model");
-        let model = experiment.models.build(sources, network.as_ref(), seed, *peers)?;
+        let seed = Seed::new(self.scenario.seed).named("model");
+        let model = experiment.models.build(&self.scenario, seed, &self.faults)?;
         if self.faults.is_empty() {
             return Ok(model);
         }
-        let faults = Faults::new(&self.faults, *peers);
+        let faults = Faults::new(&self.faults, self.scenario.peers);
         Ok(Box::new(Layers::around(model, vec![Box::new(faults)])))
     }
 

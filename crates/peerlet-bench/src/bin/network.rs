@@ -11,7 +11,7 @@ use std::time::Instant;
 use peerlet_core::{MILLISECOND, SECOND, Seat, SeatSet, Seed, Time};
 use peerlet_network::{
     Change, ConstantConfig, Departure, Fault, Faults, GeneratedConfig, KING_LIKE, Layers,
-    LayersConfig, LognormalConfig, Model, NormalConfig, Packet, ParetoConfig, RegionsConfig,
+    LayersConfig, LognormalConfig, Model, NormalConfig, Packet, ParetoConfig, RegionsConfig, Site,
     States, UniformConfig, Ways,
 };
 
@@ -41,15 +41,15 @@ const CASES: [(&str, &str); 17] = [
 ];
 
 fn base(name: &str, seed: Seed) -> Box<dyn Model> {
-    let here = Path::new(".");
+    let site = Site::new(seed, PEERS, Path::new("."));
     let built = match name {
-        "uniform" => UniformConfig::default().build(seed, PEERS, here),
-        "normal" => NormalConfig::default().build(seed, PEERS, here),
-        "lognormal" => LognormalConfig::default().build(seed, PEERS, here),
-        "pareto" => ParetoConfig::default().build(seed, PEERS, here),
-        "regions" => RegionsConfig::default().build(seed, PEERS, here),
-        "king-like" => GeneratedConfig::default().build(&KING_LIKE, seed, PEERS, here),
-        _ => ConstantConfig::default().build(seed, PEERS, here),
+        "uniform" => UniformConfig::default().build(&site),
+        "normal" => NormalConfig::default().build(&site),
+        "lognormal" => LognormalConfig::default().build(&site),
+        "pareto" => ParetoConfig::default().build(&site),
+        "regions" => RegionsConfig::default().build(&site),
+        "king-like" => GeneratedConfig::default().build(&KING_LIKE, &site),
+        _ => ConstantConfig::default().build(&site),
     };
     built.expect("defaults can be built")
 }

@@ -85,12 +85,13 @@ fn networks_that_cannot_be_are_refused_at_their_place() {
         "",
         &["check"],
         expect![[r#"
-        SCENARIO:5:8: matrix /tmp/none.txt cannot be read (No such file or directory (os error 2)); check `file`
-           ,----
-         5 | file = "none.txt"
-           :        ^^^^^^^^^^
-           `----
-    "#]],
+            SCENARIO:5:8: matrix /tmp/none.txt cannot be read (No such file or directory (os error 2))
+               ,----
+             5 | file = "none.txt"
+               :        ^^^^^^^^^^
+               `----
+              help: check the path
+        "#]],
     );
     refuse(
         "model = \"constant\"\naccess = { up = \"0 Mbit/s\" }",
@@ -109,36 +110,43 @@ fn networks_that_cannot_be_are_refused_at_their_place() {
         "",
         &["check"],
         expect![[r#"
-            SCENARIO:5:8: the link of seat 20 is nowhere: the last of 20 seats is 19
+            SCENARIO:5:36: there is no seat 20
                ,----
              5 | loss = { links = [{ from = 1, to = 20, loss = 1 }] }
-               :        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+               :                                    ^^
                `----
+              help: 20 peers have the seats 0 to 19
         "#]],
     );
+}
+
+#[test]
+fn parameters_that_make_no_network_are_refused_at_their_place() {
     refuse(
         "model = \"regions\"\nshares = [0, 0, 0, 0, 0, 0]",
         "",
         &["check"],
         expect![[r#"
-        SCENARIO:3:1: no region has a share; give at least one
-           ,----
-         3 | [network]
-           : ^^^^^^^^^
-           `----
-    "#]],
+            SCENARIO:5:10: no region has a share
+               ,----
+             5 | shares = [0, 0, 0, 0, 0, 0]
+               :          ^^^^^^^^^^^^^^^^^^
+               `----
+              help: give at least one
+        "#]],
     );
     refuse(
         "model = \"pareto\"\nshape = 0.9",
         "",
         &["check"],
         expect![[r#"
-        SCENARIO:3:1: a shape of 0.9 makes no Pareto law with a mean; give one above 1 and up to 100, as 2.5
-           ,----
-         3 | [network]
-           : ^^^^^^^^^
-           `----
-    "#]],
+            SCENARIO:5:9: a shape of 0.9 makes no Pareto law with a mean
+               ,----
+             5 | shape = 0.9
+               :         ^^^
+               `----
+              help: give one above 1 and up to 100, as 2.5
+        "#]],
     );
 }
 
@@ -149,13 +157,13 @@ fn calls_on_the_network_that_cannot_be_are_refused_at_their_place() {
         "0-3 1 Network.cut(\"10-20\")\n",
         &["check"],
         expect![[r#"
-        SCENARIO:12:7: there is no seat 20
-            ,----
-         12 | 0-3 1 Network.cut("10-20")
-            :       ^^^^^^^^^^^^^^^^^^^^
-            `----
-          help: 20 peers have the seats 0 to 19
-    "#]],
+            SCENARIO:12:19: there is no seat 20
+                ,----
+             12 | 0-3 1 Network.cut("10-20")
+                :                   ^^^^^^^
+                `----
+              help: 20 peers have the seats 0 to 19
+        "#]],
     );
     refuse(
         "model = \"constant\"",

@@ -101,8 +101,8 @@ impl AccessConfig {
         let AccessConfig { up, down, classes, queue, overhead } = self;
         let has_rates = up.is_some() || down.is_some();
         let classes = match classes {
-            Some(_) if has_rates => return Err(BuildError::Access),
-            None if !has_rates => return Err(BuildError::Access),
+            Some(_) if has_rates => return Err(BuildError::Access { has_both: true }),
+            None if !has_rates => return Err(BuildError::Access { has_both: false }),
             None => vec![AccessClass { share: 1, up: *up, down: *down }],
             Some(ClassesConfig::World2020) => WORLD_2020.to_vec(),
             Some(ClassesConfig::P2p2006) => P2P_2006.to_vec(),

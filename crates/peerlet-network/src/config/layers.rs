@@ -4,7 +4,9 @@ use std::fmt;
 
 use peerlet_core::{Duration, Seed};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{
+    self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor,
+};
 
 use super::{AccessConfig, BuildError, LossConfig};
 use crate::corrupt::Corrupt;
@@ -13,6 +15,7 @@ use crate::jitter::{Jitter, Reorder};
 use crate::law::Law;
 use crate::layer::{Layer, Layers};
 use crate::model::Model;
+use crate::per::{Per, PerPair};
 use crate::probability::Probability;
 
 /// All layers that a scenario puts around its model.
@@ -45,8 +48,16 @@ impl LayersConfig {
         peers: u32,
     ) -> Result<Box<dyn Model>, BuildError> {
         let mut inside: Vec<Box<dyn Layer>> = Vec::new();
-        if let Some(JitterConfig(law)) = &self.jitter {
-            inside.push(Box::new(Jitter { extra: law.table()? }));
+        if let Some(JitterConfig { law, per }) = &self.jitter {
+            let table = law.table().map_err(|why| BuildError::from(why).within("jitter"))?;
+            let jitter = Box::new(Jitter { extra: table });
+            inside.push(match per {
+                Per::Message => jitter,
+                Per::Pair => {
+                    let seed = seed.named("jitter").named("pair");
+                    Box::new(PerPair { inner: jitter as Box<dyn Layer>, seed })
+                }
+            });
         }
         if let Some(ReorderConfig { probability, by }) = self.reorder
             && !probability.is_zero()
@@ -64,13 +75,14 @@ impl LayersConfig {
             outside.push(Box::new(Corrupt { probability, bits }));
         }
         if let Some(config) = &self.loss {
-            let loss = config.build(peers)?;
+            let loss = config.build(peers).map_err(|why| why.within("loss"))?;
             if !loss.is_none() {
                 outside.push(Box::new(loss));
             }
         }
         if let Some(config) = &self.access {
-            outside.push(Box::new(config.build(seed.named("access"))?));
+            let access = config.build(seed.named("access")).map_err(|why| why.within("access"))?;
+            outside.push(Box::new(access));
         }
         Ok(around(model, outside))
     }
@@ -82,33 +94,76 @@ fn around(model: Box<dyn Model>, layers: Vec<Box<dyn Layer>>) -> Box<dyn Model> 
 
 /// Of [`Jitter`]: a law, or a duration for all times between zero and that.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct JitterConfig(pub Law);
+pub struct JitterConfig {
+    /// Where the times are sampled.
+    pub law: Law,
+    /// Whether each message samples its own, or each pair once. Each message.
+    pub per: Per,
+}
 
 impl<'de> Deserialize<'de> for JitterConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<JitterConfig, D::Error> {
-        struct Text;
+        deserializer.deserialize_any(JitterVisitor)
+    }
+}
 
-        impl<'de> Visitor<'de> for Text {
-            type Value = JitterConfig;
+struct JitterVisitor;
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(
-                    "the longest jitter, as \"5ms\", or a law, as { exponential = { mean = \
-                     \"2ms\" } }",
-                )
-            }
+impl<'de> Visitor<'de> for JitterVisitor {
+    type Value = JitterConfig;
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<JitterConfig, E> {
-                let max = text.parse().map_err(E::custom)?;
-                Ok(JitterConfig(Law::Uniform { min: Duration::ZERO, max }))
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the longest jitter, as \"5ms\", or a law, as { exponential = { mean = \"2ms\" } }",
+        )
+    }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<JitterConfig, A::Error> {
-                Law::deserialize(MapAccessDeserializer::new(map)).map(JitterConfig)
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<JitterConfig, E> {
+        let max = text.parse().map_err(E::custom)?;
+        Ok(JitterConfig { law: Law::Uniform { min: Duration::ZERO, max }, per: Per::Message })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JitterConfig, A::Error> {
+        let (mut law, mut per) = (None, Per::Message);
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "per" {
+                per = map.next_value()?;
+            } else if law.is_some() {
+                return Err(de::Error::custom("two laws are given for one jitter; leave one out"));
+            } else {
+                // A law is a table of one key, whose value is read by the law's own rules.
+                let name = key.into_deserializer();
+                let value = OneLaw { name: Some(name), map: &mut map };
+                law = Some(Law::deserialize(MapAccessDeserializer::new(value))?);
             }
         }
+        match law {
+            Some(law) => Ok(JitterConfig { law, per }),
+            None => Err(de::Error::custom(
+                "jitter has no law; give one, as { exponential = { mean = \"2ms\" } }",
+            )),
+        }
+    }
+}
 
-        deserializer.deserialize_any(Text)
+/// The entry of a map whose key was read already, as a map of its own.
+struct OneLaw<'a, A, E> {
+    name: Option<de::value::StringDeserializer<E>>,
+    map: &'a mut A,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for OneLaw<'_, A, A::Error> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
+        self.name.take().map(|name| seed.deserialize(name)).transpose()
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.map.next_value_seed(seed)
     }
 }
 
@@ -187,10 +242,25 @@ mod tests {
 
     #[test]
     fn jitter_is_a_length_or_a_law() {
-        let JitterConfig(law) = read(r#""2ms""#);
-        assert_eq!(law, Law::Uniform { min: Duration::ZERO, max: MILLISECOND * 2 });
-        let JitterConfig(law) = read(r#"{ "exponential": { "mean": "2ms" } }"#);
-        assert_eq!(law, Law::Exponential { mean: MILLISECOND * 2 });
+        let JitterConfig { law, per } = read(r#""2ms""#);
+        let uniform = Law::Uniform { min: Duration::ZERO, max: MILLISECOND * 2 };
+        assert_eq!((law, per), (uniform, Per::Message));
+        let JitterConfig { law, per } = read(r#"{ "exponential": { "mean": "2ms" } }"#);
+        assert_eq!((law, per), (Law::Exponential { mean: MILLISECOND * 2 }, Per::Message));
+        for paired in [
+            r#"{ "per": "pair", "exponential": { "mean": "2ms" } }"#,
+            r#"{ "exponential": { "mean": "2ms" }, "per": "pair" }"#,
+        ] {
+            assert_eq!(read::<JitterConfig>(paired), JitterConfig { law, per: Per::Pair });
+        }
+        refused::<JitterConfig>(
+            r#"{ "per": "pair" }"#,
+            expect![[r#"jitter has no law; give one, as { exponential = { mean = "2ms" } }"#]],
+        );
+        refused::<JitterConfig>(
+            r#"{ "normal": { "mean": "2ms", "sd": "1ms" }, "pareto": {} }"#,
+            expect!["two laws are given for one jitter; leave one out"],
+        );
         refused::<JitterConfig>(
             r#""soon""#,
             expect!["`soon` is no duration; write a number and a unit, such as `1.5s`"],

@@ -44,9 +44,10 @@ impl LossConfig {
     /// The layer, for so many peers.
     pub(super) fn build(&self, peers: u32) -> Result<Loss, BuildError> {
         let mut loss = Loss::up(self.up).and_down(self.down);
-        for link in &self.links {
-            if let Some(seat) = [link.from, link.to].into_iter().find(|seat| *seat >= peers) {
-                return Err(BuildError::Seat { seat, peers });
+        for (i, link) in self.links.iter().enumerate() {
+            let ends = [("from", link.from), ("to", link.to)];
+            if let Some((end, seat)) = ends.into_iter().find(|(_, seat)| *seat >= peers) {
+                return Err(BuildError::Seat { link: i, end, seat, peers });
             }
             loss = loss.and_link(Seat(link.from), Seat(link.to), link.loss);
         }
@@ -181,7 +182,7 @@ mod tests {
         let expected = LossConfig { up: law(0.01), down: bursts, links };
         assert_eq!(read::<LossConfig>(ways), expected);
         assert!(expected.build(3).is_ok());
-        expect!["the link of seat 2 is nowhere: the last of 2 seats is 1"]
+        expect!["there is no seat 2; 2 peers have the seats 0 to 1"]
             .assert_eq(&expected.build(2).unwrap_err().to_string());
     }
 
@@ -193,7 +194,7 @@ mod tests {
         loss(r#"{ "gilbert": { "mean": 0.005 } }"#, expect!["missing field `burst`"]);
         loss(
             r#"{ "gilbert": { "mean": 0.005, "burst": 0.2 } }"#,
-            expect!["a burst of 0.2 packets is none; give the mean length, 1 or more"],
+            expect!["a `burst` of 0.2 packets is none; give the mean length, 1 or more"],
         );
         loss(
             r#"{ "gilbret": {} }"#,

@@ -1,24 +1,26 @@
 //! The configuration of each model.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use peerlet_core::{Duration, Seed};
+use peerlet_core::Duration;
 
 use super::BuildError;
+use crate::assign::Assign;
 use crate::delay::{Constant, Uniform};
 use crate::drawn::Drawn;
 use crate::generated::{Generated, Preset};
 use crate::lan::Lan;
 use crate::law::Law;
-use crate::matrix::{Assign, Matrix, Missing, Unit};
+use crate::matrix::{Form, Matrix, Missing, Unit};
 use crate::model::Model;
-use crate::regions::{REGIONS, Regions};
+use crate::per::{Per, PerPair};
+use crate::site::Site;
 
 /// The shortest one-way delay of measured and generated networks, where none is given: 1 ms, which
 /// touches 0.5 % of the pairs of PlanetLab and makes windows worth having.
 const FLOOR: Duration = Duration::from_millis(1);
 
-fn floor() -> Duration {
+pub(super) fn floor() -> Duration {
     FLOOR
 }
 
@@ -38,11 +40,11 @@ impl Default for ConstantConfig {
 }
 
 impl ConstantConfig {
-    /// Builds the model. It needs neither seed nor folder.
+    /// Builds the model.
     ///
     /// # Errors
     /// Never.
-    pub fn build(&self, _: Seed, _: u32, _: &Path) -> Result<Box<dyn Model>, BuildError> {
+    pub fn build(&self, _: &Site<'_>) -> Result<Box<dyn Model>, BuildError> {
         Ok(Box::new(Constant { delay: self.delay }))
     }
 }
@@ -56,25 +58,28 @@ pub struct UniformConfig {
     /// The longest delay, one way, itself excluded. 150 ms: our choice, near the nineteenth
     /// twentieth of the delays measured (163 to 165 ms).
     pub max: Duration,
+    /// Whether each message samples its delay, or each pair once. Each message.
+    pub per: Per,
 }
 
 impl Default for UniformConfig {
     fn default() -> UniformConfig {
-        UniformConfig { min: Duration::from_millis(50), max: Duration::from_millis(150) }
+        let [min, max] = [50, 150].map(Duration::from_millis);
+        UniformConfig { min, max, per: Per::Message }
     }
 }
 
 impl UniformConfig {
-    /// Builds the model. Its dice are the packets', so it needs neither seed nor folder.
+    /// Builds the model.
     ///
     /// # Errors
     /// Refuses a `min` longer than `max`.
-    pub fn build(&self, _: Seed, _: u32, _: &Path) -> Result<Box<dyn Model>, BuildError> {
-        let UniformConfig { min, max } = *self;
+    pub fn build(&self, site: &Site<'_>) -> Result<Box<dyn Model>, BuildError> {
+        let UniformConfig { min, max, per } = *self;
         if min > max {
             return Err(BuildError::Bounds { min, max });
         }
-        Ok(Box::new(Uniform { min, max }))
+        Ok(sampled(Uniform { min, max }, per, site))
     }
 }
 
@@ -100,16 +105,16 @@ impl Default for LanConfig {
 }
 
 impl LanConfig {
-    /// Builds the model for this many peers. It needs neither seed nor folder.
+    /// Builds the model for the site's peers.
     ///
     /// # Errors
     /// Refuses local networks without peers.
-    pub fn build(&self, _: Seed, peers: u32, _: &Path) -> Result<Box<dyn Model>, BuildError> {
+    pub fn build(&self, site: &Site<'_>) -> Result<Box<dyn Model>, BuildError> {
         let LanConfig { size, within, between } = *self;
         if size == 0 {
             return Err(BuildError::Lan);
         }
-        Ok(Box::new(Lan { size, peers, within, between }))
+        Ok(Box::new(Lan { size, peers: site.peers, within, between }))
     }
 }
 
@@ -128,18 +133,30 @@ impl Default for GeneratedConfig {
 }
 
 impl GeneratedConfig {
-    /// Generates the preset's network for this many peers. It needs no folder.
+    /// Generates the preset's network for the site's peers.
     ///
     /// # Errors
     /// Never.
     pub fn build(
         &self,
         preset: &'static Preset,
-        seed: Seed,
-        peers: u32,
-        _: &Path,
+        site: &Site<'_>,
     ) -> Result<Box<dyn Model>, BuildError> {
-        Ok(Box::new(Generated::new(preset, seed.bits(), peers, self.floor)))
+        Ok(Box::new(Generated::new(preset, site.seed.bits(), site.peers, self.floor)))
+    }
+}
+
+fn index() -> Assign {
+    Assign::Index
+}
+
+/// Puts the samples of a model without state where they belong: to messages, or to pairs.
+fn sampled(model: impl Model + 'static, per: Per, site: &Site<'_>) -> Box<dyn Model> {
+    match per {
+        Per::Message => Box::new(model),
+        Per::Pair => {
+            Box::new(PerPair { inner: Box::new(model) as _, seed: site.seed.named("pair") })
+        }
     }
 }
 
@@ -151,11 +168,14 @@ pub struct MatrixConfig {
     pub file: PathBuf,
     /// How long a 1 in the file is.
     pub unit: Unit,
+    /// Whether a text is a square or a list of edges. The one that it shows.
+    #[serde(default)]
+    pub form: Option<Form>,
     /// What to do about round trips that the file lacks. Refuse the file.
     #[serde(default)]
     pub missing: Missing,
     /// Which row of the matrix a peer has. The one with its seat's index.
-    #[serde(default)]
+    #[serde(default = "index")]
     pub assign: Assign,
     /// One-way delays below this are raised to it. 1 ms.
     #[serde(default = "floor")]
@@ -163,15 +183,12 @@ pub struct MatrixConfig {
 }
 
 impl MatrixConfig {
-    /// Reads the matrix; a relative path starts from the folder `base`.
+    /// Reads the matrix; a relative path starts from the site's folder.
     ///
     /// # Errors
     /// Says what is wrong with the file, and where.
-    pub fn build(&self, seed: Seed, peers: u32, base: &Path) -> Result<Box<dyn Model>, BuildError> {
-        match Matrix::read(self, seed, peers, base) {
-            Ok(matrix) => Ok(Box::new(matrix)),
-            Err(why) => Err(BuildError::Matrix { file: base.join(&self.file), why }),
-        }
+    pub fn build(&self, site: &Site<'_>) -> Result<Box<dyn Model>, BuildError> {
+        Ok(Box::new(Matrix::read(self, site)?))
     }
 }
 
@@ -185,23 +202,25 @@ pub struct NormalConfig {
     pub sd: Duration,
     /// Delays below this are raised to it. 1 ms.
     pub floor: Duration,
+    /// Whether each message samples its delay, or each pair once. Each message.
+    pub per: Per,
 }
 
 impl Default for NormalConfig {
     fn default() -> NormalConfig {
         let [mean, sd] = [70, 20].map(Duration::from_millis);
-        NormalConfig { mean, sd, floor: FLOOR }
+        NormalConfig { mean, sd, floor: FLOOR, per: Per::Message }
     }
 }
 
 impl NormalConfig {
-    /// Builds the model. It needs neither seed nor folder.
+    /// Builds the model.
     ///
     /// # Errors
     /// Never.
-    pub fn build(&self, _: Seed, _: u32, _: &Path) -> Result<Box<dyn Model>, BuildError> {
-        let NormalConfig { mean, sd, floor } = *self;
-        Ok(Box::new(Drawn { delays: Law::Normal { mean, sd }.table()?, floor }))
+    pub fn build(&self, site: &Site<'_>) -> Result<Box<dyn Model>, BuildError> {
+        let NormalConfig { mean, sd, floor, per } = *self;
+        Ok(sampled(Drawn { delays: Law::Normal { mean, sd }.table()?, floor }, per, site))
     }
 }
 
@@ -216,22 +235,26 @@ pub struct LognormalConfig {
     pub sigma: f64,
     /// Delays below this are raised to it. 1 ms.
     pub floor: Duration,
+    /// Whether each message samples its delay, or each pair once. Each message.
+    pub per: Per,
 }
 
 impl Default for LognormalConfig {
     fn default() -> LognormalConfig {
-        LognormalConfig { median: Duration::from_millis(70), sigma: 0.5, floor: FLOOR }
+        let (median, per) = (Duration::from_millis(70), Per::Message);
+        LognormalConfig { median, sigma: 0.5, floor: FLOOR, per }
     }
 }
 
 impl LognormalConfig {
-    /// Builds the model. It needs neither seed nor folder.
+    /// Builds the model.
     ///
     /// # Errors
     /// Refuses a sigma that is not from 0 to 4.
-    pub fn build(&self, _: Seed, _: u32, _: &Path) -> Result<Box<dyn Model>, BuildError> {
-        let LognormalConfig { median, sigma, floor } = *self;
-        Ok(Box::new(Drawn { delays: Law::Lognormal { median, sigma }.table()?, floor }))
+    pub fn build(&self, site: &Site<'_>) -> Result<Box<dyn Model>, BuildError> {
+        let LognormalConfig { median, sigma, floor, per } = *self;
+        let delays = Law::Lognormal { median, sigma }.table()?;
+        Ok(sampled(Drawn { delays, floor }, per, site))
     }
 }
 
@@ -243,52 +266,24 @@ pub struct ParetoConfig {
     pub min: Duration,
     /// How fast long delays get rare. 2.5: our choice.
     pub shape: f64,
+    /// Whether each message samples its delay, or each pair once. Each message.
+    pub per: Per,
 }
 
 impl Default for ParetoConfig {
     fn default() -> ParetoConfig {
-        ParetoConfig { min: Duration::from_millis(30), shape: 2.5 }
+        ParetoConfig { min: Duration::from_millis(30), shape: 2.5, per: Per::Message }
     }
 }
 
 impl ParetoConfig {
-    /// Builds the model. It needs neither seed nor folder.
+    /// Builds the model.
     ///
     /// # Errors
     /// Refuses a shape that is not above 1.
-    pub fn build(&self, _: Seed, _: u32, _: &Path) -> Result<Box<dyn Model>, BuildError> {
-        let ParetoConfig { min, shape } = *self;
+    pub fn build(&self, site: &Site<'_>) -> Result<Box<dyn Model>, BuildError> {
+        let ParetoConfig { min, shape, per } = *self;
         let delays = Law::Pareto { min, shape }.table()?;
-        Ok(Box::new(Drawn { delays, floor: Duration::ZERO }))
-    }
-}
-
-/// Of [`Regions`].
-#[derive(Clone, PartialEq, Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RegionsConfig {
-    /// How many peers each region has, in relation to the others: North America, Europe, South
-    /// America, Asia and Pacific, Japan, Australia. As Bitcoin's nodes in 2019 (SimBlock).
-    pub shares: [u32; REGIONS],
-    /// One-way delays below this are raised to it. 1 ms.
-    pub floor: Duration,
-}
-
-impl Default for RegionsConfig {
-    fn default() -> RegionsConfig {
-        RegionsConfig { shares: [3316, 4998, 90, 1177, 224, 195], floor: FLOOR }
-    }
-}
-
-impl RegionsConfig {
-    /// Gives each of so many peers a region. It needs no folder.
-    ///
-    /// # Errors
-    /// Refuses shares that are all zero.
-    pub fn build(&self, seed: Seed, peers: u32, _: &Path) -> Result<Box<dyn Model>, BuildError> {
-        if self.shares.iter().all(|share| *share == 0) {
-            return Err(BuildError::Shares("region"));
-        }
-        Ok(Box::new(Regions::new(self.shares, seed, peers, self.floor)))
+        Ok(sampled(Drawn { delays, floor: Duration::ZERO }, per, site))
     }
 }

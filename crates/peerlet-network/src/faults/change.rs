@@ -58,6 +58,21 @@ pub enum Change {
     },
     /// What they send and what is sent to them takes so many times as long, times 2^16; never less.
     Slow(u32),
+    /// What they and these others send each other takes so long, whatever the model says; `None`
+    /// for as long as the model says. It is [`PairDelays`](super::PairDelays) that does it.
+    PairDelay {
+        /// The others.
+        others: SeatSet,
+        /// How long it takes, one way.
+        delay: Option<Duration>,
+    },
+    /// What they and these others send each other is lost with this probability.
+    PairLoss {
+        /// The others.
+        others: SeatSet,
+        /// The probability.
+        probability: Probability,
+    },
     /// What they send is held until it is released.
     Clog,
     /// What was held goes its way.
@@ -108,6 +123,16 @@ pub const CALLS: &[CallEntry] = &[
     call("jitter", "jitter(TIME)", "lets what they send take up to so much longer"),
     call("loss", "loss(PROBABILITY[, BURST])", "loses what they send, in bursts of BURST packets"),
     call("loss_in", "loss_in(PROBABILITY)", "loses what is sent to them"),
+    call(
+        "pair_delay",
+        "pair_delay(\"PEERS\"[, TIME])",
+        "lets what they and these send each other take so long, whatever the model says; ends that",
+    ),
+    call(
+        "pair_loss",
+        "pair_loss(\"PEERS\", PROBABILITY)",
+        "loses what they and these send each other; 0 ends that",
+    ),
     call("release", "release()", "lets what was held go its way"),
     call(
         "reorder",
@@ -134,28 +159,51 @@ pub enum FaultError {
     /// There is no such call.
     Unknown(String),
     /// The arguments are too many, too few, or of other kinds.
-    Arguments(&'static str),
+    Arguments {
+        /// How the call is written.
+        call: &'static str,
+        /// The first one that is wrong, from 0, the others that it names not counted; `None` where
+        /// one is missing.
+        argument: Option<usize>,
+    },
     /// A number is no probability.
-    Probability(ProbabilityError),
+    Probability(usize, ProbabilityError),
     /// There is no loss in such bursts.
-    Gilbert(GilbertError),
+    Gilbert(usize, GilbertError),
     /// A rate is none.
-    Rate(QuantityError),
+    Rate(usize, QuantityError),
     /// A factor is less than 1 or more than 10,000.
-    Factor(f64),
+    Factor(usize, f64),
     /// Everybody is cut from nobody.
     Nobody,
+}
+
+impl FaultError {
+    /// The argument that is wrong, from 0, the others that the call names not counted; `None` where
+    /// it is the call.
+    pub const fn argument(&self) -> Option<usize> {
+        match self {
+            FaultError::Unknown(_) | FaultError::Nobody => None,
+            FaultError::Arguments { argument, .. } => *argument,
+            FaultError::Probability(argument, _)
+            | FaultError::Gilbert(argument, _)
+            | FaultError::Rate(argument, _)
+            | FaultError::Factor(argument, _) => Some(*argument),
+        }
+    }
 }
 
 impl fmt::Display for FaultError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FaultError::Unknown(name) => write!(f, "the network has no `{name}`"),
-            FaultError::Arguments(call) => write!(f, "these are not its arguments; write {call}"),
-            FaultError::Probability(why) => why.fmt(f),
-            FaultError::Gilbert(why) => why.fmt(f),
-            FaultError::Rate(why) => why.fmt(f),
-            FaultError::Factor(factor) => {
+            FaultError::Arguments { call, .. } => {
+                write!(f, "these are not its arguments; write {call}")
+            }
+            FaultError::Probability(_, why) => why.fmt(f),
+            FaultError::Gilbert(_, why) => why.fmt(f),
+            FaultError::Rate(_, why) => why.fmt(f),
+            FaultError::Factor(_, factor) => {
                 write!(f, "nothing can be {factor} times as slow; give a factor from 1 to 10000")
             }
             FaultError::Nobody => {
@@ -171,14 +219,26 @@ impl std::error::Error for FaultError {}
 struct Arguments<'a> {
     left: &'a [Value],
     call: &'static str,
+    /// How many were taken, one that was wanted and is missing included.
+    taken: usize,
+    is_missing: bool,
 }
 
 impl Arguments<'_> {
+    /// The last one that was wanted is missing or wrong.
     fn wrong(&self) -> FaultError {
-        FaultError::Arguments(self.call)
+        let argument = if self.is_missing { None } else { self.taken.checked_sub(1) };
+        FaultError::Arguments { call: self.call, argument }
+    }
+
+    /// The place of the last one that was taken.
+    fn place(&self) -> usize {
+        self.taken.saturating_sub(1)
     }
 
     fn take(&mut self) -> Option<&Value> {
+        self.taken += 1;
+        self.is_missing = self.left.is_empty();
         let (first, left) = self.left.split_first()?;
         self.left = left;
         Some(first)
@@ -199,7 +259,8 @@ impl Arguments<'_> {
     }
 
     fn probability(&mut self) -> Result<Probability, FaultError> {
-        Probability::new(self.number()?).map_err(FaultError::Probability)
+        let number = self.number()?;
+        Probability::new(number).map_err(|why| FaultError::Probability(self.place(), why))
     }
 
     fn duration_or_none(&mut self) -> Result<Option<Duration>, FaultError> {
@@ -207,6 +268,7 @@ impl Arguments<'_> {
             None => Ok(None),
             Some(Value::Duration(duration)) => Ok(Some(*duration)),
             Some(Value::Integer(0)) => Ok(Some(Duration::ZERO)),
+            Some(Value::Text(text)) => text.parse().map(Some).map_err(|_| self.wrong()),
             Some(_) => Err(self.wrong()),
         }
     }
@@ -214,9 +276,20 @@ impl Arguments<'_> {
     fn rate_or_none(&mut self) -> Result<Option<Rate>, FaultError> {
         match self.take() {
             None => Ok(None),
-            Some(Value::Text(text)) => text.parse().map(Some).map_err(FaultError::Rate),
+            Some(Value::Text(text)) => {
+                let rate = text.parse();
+                rate.map(Some).map_err(|why| FaultError::Rate(self.place(), why))
+            }
             Some(_) => Err(self.wrong()),
         }
+    }
+
+    /// A law of loss: a probability, and how long bursts are.
+    fn loss(&mut self) -> Result<LossLaw, FaultError> {
+        let (probability, burst) = (self.probability()?, self.number_or_none()?);
+        let Some(burst) = burst else { return Ok(LossLaw::Independent(probability)) };
+        let gilbert = Gilbert::of(probability, burst);
+        gilbert.map(LossLaw::Gilbert).map_err(|why| FaultError::Gilbert(self.place(), why))
     }
 
     /// Whether a cut hits what is on its way.
@@ -251,7 +324,7 @@ impl Change {
         let Some(CallEntry { name, call, .. }) = entry.copied() else {
             return Err(FaultError::Unknown(name.to_owned()));
         };
-        let mut arguments = Arguments { left: arguments, call };
+        let mut arguments = Arguments { left: arguments, call, taken: 0, is_missing: true };
         let change = match name {
             "bandwidth" => {
                 let [up, down] = [arguments.rate_or_none()?, arguments.rate_or_none()?];
@@ -266,22 +339,27 @@ impl Change {
                 }
                 Change::Corrupt(probability, bits as u32)
             }
-            "cut" => Change::Cut { from, ways: Ways::Both, in_flight: arguments.in_flight()? },
-            "cut_in" => Change::Cut { from, ways: Ways::In, in_flight: arguments.in_flight()? },
-            "cut_out" => Change::Cut { from, ways: Ways::Out, in_flight: arguments.in_flight()? },
+            "cut" | "cut_in" | "cut_out" => {
+                let ways = match name {
+                    "cut_in" => Ways::In,
+                    "cut_out" => Ways::Out,
+                    _ => Ways::Both,
+                };
+                Change::Cut { from, ways, in_flight: arguments.in_flight()? }
+            }
             "duplicate" => Change::Duplicate(arguments.probability()?),
             "heal" => Change::Heal { from },
             "jitter" => Change::Jitter(arguments.duration_or_none()?.ok_or(arguments.wrong())?),
-            "loss" => {
-                let (probability, burst) = (arguments.probability()?, arguments.number_or_none()?);
-                Change::Loss(match burst {
-                    None => LossLaw::Independent(probability),
-                    Some(burst) => LossLaw::Gilbert(
-                        Gilbert::of(probability, burst).map_err(FaultError::Gilbert)?,
-                    ),
-                })
-            }
+            "loss" => Change::Loss(arguments.loss()?),
             "loss_in" => Change::LossIn(arguments.probability()?),
+            "pair_delay" => {
+                let others = from.ok_or(arguments.wrong())?;
+                Change::PairDelay { others, delay: arguments.duration_or_none()? }
+            }
+            "pair_loss" => {
+                let others = from.ok_or(arguments.wrong())?;
+                Change::PairLoss { others, probability: arguments.probability()? }
+            }
             "release" => Change::Release,
             "reorder" => {
                 let (probability, by) = (arguments.probability()?, arguments.duration_or_none()?);
@@ -290,14 +368,17 @@ impl Change {
             "slow" => {
                 let factor = arguments.number()?;
                 if !(1.0..=10_000.0).contains(&factor) {
-                    return Err(FaultError::Factor(factor));
+                    return Err(FaultError::Factor(0, factor));
                 }
                 Change::Slow((factor * 65_536.0).round() as u32)
             }
             // A swizzle is told by the clogs and releases that it is made of.
             _ => return Err(arguments.wrong()),
         };
-        if arguments.left.is_empty() { Ok(change) } else { Err(arguments.wrong()) }
+        match arguments.take() {
+            None => Ok(change),
+            Some(_) => Err(arguments.wrong()),
+        }
     }
 }
 
@@ -337,6 +418,43 @@ mod tests {
             let mut more = arguments;
             more.extend([half.clone(), half.clone(), half.clone()]);
             assert!(Change::read(name, None, &more).is_err(), "{name} {more:?}");
+        }
+    }
+
+    #[test]
+    fn calls_on_pairs_name_others() {
+        let others = SeatSet::from_ranges([3..=4]);
+        let [half, second] = [Value::Float(0.5), Value::Duration(Duration::from_secs(1))];
+        let read = |name, arguments: &[Value]| Change::read(name, Some(others.clone()), arguments);
+        let delay = |delay| Change::PairDelay { others: others.clone(), delay };
+        assert_eq!(read("pair_delay", &[]), Ok(delay(None)));
+        let expected = Ok(delay(Some(Duration::from_secs(1))));
+        assert_eq!(read("pair_delay", std::slice::from_ref(&second)), expected);
+        assert_eq!(read("pair_delay", &[Value::Text("1s".to_owned())]), expected);
+        assert!(read("pair_loss", std::slice::from_ref(&half)).is_ok());
+        assert!(read("pair_loss", &[]).is_err() && read("pair_delay", &[half]).is_err());
+        assert!(Change::read("pair_delay", None, &[second]).is_err());
+    }
+
+    #[test]
+    fn errors_know_their_argument() {
+        let (half, word) = (Value::Float(0.5), Value::Text("x".to_owned()));
+        for (name, arguments, wrong) in [
+            ("loss", vec![Value::Float(1.5)], Some(0)),
+            ("loss", vec![half.clone(), word.clone()], Some(1)),
+            ("loss", vec![half.clone(), Value::Float(0.5)], Some(1)),
+            ("loss", vec![half.clone(), Value::Integer(9), word.clone()], Some(2)),
+            ("loss", vec![], None),
+            ("corrupt", vec![half.clone(), Value::Float(1.5)], Some(1)),
+            ("reorder", vec![half, Value::Integer(3)], Some(1)),
+            ("slow", vec![Value::Float(0.5)], Some(0)),
+            ("bandwidth", vec![Value::Text("1 MB/s".to_owned()), word.clone()], Some(1)),
+            ("cut", vec![word.clone()], Some(0)),
+            ("jitter", vec![word.clone()], Some(0)),
+            ("clog", vec![word], Some(0)),
+        ] {
+            let error = Change::read(name, None, &arguments).unwrap_err();
+            assert_eq!(error.argument(), wrong, "{name} {arguments:?}: {error}");
         }
     }
 

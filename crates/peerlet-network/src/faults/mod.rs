@@ -6,7 +6,9 @@
 //! decided by what holds then.
 
 mod change;
+mod delays;
 mod links;
+mod pairs;
 mod steps;
 
 use std::fmt;
@@ -14,6 +16,7 @@ use std::fmt;
 use peerlet_core::{Duration, SeatSet, Time};
 
 pub use change::{CALLS, CallEntry, Change, FaultError, Ways};
+pub use delays::PairDelays;
 
 use crate::access::{ACCESS_OVERHEAD, ACCESS_QUEUE, Line};
 use crate::layer::Layer;
@@ -22,6 +25,7 @@ use crate::model::{Arrival, Cause, Departure, Packet, State};
 use crate::probability::Probability;
 use crate::units::Rate;
 use links::Links;
+use pairs::Pairs;
 use steps::Steps;
 
 /// A change of the network that peers see from an instant on.
@@ -45,6 +49,7 @@ pub struct Faults {
     links: Links,
     loss: Steps<LossLaw>,
     loss_in: Steps<Probability>,
+    pair_loss: Pairs<Probability>,
     corrupt: Steps<(Probability, u32)>,
     duplicate: Steps<Probability>,
     reorder: Steps<(Probability, Duration)>,
@@ -86,6 +91,13 @@ impl Faults {
                 }))
             };
         }
+        let pair_loss = faults.iter().filter_map(|fault| match &fault.change {
+            Change::PairLoss { others, probability } => {
+                Some((fault.at, &fault.seats, others, *probability))
+            }
+            _ => None,
+        });
+        let pair_loss = Pairs::new(pair_loss);
         let loss = steps!(Change::Loss(law) => law);
         let up = steps!(Change::Bandwidth { up, .. } => up);
         let down = steps!(Change::Bandwidth { down, .. } => down);
@@ -95,6 +107,7 @@ impl Faults {
             has_up: up.any(|rate| rate.is_some()),
             has_down: down.any(|rate| rate.is_some()),
             loss,
+            pair_loss,
             up,
             down,
             loss_in: steps!(Change::LossIn(probability) => probability),
@@ -116,7 +129,11 @@ impl Faults {
             None => false,
         };
         let dice = || packet.draws.named("fault-loss-in").bits();
-        lost || self.loss_in.at(to, at).is_some_and(|probability| probability.happens(dice()))
+        let lost =
+            lost || self.loss_in.at(to, at).is_some_and(|probability| probability.happens(dice()));
+        let dice = || packet.draws.named("fault-pair-loss").bits();
+        let pair = self.pair_loss.at(from, to, at);
+        lost || pair.is_some_and(|probability| probability.happens(dice()))
     }
 
     /// How much longer the packet takes than what is inside says, of ways that can differ between
@@ -356,6 +373,14 @@ mod tests {
             fault(10, 4..=4, Change::Duplicate(probability(0.5))),
             fault(10, 5..=5, Change::Loss(LossLaw::Gilbert(Gilbert::new(0.1, 4.0).unwrap()))),
             fault(20, 0..=9, Change::Loss(LossLaw::Independent(probability(0.0)))),
+            fault(
+                10,
+                6..=6,
+                Change::PairLoss {
+                    others: SeatSet::from_ranges([7..=7]),
+                    probability: probability(0.6),
+                },
+            ),
         ];
         let layer = Faults::new(&faults, 10);
         let mut state = None;
@@ -377,6 +402,10 @@ mod tests {
         assert!(near(share(&fates(1, 2, second(11)), lost), 0.2));
         assert!(near(share(&fates(0, 2, second(11)), lost), 1.0 - 0.7 * 0.8));
         assert!(near(share(&fates(5, 1, second(11)), lost), 0.1));
+        for (from, to) in [(6, 7), (7, 6)] {
+            assert!(near(share(&fates(from, to, second(11)), lost), 0.6));
+        }
+        assert_eq!(share(&fates(6, 8, second(11)), lost), 0.0);
         let damaged = |fate: &Departure| matches!(fate, Departure::Damaged { bits: 2, .. });
         assert!(near(share(&fates(3, 1, second(11)), damaged), 0.4));
         let twice = |fate: &Departure| match fate {

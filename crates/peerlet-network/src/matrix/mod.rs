@@ -1,21 +1,27 @@
 //! Networks whose latencies were measured: a matrix of round trips, a row and a column a host.
 
+mod edges;
 mod error;
+mod lines;
 mod pairs;
 mod read;
+mod square;
 mod unit;
 
 use std::fmt;
 use std::path::Path;
 
-use peerlet_core::{Duration, Seat, Seed};
+use peerlet_core::{Duration, Seat};
 use serde::Deserialize;
 
 pub use error::MatrixError;
+pub use read::read_file;
 pub use unit::{Unit, UnitError};
 
-use crate::config::MatrixConfig;
+use crate::assign::Rows;
+use crate::config::{BuildError, MatrixConfig};
 use crate::model::{Cause, Departure, Model, Packet, State};
+use crate::site::Site;
 
 /// The most rows a matrix may have: 20,000 take 1.6 GB in memory, and are eight times the hosts of
 /// Meridian's matrix, the largest known to us. Beyond that, generate.
@@ -35,6 +41,8 @@ pub enum Missing {
     /// Refuse the matrix.
     #[default]
     Refuse,
+    /// Take the round trip of the other way; refuse the matrix where that is missing, too.
+    Mirror,
     /// Take the median of all round trips between different rows that are there (the lower of the
     /// middle two).
     Median,
@@ -42,25 +50,55 @@ pub enum Missing {
     Unreachable,
 }
 
-/// Which row of the matrix a peer has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+/// Which form a text of numbers has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Assign {
-    /// Seat i has row i. More peers than rows are refused.
-    #[default]
-    Index,
-    /// The seed gives each seat a row, any of them with the same probability, independently. Peers
-    /// that share a row are the floor apart.
-    Random,
+pub enum Form {
+    /// A line a row.
+    Square,
+    /// A line a pair of hosts.
+    Edges,
 }
 
-/// A square of round trips in microseconds, row by row.
-struct Table {
+/// How a file is to be read.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    /// How long a 1 is.
+    unit: Unit,
+    /// Which form a text has, where that is stated.
+    form: Option<Form>,
+    /// Whether its numbers are delays of one way, and no round trips.
+    is_one_way: bool,
+}
+
+/// A square of times in microseconds, row by row.
+pub(crate) struct Table {
     rows: usize,
     cells: Vec<u32>,
+    /// The names of the rows, if they have any.
+    names: Vec<String>,
 }
 
 impl Table {
+    /// Reads the times of a network of regions from a file: all of them, those within one included.
+    pub(crate) fn of_regions(
+        file: &Path,
+        unit: Unit,
+        site: &Site<'_>,
+    ) -> Result<(Vec<String>, Vec<Duration>), BuildError> {
+        let file = site.base.join(file);
+        let wrong = |why| BuildError::Matrix { file: file.clone(), why };
+        let wanted = Wanted { unit, form: None, is_one_way: true };
+        let Table { rows, cells, names } = Table::read(&file, site, wanted).map_err(wrong)?;
+        let gaps = cells.iter().filter(|cell| **cell == NONE).count();
+        if let Some(first) = cells.iter().position(|cell| *cell == NONE) {
+            let (from, to) = (first / rows, first % rows);
+            return Err(wrong(MatrixError::Gaps { count: gaps, from, to }));
+        }
+        let micros = |cell: u32| Duration::from_micros(u64::from(cell));
+        Ok((names, cells.into_iter().map(micros).collect()))
+    }
+
     /// The cells off the diagonal, with their places.
     fn pairs(&self) -> impl Iterator<Item = ((usize, usize), u32)> {
         let place = |i| (i / self.rows, i % self.rows);
@@ -71,11 +109,25 @@ impl Table {
     /// Does what is to be done about missing round trips.
     fn complete(&mut self, missing: Missing) -> Result<(), MatrixError> {
         let is_gap = |&(_, rtt): &(_, u32)| rtt == NONE;
+        if missing == Missing::Mirror {
+            for row in 0..self.rows {
+                for column in 0..row {
+                    let [there, back] = [row * self.rows + column, column * self.rows + row];
+                    match (self.cells[there], self.cells[back]) {
+                        (NONE, rtt) => self.cells[there] = rtt,
+                        (rtt, NONE) => self.cells[back] = rtt,
+                        _ => {}
+                    }
+                }
+            }
+        }
         let Some(((from, to), _)) = self.pairs().find(is_gap) else { return Ok(()) };
         match missing {
-            Missing::Refuse => {
+            Missing::Refuse | Missing::Mirror => {
                 let count = self.pairs().filter(is_gap).count();
-                Err(MatrixError::Missing { count, from, to })
+                let back = |(from, to): (usize, usize)| self.cells[to * self.rows + from];
+                let is_mirrored = self.pairs().filter(is_gap).all(|(at, _)| back(at) != NONE);
+                Err(MatrixError::Missing { count, from, to, is_mirrored })
             }
             Missing::Unreachable => Ok(()),
             Missing::Median => {
@@ -120,35 +172,28 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// Reads the matrix, which a relative path looks for in the folder `base`, and gives each peer
+    /// Reads the matrix, which a relative path looks for in the site's folder, and gives each peer
     /// a row.
     ///
     /// # Errors
-    /// Refuses files that hold no square matrix, gaps unless the configuration says what they mean,
-    /// and more peers than rows unless it lets them share.
-    pub fn read(
-        config: &MatrixConfig,
-        seed: Seed,
-        peers: u32,
-        base: &Path,
-    ) -> Result<Matrix, MatrixError> {
-        let mut table = Table::read(&base.join(&config.file), config.unit)?;
-        table.complete(config.missing)?;
-        let (seats, floor) = (0..peers, config.floor);
-        let rows = match config.assign {
-            Assign::Index if peers as usize > table.rows => {
-                return Err(MatrixError::TooFewRows { rows: table.rows, peers });
-            }
-            Assign::Index => seats.map(|seat| seat as u16).collect(),
-            Assign::Random => {
-                let row = |seat| seed.at(u64::from(seat)).rng().index(table.rows) as u16;
-                seats.map(row).collect()
-            }
-        };
-        let lookahead = match config.assign {
-            Assign::Index => table.shortest().max(floor),
+    /// Refuses files that hold no matrix, gaps unless the configuration says what they mean, and
+    /// more peers than rows unless it lets them share.
+    pub fn read(config: &MatrixConfig, site: &Site<'_>) -> Result<Matrix, BuildError> {
+        let file = site.base.join(&config.file);
+        let wanted = Wanted { unit: config.unit, form: config.form, is_one_way: false };
+        let read = Table::read(&file, site, wanted).and_then(|mut table| {
+            table.complete(config.missing)?;
+            Ok(table)
+        });
+        let table = read.map_err(|why| BuildError::Matrix { file, why })?;
+        let (floor, count) = (config.floor, table.rows);
+        let random = |seat: Seat| site.seed.at(u64::from(seat.0)).rng().index(count);
+        let known = Rows { what: "row", count, names: &table.names };
+        let rows = config.assign.rows(site, &known, random).map_err(BuildError::Assign)?;
+        let lookahead = match config.assign.shares_rows() {
+            false => table.shortest().max(floor),
             // Two peers may share a row.
-            Assign::Random => floor,
+            true => floor,
         };
         Ok(Matrix { table, rows, floor, lookahead })
     }
@@ -198,3 +243,6 @@ impl fmt::Debug for Matrix {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod fuzz;

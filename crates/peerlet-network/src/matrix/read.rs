@@ -1,35 +1,37 @@
-//! Reading round trips from a file, in one of three formats.
+//! Reading a file of times between hosts, in one of its formats.
 //!
 //! Names that end in `.u16le` or `.u16le.zst` are row-major little-endian 16-bit numbers, plain or
-//! as one zstd frame, 65535 where there is none. All others are text, with `#` before comments. A
-//! square has a line a row, numbers between white space, `-`, `nan` or a negative number where
-//! there is none. Pairs, as p2psim's topologies have them (the King data set is one), are read in
-//! `pairs.rs`.
+//! as one zstd frame, 65535 where there is none. All others are text, with `#` before comments:
+//! p2psim's topologies (`pairs.rs`; the King data set is one), long tables (`edges.rs`) and squares
+//! (`square.rs`).
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
+use peerlet_core::decode_text;
 use ruzstd::decoding::StreamingDecoder;
 
-use super::{FILE_BYTES_MAX, MatrixError, NONE, ROWS_MAX, Table, Unit, pairs};
+use super::lines::{Line, Lines};
+use super::{FILE_BYTES_MAX, Form, MatrixError, NONE, ROWS_MAX, Table, Unit, Wanted, edges, pairs};
+use crate::site::Site;
 
 impl Table {
-    /// Reads the file, whose numbers are round trips in this unit.
-    pub(super) fn read(file: &Path, unit: Unit) -> Result<Table, MatrixError> {
+    /// Reads the file, whose numbers are times in this unit.
+    pub(super) fn read(file: &Path, site: &Site<'_>, wanted: Wanted) -> Result<Table, MatrixError> {
         let name = file.as_os_str().as_encoded_bytes();
-        let source = BufReader::new(File::open(file).map_err(MatrixError::Read)?);
+        let bytes = (site.read)(file, FILE_BYTES_MAX).map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => MatrixError::TooLarge(error),
+            _ => MatrixError::Read(error),
+        })?;
         if name.ends_with(b".u16le.zst") {
-            Table::from_words(&decompress(source)?, unit)
+            Table::from_words(&decompress(&bytes[..])?, wanted.unit)
         } else if name.ends_with(b".u16le") {
-            Table::from_words(&read_all(source, FILE_BYTES_MAX)?, unit)
+            Table::from_words(&bytes, wanted.unit)
         } else {
-            let text = String::from_utf8(read_all(source, FILE_BYTES_MAX)?);
-            let text = text.map_err(|e| MatrixError::Read(io::Error::other(e.utf8_error())))?;
-            match pairs::are_in(&text) {
-                true => Table::from_pairs(&text, unit),
-                false => Table::from_text(&text, unit),
-            }
+            let bytes = Arc::unwrap_or_clone(bytes);
+            Table::from_text(&decode_text(bytes).map_err(MatrixError::Text)?, wanted)
         }
     }
 
@@ -44,56 +46,54 @@ impl Table {
         for (i, &word) in words.iter().enumerate() {
             cells.push(match u16::from_le_bytes(word) {
                 u16::MAX => NONE,
-                value => cell(f64::from(value), unit)
-                    .ok_or(MatrixError::TooLong { from: i / rows, to: i % rows })?,
+                value => cell(f64::from(value), unit).ok_or(MatrixError::TooLong {
+                    line: 0,
+                    from: i / rows,
+                    to: i % rows,
+                })?,
             });
         }
-        Ok(Table { rows, cells })
+        Ok(Table { rows, cells, names: Vec::new() })
     }
 
-    fn from_text(text: &str, unit: Unit) -> Result<Table, MatrixError> {
-        let (mut cells, mut first, mut lines) = (Vec::new(), 0, 0);
-        for (i, line) in text.lines().enumerate() {
-            let before = cells.len();
-            let data = line.split('#').next().unwrap_or_default();
-            for word in data.split_whitespace().take(ROWS_MAX + 1) {
-                let value = match word {
-                    "-" => f64::NAN,
-                    _ => word.parse().map_err(|_| misplaced(i, line, word))?,
-                };
-                let to = cells.len() - before;
-                let value =
-                    if value < 0.0 || value.is_nan() { Some(NONE) } else { cell(value, unit) };
-                cells.push(value.ok_or(MatrixError::TooLong { from: lines, to })?);
-            }
-            let count = cells.len() - before;
-            if count == 0 {
-                continue;
-            }
-            if lines == 0 {
-                first = count;
-                check_rows(first)?;
-            }
-            if count != first {
-                return Err(MatrixError::Ragged { line: i + 1, cells: count, first });
-            }
-            lines += 1;
-            if lines > ROWS_MAX {
-                break;
-            }
+    /// Reads a text, in the form that it shows unless one is wanted.
+    pub(super) fn from_text(text: &str, wanted: Wanted) -> Result<Table, MatrixError> {
+        if wanted.form != Some(Form::Square) && pairs::are_in(text) {
+            return Table::from_pairs(text, wanted.unit);
         }
-        check_rows(lines)?;
-        if lines != first {
-            return Err(MatrixError::Oblong { lines, cells: first });
+        let lines = Lines::new(text);
+        let form = match wanted.form {
+            Some(form) => form,
+            None => shown(&lines, wanted.is_one_way)?,
+        };
+        match form {
+            Form::Square => Table::from_square(&lines, wanted.unit),
+            Form::Edges => Table::from_edges(&lines, wanted),
         }
-        Ok(Table { rows: lines, cells })
     }
 }
 
-/// The error for this word, a part of its line, which is number `i` from 0.
-pub(super) fn misplaced(i: usize, line: &str, word: &str) -> MatrixError {
-    let column = word.as_ptr() as usize - line.as_ptr() as usize + 1;
-    MatrixError::Word { line: i + 1, column, word: word.chars().take(40).collect() }
+/// The form that the lines of a text show. Delays between regions are a square, unless the first
+/// line says otherwise.
+fn shown(lines: &Lines<'_>, is_one_way: bool) -> Result<Form, MatrixError> {
+    let Some(first) = lines.iter(ROWS_MAX).next() else { return Err(MatrixError::Empty) };
+    let first = first?;
+    if edges::are_headed(&first) {
+        return Ok(Form::Edges);
+    }
+    if first.cells.len() != 3 || is_one_way {
+        return Ok(Form::Square);
+    }
+    let are_names = |line: &Line<'_>| match line.cells.as_slice() {
+        [from, to, time] => !from.is_numeric() && !to.is_numeric() && time.is_numeric(),
+        _ => false,
+    };
+    match lines.count() {
+        _ if lines.iter(4).all(|line| line.as_ref().is_ok_and(are_names)) => Ok(Form::Edges),
+        3 if edges::can_be(lines) => Err(MatrixError::Ambiguous),
+        4.. if edges::can_be(lines) => Ok(Form::Edges),
+        _ => Ok(Form::Square),
+    }
 }
 
 pub(super) fn check_rows(rows: usize) -> Result<(), MatrixError> {
@@ -104,7 +104,7 @@ pub(super) fn check_rows(rows: usize) -> Result<(), MatrixError> {
     }
 }
 
-/// A round trip in whole microseconds; `None` when it is too long.
+/// A time in whole microseconds; `None` when it is too long.
 ///
 /// Floats do no harm here: IEEE 754 defines these operations to the bit, the same everywhere.
 pub(super) fn cell(value: f64, unit: Unit) -> Option<u32> {
@@ -112,23 +112,40 @@ pub(super) fn cell(value: f64, unit: Unit) -> Option<u32> {
     (micros < f64::from(NONE)).then_some(micros as u32)
 }
 
+/// All bytes of the file at `path`, if they are at most so many. It is [`Site::read`] where nothing
+/// else is wanted.
+///
+/// # Errors
+/// When the file cannot be read, or holds more ([`io::ErrorKind::FileTooLarge`]).
+pub fn read_file(path: &Path, bytes_max: u64) -> io::Result<Arc<Vec<u8>>> {
+    read_all(File::open(path)?, bytes_max).map(Arc::new)
+}
+
 /// All bytes of the source, if they are at most so many.
-fn read_all(source: impl Read, most: u64) -> Result<Vec<u8>, MatrixError> {
+fn read_all(source: impl Read, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    source.take(most + 1).read_to_end(&mut bytes).map_err(MatrixError::Read)?;
-    if bytes.len() as u64 > most { Err(MatrixError::TooLarge) } else { Ok(bytes) }
+    source.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > bytes_max {
+        true => {
+            let message = format!("it holds more than {bytes_max} bytes");
+            Err(io::Error::new(io::ErrorKind::FileTooLarge, message))
+        }
+        false => Ok(bytes),
+    }
 }
 
 /// All of one zstd frame, with which the source must end.
-fn decompress(source: impl Read) -> Result<Vec<u8>, MatrixError> {
+fn decompress(source: &[u8]) -> Result<Vec<u8>, MatrixError> {
     let wrong = |error| MatrixError::Read(io::Error::other(error));
     let mut stream = StreamingDecoder::new(source).map_err(wrong)?;
-    let bytes = read_all(&mut stream, FILE_BYTES_MAX)?;
-    let (mut rest, frame) = stream.into_parts();
-    let trailing = rest.read(&mut [0]).map_err(MatrixError::Read)?;
+    let bytes = read_all(&mut stream, FILE_BYTES_MAX).map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => MatrixError::TooLarge(error),
+        _ => MatrixError::Read(error),
+    })?;
+    let (rest, frame) = stream.into_parts();
     // A frame without a checksum has nothing to compare.
     let sum = frame.get_checksum_from_data();
-    if trailing > 0 || (sum.is_some() && sum != frame.get_calculated_checksum()) {
+    if !rest.is_empty() || (sum.is_some() && sum != frame.get_calculated_checksum()) {
         return Err(MatrixError::Damaged);
     }
     Ok(bytes)
@@ -140,8 +157,9 @@ mod tests {
 
     #[test]
     fn a_source_without_end_is_refused() {
+        let kind = |source: &mut dyn Read| read_all(source, 4).unwrap_err().kind();
         assert_eq!(read_all(&[7; 4][..], 4).unwrap(), [7; 4]);
-        assert!(matches!(read_all(&[7; 5][..], 4), Err(MatrixError::TooLarge)));
-        assert!(matches!(read_all(io::repeat(7), 4), Err(MatrixError::TooLarge)));
+        assert_eq!(kind(&mut &[7; 5][..]), io::ErrorKind::FileTooLarge);
+        assert_eq!(kind(&mut io::repeat(7)), io::ErrorKind::FileTooLarge);
     }
 }

@@ -1,4 +1,5 @@
 //! The network models, seen from outside.
 
+mod formats;
 mod generated;
 mod matrix;

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use expect_test::{Expect, expect};
 use peerlet_core::{Duration, MICROSECOND, MILLISECOND, Seat, Seed, Time};
-use peerlet_network::{Assign, BuildError, Cause, Departure, MatrixConfig, Missing, Model, Packet};
+use peerlet_network::{
+    Assign, BuildError, Cause, Departure, MatrixConfig, Missing, Model, Packet, Site,
+};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 /// Where tests may write.
@@ -14,11 +16,12 @@ const FOLDER: &str = env!("CARGO_TARGET_TMPDIR");
 fn config(file: &str, unit: &str) -> MatrixConfig {
     let floor = Duration::ZERO;
     let unit = unit.parse().expect("a unit");
-    MatrixConfig { file: file.into(), unit, missing: Missing::Refuse, assign: Assign::Index, floor }
+    let (missing, assign) = (Missing::Refuse, Assign::Index);
+    MatrixConfig { file: file.into(), unit, form: None, missing, assign, floor }
 }
 
 fn build(config: &MatrixConfig, peers: u32) -> Result<Box<dyn Model>, BuildError> {
-    config.build(Seed::new(7), peers, Path::new(FOLDER))
+    config.build(&Site::new(Seed::new(7), peers, Path::new(FOLDER)))
 }
 
 /// Writes a file for a test of its own and says how it is read.
@@ -49,8 +52,7 @@ fn pairs(n: u32) -> impl Iterator<Item = (u32, u32)> {
 fn refused<const N: usize>(cases: [(MatrixConfig, u32); N], expected: Expect) {
     let said = cases.map(|(config, peers)| {
         let error = build(&config, peers).expect_err("it is refused").to_string();
-        let said = error.strip_prefix(&format!("matrix {FOLDER}/")).expect("the file comes first");
-        said.replace("; ", ";\n  ")
+        error.replace(&format!("matrix {FOLDER}/"), "").replace("; ", ";\n  ")
     });
     expected.assert_eq(&said.join("\n"));
 }
@@ -116,8 +118,8 @@ fn seattle_is_read_by_direction_with_and_without_gaps() {
     refused(
         [(gappy.clone(), 99)],
         expect![[r#"
-        seattle.u16le lacks 490 round trips, the first from row 0 to row 7;
-          set missing = "median" or "unreachable""#]],
+            seattle.u16le lacks 490 round trips, the first from row 0 to row 7;
+              set missing = "mirror" to take those of the other way, "median" or "unreachable""#]],
     );
     let filled = build(&MatrixConfig { missing: Missing::Median, ..gappy.clone() }, 99).unwrap();
     let broken = build(&MatrixConfig { missing: Missing::Unreachable, ..gappy }, 99).unwrap();
@@ -229,25 +231,25 @@ fn bad_text_is_refused_with_advice() {
         ],
         expect![[r#"
             absent cannot be read (No such file or directory (os error 2));
-              check `file`
+              check the path
             empty holds no numbers;
               give a square matrix
             word has `fast` in line 2, column 4;
-              write a number, or `-` for none
-            ragged has 3 numbers in line 3 and 2 in the first;
+              write a number from 0 on, with a point and without a unit, or `-` for none
+            ragged has 3 cells in line 3, where 2 belong;
               make it square
-            short has 2 lines of 3 numbers each;
+            short is 2 by 3 numbers;
+              make it square, or set form = "edges" if each line is a pair
+            long is 3 by 2 numbers;
               make it square
-            long has 3 lines of 2 numbers each;
-              make it square
-            far has a round trip over 71 minutes from row 1 to row 0;
+            far has a round trip over 71 minutes in line 2, from row 1 to row 0;
               check `unit`
-            wide has 20001 rows or more, at most 20000 fit;
+            wide has 20002 rows or more, at most 20000 fit;
               take a smaller matrix
             tall has 20001 rows or more, at most 20000 fit;
               take a smaller matrix
-            latin cannot be read (invalid utf-8 sequence of 1 bytes from index 0);
-              check `file`"#]],
+            latin cannot be read: byte 0xff in line 1, column 1 is not UTF-8;
+              save the text as UTF-8"#]],
     );
 }
 
@@ -283,11 +285,11 @@ fn gaps_and_too_many_peers_are_refused_with_advice() {
         ],
         expect![[r#"
             gap lacks 2 round trips, the first from row 0 to row 2;
-              set missing = "median" or "unreachable"
+              set missing = "mirror" to take those of the other way, "median" or "unreachable"
             gaps lacks every round trip, so there is no median;
               set missing = "unreachable"
-            few has 2 rows for 5 peers;
-              set peers = 2, or assign = "random" to let peers share rows"#]],
+            there are 2 rows for 5 peers;
+              set peers = 2, or assign = "round-robin" or "random" to let peers share rows"#]],
     );
 }
 
@@ -326,17 +328,17 @@ fn what_is_no_file_of_pairs_is_refused() {
               write `i,j round_trip`, hosts from 1, as `1,2 5300`
             pairs-word has no pair in line 2;
               write `i,j round_trip`, hosts from 1, as `1,2 5300`
-            pairs-none has no pair in line 1;
-              write `i,j round_trip`, hosts from 1, as `1,2 5300`
+            pairs-none is 1 by 2 numbers;
+              make it square
             pairs-many has 20001 rows or more, at most 20000 fit;
               take a smaller matrix
             pairs-head has `some` in line 1, column 19;
-              write a number, or `-` for none
-            pairs-long has a round trip over 71 minutes from row 0 to row 1;
+              write a number from 0 on, with a point and without a unit, or `-` for none
+            pairs-long has a round trip over 71 minutes in line 1, from row 0 to row 1;
               check `unit`
             pairs-gap lacks 2 round trips, the first from row 0 to row 2;
               set missing = "median" or "unreachable"
-            pairs-few has 2 rows for 3 peers;
-              set peers = 2, or assign = "random" to let peers share rows"#]],
+            there are 2 rows for 3 peers;
+              set peers = 2, or assign = "round-robin" or "random" to let peers share rows"#]],
     );
 }

@@ -68,7 +68,7 @@ fn two_find_each_other_again() {
     let town = Town::new(2, 1);
     for (lost, end) in [(0, Act::Stop), (0, Act::Crash), (1, Act::Stop), (1, Act::Crash)] {
         let acts = [(5, lost, end), (12, lost, Act::Start)];
-        assert_eq!(neighbors(&town, &acts, 11, 1 - lost), []);
+        assert_eq!(neighbors(&town, &acts, 11, 1 - lost), Vec::<u32>::new());
         assert_eq!(neighbors(&town, &acts, 45, 0), [1]);
         assert_eq!(neighbors(&town, &acts, 45, 1), [0]);
     }

@@ -5,7 +5,7 @@ use peerlet_overlay::{
     Bootstrap, Configured, Lookups, LookupsConfig, Neighbors, Rate, RingId, Router,
 };
 use peerlet_sim::network::{
-    Cause, Departure, GeneratedConfig, KING_LIKE, Model, Packet, Probability, State,
+    Cause, Departure, GeneratedConfig, KING_LIKE, Model, Packet, Probability, Site, State,
 };
 use peerlet_sim::{Outcome, Setup, Simulation};
 
@@ -53,7 +53,8 @@ impl Town {
                 .with(lookups.clone())
         });
         let place = Seed::new(self.seed).named("network");
-        let king = GeneratedConfig::default().build(&KING_LIKE, place, self.peers, ".".as_ref());
+        let site = Site::new(place, self.peers, ".".as_ref());
+        let king = GeneratedConfig::default().build(&KING_LIKE, &site);
         let probability = Probability::new(self.loss).unwrap();
         let until = Time::ZERO + self.lossy;
         setup.model = Box::new(LossyAtFirst { inner: king.unwrap(), probability, until });

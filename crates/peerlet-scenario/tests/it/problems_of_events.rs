@@ -424,12 +424,12 @@ fn groups() {
     check(
         "0 5 Network.cut('eats')",
         expect![[r#"
-        test.toml:7:14: no group is named `eats`
-           ,----
-         7 | lines = "0 5 Network.cut('eats')"
-           :              ^^^^^^^^^^^^^^^^^^^
-           `----
-          help: did you mean `east`?
-    "#]],
+            test.toml:7:26: no group is named `eats`
+               ,----
+             7 | lines = "0 5 Network.cut('eats')"
+               :                          ^^^^^^
+               `----
+              help: did you mean `east`?
+        "#]],
     );
 }

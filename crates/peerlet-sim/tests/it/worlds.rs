@@ -12,8 +12,8 @@ use peerlet_core::{
 use peerlet_network::{
     AccessConfig, Arrival, Cause, Change, Constant, CorruptConfig, Departure, Fault, Faults,
     Generated, Gilbert, JitterConfig, KING_LIKE, Law, Layers, LayersConfig, LossConfig, LossLaw,
-    Model, PLANETLAB_LIKE, Packet, Preset, Probability, Rate, ReorderConfig, Size, State as Kept,
-    Uniform, Ways,
+    Model, PLANETLAB_LIKE, Packet, Per, Preset, Probability, Rate, ReorderConfig, Size,
+    State as Kept, Uniform, Ways,
 };
 use peerlet_sim::{Engine, Handled, Outcome, RunError, Setup, Simulation, Trace};
 
@@ -222,7 +222,8 @@ fn layers(rng: &mut Rng) -> LayersConfig {
     layers.reorder = any(0.3).map(|probability| ReorderConfig { probability, by: MILLISECOND * 9 });
     layers.corrupt = any(0.3).map(|probability| CorruptConfig { probability, bits: 2 });
     let law = Law::Exponential { mean: MILLISECOND };
-    layers.jitter = any(0.3).map(|_| JitterConfig(law));
+    layers.jitter =
+        any(0.3).map(|_| JitterConfig { law, per: any(0.5).map_or(Per::Message, |_| Per::Pair) });
     let mut loss = || match any(0.7) {
         Some(probability) if any(0.5).is_none() => LossLaw::Independent(probability),
         Some(_) => LossLaw::Gilbert(Gilbert::new(0.1, 3.0).expect("bursts are long enough")),

@@ -91,6 +91,14 @@ impl Stage {
             "loss" if rng.chance(0.4) => format!("{}, {}", p.min(0.5), between(rng, 1, 6)),
             "loss" | "loss_in" | "duplicate" => p.to_string(),
             "corrupt" => format!("{}, {}", p.min(0.3), between(rng, 1, 9)),
+            "pair_delay" => {
+                let others = seats(rng, self.peers);
+                match rng.below(4) {
+                    0 => format!("\"{others}\""),
+                    _ => format!("\"{others}\", {length}"),
+                }
+            }
+            "pair_loss" => format!("\"{}\", {p}", seats(rng, self.peers)),
             "reorder" => format!("{p}, {length}"),
             "jitter" | "swizzle" => length.to_string(),
             "slow" => one_of(rng, &["1", "1.5", "4", "20"]).to_owned(),

@@ -87,15 +87,29 @@ fn parameters(rng: &mut Rng, model: &str, lines: &mut Vec<String>) -> bool {
                     let sigma = between(rng, 0, 15) as f64 / 10.0;
                     lines.push(format!("sigma = {sigma:?}"));
                 }
-                "regions" => {
-                    let shares: Vec<_> = (0..6).map(|_| 1 + rng.below(9)).collect();
-                    lines.push(format!("shares = {shares:?}"));
-                }
+                "regions" => lines.extend(regions(rng)),
                 _ => {}
             }
         }
     }
+    if ["uniform", "normal", "lognormal", "pareto"].contains(&model) && rng.chance(0.3) {
+        lines.push("per = \"pair\"".to_owned());
+    }
     smallest < MILLISECOND
+}
+
+/// The stock regions by shares or in turn, or two of one's own.
+fn regions(rng: &mut Rng) -> Vec<String> {
+    let kind = rng.below(3);
+    let mut shares = |count| -> Vec<u64> { (0..count).map(|_| 1 + rng.below(9)).collect() };
+    match kind {
+        0 => vec![format!("shares = {:?}", shares(6))],
+        1 => vec!["assign = \"round-robin\"".to_owned()],
+        _ => vec![
+            format!("shares = {:?}", shares(2)),
+            "delays = [[\"2ms\", \"60ms\"], [\"45ms\", \"5ms\"]]".to_owned(),
+        ],
+    }
 }
 
 fn jitter(rng: &mut Rng, _: u32) -> String {
@@ -104,7 +118,10 @@ fn jitter(rng: &mut Rng, _: u32) -> String {
         time(rng, MILLISECOND, MILLISECOND * 20, MILLISECOND),
     ];
     match rng.below(6) {
-        0 => format!("{{ exponential = {{ mean = \"{short}\" }} }}"),
+        0 => {
+            let per = one_of(rng, &["message", "pair"]);
+            format!("{{ exponential = {{ mean = \"{short}\" }}, per = \"{per}\" }}")
+        }
         1 => format!("{{ normal = {{ mean = \"{short}\", sd = \"{short}\" }} }}"),
         2 => format!("{{ lognormal = {{ median = \"{short}\", sigma = 0.8 }} }}"),
         3 => format!("{{ pareto = {{ min = \"{short}\", shape = 2.5 }} }}"),

@@ -12,6 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use peerlet_scenario::pipes_read;
 use peerlet_sim::{Engine, Handled, Trace};
 
 use crate::arguments::Sim;
@@ -31,6 +32,15 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Runs twice and compares.
 pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
+    // What only one process can read is found before there are two.
+    plan(experiment, sim, None)?;
+    if let Some(pipe) = pipes_read().first() {
+        return Err(Failure::Usage(format!(
+            "`{}` is a pipe, which one process can read, and --check-determinism has two; save it \
+             as a file",
+            pipe.display()
+        )));
+    }
     let lookout = Lookout::start(sim.shows_progress())?;
     let paths = Pair::new();
     // The second run is this very command once more, so nothing is lost on the way.

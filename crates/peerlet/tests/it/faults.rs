@@ -208,6 +208,29 @@ const FAULTS: &[Fault] = &[
         without: (0.0, 40.0),
     },
     Fault {
+        lines: "0 1 Network.pair_delay(\"1-2\", 90ms)",
+        what: "delay of seat 0's beats, ms",
+        effect: Seen::delay_first,
+        // As with `slow`, a real network has delays of its own.
+        with: |world| (!is_live(world)).then_some((85.0, 125.0)),
+        without: (0.0, 40.0),
+    },
+    Fault {
+        lines: "0 1 Network.pair_delay(\"*\", 5ms)",
+        what: "delay of seat 0's beats, ms",
+        effect: Seen::delay_first,
+        // Shorter than any of the model's own.
+        with: |world| (!is_live(world)).then_some((4.5, 19.0)),
+        without: (0.0, 40.0),
+    },
+    Fault {
+        lines: "0 1 Network.pair_loss(\"1\", 1)",
+        what: "beats of seat 0 that come",
+        effect: Seen::came_first,
+        with: everywhere!(0.47, 0.53),
+        without: ALL,
+    },
+    Fault {
         lines: "0 1 Network.clog()\n0 2 Network.release()",
         what: "beats of seat 0 that come",
         effect: Seen::came_first,

@@ -2,10 +2,12 @@
 
 mod beats;
 mod broadcast;
+mod documented;
 mod examples;
 mod faults;
 mod layout;
 mod live;
+mod network_errors;
 mod planetlab;
 mod protopeer;
 mod random;

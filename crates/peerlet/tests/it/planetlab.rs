@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use peerlet::network::{MatrixConfig, Model};
+use peerlet::network::{MatrixConfig, Model, Site};
 use peerlet::prelude::*;
 use peerlet::sim::{Setup, Simulation};
 use peerlet_core::{Act, Directive};
@@ -69,7 +69,7 @@ fn an_all_pairs_ping_finds_the_matrix_again() {
     }
     let config: MatrixConfig =
         serde_json::from_str(&format!(r#"{{"file":"{file}","unit":"50us"}}"#)).unwrap();
-    let model: Box<dyn Model> = config.build(Seed::new(1), PEERS, &folder).unwrap();
+    let model: Box<dyn Model> = config.build(&Site::new(Seed::new(1), PEERS, &folder)).unwrap();
     let mut expected: Vec<u64> = (0..PEERS)
         .flat_map(|a| (0..PEERS).filter(move |b| *b != a).map(move |b| (Seat(a), Seat(b))))
         .map(|(a, b)| model.round_trip(a, b).as_nanos())
