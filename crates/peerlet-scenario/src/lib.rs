@@ -32,6 +32,7 @@
 
 mod call;
 mod churn;
+mod connection;
 mod event;
 mod expect;
 mod group;
@@ -50,6 +51,7 @@ mod source;
 
 pub use call::{Action, PEER_CALLS, normalize};
 pub use churn::{Churn, Initial, Law};
+pub use connection::Connection;
 pub use event::Event;
 pub use expect::{Bound, Expect, STATISTICS, Side};
 pub use group::{Group, StackEntry};
