@@ -32,6 +32,7 @@
 
 mod call;
 mod churn;
+mod connection;
 mod event;
 mod expect;
 mod group;
@@ -51,6 +52,7 @@ mod source;
 
 pub use call::{Action, PEER_CALLS, normalize};
 pub use churn::{Churn, Initial, Law};
+pub use connection::Connection;
 pub use event::Event;
 pub use expect::{Bound, Expect, STATISTICS, Side};
 pub use files::{PIPE_BYTES_MAX, pipes_read, read_file};

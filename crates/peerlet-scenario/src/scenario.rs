@@ -7,6 +7,7 @@ use std::sync::Arc;
 use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, SeatSet, Seed};
 
 use crate::churn::Churn;
+use crate::connection::Connection;
 use crate::event::{Event, Stage};
 use crate::expect::Expect;
 use crate::group::{self, Group, StackEntry};
@@ -54,6 +55,8 @@ pub struct Scenario {
     pub servers: SeatSet,
     /// Who comes and goes.
     pub churn: Option<Churn>,
+    /// How reliable delivery behaves.
+    pub connection: Connection,
     /// How measures are taken.
     pub measure: Measure,
     /// What is checked at the end.
@@ -173,8 +176,8 @@ impl Scenario {
             let tables = reader.tables(&part);
             tables.iter().filter_map(|table| Expect::read(table, reader)).collect()
         });
-        let [groups, churn, measure, events] =
-            ["group", "churn", "measure", "events"].map(|name| fields.take(name));
+        let [connection, groups, churn, measure, events] =
+            ["connection", "group", "churn", "measure", "events"].map(|name| fields.take(name));
         fields.finish(reader, &["fault", "faults", "property", "properties"]);
 
         // Groups, churn and events are checked against the peers and the time there is.
@@ -203,7 +206,9 @@ impl Scenario {
         warn_of_lines(reader, duration);
         let time = (duration, cut_short);
         let measure = measure.and_then(|part| Measure::read(&part, time, reader));
+        let connection = connection.and_then(|part| Connection::read(&part, reader));
         Some(Scenario {
+            connection: connection.unwrap_or_default(),
             sources: reader.sources.clone(),
             title,
             seed,

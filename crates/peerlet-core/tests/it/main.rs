@@ -2,6 +2,7 @@
 
 mod combine;
 mod compile;
+mod large;
 mod locals;
 mod questions;
 mod runner;

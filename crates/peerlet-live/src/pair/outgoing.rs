@@ -317,11 +317,12 @@ impl Pair {
         self.queue.truncate(self.sent);
         (self.waiting, self.waiting_bytes) = (0, 0);
         // The pieces that have left are of no use without the others.
-        while let Some(entry) = self.queue.pop_back_if(|entry| !entry.is_last()) {
+        while let Some(entry) = self.queue.back().filter(|entry| !entry.is_last()) {
             let len = entry.frame_len();
             self.sent -= 1;
             self.sent_bytes -= len;
             shared.sent_bytes -= len;
+            self.queue.pop_back();
         }
         dropped
     }

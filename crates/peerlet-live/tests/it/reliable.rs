@@ -79,7 +79,8 @@ impl Shard {
                 }
                 Inbound::Blocked { to } => self.pairs.blocked(to),
                 Inbound::Unblocked { to } => self.pairs.unblocked(to),
-                Inbound::Datagram { .. } | Inbound::LinkUp { .. } => {}
+                Inbound::LinkUp { with, .. } => self.pairs.link_up(with),
+                Inbound::Datagram { .. } => {}
             }
         }
         self.pairs.flush(self.now);

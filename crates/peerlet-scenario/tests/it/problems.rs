@@ -539,3 +539,22 @@ fn the_manual() {
     let lines: Vec<String> = problems.0.iter().map(ToString::to_string).collect();
     expect!["test.toml:27:13: not yet: weibull"].assert_eq(&lines.join("\n"));
 }
+
+#[test]
+fn how_long_a_message_may_be() {
+    check(
+        "[connection]\nmessage_max = \"65 MiB\"\n",
+        expect![[r#"
+            test.toml:4:15: a message of 65 MiB is out of range
+               ,----
+             4 | message_max = "65 MiB"
+               :               ^^^^^^^^
+               `----
+              help: give a whole number of B, KiB or MiB from 1 B to 64 MiB, as "16 MiB"
+        "#]],
+    );
+    let scenario =
+        parse(&format!("{HEAD}[connection]\nmessage_max = \"1 MiB\"\ntimeout = \"3s\"\n"));
+    let connection = scenario.expect("it is right").connection;
+    assert_eq!((connection.message_max, connection.timeout.to_string().as_str()), (1 << 20, "3s"));
+}

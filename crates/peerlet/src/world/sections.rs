@@ -12,11 +12,13 @@ const SHOWN_MAX: usize = 100;
 /// The sections of a plan. The runtime adds the program, the peers, the duration and the peerlets.
 pub(crate) fn sections(plan: &Plan) -> Vec<Section> {
     let scenario = &plan.scenario;
-    let measure = &scenario.measure;
+    let (measure, connection) = (&scenario.measure, &scenario.connection);
+    let (timeout, message_max) = (connection.timeout, connection.message_max);
     let mut sections = vec![
         Section::new("seed", scenario.seed),
         Section::new("join", scenario.join),
         Section::new("measure", format_args!("epoch {}, from {}", measure.epoch, measure.from)),
+        Section::new("connection", format_args!("timeout {timeout}, message_max {message_max} B")),
     ];
     sections.extend(scenario.stack.iter().map(|entry| peerlet("stack", entry)));
     for group in &scenario.groups {

@@ -57,6 +57,8 @@ pub(crate) fn simulated(
         from: plan.measured_from(),
         wire,
         handshakes: transport == Some(Transport::Quic),
+        connection_timeout: scenario.connection.timeout,
+        message_max: scenario.connection.message_max,
         trace,
         threads: threads.max(1),
         engine,
@@ -109,6 +111,8 @@ fn on_sockets(experiment: &Experiment, plan: &Plan, sockets: Sockets) -> LiveSet
     LiveSetup {
         registry: Some(plan.registry.clone()),
         sockets,
+        connection_timeout: scenario.connection.timeout,
+        message_max: scenario.connection.message_max,
         epoch: scenario.measure.epoch,
         from: plan.measured_from(),
         ..LiveSetup::new(name, scenario.peers, scenario.duration, move |seat| build(seat))
