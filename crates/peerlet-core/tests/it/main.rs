@@ -7,3 +7,4 @@ mod questions;
 mod runner;
 mod tasks;
 mod timers;
+mod ways;

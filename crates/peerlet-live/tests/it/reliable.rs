@@ -68,7 +68,8 @@ impl Shard {
                 Inbound::Stream { from, frame, .. } => {
                     let frame = Frame::parse(&frame).expect("the other side sends frames");
                     if let Some(message) = self.pairs.receive(self.now, from, &frame) {
-                        let number = message.body.as_ref().try_into().expect("four bytes were sent");
+                        let number =
+                            message.body.as_ref().try_into().expect("four bytes were sent");
                         self.delivered.push(u32::from_be_bytes(number));
                     }
                 }

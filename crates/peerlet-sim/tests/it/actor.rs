@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex};
 
 use peerlet_core::{
-    About, Act, Address, Command, Context, Directive, Duration, FRAME_MAX, Metric, Need, Peer, Peerlet, Port,
-    Seat, Signature, Time, Undelivered,
+    About, Act, Address, Command, Context, Directive, Duration, FRAME_MAX, Metric, Need, Peer,
+    Peerlet, Port, Seat, Signature, Time, Undelivered,
 };
 use peerlet_network::Model;
 use peerlet_sim::{Handled, Outcome, Setup, Simulation, Trace};
