@@ -461,7 +461,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     fn refuse(&mut self, sibling: &str) -> ! {
         let (seat, life, now) = (self.seat(), self.env.life().number, self.now());
         panic!(
-            "seat {seat}, life {life} has no `{sibling}`, and its `{}` acts as `{sibling}` at \
+            "peer {seat} (life {life}) has no `{sibling}`, and its `{}` acts as `{sibling}` at \
              {now}; put `{sibling}` on the stack of this seat and say `about.uses`, or ask \
              `ctx.has` before `ctx.of`",
             P::NAME

@@ -114,7 +114,7 @@ fn nobody_acts_for_a_sibling_that_is_not_there(bench: &mut Bench<'_>) -> Result<
         journal.of(seat).iter().any(is_said)
     };
     ensure_eq!(said(0, "has: true, refused: none"), true, "where there is a sibling");
-    let refused = "has: false, refused: seat 1, life 1 has no `sibling`, and its `probe` acts";
+    let refused = "has: false, refused: peer 1 (life 1) has no `sibling`, and its `probe` acts";
     ensure_eq!(said(1, refused), true, "where there is none");
     let set = journal.of(0).contains(&What::Note("sibling's timer".into()));
     ensure_eq!(set, true, "the sibling's own handler is called");

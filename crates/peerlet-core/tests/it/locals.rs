@@ -178,7 +178,7 @@ fn a_sibling_that_is_there_acts_as_itself() {
 
 #[test]
 #[should_panic(
-    expected = "seat 0, life 1 has no `store`, and its `hopeful` acts as `store` at 0s; \
+    expected = "peer 0 (life 1) has no `store`, and its `hopeful` acts as `store` at 0s; \
                            put `store` on the stack of this seat and say `about.uses`, or ask \
                            `ctx.has` before `ctx.of`"
 )]

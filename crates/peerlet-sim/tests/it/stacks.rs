@@ -275,7 +275,7 @@ fn nobody_acts_for_a_sibling_that_is_not_there() {
     for (way, deed) in ways(1).into_iter().zip((0..5).cycle()) {
         assert_eq!(
             run(way, deed),
-            "seat 3, life 1 has no `missing`, and its `lone` acts as `missing` at 70ms; put \
+            "peer 3 (life 1) has no `missing`, and its `lone` acts as `missing` at 70ms; put \
              `missing` on the stack of this seat and say `about.uses`, or ask `ctx.has` before \
              `ctx.of`",
             "{way:?}"
