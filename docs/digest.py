@@ -7,7 +7,9 @@ import json
 import sys
 
 KINDS = {"deliver": 1, "timer": 2, "command": 3, "start": 4, "stop": 5, "crash": 6,
-         "undelivered": 7, "wake": 8, "writable": 9, "pause": 10, "resume": 11}
+         "undelivered": 7, "wake": 8, "writable": 9, "pause": 10, "resume": 11, "tamper": 12}
+# What part of a call an event is.
+PARTS = {"question": 1, "answer": 2, "no_answer": 3}
 
 
 def fold(a, b):
@@ -23,12 +25,17 @@ def digest(lines):
             total = 0
             for seat in range(line["seats"]):
                 total = fold(total, seats.get(seat, 0))
-            for word in line["drops"] + line["measures"]:
+            for word in line["drops"] + line["bytes"] + line["measures"]:
                 total = fold(total, word)
             return f"{total:016x}"
+        part = next((part for part in PARTS if part in line), None)
         what = line["source"] << 32 | line["round"] << 8 | KINDS[line["kind"]]
-        first = fold(seats.get(line["seat"], 0) ^ line["time"], what)
-        seats[line["seat"]] = fold(first ^ line["seq"], line["life"])
+        whose = PARTS.get(part, 0) << 48 | line.get("port", 0) << 32 | line["life"]
+        seat = fold(seats.get(line["seat"], 0) ^ line["time"], what)
+        seat = fold(seat ^ line["seq"], whose)
+        if part is not None:
+            seat = fold(seat, line[part])
+        seats[line["seat"]] = seat
     sys.exit("the trace has no last line: the run was interrupted")
 
 

@@ -230,10 +230,14 @@ impl Sibling {
 impl Peerlet for Sibling {
     const NAME: &'static str = "sibling";
     type Message = Nothing;
-    type Timer = Nothing;
+    type Timer = ();
 
     fn start(&mut self, ctx: &mut Context<Self>) {
         self.note(ctx, "sibling starts");
+    }
+
+    fn timer(&mut self, ctx: &mut Context<Self>, (): ()) {
+        self.note(ctx, "sibling's timer");
     }
 
     fn stop(&mut self, ctx: &mut Context<Self>) {

@@ -31,6 +31,8 @@ pub trait Column: Any + Send {
     fn hint(&self) -> Hint;
     /// Drops the peerlet in a row.
     fn remove(&self, row: usize);
+    /// Whether the peer at hand, in this row, has a peerlet here.
+    fn has(&self, row: usize) -> bool;
     /// Runs turns that are this column's, from the first. Stops before one that is another's or
     /// that is to wait, and after one that left something to be done before the next. Moves `next`
     /// to where it stopped.
@@ -44,8 +46,9 @@ pub trait Column: Any + Send {
     /// See [`Peerlet::message`].
     fn message(&self, env: &mut Env<'_>, from: Address, body: &mut Body)
     -> Result<(), DecodeError>;
-    /// See [`Peerlet::timer`]; sets the next one where it is periodic.
-    fn timer(&self, env: &mut Env<'_>, handle: u32, body: &mut Body);
+    /// See [`Peerlet::timer`]; sets the next one where it is periodic. False when it was taken back
+    /// or there is no such peerlet: nothing was handled then.
+    fn timer(&self, env: &mut Env<'_>, handle: u32, body: &mut Body) -> bool;
     /// See [`Peerlet::undelivered`].
     fn undelivered(
         &self,
@@ -138,6 +141,37 @@ impl<P: Peerlet> Rows<P> {
         Ref::filter_map(cells, |cells| cells.get(row)?.as_ref()).ok()
     }
 
+    /// Hands a message to the peerlet in its row. Every message comes this way, alone or among
+    /// many, so that what is not handled is the same for all.
+    #[inline(always)]
+    fn deliver(
+        cell: Option<&mut Option<P>>,
+        env: &mut Env<'_>,
+        from: Address,
+        body: &mut Body,
+    ) -> Result<(), DecodeError> {
+        let Some(Some(me)) = cell else { return Err(DecodeError::NoPeerlet) };
+        guarded(env, P::NAME, Handler::Message, |env| {
+            let message = body.message()?;
+            me.message(&mut Context::new(env), from, message);
+            Ok(())
+        })
+    }
+
+    /// Hands a timer to the peerlet in its row; false when nothing was handled. Every timer comes
+    /// this way, as every message comes by [`deliver`](Rows::deliver).
+    #[inline(always)]
+    fn ring(cell: Option<&mut Option<P>>, env: &mut Env<'_>, handle: u32, body: &mut Body) -> bool {
+        let Some(Some(me)) = cell else { return false };
+        if env.life().take_cancelled(handle) {
+            return false;
+        }
+        guarded(env, P::NAME, Handler::Timer, |env| {
+            Due::of(body).happen(me, &mut Context::new(env), handle);
+        });
+        true
+    }
+
     /// Runs one handler on the peerlet in the environment's row, if it is there.
     #[inline]
     fn handle(
@@ -174,6 +208,12 @@ impl<P: Peerlet> Column for Rows<P> {
         cells[row] = Some(*peerlet.downcast().expect("a peerlet comes to its own column"));
     }
 
+    fn has(&self, row: usize) -> bool {
+        // Whoever keeps the column is a handler of the peer at hand, on its peerlet here.
+        let cells = self.cells.try_borrow();
+        cells.map_or(true, |cells| matches!(cells.get(row), Some(Some(_))))
+    }
+
     fn remove(&self, row: usize) {
         if let Some(cell) = self.cells.borrow_mut().get_mut(row) {
             *cell = None;
@@ -200,27 +240,16 @@ impl<P: Peerlet> Column for Rows<P> {
                 break;
             }
             next += 1;
-            let Some(Some(me)) = cells.get_mut(env.row()) else {
-                env.pass(turn);
-                continue;
-            };
-            let word = turn.word();
-            if turn.kind() == Turn::DATAGRAM {
-                let from = Address::simulated(Seat(word));
-                let handled = guarded(env, P::NAME, Handler::Message, |env| {
-                    let message = turn.body_mut().message()?;
-                    me.message(&mut Context::new(env), from, message);
-                    Ok::<(), DecodeError>(())
-                });
-                if handled.is_err() {
-                    env.pass(turn);
+            let (cell, word) = (cells.get_mut(env.row()), turn.word());
+            let is_handled = match turn.kind() {
+                Turn::DATAGRAM => {
+                    let from = Address::simulated(Seat(word));
+                    Rows::deliver(cell, env, from, turn.body_mut()).is_ok()
                 }
-            } else if env.life().take_cancelled(word) {
+                _ => Rows::ring(cell, env, word, turn.body_mut()),
+            };
+            if !is_handled {
                 env.pass(turn);
-            } else {
-                guarded(env, P::NAME, Handler::Timer, |env| {
-                    Due::of(turn.body_mut()).happen(me, &mut Context::new(env), word);
-                });
             }
             if env.house.has_locals() {
                 break;
@@ -247,17 +276,11 @@ impl<P: Peerlet> Column for Rows<P> {
         from: Address,
         body: &mut Body,
     ) -> Result<(), DecodeError> {
-        let mut cells = self.cells.borrow_mut();
-        let Some(Some(me)) = cells.get_mut(env.row()) else { return Err(DecodeError::NoPeerlet) };
-        guarded(env, P::NAME, Handler::Message, |env| {
-            let message = body.message()?;
-            me.message(&mut Context::new(env), from, message);
-            Ok(())
-        })
+        Rows::deliver(self.cells.borrow_mut().get_mut(env.row()), env, from, body)
     }
 
-    fn timer(&self, env: &mut Env<'_>, handle: u32, body: &mut Body) {
-        self.handle(env, Handler::Timer, |me, ctx| Due::of(body).happen(me, ctx, handle));
+    fn timer(&self, env: &mut Env<'_>, handle: u32, body: &mut Body) -> bool {
+        Rows::ring(self.cells.borrow_mut().get_mut(env.row()), env, handle, body)
     }
 
     fn undelivered(

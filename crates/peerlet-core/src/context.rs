@@ -409,16 +409,63 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         rows.borrow_mut(self.env.row()).map(|sibling| Sibling(Lent(sibling)))
     }
 
-    /// The context as the sibling of type `Q` sees it.
+    /// Whether this peer has a peerlet of type `Q`, on the call stack or not: where groups have
+    /// stacks of their own, some peers have one and others have none.
+    pub fn has<Q: Peerlet>(&self) -> bool {
+        self.port_of::<Q>().is_some()
+    }
+
+    /// The context as the sibling of type `Q` sees it: its timers and tasks, its messages, its
+    /// metrics.
     ///
     /// # Panics
-    /// Panics when no stack of the run has a `Q`.
+    /// Panics when this peer has no `Q`, whether or not other peers of the run have one: there is
+    /// nobody to act for. Declare [`uses`](crate::About::uses) where it is always there, and ask
+    /// [`has`](Context::has) where it may not be.
+    ///
+    /// ```
+    /// # use peerlet_core::*;
+    /// # struct Cache;
+    /// # impl Peerlet for Cache {
+    /// #     const NAME: &'static str = "cache"; type Message = Nothing; type Timer = ();
+    /// # }
+    /// # struct Reader;
+    /// # impl Peerlet for Reader {
+    /// #     const NAME: &'static str = "reader"; type Message = Nothing; type Timer = Nothing;
+    /// #     fn start(&mut self, ctx: &mut Context<Self>) {
+    /// if ctx.has::<Cache>() {
+    ///     // The cache's own timer: `Cache::timer` handles it.
+    ///     ctx.of::<Cache>().after(SECOND, ());
+    /// }
+    /// #     }
+    /// # }
+    /// # TestPeer::new(Reader);
+    /// # TestPeer::beside(Peer::new().with(Cache), Reader).advance(SECOND);
+    /// ```
+    #[track_caller]
     pub fn of<Q: Peerlet>(&mut self) -> Context<'_, 'e, Q> {
-        let port = self.env.house.registry.port_of(TypeId::of::<Q>());
-        let none =
-            || panic!("no stack of this run has a `{}`; put one beside `{}`", Q::NAME, P::NAME);
-        let port = port.unwrap_or_else(none);
+        let Some(port) = self.port_of::<Q>() else { self.refuse(Q::NAME) };
         Context { env: Lent(&mut *self.env), port, peerlet: PhantomData }
+    }
+
+    /// The port of this peer's peerlet of type `Q`.
+    fn port_of<Q: Peerlet>(&self) -> Option<Port> {
+        let house = self.env.house;
+        let port = house.registry.port_of(TypeId::of::<Q>())?;
+        house.column(port).has(self.env.row()).then_some(port)
+    }
+
+    /// Ends the run: nobody can act for a sibling that is not there.
+    #[cold]
+    #[track_caller]
+    fn refuse(&mut self, sibling: &str) -> ! {
+        let (seat, life, now) = (self.seat(), self.env.life().number, self.now());
+        panic!(
+            "peer {seat} (life {life}) has no `{sibling}`, and its `{}` acts as `{sibling}` at \
+             {now}; put `{sibling}` on the stack of this seat and say `about.uses`, or ask \
+             `ctx.has` before `ctx.of`",
+            P::NAME
+        );
     }
 
     /// Tells the siblings that hear events of type `E`; they handle it after the current handler,

@@ -304,7 +304,7 @@ impl Host {
         }
     }
 
-    /// Hands a timer to its peerlet, if it still means anything. False when not.
+    /// Hands a timer to its peerlet, if it still means anything. False when nothing was handled.
     #[inline(always)]
     pub fn timer(
         &mut self,
@@ -314,15 +314,13 @@ impl Host {
         handle: u32,
         body: &mut Body,
     ) -> bool {
-        let is_running = self.standings[row].state == State::Running;
-        if !is_running || self.lives[row].take_cancelled(handle) {
+        if self.standings[row].state != State::Running {
             return false;
         }
         let env = &mut self.env(row, world, port);
-        let column = env.house.column(port);
-        column.timer(env, handle, body);
+        let is_handled = env.house.column(port).timer(env, handle, body);
         self.settle(row, world);
-        true
+        is_handled
     }
 
     /// Runs turns of many peers, in order: at the cost of one event's way to its handler, and of
@@ -346,19 +344,33 @@ impl Host {
         }
     }
 
-    /// Hands an alarm that is [expected](Host::expects) to its peerlet or task.
-    pub fn alarm(&mut self, row: usize, world: &mut dyn World, alarm: Alarm) {
+    /// Hands an alarm that is [expected](Host::expects) to its peerlet or task; returns whose it
+    /// was, and the question that the task waits for an answer to. `None` when nothing was handled.
+    pub fn alarm(&mut self, row: usize, world: &mut dyn World, alarm: Alarm) -> Option<Header> {
         match alarm {
             Alarm::Timer { port, handle, mut body } => {
-                self.timer(row, world, port, handle, &mut body);
+                let is_handled = self.timer(row, world, port, handle, &mut body);
+                is_handled.then_some(Header { port, call: Call::None })
             }
-            Alarm::Wake { task, operation } => self.wake(row, world, task, operation),
+            Alarm::Wake { task, operation } => {
+                let life = &self.lives[row];
+                let port = life.port_of(task)?;
+                let call = life.call_of(task, operation);
+                self.wake(row, world, (task, operation), call);
+                Some(Header { port, call: call.map_or(Call::None, Call::Question) })
+            }
         }
     }
 
-    fn wake(&mut self, row: usize, world: &mut dyn World, task: u32, operation: u32) {
+    /// An operation of a task has waited long enough, on the call with this number or on none.
+    fn wake(
+        &mut self,
+        row: usize,
+        world: &mut dyn World,
+        (task, operation): (u32, u32),
+        id: Option<u32>,
+    ) {
         let (life, by) = (&mut self.lives[row], Operated { task, own: operation });
-        let id = life.call_of(task, operation);
         let call = id.and_then(|id| Some((id, life.rare.as_mut()?.calls.get_mut(id)?)));
         let Some((id, call)) = call else {
             return self.resume(row, world, by, Outcome::Slept);

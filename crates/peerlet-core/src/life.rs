@@ -199,6 +199,11 @@ impl Life {
         self.task(id).is_some()
     }
 
+    /// The peerlet that a task is of; `None` when the task is over.
+    pub(crate) fn port_of(&self, id: u32) -> Option<Port> {
+        self.task(id).map(|task| task.port)
+    }
+
     /// The task, to run it; `None` when it is over.
     pub(crate) fn take_task(&mut self, id: u32) -> Option<(Port, Box<dyn Resting>)> {
         let task = self.task_mut(id)?;

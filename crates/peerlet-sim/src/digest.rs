@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use peerlet_core::Call;
+
+use crate::trace::Handled;
+
 /// Multiplies two words and folds the product onto itself: the step of every digest.
 ///
 /// The keys are digits of pi, so that no plain input makes either factor zero.
@@ -82,17 +86,30 @@ impl EventKind {
 pub(crate) struct SeatDigest(pub(crate) u64);
 
 impl SeatDigest {
-    /// Takes in one event: two folds of (time), (source, round, kind), (seq) and (life).
-    #[inline]
-    pub(crate) fn add(&mut self, event: &crate::trace::Handled) {
+    /// Takes in one event: two folds of (time), (source, round, kind), (seq) and (part, port,
+    /// life), and where it is part of a call a third one of the call's number. Kinds without a
+    /// port have a zero there.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, event: &Handled) {
+        let (part, call) = match event.call {
+            Call::None => (0, 0),
+            Call::Question(id) => (1, u64::from(id)),
+            Call::Answer(id) => (2, u64::from(id)),
+            Call::NoAnswer(id) => (3, u64::from(id)),
+        };
+        let port = event.port.map_or(0, |port| u64::from(port.0));
         let what = u64::from(event.source) << 32 | u64::from(event.round) << 8 | event.kind as u64;
+        let whose = part << 48 | port << 32 | u64::from(event.life);
         let h = fold(self.0 ^ event.time.as_nanos(), what);
-        self.0 = fold(h ^ event.seq, u64::from(event.life));
+        self.0 = fold(h ^ event.seq, whose);
+        if part != 0 {
+            self.0 = fold(self.0, call);
+        }
     }
 }
 
-/// The digest of a run, 64 bits: over the seats' digests in order, the drop counters and the
-/// measures' integers.
+/// The digest of a run, 64 bits: over the seats' digests in order, the drop counters, the bytes of
+/// each class of delivery and the measures' integers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub u64);
 
@@ -110,9 +127,10 @@ impl fmt::Debug for Digest {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
-    use crate::trace::Handled;
-    use peerlet_core::{Seat, Time};
+    use peerlet_core::{Port, Seat, Time};
 
     #[test]
     fn every_field_counts() {
@@ -124,6 +142,8 @@ mod tests {
             source: 2,
             seq: 3,
             life: 1,
+            port: Some(Port(1)),
+            call: Call::None,
             payload: 0,
         };
         let digest = |event: Handled| {
@@ -138,9 +158,14 @@ mod tests {
             Handled { source: 3, ..event },
             Handled { seq: 4, ..event },
             Handled { life: 2, ..event },
+            Handled { port: Some(Port(2)), ..event },
+            Handled { call: Call::Question(0), ..event },
+            Handled { call: Call::Question(1), ..event },
+            Handled { call: Call::Answer(0), ..event },
+            Handled { call: Call::Answer(1), ..event },
+            Handled { call: Call::NoAnswer(1), ..event },
         ];
-        for other in others {
-            assert_ne!(digest(event), digest(other), "{other:?}");
-        }
+        let all: BTreeSet<u64> = others.into_iter().chain([event]).map(digest).collect();
+        assert_eq!(all.len(), others.len() + 1);
     }
 }

@@ -83,8 +83,6 @@ pub(crate) struct Fabric {
     pub(crate) at: Time,
     /// How many events its peers handled.
     pub(crate) events: u64,
-    /// How many turns of the lane at hand passed without one.
-    pub(crate) passed: u64,
     /// Whether something is to be done after each event: messages that it queued depart, or
     /// somebody wants to see it.
     pub(crate) is_attended: bool,
@@ -163,7 +161,6 @@ impl Fabric {
             recorder,
             at: Time::ZERO,
             events: 0,
-            passed: 0,
             is_attended: false,
             queued: Vec::new(),
             trace: None,

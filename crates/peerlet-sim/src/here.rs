@@ -3,17 +3,16 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use peerlet_core::{
-    Address, Alarm, Body, Clock, Contact, Entropy, Header, Identity, MetricIndex, Network, Parcel,
-    Port, Record, Refusal, Seat, Seats, Seed, Time, Turn, World,
+    Address, Alarm, Body, Class, Clock, Contact, Entropy, Header, Identity, MetricIndex, Network,
+    Parcel, Port, Record, Refusal, Seat, Seats, Seed, Time, Turn, World,
 };
-use peerlet_measure::DropCause;
 use peerlet_memory::prefetch;
 
-use crate::digest::{EventKind, SeatDigest};
+use crate::books::Booked;
+use crate::digest::SeatDigest;
 use crate::event::Event;
 use crate::fabric::{Fabric, Moment};
 use crate::place::Place;
-use crate::trace::Handled;
 
 /// What is said once when a peerlet broadcasts that did not say that it needs to.
 const NO_LOCAL_NETWORKS: &str = "a broadcast reaches nobody: the network has no local ones; choose \
@@ -28,8 +27,8 @@ pub(crate) struct Here<'a> {
     pub(crate) now: Moment,
     /// The environment's number of what it does to the peer just now, if that is what happens.
     pub(crate) doing: Option<u64>,
-    /// The digest before the turn that was taken last.
-    before: SeatDigest,
+    /// The seat's digest before the event that was booked last.
+    pub(crate) before: SeatDigest,
 }
 
 impl<'a> Here<'a> {
@@ -49,60 +48,37 @@ impl<'a> Here<'a> {
         &mut self.fabric.places[self.row]
     }
 
-    /// Takes a turn and puts it into the books at once: all that is needed for that is at hand.
-    /// `None` when the turn is not of the common sort, or not to be taken yet.
+    /// Takes a turn and puts it into the books. False when the turn is not of the common sort, or
+    /// not to be taken yet.
     #[inline(always)]
-    fn take(&mut self, turn: &Turn, row: u32, later: u32) -> Option<Handled> {
+    fn take<const SHOWN: bool>(&mut self, turn: &Turn, row: u32, later: u32) -> bool {
         let fabric = &mut *self.fabric;
         prefetch(&fabric.places, later as usize);
         let (seat, time) = fabric.batch.view().of_row(turn, row);
         let row = row as usize;
-        let (place, seq) = (fabric.places.get_mut(row)?, u64::from(turn.mark()));
-        let (is_ready, kind, source) = match turn.kind() {
+        let Some(place) = fabric.places.get_mut(row) else { return false };
+        let (seq, port) = (u64::from(turn.mark()), turn.port());
+        let (is_ready, booked) = match turn.kind() {
             Turn::DATAGRAM => {
-                let source = turn.word().wrapping_add(1);
-                (place.awake, EventKind::Deliver, source)
+                (place.awake, Booked::datagram(turn.word().wrapping_add(1), seq, port))
             }
-            Turn::TIMER => (seq >= place.born, EventKind::Timer, seat.0.wrapping_add(1)),
-            _ => return None,
+            Turn::TIMER => (seq >= place.born, Booked::timer(seat.0.wrapping_add(1), seq, port)),
+            _ => return false,
         };
         // What a peer made for itself may come before its next event: then the rest waits.
         if !is_ready || time >= fabric.ring.common_until() {
-            return None;
+            return false;
         }
-        let (life, payload) = (place.life, 0);
-        let event = Handled { time, round: 0, seat, kind, source, seq, life, payload };
-        self.before = place.digest;
-        place.digest.add(&event);
-        let flow = &mut fabric.ledger.datagram;
-        flow.delivered = flow.delivered.wrapping_add(u64::from(kind == EventKind::Deliver));
         (self.row, self.seat, self.now.time, fabric.at) = (row, seat, time, time);
-        Some(event)
+        self.book::<SHOWN>(booked);
+        true
     }
 
     /// Takes a turn when something is to be done between turns.
     #[inline(never)]
     fn take_slowly(&mut self, turn: &Turn, row: u32, later: u32) -> bool {
         self.fabric.flush();
-        let Some(event) = self.take(turn, row, later) else { return false };
-        if let Some(trace) = &mut self.fabric.trace {
-            trace.push(event);
-        }
-        true
-    }
-
-    /// Puts an event that was handled here into the books.
-    pub(crate) fn handled(&mut self, kind: EventKind, source: u32, seq: u64, payload: u64) {
-        let Moment { time, round } = self.now;
-        let fabric = &mut *self.fabric;
-        let place = &mut fabric.places[self.row];
-        let (seat, life) = (self.seat, place.life);
-        let event = Handled { time, round, seat, kind, source, seq, life, payload };
-        place.digest.add(&event);
-        fabric.events += 1;
-        if let Some(trace) = &mut fabric.trace {
-            trace.push(event);
-        }
+        self.take::<true>(turn, row, later)
     }
 }
 
@@ -212,19 +188,15 @@ impl World for Here<'_> {
         if self.fabric.is_attended {
             return self.take_slowly(turn, row, later);
         }
-        self.take(turn, row, later).is_some()
+        self.take::<false>(turn, row, later)
     }
 
     fn pass_turn(&mut self, turn: &Turn) {
-        self.place().digest = self.before;
-        self.fabric.passed += 1;
-        if turn.kind() == Turn::DATAGRAM {
-            self.fabric.ledger.datagram.delivered -= 1;
-            self.fabric.ledger.datagram.drop_for(DropCause::Decode);
+        #[cfg(feature = "planted")]
+        if self.fabric.keeps(turn) {
+            return;
         }
-        if let Some(trace) = &mut self.fabric.trace {
-            trace.pop();
-        }
+        self.strike_out((turn.kind() == Turn::DATAGRAM).then_some(Class::Datagram));
     }
 }
 

@@ -38,6 +38,7 @@ mod windows;
 mod worker;
 
 mod batch;
+mod books;
 mod entry;
 mod fabric;
 mod handshake;
@@ -73,5 +74,5 @@ pub use outcome::{Outcome, RunError};
 pub use planted::Planted;
 pub use setup::{Build, Engine, Setup, SetupError};
 pub use simulation::Simulation;
-pub use trace::{Handled, JsonTrace, Trace};
+pub use trace::{Handled, JsonTrace, Sums, Trace};
 pub use watch::Watch;

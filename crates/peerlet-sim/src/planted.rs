@@ -27,12 +27,21 @@ pub enum Planted {
     LeakedTimer,
     /// A message for a connection that is being opened for the fourth time is queued twice.
     DoubleDelivery,
+    /// Of the timers that were taken back and come due among other turns, one of four stays in the
+    /// books: it counts as handled there, and alone it does not.
+    UnevenBooks,
 }
 
 impl Fabric {
     /// Whether it is to have this bug.
     pub(crate) fn plants(&self, bug: Planted) -> bool {
         self.planted == Some(bug)
+    }
+
+    /// Whether a turn that nobody handled is not struck out.
+    pub(crate) fn keeps(&self, turn: &Turn) -> bool {
+        let is_chosen = turn.kind() == Turn::TIMER && turn.mark().is_multiple_of(4);
+        is_chosen && self.plants(Planted::UnevenBooks)
     }
 
     /// Whether this is lost.

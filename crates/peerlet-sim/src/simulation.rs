@@ -19,7 +19,7 @@ use crate::ring::Ring;
 use crate::setup::{Engine, Setup, SetupError};
 use crate::simple;
 use crate::team::{self, Lead, share};
-use crate::trace::Trace;
+use crate::trace::{Sums, Trace};
 use crate::watch::Watch;
 use crate::worker::Worker;
 
@@ -224,12 +224,10 @@ impl Simulation {
             }
         }
         let measures = measures.expect("there is at least one worker");
-        let mut words = Vec::new();
-        measures.words(&mut |word| words.push(word));
-        let drops = ledger.drops();
-        let digest = drops.iter().chain(&words).fold(seats, |hash, word| fold(hash, *word));
+        let sums = Sums::of(&ledger, &measures);
+        let digest = sums.words().fold(seats, fold);
         if let Some(trace) = &mut trace {
-            trace.finished(&drops, &words);
+            trace.finished(&sums);
         }
         Outcome {
             digest: Digest(digest),

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use peerlet_core::{Seat, Time};
+use peerlet_core::{Call, Port, Seat, Time};
+use peerlet_measure::{Ledger, Measures};
 
 use crate::digest::EventKind;
 
@@ -23,6 +24,12 @@ pub struct Handled {
     pub seq: u64,
     /// The life that handled it.
     pub life: u32,
+    /// The peerlet that it was for, by its number in the run's registry; `None` for what concerns
+    /// the whole peer.
+    pub port: Option<Port>,
+    /// The call that it is part of: that of a message, of one that came back, or the question that
+    /// a task has waited on.
+    pub call: Call,
     /// The hash of a message's encoded payload, when the run encodes messages; otherwise 0. The
     /// digest leaves it out, so that encoding moves no digest.
     pub payload: u64,
@@ -43,16 +50,42 @@ pub trait Trace {
     /// One event was handled.
     fn handled(&mut self, event: &Handled);
 
-    /// The run is over: what the digest holds besides events. `drops` are the drop counters and
-    /// `measures` the measures' integers, both in the digest's order.
-    fn finished(&mut self, drops: &[u64], measures: &[u64]) {
-        let _ = (drops, measures);
+    /// The run is over: what the digest holds besides events.
+    fn finished(&mut self, sums: &Sums) {
+        let _ = sums;
+    }
+}
+
+/// What the digest of a run holds besides its events, each in the digest's order.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Sums {
+    /// The drop counters.
+    pub drops: Vec<u64>,
+    /// The encoded bytes that were sent, by class of delivery.
+    pub bytes: Vec<u64>,
+    /// The measures' integers.
+    pub measures: Vec<u64>,
+}
+
+impl Sums {
+    pub(crate) fn of(ledger: &Ledger, measures: &Measures) -> Sums {
+        let mut words = Vec::new();
+        measures.words(&mut |word| words.push(word));
+        let bytes = [ledger.datagram.bytes, ledger.reliable.bytes].into();
+        Sums { drops: ledger.drops(), bytes, measures: words }
+    }
+
+    /// All of them, in the digest's order.
+    pub fn words(&self) -> impl Iterator<Item = u64> {
+        [&self.drops, &self.bytes, &self.measures].into_iter().flatten().copied()
     }
 }
 
 /// Writes events as JSON lines:
-/// `{"time":0,"round":0,"seat":3,"kind":"start","source":0,"seq":3,"life":1}`, and at the end one
-/// line with `seats`, `drops` and `measures`. From these a script can recompute the digest.
+/// `{"time":0,"round":0,"seat":3,"kind":"start","source":0,"seq":3,"life":1}`, with `port` where
+/// the event is for one peerlet and `question`, `answer` or `no_answer` where it is part of the call
+/// with that number; and at the end one line with `seats`, `drops`, `bytes` and `measures`. From these a
+/// script can recompute the digest.
 pub struct JsonTrace<W: Write> {
     out: W,
     seats: u32,
@@ -87,16 +120,24 @@ impl<W: Write> Trace for JsonTrace<W> {
     fn handled(&mut self, e: &Handled) {
         let (time, kind) = (e.time.as_nanos(), e.kind.name());
         let Handled { round, seat, source, seq, life, .. } = e;
+        let port = e.port.map_or(String::new(), |port| format!(",\"port\":{}", port.0));
+        let call = match e.call {
+            Call::None => String::new(),
+            Call::Question(id) => format!(",\"question\":{id}"),
+            Call::Answer(id) => format!(",\"answer\":{id}"),
+            Call::NoAnswer(id) => format!(",\"no_answer\":{id}"),
+        };
         self.write(&format!(
             "{{\"time\":{time},\"round\":{round},\"seat\":{seat},\"kind\":\"{kind}\",\
-             \"source\":{source},\"seq\":{seq},\"life\":{life}}}\n"
+             \"source\":{source},\"seq\":{seq},\"life\":{life}{port}{call}}}\n"
         ));
     }
 
-    fn finished(&mut self, drops: &[u64], measures: &[u64]) {
-        let seats = self.seats;
+    fn finished(&mut self, sums: &Sums) {
+        let (seats, Sums { drops, bytes, measures }) = (self.seats, sums);
         self.write(&format!(
-            "{{\"seats\":{seats},\"drops\":{drops:?},\"measures\":{measures:?}}}\n"
+            "{{\"seats\":{seats},\"drops\":{drops:?},\"bytes\":{bytes:?},\
+             \"measures\":{measures:?}}}\n"
         ));
     }
 }

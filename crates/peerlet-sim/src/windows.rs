@@ -88,8 +88,6 @@ impl Worker {
         let mut here = Here::new(&mut self.fabric, Seat(0), now, None);
         self.host.run(&mut here, &mut turns);
         let taken = turns.next;
-        let passed = mem::take(&mut self.fabric.passed);
-        self.fabric.events += (taken - next) as u64 - passed;
         self.fabric.flush();
         self.fabric.batch.give_back(all, taken)
     }

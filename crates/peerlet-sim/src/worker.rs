@@ -9,6 +9,7 @@ use peerlet_core::{
 };
 use peerlet_measure::DropCause;
 
+use crate::books::Booked;
 use crate::chart::Planned;
 use crate::digest::{EventKind, fold};
 use crate::entry::Entry;
@@ -47,6 +48,10 @@ impl Worker {
         self.fabric.at = key.time;
         // What waited for the end of a pause was done by the environment before.
         let doing = (key.round == 0).then_some(key.seq);
+        let header = match act {
+            Act::Command(port, _) => Some(Header { port, call: Call::None }),
+            _ => None,
+        };
         let (kind, done) = match act {
             Act::Start => {
                 let state = self.host.state(row);
@@ -86,7 +91,7 @@ impl Worker {
             self.idle_directives += 1;
             return;
         }
-        self.handled(key, kind, 0);
+        self.handled(key, kind, header);
         self.fabric.flush();
         // A command leaves a stopped peer stopped: it sets no level and no timer.
         if self.host.state(row) != State::Running && kind != EventKind::Tamper {
@@ -152,8 +157,9 @@ impl Worker {
                     return;
                 }
                 let (host, mut here) = self.at(key, None);
-                host.alarm(row, &mut here, alarm);
-                self.handled(key, EventKind::Wake, 0);
+                if let Some(header) = host.alarm(row, &mut here, alarm) {
+                    self.handled(key, EventKind::Wake, Some(header));
+                }
                 self.fabric.flush();
             }
             Event::Rest(rest) => self.happen_rest(key, *rest),
@@ -230,13 +236,15 @@ impl Worker {
     ) -> bool {
         let row = self.fabric.row(key.seat);
         let (host, mut here) = self.at(key, None);
-        if host.message(row, &mut here, from, header, class, body).is_err() {
-            self.fabric.ledger.of(class).drop_for(DropCause::Decode);
-            return false;
+        let Header { port, call } = header;
+        let deliver = Booked::new(EventKind::Deliver, key.source, key.seq);
+        let class_of = Some(class);
+        here.book::<true>(Booked { port: Some(port), call, payload, class: class_of, ..deliver });
+        let is_handled = host.message(row, &mut here, from, header, class, body).is_ok();
+        if !is_handled {
+            here.strike_out(class_of);
         }
-        self.fabric.ledger.of(class).delivered += 1;
-        self.handled(key, EventKind::Deliver, payload);
-        true
+        is_handled
     }
 
     /// A timer is due.
@@ -247,10 +255,11 @@ impl Worker {
             return;
         }
         let (host, mut here) = self.at(key, None);
-        if host.timer(row, &mut here, port, handle, body) {
-            self.handled(key, EventKind::Timer, 0);
-            self.fabric.flush();
+        here.book::<true>(Booked::timer(key.source, key.seq, port));
+        if !host.timer(row, &mut here, port, handle, body) {
+            here.strike_out(None);
         }
+        self.fabric.flush();
     }
 
     #[inline(never)]
@@ -264,7 +273,7 @@ impl Worker {
             }
             Rest::Resume => {
                 if self.go_on(key) {
-                    self.handled(key, EventKind::Resume, 0);
+                    self.handled(key, EventKind::Resume, None);
                 }
             }
             Rest::Signal(signal) => {
@@ -279,7 +288,7 @@ impl Worker {
                 }
                 let (host, mut here) = self.at(key, None);
                 host.writable(row, &mut here, port, to);
-                self.handled(key, EventKind::Writable, 0);
+                self.handled(key, EventKind::Writable, Some(Header { port, call: Call::None }));
             }
             Rest::Undelivered { life, to, header, body, why } => {
                 if !self.lives(seat, life) {
@@ -287,7 +296,7 @@ impl Worker {
                 }
                 let (host, mut here) = self.at(key, None);
                 if host.undelivered(row, &mut here, to, header, body, why).is_ok() {
-                    self.handled(key, EventKind::Undelivered, 0);
+                    self.handled(key, EventKind::Undelivered, Some(header));
                 }
             }
         }
@@ -380,9 +389,12 @@ impl Worker {
         self.at(key, None).1.send_back(source, letter, why);
     }
 
-    /// Puts an event that was handled into the books.
-    fn handled(&mut self, key: Key, kind: EventKind, payload: u64) {
-        self.at(key, None).1.handled(kind, key.source, key.seq, payload);
+    /// Puts an event that was handled into the books: one for a peerlet or, without a header, one
+    /// that concerns the whole peer.
+    fn handled(&mut self, key: Key, kind: EventKind, header: Option<Header>) {
+        let (port, call) = header.map(|header| (header.port, header.call)).unzip();
+        let (booked, call) = (Booked::new(kind, key.source, key.seq), call.unwrap_or_default());
+        self.at(key, None).1.book::<true>(Booked { port, call, ..booked });
     }
 
     /// The host, and the world of one peer during one event.

@@ -1,6 +1,8 @@
 //! Siblings and local events.
 
-use peerlet_core::{MILLISECOND, Peer};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use peerlet_core::{Context, MILLISECOND, Peer, Seat, TimerId};
 
 use crate::candidate::Experiment;
 use crate::journal::{Entry, Journal, What};
@@ -18,6 +20,12 @@ pub(crate) const CASES: &[Case] = &[
         name: "a_peerlet_on_the_call_stack_is_nobodys_sibling",
         sentence: "A peerlet that is already on the stack answers `None`, never a deadlock.",
         test: a_peerlet_on_the_call_stack_is_nobodys_sibling,
+    },
+    Case {
+        name: "nobody_acts_for_a_sibling_that_is_not_there",
+        sentence: "Who acts for a sibling that its peer does not have is refused where it does so, \
+                   by name, whatever stacks others have.",
+        test: nobody_acts_for_a_sibling_that_is_not_there,
     },
 ];
 
@@ -74,5 +82,41 @@ fn a_peerlet_on_the_call_stack_is_nobodys_sibling(bench: &mut Bench<'_>) -> Resu
     bench.run(experiment.lasting(MILLISECOND * 300))?;
     let note = What::Note("[false, true, false] true".into());
     ensure_eq!(journal.of(0).contains(&note), true, "what the siblings answered");
+    Ok(())
+}
+
+/// Sets a timer of the sibling.
+fn set_for_sibling(ctx: &mut Context<Sibling>) -> TimerId {
+    ctx.after(MILLISECOND, ())
+}
+
+fn nobody_acts_for_a_sibling_that_is_not_there(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let written = journal.clone();
+    let probe = LooseProbe::new(&journal).on_start(move |ctx, ()| {
+        let has = ctx.has::<Sibling>();
+        let set = AssertUnwindSafe(|| set_for_sibling(&mut ctx.of::<Sibling>()));
+        let refusal = match catch_unwind(set) {
+            Ok(_) => "none".to_owned(),
+            Err(panic) => panic.downcast_ref::<String>().cloned().unwrap_or_default(),
+        };
+        let what = What::Note(format!("has: {has}, refused: {refusal}"));
+        written.write(Entry { seat: ctx.seat(), at: ctx.now(), what });
+    });
+    let stack = journal.clone();
+    let experiment = Experiment::new(2, move |seat| match seat {
+        Seat(0) => Peer::new().with(Sibling::new(&stack)).with(probe.clone()),
+        _ => Peer::new().with(probe.clone()),
+    });
+    bench.run(experiment.lasting(MILLISECOND * 300))?;
+    let said = |seat: u32, wanted: &str| {
+        let is_said = |what: &What| matches!(what, What::Note(text) if text.starts_with(wanted));
+        journal.of(seat).iter().any(is_said)
+    };
+    ensure_eq!(said(0, "has: true, refused: none"), true, "where there is a sibling");
+    let refused = "has: false, refused: peer 1 (life 1) has no `sibling`, and its `probe` acts";
+    ensure_eq!(said(1, refused), true, "where there is none");
+    let set = journal.of(0).contains(&What::Note("sibling's timer".into()));
+    ensure_eq!(set, true, "the sibling's own handler is called");
     Ok(())
 }

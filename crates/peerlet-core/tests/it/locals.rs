@@ -56,7 +56,7 @@ impl Peerlet for Reader {
         store.set(&mut ctx.of::<Store>(), value);
         self.during.push(ctx.sibling::<Store>().is_none());
         self.during.push(ctx.sibling::<Reader>().is_none());
-        assert_eq!(self.heard, [], "events are handled after the handler");
+        assert_eq!(self.heard, Vec::<u32>::new(), "events are handled after the handler");
         if value == 9 {
             ctx.emit(Nested);
         }
@@ -135,4 +135,55 @@ fn an_echo_without_end_is_named() {
     let mut peer = TestPeer::new(Echo);
     let other = peer.stranger(1);
     peer.deliver(other, ());
+}
+
+/// Acts for a sibling that it does not declare.
+#[derive(Default)]
+struct Hopeful {
+    seen: u32,
+}
+
+impl Peerlet for Hopeful {
+    const NAME: &'static str = "hopeful";
+    type Message = u32;
+    type Timer = Nothing;
+
+    fn describe(about: &mut About<Self>) {
+        about.hears(|me: &mut Hopeful, _, changed: &Changed| me.seen = changed.0);
+    }
+
+    fn message(&mut self, ctx: &mut Context<Self>, _: Address, value: u32) {
+        assert!(ctx.has::<Hopeful>(), "a peerlet on the call stack is there");
+        if value == 0 || ctx.has::<Store>() {
+            // Held or not, it is the same sibling.
+            let held = ctx.sibling::<Store>();
+            ctx.of::<Store>().spawn(move |task| async move {
+                task.with(move |store, ctx| store.set(ctx, value)).await;
+            });
+            drop(held);
+        }
+    }
+}
+
+#[test]
+fn a_sibling_that_is_there_acts_as_itself() {
+    let mut peer = TestPeer::beside(Peer::new().with(Store::default()), Hopeful::default());
+    let other = peer.stranger(1);
+    peer.deliver(other, 5);
+    assert_eq!(peer.peerlet().seen, 5);
+    let mut alone = TestPeer::new(Hopeful::default());
+    alone.deliver(other, 5);
+    assert_eq!(alone.peerlet().seen, 0);
+}
+
+#[test]
+#[should_panic(
+    expected = "peer 0 (life 1) has no `store`, and its `hopeful` acts as `store` at 0s; \
+                           put `store` on the stack of this seat and say `about.uses`, or ask \
+                           `ctx.has` before `ctx.of`"
+)]
+fn nobody_acts_for_a_sibling_that_is_not_there() {
+    let mut alone = TestPeer::new(Hopeful::default());
+    let other = alone.stranger(1);
+    alone.deliver(other, 0);
 }

@@ -8,3 +8,4 @@ mod questions;
 mod runner;
 mod tasks;
 mod timers;
+mod ways;

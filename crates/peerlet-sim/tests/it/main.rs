@@ -2,6 +2,7 @@
 
 mod actor;
 mod folk;
+mod kin;
 mod weather;
 mod worlds;
 
@@ -19,4 +20,5 @@ mod pause;
 mod pressure;
 mod random_faults;
 mod reliable;
+mod stacks;
 mod tampering;

@@ -15,7 +15,7 @@ use peerlet_network::{
     Model, PLANETLAB_LIKE, Packet, Per, Preset, Probability, Rate, ReorderConfig, Size,
     State as Kept, Uniform, Ways,
 };
-use peerlet_sim::{Engine, Handled, Outcome, RunError, Setup, Simulation, Trace};
+use peerlet_sim::{Engine, Handled, Outcome, RunError, Setup, Simulation, Sums, Trace};
 
 use crate::folk::{Habits, memory};
 use crate::random_faults::choose;
@@ -341,7 +341,7 @@ impl World {
         let directives = self.directives.clone();
         let mut simulation = Simulation::new(setup, directives).expect("these stacks can run");
         let mut ran =
-            Ran { seen: Vec::new(), words: Vec::new(), glances: Vec::new(), end: Ok(None) };
+            Ran { seen: Vec::new(), sums: Sums::default(), glances: Vec::new(), end: Ok(None) };
         let cuts = if in_pieces { self.cuts.as_slice() } else { &[] };
         for until in cuts.iter().copied().chain([Time::MAX]) {
             if let Err(error) = simulation.run_until(until) {
@@ -354,7 +354,7 @@ impl World {
             ran.glances.push((simulation.now(), simulation.events(), people.collect()));
         }
         ran.end = Ok(Some(simulation.finish()));
-        (ran.seen, ran.words) = seen.0.take();
+        (ran.seen, ran.sums) = seen.0.take();
         ran
     }
 }
@@ -379,8 +379,8 @@ impl Way {
     }
 }
 
-/// The events of a run, and the words of its end.
-type Written = (Vec<Handled>, Vec<Vec<u64>>);
+/// The events of a run, and the sums of its end.
+type Written = (Vec<Handled>, Sums);
 
 #[derive(Clone, Default)]
 struct Seen(Rc<RefCell<Written>>);
@@ -389,8 +389,8 @@ impl Trace for Seen {
     fn handled(&mut self, event: &Handled) {
         self.0.borrow_mut().0.push(*event);
     }
-    fn finished(&mut self, drops: &[u64], measures: &[u64]) {
-        self.0.borrow_mut().1 = vec![drops.to_vec(), measures.to_vec()];
+    fn finished(&mut self, sums: &Sums) {
+        self.0.borrow_mut().1 = sums.clone();
     }
 }
 
@@ -400,7 +400,7 @@ type Glance = (Time, u64, Vec<(State, [Option<u64>; 3])>);
 /// A run that is over.
 pub struct Ran {
     seen: Vec<Handled>,
-    words: Vec<Vec<u64>>,
+    sums: Sums,
     glances: Vec<Glance>,
     end: Result<Option<Outcome>, RunError>,
 }
@@ -427,7 +427,7 @@ impl Ran {
         let (Ok(Some(seen)), Ok(Some(wanted))) = (seen, wanted) else { return };
         assert_eq!(seen.ledger, wanted.ledger, "{who}");
         assert_eq!(seen.measures, wanted.measures, "{who}");
-        assert_eq!(self.words, expected.words, "{who}");
+        assert_eq!(self.sums, expected.sums, "{who}");
         let sum = |o: &Outcome| (o.events, o.idle_directives, o.late_answers, o.end, o.digest);
         assert_eq!(sum(seen), sum(wanted), "{who}");
         if let (Some(seen), Some(wanted)) = (seen.payload_digest, wanted.payload_digest) {

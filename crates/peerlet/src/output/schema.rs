@@ -289,9 +289,9 @@ pub(crate) struct Verdict {
 mod tests {
     use std::collections::BTreeSet;
 
-    use peerlet_core::{SECOND, Seat, Time};
+    use peerlet_core::{Call, Port, SECOND, Seat, Time};
     use peerlet_measure::{Epochs, Measures, write_csv, write_distributions};
-    use peerlet_sim::{EventKind, Handled, JsonTrace, Trace};
+    use peerlet_sim::{EventKind, Handled, JsonTrace, Sums, Trace};
 
     use super::*;
 
@@ -421,9 +421,23 @@ mod tests {
         let mut events = Vec::new();
         let mut trace = JsonTrace::new(&mut events, 1);
         let (time, seat, kind) = (Time::ZERO, Seat(0), EventKind::Start);
-        let event = Handled { time, round: 0, seat, kind, source: 0, seq: 0, life: 1, payload: 0 };
-        trace.handled(&event);
-        trace.finished(&[], &[]);
+        for call in [Call::None, Call::Question(1), Call::Answer(1), Call::NoAnswer(1)] {
+            let (source, seq, life, port) = (0, 0, 1, Some(Port(0)));
+            let (round, payload) = (0, 0);
+            trace.handled(&Handled {
+                time,
+                round,
+                seat,
+                kind,
+                source,
+                seq,
+                life,
+                port,
+                call,
+                payload,
+            });
+        }
+        trace.finished(&Sums::default());
         trace.finish().unwrap();
         let mut fields = BTreeSet::new();
         for line in String::from_utf8(events).unwrap().lines() {

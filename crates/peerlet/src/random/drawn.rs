@@ -50,7 +50,8 @@ impl Drawn {
         };
         let most = if weather.is_fine { FINE_MAX } else { EVENTS_MAX };
         let budget = between(rng, most / 10, most);
-        let (stack, mut has) = stacks::draw(rng, peers, budget);
+        let (mut stack, mut has) = stacks::draw(rng, peers, budget);
+        let groups = stack.draw_groups(rng, peers);
         let affordable = SECOND * budget / (u64::from(peers) * stack.events_per_second).max(1);
         let end = time(rng, SECOND * 2, SECOND * 60, MILLISECOND * 100);
         let end = end.min(affordable).max(SECOND);
@@ -58,9 +59,13 @@ impl Drawn {
         let epoch = one_of(rng, &[None, Some(SECOND), Some(MILLISECOND * 333)]);
         let has_router = stack.has("router");
         let happenings = Stage { peers, end, has_router }.draw(rng);
-        let groups = stack.draw_groups(rng, peers);
         let churn = if rng.chance(0.3) { churn(rng, peers, end) } else { Vec::new() };
-        for (name, is_there) in [("groups", !groups.is_empty()), ("churn", !churn.is_empty())] {
+        let is_taller = groups.iter().any(|group| group.is_taller);
+        for (name, is_there) in [
+            ("groups", !groups.is_empty()),
+            ("groups more peerlets", is_taller),
+            ("churn", !churn.is_empty()),
+        ] {
             has.extend(is_there.then(|| name.to_owned()));
         }
         has.extend(weather.has);
@@ -202,7 +207,7 @@ mod tests {
                 ["start", "stop", "crash", "restart", "pause", "command"]
                     .map(|act| format!("event {act}")),
             )
-            .chain(["groups".to_owned(), "churn".to_owned()]);
+            .chain(["groups", "groups more peerlets", "churn"].map(str::to_owned));
         let missing: Vec<_> = wanted.filter(|name| !seen.contains(name)).collect();
         assert!(missing.is_empty(), "{missing:?} never occurs");
     }

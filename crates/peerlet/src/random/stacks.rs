@@ -10,6 +10,8 @@ pub(super) struct Stack {
     pub(super) lines: Vec<String>,
     /// About how many events each peer has in a second, at least 1.
     pub(super) events_per_second: u64,
+    /// About how many events a second one more peerlet may cost each peer.
+    affordable: u64,
 }
 
 /// A `[[group]]` of a random scenario.
@@ -19,6 +21,8 @@ pub(super) struct Group {
     pub(super) seats: String,
     /// Its `stack` table.
     pub(super) stack: String,
+    /// Whether it has peerlets that others lack.
+    pub(super) is_taller: bool,
 }
 
 /// Draws a stack for so many peers that have about so many events in all, within a second or more;
@@ -27,22 +31,30 @@ pub(super) fn draw(rng: &mut Rng, peers: u32, events: u64) -> (Stack, Vec<String
     // A thousand peers that look for neighbors make a hundred events each before they have them.
     let heights: &[usize] = if peers > 300 { &[1, 1, 1, 2] } else { &[1, 2, 2, 3, 3, 4, 4] };
     let height = one_of(rng, heights);
-    let names = ["bootstrap", "neighbors", "router", "lookups"];
-    let mut stack = Stack { lines: Vec::new(), events_per_second: 2 };
-    // Neighbors without bootstrap find nobody, and are a stack all the same.
-    let names = if height == 2 && rng.chance(0.1) { &names[1..2] } else { &names[..height] };
     let affordable = (events / u64::from(peers)).max(2);
+    let mut stack = Stack { lines: Vec::new(), events_per_second: 2, affordable };
+    // Neighbors without bootstrap find nobody, and are a stack all the same.
+    let names = if height == 2 && rng.chance(0.1) { &NAMES[1..2] } else { &NAMES[..height] };
     for name in names {
-        let (parameters, cost) = match *name {
-            "bootstrap" => (bootstrap(rng, peers), 1),
-            "neighbors" => neighbors(rng, affordable),
-            "router" => (router(rng), 0),
-            _ => lookups(rng, affordable),
-        };
+        let (line, cost) = peerlet(rng, name, peers, affordable);
         stack.events_per_second += cost;
-        stack.lines.push(format!("{name} = {{ {} }}", parameters.join(", ")));
+        stack.lines.push(line);
     }
     (stack, names.iter().map(|name| format!("peerlet {name}")).collect())
+}
+
+/// The stock peerlets, each of which uses the one before it.
+const NAMES: [&str; 4] = ["bootstrap", "neighbors", "router", "lookups"];
+
+/// One of them with its parameters, as a line, and what it costs.
+fn peerlet(rng: &mut Rng, name: &str, peers: u32, affordable: u64) -> (String, u64) {
+    let (parameters, cost) = match name {
+        "bootstrap" => (bootstrap(rng, peers), 1),
+        "neighbors" => neighbors(rng, affordable),
+        "router" => (router(rng), 0),
+        _ => lookups(rng, affordable),
+    };
+    (format!("{name} = {{ {} }}", parameters.join(", ")), cost)
 }
 
 impl Stack {
@@ -51,9 +63,9 @@ impl Stack {
         self.lines.iter().any(|line| line.starts_with(name))
     }
 
-    /// Draws groups of other parameters, or of a peerlet more; mostly none.
-    pub(super) fn draw_groups(&self, rng: &mut Rng, peers: u32) -> Vec<Group> {
-        if peers < 4 || !rng.chance(0.25) {
+    /// Draws groups of other parameters, or of peerlets more, which cost something; often none.
+    pub(super) fn draw_groups(&mut self, rng: &mut Rng, peers: u32) -> Vec<Group> {
+        if peers < 4 || !rng.chance(0.4) {
             return Vec::new();
         }
         let half = u64::from(peers) / 2;
@@ -66,9 +78,28 @@ impl Stack {
         };
         let group = |(i, seats)| {
             let name = format!("group {i}");
-            Group { name, seats, stack: self.variant(rng) }
+            let taller = if rng.chance(0.5) { self.taller(rng, peers) } else { None };
+            let is_taller = taller.is_some();
+            let stack = taller.unwrap_or_else(|| self.variant(rng));
+            Group { name, seats, stack, is_taller }
         };
         seats.into_iter().enumerate().map(group).collect()
+    }
+
+    /// Up to three more of the stock peerlets for a group, where there are some that the stack
+    /// lacks.
+    fn taller(&mut self, rng: &mut Rng, peers: u32) -> Option<String> {
+        // A thousand peers have as much to do as they can with one of them.
+        let most = if peers > 300 { 1 } else { 3 };
+        let missing: Vec<_> = NAMES.into_iter().filter(|name| !self.has(name)).collect();
+        let count = between(rng, 1, most).min(missing.len() as u64) as usize;
+        let mut lines = Vec::new();
+        for name in &missing[..count] {
+            let (line, cost) = peerlet(rng, name, peers, self.affordable);
+            self.events_per_second += cost;
+            lines.push(line);
+        }
+        (!lines.is_empty()).then(|| format!("{{ {} }}", lines.join(", ")))
     }
 
     /// What a group has otherwise.

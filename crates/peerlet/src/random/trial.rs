@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use peerlet_core::{Duration, MILLISECOND, Seed, Time};
-use peerlet_scenario::{Action, Problems, Source};
+use peerlet_core::{Duration, MILLISECOND, SeatSet, Seed, Time};
+use peerlet_scenario::{Action, Problems, Scenario, Source};
 use peerlet_sim::{Engine, Handled, Outcome, Setup, Simulation, Trace, Watch};
 
 use super::Alter;
@@ -74,6 +74,8 @@ struct Cast {
     plan: Plan,
     almanac: Arc<Almanac>,
     habits: Habits,
+    /// The seats whose witnesses have mates.
+    mates: SeatSet,
 }
 
 impl Trial<'_> {
@@ -120,9 +122,11 @@ impl Trial<'_> {
         let almanac = Arc::new(Almanac::new(peers, plan.directives(), duration));
         let lookahead = plan.model(self.experiment).map_err(Flaw::Refused)?.lookahead();
         let habits = habits(&plan, lookahead);
-        let nobody = Arc::new(Book::new(almanac.clone(), plan.shared_timeline(), habits, 0));
+        let mates = mates(&plan.scenario);
+        let timeline = plan.shared_timeline();
+        let nobody = Arc::new(Book::new(almanac.clone(), timeline, habits, mates.clone(), 0));
         plan.admit(&witness::alone(&nobody), gives).map_err(Flaw::Refused)?;
-        Ok(Cast { plan, almanac, habits })
+        Ok(Cast { plan, almanac, habits, mates })
     }
 
     /// Runs in one more way and compares; how many statements were seen to hold.
@@ -160,10 +164,11 @@ impl Trial<'_> {
         trace: Option<Box<dyn Trace>>,
     ) -> Result<(Outcome, u64), Flaw> {
         let broken = |what: String| Flaw::Broken(format!("{what} ({})", way.name));
-        let Cast { plan, almanac, habits } = cast;
+        let Cast { plan, almanac, habits, mates } = cast;
         let (scenario, watch) = (&plan.scenario, Arc::new(Watch::default()));
         let timeline = plan.shared_timeline();
-        let book = Arc::new(Book::new(almanac.clone(), timeline, *habits, scenario.peers));
+        let (almanac, mates, peers) = (almanac.clone(), mates.clone(), scenario.peers);
+        let book = Arc::new(Book::new(almanac, timeline, *habits, mates, peers));
         let options = SimOptions {
             engine: way.engine,
             threads: way.threads,
@@ -177,7 +182,7 @@ impl Trial<'_> {
         let (below, on_top) = (setup.build, book.clone());
         setup.build = Box::new(move |seat| {
             let mut peer = below(seat);
-            witness::top(&on_top).into_iter().for_each(|peerlet| peer.push(peerlet));
+            witness::top(&on_top, seat).into_iter().for_each(|peerlet| peer.push(peerlet));
             peer
         });
         (self.alter)(&mut setup);
@@ -229,6 +234,23 @@ fn difference(one: &[Handled], other: &[Handled]) -> String {
             format!("event {place} is\n  {one}\n  {other}")
         }
     }
+}
+
+/// The seats whose witnesses have mates: all of a group or none of it. Where there are groups, the
+/// first one differs from the seats that are in none.
+fn mates(scenario: &Scenario) -> SeatSet {
+    let rng = &mut Seed::new(scenario.seed).named("mates").rng();
+    let others = rng.chance(0.5);
+    let mut mates = SeatSet::default();
+    let mut rest = SeatSet::all(scenario.peers);
+    for (place, group) in scenario.groups.iter().enumerate() {
+        rest = rest.without(&group.seats);
+        let has_mates = rng.chance(0.5);
+        if (place == 0 && !others) || (place > 0 && has_mates) {
+            mates = mates.union(&group.seats);
+        }
+    }
+    if others { mates.union(&rest) } else { mates }
 }
 
 /// What the witnesses of this plan do and meet.

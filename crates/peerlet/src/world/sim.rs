@@ -9,7 +9,7 @@ use std::time::Instant;
 use peerlet_core::Need;
 use peerlet_measure::Repeats;
 use peerlet_scenario::{Override, Problems, Scenario};
-use peerlet_sim::{Handled, JsonTrace, RunError, Setup, Simulation, Trace};
+use peerlet_sim::{Handled, JsonTrace, RunError, Setup, Simulation, Sums, Trace};
 
 use crate::arguments::{Sim, What};
 use crate::exit::Exit;
@@ -267,9 +267,9 @@ impl Trace for SharedTrace {
         }
     }
 
-    fn finished(&mut self, drops: &[u64], measures: &[u64]) {
+    fn finished(&mut self, sums: &Sums) {
         if let Some(trace) = &mut *self.0.borrow_mut() {
-            trace.finished(drops, measures);
+            trace.finished(sums);
         }
     }
 }

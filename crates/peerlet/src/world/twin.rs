@@ -12,8 +12,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use peerlet_core::{Call, Port};
 use peerlet_scenario::pipes_read;
-use peerlet_sim::{Engine, Handled, Trace};
+use peerlet_sim::{Engine, Handled, Sums, Trace, fold};
 
 use crate::arguments::Sim;
 use crate::exit::Exit;
@@ -26,7 +27,7 @@ use crate::world::sim::{Way, plan, simulate};
 use crate::world::threads::refused;
 
 /// The bytes of one event in a file of events.
-const RECORD: usize = 48;
+const RECORD: usize = 56;
 /// How often it is seen whether the second process has ended.
 const POLL: Duration = Duration::from_millis(20);
 
@@ -212,12 +213,20 @@ struct Recorded {
 
 impl Trace for Recorded {
     fn handled(&mut self, e: &Handled) {
+        let (part, call) = match e.call {
+            Call::None => (0, 0),
+            Call::Question(id) => (1, id),
+            Call::Answer(id) => (2, id),
+            Call::NoAnswer(id) => (3, id),
+        };
+        let port = e.port.map_or(0, |port| u64::from(port.0) + 1);
         let words = [
             e.time.as_nanos(),
             u64::from(e.round) << 32 | u64::from(e.seat.0),
             u64::from(e.source) << 8 | e.kind as u64,
             e.seq,
-            u64::from(e.life),
+            port << 32 | u64::from(e.life),
+            part << 32 | u64::from(call),
             e.payload,
         ];
         let bytes = words.map(u64::to_le_bytes).concat();
@@ -225,7 +234,11 @@ impl Trace for Recorded {
         drop(self.out.write_all(&bytes));
     }
 
-    fn finished(&mut self, _: &[u64], _: &[u64]) {
+    fn finished(&mut self, sums: &Sums) {
+        // Events can be the same, and what was dropped, sent or measured different.
+        let mut record = [0; RECORD];
+        record[..8].copy_from_slice(&sums.words().fold(0, fold).to_le_bytes());
+        drop(self.out.write_all(&record));
         drop(self.out.flush());
     }
 }
@@ -248,7 +261,8 @@ fn compare(first: &Path, second: &Path) -> Result<Comparison, Failure> {
             return Ok(Comparison::Differ(count, one, two));
         }
         if one.is_none() {
-            return Ok(Comparison::Equal(count));
+            // The last record is no event.
+            return Ok(Comparison::Equal(count.saturating_sub(1)));
         }
         count += 1;
     }
@@ -262,11 +276,20 @@ fn next(file: &mut impl Read) -> Record {
 fn describe(record: &Record) -> String {
     let Some(record) = record else { return "was over".to_owned() };
     let word = |i: usize| {
-        let bytes = record[8 * i..8 * i + 8].try_into().expect("a record has six words");
+        let bytes = record[8 * i..8 * i + 8].try_into().expect("a record has seven words");
         u64::from_le_bytes(bytes)
     };
     let kind = peerlet_sim::EventKind::ALL.into_iter().find(|k| *k as u64 == word(2) & 0xff);
-    let Some(kind) = kind else { return "an event of no kind that there is".to_owned() };
+    let Some(kind) = kind else {
+        let sums = word(0);
+        return format!("was over; its drops, bytes and measures hash to {sums:016x}");
+    };
+    let call = match (word(5) >> 32, word(5) as u32) {
+        (1, id) => Call::Question(id),
+        (2, id) => Call::Answer(id),
+        (3, id) => Call::NoAnswer(id),
+        _ => Call::None,
+    };
     in_words(&Handled {
         time: peerlet_core::Time::from_nanos(word(0)),
         round: (word(1) >> 32) as u32,
@@ -275,20 +298,29 @@ fn describe(record: &Record) -> String {
         source: (word(2) >> 8) as u32,
         seq: word(3),
         life: word(4) as u32,
-        payload: word(5),
+        port: (word(4) >> 32).checked_sub(1).map(|port| Port(port as u16)),
+        call,
+        payload: word(6),
     })
 }
 
 /// An event in words.
 pub(crate) fn in_words(event: &Handled) -> String {
-    let Handled { time, round, seat, kind, source, seq, life, payload } = event;
+    let Handled { time, round, seat, kind, source, seq, life, payload, .. } = event;
+    let port = event.port.map_or(String::new(), |port| format!(", peerlet {}", port.0));
+    let call = match event.call {
+        Call::None => String::new(),
+        Call::Question(id) => format!(", question {id}"),
+        Call::Answer(id) => format!(", answer {id}"),
+        Call::NoAnswer(id) => format!(", no answer {id}"),
+    };
     let source = match source {
         0 => "the environment".to_owned(),
         source => format!("peer {}", source - 1),
     };
     format!(
-        "{} at {time} (round {round}) on peer {}, life {life}, made by {source} as event {seq} of \
-         its own, payload {payload:016x}",
+        "{} at {time} (round {round}) on peer {}, life {life}{port}{call}, made by {source} as \
+         event {seq} of its own, payload {payload:016x}",
         kind.name(),
         seat.0
     )

@@ -49,6 +49,11 @@ fn a_double_delivery_is_found() {
     check(Planted::DoubleDelivery, &["came twice", "came back twice"]);
 }
 
+#[test]
+fn books_that_differ_from_way_to_way_are_found() {
+    check(Planted::UnevenBooks, &["differs from"]);
+}
+
 /// The seed of a test: `PEERLET_SEED` if it is set, a number or any other text.
 fn seed() -> u64 {
     let given = std::env::var("PEERLET_SEED").unwrap_or("1".to_owned());

@@ -1,6 +1,6 @@
-//! What witnesses do: they talk, set timers, take some back, and let tasks wait.
+//! What witnesses do: they talk, set timers, take some back, let tasks wait, and act for a mate.
 
-use peerlet_core::{Context, Duration, Seat};
+use peerlet_core::{Context, Duration, Seat, TimerId};
 
 use super::book::Expected;
 use super::message::{Message, Stamp};
@@ -13,6 +13,15 @@ const PENDING_MAX: usize = 12;
 const BURST: u32 = 300;
 /// One of so many acts is a burst.
 const BURST_RARITY: u64 = 500;
+/// One of so many acts lets many tasks sleep at once, and this is how many at most.
+const CROWD_RARITY: u64 = 200;
+const CROWD_MAX: u64 = 150;
+/// One of so many acts is a timer that is due at once, again and again, and this is how often at
+/// most: a tenth of the rounds that one instant may have.
+const CHAIN_RARITY: u64 = 100;
+const CHAIN_MAX: u64 = 1_000;
+/// Of so many timers that are over, a witness keeps the numbers, to take them back again.
+const GONE_MAX: usize = 6;
 
 impl Witness {
     /// A life begins.
@@ -35,18 +44,20 @@ impl Witness {
         let (life, number) = (page.life, page.number());
         drop(page);
         let after = self.some_time(ctx);
-        ctx.after(after, Tick { life, number, set: now, again: None });
+        ctx.after(after, Tick { life, number, set: now, again: None, links: 0, is_mates: false });
     }
 
     /// Does something.
     pub(super) fn act(&mut self, ctx: &mut Context<Self>) {
         let is_busy = self.book.page(ctx.seat()).pending.len() >= PENDING_MAX;
-        match ctx.rng().below(16) {
+        match ctx.rng().below(18) {
             0..=3 => self.send(ctx),
             4..=6 => self.send_reliably(ctx),
             7 => self.take_back(ctx),
             8 => self.end_task(ctx),
             9 => self.look_around(ctx),
+            16 => self.take_back_again(ctx),
+            17 => self.lend(ctx),
             _ if is_busy => self.send(ctx),
             10 => {
                 let after = self.some_time(ctx);
@@ -60,6 +71,14 @@ impl Witness {
             13 => self.sleep_twice(ctx),
             14 => self.race(ctx),
             _ => self.call(ctx),
+        }
+        if ctx.rng().below(CROWD_RARITY) == 0 {
+            (0..ctx.rng().below(CROWD_MAX)).for_each(|_| self.sleep(ctx));
+        }
+        if ctx.rng().below(CHAIN_RARITY) == 0 {
+            let most = if ctx.rng().chance(0.05) { CHAIN_MAX } else { CHAIN_MAX / 40 };
+            let links = ctx.rng().below(most) as u32;
+            self.link(ctx, links);
         }
         if ctx.rng().below(BURST_RARITY) == 0 {
             let to = self.somebody(ctx);
@@ -90,7 +109,7 @@ impl Witness {
         Stamp::new(life, number, to, ctx.now())
     }
 
-    fn send(&self, ctx: &mut Context<Self>) {
+    pub(super) fn send(&self, ctx: &mut Context<Self>) {
         let (to, seat) = (self.somebody(ctx), ctx.seat());
         let number = self.book.page(seat).number();
         let message = Message::Datagram(self.stamp(ctx, number, to)).sealed(seat);
@@ -119,35 +138,76 @@ impl Witness {
         }
     }
 
-    fn set_timer(&mut self, ctx: &mut Context<Self>, after: Duration, again: bool) {
+    /// From now on a timer is expected to come then, and again where it is periodic.
+    pub(super) fn expect_tick(
+        &self,
+        ctx: &Context<Self>,
+        after: Duration,
+        again: bool,
+        links: u32,
+    ) -> Tick {
         let (now, seat) = (ctx.now(), ctx.seat());
         let latest = self.book.course(seat).latest(now + after);
         let mut page = self.book.page(seat);
         let (life, number) = (page.life, page.number());
         page.expect(number, Expected::Timer, now + after, latest);
-        drop(page);
-        let again = again.then_some(after);
-        let tick = Tick { life, number, set: now, again };
+        Tick { life, number, set: now, again: again.then_some(after), links, is_mates: false }
+    }
+
+    fn set_timer(&mut self, ctx: &mut Context<Self>, after: Duration, again: bool) {
+        let tick = self.expect_tick(ctx, after, again, 0);
         let id = match again {
-            Some(period) => ctx.every(period, tick),
-            None => ctx.after(after, tick),
+            true => ctx.every(after, tick),
+            false => ctx.after(after, tick),
         };
         // The first one of a life goes on until its end.
-        if !self.timers.is_empty() || again.is_none() {
-            self.timers.insert(number, (id, again.is_some()));
+        if !self.timers.is_empty() || !again {
+            self.timers.insert(tick.number, (id, again));
         }
     }
 
-    /// Takes a timer back. One that was due before comes all the same, for the last time.
+    /// Sets a timer that is due now, and so many more one after the other.
+    pub(super) fn link(&mut self, ctx: &mut Context<Self>, links: u32) {
+        let tick = self.expect_tick(ctx, Duration::ZERO, false, links);
+        ctx.after(Duration::ZERO, tick);
+    }
+
+    /// Takes a timer back, once or twice.
     fn take_back(&mut self, ctx: &mut Context<Self>) {
-        let Some((number, (id, again))) = self.timers.pop_first() else { return };
+        if let Some(id) = self.forget_timer(ctx) {
+            (0..1 + ctx.rng().below(2)).for_each(|_| ctx.cancel(id));
+        }
+    }
+
+    /// A timer that is to be taken back and is not expected any more. One that was due before comes
+    /// all the same, for the last time.
+    pub(super) fn forget_timer(&mut self, ctx: &Context<Self>) -> Option<TimerId> {
+        let (number, (id, again)) = self.timers.pop_first()?;
         let now = ctx.now();
-        let book = self.book.clone();
-        let mut page = book.page(ctx.seat());
+        let mut page = self.book.page(ctx.seat());
         if page.pending.get(&number).is_some_and(|pending| again || pending.due >= now) {
             page.pending.remove(&number);
         }
-        ctx.cancel(id);
+        drop(page);
+        self.note_gone(id);
+        Some(id)
+    }
+
+    /// Keeps a timer that is over, in place of the oldest such one.
+    pub(super) fn note_gone(&mut self, id: TimerId) {
+        if self.gone.len() >= GONE_MAX {
+            self.gone.remove(0);
+        }
+        self.gone.push(id);
+    }
+
+    /// Takes back what was taken back before, was over then, or was an older life's: nothing comes
+    /// of it.
+    fn take_back_again(&mut self, ctx: &mut Context<Self>) {
+        if !self.gone.is_empty() {
+            let id = self.gone[ctx.rng().index(self.gone.len())];
+            ctx.cancel(id);
+        }
     }
 
     fn end_task(&mut self, ctx: &mut Context<Self>) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use peerlet_core::{Duration, Seat, Time};
+use peerlet_core::{Duration, Seat, SeatSet, Time};
 use peerlet_scenario::Timeline;
 
 use crate::random::almanac::{Almanac, Course};
@@ -14,6 +14,8 @@ pub(crate) struct Book {
     /// Whom the scenario has running.
     pub(crate) timeline: Arc<Timeline>,
     pub(crate) habits: Habits,
+    /// The seats whose witnesses have mates.
+    mates: SeatSet,
     pages: Vec<Mutex<Page>>,
 }
 
@@ -180,10 +182,16 @@ impl Book {
         almanac: Arc<Almanac>,
         timeline: Arc<Timeline>,
         habits: Habits,
+        mates: SeatSet,
         seats: u32,
     ) -> Book {
         let pages = (0..seats).map(|_| Mutex::default()).collect();
-        Book { almanac, timeline, habits, pages }
+        Book { almanac, timeline, habits, mates, pages }
+    }
+
+    /// Whether this seat's witness has a mate.
+    pub(crate) fn has_mate(&self, seat: Seat) -> bool {
+        self.mates.contains(seat)
     }
 
     /// A seat's page. Only its own witness writes there while the run lasts.

@@ -8,6 +8,7 @@
 mod acts;
 mod book;
 mod judge;
+mod mate;
 mod message;
 mod sill;
 mod tasks;
@@ -22,6 +23,7 @@ use peerlet_core::{
 
 use book::{Begun, Expected, Heard, Page, Pending, Received, Reported};
 pub(crate) use book::{Book, Habits};
+use mate::Mate;
 use message::{Message, Stamp};
 use sill::Sill;
 
@@ -34,8 +36,11 @@ pub(crate) struct Witness {
     stops: u32,
     /// The number of its last nudge.
     nudge: u64,
-    /// The timers of this life that may be taken back, by number; and whether they come again.
+    /// The timers of this life that may be taken back, by number; and whether they come again. Some
+    /// are the mate's.
     timers: BTreeMap<u64, (TimerId, bool)>,
+    /// Some that were taken back, those of older lives included.
+    gone: Vec<TimerId>,
     /// The tasks of this life that may be ended, by the number of what they wait for.
     sleepers: BTreeMap<u64, TaskId>,
 }
@@ -49,18 +54,26 @@ pub(crate) struct Tick {
     set: Time,
     /// How long until it comes again, if it does.
     again: Option<Duration>,
+    /// How many more follow at the instant at which it comes.
+    links: u32,
+    /// Whether it is the mate's.
+    is_mates: bool,
 }
 
-/// A registry's view of a stack's top: what witnesses add to each.
-pub(crate) fn top(book: &Arc<Book>) -> [AnyPeerlet; 2] {
-    [AnyPeerlet::new(Sill::default()), AnyPeerlet::new(Witness::new(book.clone()))]
+/// What is on top of a seat's stack: a witness, and whom it stands beside.
+pub(crate) fn top(book: &Arc<Book>, seat: Seat) -> Vec<AnyPeerlet> {
+    let witness = AnyPeerlet::new(Witness::new(book.clone()));
+    let mut top = vec![AnyPeerlet::new(Sill::default()), witness];
+    if book.has_mate(seat) {
+        top.push(AnyPeerlet::new(Mate::new(book.clone())));
+    }
+    top
 }
 
-/// A peer of witnesses alone.
+/// A peer of all that there may be on top of a stack, and nothing else.
 pub(crate) fn alone(book: &Arc<Book>) -> Peer {
-    let mut peer = Peer::new();
-    top(book).into_iter().for_each(|peerlet| peer.push(peerlet));
-    peer
+    let (sill, witness) = (Sill::default(), Witness::new(book.clone()));
+    Peer::new().with(sill).with(witness).with(Mate::new(book.clone()))
 }
 
 pub(crate) fn seat_of(address: Address) -> Seat {
@@ -100,7 +113,10 @@ impl Peerlet for Witness {
         page.begin_life(Begun { at: here.0, is_new: self.starts == 0 });
         drop(page);
         (self.starts, self.is_running) = (self.starts + 1, true);
-        (self.timers, self.sleepers) = (BTreeMap::new(), BTreeMap::new());
+        for (id, _) in std::mem::take(&mut self.timers).into_values().take(2) {
+            self.note_gone(id);
+        }
+        self.sleepers.clear();
         self.begin(ctx);
     }
 
@@ -147,8 +163,11 @@ impl Peerlet for Witness {
 
     fn timer(&mut self, ctx: &mut Context<Self>, tick: Tick) {
         let here = self.enter(ctx, "timer");
-        if self.tick(here, tick) {
-            self.act(ctx);
+        self.check(here, !tick.is_mates, || "a timer of a mate came to its witness".to_owned());
+        match (self.tick(here, tick), tick.links) {
+            (true, 0) => self.act(ctx),
+            (true, links) => self.link(ctx, links - 1),
+            (false, _) => {}
         }
     }
 
@@ -197,6 +216,7 @@ impl Witness {
             stops: 0,
             nudge: 0,
             timers: BTreeMap::new(),
+            gone: Vec::new(),
             sleepers: BTreeMap::new(),
         }
     }
@@ -293,7 +313,7 @@ impl Witness {
     /// A timer came: whether it may.
     fn tick(&mut self, here: (Time, Seat), tick: Tick) -> bool {
         let (now, seat) = here;
-        let Tick { life, number, set, again } = tick;
+        let Tick { life, number, set, again, .. } = tick;
         let book = self.book.clone();
         let mut page = book.page(seat);
         let present = page.life;

@@ -8,9 +8,9 @@ use super::{Witness, seat_of};
 
 /// What a task waits for.
 #[derive(Clone, Copy)]
-struct Wait {
+pub(super) struct Wait {
     life: u32,
-    number: u64,
+    pub(super) number: u64,
 }
 
 impl Witness {
@@ -22,7 +22,7 @@ impl Witness {
         Wait { life, number }
     }
 
-    fn wait_for_sleep(&self, ctx: &Context<Self>, length: Duration) -> Wait {
+    pub(super) fn wait_for_sleep(&self, ctx: &Context<Self>, length: Duration) -> Wait {
         let due = ctx.now() + length;
         let latest = self.book.course(ctx.seat()).latest(due);
         self.wait(ctx, Expected::Sleep, due, latest)
@@ -94,7 +94,7 @@ impl Witness {
         pending.map(|pending| (here.0, pending.due))
     }
 
-    fn woken(&mut self, ctx: &mut Context<Self>, wait: Wait) {
+    pub(super) fn woken(&mut self, ctx: &mut Context<Self>, wait: Wait) {
         let Some((now, due)) = self.go_on(ctx, wait) else { return };
         let seat = ctx.seat();
         let in_time = self.book.course(seat).may_happen(due, now);

@@ -1,0 +1,86 @@
+//! The books of an event: its seat's digest, the account of messages, the count and the trace.
+//!
+//! Whoever brings the event, alone or as one of many turns, books it here before it is handled,
+//! and strikes it out here when nobody handled it. So no two ways can differ in what they count.
+
+use peerlet_core::{Call, Class, Port};
+use peerlet_measure::DropCause;
+
+use crate::digest::EventKind;
+use crate::fabric::Moment;
+use crate::here::Here;
+use crate::trace::Handled;
+
+/// An event of the peer at hand, as far as the books have it.
+#[derive(Clone, Copy)]
+pub(crate) struct Booked {
+    pub(crate) kind: EventKind,
+    /// 0 for the environment, seat + 1 for a peer.
+    pub(crate) source: u32,
+    pub(crate) seq: u64,
+    pub(crate) port: Option<Port>,
+    pub(crate) call: Call,
+    pub(crate) payload: u64,
+    /// Of a message that arrives.
+    pub(crate) class: Option<Class>,
+}
+
+impl Booked {
+    /// An event that concerns the whole peer.
+    #[inline(always)]
+    pub(crate) fn new(kind: EventKind, source: u32, seq: u64) -> Booked {
+        let (port, call, payload, class) = (None, Call::None, 0, None);
+        Booked { kind, source, seq, port, call, payload, class }
+    }
+
+    /// A datagram that is no part of a call, as a value.
+    #[inline(always)]
+    pub(crate) fn datagram(source: u32, seq: u64, port: Port) -> Booked {
+        let class = Some(Class::Datagram);
+        Booked { port: Some(port), class, ..Booked::new(EventKind::Deliver, source, seq) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn timer(source: u32, seq: u64, port: Port) -> Booked {
+        Booked { port: Some(port), ..Booked::new(EventKind::Timer, source, seq) }
+    }
+}
+
+impl Here<'_> {
+    /// Puts an event into the books. `SHOWN` is whether somebody may want to see it.
+    #[inline(always)]
+    pub(crate) fn book<const SHOWN: bool>(&mut self, booked: Booked) {
+        let Booked { kind, source, seq, port, call, payload, class } = booked;
+        let Moment { time, round } = self.now;
+        let fabric = &mut *self.fabric;
+        let Some(place) = fabric.places.get_mut(self.row) else { return };
+        let (seat, life) = (self.seat, place.life);
+        let event = Handled { time, round, seat, kind, source, seq, life, port, call, payload };
+        self.before = place.digest;
+        place.digest.add(&event);
+        fabric.events = fabric.events.wrapping_add(1);
+        if let Some(class) = class {
+            let flow = fabric.ledger.of(class);
+            flow.delivered = flow.delivered.wrapping_add(1);
+        }
+        if SHOWN && let Some(trace) = &mut fabric.trace {
+            trace.push(event);
+        }
+    }
+
+    /// Strikes out the event that was booked last: nobody handled it. A message was dropped then.
+    #[cold]
+    pub(crate) fn strike_out(&mut self, class: Option<Class>) {
+        self.place().digest = self.before;
+        let fabric = &mut *self.fabric;
+        fabric.events -= 1;
+        if let Some(class) = class {
+            let flow = fabric.ledger.of(class);
+            flow.delivered -= 1;
+            flow.drop_for(DropCause::Decode);
+        }
+        if let Some(trace) = &mut fabric.trace {
+            trace.pop();
+        }
+    }
+}
