@@ -2,8 +2,8 @@
 //! back to the handler that it came from.
 //!
 //! A guard stands around every call of a handler. It is forgotten when the handler returns, so it
-//! costs nothing; only a panic that unwinds through it runs its destructor, which notes the row, the
-//! peerlet and the handler.
+//! costs nothing; only a panic that unwinds through it runs its destructor, which notes the row,
+//! the peerlet and the handler.
 
 use std::fmt;
 use std::mem;

@@ -30,6 +30,8 @@ pub enum Cause {
     Duplicate,
     /// The transport cannot carry it.
     Unsupported,
+    /// A frame began and did not end in time.
+    Unfinished,
     /// It came from a process that does not take part, and was not about joining, or was too much
     /// of that.
     Stranger,
@@ -37,7 +39,7 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order of their declaration.
-    pub const ALL: [Cause; 13] = [
+    pub const ALL: [Cause; 14] = [
         Cause::Decode,
         Cause::Version,
         Cause::Experiment,
@@ -50,6 +52,7 @@ impl Cause {
         Cause::OldLife,
         Cause::Duplicate,
         Cause::Unsupported,
+        Cause::Unfinished,
         Cause::Stranger,
     ];
 
@@ -68,6 +71,7 @@ impl Cause {
             Cause::OldLife => "old_life",
             Cause::Duplicate => "duplicate",
             Cause::Unsupported => "unsupported",
+            Cause::Unfinished => "unfinished",
             Cause::Stranger => "stranger",
         }
     }

@@ -120,7 +120,8 @@ pub enum Kind<'a> {
 /// | offset | bytes | what |
 /// |---:|---:|---|
 /// | 0 | 1 | version of this layout, now 1 |
-/// | 1 | 1 | low four bits: kind; high four bits: call (0 none, 1 question, 2 answer, 3 no answer) |
+/// | 1 | 1 | low four bits: kind; high four bits: call (0 none, 1 question, 2 answer, 3 no answer)
+/// |
 /// | 2 | 8 | experiment: a hash of its name and of the peerlets in it |
 /// | 10 | 4 | slot of the sending peer |
 /// | 14 | 4 | slot of the receiving peer |

@@ -29,7 +29,8 @@ use crate::quic::QuicTransport;
 use crate::seats::SeatMap;
 use crate::setup::{LiveError, LiveSetup, Sockets};
 use crate::shard::{
-    AlarmClock, Doing, Ground, MemberLine, Pauses, Punctuality, Shard, ShardOutcome, Timers, Wires,
+    AlarmClock, Doing, Ground, MemberLine, Pauses, Punctuality, Shard, ShardOutcome, Timers,
+    Undecoded, Wires,
 };
 use crate::transport::{BindError, Transport};
 use crate::udp::UdpTransport;
@@ -37,6 +38,9 @@ use crate::udp::UdpTransport;
 /// From binding to time zero in a process that has all seats: enough for its tasks to begin.
 const SETTLING: Duration = Duration::from_nanos(20 * MILLISECOND.as_nanos());
 /// How long a run that something panicked in waits for its shards: for what they have, and for the
+/// How long peers have to stop in order, and what they sent to drain, when seat 0's process does
+/// not have this one any more.
+const STOPPING: std::time::Duration = std::time::Duration::from_secs(4);
 /// end of their links.
 const GIVING_UP: std::time::Duration = std::time::Duration::from_secs(1);
 /// And so much more for each of its tasks.
@@ -127,7 +131,8 @@ async fn run_through(
         warn_of_open_network(&setup, &sockets);
     }
     let budget = Budget::default();
-    let parts = Parts { setup: &setup, registry, epochs, seats, key, end, budget };
+    let undecoded = between.is_none().then(|| Undecoded::new(setup.notice.clone()));
+    let parts = Parts { setup: &setup, registry, epochs, seats, key, end, budget, undecoded };
     let mut run = Run::new(&parts, stop, tell, failures);
     let monitor = Monitor::start(Handle::current(), run.zero.subscribe());
     let monitor = monitor.map_err(LiveError::Thread)?;
@@ -150,7 +155,10 @@ async fn run_through(
 struct Run {
     zero: watch::Sender<Option<Instant>>,
     finish: watch::Sender<bool>,
+    /// Whether whoever runs this wants it to stop.
     stop: watch::Receiver<bool>,
+    /// Whether peers are to stop, for that reason or another.
+    halt: watch::Sender<bool>,
     epochs: Option<mpsc::UnboundedSender<OwnEpoch>>,
     line: Option<MemberLine>,
     /// In an emulation: whether nothing is on its way any more that departed before the end.
@@ -170,9 +178,10 @@ impl Run {
         failures: mpsc::UnboundedReceiver<Failure>,
     ) -> Run {
         let (zero, finish) = (watch::channel(None).0, watch::channel(false).0);
+        let halt = watch::channel(*stop.borrow()).0;
         let shards = Vec::with_capacity(parts.setup.shards as usize);
         let (epochs, line, quiet, outcomes) = Default::default();
-        Run { zero, finish, stop, epochs, line, quiet, outcomes, shards, tell, failures }
+        Run { zero, finish, stop, halt, epochs, line, quiet, outcomes, shards, tell, failures }
     }
 
     /// The member that speaks for this process, not running yet.
@@ -220,7 +229,7 @@ impl Run {
             let (outcome, receiver) = oneshot::channel();
             let wires = Wires {
                 zero: self.zero.subscribe(),
-                stop: self.stop.clone(),
+                stop: self.halt.subscribe(),
                 finish: self.finish.subscribe(),
                 epochs: self.epochs.clone(),
                 outcome: Some(outcome),
@@ -238,6 +247,7 @@ impl Run {
                 }
             }));
         }
+        tokio::spawn(pass_on(self.stop.clone(), self.halt.clone()));
         // The shards hold the ends that count.
         self.epochs = None;
         if !has_member {
@@ -256,25 +266,7 @@ impl Run {
     ) -> Result<Ended, LiveError> {
         let (own_end, ended) = oneshot::channel();
         let mut speaking = member.map(|member| speak(member, ended, self.tell.clone()));
-        let (mut waiting, mut outcomes) = (std::mem::take(&mut self.outcomes), Vec::new());
-        let mut gathering = Box::pin(gather(&mut waiting, &mut outcomes));
-        let mut failure = tokio::select! {
-            biased;
-            failure = self.failures.recv() => failure,
-            () = &mut gathering => self.failures.try_recv().ok(),
-            error = refused(&mut speaking) => {
-                self.finish.send_replace(true);
-                self.closed().await;
-                return Err(LiveError::Join(error));
-            }
-        };
-        if failure.is_some() {
-            // Shards that run hand over what they have; one that is blocked is not waited for.
-            self.finish.send_replace(true);
-            timeout(GIVING_UP, &mut gathering).await.ok();
-        }
-        drop(gathering);
-        outcomes.extend(waiting.iter_mut().filter_map(|outcome| outcome.try_recv().ok()));
+        let Gathered { outcomes, mut failure, refusal } = self.gather(&mut speaking).await?;
         let ran = (*self.zero.borrow()).map_or(Time::ZERO, |zero| {
             Time::ZERO + Duration::from(Instant::now().saturating_duration_since(zero))
         });
@@ -283,15 +275,19 @@ impl Run {
         if let (Some(all), Some(seats)) = (&mut all, seats) {
             all.whole = Some(Whole::alone(lost, all.end, seats));
         }
-        if let (Some(all), Some(task), None) = (&mut all, &mut speaking, &failure) {
-            own_end.send(all.closing()).ok();
-            tokio::select! {
-                biased;
-                broken = self.failures.recv() => failure = broken,
-                network = task => if let Some(network) = network.ok().flatten() {
-                    all.widen(network?);
-                },
+        match (&mut all, &mut speaking, refusal) {
+            (Some(all), _, Some(error)) => all.excluded(&error),
+            (Some(all), Some(task), None) if failure.is_none() => {
+                own_end.send(all.closing()).ok();
+                tokio::select! {
+                    biased;
+                    broken = self.failures.recv() => failure = broken,
+                    network = task => if let Some(network) = network.ok().flatten() {
+                        all.widen(network?);
+                    },
+                }
             }
+            _ => {}
         }
         if let Some(task) = speaking {
             task.abort();
@@ -309,6 +305,46 @@ impl Run {
         Ok(Ended { outcome: all, failure })
     }
 
+    /// Waits for what the shards came to. A panic ends that early; so does a refusal, which stops
+    /// peers in order when they have begun to live.
+    async fn gather(&mut self, speaking: &mut Option<Speaking>) -> Result<Gathered, LiveError> {
+        let (mut waiting, mut outcomes) = (std::mem::take(&mut self.outcomes), Vec::new());
+        let mut gathering = Box::pin(gather(&mut waiting, &mut outcomes));
+        let mut refusal = None;
+        let mut failure = tokio::select! {
+            biased;
+            failure = self.failures.recv() => failure,
+            () = &mut gathering => self.failures.try_recv().ok(),
+            error = refused(speaking) => {
+                refusal = Some(error);
+                None
+            }
+        };
+        if let Some(error) = refusal.take_if(|_| self.zero.borrow().is_none()) {
+            self.finish.send_replace(true);
+            self.closed().await;
+            return Err(LiveError::Join(error));
+        }
+        if refusal.is_some() {
+            // It speaks to nobody any more.
+            *speaking = None;
+            self.halt.send_replace(true);
+            tokio::select! {
+                biased;
+                broken = self.failures.recv() => failure = broken,
+                _ = timeout(STOPPING, &mut gathering) => {}
+            }
+        }
+        if failure.is_some() {
+            // Shards that run hand over what they have; one that is blocked is not waited for.
+            self.finish.send_replace(true);
+            timeout(GIVING_UP, &mut gathering).await.ok();
+        }
+        drop(gathering);
+        outcomes.extend(waiting.iter_mut().filter_map(|outcome| outcome.try_recv().ok()));
+        Ok(Gathered { outcomes, failure, refusal })
+    }
+
     /// Waits until all shards have closed their sockets.
     async fn closed(&mut self) {
         for shard in self.shards.drain(..) {
@@ -321,6 +357,15 @@ impl Run {
 /// Whether nothing but the real network is between the sockets, faults on it included.
 fn run_is_real(between: &Option<Between>) -> bool {
     between.as_ref().is_none_or(|between| !between.is_emulated())
+}
+
+/// What came of the shards' time.
+struct Gathered {
+    outcomes: Vec<ShardOutcome>,
+    /// The panic that ended it.
+    failure: Option<Failure>,
+    /// Why seat 0's process, which had taken this one in, does not have it any more.
+    refusal: Option<JoinError>,
 }
 
 /// How a run came to its end.
@@ -342,6 +387,18 @@ impl Ended {
             // Its thread may be what does not answer any more.
             (Some(between), Some(_)) => between.give_up(outcome),
         }
+    }
+}
+
+/// Tells peers to stop when whoever runs the process wants that; ends with the shards.
+async fn pass_on(mut stop: watch::Receiver<bool>, halt: watch::Sender<bool>) {
+    tokio::select! {
+        wanted = stop.wait_for(|stop| *stop) => {
+            if wanted.is_ok() {
+                halt.send_replace(true);
+            }
+        }
+        () = halt.closed() => {}
     }
 }
 
@@ -436,6 +493,7 @@ struct Parts<'a> {
     end: Time,
     /// Bytes of large messages that are put together at a time.
     budget: Budget,
+    undecoded: Option<Undecoded>,
 }
 
 impl Parts<'_> {
@@ -500,6 +558,7 @@ impl Parts<'_> {
             since: Instant::now(),
             wires,
             reported: 0,
+            undecoded: self.undecoded.clone(),
             pins: 0,
         }
     }

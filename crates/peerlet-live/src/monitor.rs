@@ -3,8 +3,8 @@
 //!
 //! It does nothing but wake up ten times a second. Where it does not, nobody in the process ran:
 //! the process was suspended, or the machine gave it no time. Each time it also hands the runtime
-//! an empty task, so that a thread of the runtime looks at the sockets even when the one that was to
-//! is kept by a handler.
+//! an empty task, so that a thread of the runtime looks at the sockets even when the one that was
+//! to is kept by a handler.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};

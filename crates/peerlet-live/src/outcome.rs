@@ -6,7 +6,7 @@ use peerlet_network::Cause;
 
 use crate::counters::Counters;
 use crate::medium::Carried;
-use crate::member::{Closing, Network};
+use crate::member::{Closing, JoinError, Network};
 use crate::monitor::Delays;
 use crate::shard::ShardOutcome;
 
@@ -133,6 +133,12 @@ impl LiveOutcome {
             late_answers: self.late_answers,
             idle_directives: self.idle_directives,
         }
+    }
+
+    /// Seat 0's process does not have this process any more: it keeps its share.
+    pub(crate) fn excluded(&mut self, why: &JoinError) {
+        self.is_share = true;
+        self.missing.push(format!("the rest of the run: {why}"));
     }
 
     /// Takes in what the others reported: from the share of one process to the whole network.

@@ -318,8 +318,8 @@ impl fmt::Display for LiveError {
             ),
             LiveError::Join(error) => error.fmt(f),
             LiveError::ListOverUdp => f.write_str(
-                "--allow names identities, and UDP has none; give all processes one --secret, or use \
-                 QUIC",
+                "--allow names identities, and UDP has none; give all processes one --secret, or \
+                 use QUIC",
             ),
             LiveError::Ports { first, shards } => write!(
                 f,

@@ -162,8 +162,8 @@ impl fmt::Display for LinkError {
             LinkError::Identity => "another process answered; check the identity that you gave",
             LinkError::Refused => "the handshake was refused; run the same version on both sides",
             LinkError::Admission => {
-                "the other process is not let in, or does not let us in; give both the same secret, \
-                 and the list of each the identity of the other"
+                "the other process is not let in, or does not let us in; give both the same \
+                 secret, and the list of each the identity of the other"
             }
             LinkError::Closed => "the other process closed the link; it has ended or refused us",
             LinkError::Silent => "the other process fell silent; it is gone or cut off",

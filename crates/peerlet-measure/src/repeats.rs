@@ -202,10 +202,10 @@ mod tests {
         repeats.add(&run(&[12, 24]));
         repeats.add(&run(&[]));
         expect![[r#"
-            metric     unit  runs    mean    p50   p95   sum  sum/s
-            h/answers  1        3                                                  1 ± 0         1 ± 0
-            h/never    1        3              -             -            -        0 ± 0
-            h/time     ms       3  4.125 ± 4.765  2.75 ± 3.176  5.5 ± 6.353  5.5 ± 11.98
+        metric     unit  runs    mean    p50   p95   sum  sum/s
+        h/answers  1        3                                                  1 ± 0         1 ± 0
+        h/never    1        3              -             -            -        0 ± 0
+        h/time     ms       3  4.125 ± 4.765  2.75 ± 3.176  5.5 ± 6.353  5.5 ± 11.98
         "#]]
         .assert_eq(&narrow(&repeats));
         let rows = repeats.rows();

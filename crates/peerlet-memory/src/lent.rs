@@ -5,8 +5,9 @@ use std::ops::{Deref, DerefMut};
 /// Something that may outlive the handler that it was lent to: nothing that is [`Lent`] does.
 #[diagnostic::on_unimplemented(
     note = "a task outlives the handler that spawns it, so it cannot hold what that handler is \
-            lent: `ctx` and siblings; write `task.with(|peerlet, ctx| ..).await` inside the task to \
-            get at the peerlet and its context, or copy out what the task needs before it is spawned"
+            lent: `ctx` and siblings; write `task.with(|peerlet, ctx| ..).await` inside the task \
+            to get at the peerlet and its context, or copy out what the task needs before it is \
+            spawned"
 )]
 #[doc(hidden)]
 pub trait OutlivesHandler {}

@@ -83,9 +83,9 @@ impl Sums {
 
 /// Writes events as JSON lines:
 /// `{"time":0,"round":0,"seat":3,"kind":"start","source":0,"seq":3,"life":1}`, with `port` where
-/// the event is for one peerlet and `question`, `answer` or `no_answer` where it is part of the call
-/// with that number; and at the end one line with `seats`, `drops`, `bytes` and `measures`. From these a
-/// script can recompute the digest.
+/// the event is for one peerlet and `question`, `answer` or `no_answer` where it is part of the
+/// call with that number; and at the end one line with `seats`, `drops`, `bytes` and `measures`.
+/// From these a script can recompute the digest.
 pub struct JsonTrace<W: Write> {
     out: W,
     seats: u32,

@@ -160,8 +160,8 @@ pub(crate) struct Live {
     /// [default: the scenario's, else quic]
     #[arg(long, value_name = "NAME", value_enum)]
     pub(crate) transport: Option<Transport>,
-    /// The secret that all processes of the run share (`peerlet secret FILE` makes one): nobody else
-    /// is let in
+    /// The secret that all processes of the run share (`peerlet secret FILE` makes one): nobody
+    /// else is let in
     #[arg(long, value_name = "FILE")]
     pub(crate) secret: Option<PathBuf>,
     /// The identities of the processes that are let in, one a line; nobody else is, over quic

@@ -346,12 +346,13 @@ fn a_matrix_that_cannot_be_used_is_named() {
         &missing,
         3,
         expect![[r#"
-        SCENARIO:8:8: matrix /tmp/no/such.txt cannot be read (No such file or directory (os error 2)); check `file`
-           ,----
-         8 | file = "no/such.txt"
-           :        ^^^^^^^^^^^^^
-           `----
-    "#]],
+            SCENARIO:8:8: matrix /tmp/no/such.txt cannot be read (No such file or directory (os error 2))
+               ,----
+             8 | file = "no/such.txt"
+               :        ^^^^^^^^^^^^^
+               `----
+              help: check the path
+        "#]],
     );
     let square = File::new("square.txt", "0 1 2\n1 0\n");
     let keys = format!("file = \"{}\"\nunit = \"ms\"", square.0.display());

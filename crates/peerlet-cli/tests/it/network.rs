@@ -69,20 +69,24 @@ fn others_miss_a_paused_peer() {
 
 /// Checks what is said about a network that cannot be.
 fn refuse(network: &str, events: &str, command: &[&str], said: Expect) {
+    refuse_with(2, (network, events), command, said);
+}
+
+fn refuse_with(code: i32, (network, events): (&str, &str), command: &[&str], said: Expect) {
     let events = format!("[events]\nlines = '''\n{events}'''\n");
     let file = File::new("refused.toml", &format!("{HEAD}[network]\n{network}\n{STACK}{events}"));
     let path = file.0.display().to_string();
     let arguments: Vec<&str> = command.iter().copied().chain([path.as_str()]).collect();
     let output = peerlet(&arguments);
-    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
     said.assert_eq(&text(&output.stderr).replace(&path, "SCENARIO"));
 }
 
 #[test]
 fn networks_that_cannot_be_are_refused_at_their_place() {
-    refuse(
-        "model = \"matrix\"\nfile = \"none.txt\"\nunit = \"ms\"",
-        "",
+    refuse_with(
+        3,
+        ("model = \"matrix\"\nfile = \"none.txt\"\nunit = \"ms\"", ""),
         &["check"],
         expect![[r#"
             SCENARIO:5:8: matrix /tmp/none.txt cannot be read (No such file or directory (os error 2))

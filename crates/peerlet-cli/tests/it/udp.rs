@@ -95,7 +95,7 @@ fn a_process_with_another_secret_or_none_is_not_heard() {
         let output = peerlet(&[&live[..], &join, more].concat());
         assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
         let said = text(&output.stderr);
-        assert!(said.contains("same scenario, transport and secret?"), "{said}");
+        assert!(said.contains("with the same transport and the same --secret?"), "{said}");
     }
     first.child.kill().expect("it can be killed");
     first.child.wait().expect("it can be waited for");
@@ -121,7 +121,6 @@ fn a_secret_that_cannot_be_used_is_refused_before_anything_runs() {
     let folder = Folder::new("udp-refused");
     let scenario = File::new("udp.toml", SCENARIO);
     let scenario = scenario.0.display().to_string();
-    let secret = secret(&folder, "secret");
     let refuse = |transport: &str, secret: &str, code: i32, expected: &str| {
         let arguments = ["live", &scenario, "--transport", transport, "--secret", secret];
         let output = peerlet(&arguments);
@@ -129,7 +128,7 @@ fn a_secret_that_cannot_be_used_is_refused_before_anything_runs() {
         assert_eq!((output.status.code(), text(&output.stdout)), (Some(code), String::new()));
         assert!(said.starts_with("error: ") && said.contains(expected), "{said}");
     };
-    refuse("quic", &secret, 2, "a secret over QUIC is not there yet");
+    refuse("quic", &folder.path("none"), 3, "`peerlet secret ");
     refuse("udp", &folder.path("none"), 3, "`peerlet secret ");
     refuse("udp", &folder.path(""), 3, "is a folder; name a regular file");
     let write = |name: &str, content: &[u8], mode| {

@@ -152,7 +152,8 @@ fn late_answers_are_counted_and_no_messages(bench: &mut Bench<'_>) -> Result<(),
 fn a_call_can_be_awaited_again(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe: LooseProbe = tasked(&journal, |task, other| async move {
-        // One answer comes while nobody awaits it, one while it is awaited again, one never in time.
+        // One answer comes while nobody awaits it, one while it is awaited again, one never in
+        // time.
         let mut early = task.call(other, 2.into()).within(MILLISECOND * 100);
         let mut late = task.call(other, 5.into()).within(MILLISECOND * 100);
         let mut never = task.call(other, 9.into()).within(MILLISECOND * 100);

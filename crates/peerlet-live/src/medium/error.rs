@@ -39,8 +39,8 @@ impl fmt::Display for MediumError {
             MediumError::Io(error) => {
                 write!(
                     f,
-                    "the thread that carries packets cannot be started: {error}; raise the limit of \
-                     threads (`ulimit -u`, or a container's `pids` limit)"
+                    "the thread that carries packets cannot be started: {error}; raise the limit \
+                     of threads (`ulimit -u`, or a container's `pids` limit)"
                 )
             }
         }

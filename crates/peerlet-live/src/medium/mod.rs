@@ -66,8 +66,8 @@ pub const EMULATED_MAX: u32 = 4_096;
 /// machine's haste, not the network's.
 pub const LATENESS_MAX: Duration = Duration::from_nanos(500 * MICROSECOND.as_nanos());
 
-/// An emulation in which the carrier, or a handler, was later than this once is void as well, unless
-/// another value is given ([`LiveSetup::late_max`](crate::LiveSetup::late_max)).
+/// An emulation in which the carrier, or a handler, was later than this once is void as well,
+/// unless another value is given ([`LiveSetup::late_max`](crate::LiveSetup::late_max)).
 pub const LATE_MAX: Duration = Duration::from_nanos(100 * MILLISECOND.as_nanos());
 
 /// Asks the system to prefer this thread, and the threads that it starts from now on, to others.

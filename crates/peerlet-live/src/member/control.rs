@@ -19,8 +19,8 @@ pub(crate) const PIECE_MAX: usize = 900;
 pub(crate) const PIECES_MAX: u32 = 4_096;
 /// Bytes that are added to a question whose answer is long.
 const PADDING: usize = 360;
-/// The least length of a question that follows from a datagram: its answer holds any process and any
-/// section.
+/// The least length of a question that follows from a datagram: its answer holds any process and
+/// any section.
 const FOLLOWING_MIN: usize = 100;
 
 /// One datagram between processes.
@@ -108,7 +108,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether it may be gone in a moment: the process that had the seats may just have been killed.
+    /// Whether it may be gone in a moment: the process that had the seats may just have been
+    /// killed.
     pub(crate) fn may_pass(&self) -> bool {
         matches!(
             self,
@@ -147,8 +148,8 @@ impl fmt::Display for Refusal {
             }
             Refusal::Advertised { seen } => write!(
                 f,
-                "over UDP, which has no identities, a process is known by its address, and this one \
-                 is seen at {seen}; leave --advertise out, or use QUIC"
+                "over UDP, which has no identities, a process is known by its address, and this \
+                 one is seen at {seen}; leave --advertise out, or use QUIC"
             ),
             Refusal::Changed => f.write_str("a process keeps its seats as long as it runs"),
             Refusal::Full => f.write_str("too many processes take part"),

@@ -1,6 +1,7 @@
 //! What all processes of a run must have alike: the sections of its setup, and their fingerprint.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use ring::digest;
 use serde::{Deserialize, Serialize};
@@ -101,10 +102,14 @@ pub(crate) fn differences(here: &[Section], there: &[Section]) -> Vec<Difference
 /// Text from another process as it may reach a terminal: without control characters and those that
 /// change the direction of writing.
 pub(crate) fn shown(text: &str) -> String {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
+    // Marks of width zero and of direction, line separators, the byte order mark.
+    const HIDDEN: [RangeInclusive<char>; 4] = [
+        '\u{200b}'..='\u{200f}',
+        '\u{2028}'..='\u{202e}',
+        '\u{2060}'..='\u{206f}',
+        '\u{feff}'..='\u{feff}',
+    ];
+    let is_hidden = |c: char| c.is_control() || HIDDEN.iter().any(|range| range.contains(&c));
     let escape = |c: char| match is_hidden(c) {
         true => c.escape_unicode().to_string(),
         false => c.to_string(),

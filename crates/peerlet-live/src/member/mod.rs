@@ -17,6 +17,7 @@ mod participant;
 mod process;
 mod report;
 mod roster;
+mod seat_zero;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -34,10 +35,10 @@ use crate::transport::LinkError;
 use control::{Control, Speaker};
 use coordinator::{Coordinator, CoordinatorSetup, Response, ranges};
 use fingerprint::shown;
-use join::Search;
 use network::{Report, Reporter};
-use participant::{Participant, ParticipantError};
+use participant::Participant;
 use roster::SILENT;
+use seat_zero::SeatZero;
 
 pub use control::Refusal;
 pub use error::JoinError;
@@ -118,23 +119,9 @@ pub(crate) struct Setup {
     pub(crate) notice: Notice,
 }
 
-/// Seat 0's process as a participant sees it.
-struct Seat0 {
-    participant: Participant,
-    search: Search,
-    /// Where it is asked now.
-    asked: Option<SocketAddr>,
-    /// Who it is, once that is known.
-    identity: Option<Identity>,
-    /// Another process than the named one answered there.
-    is_another: bool,
-    found: mpsc::Receiver<Result<Vec<SocketAddr>, String>>,
-    find: mpsc::Sender<Result<Vec<SocketAddr>, String>>,
-}
-
 enum State {
     Coordinator(Box<Coordinator>),
-    Participant(Box<Seat0>),
+    Participant(Box<SeatZero>),
 }
 
 /// The one who speaks for a process.
@@ -169,14 +156,9 @@ impl Member {
                 is_closed: setup.is_closed,
             }))),
             Role::Participant(join) => {
-                let search = Search::new(join.clone(), setup.bound.ip());
-                let (find, found) = mpsc::channel(1);
-                let (asked, identity) = (None, join.identity());
-                let nowhere = setup.bound;
-                let participant = Participant::new(own, nowhere, sections, within, Duration::ZERO);
-                let is_another = false;
-                let search =
-                    Seat0 { participant, search, asked, identity, is_another, found, find };
+                let bound = setup.bound;
+                let participant = Participant::new(own, bound, sections, within, Duration::ZERO);
+                let search = SeatZero::new(participant, join, bound);
                 State::Participant(Box::new(search))
             }
         };
@@ -563,51 +545,5 @@ impl Member {
             tracing::debug!(?error, "a report was refused");
         }
         entry.closed = self.network.has_closed(identity, incarnation);
-    }
-}
-
-impl Seat0 {
-    /// Goes on looking for seat 0's process; gives the address at which it is asked from now on,
-    /// when that is another one.
-    fn look_up(&mut self, now: Duration) -> Option<SocketAddr> {
-        if let Some((host, port)) = self.search.look_up(now) {
-            let find = self.find.clone();
-            tokio::spawn(async move {
-                let looked_up = tokio::net::lookup_host((host.as_str(), port)).await;
-                let found = looked_up.map(Iterator::collect).map_err(|error| error.to_string());
-                // Nobody may be looking any more.
-                find.send(found).await.ok();
-            });
-        }
-        if let Ok(found) = self.found.try_recv() {
-            self.search.found(now, found);
-        }
-        if self.participant.heard().is_none() && self.search.next(now, self.is_another) {
-            self.is_another = false;
-            // Whoever was there before was not seat 0's process.
-            self.identity = self.search.join().identity();
-        }
-        let current = self.search.current()?;
-        if self.asked == Some(current) {
-            return None;
-        }
-        self.asked = Some(current);
-        self.participant.ask_at(current);
-        Some(current)
-    }
-
-    fn error(&self, error: ParticipantError, within: Duration) -> JoinError {
-        let join = self.search.join();
-        match (error, self.asked) {
-            (ParticipantError::Refused(why), Some(at)) => JoinError::Refused(at, why),
-            (ParticipantError::Differs(differences), Some(at)) => {
-                JoinError::Differs(at, differences)
-            }
-            (ParticipantError::Zero(ahead), Some(at)) => JoinError::Zero(at, ahead),
-            _ => {
-                let tried = self.search.tried();
-                JoinError::Unanswered { at: join.to_string(), within, tried }
-            }
-        }
     }
 }

@@ -110,8 +110,8 @@ impl Participant {
         self.spoke = None;
     }
 
-    /// Time zero by the own clock, once it is known. A process that comes late has a zero before its
-    /// own clock began: it starts at once.
+    /// Time zero by the own clock, once it is known. A process that comes late has a zero before
+    /// its own clock began: it starts at once.
     pub(crate) fn zero(&self) -> Option<Duration> {
         self.zero
     }

@@ -12,7 +12,8 @@ const WINDOW: usize = 32;
 pub(super) const AGAIN: Duration = Duration::from_millis(300);
 /// Reports of one process that are being put together at once.
 const OPEN_MAX: usize = 8;
-/// Bytes that unfinished reports may take: those of one process, unless it is a single one, and all.
+/// Bytes that unfinished reports may take: those of one process, unless it is a single one, and
+/// all.
 const RESERVED_EACH_MAX: usize = 8 * 1024 * 1024;
 const RESERVED_MAX: usize = 64 * 1024 * 1024;
 

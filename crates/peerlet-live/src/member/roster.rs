@@ -104,8 +104,8 @@ impl Roster {
         }
     }
 
-    /// The link to this socket was closed from the other side: a process that does not speak up soon
-    /// has ended, and is not waited for. Gives its seats, unless it has sent its last report.
+    /// The link to this socket was closed from the other side: a process that does not speak up
+    /// soon has ended, and is not waited for. Gives its seats, unless it has sent its last report.
     pub(crate) fn left(&mut self, now: Duration, socket: SocketAddr) -> Option<(u32, u32)> {
         let entry = self.entries.values_mut().find(|entry| entry.socket == socket)?;
         entry.left = Some(now);
@@ -254,8 +254,8 @@ impl Roster {
 }
 
 impl Entry {
-    /// Whether it has had its time to answer since somebody first wanted its seats, and has not. The
-    /// first time it is asked.
+    /// Whether it has had its time to answer since somebody first wanted its seats, and has not.
+    /// The first time it is asked.
     fn yields(&mut self, now: Duration, within: Duration, admission: &mut Admission) -> bool {
         let since = *self.probed.get_or_insert(now);
         let patience = now.saturating_sub(since);

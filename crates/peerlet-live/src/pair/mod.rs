@@ -212,8 +212,8 @@ impl Pairs {
         self.end(slot, false);
     }
 
-    /// A peer of ours has crashed: its senders hear nothing. What has left it goes on; what waits in
-    /// its queues is dropped, and with it a large message of which pieces wait.
+    /// A peer of ours has crashed: its senders hear nothing. What has left it goes on; what waits
+    /// in its queues is dropped, and with it a large message of which pieces wait.
     pub fn crashed(&mut self, slot: u32) {
         self.end(slot, true);
         self.locals.insert(slot, Local::Crashed);

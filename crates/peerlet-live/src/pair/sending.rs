@@ -193,8 +193,8 @@ impl Sending {
         }
     }
 
-    /// The life of one of ours has ended: its connections finish what they have, in silence. After a
-    /// crash that is what has left; gives how many messages had not.
+    /// The life of one of ours has ended: its connections finish what they have, in silence. After
+    /// a crash that is what has left; gives how many messages had not.
     pub(super) fn orphan(&mut self, slot: u32, life: u32, crashed: bool) -> u64 {
         let of_life = |key: &Key| key.slot == slot && key.life == life;
         let first = Key { slot, life, to: Address::from_bytes([0; Address::ENCODED_LEN]) };

@@ -114,8 +114,8 @@ pub(super) fn open_wide(connection: &Connection, window: u32) {
     connection.set_max_concurrent_uni_streams(VarInt::from_u32(LANES_MAX as u32));
 }
 
-/// The window of the next connection, when those that are open have so many bytes: all of it as long
-/// as there are few, and a share of what is left when there are many.
+/// The window of the next connection, when those that are open have so many bytes: all of it as
+/// long as there are few, and a share of what is left when there are many.
 pub(super) const fn next_window(granted: u64) -> u32 {
     let share = WINDOWS_MAX.saturating_sub(granted) / 16;
     if share > CONNECTION_WINDOW as u64 {

@@ -14,9 +14,9 @@ use quinn::{
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::gate::{Entry, Gate, Permit};
+use super::gate::{Entry, Gate, Permit, Room};
 use super::{Event, LINKS_MAX, Tally};
 use crate::counters::Cause;
 use crate::frame::{STREAM_FRAME_MAX, is_control};
@@ -25,6 +25,8 @@ use crate::transport::{Inbound, LinkError};
 
 /// How long a handshake may take: it fits twice into the time that a reliable message waits.
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long a frame may take from its first byte to its last: the largest at 70 kbit/s.
+const FRAME_TIMEOUT: Duration = Duration::from_secs(30);
 /// Datagrams that are read at once.
 const DATAGRAMS_MAX: usize = 256;
 
@@ -276,12 +278,14 @@ impl Reader {
         }
         let _window = self.gate.open_wide(&self.connection);
         let mut readers = JoinSet::new();
+        let room = self.gate.room();
         while let Ok(stream) = self.connection.accept_uni().await {
             while readers.try_join_next().is_some() {}
             let (from, identity, events) = (self.from, self.identity, self.events.clone());
             let (connection, tally) = (self.connection.clone(), self.tally.clone());
+            let room = room.clone();
             readers.spawn(async move {
-                if let Err(cause) = read(stream, from, identity, events).await {
+                if let Err(cause) = read(stream, from, identity, events, room).await {
                     tally.add(cause, 1);
                     connection.close(PROTOCOL, b"no frame");
                 }
@@ -292,16 +296,24 @@ impl Reader {
 }
 
 /// Reads the frames of a stream to its end. While the shard is busy the stream waits, and so does
-/// its sender.
+/// its sender. The bytes of a frame that has not ended are in a budget, and it must end in time.
 async fn read(
     mut stream: RecvStream,
     from: SocketAddr,
     identity: Identity,
     events: mpsc::Sender<Event>,
+    room: Room,
 ) -> Result<(), Cause> {
     let mut buffer = BytesMut::new();
     let mut chunks: [Bytes; 32] = Default::default();
-    while let Ok(Some(count)) = stream.read_chunks(&mut chunks).await {
+    let mut unfinished = None;
+    loop {
+        let more = stream.read_chunks(&mut chunks);
+        let more = match unfinished {
+            None => more.await,
+            Some((_, until)) => timeout_at(until, more).await.map_err(|_| Cause::Unfinished)?,
+        };
+        let Ok(Some(count)) = more else { return Ok(()) };
         for chunk in &mut chunks[..count] {
             buffer.extend_from_slice(&std::mem::take(chunk));
         }
@@ -310,11 +322,26 @@ async fn read(
             .into_iter()
             .map(|frame| Inbound::Stream { from, identity, frame })
             .collect();
-        if !frames.is_empty() && events.send(Event::Frames(frames)).await.is_err() {
-            break;
+        if !frames.is_empty() {
+            unfinished = None;
+            if events.send(Event::Frames(frames)).await.is_err() {
+                return Ok(());
+            }
+        }
+        if unfinished.is_none() && !buffer.is_empty() {
+            let Some(taken) = room.take(unfinished_len(&buffer)).await else { return Ok(()) };
+            unfinished = Some((taken, Instant::now() + FRAME_TIMEOUT));
         }
     }
-    Ok(())
+}
+
+/// The bytes that the frame at the front has, once it is whole.
+fn unfinished_len(buffer: &BytesMut) -> usize {
+    // The length itself may still be on its way.
+    let len = buffer
+        .first_chunk::<4>()
+        .map_or(STREAM_FRAME_MAX, |head| u32::from_be_bytes(*head) as usize);
+    4 + len
 }
 
 /// Takes the whole frames from the front of what came.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use peerlet_core::Identity;
 use quinn::Connection;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::config;
 use crate::admission::Admission;
@@ -48,6 +48,33 @@ pub(super) struct Gate {
     handshakes: Mutex<Handshakes>,
     /// Bytes that members may send ahead of our reading.
     granted: AtomicU64,
+    /// Room for frames that have not ended.
+    unfinished: Arc<Semaphore>,
+}
+
+/// Bytes that unfinished frames may take: of all connections, and of one.
+pub(super) const UNFINISHED_MAX: usize = 64 * 1024 * 1024;
+const UNFINISHED_EACH_MAX: usize = 4 * 1024 * 1024;
+
+/// Room for the unfinished frames of one connection.
+#[derive(Clone)]
+pub(super) struct Room {
+    own: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+}
+
+impl Room {
+    /// Waits for room for so many bytes, of the connection's first, so that one that waits takes
+    /// nothing from others. They have it again when both permits are dropped.
+    pub(super) async fn take(
+        &self,
+        bytes: usize,
+    ) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
+        let bytes = bytes.min(UNFINISHED_EACH_MAX) as u32;
+        let own = Arc::clone(&self.own).acquire_many_owned(bytes).await.ok()?;
+        let all = Arc::clone(&self.all).acquire_many_owned(bytes).await.ok()?;
+        Some((own, all))
+    }
 }
 
 /// The window of a member's connection; dropped, others may have it.
@@ -109,7 +136,14 @@ impl Drop for Permit {
 impl Gate {
     pub(super) fn new(admission: Admission, own: Identity, has_roster: bool) -> Gate {
         let (members, changed, handshakes, granted) = Default::default();
-        Gate { admission, own, has_roster, members, changed, handshakes, granted }
+        let unfinished = Arc::new(Semaphore::new(UNFINISHED_MAX));
+        Gate { admission, own, has_roster, members, changed, handshakes, granted, unfinished }
+    }
+
+    /// Room for the unfinished frames of a connection.
+    pub(super) fn room(&self) -> Room {
+        let own = Arc::new(Semaphore::new(UNFINISHED_EACH_MAX));
+        Room { own, all: Arc::clone(&self.unfinished) }
     }
 
     /// Lets a member send as much as there is room for.
@@ -211,8 +245,8 @@ impl Gate {
         Entry::Begin(Permit { gate: Arc::clone(self), number }, ended)
     }
 
-    /// Whether the process at the other end of a fresh connection is let in: the list has it, and it
-    /// proves the secret. We prove it as well.
+    /// Whether the process at the other end of a fresh connection is let in: the list has it, and
+    /// it proves the secret. We prove it as well.
     pub(super) async fn admits(
         &self,
         connection: &Connection,

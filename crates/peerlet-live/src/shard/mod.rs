@@ -14,6 +14,7 @@ mod phases;
 mod share;
 mod timers;
 mod turn;
+mod undecoded;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub(crate) use here::Ground;
 pub(crate) use late::Punctuality;
 pub(crate) use pauses::Pauses;
 pub(crate) use timers::Timers;
+pub(crate) use undecoded::Undecoded;
 
 /// Events that a peer makes for itself when it stops: more are left undone, so that a peer that
 /// answers itself without end does not keep the others from stopping.
@@ -82,6 +84,8 @@ pub(crate) struct Shard {
     pub(crate) wires: Wires,
     /// How many closed epochs were handed on.
     pub(crate) reported: usize,
+    /// Tells of messages that cannot be decoded; nobody does where a model may damage them.
+    pub(crate) undecoded: Option<Undecoded>,
     /// The version of the pins that the transport knows.
     pub(crate) pins: u64,
 }

@@ -356,7 +356,13 @@ impl Shard {
         });
         match done {
             Ok(()) => self.ground.ledger.of(class).delivered += 1,
-            Err(_) => self.ground.ledger.of(class).drop_for(DropCause::Decode),
+            Err(error) => {
+                self.ground.ledger.of(class).drop_for(DropCause::Decode);
+                if let Some(undecoded) = &self.undecoded {
+                    let registry = self.host.registry();
+                    undecoded.tell(registry, header.port, (self.seats[row], from), error);
+                }
+            }
         }
     }
 

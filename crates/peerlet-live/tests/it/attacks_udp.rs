@@ -1,5 +1,5 @@
-//! Attacks on UDP with a secret, over real sockets: by strangers who listen, repeat and forge, and by
-//! holders of the secret who want more than their share.
+//! Attacks on UDP with a secret, over real sockets: by strangers who listen, repeat and forge, and
+//! by holders of the secret who want more than their share.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -39,7 +39,8 @@ fn count(transport: &UdpTransport, causes: &[Cause]) -> u64 {
     causes.iter().map(|cause| transport.counters().get(*cause)).sum()
 }
 
-/// Alice and Bob, each of whom knows the other at an address of Mallory's, who passes everything on.
+/// Alice and Bob, each of whom knows the other at an address of Mallory's, who passes everything
+/// on.
 struct Path {
     alice: UdpTransport,
     bob: UdpTransport,
@@ -67,8 +68,8 @@ impl Path {
         self.mallory.local_addr().expect("it is bound")
     }
 
-    /// Waits for one thing to happen, but not for long; a packet is given to `meddle` with whom it is for, and goes
-    /// on when that says so.
+    /// Waits for one thing to happen, but not for long; a packet is given to `meddle` with whom it
+    /// is for, and goes on when that says so.
     async fn step(&mut self, meddle: impl FnOnce(bool, &[u8]) -> bool) {
         let mut buffer = [0; 2_000];
         let (alice, bob) = (self.alice.local_addr(), self.bob.local_addr());

@@ -75,7 +75,8 @@ pub(crate) struct Links {
     telling: Vec<((Address, u32), Port)>,
     /// Connections from others, by sender and number, that are held up or were refused lately.
     pub(crate) incoming: Map<(Seat, u64), Incoming>,
-    /// When its link is free for the next packet of a large message, and how long the last one took.
+    /// When its link is free for the next packet of a large message, and how long the last one
+    /// took.
     pub(crate) link: (Time, Duration),
     /// Large messages on their way to it.
     assembly: Assembly,

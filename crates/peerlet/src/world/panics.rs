@@ -1,5 +1,5 @@
-//! A handler's panic in a simulation: caught, and reported once, with its place and the command that
-//! repeats it.
+//! A handler's panic in a simulation: caught, and reported once, with its place and the command
+//! that repeats it.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
