@@ -9,6 +9,8 @@ mod input;
 mod interrupt;
 mod limits;
 mod network;
+mod process;
+mod processes;
 mod random;
 mod rerun;
 mod secret;

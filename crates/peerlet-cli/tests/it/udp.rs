@@ -1,64 +1,15 @@
 //! Live runs over UDP whose processes share a secret, and those that do not.
 
-use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::command::{File, peerlet, root, text};
+use crate::process::{Process, secret};
 use crate::secret::Folder;
 
 const SCENARIO: &str = "peers = 6\nfor = \"2s\"\n[stack]\nbootstrap = {}\nneighbors = {}\n";
-
-/// A process of a run, and how it says that it is reached.
-struct Process {
-    child: Child,
-    errors: BufReader<std::process::ChildStderr>,
-    said: String,
-}
-
-impl Process {
-    fn start(arguments: &[&str]) -> Process {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_peerlet"))
-            .args(arguments)
-            .current_dir(root())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the command runs");
-        let errors = BufReader::new(child.stderr.take().expect("it is piped"));
-        Process { child, errors, said: String::new() }
-    }
-
-    /// Waits until it has said where it is reached; gives the address.
-    fn reached(&mut self) -> String {
-        loop {
-            let before = self.said.len();
-            let read = self.errors.read_line(&mut self.said).expect("it can be read");
-            assert!(read > 0, "it ended: {}", self.said);
-            let line = self.said[before..].trim_end();
-            if let Some(reached) = line.strip_prefix("reached as ") {
-                return reached.split_once('@').expect("an identity").1.to_owned();
-            }
-        }
-    }
-
-    /// Waits for its end; gives its output, with all that it said.
-    fn end(mut self) -> Output {
-        self.errors.read_to_string(&mut self.said).expect("it can be read");
-        let mut output = self.child.wait_with_output().expect("it can be waited for");
-        output.stderr = self.said.into_bytes();
-        output
-    }
-}
-
-fn secret(folder: &Folder, name: &str) -> String {
-    let path = folder.path(name);
-    assert_eq!(peerlet(&["secret", &path]).status.code(), Some(0));
-    path
-}
 
 #[test]
 fn processes_with_one_secret_are_one_network_beyond_loopback() {
@@ -97,8 +48,7 @@ fn a_process_with_another_secret_or_none_is_not_heard() {
         let said = text(&output.stderr);
         assert!(said.contains("with the same transport and the same --secret?"), "{said}");
     }
-    first.child.kill().expect("it can be killed");
-    first.child.wait().expect("it can be waited for");
+    first.kill();
 }
 
 #[test]
