@@ -88,7 +88,6 @@ async fn run_through(
 ) -> Result<Ended, LiveError> {
     let (tell, failures) = Failures::new();
     setup.notice = tell.guarding(setup.notice);
-    setup.check()?;
     let role = setup.role()?;
     let registry = setup.checked_registry()?;
     let end = Time::ZERO + setup.duration;
@@ -96,12 +95,7 @@ async fn run_through(
     let seats = Arc::new(SeatMap::new(setup.seats, &directives));
     let (first, last) = setup.own_seats();
     setup.shards = setup.shards.clamp(1, SHARDS_MAX as u32).min(last - first + 1);
-    if setup.admission.allowed.is_some() && setup.sockets != Sockets::Quic {
-        return Err(LiveError::ListOverUdp);
-    }
-    if setup.bind.port() != 0 && u32::from(setup.bind.port()) + setup.shards - 1 > 65_535 {
-        return Err(LiveError::Ports { first: setup.bind.port(), shards: setup.shards });
-    }
+    setup.check()?;
     let key = setup.key.take().unwrap_or_else(ProcessKey::generate);
     let mut between = Between::new(&mut setup)?;
     let mut transports = Vec::new();
@@ -114,21 +108,10 @@ async fn run_through(
         // Nobody else is there: peers reach each other on this machine.
         own.set_ip(Ipv4Addr::LOCALHOST.into());
     }
-    // An emulation's sockets are known as what they say themselves.
-    if between.as_ref().is_none_or(|between| !between.is_emulated()) {
-        for (transport, at) in transports.iter_mut().zip(own.sockets()) {
-            transport.known_as(at);
-        }
-    }
     match &between {
+        // An emulation's sockets are known as what they say themselves.
         Some(between) if between.is_emulated() => between.show(&seats),
-        _ if own.ip().is_unspecified() => {}
-        _ => seats.learn(&own),
-    }
-    let reached = own.sockets().next().unwrap_or(sockets[0]);
-    if between.as_ref().is_none_or(|between| !between.is_emulated()) {
-        (setup.notice)(&format!("reached as {}@{reached}", key.identity()));
-        warn_of_open_network(&setup, &sockets);
+        _ => show(&setup, &own, &mut transports, &seats),
     }
     let budget = Budget::default();
     let undecoded = between.is_none().then(|| Undecoded::new(setup.notice.clone()));
@@ -149,6 +132,21 @@ async fn run_through(
     let mut ended = ended?;
     ended.complete(still, between);
     Ok(ended)
+}
+
+/// Tells the own sockets and seats, and whoever runs the process, where it is reached.
+fn show(setup: &LiveSetup, own: &Process, transports: &mut [Box<dyn Transport>], seats: &SeatMap) {
+    for (transport, at) in transports.iter_mut().zip(own.sockets()) {
+        transport.known_as(at);
+    }
+    if !own.ip().is_unspecified() {
+        seats.learn(own);
+    }
+    if let Some(reached) = own.sockets().next() {
+        (setup.notice)(&format!("reached as {}@{reached}", own.identity()));
+    }
+    let bound: Vec<_> = transports.iter().map(|transport| transport.local_addr()).collect();
+    warn_of_open_network(setup, &bound);
 }
 
 /// A run under way: its shards, and what ties them together.

@@ -197,6 +197,13 @@ impl LiveSetup {
 
     /// Checks what a setup can say wrong by itself.
     pub(crate) fn check(&self) -> Result<(), LiveError> {
+        if self.admission.allowed.is_some() && self.sockets != Sockets::Quic {
+            return Err(LiveError::ListOverUdp);
+        }
+        let (first, shards) = (self.bind.port(), self.shards);
+        if first != 0 && u32::from(first) + shards - 1 > u32::from(u16::MAX) {
+            return Err(LiveError::Ports { first, shards });
+        }
         match self.message_max {
             0..=MESSAGE_MAX_LIMIT => Ok(()),
             asked => Err(LiveError::MessageMax { asked }),

@@ -207,6 +207,17 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
     if let Some(delays) = run.delays.as_ref().filter(|_| run.world == "live") {
         writeln!(out, "{}", self::delays(delays))?;
     }
+    write_coverage(out, run)?;
+    for (cause, count) in run.counters.iter().flat_map(|counters| counters.iter()) {
+        if count > 0 {
+            writeln!(out, "sockets dropped: {} {}", grouped(count), cause.name())?;
+        }
+    }
+    writeln!(out)
+}
+
+/// How much of the network is in these numbers, and whose share is missing.
+fn write_coverage(out: &mut String, run: &Results) -> std::fmt::Result {
     if let Some(whole) = run.whole.as_ref().filter(|whole| whole.processes == 1) {
         if whole.coverage < 1.0 {
             writeln!(out, "{:.1} % of seat-seconds covered", whole.coverage * 100.0)?;
@@ -222,12 +233,7 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
     for missing in &run.missing {
         writeln!(out, "missing: {missing}")?;
     }
-    for (cause, count) in run.counters.iter().flat_map(|counters| counters.iter()) {
-        if count > 0 {
-            writeln!(out, "sockets dropped: {} {}", grouped(count), cause.name())?;
-        }
-    }
-    writeln!(out)
+    Ok(())
 }
 
 /// Why an emulation means nothing, and what to do.
