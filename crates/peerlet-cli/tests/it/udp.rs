@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::command::{File, peerlet, root, text};
+use crate::command::{File, peerlet, text};
 use crate::process::{Process, secret};
 use crate::secret::Folder;
 
