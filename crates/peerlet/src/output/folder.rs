@@ -71,11 +71,13 @@ impl Folder {
         write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> Result<(), Failure> {
         let mut file = BufWriter::new(self.create_file(name)?);
-        write(&mut file).and_then(|()| file.flush()).map_err(Failure::io(name))
+        let path = self.path.join(name);
+        write(&mut file).and_then(|()| file.flush()).map_err(Failure::io(path.display()))
     }
 
     fn write_file(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-        self.create_file(name)?.write_all(bytes).map_err(Failure::io(name))
+        let path = self.path.join(name);
+        self.create_file(name)?.write_all(bytes).map_err(Failure::io(path.display()))
     }
 }
 
