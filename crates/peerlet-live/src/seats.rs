@@ -22,6 +22,8 @@ struct Pins {
     by_socket: BTreeMap<SocketAddr, (u64, Option<Identity>)>,
     /// How many of them expect nobody any more.
     lifted: usize,
+    /// Behind how many sockets each process is expected.
+    processes: BTreeMap<Identity, u32>,
 }
 
 /// Where a seat is reached, and whose process it lives in.
@@ -81,6 +83,17 @@ impl SeatMap {
         pins.version += 1;
         let version = pins.version;
         let before = pins.by_socket.insert(socket, (version, identity));
+        if let Some((_, Some(before))) = before
+            && let Some(count) = pins.processes.get_mut(&before)
+        {
+            *count -= 1;
+            if *count == 0 {
+                pins.processes.remove(&before);
+            }
+        }
+        if let Some(now) = identity {
+            *pins.processes.entry(now).or_default() += 1;
+        }
         pins.lifted -= usize::from(matches!(before, Some((_, None))));
         pins.lifted += usize::from(identity.is_none());
         if pins.lifted > LIFTED_MAX {
@@ -108,10 +121,14 @@ impl SeatMap {
         (pins.version, news.into_iter().map(|(_, pin)| pin).collect())
     }
 
-    /// Whether a process that takes part is reached at this socket.
-    pub(crate) fn has_process_at(&self, socket: SocketAddr) -> bool {
+    /// Whether a process that takes part speaks here: by its identity, where the connection has
+    /// one, and by the socket that it is reached at otherwise.
+    pub(crate) fn is_process(&self, socket: SocketAddr, identity: Option<Identity>) -> bool {
         let pins = self.pins.read().expect("nobody panics while writing");
-        pins.by_socket.get(&socket).is_some_and(|(_, identity)| identity.is_some())
+        match identity {
+            Some(identity) => pins.processes.contains_key(&identity),
+            None => pins.by_socket.get(&socket).is_some_and(|(_, identity)| identity.is_some()),
+        }
     }
 
     /// Learns behind which socket a seat lives; in whose process, nobody knows.
@@ -232,12 +249,15 @@ mod tests {
         assert_eq!(pins, [(at(1), Some(one))]);
         map.pin(at(1), Some(other));
         assert_eq!(map.pins_since(version).1, [(at(1), Some(other))]);
-        assert!(map.has_process_at(at(1)) && !map.has_process_at(at(2)));
+        assert!(map.is_process(at(1), None) && !map.is_process(at(2), None));
+        assert!(map.is_process(at(9), Some(other)), "it may be seen elsewhere");
+        assert!(!map.is_process(at(1), Some(one)));
         for i in 0..100_000 {
             map.pin(at(i), Some(one));
             map.pin(at(i), None);
         }
         assert!(map.pins.read().unwrap().by_socket.len() <= LIFTED_MAX + 2);
+        assert!(map.pins.read().unwrap().processes.is_empty());
         let (version, _) = map.pins_since(version);
         assert_eq!(map.pins_since(version).1, []);
     }

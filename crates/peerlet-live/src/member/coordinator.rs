@@ -3,6 +3,7 @@
 //! Strangers get an answer to `Join` and to questions about what the run is made of. Everything
 //! else is for those in the [roster](super::roster) only.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use peerlet_core::{Duration, Identity, SECOND};
@@ -15,6 +16,9 @@ use super::roster::{Admission, Roster};
 
 /// From the moment everybody is there to time zero: enough for everybody to learn of it.
 pub(crate) const LEAD: Duration = SECOND;
+
+/// Addresses whose other scenario is told of; strangers could fill a disk with more.
+const DIFFERS_MAX: usize = 16;
 
 /// What seat 0's process is made of.
 pub(crate) struct CoordinatorSetup {
@@ -49,8 +53,8 @@ pub(crate) struct Coordinator {
     run: Fingerprint,
     own_ip: OwnIp,
     inbox: Inbox,
-    /// The process whose other scenario was told last: it asks again and again.
-    differs: Option<Identity>,
+    /// Where processes with another scenario were told of: they ask again and again.
+    differs: BTreeSet<IpAddr>,
 }
 
 /// How the own address is known.
@@ -136,7 +140,6 @@ impl Coordinator {
         let mut response = Response::default();
         let answer = match control {
             Control::Join { process, run, asked, sent } => {
-                let who = process.identity();
                 match self.join(now, speaker, process, (run, asked), &mut response) {
                     Ok(()) => Some(Control::Welcome {
                         sent,
@@ -146,7 +149,9 @@ impl Coordinator {
                         seen: speaker.socket,
                     }),
                     Err(why) => {
-                        if why == Refusal::Run && self.differs.replace(who) != Some(who) {
+                        let ip = speaker.socket.ip();
+                        let is_told = self.differs.len() < DIFFERS_MAX;
+                        if why == Refusal::Run && is_told && self.differs.insert(ip) {
                             response.notices.push(format!(
                                 "the process at {} runs something else and is refused",
                                 speaker.socket
@@ -434,6 +439,25 @@ mod tests {
         assert!(notices[0].contains("--advertise"), "{notices:?}");
         let (_, notices) = join_at(&mut coordinator, process(4, (30, 39)), "198.51.100.1:1");
         assert!(notices.is_empty(), "told once");
+    }
+
+    #[test]
+    fn who_runs_something_else_is_told_of_for_a_few_addresses() {
+        let mut coordinator = coordinator(process(1, (0, 9)), 40, SECOND);
+        let mut told = 0;
+        for i in 0..400u16 {
+            let socket = SocketAddr::from(([192, 0, (i / 200) as u8, (i % 200) as u8], i));
+            let who = Identity([(i % 7) as u8; 32]);
+            let process = Process::new(7, (10, 19), socket.ip(), vec![i + 1], who);
+            let run = Fingerprint::of(&[]);
+            let control = Control::Join { process, run, asked: socket, sent: 7 };
+            let speaker = Speaker { socket, identity: Some(who) };
+            let response = coordinator.handle(SECOND, speaker, control, 200);
+            told += response.notices.len();
+            let refused = Control::Refused { why: Refusal::Run };
+            assert_eq!(response.said, [(socket, refused)]);
+        }
+        assert_eq!(told, DIFFERS_MAX);
     }
 
     #[test]

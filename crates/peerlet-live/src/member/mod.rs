@@ -46,6 +46,10 @@ pub use fingerprint::{Difference, Section};
 pub use join::{Join, JoinTextError};
 pub(crate) use network::{Closing, Network};
 pub(crate) use process::{Process, SHARDS_MAX};
+#[cfg(test)]
+pub(crate) use report::{GRANTED_EACH, RESERVED_MAX};
+#[cfg(test)]
+pub(crate) use roster::PROCESSES_MAX;
 pub(crate) use roster::network_of;
 
 /// How often the member looks at its clock.

@@ -19,6 +19,9 @@ const BYTE_RATE_MAX: u64 = 400_000_000_000;
 /// Time that is added to what a process had, since clocks differ and messages take time.
 const SLACK: Duration = Duration::from_secs(2);
 
+/// How far clocks may differ where time is granted: much more than a round trip's half.
+const CLOCKS: Duration = Duration::from_nanos(100_000_000);
+
 /// What one process reports.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Report {
@@ -74,6 +77,8 @@ struct Reported {
     /// Epochs below this one were reported.
     next_epoch: usize,
     closed: bool,
+    /// Whether it is among the processes that reported to the end, in this incarnation or before.
+    counted: bool,
 }
 
 /// What seat 0's process knows of the whole network.
@@ -125,7 +130,8 @@ impl Network {
     pub(crate) fn add(&mut self, from: Reporter, report: Report) -> Result<(), ReportRefusal> {
         let known = self.reported.entry(from.identity).or_default();
         if known.incarnation != from.incarnation {
-            *known = Reported { incarnation: from.incarnation, ..Reported::default() };
+            let counted = known.counted;
+            *known = Reported { incarnation: from.incarnation, counted, ..Reported::default() };
         }
         if known.closed {
             return Err(ReportRefusal::Again);
@@ -141,7 +147,7 @@ impl Network {
                 }
                 known.closed = true;
                 self.closing.add(&closing);
-                self.processes += 1;
+                self.processes += u32::from(!std::mem::replace(&mut known.counted, true));
                 Ok(())
             }
         }
@@ -173,8 +179,14 @@ impl Network {
         if epoch.from > from.now || counts.max().is_some_and(|count| count > most) {
             return Err(ReportRefusal::TooMuch);
         }
-        // What it had of the epoch since it was taken in; clocks differ a little.
-        let had = epoch.to.max(from.joined) - epoch.from.max(from.joined);
+        // What it had of the epoch from when it was taken in until now. Of an epoch that was over by
+        // then it has nothing to say, or it could tell the same with each new incarnation.
+        let until = epoch.to.min(from.now + CLOCKS);
+        if until + CLOCKS <= from.joined {
+            return Err(ReportRefusal::TooMuch);
+        }
+        let begin = epoch.from.max(from.joined);
+        let had = until.max(begin) - begin;
         let (first, last) = from.seats;
         let most = had.as_nanos().saturating_mul(u64::from(last - first + 1));
         self.measures.try_add(epoch).map_err(|_| ReportRefusal::Unreadable)?;
@@ -307,6 +319,10 @@ mod tests {
         // Who came at 16 s had four seconds of the second epoch, whatever it claims.
         assert_eq!(network.add(reporter(16, 21), epoch(1, SECOND * 9_999, 3)), Ok(()));
         assert_eq!(network.coverage(), Some((100.0 + 40.0) / 400.0));
+        // Of an epoch that goes on, it had what has passed.
+        let mut early = self::network();
+        assert_eq!(early.add(reporter(0, 1), epoch(0, SECOND * 9_999, 3)), Ok(()));
+        assert_eq!(early.coverage(), Some(11.0 / 200.0));
         let future = network.add(reporter(0, 11), epoch(2, SECOND * 100, 3));
         assert_eq!(future, Err(ReportRefusal::TooMuch), "it has not begun");
     }
@@ -343,8 +359,13 @@ mod tests {
         let again = Reporter { incarnation: 8, ..reporter(15, 21) };
         assert_eq!(network.add(again, epoch(1, SECOND * 50, 3)), Ok(()));
         assert_eq!(network.add(again, Closing::default().report()), Ok(()));
+        let before = network.add(Reporter { incarnation: 9, ..again }, epoch(0, SECOND, 3));
+        assert_eq!(before, Err(ReportRefusal::TooMuch), "that was over when it began again");
+        let third = Reporter { incarnation: 9, ..again };
+        assert_eq!(network.add(third, Closing::default().report()), Ok(()));
+        assert_eq!(network.processes, 2, "it is one process, however often it begins again");
         assert!(
-            network.has_closed(Identity([2; 32]), 8) && !network.has_closed(Identity([2; 32]), 7)
+            network.has_closed(Identity([2; 32]), 9) && !network.has_closed(Identity([2; 32]), 8)
         );
     }
 

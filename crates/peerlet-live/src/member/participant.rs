@@ -195,7 +195,11 @@ impl Participant {
                 });
             }
         }
-        if !self.welcomed && now.saturating_sub(self.began) >= self.start_within {
+        // Once it was welcomed it waits for the others, as long as seat 0's process lives.
+        let waits_since = if self.welcomed { self.heard } else { Some(self.began) };
+        let has_begun = self.welcomed && self.zero.is_some();
+        let is_silent = |since| now.saturating_sub(since) >= self.start_within;
+        if !has_begun && waits_since.is_some_and(is_silent) {
             return Err(match self.refused.take() {
                 Some((_, why)) => ParticipantError::Refused(why),
                 None => ParticipantError::Unanswered,
@@ -474,6 +478,19 @@ mod tests {
         let mut participant = participant(2, (1, 1), 30, SECOND * 60);
         participant.handle(SECOND, welcome((SECOND * 2).as_nanos()));
         assert!(participant.tick(SECOND).is_ok());
+    }
+
+    #[test]
+    fn a_welcome_without_a_beginning_is_not_waited_for_without_end() {
+        let mut one = participant(2, (10, 19), 30, SECOND * 10);
+        one.tick(SECOND).unwrap();
+        let seen = "127.0.0.1:2".parse().unwrap();
+        let welcome = Control::Welcome { sent: 0, clock: 0, zero: None, version: 0, seen };
+        one.handle(SECOND * 5, welcome.clone());
+        assert!(one.tick(SECOND * 14).is_ok(), "others may still come");
+        one.handle(SECOND * 14, welcome);
+        assert!(one.tick(SECOND * 23).is_ok(), "it lives");
+        assert_eq!(one.tick(SECOND * 24), Err(ParticipantError::Unanswered));
     }
 
     #[test]

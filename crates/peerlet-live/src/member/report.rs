@@ -15,7 +15,9 @@ const OPEN_MAX: usize = 8;
 /// Bytes that unfinished reports may take: those of one process, unless it is a single one, and
 /// all.
 const RESERVED_EACH_MAX: usize = 8 * 1024 * 1024;
-const RESERVED_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const RESERVED_MAX: usize = 32 * 1024 * 1024;
+/// Bytes that each process may always have, however much others have begun and not finished.
+pub(crate) const GRANTED_EACH: usize = 4 * PIECE_MAX;
 
 /// What a process has to report and has not got through yet.
 #[derive(Default)]
@@ -124,7 +126,8 @@ impl Inbox {
         if !from.open.contains_key(&report) {
             let is_first = from.reserved == 0;
             let has_room = from.reserved + size <= RESERVED_EACH_MAX || is_first;
-            if !has_room || self.reserved + size > RESERVED_MAX {
+            let is_granted = from.reserved + size <= GRANTED_EACH;
+            if !has_room || !is_granted && self.reserved + size > RESERVED_MAX {
                 return None;
             }
             from.reserved += size;
@@ -226,6 +229,8 @@ mod tests {
         let of_all = (1..=255).filter(|who| open(*who, 0)).count() + of_one;
         assert_eq!(of_all, RESERVED_MAX / (PIECES_MAX as usize * PIECE_MAX), "all of them");
         assert!(open(1, 0), "what was begun goes on");
+        let short = inbox.take(Identity([254; 32]), (0, 0, 1), vec![1]);
+        assert_eq!(short, Some(vec![vec![1]]), "a short report always has room");
         inbox.forget(Identity([0; 32]));
         let open = |inbox: &mut Inbox, who: u8| {
             inbox.take(Identity([who; 32]), (0, 0, PIECES_MAX), vec![1]).is_some()

@@ -148,7 +148,7 @@ impl Roster {
         self.check_overlap(now, &process, admission)?;
         let replaced = self.entries.remove(&identity);
         admission.replaced.extend(replaced.map(|entry| entry.process));
-        self.check_room(&process)?;
+        self.check_room(speaker.socket.ip())?;
         let (heard, joined, socket) = (now, now, speaker.socket);
         let (closed, gone, probed, left) = (false, false, None, None);
         let entry = Entry { process, socket, heard, joined, closed, gone, probed, left };
@@ -243,9 +243,11 @@ impl Roster {
         Ok(())
     }
 
-    fn check_room(&self, process: &Process) -> Result<(), Refusal> {
-        let network = network_of(process.ip());
-        let near = |entry: &&Entry| network_of(entry.process.ip()) == network;
+    /// Whether there is room for one more that is seen at this address: what it says of its own
+    /// address may be any.
+    fn check_room(&self, seen: IpAddr) -> Result<(), Refusal> {
+        let network = network_of(seen);
+        let near = |entry: &&Entry| network_of(entry.socket.ip()) == network;
         let is_full = self.entries.len() >= PROCESSES_MAX
             || self.entries.len() >= PROCESSES_PER_NETWORK_MAX
                 && self.entries.values().filter(near).count() >= PROCESSES_PER_NETWORK_MAX;

@@ -33,11 +33,11 @@ const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 2 * STREAM_WINDOW;
 /// Bytes that the windows of all connections of an endpoint have together, apart from the smallest
 /// one that each has in any case.
-const WINDOWS_MAX: u64 = 128 * 1024 * 1024;
-const WINDOW_MIN: u32 = 16 * 1024;
+pub(super) const WINDOWS_MAX: u64 = 96 * 1024 * 1024;
+pub(super) const WINDOW_MIN: u32 = 8 * 1024;
 /// The same for a process that is not known to take part, and the streams that it may open: one for
 /// its proof, and one more.
-const STRANGER_WINDOW: u32 = 64 * 1024;
+pub(super) const STRANGER_WINDOW: u32 = 16 * 1024;
 const STRANGER_STREAMS: u32 = 2;
 /// Bytes of datagrams that wait on a connection, each way: about 400 of the largest.
 const DATAGRAM_BUFFER: usize = 512 * 1024;
@@ -46,9 +46,9 @@ const DATAGRAM_BUFFER: usize = 512 * 1024;
 const IDLE_MAX: Duration = Duration::from_secs(30);
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Handshakes that wait to be looked at, and the bytes that wait with them, each and all.
-const INCOMING_MAX: usize = 1024;
+pub(super) const INCOMING_MAX: usize = 1024;
 const INCOMING_BYTES_MAX: u64 = 16 * 1024;
-const INCOMING_BYTES_TOTAL_MAX: u64 = 4 * 1024 * 1024;
+pub(super) const INCOMING_BYTES_TOTAL_MAX: u64 = 4 * 1024 * 1024;
 
 /// Binds the one socket that listens and dials.
 pub(super) fn bind(key: &ProcessKey, at: SocketAddr) -> io::Result<Endpoint> {
@@ -114,8 +114,13 @@ pub(super) fn open_wide(connection: &Connection, window: u32) {
     connection.set_max_concurrent_uni_streams(VarInt::from_u32(LANES_MAX as u32));
 }
 
-/// The window of the next connection, when those that are open have so many bytes: all of it as
-/// long as there are few, and a share of what is left when there are many.
+/// Bytes of datagrams that wait to be sent on a connection.
+pub(super) fn datagrams_held(connection: &Connection) -> usize {
+    DATAGRAM_BUFFER.saturating_sub(connection.datagram_send_buffer_space())
+}
+
+/// The window of the next connection, when those that are open have so many bytes: all of it as long
+/// as there are few, and a share of what is left when there are many.
 pub(super) const fn next_window(granted: u64) -> u32 {
     let share = WINDOWS_MAX.saturating_sub(granted) / 16;
     if share > CONNECTION_WINDOW as u64 {
@@ -159,7 +164,7 @@ mod tests {
             first += u32::from(window == CONNECTION_WINDOW);
             granted += u64::from(window);
         }
-        assert!(first >= 40, "a network of {first} processes has full windows");
+        assert!(first >= 32, "a network of {first} processes has full windows");
         let most = WINDOWS_MAX + super::super::LINKS_MAX as u64 * u64::from(WINDOW_MIN);
         assert!(granted <= most, "{granted}");
     }

@@ -17,9 +17,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::gate::{Entry, Gate, Permit, Room};
-use super::{Event, LINKS_MAX, Tally};
+use super::{DIALLING_DATAGRAMS_MAX, EVENTS_MAX, Event, Tally};
 use crate::counters::Cause;
-use crate::frame::{STREAM_FRAME_MAX, is_control};
+use crate::frame::{DATAGRAM_FRAME_MAX, STREAM_FRAME_MAX, is_control};
 use crate::tls;
 use crate::transport::{Inbound, LinkError};
 
@@ -27,8 +27,11 @@ use crate::transport::{Inbound, LinkError};
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long a frame may take from its first byte to its last: the largest at 70 kbit/s.
 const FRAME_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the other side has to prove the secret: less than for all of a handshake, so that it is
+/// told that it was the proof.
+const PROOF_TIMEOUT: Duration = Duration::from_secs(3);
 /// Datagrams that are read at once.
-const DATAGRAMS_MAX: usize = 256;
+pub(super) const DATAGRAMS_MAX: usize = 128;
 
 /// The code that tells the other side that it broke the protocol.
 const PROTOCOL: VarInt = VarInt::from_u32(1);
@@ -39,8 +42,12 @@ pub(super) const UNWANTED: VarInt = VarInt::from_u32(2);
 const NOT_ADMITTED: VarInt = VarInt::from_u32(3);
 /// Frames that a stranger may send: at once, and in a second. Who joins asks seven times a second,
 /// and for what differs.
-const STRANGER_BURST: u32 = 40;
+pub(super) const STRANGER_BURST: u32 = 40;
 const STRANGER_RATE: u32 = 20;
+
+/// Datagrams of a stranger that wait until the transport knows of its connection: who joins has sent
+/// a few.
+pub(super) const STRANGER_DATAGRAMS_MAX: usize = 8;
 
 /// What the tasks of all connections of an endpoint share.
 #[derive(Clone, Debug)]
@@ -56,10 +63,7 @@ pub(super) async fn accept(endpoint: Endpoint, shared: Shared) {
         let from = incoming.remote_address();
         // An address that cannot be asked to prove itself once more has done so.
         let is_proved = incoming.remote_address_validated() || !incoming.may_retry();
-        let entry = match endpoint.open_connections() < 2 * LINKS_MAX {
-            true => shared.gate.enter(from, is_proved),
-            false => Entry::Full,
-        };
+        let entry = shared.gate.enter(from, is_proved, endpoint.open_connections());
         let (permit, evicted) = match entry {
             Entry::Begin(permit, evicted) => (permit, evicted),
             Entry::Prove => {
@@ -88,23 +92,38 @@ async fn answer(
     evicted: oneshot::Receiver<()>,
     shared: Shared,
 ) {
-    let handshake = timeout(HANDSHAKE_TIMEOUT, shake(connecting, false, &shared.gate));
-    let shaken = tokio::select! {
-        shaken = handshake => shaken,
+    let entering = async {
+        let handshake = timeout(HANDSHAKE_TIMEOUT, shake(connecting, false, &shared.gate));
+        let (connection, identity) = handshake.await.ok()?.ok()?;
+        // The transport may be busy, and counts it only from then on.
+        let waited = announce(&connection, identity, false, &shared).await;
+        Some((connection, identity, waited))
+    };
+    let entered = tokio::select! {
+        entered = entering => entered,
         // Others need the room.
-        _ = evicted => return shared.tally.add(Cause::Handshake, 1),
+        _ = evicted => None,
     };
     drop(permit);
-    match shaken {
-        Ok(Ok((connection, identity))) => run(connection, identity, false, shared).await,
-        _ => shared.tally.add(Cause::Handshake, 1),
+    match entered {
+        Some((connection, identity, Some(waited))) => {
+            run(connection, identity, waited, shared).await;
+        }
+        // The transport has counted it.
+        Some((_, _, None)) => {}
+        None => shared.tally.add(Cause::Handshake, 1),
     }
 }
 
 /// Sees a connection that we dial through, from its handshake to its end.
 pub(super) async fn dial(to: SocketAddr, connecting: Connecting, shared: Shared) {
     let why = match timeout(HANDSHAKE_TIMEOUT, shake(connecting, true, &shared.gate)).await {
-        Ok(Ok((connection, identity))) => return run(connection, identity, true, shared).await,
+        Ok(Ok((connection, identity))) => {
+            if let Some(waited) = announce(&connection, identity, true, &shared).await {
+                run(connection, identity, waited, shared).await;
+            }
+            return;
+        }
         Ok(Err(why)) => why,
         Err(_) => LinkError::Unreachable,
     };
@@ -127,7 +146,14 @@ async fn shake(
         connection.close(PROTOCOL, b"no certificate");
         return Err(LinkError::Protocol);
     };
-    if !gate.admits(&connection, identity, dialled).await {
+    let is_admitted = tokio::select! {
+        is_admitted = timeout(PROOF_TIMEOUT, gate.admits(&connection, identity, dialled)) => {
+            is_admitted.unwrap_or(false)
+        }
+        // Who dials says nothing before we are convinced; what comes anyway is not kept.
+        () = discard_datagrams(&connection), if !dialled => false,
+    };
+    if !is_admitted {
         // Where the other side found out first, it has closed.
         let why = match connection.close_reason() {
             Some(error) => link_error(&error),
@@ -139,18 +165,62 @@ async fn shake(
     Ok((connection, identity))
 }
 
-/// Reads from a connection, once the transport wants it, until it ends.
-async fn run(connection: Connection, identity: Identity, dialled: bool, shared: Shared) {
-    let with = remote(&connection);
-    let (wanted, answer) = oneshot::channel();
-    let (id, link) = (connection.stable_id(), connection.clone());
-    let up = Event::Up { with, identity, connection: link, dialled, wanted };
-    if shared.events.send(up).await.is_err() || answer.await.is_err() {
-        return connection.close(UNWANTED, b"unwanted");
+/// Reads datagrams and drops them, until the connection ends.
+async fn discard_datagrams(connection: &Connection) {
+    while connection.read_datagram().await.is_ok() {}
+}
+
+/// Closes a connection when it is dropped, unless it is wanted by then: others hold it too.
+struct Unwanted<'a>(&'a Connection, bool);
+
+impl Drop for Unwanted<'_> {
+    fn drop(&mut self) {
+        if self.1 {
+            self.0.close(UNWANTED, b"unwanted");
+        }
     }
+}
+
+/// Tells the transport of a connection and waits for its word; gives the datagrams that came
+/// meanwhile, or `None` when the connection is not wanted.
+async fn announce(
+    connection: &Connection,
+    identity: Identity,
+    dialled: bool,
+    shared: &Shared,
+) -> Option<Vec<Bytes>> {
+    let (wanted, answer) = oneshot::channel();
+    let (with, connection_too) = (remote(connection), connection.clone());
+    let up = Event::Up { with, identity, connection: connection_too, dialled, wanted };
+    let mut told = pin!(async { shared.events.send(up).await.is_ok() && answer.await.is_ok() });
+    let (mut waiting, mut guard) = (Vec::new(), Unwanted(connection, true));
+    let is_member = shared.gate.is_member(identity);
+    let most = if is_member { DIALLING_DATAGRAMS_MAX } else { STRANGER_DATAGRAMS_MAX };
+    loop {
+        tokio::select! {
+            biased;
+            is_wanted = &mut told => {
+                guard.1 = !is_wanted;
+                return is_wanted.then_some(waiting);
+            }
+            Ok(frame) = connection.read_datagram() => {
+                if waiting.len() < most && frame.len() <= DATAGRAM_FRAME_MAX {
+                    // A short frame must not keep a long packet.
+                    waiting.push(Bytes::copy_from_slice(&frame));
+                } else {
+                    shared.tally.add(Cause::Queue, 1);
+                }
+            }
+        }
+    }
+}
+
+/// Reads from a connection until it ends; some datagrams have come before.
+async fn run(connection: Connection, identity: Identity, waited: Vec<Bytes>, shared: Shared) {
+    let (with, id) = (remote(&connection), connection.stable_id());
     let Shared { events, tally, gate } = shared;
     let reader = Reader { from: with, identity, connection, events, tally, gate };
-    tokio::join!(reader.datagrams(), reader.streams());
+    tokio::join!(reader.datagrams(waited), reader.streams());
     let why = link_error(&reader.connection.closed().await);
     // Without a receiver the transport has gone, and nobody is left to tell.
     reader.events.send(Event::Down { with, id, why }).await.ok();
@@ -230,43 +300,64 @@ impl Allowance {
 }
 
 impl Reader {
-    /// Leaves of a stranger's datagrams those about joining, as many as it may send.
+    /// Leaves of a stranger's datagrams those about joining, as many as it may send, and none when
+    /// strangers have their half of what waits for the shard.
     fn sift(&self, frames: &mut Vec<Inbound>, allowance: &mut Allowance) {
         let (before, now) = (frames.len(), Instant::now());
-        frames.retain(|inbound| {
-            let is_control =
-                matches!(inbound, Inbound::Datagram { frame, .. } if is_control(frame));
-            is_control && allowance.take(now)
+        let has_room = self.events.capacity() > EVENTS_MAX / 2;
+        frames.retain_mut(|inbound| {
+            let Inbound::Datagram { frame, .. } = inbound else { return false };
+            let is_taken = has_room && is_control(frame) && allowance.take(now);
+            if is_taken {
+                // A short frame must not keep a long packet.
+                *frame = Bytes::copy_from_slice(frame);
+            }
+            is_taken
         });
         self.tally.add(Cause::Stranger, (before - frames.len()) as u64);
     }
 
-    /// Reads datagrams; what the shard does not take in time is dropped.
-    async fn datagrams(&self) {
-        let (from, identity) = (self.from, Some(self.identity));
+    /// Reads datagrams after those that have waited; what the shard does not take in time is
+    /// dropped.
+    async fn datagrams(&self, waited: Vec<Bytes>) {
         let mut allowance = Allowance::new(Instant::now());
+        if !waited.is_empty() && !self.hand_over(waited, &mut allowance) {
+            return;
+        }
         while let Ok(first) = self.connection.read_datagram().await {
-            let mut frames = vec![Inbound::Datagram { from, identity, frame: first }];
+            let mut frames = vec![first];
             let mut nobody = Context::from_waker(Waker::noop());
             while frames.len() < DATAGRAMS_MAX
                 && let Poll::Ready(Ok(frame)) =
                     pin!(self.connection.read_datagram()).as_mut().poll(&mut nobody)
             {
-                frames.push(Inbound::Datagram { from, identity, frame });
+                frames.push(frame);
             }
-            if !self.gate.is_member(self.identity) {
-                self.sift(&mut frames, &mut allowance);
-                if frames.is_empty() {
-                    continue;
-                }
-            }
-            let count = frames.len() as u64;
-            match self.events.try_send(Event::Frames(frames)) {
-                Ok(()) => {}
-                Err(mpsc::error::TrySendError::Full(_)) => self.tally.add(Cause::Queue, count),
-                Err(mpsc::error::TrySendError::Closed(_)) => return,
+            if !self.hand_over(frames, &mut allowance) {
+                return;
             }
         }
+    }
+
+    /// Hands datagrams to the shard, those of a stranger after a close look; false when the shard
+    /// has gone.
+    fn hand_over(&self, frames: Vec<Bytes>, allowance: &mut Allowance) -> bool {
+        let (from, identity) = (self.from, Some(self.identity));
+        let inbound = |frame| Inbound::Datagram { from, identity, frame };
+        let mut frames: Vec<_> = frames.into_iter().map(inbound).collect();
+        if !self.gate.is_member(self.identity) {
+            self.sift(&mut frames, allowance);
+            if frames.is_empty() {
+                return true;
+            }
+        }
+        let count = frames.len() as u64;
+        match self.events.try_send(Event::Frames(frames)) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => self.tally.add(Cause::Queue, count),
+            Err(mpsc::error::TrySendError::Closed(_)) => return false,
+        }
+        true
     }
 
     /// Reads a member's streams, each in a task of its own; QUIC bounds their number. Those of a

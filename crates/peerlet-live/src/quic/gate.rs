@@ -13,7 +13,7 @@ use peerlet_core::Identity;
 use quinn::Connection;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::config;
+use super::{LINKS_MAX, config};
 use crate::admission::Admission;
 use crate::member::network_of;
 use crate::secret::Secret;
@@ -21,7 +21,7 @@ use crate::secret::Secret;
 /// Handshakes of strangers that go on at once, and those from one network (/24, or /56 of IPv6).
 /// Beyond, the one that began first makes room: an honest one is over within a round trip.
 pub(super) const HANDSHAKES_MAX: usize = 256;
-const HANDSHAKES_PER_NETWORK_MAX: usize = 64;
+pub(super) const HANDSHAKES_PER_NETWORK_MAX: usize = 64;
 /// Handshakes of members that go on at once: those of strangers take none of their room.
 const MEMBER_HANDSHAKES_MAX: usize = 256;
 /// Handshakes above which others first prove their address, at the cost of a round trip (Retry):
@@ -31,6 +31,9 @@ const UNPROVEN_PER_NETWORK_MAX: usize = 16;
 /// Connections of strangers, and those from one network.
 pub(super) const STRANGERS_MAX: usize = 128;
 pub(super) const STRANGERS_PER_NETWORK_MAX: usize = 32;
+/// Connections beside those of members, with those that are closing, which takes seconds. Beyond,
+/// strangers are refused until some are gone.
+pub(super) const STRANGER_CONNECTIONS_MAX: usize = 1_536;
 /// The purpose that the secret's proof is bound to.
 const PURPOSE: &str = "peerlet quic admission 1";
 /// Bytes of a proof.
@@ -53,7 +56,7 @@ pub(super) struct Gate {
 }
 
 /// Bytes that unfinished frames may take: of all connections, and of one.
-pub(super) const UNFINISHED_MAX: usize = 64 * 1024 * 1024;
+pub(super) const UNFINISHED_MAX: usize = 32 * 1024 * 1024;
 const UNFINISHED_EACH_MAX: usize = 4 * 1024 * 1024;
 
 /// Room for the unfinished frames of one connection.
@@ -206,13 +209,27 @@ impl Gate {
         self.handshakes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody begins a handshake from this address, which is proved or not.
-    pub(super) fn enter(self: &Arc<Self>, from: SocketAddr, is_proved: bool) -> Entry {
+    /// Somebody begins a handshake from this address, which is proved or not, when there are this
+    /// many connections.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        from: SocketAddr,
+        is_proved: bool,
+        connections: usize,
+    ) -> Entry {
         let canonical = SocketAddr::new(from.ip().to_canonical(), from.port());
-        let is_member = {
+        let (is_member, expected) = {
             let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
-            members.sockets.contains(&canonical)
+            (members.sockets.contains(&canonical), members.sockets.len())
         };
+        // Each member may have two: both sides may have dialled.
+        let most = match is_member && is_proved || !self.has_roster {
+            true => 2 * LINKS_MAX,
+            false => (2 * expected + STRANGER_CONNECTIONS_MAX).min(2 * LINKS_MAX),
+        };
+        if connections >= most {
+            return Entry::Full;
+        }
         let network = network_of(from.ip());
         let mut handshakes = self.handshakes();
         // An address that is not proved may be anybody's.
@@ -361,7 +378,7 @@ mod tests {
     fn a_flood_from_one_network_makes_room_for_itself_only() {
         let gate = gate(true);
         let mut held = Vec::new();
-        let mut enter = |from, is_proved| match gate.enter(from, is_proved) {
+        let mut enter = |from, is_proved| match gate.enter(from, is_proved, 0) {
             Entry::Begin(permit, ended) => {
                 held.push((permit, ended));
                 "begins"
@@ -394,21 +411,32 @@ mod tests {
         let mut held = Vec::new();
         for network in 0..=255u8 {
             for port in 0..4 {
-                if let Entry::Begin(permit, ended) = gate.enter(at(network, port + 2), true) {
+                if let Entry::Begin(permit, ended) = gate.enter(at(network, port + 2), true, 0) {
                     held.push((permit, ended));
                 }
             }
         }
         assert_eq!(gate.handshakes().pending.len(), HANDSHAKES_MAX);
-        let Entry::Begin(permit, mut ended) = gate.enter(at(9, 1), true) else { panic!("full") };
+        let Entry::Begin(permit, mut ended) = gate.enter(at(9, 1), true, 0) else { panic!("full") };
         for port in 0..999 {
-            if let Entry::Begin(permit, ended) = gate.enter(at(9, port + 2), true) {
+            if let Entry::Begin(permit, ended) = gate.enter(at(9, port + 2), true, 0) {
                 held.push((permit, ended));
             }
         }
         assert_eq!(ended.try_recv(), Err(oneshot::error::TryRecvError::Empty), "it goes on");
         drop(permit);
-        assert!(matches!(gate.enter(at(9, 1), false), Entry::Prove), "it may be anybody");
+        assert!(matches!(gate.enter(at(9, 1), false, 0), Entry::Prove), "it may be anybody");
+    }
+
+    #[test]
+    fn connections_that_close_take_no_room_from_members() {
+        let gate = gate(true);
+        gate.expect(at(9, 1), None, Some(Identity([9; 32])));
+        let is_full = |from, count| matches!(gate.enter(from, true, count), Entry::Full);
+        assert!(!is_full(at(1, 1), STRANGER_CONNECTIONS_MAX));
+        assert!(is_full(at(1, 1), STRANGER_CONNECTIONS_MAX + 2));
+        assert!(!is_full(at(9, 1), STRANGER_CONNECTIONS_MAX + 2), "a member");
+        assert!(is_full(at(9, 1), 2 * LINKS_MAX));
     }
 
     #[test]

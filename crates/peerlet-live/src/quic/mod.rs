@@ -42,7 +42,9 @@ pub const LINKS_MAX: usize = 4096;
 const EXPECTED_MAX: usize = 1 << 16;
 /// Datagrams that wait for a link while it is dialled.
 const DIALLING_DATAGRAMS_MAX: usize = 64;
-/// Batches of frames that wait for the shard. A batch holds 256 datagrams or about 64 KiB of a
+/// Bytes of answers that wait for a stranger: it asks again.
+const STRANGER_HELD_MAX: usize = 8 * 1024;
+/// Batches of frames that wait for the shard. A batch holds 128 datagrams or about 64 KiB of a
 /// stream.
 const EVENTS_MAX: usize = 256;
 
@@ -234,9 +236,16 @@ impl QuicTransport {
         if frame.len() > DATAGRAM_FRAME_MAX {
             return self.shared.tally.add(Cause::TooLarge, 1);
         }
-        let tally = self.shared.tally.clone();
+        let (tally, gate) = (self.shared.tally.clone(), Arc::clone(&self.shared.gate));
         match self.link(to) {
             Err(_) => tally.add(Cause::Link, 1),
+            // A stranger that acknowledges nothing must not make us keep much.
+            Ok(Link::Up(up))
+                if config::datagrams_held(&up.connection) > STRANGER_HELD_MAX
+                    && !gate.is_member(up.identity) =>
+            {
+                tally.add(Cause::Queue, 1);
+            }
             Ok(Link::Up(up)) => transmit(&up.connection, frame, &tally),
             Ok(Link::Dialling { datagrams, .. }) if datagrams.len() < DIALLING_DATAGRAMS_MAX => {
                 datagrams.push(frame);

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::*;
 
+mod budget;
 mod crossed;
 
 fn bind() -> QuicTransport {

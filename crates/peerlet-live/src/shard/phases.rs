@@ -316,7 +316,9 @@ impl Shard {
         identity: Option<Identity>,
         bytes: bytes::Bytes,
     ) {
-        let is_stranger = !self.ground.seats.has_process_at(from);
+        let is_stranger = !self.ground.seats.is_process(from, identity);
+        // A short message must not keep a long packet.
+        let bytes = bytes::Bytes::copy_from_slice(&bytes);
         match &self.wires.member {
             Some(line) => line.hear(Heard::Control { from, identity, bytes }, is_stranger),
             None => self.counters.add(Cause::Unsupported, 1),
@@ -327,11 +329,11 @@ impl Shard {
         let Some(line) = &self.wires.member else { return };
         match inbound {
             Inbound::LinkUp { with, identity } => {
-                let is_stranger = !self.ground.seats.has_process_at(*with);
+                let is_stranger = !self.ground.seats.is_process(*with, Some(*identity));
                 line.hear(Heard::LinkUp { with: *with, identity: *identity }, is_stranger);
             }
             Inbound::LinkLost { with, why } => {
-                let is_stranger = !self.ground.seats.has_process_at(*with);
+                let is_stranger = !self.ground.seats.is_process(*with, None);
                 line.hear(Heard::LinkLost { with: *with, why: *why }, is_stranger);
             }
             _ => {}

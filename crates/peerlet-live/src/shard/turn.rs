@@ -11,7 +11,7 @@ use peerlet_core::{
 use peerlet_measure::DropCause;
 
 use crate::counters::Cause;
-use crate::frame::{Frame, Kind, Message, Tag};
+use crate::frame::{Frame, Kind, Message, Tag, is_control};
 use crate::monitor::BLOCKED_AFTER;
 use crate::pair::Effect;
 use crate::seats::SeatsNow;
@@ -288,8 +288,12 @@ impl Shard {
     fn inbound(&mut self, inbound: Inbound) {
         let now = self.ground.now;
         match inbound {
-            Inbound::Datagram { from, identity, frame }
-            | Inbound::Stream { from, identity, frame } => self.frame(from, identity, &frame),
+            Inbound::Datagram { from, identity, frame } => self.frame(from, identity, &frame),
+            // Processes talk in datagrams; what a stream holds is too long to wait for the member.
+            Inbound::Stream { frame, .. } if is_control(&frame) => {
+                self.counters.add(Cause::Unsupported, 1);
+            }
+            Inbound::Stream { from, identity, frame } => self.frame(from, identity, &frame),
             Inbound::LinkUp { with, .. } => {
                 self.ground.pairs.link_up(with);
                 self.link_news(&inbound);

@@ -1,8 +1,14 @@
 //! The parts of this crate at work together.
 
+mod attacks_admission;
+mod attacks_floods;
+mod attacks_member;
+mod attacks_quic;
 mod attacks_udp;
 mod blocking;
 mod holder;
+mod honest;
+mod hostile;
 mod panics;
 mod reliable;
 mod runs;
