@@ -38,6 +38,10 @@ mod seats;
 mod setup;
 mod shard;
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use admission::{Admission, AllowListError};
 pub use counters::{Cause, Counters};
 pub use frame::{

@@ -89,12 +89,7 @@ impl Secret {
     /// # Errors
     /// When the file exists or cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), SecretError> {
-        let mut line = Vec::with_capacity(FILE_LEN_MAX);
-        line.extend_from_slice(PREFIX.as_bytes());
-        for byte in &self.bytes {
-            line.extend([byte >> 4, byte & 15].map(|half| b"0123456789abcdef"[usize::from(half)]));
-        }
-        line.push(b'\n');
+        let mut line = self.line();
         let saved = private_file::create("secret", path, &line);
         wipe(&mut line);
         Ok(saved?)
@@ -113,12 +108,23 @@ impl Secret {
         hmac::verify(&self.key, &joined(purpose, parts), tag).is_ok()
     }
 
+    /// The content of its file. Whoever asks wipes it.
+    pub(crate) fn line(&self) -> Vec<u8> {
+        let mut line = Vec::with_capacity(FILE_LEN_MAX);
+        line.extend_from_slice(PREFIX.as_bytes());
+        for byte in &self.bytes {
+            line.extend([byte >> 4, byte & 15].map(|half| b"0123456789abcdef"[usize::from(half)]));
+        }
+        line.push(b'\n');
+        line
+    }
+
     fn of(bytes: Vec<u8>) -> Secret {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &bytes);
         Secret { bytes, key }
     }
 
-    fn parse(content: &[u8]) -> Result<Secret, SecretError> {
+    pub(crate) fn parse(content: &[u8]) -> Result<Secret, SecretError> {
         let is_text =
             content.iter().all(|byte| byte.is_ascii_graphic() || b" \t\r\n".contains(byte));
         let ends = content.iter().rev().take_while(|byte| b"\r\n".contains(byte)).count();

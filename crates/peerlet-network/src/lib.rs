@@ -48,6 +48,12 @@ mod loss;
 mod catalogue;
 mod config;
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::matrix::fuzzing::matrices;
+}
+
 pub use access::{ACCESS_OVERHEAD, ACCESS_QUEUE, Access, AccessClass, P2P_2006, WORLD_2020};
 pub use assign::{Assign, AssignError, Place};
 pub use catalogue::{LAYERS, LayerEntry, MODELS, ModelEntry, NOT_YET, Parameter};

@@ -55,6 +55,9 @@ mod run;
 mod transport;
 mod world;
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[doc(hidden)]
 pub mod random;
 

@@ -237,6 +237,12 @@ impl Coordinator {
         if asked.is_unspecified() || asked.is_multicast() || asked == own {
             return;
         }
+        let mut there = self.roster.own().clone();
+        there.set_ip(asked);
+        if self.roster.entries().any(|entry| entry.process.shares_socket(&there)) {
+            // Another process is reached there: the one that asks is mistaken.
+            return;
+        }
         if is_better {
             self.own_ip = OwnIp::Learned;
             self.roster.set_own_ip(asked);

@@ -11,6 +11,8 @@ mod control;
 mod coordinator;
 mod error;
 mod fingerprint;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod join;
 mod network;
 mod participant;

@@ -6,6 +6,8 @@
 //! a broken link for a while, hold a sender back, and tell it what is not known to be delivered.
 
 mod assembly;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod outgoing;
 mod receiving;
 mod sending;

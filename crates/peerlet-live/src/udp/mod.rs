@@ -44,6 +44,8 @@
 //! once and late. QUIC has identities and encryption.
 
 mod frames;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod machine_tests;
 mod packet;

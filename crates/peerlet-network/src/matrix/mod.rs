@@ -2,6 +2,8 @@
 
 mod edges;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod lines;
 mod pairs;
 mod read;

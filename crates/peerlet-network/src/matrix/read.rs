@@ -26,7 +26,7 @@ impl Table {
             _ => MatrixError::Read(error),
         })?;
         if name.ends_with(b".u16le.zst") {
-            Table::from_words(&decompress(&bytes[..])?, wanted.unit)
+            Table::from_words(&decompress(&bytes[..], FILE_BYTES_MAX)?, wanted.unit)
         } else if name.ends_with(b".u16le") {
             Table::from_words(&bytes, wanted.unit)
         } else {
@@ -35,7 +35,7 @@ impl Table {
         }
     }
 
-    fn from_words(bytes: &[u8], unit: Unit) -> Result<Table, MatrixError> {
+    pub(super) fn from_words(bytes: &[u8], unit: Unit) -> Result<Table, MatrixError> {
         let (words, rest) = bytes.as_chunks::<2>();
         let rows = words.len().isqrt();
         if !rest.is_empty() || rows * rows != words.len() {
@@ -134,11 +134,11 @@ fn read_all(source: impl Read, bytes_max: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// All of one zstd frame, with which the source must end.
-fn decompress(source: &[u8]) -> Result<Vec<u8>, MatrixError> {
+/// All of one zstd frame, with which the source must end, if that holds at most so many bytes.
+pub(super) fn decompress(source: &[u8], bytes_max: u64) -> Result<Vec<u8>, MatrixError> {
     let wrong = |error| MatrixError::Read(io::Error::other(error));
     let mut stream = StreamingDecoder::new(source).map_err(wrong)?;
-    let bytes = read_all(&mut stream, FILE_BYTES_MAX).map_err(|error| match error.kind() {
+    let bytes = read_all(&mut stream, bytes_max).map_err(|error| match error.kind() {
         io::ErrorKind::FileTooLarge => MatrixError::TooLarge(error),
         _ => MatrixError::Read(error),
     })?;

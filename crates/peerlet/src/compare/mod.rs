@@ -1,5 +1,7 @@
 //! `compare`: whether two runs, or two sets of runs, measured the same.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod report;
 mod run_folder;
 mod side;

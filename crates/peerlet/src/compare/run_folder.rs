@@ -45,10 +45,20 @@ struct Head {
 
 /// Reads a run folder.
 pub(crate) fn read(folder: &Path) -> Result<(Facts, RunFigures), Failure> {
+    read_from(folder, text)
+}
+
+/// Reads a run folder whose files `text` reads.
+pub(super) fn read_from(
+    folder: &Path,
+    text: impl Fn(&Path) -> Result<String, Failure>,
+) -> Result<(Facts, RunFigures), Failure> {
     let path = folder.display().to_string();
-    let summary = summary(&folder.join("summary.json"))?;
+    let at = folder.join("summary.json");
+    let summary = summary(&at, &text(&at)?)?;
     check_whole(&path, &summary)?;
-    let metrics = metrics(&folder.join("distributions.csv"), summary.measures)?;
+    let at = folder.join("distributions.csv");
+    let metrics = metrics(&at, &text(&at)?, summary.measures)?;
     let Account { sent, delivered, dropped, .. } = summary.messages.total;
     let messages = MessageFigures { sent, delivered, dropped };
     let RunSummary { world, transport, scenario, seed, peers, virtual_seconds, .. } = summary;
@@ -71,19 +81,18 @@ fn text(path: &Path) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn summary(path: &Path) -> Result<RunSummary, Failure> {
-    let text = text(path)?;
+fn summary(path: &Path, text: &str) -> Result<RunSummary, Failure> {
     let shown = path.display();
     let wrong =
         |error| Failure::Io(format!("`{shown}` is no summary of a run: {error}; run it again"));
-    let Head { schema } = serde_json::from_str(&text).map_err(wrong)?;
+    let Head { schema } = serde_json::from_str(text).map_err(wrong)?;
     if schema != SCHEMA {
         return Err(Failure::Io(format!(
             "`{shown}` is of schema {schema}, and {SCHEMA} is the one that is read; \
              compare with the version that wrote it"
         )));
     }
-    serde_json::from_str(&text).map_err(wrong)
+    serde_json::from_str(text).map_err(wrong)
 }
 
 /// Refuses runs that say of themselves that they are not what was planned.
@@ -120,10 +129,11 @@ fn check_whole(path: &str, summary: &RunSummary) -> Result<(), Failure> {
 /// The metrics of both files, which must tell of the same.
 fn metrics(
     path: &Path,
+    text: &str,
     mut measures: BTreeMap<String, Measure>,
 ) -> Result<BTreeMap<String, MetricFigures>, Failure> {
-    let (text, shown) = (text(path)?, path.display());
-    let distributions = peerlet_measure::read_distributions(&text)
+    let shown = path.display();
+    let distributions = peerlet_measure::read_distributions(text)
         .map_err(|error| Failure::Io(format!("{shown}:{}: {error}", error.line())))?;
     let mut metrics = BTreeMap::new();
     for (name, distribution) in distributions {
