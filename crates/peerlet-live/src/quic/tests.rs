@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::*;
 
 mod crossed;
+mod trusted;
 
 fn bind() -> QuicTransport {
     QuicTransport::bind(ProcessKey::generate(), "127.0.0.1:0".parse().unwrap()).unwrap()
