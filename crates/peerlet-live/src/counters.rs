@@ -41,7 +41,7 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order of their declaration.
-    pub const ALL: [Cause; 14] = [
+    pub const ALL: [Cause; 15] = [
         Cause::Decode,
         Cause::Version,
         Cause::Experiment,
