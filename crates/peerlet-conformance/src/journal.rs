@@ -50,6 +50,11 @@ impl Journal {
         self.0.lock().expect("nobody panics while writing").push(entry);
     }
 
+    /// Forgets all entries.
+    pub fn clear(&self) {
+        self.0.lock().expect("nobody panics while writing").clear();
+    }
+
     /// All entries so far.
     pub fn entries(&self) -> Vec<Entry> {
         self.0.lock().expect("nobody panics while writing").clone()

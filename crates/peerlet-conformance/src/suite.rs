@@ -134,6 +134,7 @@ pub const CASES: &[&[Case]] = &[
     cases::siblings::CASES,
     cases::tasks::CASES,
     cases::world::CASES,
+    cases::trust::CASES,
 ];
 
 /// Held by who needs the machine for itself.

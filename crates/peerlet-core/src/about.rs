@@ -15,6 +15,9 @@ pub enum Need {
     Reliable,
     /// Local networks: [`broadcast`](crate::Context::broadcast).
     Broadcast,
+    /// Peers that can be told apart from others at their address:
+    /// [`trust`](crate::Context::trust).
+    Identity,
 }
 
 impl Need {
@@ -23,6 +26,7 @@ impl Need {
         match self {
             Need::Reliable => "reliable delivery",
             Need::Broadcast => "broadcast on a local network",
+            Need::Identity => "verified identities",
         }
     }
 }

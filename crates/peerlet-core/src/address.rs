@@ -204,8 +204,8 @@ impl FromStr for Identity {
     }
 }
 
-/// An address with the identity of whoever is to be found there. The identity is verified when it
-/// is dialled.
+/// An address with the identity of whoever is to be found there. A peer that
+/// [trusts](crate::Context::trust) it reaches that address at that identity only.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Contact {
     /// Where the peer is reached.

@@ -40,6 +40,7 @@ mod registry;
 mod runtime;
 mod tamper;
 mod test_peer;
+mod trust;
 
 pub use about::{About, Need};
 pub use address::{Address, AddressError, Contact, Identity, IdentityError, Seat};
@@ -72,5 +73,6 @@ pub use text::{TextError, decode_text};
 pub use time::{
     Duration, DurationError, HOUR, MICROSECOND, MILLISECOND, MINUTE, NANOSECOND, SECOND, Time,
 };
+pub use trust::{TRUSTED_MAX, TrustError, Trusted};
 pub use turn::{RowOf, Turn, Turns};
 pub use wire::{DATAGRAM_MAX, FRAME_MAX, MESSAGE_MAX, MESSAGE_MAX_LIMIT, Message};

@@ -9,10 +9,11 @@ use std::fmt;
 
 use peerlet_memory::Value;
 
-use crate::address::{Address, Contact, Seat};
+use crate::address::{Address, Contact, Identity, Seat};
 use crate::random::Seed;
 use crate::refusal::Refusal;
 use crate::time::Time;
+use crate::trust::TrustError;
 use crate::turn::Turn;
 
 /// Which peerlet type a message, a timer or a command is for: its index in the run's
@@ -75,6 +76,9 @@ pub enum Undelivered {
     Reset,
     /// Nothing was heard for the connection's time-out.
     Timeout,
+    /// Another identity than the one that the sender [trusts](crate::Context::trust) is at the
+    /// address.
+    Identity,
 }
 
 impl fmt::Display for Undelivered {
@@ -82,6 +86,7 @@ impl fmt::Display for Undelivered {
         f.write_str(match self {
             Undelivered::Reset => "the other peer stopped or lives another life",
             Undelivered::Timeout => "nothing was heard from the other peer in time",
+            Undelivered::Identity => "another identity than the trusted one is at the address",
         })
     }
 }
@@ -313,6 +318,14 @@ pub trait Network {
         header: Header,
         parcel: &mut Parcel,
     ) -> Result<(), Refusal>;
+    /// From now on, until its life ends, this peer reaches the address at this identity only; with
+    /// `None`, at any. Other peers are not affected. Default: there are no identities.
+    ///
+    /// # Errors
+    /// When there are no identities, or the peer trusts [`TRUSTED_MAX`](crate::TRUSTED_MAX) others.
+    fn trust(&mut self, _at: Address, _identity: Option<Identity>) -> Result<(), TrustError> {
+        Err(TrustError::NoIdentities)
+    }
 }
 
 /// Randomness, as one peer sees it.

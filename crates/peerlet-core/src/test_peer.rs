@@ -18,6 +18,7 @@ use crate::runtime::{
     Seats, Undelivered, World,
 };
 use crate::time::{Duration, Time};
+use crate::trust::{TrustError, Trusted};
 use crate::wire::{self, DATAGRAM_MAX, MESSAGE_MAX};
 
 /// A peer for tests, with one peerlet under test and any number of siblings.
@@ -93,6 +94,7 @@ impl<P: Peerlet> TestPeer<P> {
     pub fn start(&mut self) {
         if self.host.state(0) != State::Running {
             self.world.life = self.host.life(0) + 1;
+            self.world.trusted = Trusted::default();
             self.host.start(0, &mut self.world, Peer::new);
         }
     }
@@ -101,6 +103,7 @@ impl<P: Peerlet> TestPeer<P> {
     pub fn stop(&mut self) {
         self.host.stop(0, &mut self.world);
         self.world.alarms.clear();
+        self.world.trusted = Trusted::default();
     }
 
     /// Delivers a message, encoded and decoded on its way.
@@ -262,6 +265,13 @@ impl<P: Peerlet> TestPeer<P> {
         values.filter(|(name, _)| **name == full).map(|(_, value)| value).collect()
     }
 
+    /// The contacts that the peer trusts, by address. A message to one of them is among
+    /// [`sent`](TestPeer::sent) like any other; report it as [`undelivered`](TestPeer::undelivered)
+    /// to say that somebody else is there.
+    pub fn trusted(&self) -> Vec<Contact> {
+        self.world.trusted.contacts().collect()
+    }
+
     /// Makes the queue to every destination full, or free again.
     pub fn set_full(&mut self, full: bool) {
         self.world.full = full;
@@ -297,6 +307,7 @@ struct Bench {
     secret: Rng,
     full: bool,
     message_max: usize,
+    trusted: Trusted,
 }
 
 impl Bench {
@@ -314,6 +325,7 @@ impl Bench {
             secret: Seed::new(1).named("secret").rng(),
             full: false,
             message_max: MESSAGE_MAX,
+            trusted: Trusted::default(),
         }
     }
 }
@@ -375,6 +387,10 @@ impl Network for Bench {
         }
         self.note(to, header, parcel);
         Ok(())
+    }
+
+    fn trust(&mut self, at: Address, identity: Option<Identity>) -> Result<(), TrustError> {
+        self.trusted.set(at, identity)
     }
 }
 

@@ -35,11 +35,13 @@ pub enum Cause {
     /// It came from a process that does not take part, and was not about joining, or was too much
     /// of that.
     Stranger,
+    /// It was for one process only, and another one was found at its address.
+    Identity,
 }
 
 impl Cause {
     /// All causes, in the order of their declaration.
-    pub const ALL: [Cause; 14] = [
+    pub const ALL: [Cause; 15] = [
         Cause::Decode,
         Cause::Version,
         Cause::Experiment,
@@ -54,6 +56,7 @@ impl Cause {
         Cause::Unsupported,
         Cause::Unfinished,
         Cause::Stranger,
+        Cause::Identity,
     ];
 
     /// The cause's name in summaries.
@@ -73,6 +76,7 @@ impl Cause {
             Cause::Unsupported => "unsupported",
             Cause::Unfinished => "unfinished",
             Cause::Stranger => "stranger",
+            Cause::Identity => "identity",
         }
     }
 }

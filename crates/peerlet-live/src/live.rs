@@ -528,7 +528,8 @@ impl Parts<'_> {
             pairs: Pairs::new(config).sharing(self.budget.clone()),
             refused: Map::default(),
             tampers: Map::default(),
-            warned: false,
+            has_identities: transport.capabilities().identity,
+            warned: Default::default(),
             ledger: Ledger::default(),
             recorder: Recorder::new(MetricEntry::table(&self.registry), self.epochs),
         };

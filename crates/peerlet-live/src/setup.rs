@@ -38,7 +38,7 @@ impl Sockets {
     /// What these sockets give to peerlets that need something.
     pub const fn gives(self) -> &'static [Need] {
         match self {
-            Sockets::Quic => &[Need::Reliable],
+            Sockets::Quic => &[Need::Reliable, Need::Identity],
             Sockets::Udp { .. } => &[],
         }
     }

@@ -49,6 +49,19 @@ pub enum Outbound {
         /// At most [`STREAM_FRAME_MAX`](crate::STREAM_FRAME_MAX) bytes.
         frame: Bytes,
     },
+    /// A frame for one process only. Where another one is found at its socket it is not sent: a
+    /// datagram is dropped then, and one of a stream comes back as [`Inbound::Mistaken`]. A
+    /// transport without identities sends it to whoever is there.
+    Trusted {
+        /// The other process's socket.
+        to: SocketAddr,
+        /// Who that must be.
+        identity: Identity,
+        /// The slots that name the stream; `None` for a datagram.
+        pair: Option<(u32, u32)>,
+        /// As long as one of its kind may be.
+        frame: Bytes,
+    },
 }
 
 /// What came in.
@@ -86,6 +99,16 @@ pub enum Inbound {
         with: SocketAddr,
         /// The reason.
         why: LinkError,
+    },
+    /// A frame of a stream was not sent, since it was [for one process
+    /// only](Outbound::Trusted) and another one is there. The link, if there is one, stands.
+    Mistaken {
+        /// Where it was to go.
+        to: SocketAddr,
+        /// The slots that name its stream: ours and theirs.
+        pair: (u32, u32),
+        /// Whom it was for.
+        identity: Identity,
     },
     /// Much waits for this process: send it no more on streams for now.
     Blocked {

@@ -26,11 +26,13 @@ pub enum DropCause {
     Nat,
     /// A reliable message that never left its sender's queue.
     Undelivered,
+    /// A datagram to an address at which another identity was than the one that its sender trusts.
+    Identity,
 }
 
 impl DropCause {
-    /// All causes in the order of summaries and the digest.
-    pub const ALL: [DropCause; 10] = [
+    /// All causes in the order of summaries.
+    pub const ALL: [DropCause; 11] = [
         DropCause::Loss,
         DropCause::Partition,
         DropCause::Stopped,
@@ -41,7 +43,12 @@ impl DropCause {
         DropCause::Filtered,
         DropCause::Nat,
         DropCause::Undelivered,
+        DropCause::Identity,
     ];
+
+    /// The first causes, whose counts are in every digest. The others came later, and are in the
+    /// digests of runs that have any.
+    const DIGESTED: usize = 10;
 
     /// The cause's name in summaries.
     pub const fn name(self) -> &'static str {
@@ -56,6 +63,7 @@ impl DropCause {
             DropCause::Filtered => "filtered",
             DropCause::Nat => "nat",
             DropCause::Undelivered => "undelivered",
+            DropCause::Identity => "identity",
         }
     }
 }
@@ -158,9 +166,17 @@ impl Ledger {
         self.datagram.plus(&self.reliable)
     }
 
-    /// The drop counters in the digest's order: datagrams, then reliable messages.
+    /// The drop counters in the digest's order: datagrams, then reliable messages; and where a run
+    /// dropped anything for its identity, the same for that cause.
     pub fn drops(&self) -> Vec<u64> {
-        [self.datagram.dropped, self.reliable.dropped].concat()
+        let flows = [&self.datagram, &self.reliable];
+        let (first, later): (Vec<_>, Vec<_>) =
+            flows.iter().map(|flow| flow.dropped.split_at(DropCause::DIGESTED)).unzip();
+        let (mut drops, later) = (first.concat(), later.concat());
+        if later.iter().any(|count| *count > 0) {
+            drops.extend(later);
+        }
+        drops
     }
 }
 
@@ -184,5 +200,19 @@ mod tests {
         ledger.of(Class::Datagram).delivered = 1;
         ledger.close();
         assert!(!ledger.is_balanced(), "more was delivered than sent");
+    }
+
+    #[test]
+    fn every_drop_is_in_the_digest() {
+        let mut ledger = Ledger::default();
+        let mut all = std::collections::BTreeSet::from([ledger.drops()]);
+        assert_eq!(ledger.drops().len(), 20);
+        for class in [Class::Datagram, Class::Reliable] {
+            for cause in DropCause::ALL {
+                ledger.of(class).drop_for(cause);
+                assert!(all.insert(ledger.drops()), "{cause:?}");
+            }
+        }
+        assert_eq!(ledger.drops(), [1; 22]);
     }
 }

@@ -36,6 +36,7 @@ pub(crate) struct Common {
     pub(crate) chart: Arc<Chart>,
     pub(crate) wire: bool,
     pub(crate) handshakes: bool,
+    pub(crate) identities: bool,
     pub(crate) connection_timeout: Duration,
     pub(crate) message_max: usize,
     pub(crate) warned: Arc<Warned>,
@@ -69,6 +70,8 @@ pub(crate) struct Fabric {
     pub(crate) has_arrival: bool,
     /// Whether a pair's first message waits for a handshake.
     pub(crate) handshakes: bool,
+    /// Whether peers can tell who is at an address.
+    pub(crate) identities: bool,
     pub(crate) outbound: States,
     inbound: States,
     /// The digests over the payloads that were delivered, by row; nothing without `--wire`.
@@ -111,6 +114,8 @@ pub(crate) struct Warned {
     pub(crate) command: AtomicBool,
     /// A broadcast that nobody could get.
     pub(crate) broadcast: AtomicBool,
+    /// A contact that nobody could verify.
+    pub(crate) trust: AtomicBool,
 }
 
 impl Fabric {
@@ -122,7 +127,7 @@ impl Fabric {
         heap: Option<Heap>,
     ) -> Fabric {
         let Common { seed, model, chart, wire, handshakes, connection_timeout, .. } = common;
-        let Common { message_max, warned, .. } = common;
+        let Common { identities, message_max, warned, .. } = common;
         let rows = seats.len();
         let has_arrival = model.has_arrival();
         let network = seed.named("network");
@@ -149,6 +154,7 @@ impl Fabric {
             stamped,
             has_arrival,
             handshakes,
+            identities,
             outbound: States::new(seats.clone(), |seat| model.outbound(seat)),
             inbound: States::new(seats.clone(), |seat| model.inbound(seat)),
             seats,

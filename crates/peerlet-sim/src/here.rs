@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use peerlet_core::{
     Address, Alarm, Body, Class, Clock, Contact, Entropy, Header, Identity, MetricIndex, Network,
-    Parcel, Port, Record, Refusal, Seat, Seats, Seed, Time, Turn, World,
+    Parcel, Port, Record, Refusal, Seat, Seats, Seed, Time, TrustError, Turn, World,
 };
 use peerlet_memory::prefetch;
 
@@ -12,12 +12,18 @@ use crate::books::Booked;
 use crate::digest::SeatDigest;
 use crate::event::Event;
 use crate::fabric::{Fabric, Moment};
+use crate::link::identity_of;
 use crate::place::Place;
 
 /// What is said once when a peerlet broadcasts that did not say that it needs to.
 const NO_LOCAL_NETWORKS: &str = "a broadcast reaches nobody: the network has no local ones; choose \
                                  the model `lan`, and let whoever broadcasts say so: \
                                  `about.needs(Need::Broadcast)`";
+
+/// What is said once when a peerlet trusts a contact that did not say that it needs to.
+const NO_IDENTITIES: &str = "a contact is not verified: the transport has no identities; choose \
+                             QUIC, and let whoever trusts contacts say so: \
+                             `about.needs(Need::Identity)`";
 
 /// One peer, one event: where it is and when. It goes from turn to turn of a batch.
 pub(crate) struct Here<'a> {
@@ -108,13 +114,8 @@ impl Clock for Here<'_> {
 
 impl Network for Here<'_> {
     fn contact(&self) -> Contact {
-        // A simulated process holds one peer; its identity is drawn like everything else.
-        let seed = self.fabric.seed.named("identity").at(u64::from(self.seat.0));
-        let mut identity = [0; 32];
-        for (word, bytes) in identity.chunks_mut(8).enumerate() {
-            bytes.copy_from_slice(&seed.at(word as u64).bits().to_le_bytes());
-        }
-        Contact { address: Address::simulated(self.seat), identity: Identity(identity) }
+        let identity = identity_of(self.fabric.seed, self.seat);
+        Contact { address: Address::simulated(self.seat), identity }
     }
 
     fn address(&self) -> Address {
@@ -149,6 +150,15 @@ impl Network for Here<'_> {
         parcel: &mut Parcel,
     ) -> Result<(), Refusal> {
         self.queue_reliably(to, header, parcel)
+    }
+
+    fn trust(&mut self, at: Address, identity: Option<Identity>) -> Result<(), TrustError> {
+        let trusted = self.trust_at(at, identity);
+        if trusted == Err(TrustError::NoIdentities) && !self.fabric.warned.trust.swap(true, Relaxed)
+        {
+            tracing::warn!(seat = self.seat.0, "{NO_IDENTITIES}");
+        }
+        trusted
     }
 }
 

@@ -134,7 +134,7 @@ impl Here<'_> {
             return self.send_home(header, &mut parcel, size as u32);
         }
         let Some(instead) = fabric.tamper(self.seat, header.port, &parcel) else {
-            return self.send_out(dest, header, parcel);
+            return self.send_to(dest, header, parcel);
         };
         let flow = &mut self.fabric.ledger.datagram;
         if instead.is_empty() {
@@ -146,7 +146,15 @@ impl Here<'_> {
                 flow.sent += 1;
                 flow.bytes += bytes.len() as u64;
             }
-            self.send_out(dest, header, Parcel::encoded(bytes));
+            self.send_to(dest, header, Parcel::encoded(bytes));
+        }
+    }
+
+    /// Sends a datagram to another peer, unless it trusts somebody else to be there.
+    fn send_to(&mut self, dest: Seat, header: Header, parcel: Parcel) {
+        match self.is_mistaken(Address::simulated(dest)) {
+            true => self.refuse_datagram(dest),
+            false => self.send_out(dest, header, parcel),
         }
     }
 

@@ -51,6 +51,9 @@ pub struct Setup {
     /// Whether a pair's first message, a datagram too, waits for a handshake of a round trip, as
     /// over QUIC. Default: no; only reliable delivery has something to open.
     pub handshakes: bool,
+    /// Whether peers have identities that others can [trust](peerlet_core::Context::trust), as over
+    /// QUIC; over UDP they have none. Default: they have.
+    pub identities: bool,
     /// After how long without success a reliable connection gives up. Default 10 s, the same value
     /// as live.
     pub connection_timeout: Duration,
@@ -89,6 +92,7 @@ impl Setup {
             from: Time::ZERO,
             wire: false,
             handshakes: false,
+            identities: true,
             connection_timeout: SECOND * 10,
             message_max: MESSAGE_MAX,
             trace: None,
@@ -101,9 +105,9 @@ impl Setup {
     }
 
     /// What this world gives to peerlets that need something; broadcast where its network has local
-    /// ones.
+    /// ones, and identities unless the setup says otherwise.
     pub const fn gives() -> &'static [Need] {
-        &[Need::Reliable, Need::Broadcast]
+        &[Need::Reliable, Need::Broadcast, Need::Identity]
     }
 
     /// Checks what a setup can say wrong by itself.
@@ -124,7 +128,11 @@ impl Setup {
             }
         };
         let has_local = self.model.has_local_networks();
-        let is_given = |need: &&Need| **need != Need::Broadcast || has_local;
+        let is_given = |need: &&Need| match **need {
+            Need::Broadcast => has_local,
+            Need::Identity => self.identities,
+            _ => true,
+        };
         let gives: Vec<Need> = Setup::gives().iter().filter(is_given).copied().collect();
         registry.check_needs(&gives)?;
         Ok(registry)

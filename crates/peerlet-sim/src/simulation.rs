@@ -60,6 +60,7 @@ impl Simulation {
             chart: chart.clone(),
             wire: setup.wire,
             handshakes: setup.handshakes,
+            identities: setup.identities,
             connection_timeout: setup.connection_timeout,
             message_max: setup.message_max,
             warned: Arc::default(),

@@ -9,6 +9,7 @@ pub(crate) mod reliable;
 pub(crate) mod siblings;
 pub(crate) mod tasks;
 pub(crate) mod timers;
+pub(crate) mod trust;
 pub(crate) mod world;
 
 use peerlet_core::{Address, Context, Peer, Seat};

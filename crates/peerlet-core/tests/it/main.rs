@@ -8,4 +8,5 @@ mod questions;
 mod runner;
 mod tasks;
 mod timers;
+mod trust;
 mod ways;

@@ -21,7 +21,9 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use peerlet_core::{Address, Duration, FRAME_MAX, MESSAGE_MAX, Time, Undelivered};
+use peerlet_core::{
+    Address, Duration, FRAME_MAX, Identity, MESSAGE_MAX, Time, TrustError, Trusted, Undelivered,
+};
 
 use crate::counters::{Cause, Counters};
 use crate::frame::{Frame, Kind, Link, Message, Part, Tag};
@@ -95,6 +97,8 @@ pub enum Effect {
         to: SocketAddr,
         /// Our slot and theirs.
         pair: (u32, u32),
+        /// The only process that it may go to, if our peer trusts one there.
+        identity: Option<Identity>,
         /// The frame.
         frame: Vec<u8>,
     },
@@ -160,6 +164,8 @@ pub struct Pairs {
     config: PairConfig,
     /// Slots that are missing here have stopped, or were never started.
     locals: BTreeMap<u32, Local>,
+    /// The contacts that lives of ours trust, by slot.
+    trusted: BTreeMap<u32, Trusted>,
     sending: Sending,
     receiving: Receiving,
     effects: Effects,
@@ -176,9 +182,15 @@ struct Effects {
 impl Effects {
     /// Sends a frame of our `slot`, living its `life`, to another peer.
     fn transmit(&mut self, slot: u32, life: u32, to: Address, kind: Kind<'_>) {
-        let frame = Frame { tag: self.tag, from: slot, to: to.slot(), life, kind };
-        let pair = (slot, to.slot());
-        self.queue.push_back(Effect::Transmit { to: to.socket(), pair, frame: frame.to_vec() });
+        self.transmit_to(None, Key { slot, life, to }, kind);
+    }
+
+    /// As [`transmit`](Effects::transmit), to one process only where one is given.
+    fn transmit_to(&mut self, identity: Option<Identity>, key: Key, kind: Kind<'_>) {
+        let Key { slot, life, to } = key;
+        let frame = Frame { tag: self.tag, from: slot, to: to.slot(), life, kind }.to_vec();
+        let (pair, to) = ((slot, to.slot()), to.socket());
+        self.queue.push_back(Effect::Transmit { to, pair, identity, frame });
     }
 }
 
@@ -190,6 +202,7 @@ impl Pairs {
         Pairs {
             config,
             locals: BTreeMap::new(),
+            trusted: BTreeMap::new(),
             sending: Sending::new(config),
             receiving: Receiving::new(config.timeout),
             effects,
@@ -222,6 +235,7 @@ impl Pairs {
     }
 
     fn end(&mut self, slot: u32, crashed: bool) {
+        self.trusted.remove(&slot);
         if let Some(Local::Running(life)) = self.locals.remove(&slot) {
             // What arrived in time is acknowledged before the life's connections are forgotten.
             self.receiving.acknowledge(&mut self.effects);
@@ -231,6 +245,42 @@ impl Pairs {
                 self.effects.queue.push_back(Effect::Dropped { messages });
             }
         }
+    }
+
+    /// From now on, until its life ends, what our peer in `slot` sends to this address is for this
+    /// process only; with `None`, for whoever is there.
+    ///
+    /// # Errors
+    /// When it trusts too many.
+    pub fn trust(
+        &mut self,
+        slot: u32,
+        at: Address,
+        identity: Option<Identity>,
+    ) -> Result<(), TrustError> {
+        let Some(Local::Running(life)) = self.locals.get(&slot) else { return Ok(()) };
+        let trusted = self.trusted.entry(slot).or_default();
+        trusted.set(at, identity)?;
+        if trusted.is_empty() {
+            self.trusted.remove(&slot);
+        }
+        self.sending.trust(Key { slot, life: *life, to: at }, identity);
+        Ok(())
+    }
+
+    /// The only process that our peer in `slot` reaches at this address, if it trusts one there.
+    pub fn trusted(&self, slot: u32, at: Address) -> Option<Identity> {
+        if self.trusted.is_empty() {
+            return None;
+        }
+        self.trusted.get(&slot)?.identity(at)
+    }
+
+    /// A frame of this pair of slots, ours first, was for one process only and was not sent, since
+    /// another one is there.
+    pub fn mistaken(&mut self, to: SocketAddr, (ours, theirs): (u32, u32), identity: Identity) {
+        let to = Address::new(to, theirs);
+        self.sending.mistaken(ours, to, identity, &mut self.effects);
     }
 
     /// Sends a message of our peer in `slot`; a full queue calls for [`Effect::Writable`] later.
@@ -250,8 +300,8 @@ impl Pairs {
         if message.body.len() > self.config.message_max {
             return Err(SendError::TooLarge);
         }
-        let key = Key { slot, life: *life, to };
-        self.sending.send(now, key, message, &mut self.effects)
+        let (key, trusted) = (Key { slot, life: *life, to }, self.trusted(slot, to));
+        self.sending.send(now, (key, trusted), message, &mut self.effects)
     }
 
     /// Takes a frame that came from this process, and gives back the message that is now to be

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use peerlet_core::{Duration, FRAME_MAX, Time};
+use peerlet_core::{Duration, FRAME_MAX, Identity, Time};
 
 use super::sending::Key;
 use super::{
@@ -101,6 +101,8 @@ pub(super) struct Pair {
     pub(super) open: bool,
     /// Our life has ended: what it sent goes out, nobody is told how it went.
     pub(super) orphan: bool,
+    /// The only process that it is with, if our peer trusts one there.
+    pub(super) trusted: Option<Identity>,
     /// The length of the longest message that was refused: `writable` is owed.
     refused: Option<usize>,
     /// What was accepted and is not acknowledged: the first `sent` are under way, the others wait.
@@ -131,12 +133,13 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    /// A connection whose numbers have this upper half.
-    pub(super) fn new(now: Time, half: u32) -> Pair {
+    /// A connection whose numbers have this upper half, with this process only where one is given.
+    pub(super) fn new(now: Time, half: u32, trusted: Option<Identity>) -> Pair {
         Pair {
             theirs: 0,
             open: false,
             orphan: false,
+            trusted,
             refused: None,
             queue: VecDeque::new(),
             sent: 0,
@@ -225,7 +228,7 @@ impl Pair {
         }
         let seq = self.first().unwrap_or(self.last);
         let open = Kind::Open(Link { life: self.theirs, seq });
-        effects.transmit(key.slot, key.life, key.to, open);
+        effects.transmit_to(self.trusted, key, open);
     }
 
     /// The receiver has answered about the large message that starts with this number: it may come,
@@ -263,11 +266,11 @@ impl Pair {
                     self.credit = Credit::Asked;
                     let link = Link { life: self.theirs, seq: entry.seq };
                     let ask = Kind::Ask(link, entry.total());
-                    effects.transmit(key.slot, key.life, key.to, ask);
+                    effects.transmit_to(self.trusted, key, ask);
                 }
                 return;
             }
-            effects.transmit(key.slot, key.life, key.to, entry.kind(self.theirs));
+            effects.transmit_to(self.trusted, key, entry.kind(self.theirs));
             self.highest = self.highest.max(entry.seq);
             self.waiting -= usize::from(entry.is_last());
             self.waiting_bytes -= entry.len();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use peerlet_core::{Address, Time, Undelivered};
+use peerlet_core::{Address, Identity, Time, Undelivered};
 
 use super::outgoing::{Pair, Shared};
 use super::{Effect, Effects, PairConfig, RETRY, RETRY_MAX, SENDING_MAX, SendError};
@@ -47,7 +47,7 @@ impl Sending {
     pub(super) fn send(
         &mut self,
         now: Time,
-        key: Key,
+        (key, trusted): (Key, Option<Identity>),
         message: Message<Bytes>,
         effects: &mut Effects,
     ) -> Result<(), SendError> {
@@ -58,7 +58,7 @@ impl Sending {
         let pair = self.pairs.entry(key).or_insert_with(|| {
             shared.pairs.insert(key);
             self.next = self.next.wrapping_add(1);
-            Pair::new(now, self.next)
+            Pair::new(now, self.next, trusted)
         });
         let first = pair.is_idle();
         if !pair.push(&message, &self.config) {
@@ -73,6 +73,31 @@ impl Sending {
         pair.pump(key, shared, effects);
         self.arm(key);
         Ok(())
+    }
+
+    /// From now on a connection is with this process only; with `None`, with whoever is there.
+    pub(super) fn trust(&mut self, key: Key, identity: Option<Identity>) {
+        if let Some(pair) = self.pairs.get_mut(&key) {
+            pair.trusted = identity;
+        }
+    }
+
+    /// A frame for this process only met another one: connections that are with this one only fail.
+    pub(super) fn mistaken(
+        &mut self,
+        slot: u32,
+        to: Address,
+        identity: Identity,
+        effects: &mut Effects,
+    ) {
+        let Some(shared) = self.links.get(&to.socket()) else { return };
+        let first = Key { slot, life: 0, to: Address::from_bytes([0; Address::ENCODED_LEN]) };
+        let of_slot = shared.pairs.range(first..).take_while(|key| key.slot == slot);
+        for key in of_slot.filter(|key| key.to == to).copied().collect::<Vec<_>>() {
+            if self.pairs.get(&key).is_some_and(|pair| pair.trusted == Some(identity)) {
+                self.fail(key, Undelivered::Identity, effects);
+            }
+        }
     }
 
     /// The other side has answered in its life `theirs`, and has all messages up to `seq`.

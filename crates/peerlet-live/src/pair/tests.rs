@@ -8,6 +8,7 @@ use super::*;
 use peerlet_core::Call;
 
 mod large;
+mod trust;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
@@ -79,7 +80,7 @@ impl Pair {
     fn drain(&mut self, side: usize) {
         while let Some(effect) = self.side[side].poll() {
             match effect {
-                Effect::Transmit { to, pair, frame } => {
+                Effect::Transmit { to, pair, frame, .. } => {
                     assert_eq!((to, pair), (socket(1 - side), (SLOT[side], SLOT[1 - side])));
                     self.wire[1 - side].push_back(frame);
                 }

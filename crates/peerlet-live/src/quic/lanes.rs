@@ -51,7 +51,7 @@ impl Held {
     }
 
     /// Whether the shard is now to be told that it may go on.
-    fn release(&self, bytes: usize) -> bool {
+    pub(super) fn release(&self, bytes: usize) -> bool {
         let held = self.bytes.fetch_sub(bytes, Ordering::Relaxed) - bytes;
         held < HELD_LOW && self.blocked.swap(false, Ordering::Relaxed)
     }

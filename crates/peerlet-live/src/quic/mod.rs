@@ -10,6 +10,7 @@ mod gate;
 mod lanes;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -35,6 +36,7 @@ use crate::transport::{
 use connection::{Shared, UNWANTED};
 use gate::{Gate, crowded_out};
 use lanes::{Held, Lanes, Queued};
+use waiting::{Frame, Waiting, is_for};
 
 /// Processes that a transport is linked to: at 70 kB a connection, 290 MB.
 pub const LINKS_MAX: usize = 4096;
@@ -91,7 +93,7 @@ impl Tally {
 /// A link that we send on, or are about to.
 #[derive(Debug)]
 enum Link {
-    Dialling { held: Arc<Held>, datagrams: Vec<Bytes>, frames: Vec<((u32, u32), Bytes)> },
+    Dialling { held: Arc<Held>, waiting: Waiting },
     Up(Box<Up>),
 }
 
@@ -226,19 +228,20 @@ impl QuicTransport {
                 .connect_with(config, to, tls::SERVER_NAME)
                 .map_err(|_| LinkError::Unreachable)?;
             tokio::spawn(connection::dial(to, connecting, self.shared.clone()));
-            let (held, datagrams, frames) = Default::default();
-            self.links.insert(to, Link::Dialling { held, datagrams, frames });
+            let (held, waiting) = Default::default();
+            self.links.insert(to, Link::Dialling { held, waiting });
         }
         Ok(self.links.get_mut(&to).expect("the link is in the table"))
     }
 
-    fn send_datagram(&mut self, to: SocketAddr, frame: Bytes) {
+    fn send_datagram(&mut self, to: SocketAddr, wanted: Option<Identity>, frame: Bytes) {
         if frame.len() > DATAGRAM_FRAME_MAX {
             return self.shared.tally.add(Cause::TooLarge, 1);
         }
         let (tally, gate) = (self.shared.tally.clone(), Arc::clone(&self.shared.gate));
         match self.link(to) {
             Err(_) => tally.add(Cause::Link, 1),
+            Ok(Link::Up(up)) if !is_for(wanted, up.identity) => tally.add(Cause::Identity, 1),
             // A stranger that acknowledges nothing must not make us keep much.
             Ok(Link::Up(up))
                 if config::datagrams_held(&up.connection) > STRANGER_HELD_MAX
@@ -247,15 +250,17 @@ impl QuicTransport {
                 tally.add(Cause::Queue, 1);
             }
             Ok(Link::Up(up)) => transmit(&up.connection, frame, &tally),
-            Ok(Link::Dialling { datagrams, .. }) if datagrams.len() < DIALLING_DATAGRAMS_MAX => {
-                datagrams.push(frame);
+            Ok(Link::Dialling { waiting: Waiting { datagrams, .. }, .. })
+                if datagrams.len() < DIALLING_DATAGRAMS_MAX =>
+            {
+                datagrams.push((wanted, frame));
             }
             Ok(Link::Dialling { .. }) => tally.add(Cause::Queue, 1),
         }
     }
 
-    fn send_stream(&mut self, to: SocketAddr, pair: (u32, u32), frame: Bytes) {
-        if frame.len() > STREAM_FRAME_MAX {
+    fn send_stream(&mut self, to: SocketAddr, frame: Frame) {
+        if frame.bytes.len() > STREAM_FRAME_MAX {
             return self.shared.tally.add(Cause::TooLarge, 1);
         }
         let link = match self.link(to) {
@@ -265,12 +270,15 @@ impl QuicTransport {
                 return self.pending.push(Inbound::LinkLost { with: to, why });
             }
         };
-        let len = frame.len();
+        let len = frame.bytes.len();
         // Counted before it is queued: a writer on another thread may be done with it at once.
         let (queued, pushed) = match link {
-            Link::Up(up) => (up.held.add(len), up.lanes.push(pair, frame)),
-            Link::Dialling { held, frames, .. } => {
-                frames.push((pair, frame));
+            Link::Up(up) if !is_for(frame.identity, up.identity) => {
+                return self.pending.extend(frame.mistaken(to));
+            }
+            Link::Up(up) => (up.held.add(len), up.lanes.push(frame.pair, frame.bytes)),
+            Link::Dialling { held, waiting } => {
+                waiting.frames.push(frame);
                 (held.add(len), true)
             }
         };
@@ -297,6 +305,10 @@ impl QuicTransport {
                 let room = self.links.contains_key(&with) || self.links.len() < LINKS_MAX;
                 if !expected || !room {
                     self.shared.tally.add(Cause::Handshake, 1);
+                    if dialled {
+                        let why = if expected { LinkError::TooMany } else { LinkError::Identity };
+                        self.dial_failed(with, why, into);
+                    }
                 } else if wanted.send(()).is_ok() {
                     if !dialled {
                         self.make_room(with, identity, connection.stable_id(), into);
@@ -304,15 +316,19 @@ impl QuicTransport {
                     self.up(with, identity, connection, dialled, into);
                 }
             }
-            Event::DialFailed { to, why } => {
-                if let Some(Link::Dialling { datagrams, frames, .. }) = self.links.get(&to) {
-                    self.shared.tally.add(Cause::Link, (datagrams.len() + frames.len()) as u64);
-                    self.links.remove(&to);
-                    into.push(Inbound::LinkLost { with: to, why });
-                }
-            }
+            Event::DialFailed { to, why } => self.dial_failed(to, why, into),
             Event::Down { with, id, why } => self.down(with, id, why, into),
             Event::Unblocked { to } => into.push(Inbound::Unblocked { to }),
+        }
+    }
+
+    fn dial_failed(&mut self, to: SocketAddr, why: LinkError, into: &mut Vec<Inbound>) {
+        let Some(Link::Dialling { .. }) = self.links.get(&to) else { return };
+        if let Some(Link::Dialling { waiting, .. }) = self.links.remove(&to) {
+            let (of_others, lost) = waiting.fail(to, why, into);
+            self.shared.tally.add(Cause::Identity, of_others);
+            self.shared.tally.add(Cause::Link, lost);
+            into.push(Inbound::LinkLost { with: to, why });
         }
     }
 
@@ -355,7 +371,7 @@ impl QuicTransport {
         dialled: bool,
         into: &mut Vec<Inbound>,
     ) {
-        let mut waiting = (Arc::default(), Vec::new(), Vec::new());
+        let (mut held, mut waiting) = (Arc::<Held>::default(), Waiting::default());
         match self.links.remove(&with) {
             Some(Link::Up(mut up)) if up.identity == identity && up.dialled != dialled => {
                 if let Some(old) = up.extra.replace(connection) {
@@ -370,18 +386,26 @@ impl QuicTransport {
                 up.close();
                 into.push(Inbound::LinkLost { with, why: LinkError::Closed });
             }
-            Some(Link::Dialling { held, datagrams, frames }) => {
-                waiting = (held, datagrams, frames);
-            }
+            Some(Link::Dialling { held: kept, waiting: all }) => (held, waiting) = (kept, all),
             None => {}
         }
-        let (held, datagrams, frames) = waiting;
         let report = self.shared.events.clone();
         let mut lanes = Lanes::new(with, connection.clone(), Arc::clone(&held), report);
-        datagrams.into_iter().for_each(|frame| transmit(&connection, frame, &self.shared.tally));
-        for (pair, frame) in frames {
-            if !lanes.push(pair, frame) {
-                self.shared.tally.add(Cause::Link, 1);
+        let tally = &self.shared.tally;
+        for (wanted, frame) in waiting.datagrams {
+            match is_for(wanted, identity) {
+                true => transmit(&connection, frame, tally),
+                false => tally.add(Cause::Identity, 1),
+            }
+        }
+        for frame in waiting.frames {
+            if !is_for(frame.identity, identity) {
+                into.extend(frame.mistaken(with));
+                if held.release(frame.bytes.len()) {
+                    into.push(Inbound::Unblocked { to: with });
+                }
+            } else if !lanes.push(frame.pair, frame.bytes) {
+                tally.add(Cause::Link, 1);
             }
         }
         let up = Up { identity, connection, dialled, held, lanes, extra: None };
@@ -409,8 +433,7 @@ impl QuicTransport {
 
     /// Ends links with all that is queued for them sent, or at the deadline.
     async fn drain(&mut self, until: Instant) {
-        let dialling =
-            |link: &Link| matches!(link, Link::Dialling { frames, .. } if !frames.is_empty());
+        let dialling = |link: &Link| matches!(link, Link::Dialling { waiting, .. } if !waiting.frames.is_empty());
         while self.links.values().any(dialling)
             && let Ok(Some(event)) = timeout_at(until, self.events.recv()).await
         {
@@ -505,8 +528,16 @@ impl Transport for QuicTransport {
     async fn send(&mut self, batch: &mut Vec<Outbound>) {
         for outbound in batch.drain(..) {
             match outbound {
-                Outbound::Datagram { to, frame } => self.send_datagram(to, frame),
-                Outbound::Stream { to, pair, frame } => self.send_stream(to, pair, frame),
+                Outbound::Datagram { to, frame } => self.send_datagram(to, None, frame),
+                Outbound::Stream { to, pair, frame: bytes } => {
+                    self.send_stream(to, Frame { pair, identity: None, bytes });
+                }
+                Outbound::Trusted { to, identity, pair: None, frame } => {
+                    self.send_datagram(to, Some(identity), frame);
+                }
+                Outbound::Trusted { to, identity, pair: Some(pair), frame: bytes } => {
+                    self.send_stream(to, Frame { pair, identity: Some(identity), bytes });
+                }
             }
         }
     }

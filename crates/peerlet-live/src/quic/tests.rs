@@ -11,6 +11,7 @@ use super::*;
 
 mod budget;
 mod crossed;
+mod trusted;
 
 fn bind() -> QuicTransport {
     QuicTransport::bind(ProcessKey::generate(), "127.0.0.1:0".parse().unwrap()).unwrap()

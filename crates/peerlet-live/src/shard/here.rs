@@ -8,7 +8,7 @@ use bytes::Bytes;
 use peerlet_core::{
     Address, Alarm, Body, Class, Clock, Contact, DATAGRAM_MAX, Entropy, Header, Identity, Map,
     MetricIndex, Network, Parcel, Port, Record, Refusal, Seat, Seats, Seed, Tampering, Tampers,
-    Time, World,
+    Time, TrustError, World,
 };
 use peerlet_measure::{DropCause, Ledger, Recorder};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -23,10 +23,23 @@ use crate::transport::Outbound;
 const NO_LOCAL_NETWORK: &str = "a broadcast reaches nobody: there is no local network here; let \
                                 whoever broadcasts say so: `about.needs(Need::Broadcast)`";
 
+/// What is said once when a peerlet trusts a contact that did not say that it needs to.
+const NO_IDENTITIES: &str = "a contact is not verified: UDP has no identities; run over QUIC, and \
+                             let whoever trusts contacts say so: `about.needs(Need::Identity)`";
+
 /// Something that a peer does to itself at once.
 pub(crate) enum Soon {
     Message { header: Header, class: Class, body: Body },
     Alarm(Alarm),
+}
+
+/// What was warned of, once.
+#[derive(Default)]
+pub(crate) struct Warned {
+    /// A broadcast reaches nobody.
+    broadcast: bool,
+    /// A contact is not verified.
+    trust: bool,
 }
 
 /// Everything of a shard but its peers: what their worlds act on.
@@ -48,8 +61,9 @@ pub(crate) struct Ground {
     pub(crate) pairs: Pairs,
     /// The peerlets that met a full queue, by slot and destination.
     pub(crate) refused: Map<(u32, Address), Vec<Port>>,
-    /// Whether it was said that a broadcast reaches nobody.
-    pub(crate) warned: bool,
+    /// Whether the transport knows who is at the other end.
+    pub(crate) has_identities: bool,
+    pub(crate) warned: Warned,
     /// Peers that tamper with what they send, by slot.
     pub(crate) tampers: Map<u32, Tampers>,
     pub(crate) ledger: Ledger,
@@ -145,13 +159,18 @@ impl Network for Here<'_> {
             flow.sent += 1;
             flow.bytes += again.len() as u64;
         }
+        let trusted = self.ground.pairs.trusted(self.seat.0, to);
         let Header { port, call } = header;
         for body in &bodies {
             let kind = Kind::Datagram(Message { port: port.0, call, body: &body[..] });
             let (from, life) = (self.seat.0, self.life);
             let frame = Frame { tag: self.ground.tag, from, to: to.slot(), life, kind };
             let frame = Bytes::from(frame.to_vec());
-            self.ground.outbox.push(Outbound::Datagram { to: to.socket(), frame });
+            let to = to.socket();
+            self.ground.outbox.push(match trusted {
+                None => Outbound::Datagram { to, frame },
+                Some(identity) => Outbound::Trusted { to, identity, pair: None, frame },
+            });
         }
     }
 
@@ -159,7 +178,7 @@ impl Network for Here<'_> {
         let mut bytes = Vec::new();
         parcel.encode(&mut bytes);
         let Some(local) = self.ground.seats.local_network(self.seat) else {
-            if !std::mem::replace(&mut self.ground.warned, true) {
+            if !std::mem::replace(&mut self.ground.warned.broadcast, true) {
                 tracing::warn!("{NO_LOCAL_NETWORK}");
             }
             return;
@@ -201,6 +220,16 @@ impl Network for Here<'_> {
             self.send_body(to, header, again).ok();
         }
         Ok(())
+    }
+
+    fn trust(&mut self, at: Address, identity: Option<Identity>) -> Result<(), TrustError> {
+        if !self.ground.has_identities {
+            if !std::mem::replace(&mut self.ground.warned.trust, true) {
+                tracing::warn!("{NO_IDENTITIES}");
+            }
+            return Err(TrustError::NoIdentities);
+        }
+        self.ground.pairs.trust(self.seat.0, at, identity)
     }
 }
 

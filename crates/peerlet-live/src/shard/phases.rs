@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::time::Instant;
 
 use peerlet_core::{Duration, Identity, MILLISECOND, SECOND, Time};
-use peerlet_measure::EpochMeasures;
+use peerlet_measure::{DropCause, EpochMeasures};
 use tokio::sync::watch;
 
 use crate::counters::Cause;
@@ -374,6 +374,8 @@ impl Shard {
         let mut counters = self.counters;
         counters.merge(&self.transport.counters());
         counters.merge(self.ground.pairs.counters());
+        let refused = counters.get(Cause::Identity);
+        self.ground.ledger.datagram.add_dropped(DropCause::Identity, refused);
         let outcome = ShardOutcome {
             ledger: self.ground.ledger,
             measures,

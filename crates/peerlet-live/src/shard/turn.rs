@@ -19,7 +19,7 @@ use crate::shard::here::{Here, Soon};
 use crate::shard::pauses::Held;
 use crate::shard::share::{OUTBOX_MAX, SOON, Share};
 use crate::shard::{SOON_MAX, Shard};
-use crate::transport::Inbound;
+use crate::transport::{Inbound, Outbound};
 
 impl Shard {
     /// When the shard has something to do next, if nothing arrives before.
@@ -303,6 +303,9 @@ impl Shard {
                 self.ground.pairs.link_lost(now, with);
                 self.link_news(&inbound);
             }
+            Inbound::Mistaken { to, pair, identity } => {
+                self.ground.pairs.mistaken(to, pair, identity);
+            }
             Inbound::Blocked { to } => self.ground.pairs.blocked(to),
             Inbound::Unblocked { to } => self.ground.pairs.unblocked(to),
         }
@@ -377,9 +380,12 @@ impl Shard {
             return self.pauses.hold(row, Held::Effect(effect));
         }
         match effect {
-            Effect::Transmit { to, pair, frame } => {
+            Effect::Transmit { to, pair, identity, frame } => {
                 let frame = frame.into();
-                self.ground.outbox.push(crate::Outbound::Stream { to, pair, frame });
+                self.ground.outbox.push(match identity {
+                    None => Outbound::Stream { to, pair, frame },
+                    Some(identity) => Outbound::Trusted { to, identity, pair: Some(pair), frame },
+                });
             }
             Effect::Dropped { messages } => {
                 for _ in 0..messages {

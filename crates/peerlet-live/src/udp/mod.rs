@@ -401,8 +401,10 @@ impl Transport for UdpTransport {
         let mut open: BTreeMap<SocketAddr, (BytesMut, u64)> = BTreeMap::new();
         for outbound in batch.drain(..) {
             let (to, frame) = match outbound {
-                Outbound::Datagram { to, frame } => (to, frame),
-                Outbound::Stream { .. } => {
+                // Nobody's identity is known here.
+                Outbound::Datagram { to, frame }
+                | Outbound::Trusted { to, pair: None, frame, .. } => (to, frame),
+                Outbound::Stream { .. } | Outbound::Trusted { .. } => {
                     self.refuse_stream();
                     continue;
                 }

@@ -13,4 +13,5 @@ mod panics;
 mod reliable;
 mod runs;
 mod starving;
+mod trust;
 mod undelivered;

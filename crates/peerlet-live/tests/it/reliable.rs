@@ -46,7 +46,7 @@ impl Shard {
         let mut batch = Vec::new();
         while let Some(effect) = self.pairs.poll() {
             match effect {
-                Effect::Transmit { to, pair, frame } => {
+                Effect::Transmit { to, pair, frame, .. } => {
                     batch.push(Outbound::Stream { to, pair, frame: frame.into() });
                 }
                 Effect::Undelivered { .. } => self.undelivered += 1,
@@ -80,6 +80,7 @@ impl Shard {
                 Inbound::Blocked { to } => self.pairs.blocked(to),
                 Inbound::Unblocked { to } => self.pairs.unblocked(to),
                 Inbound::LinkUp { with, .. } => self.pairs.link_up(with),
+                Inbound::Mistaken { to, pair, identity } => self.pairs.mistaken(to, pair, identity),
                 Inbound::Datagram { .. } => {}
             }
         }

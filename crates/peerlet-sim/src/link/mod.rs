@@ -8,11 +8,13 @@
 
 mod large;
 mod queueing;
+mod trust;
 
 use std::collections::VecDeque;
 
 use peerlet_core::{
-    Address, Body, Class, Duration, Header, Map, NANOSECOND, Port, Seat, State, Time, Undelivered,
+    Address, Body, Class, Duration, Header, Map, NANOSECOND, Port, Seat, State, Time, Trusted,
+    Undelivered,
 };
 use peerlet_measure::DropCause;
 use peerlet_network::Departure;
@@ -24,6 +26,7 @@ use crate::handshake::{Acquaintances, Handshake};
 use crate::here::Here;
 pub(crate) use large::Part;
 use large::{Assembly, Next, Progress};
+pub(crate) use trust::identity_of;
 
 /// The size that opening a connection is charged.
 const CONTROL_BYTES: u32 = 64;
@@ -82,6 +85,8 @@ pub(crate) struct Links {
     assembly: Assembly,
     /// Whom its socket has met, in runs that have handshakes.
     pub(crate) acquaintances: Acquaintances,
+    /// The contacts that its life trusts.
+    trusted: Trusted,
     /// When the seat's last pause ended.
     pub(crate) resumed: Option<Time>,
     connections: u64,
@@ -122,6 +127,8 @@ struct Outgoing {
     wanted: usize,
     /// How far the message at the front is, when it is large.
     progress: Progress,
+    /// Whether the peer trusts another identity than is at the other end.
+    is_mistaken: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -154,6 +161,7 @@ impl Outgoing {
             refused: Vec::new(),
             wanted: 0,
             progress: Progress::default(),
+            is_mistaken: false,
         }
     }
 
@@ -213,6 +221,7 @@ impl Here<'_> {
     /// The seat's life ends. In order: what is queued still leaves, and nobody is told how that
     /// went. By a crash: it is gone.
     pub(crate) fn end_links(&mut self, crashed: bool) {
+        self.forget_trusted();
         let Some(links) = self.place().links() else { return };
         links.touched.clear();
         let mut lost = 0;
@@ -303,9 +312,15 @@ impl Here<'_> {
         let mut waiting = Vec::new();
         for (key, end) in ends.filter(|(key, end)| key.0 == to && end.phase == Phase::Opening) {
             end.attempt = 0;
-            waiting.push(*key);
+            waiting.push((*key, end.is_mistaken));
         }
-        waiting.into_iter().for_each(|key| self.open(key));
+        for (key, is_mistaken) in waiting {
+            match is_mistaken {
+                // The handshake has shown who is there.
+                true => self.close(key, Undelivered::Identity),
+                false => self.open(key),
+            }
+        }
     }
 
     /// Sends a signal to the other end; it can be lost like any packet.
@@ -325,6 +340,9 @@ impl Here<'_> {
         while let Some(end) = self.end(key) {
             if end.ticket.is_some() {
                 break;
+            }
+            if end.is_mistaken && !end.queue.is_empty() {
+                return self.refuse_queue(key);
             }
             let (size, part) = match end.next(now) {
                 Next::Nothing => break,
@@ -416,6 +434,9 @@ impl Here<'_> {
             Signal::Opened { to, number, life, theirs } => {
                 let Some(end) = self.end((to, life)) else { return };
                 if end.number == number && end.phase == Phase::Opening {
+                    if end.is_mistaken {
+                        return self.close((to, life), Undelivered::Identity);
+                    }
                     (end.phase, end.ticket, end.attempt) = (Phase::Open { theirs }, None, 0);
                     self.depart_queue((to, life), theirs);
                 }
@@ -423,7 +444,11 @@ impl Here<'_> {
             Signal::Refused { to, number, life } => {
                 let Some(end) = self.end((to, life)) else { return };
                 if end.number == number && end.phase == Phase::Opening {
-                    self.close((to, life), Undelivered::Reset);
+                    let why = match end.is_mistaken {
+                        true => Undelivered::Identity,
+                        false => Undelivered::Reset,
+                    };
+                    self.close((to, life), why);
                 }
             }
             Signal::Retry { to, life, ticket } => self.retry((to, life), ticket),
@@ -461,6 +486,11 @@ impl Here<'_> {
             }
             return;
         }
+        let is_mistaken = end.is_mistaken;
+        if is_mistaken && self.refuses(key) {
+            return;
+        }
+        let Some(end) = self.end(key) else { return };
         if now >= end.since + timeout {
             // What departed before must be reported first, if it comes back at all.
             return match self.settled(key).filter(|settled| *settled >= now) {
@@ -484,6 +514,8 @@ impl Here<'_> {
             Phase::Failing { doomed } => doomed,
             _ => end.queue.len(),
         };
+        // What waits never departs to somebody else than its sender trusts.
+        let why = if end.is_mistaken { Undelivered::Identity } else { why };
         (end.phase, end.ticket) = (Phase::Failing { doomed }, None);
         end.take_pace();
         if index + 1 < end.departed {
@@ -512,7 +544,9 @@ impl Here<'_> {
         };
         let at = match why {
             Undelivered::Reset => self.now.time + self.way_back(self.seat, source),
-            Undelivered::Timeout => (departed + self.fabric.connection_timeout)
+            // Who is at the other end is known before anything departs.
+            Undelivered::Timeout | Undelivered::Identity => (departed
+                + self.fabric.connection_timeout)
                 .max(self.now.time + self.fabric.lookahead),
         };
         let incoming = self.incoming((source, number));

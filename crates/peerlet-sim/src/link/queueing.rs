@@ -45,10 +45,12 @@ impl Here<'_> {
         let (state, life) = (self.place().state, self.place().life);
         let (own, runs) = (Address::simulated(self.seat), state == State::Running);
         if runs && to != own {
+            let is_mistaken = self.is_mistaken(to);
             let links = self.links();
             links.connections += 1;
             let number = links.connections;
             let end = links.outgoing.entry((to, life)).or_insert_with(|| Outgoing::new(number));
+            end.is_mistaken = is_mistaken;
             if end.is_full(size) {
                 let told = links.telling.contains(&((to, life), header.port));
                 if !told && !end.refused.contains(&header.port) {
@@ -117,7 +119,7 @@ impl Here<'_> {
     }
 
     /// Lets a connection's queue depart when the event being handled is over.
-    fn touch(&mut self, key: (Address, u32)) {
+    pub(super) fn touch(&mut self, key: (Address, u32)) {
         let queued = (self.seat, self.now);
         if self.fabric.queued.last() != Some(&queued) {
             self.fabric.queued.push(queued);

@@ -22,3 +22,4 @@ mod random_faults;
 mod reliable;
 mod stacks;
 mod tampering;
+mod trust;

@@ -57,6 +57,7 @@ pub(crate) fn simulated(
         from: plan.measured_from(),
         wire,
         handshakes: transport == Some(Transport::Quic),
+        identities: transport != Some(Transport::Udp),
         connection_timeout: scenario.connection.timeout,
         message_max: scenario.connection.message_max,
         trace,

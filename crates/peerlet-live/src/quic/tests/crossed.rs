@@ -45,14 +45,17 @@ impl Side {
                     self.lost += 1;
                     self.pairs.link_lost(now, with);
                 }
-                Inbound::Datagram { .. } | Inbound::Blocked { .. } | Inbound::Unblocked { .. } => {}
+                Inbound::Datagram { .. }
+                | Inbound::Mistaken { .. }
+                | Inbound::Blocked { .. }
+                | Inbound::Unblocked { .. } => {}
             }
         }
         self.pairs.timer(now);
         self.pairs.flush(now);
         let mut batch = Vec::new();
         while let Some(effect) = self.pairs.poll() {
-            let Effect::Transmit { to, pair, frame } = effect else { panic!("{effect:?}") };
+            let Effect::Transmit { to, pair, frame, .. } = effect else { panic!("{effect:?}") };
             batch.push(Outbound::Stream { to, pair, frame: frame.into() });
         }
         self.transport.send(&mut batch).await;
