@@ -32,7 +32,9 @@ mod lookups;
 mod neighbors;
 mod router;
 
-pub use bootstrap::{Bootstrap, BootstrapConfig, BootstrapMessage, BootstrapTimer, Bootstrapped};
+pub use bootstrap::{
+    Alone, Bootstrap, BootstrapConfig, BootstrapMessage, BootstrapTimer, Bootstrapped,
+};
 pub use configured::{ConfigError, Configured, check_range};
 pub use lookups::{Lookups, LookupsConfig, LookupsMessage, LookupsTimer, Rate, RateError};
 pub use neighbors::{

@@ -8,7 +8,7 @@ pub use peerlet_core::{
     TestPeer, Time, TimerId, TrustError, Undelivered, Value, WaitSet, join_all, race, race2,
 };
 pub use peerlet_overlay::{
-    Bootstrap, Bootstrapped, ConfigError, Configured, Lookups, Neighbors, RingId, Router,
+    Alone, Bootstrap, Bootstrapped, ConfigError, Configured, Lookups, Neighbors, RingId, Router,
     check_range,
 };
 pub use serde::{Deserialize, Serialize};

@@ -4,12 +4,34 @@ use std::collections::BTreeMap;
 
 use peerlet_core::{Address, Rng, Time};
 
-/// Peers, and when they were last heard.
+/// How far a peer has come in its present life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Standing {
+    /// It announced itself once, and may have found nobody yet.
+    New,
+    /// It was the first, and was told so.
+    Founder,
+    /// It was told of others, and announced itself again afterwards.
+    Settled,
+}
+
+/// A peer that announced itself.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    peer: Address,
+    heard: Time,
+    standing: Standing,
+}
+
+/// Peers, when they were last heard, and how far they have come.
 ///
-/// The map is ordered and not hashed: strangers choose its keys.
+/// Those that are new stand behind all others, so that either kind can be sampled alone. The map is
+/// ordered and not hashed: strangers choose its keys.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Members {
-    list: Vec<(Address, Time)>,
+    list: Vec<Member>,
+    /// How many at the start of the list are not new.
+    settled: usize,
     places: BTreeMap<Address, usize>,
 }
 
@@ -20,18 +42,49 @@ impl Members {
 
     /// A peer was heard. A new one for which there is no room takes the place of any other, so that
     /// the list stays a fair sample of those heard.
-    pub(super) fn hear(&mut self, peer: Address, now: Time, max: usize, rng: &mut Rng) {
+    pub(super) fn hear(
+        &mut self,
+        peer: Address,
+        standing: Standing,
+        now: Time,
+        max: usize,
+        rng: &mut Rng,
+    ) {
         if let Some(place) = self.places.get(&peer) {
-            self.list[*place].1 = now;
+            self.list[*place].heard = now;
+            self.set_standing(peer, standing);
             return;
         }
         if self.list.len() >= max {
             self.remove_at(rng.index(self.list.len()));
         }
         self.places.insert(peer, self.list.len());
-        self.list.push((peer, now));
+        self.list.push(Member { peer, heard: now, standing: Standing::New });
+        self.set_standing(peer, standing);
         debug_assert!(self.list.len() <= max, "members are more than {max}");
         debug_assert_eq!(self.list.len(), self.places.len(), "each member has its place");
+    }
+
+    /// How far this peer has come; `None` for a stranger.
+    pub(super) fn standing(&self, peer: Address) -> Option<Standing> {
+        self.places.get(&peer).map(|place| self.list[*place].standing)
+    }
+
+    pub(super) fn set_standing(&mut self, peer: Address, standing: Standing) {
+        let Some(place) = self.places.get(&peer).copied() else { return };
+        let was_new = place >= self.settled;
+        self.list[place].standing = standing;
+        match standing {
+            Standing::New if !was_new => {
+                self.settled -= 1;
+                self.swap(place, self.settled);
+            }
+            Standing::Founder | Standing::Settled if was_new => {
+                self.swap(place, self.settled);
+                self.settled += 1;
+            }
+            _ => {}
+        }
     }
 
     pub(super) fn remove(&mut self, peer: Address) {
@@ -40,20 +93,25 @@ impl Members {
         }
     }
 
-    /// Up to `count` members in random order, but for one; those no longer fresh are removed when
-    /// they are met.
+    /// Up to `count` members that are not new, or that are, in random order, but for one; those no
+    /// longer fresh are removed when they are met.
     pub(super) fn sample(
         &mut self,
+        new: bool,
         count: usize,
         except: Address,
         is_fresh: impl Fn(Time) -> bool,
         rng: &mut Rng,
     ) -> Vec<Address> {
         let mut sample = Vec::with_capacity(count.min(self.list.len()));
-        let mut place = 0;
-        while place < self.list.len() && sample.len() < count {
-            self.swap(place, place + rng.index(self.list.len() - place));
-            let (peer, heard) = self.list[place];
+        let mut place = if new { self.settled } else { 0 };
+        loop {
+            let end = if new { self.list.len() } else { self.settled };
+            if place >= end || sample.len() >= count {
+                return sample;
+            }
+            self.swap(place, place + rng.index(end - place));
+            let Member { peer, heard, .. } = self.list[place];
             if !is_fresh(heard) {
                 self.remove_at(place);
                 continue;
@@ -63,21 +121,25 @@ impl Members {
             }
             place += 1;
         }
-        sample
     }
 
     fn swap(&mut self, a: usize, b: usize) {
         self.list.swap(a, b);
         for place in [a, b] {
-            self.places.insert(self.list[place].0, place);
+            self.places.insert(self.list[place].peer, place);
         }
     }
 
-    fn remove_at(&mut self, place: usize) {
-        let (peer, _) = self.list.swap_remove(place);
+    fn remove_at(&mut self, mut place: usize) {
+        if place < self.settled {
+            self.settled -= 1;
+            self.swap(place, self.settled);
+            place = self.settled;
+        }
+        let Member { peer, .. } = self.list.swap_remove(place);
         self.places.remove(&peer);
-        if let Some((moved, _)) = self.list.get(place) {
-            self.places.insert(*moved, place);
+        if let Some(moved) = self.list.get(place) {
+            self.places.insert(moved.peer, place);
         }
     }
 }
@@ -92,6 +154,10 @@ mod tests {
         Address::simulated(Seat(n))
     }
 
+    fn any_standing(rng: &mut Rng) -> Standing {
+        [Standing::New, Standing::Founder, Standing::Settled][rng.index(3)]
+    }
+
     /// Does random things, and checks after each that list and map agree.
     #[test]
     fn list_and_places_agree() {
@@ -99,36 +165,43 @@ mod tests {
         let mut members = Members::default();
         for step in 0..2_000 {
             let (now, any) = (Time::ZERO + SECOND * step, peer(rng.below(40) as u32));
-            match rng.below(3) {
+            let (standing, new) = (any_standing(&mut rng), rng.chance(0.5));
+            match rng.below(4) {
                 0 => members.remove(any),
-                1 => members.hear(any, now, 20, &mut rng),
+                1 => members.hear(any, standing, now, 20, &mut rng),
+                2 => members.set_standing(any, standing),
                 _ => {
                     let fresh = |heard| now.since(heard) <= SECOND * 50;
-                    let sample = members.sample(5, any, fresh, &mut rng);
+                    let sample = members.sample(new, 5, any, fresh, &mut rng);
                     assert!(sample.len() <= 5 && !sample.contains(&any));
+                    let is_new = |peer: &Address| members.standing(*peer) == Some(Standing::New);
+                    assert!(sample.iter().all(|peer| is_new(peer) == new));
                 }
             }
             assert!(members.len() <= 20 && members.places.len() == members.len());
-            for (peer, place) in &members.places {
-                assert_eq!(members.list[*place].0, *peer);
+            for (place, member) in members.list.iter().enumerate() {
+                assert_eq!(members.places[&member.peer], place);
+                assert_eq!(member.standing == Standing::New, place >= members.settled);
             }
         }
     }
 
     #[test]
     fn samples_are_fair() {
-        let mut rng = Seed::new(2).rng();
-        let mut members = Members::default();
-        (0..10).for_each(|n| members.hear(peer(n), Time::ZERO, 10, &mut rng));
-        let mut counts = [0u32; 10];
-        for _ in 0..9_000 {
-            for drawn in members.sample(3, peer(0), |_| true, &mut rng) {
-                counts[drawn.slot() as usize] += 1;
+        for (new, standing) in [(true, Standing::New), (false, Standing::Settled)] {
+            let mut rng = Seed::new(2).rng();
+            let mut members = Members::default();
+            (0..10).for_each(|n| members.hear(peer(n), standing, Time::ZERO, 10, &mut rng));
+            let mut counts = [0u32; 10];
+            for _ in 0..9_000 {
+                for drawn in members.sample(new, 3, peer(0), |_| true, &mut rng) {
+                    counts[drawn.slot() as usize] += 1;
+                }
             }
+            // Each of nine comes in a third of the samples: 3,000 times, and five standard
+            // deviations of the binomial are 224.
+            assert_eq!(counts[0], 0);
+            assert!(counts[1..].iter().all(|c| c.abs_diff(3_000) < 224), "{counts:?}");
         }
-        // Each of nine comes in a third of the samples: 3,000 times, and five standard deviations
-        // of the binomial are 224.
-        assert_eq!(counts[0], 0);
-        assert!(counts[1..].iter().all(|c| c.abs_diff(3_000) < 224), "{counts:?}");
     }
 }

@@ -1,5 +1,5 @@
-//! Finds the first other peers: one peer, the server, keeps a list of who announced itself, and
-//! answers every announcement with a random sample of it.
+//! Finds the first other peers: one peer, the server, keeps a list of the peers that announced
+//! themselves, and answers every announcement with a random sample of those that have joined.
 
 mod config;
 mod members;
@@ -8,7 +8,7 @@ use peerlet_core::{About, Address, Context, Duration, Peerlet, Seat, Time};
 use serde::{Deserialize, Serialize};
 
 pub use config::BootstrapConfig;
-use members::Members;
+use members::{Members, Standing};
 
 use crate::configured::{ConfigError, Configured};
 
@@ -16,15 +16,27 @@ use crate::configured::{ConfigError, Configured};
 /// and at the server when peers announce themselves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bootstrapped {
-    /// Peers that announced themselves lately, in random order; never empty, never this peer.
+    /// Peers that announced themselves lately, in random order; never empty, never this peer. As
+    /// long as the server knows any, they are only peers that had time to join: the founder, and
+    /// those that announced themselves again after they were told of others.
     pub peers: Vec<Address>,
 }
 
+/// This peer is alone: it was the first to announce itself to the server, or all others have left.
+///
+/// It founds the overlay, and others are sent to it. Siblings hear this with every answer that
+/// names nobody, so it may come more than once. The server itself never hears it: it joins the
+/// first peer that announces itself. A server that lost its list takes the first peer that it
+/// hears for a founder, so a peer that has links already does nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Alone;
+
 /// Finds the first other peers.
 ///
-/// A peer announces itself to the server until it is told of others, waiting longer each time, and
-/// every now and then afterwards, so that a server that lost its list learns it again. The server
-/// is a peer like any other, so it may have neighbors itself.
+/// A peer announces itself to the server until it is told of others, waiting longer each time. It
+/// announces itself once more after `retry`, when it had time to join, and then every `refresh`, so
+/// that a server that lost its list learns it again. The server is a peer like any other, so it may
+/// have neighbors itself.
 ///
 /// ```
 /// use peerlet_core::TestPeer;
@@ -37,26 +49,109 @@ pub struct Bootstrapped {
 /// let answers = [vec![], vec![ann]].map(BootstrapMessage::Peers);
 /// assert_eq!(server.sent(), [ann, bob].into_iter().zip(answers).collect::<Vec<_>>());
 /// ```
+///
+/// # Joining an overlay
+///
+/// Peers that join at once must not join each other, or islands arise: a peer that was asked before
+/// it found anybody would take itself and its asker for the overlay. Therefore exactly one peer, the
+/// first, hears [`Alone`] and founds the overlay. All others hear [`Bootstrapped`], which names peers
+/// that have joined already wherever the server knows any. An overlay follows one rule: a peer that
+/// has not joined takes nobody in.
+///
+/// ```
+/// use peerlet_core::{About, Act, Address, Context, Directive, Nothing, Peer, Peerlet, SECOND};
+/// use peerlet_core::{Seat, Time};
+/// use peerlet_overlay::{Alone, Bootstrap, Bootstrapped};
+/// use peerlet_sim::{Setup, Simulation};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Default)]
+/// struct Club {
+///     founded: bool,
+///     /// The member that took this peer in.
+///     sponsor: Option<Address>,
+/// }
+///
+/// #[derive(Serialize, Deserialize)]
+/// enum ClubMessage {
+///     Join,
+///     Welcome,
+/// }
+///
+/// impl Peerlet for Club {
+///     const NAME: &'static str = "club";
+///     type Message = ClubMessage;
+///     type Timer = Nothing;
+///
+///     fn describe(about: &mut About<Self>) {
+///         about.uses::<Bootstrap>().hears(Club::alone).hears(Club::bootstrapped);
+///     }
+///
+///     fn message(&mut self, ctx: &mut Context<Self>, from: Address, message: ClubMessage) {
+///         match message {
+///             ClubMessage::Join if self.is_member() => ctx.send(from, ClubMessage::Welcome),
+///             // The next answer of the server comes soon, and it asks again.
+///             ClubMessage::Join => {}
+///             ClubMessage::Welcome if self.is_member() => {}
+///             ClubMessage::Welcome => self.sponsor = Some(from),
+///         }
+///     }
+/// }
+///
+/// impl Club {
+///     fn is_member(&self) -> bool {
+///         self.founded || self.sponsor.is_some()
+///     }
+///
+///     fn alone(&mut self, _: &mut Context<Self>, _: &Alone) {
+///         self.founded |= !self.is_member();
+///     }
+///
+///     fn bootstrapped(&mut self, ctx: &mut Context<Self>, found: &Bootstrapped) {
+///         if !self.is_member() {
+///             found.peers.iter().for_each(|peer| ctx.send(*peer, ClubMessage::Join));
+///         }
+///     }
+/// }
+///
+/// let setup = Setup::new(50, SECOND * 10, |_seat| {
+///     Peer::new().with(Bootstrap::default()).with(Club::default())
+/// });
+/// let starts = (0..50).map(|s| Directive { at: Time::ZERO, seat: Seat(s), act: Act::Start });
+/// let mut simulation = Simulation::new(setup, starts)?;
+/// simulation.run_until(Time::ZERO + SECOND * 10)?;
+/// let count = |is: fn(&Club) -> bool| {
+///     (0..50).filter(|s| is(&simulation.peerlet::<Club>(Seat(*s)).unwrap())).count()
+/// };
+/// assert_eq!(count(Club::is_member), 50);
+/// assert_eq!(count(|club| club.founded), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Bootstrap {
     config: BootstrapConfig,
-    /// Who announced itself here; empty but at the server.
+    /// The peers that announced themselves here; empty but at the server.
     members: Members,
     /// How long the next silence of the server is taken for chance.
     wait: Duration,
-    /// Whether the server told of others since the last announcement.
+    /// Whether the server told of others since the last announcement, and ever in this life.
     answered: bool,
+    told: bool,
+    /// Whether this peer announced itself again after it was told of others.
+    confirmed: bool,
 }
 
 /// What peers and the server say to each other.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum BootstrapMessage {
-    /// I live; who else does?
+    /// I live, and have not been told of anybody; who else does?
     Hello,
     /// The server's answer: peers that announced themselves lately.
     Peers(Vec<Address>),
     /// I leave.
     Goodbye,
+    /// I live, and was told of others; who else does?
+    Again,
 }
 
 /// When to announce oneself.
@@ -79,6 +174,7 @@ impl Peerlet for Bootstrap {
 
     fn start(&mut self, ctx: &mut Context<Self>) {
         self.wait = self.config.retry;
+        (self.told, self.confirmed) = (false, false);
         self.announce(ctx);
     }
 
@@ -90,13 +186,16 @@ impl Peerlet for Bootstrap {
 
     fn message(&mut self, ctx: &mut Context<Self>, from: Address, message: BootstrapMessage) {
         match message {
-            BootstrapMessage::Hello => self.welcome(ctx, from),
+            BootstrapMessage::Hello => self.welcome(ctx, from, Standing::New),
+            BootstrapMessage::Again => self.welcome(ctx, from, Standing::Settled),
+            BootstrapMessage::Peers(_) if self.server(ctx) != Some(from) => {}
+            BootstrapMessage::Peers(peers) if peers.is_empty() => ctx.emit(Alone),
             BootstrapMessage::Peers(mut peers) => {
                 let me = ctx.address();
                 peers.truncate(config::SAMPLE_MAX);
                 peers.retain(|peer| *peer != me);
-                if self.server(ctx) == Some(from) && !peers.is_empty() {
-                    self.answered = true;
+                if !peers.is_empty() {
+                    (self.answered, self.told) = (true, true);
                     ctx.emit(Bootstrapped { peers });
                 }
             }
@@ -106,6 +205,11 @@ impl Peerlet for Bootstrap {
 
     fn timer(&mut self, ctx: &mut Context<Self>, timer: BootstrapTimer) {
         match timer {
+            BootstrapTimer::Retry if self.answered && !self.confirmed => {
+                self.confirmed = true;
+                self.wait = self.config.retry;
+                self.announce(ctx);
+            }
             BootstrapTimer::Retry if self.answered => {
                 let rest = self.config.refresh.saturating_sub(self.wait);
                 self.wait = self.config.retry;
@@ -136,7 +240,8 @@ impl Bootstrap {
         }
         self.answered = false;
         if let Some(server) = self.server(ctx) {
-            ctx.send(server, BootstrapMessage::Hello);
+            let news = if self.told { BootstrapMessage::Again } else { BootstrapMessage::Hello };
+            ctx.send(server, news);
         }
         // Between three and five quarters, so that peers that began together do not stay together.
         let quarter = (self.wait / 4).as_nanos();
@@ -145,13 +250,18 @@ impl Bootstrap {
     }
 
     /// At the server: a peer announced itself.
-    fn welcome(&mut self, ctx: &mut Context<Self>, peer: Address) {
+    fn welcome(&mut self, ctx: &mut Context<Self>, peer: Address, said: Standing) {
         if self.server(ctx) != Some(ctx.address()) {
             return;
         }
         let now = ctx.now();
-        self.members.hear(peer, now, self.config.known_max as usize, ctx.rng());
-        let peers = self.sample(ctx, now, peer);
+        // A founder says hello until it is told of others.
+        let is_founder = self.members.standing(peer) == Some(Standing::Founder);
+        let standing = if is_founder { Standing::Founder } else { said };
+        self.members.hear(peer, standing, now, self.config.known_max as usize, ctx.rng());
+        let peers = self.others(ctx, now, peer);
+        let standing = if peers.is_empty() { Standing::Founder } else { said };
+        self.members.set_standing(peer, standing);
         ctx.send(peer, BootstrapMessage::Peers(peers));
         // In a small world this is the server's own way in; in a larger one it is found by others.
         if self.members.len() <= self.config.sample as usize {
@@ -161,15 +271,22 @@ impl Bootstrap {
 
     fn tell_siblings(&mut self, ctx: &mut Context<Self>) {
         let (now, me) = (ctx.now(), ctx.address());
-        let peers = self.sample(ctx, now, me);
+        let peers = self.others(ctx, now, me);
         if !peers.is_empty() {
             ctx.emit(Bootstrapped { peers });
         }
     }
 
-    fn sample(&mut self, ctx: &mut Context<Self>, now: Time, except: Address) -> Vec<Address> {
+    /// Whom to name to a peer: some that had time to join, and those that are new only where there
+    /// are no others. A founder is not sent to peers that are sent to it.
+    fn others(&mut self, ctx: &mut Context<Self>, now: Time, peer: Address) -> Vec<Address> {
         let BootstrapConfig { sample, forget, .. } = self.config;
-        self.members.sample(sample as usize, except, |heard| now.since(heard) <= forget, ctx.rng())
+        let is_fresh = |heard| now.since(heard) <= forget;
+        let settled = self.members.sample(false, sample as usize, peer, is_fresh, ctx.rng());
+        if !settled.is_empty() || self.members.standing(peer) == Some(Standing::Founder) {
+            return settled;
+        }
+        self.members.sample(true, sample as usize, peer, is_fresh, ctx.rng())
     }
 }
 
@@ -210,6 +327,7 @@ mod tests {
             [&[1, 1][..], &peer.to_bytes()].concat()
         );
         assert_eq!(bytes(BootstrapMessage::Goodbye), [2]);
+        assert_eq!(bytes(BootstrapMessage::Again), [3]);
     }
 
     #[test]
@@ -250,5 +368,50 @@ mod tests {
         server.sent();
         server.deliver(b, BootstrapMessage::Hello);
         assert_eq!(server.sent(), [(b, BootstrapMessage::Peers(vec![]))]);
+    }
+
+    /// Tells the server something, and returns whom it names.
+    fn named(
+        server: &mut TestPeer<Bootstrap>,
+        from: Address,
+        said: BootstrapMessage,
+    ) -> Vec<Address> {
+        server.deliver(from, said);
+        let mut sent = server.sent();
+        assert_eq!((sent.len(), sent[0].0), (1, from));
+        let BootstrapMessage::Peers(mut peers) = sent.remove(0).1 else { panic!("no answer") };
+        peers.sort_unstable();
+        peers
+    }
+
+    #[test]
+    fn peers_that_had_time_to_join_are_named_and_new_ones_only_for_want_of_them() {
+        use BootstrapMessage::{Again, Hello};
+        let mut server = bench(0);
+        let [a, b, c, d] = [1, 2, 3, 4].map(|n| server.stranger(n));
+        assert_eq!(named(&mut server, a, Hello), [], "it is the first, and founds the overlay");
+        assert_eq!(named(&mut server, b, Hello), [a]);
+        assert_eq!(named(&mut server, c, Hello), [a], "b may have found nobody yet");
+        assert_eq!(named(&mut server, a, Hello), [], "it may not have heard that it is alone");
+        assert_eq!(named(&mut server, b, Again), [a]);
+        assert_eq!(named(&mut server, a, Hello), [b]);
+        assert_eq!(named(&mut server, a, Again), [b]);
+        assert_eq!(named(&mut server, d, Hello), [a, b]);
+        assert_eq!(named(&mut server, b, Hello), [a], "it lives anew");
+        assert_eq!(named(&mut server, d, Hello), [a]);
+        server.deliver(a, BootstrapMessage::Goodbye);
+        assert_eq!(named(&mut server, d, Hello), [b, c], "nobody else is known");
+    }
+
+    #[test]
+    fn all_but_one_are_gone() {
+        use BootstrapMessage::{Again, Goodbye, Hello};
+        let mut server = bench(0);
+        let [a, b, c] = [1, 2, 3].map(|n| server.stranger(n));
+        named(&mut server, a, Hello);
+        named(&mut server, b, Hello);
+        server.deliver(a, Goodbye);
+        assert_eq!(named(&mut server, b, Again), [], "it is alone now");
+        assert_eq!(named(&mut server, c, Hello), [b]);
     }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod churn;
+mod islands;
 mod layout;
 mod neighbors;
 mod routing;

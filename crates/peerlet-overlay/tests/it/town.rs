@@ -1,6 +1,10 @@
 //! A world of peers with the stock stack, and what is asked of it.
 
-use peerlet_core::{Act, Address, Directive, Duration, Peer, Rng, SECOND, Seat, Seed, Time};
+use std::collections::BTreeSet;
+
+use peerlet_core::{
+    Act, Address, Directive, Duration, Peer, Peerlet, Rng, SECOND, Seat, Seed, Time,
+};
 use peerlet_overlay::{
     Bootstrap, Configured, Lookups, LookupsConfig, Neighbors, Rate, RingId, Router,
 };
@@ -186,6 +190,34 @@ pub fn reached(simulation: &Simulation, peers: u32) -> usize {
             let seat = Seat(neighbor.address.slot());
             if !std::mem::replace(&mut met[seat.index()], true) {
                 next.push(seat);
+            }
+        }
+    }
+    count
+}
+
+/// How many parts of the network, of running peers, have no link to each other.
+pub fn islands<P: Peerlet>(
+    simulation: &Simulation,
+    peers: u32,
+    links: impl Fn(&P) -> Vec<Address>,
+) -> usize {
+    let mut around = vec![BTreeSet::new(); peers as usize];
+    let seats = running(simulation, peers);
+    for seat in &seats {
+        let Some(peerlet) = simulation.peerlet::<P>(*seat) else { continue };
+        for other in links(&peerlet).into_iter().map(|link| Seat(link.slot())) {
+            around[seat.index()].insert(other);
+            around[other.index()].insert(*seat);
+        }
+    }
+    let (mut met, mut count) = (BTreeSet::new(), 0);
+    for seat in seats {
+        let mut next = vec![seat];
+        count += usize::from(!met.contains(&seat));
+        while let Some(seat) = next.pop() {
+            if met.insert(seat) {
+                next.extend(&around[seat.index()]);
             }
         }
     }
