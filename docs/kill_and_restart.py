@@ -2,8 +2,9 @@
 """Kills one of three live processes, starts it again, and prints what the others noticed when.
 
 Three processes of ten peers each run examples/watch.rs over QUIC on this machine. One is killed
-(`kill -9`) and, a while later, started again. The bounds are those of the contract and of the
-neighbors' heartbeat; a time beyond its bound ends the script with 1.
+(`kill -9`) and, a while later, started again with the same key: in a network that lets anybody in,
+nobody else gets the seats of a process that was killed. The bounds are those of the contract and of
+the neighbors' heartbeat; a time beyond its bound ends the script with 1.
 
 Usage: cargo build --release -p peerlet --example watch && python3 docs/kill_and_restart.py
 """
@@ -11,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -26,12 +28,14 @@ LINE = re.compile(r"(\d+) (found|lost|undelivered to) 127\.0\.0\.1:(\d+)/(\d+)")
 class Process:
     """One live process, with its lines and the times at which they came."""
 
-    def __init__(self, first, port, join):
+    def __init__(self, first, port, join, key=None):
         command = [PROGRAM, "live", "-v", "--peers", "30", "--for", "75s", "--shards", "1",
                    "--set", "join=100ms", "--index", f"{first}-{first + 9}",
                    "--bind", f"127.0.0.1:{port}"]
         if join:
             command += ["--join", f"127.0.0.1:{PORT}"]
+        if key:
+            command += ["--key", key]
         self.port, self.lines = port, []
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True)
@@ -55,15 +59,22 @@ class Process:
 def main():
     if not PROGRAM.exists():
         sys.exit(__doc__)
+    with tempfile.TemporaryDirectory() as folder:
+        measure(Path(folder) / "victim.key")
+
+
+def measure(key):
+    """Runs the processes and prints the table; the victim has this key in both of its lives."""
     hub = Process(0, PORT, join=False)
     time.sleep(0.5)
-    other, victim = Process(10, PORT + 1, join=True), Process(20, PORT + 2, join=True)
+    other = Process(10, PORT + 1, join=True)
+    victim = Process(20, PORT + 2, join=True, key=key)
     time.sleep(17)
     killed = time.monotonic()
     victim.process.send_signal(signal.SIGKILL)
     time.sleep(16)
     restarted = time.monotonic()
-    again = Process(20, PORT + 2, join=True)
+    again = Process(20, PORT + 2, join=True, key=key)
     time.sleep(20)
     failed = False
 
