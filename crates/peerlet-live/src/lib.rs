@@ -15,6 +15,7 @@
 //! run is *emulated*, or meets the faults of a scenario on the real network.
 
 mod admission;
+mod buffers;
 mod certificate;
 mod counters;
 mod frame;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::net::UdpSocket;
 
+use crate::buffers;
 use crate::medium::Wire;
 
 /// What plain UDP sends and receives with.
@@ -16,6 +17,13 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
+    /// Binds a socket of the operating system. Needs a tokio runtime.
+    pub(crate) fn bind(at: SocketAddr) -> io::Result<Socket> {
+        let socket = buffers::bind(at)?;
+        socket.set_nonblocking(true)?;
+        UdpSocket::from_std(socket).map(Socket::Real)
+    }
+
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         match self {
             Socket::Real(socket) => socket.local_addr(),

@@ -21,6 +21,7 @@ use super::lateness::Lateness;
 use super::packets::Packets;
 use super::road::{Damage, Due, Given, Road};
 use super::wire::{Emulated, STAMP_LEN, Wire, shown, stamp};
+use crate::buffers;
 use crate::panics::{Failures, PanicPlace, caught_now};
 use crate::seats::SeatMap;
 
@@ -90,7 +91,7 @@ impl Carrier {
 
     /// A seat's socket. Needs a tokio runtime.
     pub(crate) fn wire(&mut self, seat: Seat, at: SocketAddr) -> io::Result<Arc<Wire>> {
-        let socket = std::net::UdpSocket::bind(at)?;
+        let socket = buffers::bind(at)?;
         socket.set_nonblocking(true)?;
         let local = socket.local_addr()?;
         let io = Arc::new(UdpSocket::from_std(socket)?);

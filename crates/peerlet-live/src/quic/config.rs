@@ -1,7 +1,7 @@
 //! How QUIC is set up, with the limits of one connection.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use quinn::{
 };
 use ring::rand::{SecureRandom, SystemRandom};
 
+use crate::buffers;
 use crate::frame::DATAGRAM_FRAME_MAX;
 use crate::key::ProcessKey;
 use crate::tls;
@@ -52,7 +53,7 @@ pub(super) const INCOMING_BYTES_TOTAL_MAX: u64 = 4 * 1024 * 1024;
 
 /// Binds the one socket that listens and dials.
 pub(super) fn bind(key: &ProcessKey, at: SocketAddr) -> io::Result<Endpoint> {
-    over(key, TokioRuntime.wrap_udp_socket(UdpSocket::bind(at)?)?)
+    over(key, TokioRuntime.wrap_udp_socket(buffers::bind(at)?)?)
 }
 
 /// Listens and dials on a socket that is there.

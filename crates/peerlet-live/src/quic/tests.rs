@@ -11,6 +11,7 @@ use super::*;
 
 mod budget;
 mod crossed;
+mod dialling;
 mod trusted;
 
 fn bind() -> QuicTransport {

@@ -64,7 +64,6 @@ use std::net::{IpAddr, SocketAddr};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use peerlet_core::{Duration, Identity};
-use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
 use crate::counters::{Cause, Counters};
@@ -180,8 +179,8 @@ impl UdpTransport {
     pub async fn bind(at: SocketAddr, options: UdpOptions) -> Result<UdpTransport, BindError> {
         options.check(at)?;
         let io = |source| BindError::Io { at, source };
-        let socket = UdpSocket::bind(at).await.map_err(io)?;
-        UdpTransport::over(Socket::Real(socket), options).map_err(io)
+        let socket = Socket::bind(at).map_err(io)?;
+        UdpTransport::over(socket, options).map_err(io)
     }
 
     /// UDP over a socket that is there.
