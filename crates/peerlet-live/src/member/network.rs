@@ -179,8 +179,8 @@ impl Network {
         if epoch.from > from.now || counts.max().is_some_and(|count| count > most) {
             return Err(ReportRefusal::TooMuch);
         }
-        // What it had of the epoch from when it was taken in until now. Of an epoch that was over by
-        // then it has nothing to say, or it could tell the same with each new incarnation.
+        // What it had of the epoch from when it was taken in until now. Of an epoch that was over
+        // by then it has nothing to say, or it could tell the same with each new incarnation.
         let until = epoch.to.min(from.now + CLOCKS);
         if until + CLOCKS <= from.joined {
             return Err(ReportRefusal::TooMuch);

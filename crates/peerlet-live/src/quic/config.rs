@@ -120,8 +120,8 @@ pub(super) fn datagrams_held(connection: &Connection) -> usize {
     DATAGRAM_BUFFER.saturating_sub(connection.datagram_send_buffer_space())
 }
 
-/// The window of the next connection, when those that are open have so many bytes: all of it as long
-/// as there are few, and a share of what is left when there are many.
+/// The window of the next connection, when those that are open have so many bytes: all of it as
+/// long as there are few, and a share of what is left when there are many.
 pub(super) const fn next_window(granted: u64) -> u32 {
     let share = WINDOWS_MAX.saturating_sub(granted) / 16;
     if share > CONNECTION_WINDOW as u64 {

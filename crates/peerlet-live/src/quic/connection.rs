@@ -45,8 +45,8 @@ const NOT_ADMITTED: VarInt = VarInt::from_u32(3);
 pub(super) const STRANGER_BURST: u32 = 40;
 const STRANGER_RATE: u32 = 20;
 
-/// Datagrams of a stranger that wait until the transport knows of its connection: who joins has sent
-/// a few.
+/// Datagrams of a stranger that wait until the transport knows of its connection: who joins has
+/// sent a few.
 pub(super) const STRANGER_DATAGRAMS_MAX: usize = 8;
 
 /// What the tasks of all connections of an endpoint share.

@@ -1,5 +1,5 @@
-//! Floods over QUIC: handshakes, connections, streams and questions of strangers keep nobody out and
-//! take no more room than they are given.
+//! Floods over QUIC: handshakes, connections, streams and questions of strangers keep nobody out
+//! and take no more room than they are given.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Attacks on a run over QUIC by strangers with a key of their own: on seats, addresses, reports and
-//! frames.
+//! Attacks on a run over QUIC by strangers with a key of their own: on seats, addresses, reports
+//! and frames.
 
 use peerlet_core::{Identity, SECOND};
 use peerlet_live::{Admission, Cause, Kind, Link, Refusal, STREAM_FRAME_MAX, Transport};
