@@ -447,6 +447,17 @@ mod tests {
         assert!(notices.is_empty(), "told once");
     }
 
+    /// A process that asks for this one where another one is reached is not believed.
+    #[test]
+    fn the_own_address_is_never_that_of_another_process() {
+        let own = Process::new(7, (0, 9), "0.0.0.0".parse().unwrap(), vec![2], Identity([1; 32]));
+        let mut coordinator = coordinator(own, 40, SECOND * 30);
+        join_at(&mut coordinator, process(2, (10, 19)), "127.0.0.1:2");
+        assert!(!coordinator.knows_itself(), "127.0.0.1:2 is that of the process itself");
+        join_at(&mut coordinator, process(3, (20, 29)), "192.0.2.1:2");
+        assert_eq!(coordinator.roster.own().ip(), "192.0.2.1".parse::<IpAddr>().unwrap());
+    }
+
     #[test]
     fn who_runs_something_else_is_told_of_for_a_few_addresses() {
         let mut coordinator = coordinator(process(1, (0, 9)), 40, SECOND);

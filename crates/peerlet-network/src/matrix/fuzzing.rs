@@ -51,8 +51,8 @@ fn check(mut table: Table, missing: usize) {
     if (2..=ROWS_WRITTEN_MAX).contains(&table.rows) {
         written_is_read(&table);
     }
-    let missing = [Missing::Refuse, Missing::Mirror, Missing::Median, Missing::Unreachable]
-        [missing % 4];
+    let missing =
+        [Missing::Refuse, Missing::Mirror, Missing::Median, Missing::Unreachable][missing % 4];
     match table.complete(missing) {
         Ok(()) => {
             let has_gap = table.pairs().any(|(_, rtt)| rtt == NONE);
