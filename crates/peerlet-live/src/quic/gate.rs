@@ -4,7 +4,7 @@
 //! *stranger*: it may say a little about joining and nothing else, over few connections with small
 //! windows, and the one that has been there longest makes room for the next.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -34,6 +34,8 @@ pub(super) const STRANGERS_PER_NETWORK_MAX: usize = 32;
 /// Connections beside those of members, with those that are closing, which takes seconds. Beyond,
 /// strangers are refused until some are gone.
 pub(super) const STRANGER_CONNECTIONS_MAX: usize = 1_536;
+/// Former members that are remembered.
+const FORMER_MAX: usize = 64;
 /// The purpose that the secret's proof is bound to.
 const PURPOSE: &str = "peerlet quic admission 1";
 /// Bytes of a proof.
@@ -96,6 +98,9 @@ impl Drop for Window<'_> {
 struct Members {
     /// With the number of their sockets.
     identities: BTreeMap<Identity, u32>,
+    /// Processes that were members, oldest first. One that was cut off is listened to as soon as it
+    /// is there again: what it may say is the roster's to decide.
+    former: VecDeque<Identity>,
     sockets: BTreeSet<SocketAddr>,
 }
 
@@ -166,6 +171,10 @@ impl Gate {
             *count -= 1;
             if *count == 0 {
                 members.identities.remove(&before);
+                if members.former.len() >= FORMER_MAX {
+                    members.former.pop_front();
+                }
+                members.former.push_back(before);
             }
         }
         match now {
@@ -188,7 +197,10 @@ impl Gate {
 
     pub(super) fn is_member(&self, identity: Identity) -> bool {
         let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
-        !self.has_roster || identity == self.own || members.identities.contains_key(&identity)
+        !self.has_roster
+            || identity == self.own
+            || members.identities.contains_key(&identity)
+            || members.former.contains(&identity)
     }
 
     /// Waits until this process is a member.
@@ -450,7 +462,12 @@ mod tests {
         gate.expect(at(1, 1), Some(other), None);
         assert!(gate.is_member(other), "it has another socket");
         gate.expect(at(1, 2), Some(other), Some(Identity([3; 32])));
-        assert!(!gate.is_member(other));
+        assert!(gate.is_member(other), "it may have been cut off for a while");
+        for who in 0..FORMER_MAX as u8 {
+            gate.expect(at(2, 1), None, Some(Identity([100 + who; 32])));
+            gate.expect(at(2, 1), Some(Identity([100 + who; 32])), None);
+        }
+        assert!(!gate.is_member(other), "others were members since");
         let open = Arc::new(Gate::new(Admission::default(), Identity([1; 32]), false));
         assert!(open.is_member(other), "without a roster everybody is");
     }

@@ -119,7 +119,7 @@ impl Results {
 
     /// Whether it was emulated, and the machine could not keep up.
     pub(crate) fn is_void(&self) -> bool {
-        self.carried.as_ref().is_some_and(|carried| !carried.is_valid())
+        self.world == "emulate" && self.carried.as_ref().is_some_and(|carried| !carried.is_valid())
     }
 
     /// Events by real time; 0 where no time passed.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use peerlet_core::Directive;
+use peerlet_core::{Directive, Time};
 use peerlet_live::{
     Admission, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret, Sockets,
 };
@@ -81,13 +81,18 @@ pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Re
     let (begun, transport) = (Instant::now(), Transport::of(setup.sockets));
     let (stop, stopped) = watch::channel(false);
     let signals = interrupts::stop_at_signal(stop).map_err(threads::refused("signals"))?;
+    let end = Time::ZERO + setup.duration;
     let came = runtime.block_on(peerlet_live::run(setup, directives, stopped.clone()));
     let mut is_interrupted = *stopped.borrow();
     drop(signals);
     // A handler that does not come back is not waited for.
     runtime.shutdown_background();
     let (outcome, panicked) = match came {
-        Ok(outcome) => (outcome, None),
+        Ok(outcome) => {
+            // Whoever stops a process that waits to hand in its reports interrupts nothing else.
+            is_interrupted &= outcome.end < end;
+            (outcome, None)
+        }
         Err(LiveError::Panicked(mut panicked)) => {
             let said = panicked.to_string();
             let Some(partial) = panicked.partial.take() else {
