@@ -1,4 +1,5 @@
-//! Fuzz targets for everything that reads what others wrote; `docs/FUZZING.md` says how to run them.
+//! Fuzz targets for everything that reads what others wrote; `docs/FUZZING.md` says how to run
+//! them.
 
 mod counting;
 

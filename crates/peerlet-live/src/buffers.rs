@@ -39,8 +39,8 @@ pub(crate) fn bind(at: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// Asks for a larger buffer. Linux gives at most its limit, and others refuse what is beyond theirs,
-/// so less is asked for then; where all is refused, the buffer stays as it is.
+/// Asks for a larger buffer. Linux gives at most its limit, and others refuse what is beyond
+/// theirs, so less is asked for then; where all is refused, the buffer stays as it is.
 fn widen(
     has: impl Fn() -> rustix::io::Result<usize>,
     set: impl Fn(usize) -> rustix::io::Result<()>,

@@ -1,5 +1,5 @@
-//! The fuzz targets on a stable toolchain: their kept inputs as they are, and a short run of damaged
-//! ones. `docs/FUZZING.md` describes the long runs.
+//! The fuzz targets on a stable toolchain: their kept inputs as they are, and a short run of
+//! damaged ones. `docs/FUZZING.md` describes the long runs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;

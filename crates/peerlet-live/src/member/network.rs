@@ -323,7 +323,8 @@ mod tests {
         let mut early = self::network();
         assert_eq!(early.add(reporter(0, 1), epoch(0, SECOND * 9_999, 3)), Ok(()));
         assert_eq!(early.coverage(), Some(11.0 / 200.0));
-        // A clock that is a little ahead, since it was set over a crowded path, does not cost values.
+        // A clock that is a little ahead, since it was set over a crowded path, does not cost
+        // values.
         assert_eq!(self::network().add(reporter(0, 9), epoch(1, SECOND, 3)), Ok(()));
         let future = network.add(reporter(0, 11), epoch(2, SECOND * 100, 3));
         assert_eq!(future, Err(ReportRefusal::TooMuch), "it has not begun");

@@ -53,10 +53,10 @@ pub struct Alone;
 /// # Joining an overlay
 ///
 /// Peers that join at once must not join each other, or islands arise: a peer that was asked before
-/// it found anybody would take itself and its asker for the overlay. Therefore exactly one peer, the
-/// first, hears [`Alone`] and founds the overlay. All others hear [`Bootstrapped`], which names peers
-/// that have joined already wherever the server knows any. An overlay follows one rule: a peer that
-/// has not joined takes nobody in.
+/// it found anybody would take itself and its asker for the overlay. Therefore exactly one peer,
+/// the first, hears [`Alone`] and founds the overlay. All others hear [`Bootstrapped`], which names
+/// peers that have joined already wherever the server knows any. An overlay follows one rule: a
+/// peer that has not joined takes nobody in.
 ///
 /// ```
 /// use peerlet_core::{About, Act, Address, Context, Directive, Nothing, Peer, Peerlet, SECOND};

@@ -1,5 +1,5 @@
-//! Checks of everything that reads what others wrote, for fuzzing: each takes bytes, and panics when
-//! a promise is broken. `docs/FUZZING.md` lists the promises.
+//! Checks of everything that reads what others wrote, for fuzzing: each takes bytes, and panics
+//! when a promise is broken. `docs/FUZZING.md` lists the promises.
 //!
 //! The second argument tells how many bytes this thread has allocated so far. Where nobody counts,
 //! it is always zero.
