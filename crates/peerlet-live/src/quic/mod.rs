@@ -433,7 +433,10 @@ impl QuicTransport {
 
     /// Ends links with all that is queued for them sent, or at the deadline.
     async fn drain(&mut self, until: Instant) {
-        let dialling = |link: &Link| matches!(link, Link::Dialling { waiting, .. } if !waiting.frames.is_empty());
+        let dialling = |link: &Link| match link {
+            Link::Dialling { waiting, .. } => !waiting.frames.is_empty(),
+            Link::Up(_) => false,
+        };
         while self.links.values().any(dialling)
             && let Ok(Some(event)) = timeout_at(until, self.events.recv()).await
         {
