@@ -56,8 +56,8 @@ pub(crate) fn within<T>(len: usize, allocated: fn() -> usize, decode: impl FnOnc
     decoded
 }
 
-/// The most bytes in memory of an item of a list for each of its encoded bytes: the codec makes room
-/// for as many items as there are bytes.
+/// The most bytes in memory of one item of a list: the codec makes room for as many items as there
+/// are encoded bytes.
 const ITEM_MAX: usize = 96;
 
 /// Decodes a message of the codec, and encodes and decodes it again.
