@@ -146,9 +146,10 @@ impl Roster {
             }
         }
         self.check_overlap(now, &process, admission)?;
-        let replaced = self.entries.remove(&identity);
-        admission.replaced.extend(replaced.map(|entry| entry.process));
-        self.check_room(speaker.socket.ip())?;
+        match self.entries.remove(&identity) {
+            Some(former) => admission.replaced.push(former.process),
+            None => self.check_room(speaker.socket.ip())?,
+        }
         let (heard, joined, socket) = (now, now, speaker.socket);
         let (closed, gone, probed, left) = (false, false, None, None);
         let entry = Entry { process, socket, heard, joined, closed, gone, probed, left };

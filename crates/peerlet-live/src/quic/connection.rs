@@ -147,6 +147,8 @@ async fn shake(
         return Err(LinkError::Protocol);
     };
     let is_admitted = tokio::select! {
+        // In this order: where nothing is to be proved, nothing is dropped either.
+        biased;
         is_admitted = timeout(PROOF_TIMEOUT, gate.admits(&connection, identity, dialled)) => {
             is_admitted.unwrap_or(false)
         }
