@@ -381,7 +381,7 @@ fn distributions_that_are_none_are_errors_of_reading() {
     damage(
         |text| text[..text.len() - 4].to_owned(),
         &expect![[r#"
-        error: RUNS/bad/distributions.csv:87: the file ends within this line; run it
+        error: RUNS/bad/distributions.csv:88: the file ends within this line; run it
         again
     "#]],
     );
