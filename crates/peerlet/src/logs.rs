@@ -22,6 +22,8 @@ pub(crate) fn start(verbose: u8, quiet: bool) {
             .with_ansi(false)
             .without_time()
             .with_target(false)
+            // A standard error that takes nothing must not end the run.
+            .log_internal_errors(false)
             .try_init(),
     );
 }

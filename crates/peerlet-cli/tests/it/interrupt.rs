@@ -366,3 +366,17 @@ fn progress_shows_on_a_terminal_and_is_gone_before_the_results() {
     assert!(!results.contains('\x1b'), "{results:?}");
     assert!(results.contains("interrupted at "), "{results}");
 }
+
+#[test]
+fn a_standard_error_that_takes_nothing_ends_no_run() {
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("it is there");
+    let run = |world: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_peerlet"));
+        // The scenario warns of event lines beyond the end.
+        command.args(world).args(["--peers", "60", "--for", "1s", "--set", "join=100ms"]);
+        command.current_dir(root()).stdout(Stdio::null()).stderr(full());
+        command.status().expect("it runs").code()
+    };
+    assert_eq!(run(&["sim", "scenarios/first.toml"]), Some(0));
+    assert_eq!(run(&["live", "scenarios/first.toml", "--shards", "1"]), Some(0));
+}

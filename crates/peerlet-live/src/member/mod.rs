@@ -278,6 +278,15 @@ impl Member {
                     let said = format!("{}: no process came", ranges(&vacant));
                     self.network.missing.push(said);
                 }
+                let open = coordinator.roster.entries().filter(|entry| !entry.closed);
+                let open: Vec<_> = open.map(|entry| entry.process.seat_range()).collect();
+                let partly = self.network.partly_covered();
+                let partly: Vec<_> = partly.filter(|(seats, _)| !open.contains(seats)).collect();
+                for (seats, share) in partly {
+                    let (seats, percent) = (ranges(&[seats]), share * 100.0);
+                    let said = format!("{seats}: {percent:.1} % of their time is covered");
+                    self.network.missing.push(said);
+                }
                 for entry in coordinator.roster.entries().filter(|entry| !entry.closed) {
                     let seats = ranges(&[entry.process.seat_range()]);
                     let silent = self.now().saturating_sub(entry.heard);
@@ -515,7 +524,7 @@ impl Member {
         let seats = u64::from(self.setup.own.len());
         let lived = ((measures.to - from).as_nanos() * seats).saturating_sub(lost);
         if let State::Coordinator(_) = &self.state {
-            return self.network.add_own_epoch(lived, measures);
+            return self.network.add_own_epoch(self.setup.own.seat_range(), lived, measures);
         }
         let mut words = Vec::new();
         measures.words(&mut |word| words.push(word));

@@ -94,13 +94,27 @@ pub(crate) struct Network {
     count: Option<u32>,
     /// Shares that are missing, in words.
     pub(crate) missing: Vec<String>,
+    /// The seat-nanoseconds that reported, by the first and the last seat of the process.
+    lived_of: BTreeMap<(u32, u32), u64>,
 }
 
 impl Network {
     /// Nothing yet, of a network with so many seats, where that is known here.
     pub(crate) fn new(nothing: Measures, count: Option<u32>) -> Network {
         let (closing, lived, reported, missing) = Default::default();
-        Network { measures: nothing, closing, lived, reported, processes: 1, count, missing }
+        let (processes, measures, lived_of) = (1, nothing, BTreeMap::new());
+        Network { measures, closing, lived, reported, processes, count, missing, lived_of }
+    }
+
+    /// The seats of processes that reported less than all of their time, each with the share of it
+    /// that they reported.
+    pub(crate) fn partly_covered(&self) -> impl Iterator<Item = ((u32, u32), f64)> {
+        let epochs = self.measures.epochs();
+        let whole: u64 = epochs.map(|epoch| (epoch.to - epoch.from).as_nanos()).sum();
+        self.lived_of.iter().filter_map(move |(seats, lived)| {
+            let all = u128::from(whole) * u128::from(seats.1 - seats.0 + 1);
+            (u128::from(*lived) < all).then(|| (*seats, *lived as f64 / all as f64))
+        })
     }
 
     /// The share of seat-seconds that reported; `None` at a process that knows its own share only.
@@ -117,10 +131,10 @@ impl Network {
     }
 
     /// Takes in an epoch of the own process.
-    pub(crate) fn add_own_epoch(&mut self, lived: u64, epoch: EpochMeasures) {
+    pub(crate) fn add_own_epoch(&mut self, seats: (u32, u32), lived: u64, epoch: EpochMeasures) {
         let number = epoch.epoch;
         self.measures.add(epoch);
-        self.add_lived(number, lived);
+        self.add_lived(seats, number, lived);
     }
 
     /// Takes in the report of another process.
@@ -191,11 +205,13 @@ impl Network {
         let most = had.as_nanos().saturating_mul(u64::from(last - first + 1));
         self.measures.try_add(epoch).map_err(|_| ReportRefusal::Unreadable)?;
         self.reported.entry(from.identity).or_default().next_epoch = number + 1;
-        self.add_lived(number, lived.min(most));
+        self.add_lived(from.seats, number, lived.min(most));
         Ok(())
     }
 
-    fn add_lived(&mut self, epoch: usize, lived: u64) {
+    fn add_lived(&mut self, seats: (u32, u32), epoch: usize, lived: u64) {
+        let of = self.lived_of.entry(seats).or_default();
+        *of = of.saturating_add(lived);
         let sum = self.lived.entry(epoch).or_default();
         *sum = sum.saturating_add(lived);
     }
@@ -319,6 +335,8 @@ mod tests {
         // Who came at 16 s had four seconds of the second epoch, whatever it claims.
         assert_eq!(network.add(reporter(16, 21), epoch(1, SECOND * 9_999, 3)), Ok(()));
         assert_eq!(network.coverage(), Some((100.0 + 40.0) / 400.0));
+        let partly: Vec<_> = network.partly_covered().collect();
+        assert_eq!(partly, [((10, 19), 140.0 / 200.0)], "of the two epochs that were reported");
         // Of an epoch that goes on, it had what has passed.
         let mut early = self::network();
         assert_eq!(early.add(reporter(0, 1), epoch(0, SECOND * 9_999, 3)), Ok(()));

@@ -7,6 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
 use crate::exit::Exit;
+use crate::output::status;
 
 /// SIGINT and SIGTERM, taken from whoever handled them before, for as long as the process lives.
 pub(crate) struct Interrupts {
@@ -41,8 +42,9 @@ pub(crate) fn stop_at_signal(stop: watch::Sender<bool>) -> io::Result<oneshot::S
     let (keep, is_over) = oneshot::channel::<()>();
     let stopping = async move {
         interrupts.next().await;
-        eprintln!(
-            "stopping: peers stop in order and what they sent drains; once more ends it at once"
+        status::say(
+            "stopping: peers stop in order and what they sent drains; a second signal ends it \
+             at once",
         );
         stop.send_replace(true);
         interrupts.next().await;

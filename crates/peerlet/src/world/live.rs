@@ -98,7 +98,7 @@ pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Re
             let Some(partial) = panicked.partial.take() else {
                 return Err(Failure::Panicked(said));
             };
-            eprintln!("error: {said}");
+            status::say(&format!("error: {said}"));
             is_interrupted = true;
             (*partial, Some(said))
         }
@@ -151,14 +151,24 @@ fn key(path: &Path) -> Result<ProcessKey, Failure> {
     ProcessKey::load_or_create(path).map_err(|error| Failure::Io(with_causes(&error)))
 }
 
+/// Bytes of a list of identities: 65,536 of them, with room for words beside each.
+const LIST_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
 /// Who may connect: those with the secret in a file, those on a list in a file, or anybody.
 fn admission(live: &Live) -> Result<Admission, Failure> {
     let list = match &live.allow {
         None => Admission::default(),
         Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(Failure::io(path.display()))?;
-            let wrong = |error| Failure::Usage(format!("--allow {}: {error}", path.display()));
-            Admission::of_list(&text).map_err(wrong)?
+            let wrong = |why: &dyn std::fmt::Display| {
+                Failure::Usage(format!("--allow {}: {why}", path.display()))
+            };
+            let about = std::fs::metadata(path).map_err(Failure::io(path.display()))?;
+            if !about.is_file() || about.len() > LIST_BYTES_MAX {
+                return Err(wrong(&"name a regular file of at most 16 MiB"));
+            }
+            let bytes = std::fs::read(path).map_err(Failure::io(path.display()))?;
+            let text = String::from_utf8(bytes).map_err(|_| wrong(&"save it as UTF-8"))?;
+            Admission::of_list(&text).map_err(|error| wrong(&error))?
         }
     };
     let secret = live.secret.as_deref().map(Secret::load).transpose();
