@@ -412,9 +412,9 @@ fn distributions_that_are_none_are_errors_of_reading() {
     damage(
         one_less,
         &expect![[r#"
-        error: `RUNS/bad/distributions.csv` has 854 values of `lookups/hops`, and
-        summary.json 915; run it again
-    "#]],
+            error: `RUNS/bad/distributions.csv` has 929 values of `lookups/hops`, and
+            summary.json 980; run it again
+        "#]],
     );
 }
 
