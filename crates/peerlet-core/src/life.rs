@@ -76,7 +76,7 @@ pub(crate) struct Rare {
     pub(crate) calls: Few<u32, OpenCall>,
 }
 
-/// So many timers taken back are kept before they are looked through.
+/// The number of cancelled timers that are kept before they are swept.
 const SWEEP_MIN: usize = 64;
 
 /// A task that is not over. It is taken out while it runs.

@@ -22,7 +22,7 @@ use crate::runtime::{MetricIndex, Port};
 pub struct Registry {
     entries: Vec<Entry>,
     metrics: Vec<(String, Metric)>,
-    /// Who hears events of a type: the places of each port's ears for it.
+    /// The listeners for each type of event: the indices of each port's listeners.
     heard: Map<TypeId, BTreeMap<Port, Vec<usize>>>,
 }
 

@@ -47,7 +47,7 @@ fn damaged(rng: &mut Rng, kept: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// Runs a target over its kept inputs and so many damaged ones.
+/// Runs a target over its kept inputs and a number of damaged ones.
 fn fuzz(target: &str, rounds: u64) {
     let check = ALL.iter().find(|(name, _)| *name == target).map(|(_, check)| *check);
     let check: Check = check.expect("there is such a target");

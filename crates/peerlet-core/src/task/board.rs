@@ -27,7 +27,7 @@ pub(super) struct Board<P: Peerlet> {
 
 type Act<P> = Box<dyn FnOnce(&mut P, &mut Context<'_, '_, P>) -> Value + Send>;
 
-/// What a task asks of its peer.
+/// A request of a task to its peer.
 pub(super) enum Request<P: Peerlet> {
     Call {
         to: Address,
@@ -47,14 +47,14 @@ pub(super) enum Request<P: Peerlet> {
     Forget,
 }
 
-/// What is kept of an operation.
+/// The state of an operation.
 enum Slot {
     /// Whom to wake when it is answered.
     Waits(Kept),
     Answered(Reply),
 }
 
-/// What an operation comes to.
+/// The result of an operation.
 pub(super) struct Reply {
     pub(super) value: Value,
     /// Whether it was counted as late when it came.
@@ -125,7 +125,7 @@ impl<P: Peerlet> Board<P> {
         Removed { slot: self.slots.remove(own) }
     }
 
-    /// What was asked since the last time, in exchange for room to ask more.
+    /// Takes the requests made since the last time, in exchange for room for more.
     pub(super) fn swap_requests(&mut self, room: &mut Vec<(u32, Request<P>)>) {
         mem::swap(&mut self.requests, room);
     }

@@ -1,7 +1,7 @@
 //! Wakers: how a combinator learns which of its futures to look at, and how a future that is not
 //! the peer's is noticed.
 //!
-//! What belongs to a task keeps a waker as a [`Kept`] only, which announces itself to the waker's
+//! A task's own futures keep a waker as a [`Kept`] only, which announces itself to the waker's
 //! owner. The owner can therefore tell a clone that it was told of from one that somebody else
 //! keeps, who waits for something that is not the peer's.
 
