@@ -21,6 +21,7 @@
 
 mod law;
 mod layer;
+mod line;
 mod model;
 mod probability;
 mod shares;

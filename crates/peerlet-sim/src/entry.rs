@@ -34,8 +34,12 @@ pub(crate) struct Incoming {
     one_by_one: bool,
     /// Whether its first packet has its turn at the link.
     has_turn: bool,
-    /// Whether a message was given up, and with it all behind it.
-    broken: bool,
+    /// Until when the first message that found nobody waits for its next attempt.
+    unanswered_until: Time,
+    /// How many of its attempts found nobody.
+    unanswered: u32,
+    /// Why the messages behind one that was given up are dropped as well.
+    broken: Option<DropCause>,
     /// When the last message sent back gets back.
     pub(crate) last_return: Time,
 }
@@ -43,7 +47,7 @@ pub(crate) struct Incoming {
 impl Incoming {
     /// The last instant that anything is known about.
     pub(crate) fn last(&self) -> Time {
-        self.last_return.max(self.held_until).max(self.ready)
+        self.last_return.max(self.held_until).max(self.ready).max(self.unanswered_until)
     }
 }
 
@@ -69,20 +73,44 @@ impl Here<'_> {
         let answered = until + self.way_back(self.seat, source);
         let given_up = answered > departed + self.fabric.connection_timeout;
         if given_up {
-            self.incoming((source, number)).broken = true;
+            self.incoming((source, number)).broken = Some(DropCause::Undelivered);
         }
         given_up
     }
 
-    /// What becomes of a message of a connection on which one before it was given up, if one was:
-    /// it goes the same way, behind those before it that still wait.
-    fn behind_a_gap(&mut self, connection: (Seat, u64)) -> Option<Entry> {
+    /// When a message of a connection that found nobody is tried again, as its sender does with one
+    /// that was lost. `None` where an answer would come too late: it is given up, and with it all
+    /// behind it.
+    pub(crate) fn finds_nobody(&mut self, source: Seat, letter: &Letter) -> Option<Time> {
+        let Way::Connection { number, departed, .. } = letter.way else { return None };
+        let (seat, now) = (self.seat, self.now.time);
+        let first = self.patience(source, Some(seat), 0);
+        let last = departed + (self.fabric.connection_timeout - first * 2);
+        let attempt = self.incoming((source, number)).unanswered;
+        let patience = self.patience(source, Some(seat), attempt);
+        let known = self.incoming((source, number));
+        if now >= last {
+            known.broken = Some(DropCause::Stopped);
+            return None;
+        }
+        known.unanswered += 1;
+        known.unanswered_until = last.min(now + patience);
+        Some(known.unanswered_until)
+    }
+
+    /// What becomes of a message of a connection on which one before it found nobody, or was given
+    /// up: it waits with the former, and goes the way of the latter, behind those before it that
+    /// still wait.
+    fn behind_another(&mut self, connection: (Seat, u64)) -> Option<Entry> {
         let now = self.now.time;
-        let known = self.place().links()?.incoming.get(&connection).filter(|end| end.broken)?;
-        let turn = known.ready.max(known.held_until);
+        let known = self.place().links()?.incoming.get(&connection)?;
+        if known.unanswered_until > now {
+            return Some(Entry::Later(known.unanswered_until));
+        }
+        let (cause, turn) = (known.broken?, known.ready.max(known.held_until));
         Some(match turn > now {
             true => Entry::Later(turn),
-            false => Entry::Closed(DropCause::Undelivered),
+            false => Entry::Closed(cause),
         })
     }
 
@@ -90,7 +118,7 @@ impl Here<'_> {
     pub(crate) fn enter(&mut self, source: Seat, letter: &mut Letter) -> Entry {
         let now = self.now.time;
         if let Way::Connection { number, .. } = letter.way
-            && let Some(entry) = self.behind_a_gap((source, number))
+            && let Some(entry) = self.behind_another((source, number))
         {
             return entry;
         }
@@ -178,7 +206,7 @@ impl Here<'_> {
         let end = end.max(ready);
         let known = self.incoming(connection);
         if now >= end {
-            known.broken = true;
+            known.broken = Some(DropCause::Undelivered);
             return Entry::Closed(cause);
         }
         // Whose turn it is asks again soon.

@@ -355,14 +355,18 @@ impl Worker {
                 let (cause, why) = (DropCause::Stopped, Undelivered::Reset);
                 return self.turn_away(key, source, letter, cause, why);
             }
-            // A crashed peer is mute: its sender hears nothing, for as long as it waits.
+            // A crashed peer is mute: its sender goes on trying, for as long as it waits.
             State::Absent => {
+                if let Some(time) = self.at(key, None).1.finds_nobody(source, &letter) {
+                    let key = Key { time, round: 0, ..key };
+                    return self.fabric.push(key, Event::letter(letter));
+                }
                 let (cause, why) = (DropCause::Stopped, Undelivered::Timeout);
                 return self.turn_away(key, source, letter, cause, why);
             }
         }
         if !letter.way.is_message() {
-            return self.at(key, None).1.take_part(source, letter);
+            return self.at(key, None).1.take_part(key, source, letter);
         }
         let Letter { from, header, mut body, payload, way, .. } = letter;
         self.at(key, None).1.message_came(source, way);

@@ -31,6 +31,12 @@ pub(crate) const CASES: &[Case] = &[
         test: a_crashed_peer_is_mute,
     },
     Case {
+        name: "a_new_life_answers_with_a_reset",
+        sentence: "A sender goes on trying as with a lost message, so a new life within its time \
+                   answers with a reset, too, and gets what is sent after that.",
+        test: a_new_life_answers_with_a_reset,
+    },
+    Case {
         name: "failures_are_told_once_in_sending_order",
         sentence: "`undelivered`: at most once a message, in sending order.",
         test: failures_are_told_once_in_sending_order,
@@ -135,6 +141,29 @@ fn a_crashed_peer_is_mute(bench: &mut Bench<'_>) -> Result<(), Failure> {
         ensure!(waited >= timeout, "told after {waited}");
         ensure!(waited < timeout + SECOND, "told only after {waited}");
     }
+    Ok(())
+}
+
+fn a_new_life_answers_with_a_reset(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    let journal = Journal::default();
+    let probe = Probe::new(&journal)
+        .on_start(|ctx, ()| {
+            for (number, at) in [100, 300, 900].into_iter().enumerate() {
+                ctx.after(MILLISECOND * at, number as u64);
+            }
+        })
+        .on_timer(|ctx, number| {
+            let other = address(ctx, 1);
+            ctx.send_reliably(other, number.into()).expect("the queue has room");
+        });
+    // The connection stands when seat 1 crashes, so it is the message that finds nobody.
+    let mut experiment = pair(&journal, probe)
+        .then(MILLISECOND * 250, 1, Act::Crash)
+        .then(MILLISECOND * 400, 1, Act::Start);
+    experiment.connection_timeout = SECOND * 4;
+    bench.run(experiment.lasting(SECOND * 2))?;
+    ensure_eq!(journal.undelivered(0), [(1, Undelivered::Reset)], "reported");
+    ensure_eq!(journal.messages(1), [0, 2], "received");
     Ok(())
 }
 

@@ -18,8 +18,9 @@ use peerlet_core::{Duration, SeatSet, Time};
 pub use change::{CALLS, CallEntry, Change, FaultError, Ways};
 pub use delays::PairDelays;
 
-use crate::access::{ACCESS_OVERHEAD, ACCESS_QUEUE, Line};
+use crate::access::{ACCESS_OVERHEAD, ACCESS_QUEUE};
 use crate::layer::Layer;
+use crate::line::{Line, Pace};
 use crate::loss::LossLaw;
 use crate::model::{Arrival, Cause, Departure, Packet, State};
 use crate::probability::Probability;
@@ -187,7 +188,7 @@ impl Faults {
 fn wait(rate: Option<Option<Rate>>, packet: &Packet, state: &mut State) -> Option<Duration> {
     let Some(Some(rate)) = rate else { return Some(Duration::ZERO) };
     let bytes = u64::from(packet.size) + u64::from(ACCESS_OVERHEAD);
-    kept(state).line.pass(bytes, rate, ACCESS_QUEUE, packet.at)
+    kept(state).line.pass(bytes, Pace::new(rate, ACCESS_QUEUE), packet.at)
 }
 
 impl Layer for Faults {

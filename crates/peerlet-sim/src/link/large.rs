@@ -14,7 +14,7 @@ use peerlet_core::{
 };
 
 use super::{CONTROL_BYTES, Outgoing, Phase, Queued, Signal};
-use crate::event::{Event, Letter, Way};
+use crate::event::{Event, Key, Letter, Way};
 use crate::here::Here;
 
 /// Pieces under way that were not taken yet, while they are taken fast: a mebibyte, as much as a
@@ -163,7 +163,7 @@ pub(crate) struct Assembly {
     /// Bytes that they take of the budget.
     held: usize,
     /// The questions of those that wait, in order.
-    waiting: VecDeque<(Seat, Letter)>,
+    waiting: VecDeque<(Key, Seat, Letter)>,
     /// Whether somebody looks soon for messages that stand still.
     watched: bool,
 }
@@ -221,12 +221,12 @@ impl Here<'_> {
     }
 
     /// Takes in a packet that is not yet a message.
-    pub(crate) fn take_part(&mut self, source: Seat, letter: Letter) {
+    pub(crate) fn take_part(&mut self, key: Key, source: Seat, letter: Letter) {
         let Way::Connection { number, theirs, index, part, .. } = letter.way else { return };
         match part {
             Part::Message => {}
             Part::Ask(_) => {
-                self.links().assembly.waiting.push_back((source, letter));
+                self.links().assembly.waiting.push_back((key, source, letter));
                 self.start_waiting();
             }
             Part::Piece => {
@@ -258,7 +258,7 @@ impl Here<'_> {
         let now = self.now.time;
         loop {
             let assembly = &mut self.links().assembly;
-            let Some((source, letter)) = assembly.waiting.front() else { return };
+            let Some((_, source, letter)) = assembly.waiting.front() else { return };
             let (source, way) = (*source, letter.way);
             let Way::Connection { number, theirs, part: Part::Ask(total), .. } = way else {
                 return;
@@ -298,14 +298,20 @@ impl Here<'_> {
         self.start_waiting();
     }
 
-    /// The peer's life is over: nothing more comes for it, and those that wait are told.
+    /// The peer's life is over: nothing more comes for it. Of those that wait, its stop tells them;
+    /// by a crash they find nobody.
     pub(super) fn end_assembly(&mut self, crashed: bool) {
         let assembly = &mut self.links().assembly;
         let watched = assembly.watched;
         let over = std::mem::replace(assembly, Assembly { watched, ..Assembly::default() });
-        let why = if crashed { Undelivered::Timeout } else { Undelivered::Reset };
-        for (source, letter) in over.waiting {
-            self.send_back(source, letter, why);
+        let now = self.now;
+        for (key, source, letter) in over.waiting {
+            if crashed {
+                let key = Key { time: now.time, round: now.round + 1, ..key };
+                self.fabric.push(key, Event::letter(letter));
+            } else {
+                self.send_back(source, letter, Undelivered::Reset);
+            }
         }
     }
 }

@@ -176,6 +176,9 @@ fn what_happens_half_way_is_told_once_and_in_order() {
     check(half_way(&[(2_000, Act::Stop)]), Undelivered::Reset, &[0]);
     check(half_way(&[(2_000, Act::Crash)]), Undelivered::Timeout, &[0]);
     let (stop, start) = (Act::Stop, Act::Start);
+    // A new life that comes in time says so, and what left behind it has found nobody, either.
+    let crash = [(2_000, Act::Crash), (2_700, Act::Start)];
+    check(half_way(&crash), Undelivered::Reset, &[0]);
     // The message behind it was handed back for want of room, and goes to the new life.
     check(half_way(&[(2_000, stop), (2_001, start)]), Undelivered::Reset, &[0, 2]);
     let long = Act::Pause(SECOND * 30);
@@ -244,4 +247,20 @@ fn room_of_those_who_are_gone_is_given_back() {
     let (_, log) = stage.run();
     let [(came, 0)] = received(&log)[..] else { panic!("{:?}", received(&log)) };
     assert!(came < (4 + 2 * 6 + 7) * 1_000 * MS, "{}", Time::from_nanos(came));
+}
+
+/// The question of a large message waits for room. By a crash of whom it waits for, it finds nobody
+/// and is asked again: the new life says that it is another one.
+#[test]
+fn a_question_that_waits_for_room_hears_of_the_next_life() {
+    let stage = over_access(senders(6, &[MESSAGE_MAX - 8]), None, Some(10));
+    let stage = stage.then(SECOND * 3, 0, Act::Crash).then(MILLISECOND * 3_001, 0, Act::Start);
+    let (outcome, log) = stage.run();
+    let why = |(_, _, what)| match what {
+        Happened::Undelivered(.., why) => Some(why),
+        _ => None,
+    };
+    let told: Vec<_> = log.entries().into_iter().filter_map(why).collect();
+    assert_eq!(told, [Undelivered::Reset; 5]);
+    assert_eq!(outcome.ledger.reliable.in_flight, 0);
 }

@@ -3,6 +3,7 @@
 use peerlet_core::{Act, Duration, MILLISECOND, NANOSECOND, SECOND, Seat, Undelivered};
 use peerlet_measure::DropCause;
 use peerlet_network::{Cause, Constant, Departure, Model, Packet, State};
+use peerlet_sim::Engine;
 
 use crate::actor::{Happened, Stage, send_reliably};
 use crate::weather::Weather;
@@ -227,4 +228,61 @@ fn late_entries_keep_the_order() {
     let got = received(sender(AT).over(lag));
     assert_eq!(got.iter().map(|(_, number)| *number).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6]);
     assert!(got[6].0 > 1_525 * MS, "nobody was late");
+}
+
+/// Times of messages before and after a crash.
+const AROUND_A_CRASH: &[Duration] =
+    &[SECOND, Duration::from_secs(2), Duration::from_millis(2_100), Duration::from_millis(2_950)];
+
+/// A crashed peer is mute. Its sender goes on trying, and hears of the next life as soon as an
+/// attempt finds it; what it sends after that reaches the new life.
+#[test]
+fn a_new_life_within_the_time_answers_with_a_reset() {
+    let crash = |stage: Stage| stage.then(MILLISECOND * 1_500, 1, Act::Crash);
+    let restart = |at: u64| crash(sender(AROUND_A_CRASH)).then(MILLISECOND * at, 1, Act::Start);
+    // The attempts come at 2.02 s, and 60 ms times 1, 3, 7 and 15 later: the last one finds the life.
+    let told = [(2_940 * MS, 1, Undelivered::Reset), (2_940 * MS, 2, Undelivered::Reset)];
+    assert_eq!(reported(restart(2_500)), told);
+    assert_eq!(received(restart(2_500)), [(1_060 * MS, 0), (3_010 * MS, 3)]);
+    let (outcome, _) = restart(2_500).run();
+    assert_eq!(outcome.ledger.reliable.dropped(DropCause::OldLife), 2);
+    // A receiving side of the network, and a stop in the new life, change nothing about it.
+    let gate = || Weather::constant(DELAY).gate(SECOND * 20, SECOND * 21);
+    assert_eq!(reported(restart(2_500).over(gate())), told);
+    assert_eq!(reported(restart(2_500).then(MILLISECOND * 2_600, 1, Act::Stop))[..2], told);
+    // So do two crashes.
+    let twice = restart(2_030).then(MILLISECOND * 2_040, 1, Act::Crash);
+    assert_eq!(reported(twice.then(MILLISECOND * 2_500, 1, Act::Start)), told);
+    // The last attempt is made three round trips before the end, on arrival at 11.88 s.
+    let last: &[Undelivered] = &[Undelivered::Reset; 2];
+    for (at, why) in [(11_879, last), (11_881, &[Undelivered::Timeout; 2])] {
+        let told = reported(restart(at));
+        let of_old: Vec<_> = told.iter().filter(|(_, number, _)| [1, 2].contains(number)).collect();
+        assert_eq!(of_old.iter().map(|(.., why)| *why).collect::<Vec<_>>(), why, "{at}: {told:?}");
+    }
+}
+
+/// A pause keeps what came; the crash that ends it lets that find nobody, and be tried again.
+#[test]
+fn what_a_crash_releases_from_a_pause_is_tried_again() {
+    const AT: &[Duration] = &[SECOND, Duration::from_secs(2)];
+    let stage = sender(AT).then(MILLISECOND * 1_500, 1, Act::Pause(SECOND * 5));
+    let stage = stage.then(SECOND * 3, 1, Act::Crash).then(MILLISECOND * 3_010, 1, Act::Start);
+    // Found nobody at 3 s, and the new life 60 ms later.
+    assert_eq!(reported(stage), [(3_080 * MS, 1, Undelivered::Reset)]);
+}
+
+#[test]
+fn engines_agree_on_new_lives() {
+    let run = |engine, threads| {
+        let stage = sender(AROUND_A_CRASH).then(MILLISECOND * 1_500, 1, Act::Crash);
+        let mut stage = stage.then(MILLISECOND * 2_500, 1, Act::Start);
+        (stage.setup.engine, stage.setup.threads) = (engine, threads);
+        let (outcome, _) = stage.run();
+        (outcome.digest, outcome.events)
+    };
+    let reference = run(Engine::Reference, 1);
+    for threads in [1, 2] {
+        assert_eq!(run(Engine::Windowed, threads), reference);
+    }
 }
