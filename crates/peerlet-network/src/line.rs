@@ -90,7 +90,7 @@ impl Line {
     fn refill(&mut self, pace: Pace, now: Time) {
         let half = now + pace.queue / 2;
         let enters = half.since(self.busy).min(self.outside);
-        self.busy = self.busy + enters;
+        self.busy += enters;
         self.outside = self.outside - enters;
     }
 }

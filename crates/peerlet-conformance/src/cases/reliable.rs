@@ -157,9 +157,11 @@ fn a_new_life_answers_with_a_reset(bench: &mut Bench<'_>) -> Result<(), Failure>
             ctx.send_reliably(other, number.into()).expect("the queue has room");
         });
     // The connection stands when seat 1 crashes, so it is the message that finds nobody.
-    let mut experiment = pair(&journal, probe)
-        .then(MILLISECOND * 250, 1, Act::Crash)
-        .then(MILLISECOND * 400, 1, Act::Start);
+    let mut experiment = pair(&journal, probe).then(MILLISECOND * 250, 1, Act::Crash).then(
+        MILLISECOND * 400,
+        1,
+        Act::Start,
+    );
     experiment.connection_timeout = SECOND * 4;
     bench.run(experiment.lasting(SECOND * 2))?;
     ensure_eq!(journal.undelivered(0), [(1, Undelivered::Reset)], "reported");
