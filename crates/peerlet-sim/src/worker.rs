@@ -310,7 +310,7 @@ impl Worker {
 
     /// A message arrives: past the receiving side of the network, to whoever lives there.
     fn arrive(&mut self, key: Key, mut letter: Letter) {
-        let (seat, class) = (key.seat, letter.way.class());
+        let seat = key.seat;
         let row = self.fabric.row(seat);
         let Some(source) = self.fabric.chart.seat_at(letter.from) else { return };
         match self.at(key, None).1.enter(source, &mut letter) {
@@ -343,28 +343,29 @@ impl Worker {
             Way::Connection { life, .. } | Way::Home { class: Class::Reliable, life } => life,
             Way::Datagram | Way::Home { class: Class::Datagram, .. } => life,
         };
-        match state {
-            State::Running if life == expected => {}
+        let (cause, why) = match state {
+            State::Running if life == expected => return self.let_in(key, source, letter),
             #[cfg(feature = "planted")]
-            State::Running if letter.accepted && self.fabric.plants(Planted::LifeMixUp) => {}
-            State::Running => {
-                let (cause, why) = (DropCause::OldLife, Undelivered::Reset);
-                return self.turn_away(key, source, letter, cause, why);
+            State::Running if letter.accepted && self.fabric.plants(Planted::LifeMixUp) => {
+                return self.let_in(key, source, letter);
             }
-            State::Stopped => {
-                let (cause, why) = (DropCause::Stopped, Undelivered::Reset);
-                return self.turn_away(key, source, letter, cause, why);
-            }
+            State::Running => (DropCause::OldLife, Undelivered::Reset),
+            State::Stopped => (DropCause::Stopped, Undelivered::Reset),
             // A crashed peer is mute: its sender goes on trying, for as long as it waits.
             State::Absent => {
                 if let Some(time) = self.at(key, None).1.finds_nobody(source, &letter) {
                     let key = Key { time, round: 0, ..key };
                     return self.fabric.push(key, Event::letter(letter));
                 }
-                let (cause, why) = (DropCause::Stopped, Undelivered::Timeout);
-                return self.turn_away(key, source, letter, cause, why);
+                (DropCause::Stopped, Undelivered::Timeout)
             }
-        }
+        };
+        self.turn_away(key, source, letter, cause, why);
+    }
+
+    /// A message is for the life that is there.
+    fn let_in(&mut self, key: Key, source: Seat, letter: Letter) {
+        let (row, class) = (self.fabric.row(key.seat), letter.way.class());
         if !letter.way.is_message() {
             return self.at(key, None).1.take_part(key, source, letter);
         }
