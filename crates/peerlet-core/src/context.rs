@@ -393,8 +393,9 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// Takes a timer back: it does not fire any more, even if it is due just now and only late. One
     /// that fired already, was taken back already, or was set in an older life, is left alone.
     pub fn cancel(&mut self, timer: TimerId) {
-        let (now, settled) = (self.now(), self.env.world.settled());
-        self.env.life().cancel(timer, now, settled);
+        let world = &*self.env.world;
+        let (now, settled, swept) = (world.now(), world.settled(), world.swept());
+        self.env.life().cancel(timer, now, settled, swept);
     }
 
     /// The sibling of type `Q`: `None` when the stack has none or when it is already on the call

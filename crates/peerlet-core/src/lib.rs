@@ -59,7 +59,7 @@ pub use refusal::{Refusal, Refused};
 pub use registry::{Entry, Registry, StackError};
 pub use runtime::{
     Alarm, Body, Call, Class, Clock, Codec, Entropy, Header, MetricIndex, Network, Parcel, Port,
-    Record, Seats, Undelivered, World,
+    Record, Seats, Swept, Undelivered, World,
 };
 pub use seat_set::SeatSet;
 pub use sibling::Sibling;

@@ -9,7 +9,7 @@ use crate::address::Address;
 use crate::context::TimerId;
 use crate::few::Few;
 use crate::random::{Rng, Seed};
-use crate::runtime::{Class, Port};
+use crate::runtime::{Class, Port, Swept};
 use crate::time::{Duration, Time};
 
 /// Whether a seat's peer handles events.
@@ -68,12 +68,28 @@ pub(crate) trait Resting: Any + Send {
 /// What most peers do not have at most times: 8 bytes a peer while it is empty.
 #[derive(Default)]
 pub(crate) struct Rare {
-    /// Timers taken back, each with the last time at which it can be due.
-    cancelled: Few<u32, Time>,
+    /// Timers taken back.
+    cancelled: Few<u32, Cancelled>,
     /// How many of those are looked through next for what is of no use any more.
     sweep_at: usize,
     tasks: Few<u32, Tasked>,
     pub(crate) calls: Few<u32, OpenCall>,
+}
+
+/// The note that a timer was taken back.
+struct Cancelled {
+    /// When.
+    at: Time,
+    /// The last time at which the timer can be due.
+    due_last: Time,
+}
+
+impl Cancelled {
+    /// Whether the timer's alarm may still come.
+    fn is_of_use(&self, settled: Time, swept: Swept) -> bool {
+        let is_gone = self.at < swept.at && self.due_last > swept.beyond;
+        self.due_last >= settled && !is_gone
+    }
 }
 
 /// The number of cancelled timers that are kept before they are swept.
@@ -145,19 +161,19 @@ impl Life {
         self.serial
     }
 
-    /// Takes a timer back. All alarms due before `settled` were brought to the peer already, so
-    /// what was noted of those is of no use.
-    pub(crate) fn cancel(&mut self, timer: TimerId, now: Time, settled: Time) {
+    /// Takes a timer back. All alarms due before `settled` were brought to the peer already, and
+    /// those that were swept are gone, so what was noted of them is of no use.
+    pub(crate) fn cancel(&mut self, timer: TimerId, now: Time, settled: Time, swept: Swept) {
         let due_last = timer.due_last(now);
         if timer.life != self.number || due_last < settled {
             return;
         }
         let rare = self.rare();
         if rare.cancelled.len() >= rare.sweep_at.max(SWEEP_MIN) {
-            rare.cancelled.retain(|_, due_last| *due_last >= settled);
+            rare.cancelled.retain(|_, note| note.is_of_use(settled, swept));
             rare.sweep_at = rare.cancelled.len() * 2;
         }
-        rare.cancelled.insert(timer.handle, due_last);
+        rare.cancelled.insert(timer.handle, Cancelled { at: now, due_last });
     }
 
     /// How many timers are noted as taken back.
@@ -348,8 +364,8 @@ mod tests {
                 // It came due the second before, and is taken back now, and again.
                 let gone = timer(&mut life, second, period);
                 let now = at(second + 1);
-                life.cancel(gone, now, now);
-                life.cancel(gone, now, now);
+                life.cancel(gone, now, now, Swept::default());
+                life.cancel(gone, now, now, Swept::default());
                 most = most.max(life.cancelled());
             }
             assert!(most <= SWEEP_MIN, "{most} notes of timers with period {period}");
@@ -362,10 +378,10 @@ mod tests {
             let mut life = life();
             let kept = timer(&mut life, 5, period);
             // Whoever takes it back is late, and so is the timer.
-            life.cancel(kept, at(6), at(5));
+            life.cancel(kept, at(6), at(5), Swept::default());
             for _ in 0..1_000 {
                 let other = timer(&mut life, 6, 0);
-                life.cancel(other, at(6), at(5));
+                life.cancel(other, at(6), at(5), Swept::default());
             }
             assert!(life.take_cancelled(kept.handle), "period {period}");
             assert!(!life.take_cancelled(kept.handle), "period {period}");
@@ -382,12 +398,39 @@ mod tests {
     }
 
     #[test]
+    fn a_note_of_a_timer_that_was_swept_is_not_kept() {
+        let (mut life, mut most) = (life(), 0);
+        let mut swept = Swept::default();
+        for second in 0..86_400 {
+            // It is far away, was taken back and swept, and is taken back again.
+            let (far, now) = (timer(&mut life, second + 86_400, 0), at(second));
+            if second % 100 == 0 {
+                swept = Swept { at: now, beyond: at(second + 50) };
+            }
+            life.cancel(far, now, now, swept);
+            most = most.max(life.cancelled());
+        }
+        assert!(most <= 400, "{most} notes");
+        // What was near, or is taken back since, may still come.
+        let near = timer(&mut life, 86_400 + 49, 0);
+        life.cancel(near, at(86_350), at(86_350), swept);
+        let since = timer(&mut life, 99_999, 0);
+        life.cancel(since, at(86_400), at(86_400), swept);
+        swept = Swept { at: at(86_400), beyond: at(86_450) };
+        for _ in 0..1_000 {
+            let other = timer(&mut life, 86_401, 0);
+            life.cancel(other, at(86_400), at(86_400), swept);
+        }
+        assert!(life.take_cancelled(near.handle) && life.take_cancelled(since.handle));
+    }
+
+    #[test]
     fn timers_of_other_lives_are_left_alone() {
         let mut life = life();
         let old = timer(&mut life, 5, 1);
         life.end();
         life.begin();
-        life.cancel(old, at(1), at(1));
+        life.cancel(old, at(1), at(1), Swept::default());
         assert_eq!((life.cancelled(), life.rare.is_none()), (0, true));
     }
 

@@ -294,6 +294,20 @@ pub trait Clock {
     fn settled(&self) -> Time {
         self.now()
     }
+    /// The last look through this peer's alarms for those that are of no use.
+    fn swept(&self) -> Swept {
+        Swept::default()
+    }
+}
+
+/// A look through the alarms that wait: those of timers that had been taken back before `at` and
+/// were due after `beyond` are gone. By default there was none yet.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Swept {
+    /// When.
+    pub at: Time,
+    /// How near alarms may be due that were not looked at: not before `at`.
+    pub beyond: Time,
 }
 
 /// The network, as one peer sees it.

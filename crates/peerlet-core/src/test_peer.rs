@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::runtime::{
     Alarm, Body, Call, Class, Clock, Entropy, Header, MetricIndex, Network, Parcel, Port, Record,
-    Seats, Undelivered, World,
+    Seats, Swept, Undelivered, World,
 };
 use crate::time::{Duration, Time};
 use crate::trust::{TrustError, Trusted};
@@ -222,6 +222,7 @@ impl<P: Peerlet> TestPeer<P> {
         if world.alarms.len() >= world.sweep_at {
             world.alarms.retain(|_, (life, alarm)| host.expects(0, *life, alarm));
             world.sweep_at = SWEEP_MIN.max(world.alarms.len() * 2);
+            world.swept = Swept { at: world.now, beyond: world.now };
         }
     }
 
@@ -299,6 +300,8 @@ struct Bench {
     alarms: BTreeMap<(Time, u64), (u32, Alarm)>,
     /// How many alarms wait when they are looked through next for those that mean nothing any more.
     sweep_at: usize,
+    /// When that was last.
+    swept: Swept,
     serial: u64,
     sent: Vec<(Address, Port, Vec<u8>)>,
     broadcast: Vec<(Port, Vec<u8>)>,
@@ -317,6 +320,7 @@ impl Bench {
             life: 1,
             alarms: BTreeMap::new(),
             sweep_at: SWEEP_MIN,
+            swept: Swept::default(),
             serial: 0,
             sent: Vec::new(),
             broadcast: Vec::new(),
@@ -338,6 +342,10 @@ impl Clock for Bench {
     fn set_alarm(&mut self, at: Time, alarm: Alarm) {
         self.serial += 1;
         self.alarms.insert((at.max(self.now), self.serial), (self.life, alarm));
+    }
+
+    fn swept(&self) -> Swept {
+        self.swept
     }
 }
 

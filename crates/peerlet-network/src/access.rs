@@ -51,8 +51,8 @@ pub const P2P_2006: [AccessClass; 4] =
 /// its way; when it arrives, it comes in behind those that arrived before. One that finds the link
 /// busy, with more bytes still to be sent than the queue holds together with its own, is dropped
 /// (tail drop). A reliable message of more than 1,500 bytes stands for a train of packets under
-/// congestion control: it keeps the queue half full at most, and packets that come meanwhile go
-/// before the rest of it. A peer's class is drawn from the seed.
+/// congestion control: it fills three quarters of the queue at most, and packets that come
+/// meanwhile go before the rest of it. A peer's class is drawn from the seed.
 ///
 /// It takes 32 bytes for each side of a peer that has a rate.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use peerlet_core::{
-    Duration, Map, NANOSECOND, Parcel, Port, Seat, Seed, Tampering, Tampers, Time, Turn,
+    Duration, Map, NANOSECOND, Parcel, Port, Seat, Seed, Swept, Tampering, Tampers, Time, Turn,
 };
 use peerlet_measure::{DropCause, Ledger, Recorder};
 use peerlet_memory::Table;
@@ -59,6 +59,8 @@ pub(crate) struct Fabric {
     pub(crate) batch: Batch,
     /// The chunks of the block at hand; none between blocks.
     pub(crate) chunks: Vec<Chunk>,
+    /// When events of no use were dropped last.
+    pub(crate) swept: Swept,
     /// Datagrams whose fate is not asked for yet.
     pub(crate) outbox: Outbox,
     pub(crate) model: Arc<Box<dyn Model>>,
@@ -146,6 +148,7 @@ impl Fabric {
             places,
             batch: Batch::new(*ring.grid(), seats.start),
             chunks: Vec::new(),
+            swept: Swept::default(),
             outbox: Outbox::new(),
             lookahead: model.lookahead().max(NANOSECOND),
             plain: heap.is_none() && !wire && !has_arrival && !handshakes,

@@ -44,10 +44,10 @@ impl Heap {
     }
 
     /// Drops events that are of no use, if the number of those that wait has doubled since the last
-    /// time.
-    pub(crate) fn sweep(&mut self, mut is_of_use: impl FnMut(&Key, &Event) -> bool) {
+    /// time; false when it has not.
+    pub(crate) fn sweep(&mut self, mut is_of_use: impl FnMut(&Key, &Event) -> bool) -> bool {
         if self.heap.len() < SWEEP_MIN.max(self.kept * 2) {
-            return;
+            return false;
         }
         let Heap { heap, events, free, kept } = self;
         heap.retain(|Reverse((key, place))| {
@@ -60,6 +60,7 @@ impl Heap {
             is_kept
         });
         *kept = heap.len();
+        true
     }
 
     /// All events that wait, in no order.

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use peerlet_core::{
     Address, Alarm, Body, Class, Clock, Contact, Entropy, Header, Identity, MetricIndex, Network,
-    Parcel, Port, Record, Refusal, Seat, Seats, Seed, Time, TrustError, Turn, World,
+    Parcel, Port, Record, Refusal, Seat, Seats, Seed, Swept, Time, TrustError, Turn, World,
 };
 use peerlet_memory::prefetch;
 
@@ -96,6 +96,10 @@ impl Clock for Here<'_> {
     fn settled(&self) -> Time {
         // What waited for the end of a pause falls on one instant, in later rounds.
         if self.now.round == 0 { self.now.time } else { Time::ZERO }
+    }
+
+    fn swept(&self) -> Swept {
+        self.fabric.swept
     }
 
     fn set_alarm(&mut self, at: Time, alarm: Alarm) {

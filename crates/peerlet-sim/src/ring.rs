@@ -246,10 +246,10 @@ impl Ring {
     }
 
     /// Drops far events that are of no use, if their number has doubled since the last time: memory
-    /// follows what is of use, and each event pays for one look.
-    pub(crate) fn sweep(&mut self, mut is_of_use: impl FnMut(&Key, &Event) -> bool) {
+    /// follows what is of use, and each event pays for one look. False when it has not.
+    pub(crate) fn sweep(&mut self, mut is_of_use: impl FnMut(&Key, &Event) -> bool) -> bool {
         if self.far_events < SWEEP_MIN.max(self.far_kept * 2) {
-            return;
+            return false;
         }
         for far in self.far.values_mut() {
             far.events.retain(|(key, event)| is_of_use(key, event));
@@ -259,6 +259,12 @@ impl Ring {
         self.far.retain(|_, far| !far.events.is_empty());
         self.far_events = self.far.values().map(|far| far.events.len()).sum();
         self.far_kept = self.far_events;
+        true
+    }
+
+    /// The first instant that is beyond the ring for sure: what comes from then on is far.
+    pub(crate) fn reach(&self) -> Time {
+        self.grid.window_start(self.window + self.grid.slots)
     }
 
     /// How many events wait beyond the ring's reach.

@@ -35,8 +35,9 @@ pub(crate) fn run(
         }
         let next = director.next_cut().min(until);
         while let Some((key, event)) = pop_if(worker, |key| key.time < next) {
+            let time = key.time;
             worker.happen(key, event);
-            worker.sweep();
+            worker.sweep(time);
             show(worker, &mut trace);
             if let Some(endless) = worker.fabric.endless {
                 return Err(endless);

@@ -1,5 +1,7 @@
 //! What is kept of timers and waits that mean nothing any more.
 
+use peerlet_core::{Swept, Time};
+
 use crate::event::{Event, Key};
 use crate::fabric::Fabric;
 use crate::worker::Worker;
@@ -7,9 +9,10 @@ use crate::worker::Worker;
 impl Worker {
     /// Drops timers and waits of tasks that mean nothing any more, when many wait: those that were
     /// taken back, and those of older lives. None of them would be an event.
-    pub(crate) fn sweep(&mut self) {
+    /// All that comes before `now` was handled.
+    pub(crate) fn sweep(&mut self, now: Time) {
         let Worker { host, fabric, .. } = self;
-        let Fabric { ring, heap, places, pauses, seats, .. } = fabric;
+        let Fabric { ring, heap, places, pauses, seats, swept, .. } = fabric;
         let is_of_use = |key: &Key, event: &Event| {
             let row = key.seat.0.wrapping_sub(seats.start) as usize;
             // Messages for other workers' peers wait here as well.
@@ -23,15 +26,20 @@ impl Worker {
                 Event::Directive(_) | Event::Plain { .. } | Event::Rest(_) => true,
             }
         };
-        match heap {
-            Some(heap) => heap.sweep(is_of_use),
-            None => ring.sweep(is_of_use),
+        let beyond = match heap {
+            Some(heap) => heap.sweep(is_of_use).then_some(now),
+            None => ring.sweep(is_of_use).then(|| ring.reach()),
+        };
+        if let Some(beyond) = beyond {
+            *swept = Swept { at: now, beyond };
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use peerlet_core::{
         Act, Context, Directive, HOUR, Nothing, Peer, Peerlet, SECOND, Seat, Task, Time, TimerId,
     };
@@ -43,6 +51,8 @@ mod tests {
     #[derive(Default)]
     struct Restless {
         timers: Vec<TimerId>,
+        /// Far away, and taken back long ago.
+        old: VecDeque<TimerId>,
     }
 
     impl Peerlet for Restless {
@@ -58,7 +68,9 @@ mod tests {
 
         fn timer(&mut self, ctx: &mut Context<Self>, timer: u32) {
             assert_eq!(timer, 0, "it was taken back");
-            self.timers.drain(..).for_each(|timer| ctx.cancel(timer));
+            self.timers.iter().for_each(|timer| ctx.cancel(*timer));
+            self.old.extend(self.timers.drain(..));
+            self.old.drain(..self.old.len().saturating_sub(4_000)).for_each(|old| ctx.cancel(old));
             for _ in 0..10 {
                 self.timers.push(ctx.after(HOUR * 24, 2));
                 self.timers.push(ctx.every(HOUR * 24, 3));

@@ -52,7 +52,7 @@ impl Worker {
         self.fabric.chunks = chunks;
         self.fabric.empty_outbox();
         self.fabric.ring.end();
-        self.sweep();
+        self.sweep(limit);
         self.fabric.doings = Doings::default();
     }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use peerlet_core::{
     Address, Alarm, Body, Class, Clock, Contact, DATAGRAM_MAX, Entropy, Header, Identity, Map,
-    MetricIndex, Network, Parcel, Port, Record, Refusal, Seat, Seats, Seed, Tampering, Tampers,
-    Time, TrustError, World,
+    MetricIndex, Network, Parcel, Port, Record, Refusal, Seat, Seats, Seed, Swept, Tampering,
+    Tampers, Time, TrustError, World,
 };
 use peerlet_measure::{DropCause, Ledger, Recorder};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -134,6 +134,10 @@ impl Clock for Here<'_> {
             return Time::ZERO;
         }
         self.ground.timers.next().map_or(self.ground.now, |next| next.min(self.ground.now))
+    }
+
+    fn swept(&self) -> Swept {
+        self.ground.timers.swept()
     }
 }
 

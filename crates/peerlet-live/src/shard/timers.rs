@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use peerlet_core::{Alarm, Time};
+use peerlet_core::{Alarm, Swept, Time};
 
 /// An alarm with the life that set it.
 pub(crate) struct Waiting {
@@ -24,6 +24,8 @@ pub(crate) struct Timers {
     serial: u64,
     /// How many waited after the last look through them.
     kept: usize,
+    /// When that was.
+    swept: Swept,
 }
 
 impl Timers {
@@ -34,11 +36,17 @@ impl Timers {
 
     /// Drops the alarms that are of no use, if the number of those that wait has doubled since the
     /// last time: memory follows what is of use, and each alarm pays for one look.
-    pub(crate) fn sweep(&mut self, mut is_of_use: impl FnMut(&Waiting) -> bool) {
+    pub(crate) fn sweep(&mut self, now: Time, mut is_of_use: impl FnMut(&Waiting) -> bool) {
         if self.heap.len() >= SWEEP_MIN.max(self.kept * 2) {
             self.heap.retain(|Reverse(waiting)| is_of_use(waiting));
             self.kept = self.heap.len();
+            self.swept = Swept { at: now, beyond: now };
         }
+    }
+
+    /// When those of no use were dropped last.
+    pub(crate) fn swept(&self) -> Swept {
+        self.swept
     }
 
     pub(crate) fn next(&self) -> Option<Time> {
@@ -85,7 +93,7 @@ mod tests {
             let due = Time::from_nanos(1_000_000_000 + u64::from(n));
             timers.push(due, 0, 1, Alarm::Wake { task: n, operation: 1 });
             // Every thousandth is still waited for.
-            timers.sweep(|waiting| match waiting.alarm {
+            timers.sweep(Time::from_nanos(n.into()), |waiting| match waiting.alarm {
                 Alarm::Wake { task, .. } => task % 1_000 == 0,
                 Alarm::Timer { .. } => unreachable!("none was set"),
             });

@@ -74,7 +74,7 @@ impl Shard {
     fn take_due(&mut self) {
         let (share, now) = (&mut Share::new(), self.ground.now);
         let host = &mut self.host;
-        self.ground.timers.sweep(|w| host.expects(w.row, w.life, &w.alarm));
+        self.ground.timers.sweep(now, |w| host.expects(w.row, w.life, &w.alarm));
         while self.takes(share) {
             if let Some(directive) = self.directives.next_if(|d| d.at <= now) {
                 // What falls on the end of a pause comes before it, as all that falls into it.
