@@ -162,7 +162,7 @@ impl Witness {
         };
         // The first one of a life goes on until its end.
         if !self.timers.is_empty() || !again {
-            self.timers.insert(tick.number, (id, again));
+            self.timers.insert(tick.number, id);
         }
     }
 
@@ -179,16 +179,10 @@ impl Witness {
         }
     }
 
-    /// A timer that is to be taken back and is not expected any more. One that was due before comes
-    /// all the same, for the last time.
+    /// A timer that is to be taken back and is not expected any more, however late it is.
     pub(super) fn forget_timer(&mut self, ctx: &Context<Self>) -> Option<TimerId> {
-        let (number, (id, again)) = self.timers.pop_first()?;
-        let now = ctx.now();
-        let mut page = self.book.page(ctx.seat());
-        if page.pending.get(&number).is_some_and(|pending| again || pending.due >= now) {
-            page.pending.remove(&number);
-        }
-        drop(page);
+        let (number, id) = self.timers.pop_first()?;
+        self.book.page(ctx.seat()).pending.remove(&number);
         self.note_gone(id);
         Some(id)
     }

@@ -100,7 +100,7 @@ impl Witness {
             true => mate.every(after, tick),
             false => mate.after(after, tick),
         };
-        self.timers.insert(tick.number, (id, again));
+        self.timers.insert(tick.number, id);
     }
 
     fn let_mate_sleep(&mut self, ctx: &mut Context<Self>, length: Duration) {

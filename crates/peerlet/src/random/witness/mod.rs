@@ -36,9 +36,8 @@ pub(crate) struct Witness {
     stops: u32,
     /// The number of its last nudge.
     nudge: u64,
-    /// The timers of this life that may be taken back, by number; and whether they come again. Some
-    /// are the mate's.
-    timers: BTreeMap<u64, (TimerId, bool)>,
+    /// The timers of this life that may be taken back, by number. Some are the mate's.
+    timers: BTreeMap<u64, TimerId>,
     /// Some that were taken back, those of older lives included.
     gone: Vec<TimerId>,
     /// The tasks of this life that may be ended, by the number of what they wait for.
@@ -113,7 +112,7 @@ impl Peerlet for Witness {
         page.begin_life(Begun { at: here.0, is_new: self.starts == 0 });
         drop(page);
         (self.starts, self.is_running) = (self.starts + 1, true);
-        for (id, _) in std::mem::take(&mut self.timers).into_values().take(2) {
+        for id in std::mem::take(&mut self.timers).into_values().take(2) {
             self.note_gone(id);
         }
         self.sleepers.clear();
