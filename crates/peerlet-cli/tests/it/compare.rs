@@ -508,8 +508,8 @@ fn void_runs_are_refused_with_a_code_of_their_own() {
         "void",
         5,
         &expect![[r#"
-            error: `RUNS/void` is void: its world did not keep up (p99 812 us late); run it
-            again, with fewer peers or on a machine with less to do
+            error: `RUNS/void` is void: the machine did not keep up (p99 812 us late); run
+            it again, with fewer peers or on an idle machine
         "#]],
     );
     place.refuse(

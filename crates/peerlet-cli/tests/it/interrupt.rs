@@ -310,8 +310,20 @@ fn a_suspended_process_has_not_covered_its_time() {
 /// An emulation that stood still is void, however many packets were in time.
 #[test]
 fn a_suspended_emulation_is_void() {
-    let place = Place::new("suspended-emulation");
-    let run = start(&["emulate", place.scenario(), "--for=5s", "--late-max=2s", "--json"]);
+    check_suspended("suspended-emulation", "measure.from=0s");
+}
+
+/// A warm-up that stood still leaves another overlay to what is measured.
+#[test]
+fn an_emulation_suspended_in_its_warm_up_is_void() {
+    check_suspended("suspended-warm-up", "measure.from=4900ms");
+}
+
+/// Suspends an emulation of five seconds in its middle.
+fn check_suspended(place: &str, set: &str) {
+    let place = Place::new(place);
+    let options = ["--for=5s", "--late-max=2s", "--json", "--set", set];
+    let run = start(&[&["emulate", place.scenario()], &options[..]].concat());
     // Its sockets are bound and its peers live by then; it stands still until well before its end.
     sleep(Duration::from_millis(2_000));
     send("STOP", &run);
@@ -323,6 +335,8 @@ fn a_suspended_emulation_is_void() {
     assert_eq!(json["void"], true);
     let stalled = json["packets"]["stalled_us"].as_f64().expect("a number");
     assert!(stalled > 2e6, "{stalled}");
+    let why = json["void_because"].to_string();
+    assert!(why.contains("the emulator stood still for"), "{why}");
 }
 
 /// Runs on a terminal of its own, which util-linux's `script` makes; `None` without it.

@@ -147,6 +147,7 @@ impl Between {
         out: &mut LiveOutcome,
     ) {
         carried.late_max = late_max;
+        carried.woken = out.delays.lateness.max();
         carried.blocked = out.delays.slowest.map_or(Duration::ZERO, |(_, took)| took);
         if is_emulated {
             out.close_emulated(carried, &datagrams, are_sealed);

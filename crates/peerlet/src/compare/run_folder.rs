@@ -99,11 +99,16 @@ fn summary(path: &Path, text: &str) -> Result<RunSummary, Failure> {
 fn check_whole(path: &str, summary: &RunSummary) -> Result<(), Failure> {
     let void = |message: String| Err(Failure::Void(message));
     if summary.void {
+        // Older files have no reasons.
         let late = summary.packets.as_ref().and_then(|packets| packets.late_p99_us);
-        let lateness = late.map(|late| format!(" (p99 {late:.0} us late)")).unwrap_or_default();
+        let why = match (summary.void_because.join("; "), late) {
+            (why, _) if !why.is_empty() => format!(": {why}"),
+            (_, Some(late)) => format!(" (p99 {late:.0} us late)"),
+            (_, None) => String::new(),
+        };
         return void(format!(
-            "`{path}` is void: its world did not keep up{lateness}; run it again, with fewer peers \
-             or on a machine with less to do"
+            "`{path}` is void: the machine did not keep up{why}; run it again, with fewer peers or \
+             on an idle machine"
         ));
     }
     if summary.interrupted {

@@ -14,6 +14,7 @@ use crate::experiment::Experiment;
 use crate::logs;
 use crate::output::results::Results;
 use crate::output::status;
+use crate::output::void;
 use crate::plan::Plan;
 use crate::run::{Failure, print};
 use crate::transport::Transport;
@@ -186,9 +187,8 @@ impl Fidelity {
                 return Ok(run);
             }
             (tries, *repeated) = (tries + 1, *repeated + 1);
-            let late = run.carried.map(|carried| carried.lateness.to_string()).unwrap_or_default();
-            let (next, most) = (tries + 1, REPEATS_MAX + 1);
-            self.say(&format!("void, {late} late; once more, {next} of {most}"));
+            let (why, next, most) = (void::reasons(&run).join("; "), tries + 1, REPEATS_MAX + 1);
+            self.say(&format!("void: {why}; trying again, {next} of {most}"));
         }
     }
 }

@@ -12,3 +12,4 @@ pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod summary;
 pub(crate) mod terminal;
+pub(crate) mod void;
