@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use peerlet_scenario::{Override, Problems, Source};
+use peerlet_scenario::{Override, Problems, Source, is_of_content};
 use peerlet_sim::Engine;
 
 use crate::compare::Compare;
@@ -300,19 +300,18 @@ impl What {
     }
 }
 
-/// A scenario that cannot be read.
+/// A scenario that cannot be read, or is no text.
 #[derive(Debug)]
-pub(crate) struct Unreadable(String);
+pub(crate) struct Unreadable {
+    pub(crate) message: String,
+    /// Whether the file could be read, and its content is wrong.
+    pub(crate) is_of_content: bool,
+}
 
 impl Unreadable {
     fn new(path: &Path, error: &std::io::Error) -> Unreadable {
-        Unreadable(format!("cannot read the scenario `{}`: {error}", path.display()))
-    }
-}
-
-impl std::fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+        let message = format!("cannot read the scenario `{}`: {error}", path.display());
+        Unreadable { message, is_of_content: is_of_content(error) }
     }
 }
 

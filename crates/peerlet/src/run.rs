@@ -46,7 +46,10 @@ impl From<Problems> for Failure {
 
 impl From<Unreadable> for Failure {
     fn from(unreadable: Unreadable) -> Failure {
-        Failure::Io(unreadable.to_string())
+        match unreadable.is_of_content {
+            true => Failure::Usage(unreadable.message),
+            false => Failure::Io(unreadable.message),
+        }
     }
 }
 

@@ -495,12 +495,12 @@ fn a_laid_out_overlay_is_refused_in_one_of_several_processes() {
         &scenario.replace("ring", "star"),
         2,
         expect![[r#"
-        SCENARIO:5:24: unknown variant `star`, expected `grown` or `ring`
-           ,----
-         5 | neighbors = { layout = "star" }
-           :                        ^^^^^^
-           `----
-          help: leave it out
-    "#]],
+            SCENARIO:5:24: unknown variant `star`, expected `grown` or `ring`
+               ,----
+             5 | neighbors = { layout = "star" }
+               :                        ^^^^^^
+               `----
+              help: write one of: grown, ring
+        "#]],
     );
 }

@@ -99,8 +99,8 @@ pub struct Carried {
     /// to which a packet that overtakes the end of a handshake is noise. The accounts hold them as
     /// in flight.
     pub unaccounted: u64,
-    /// Of an emulation: the longest time in which the carrier did not get to run, from time zero on:
-    /// zero where it always did.
+    /// Of an emulation: the longest time in which the carrier did not get to run, from time zero
+    /// on; zero where it always did.
     pub stalled: Duration,
     /// Of an emulation: the most by which a peer woke up late, from time zero on.
     pub woken: Duration,
