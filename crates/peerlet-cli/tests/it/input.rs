@@ -232,13 +232,15 @@ fn files_out_of_pipes_are_kept_in_the_run_folder() {
         assert!(Command::new("mkfifo").arg(&pipe).status().expect("it runs").success());
         let scenario =
             file("kept.toml", format!("{SCENARIO}{}", keys.replace("PIPE", &pipe)).as_bytes());
-        let (to, content) = (pipe.clone(), content.to_owned());
         // It is open for one reader, once.
-        let writer = std::thread::spawn(move || std::fs::write(to, content));
+        let writer = Command::new("sh")
+            .args(["-c", "printf %s \"$1\" > \"$2\"", "sh", content, &pipe])
+            .spawn();
+        let mut writer = writer.expect("there is a shell");
         let (path, run) = (scenario.0.display().to_string(), folder.path("run"));
         let output = peerlet(&["sim", &path, "-o", &run, "--json"]);
         assert!(output.status.success(), "{}", text(&output.stderr));
-        writer.join().expect("it ends").expect("it was read");
+        assert!(writer.wait().expect("it ends").success());
         let again = peerlet(&["sim", &format!("{run}/scenario.toml"), "--json"]);
         assert!(again.status.success(), "{}", text(&again.stderr));
         assert_eq!(digest(&output.stdout), digest(&again.stdout));

@@ -81,7 +81,7 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
             let plan = fidelity.plan(experiment, *transport, seed, false)?;
             let transport = Some(*transport);
             let options = SimOptions { transport, ..SimOptions::default() };
-            let way = Way { options, ..Way::default() };
+            let way = Way { options, name: Some(format!("seed {seed}")), ..Way::default() };
             simulated.add(&simulate(experiment, plan, way)?);
         }
         for seed in seeds.clone() {

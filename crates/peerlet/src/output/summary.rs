@@ -159,13 +159,17 @@ fn write_table(
         writeln!(out, "digest {digest}")?;
     }
     if verdicts.iter().any(|verdict| !verdict.held) {
-        write!(out, "again: {}", again(None))?;
-        if run.is_seeded {
-            write!(out, " (seed {})", run.plan.scenario.seed)?;
-        }
-        writeln!(out)?;
+        write_again(out, None)?;
     }
     Ok(())
+}
+
+/// The command that repeats a run, where there is one.
+pub(crate) fn write_again(out: &mut String, seed: Option<u64>) -> std::fmt::Result {
+    match again(seed) {
+        Some(command) => writeln!(out, "again: {command}"),
+        None => Ok(()),
+    }
 }
 
 fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {

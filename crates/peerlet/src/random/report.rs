@@ -12,6 +12,7 @@ use super::trial::{Flaw, Trial};
 use crate::arguments::Sim;
 use crate::exit::Exit;
 use crate::experiment::Experiment;
+use crate::output::again;
 use crate::output::status;
 use crate::output::terminal::json_line;
 use crate::run::{Failure, print};
@@ -46,15 +47,16 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim, count: u64) -> Result<Exit
         (Some(folder), Some(finding)) => Some(save(folder, finding)?),
         _ => None,
     };
-    let name = experiment.name;
+    let name = again::program();
     let command =
         |finding: &Finding| format!("{name} sim --random 1 --seed {}{over}", finding.seed);
     print(&match sim.json {
         true => json(&search, &findings, seconds, command),
         false => {
-            let saved = saved
-                .as_ref()
-                .map(|path| format!("saved: {path}\nagain: {name} sim {path} --witness{over}\n"));
+            let saved = saved.as_ref().map(|path| {
+                let quoted = again::quoted(path);
+                format!("saved: {path}\nagain: {name} sim {quoted} --witness{over}\n")
+            });
             let table = if sim.what.verbose > 0 { table(&findings) } else { String::new() };
             words(&search, &findings, seconds, command) + &table + &saved.unwrap_or_default()
         }
