@@ -1,7 +1,7 @@
 //! The files that a scenario names: matrices, regions, event lines. A run folder keeps copies of
 //! them, and names large ones by path and checksum, so that its scenario runs again anywhere.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use peerlet_scenario::{
 };
 use ring::digest::SHA256;
 
+use crate::output::whole_file::write_whole;
 use crate::run::Failure;
 
 /// Files up to this many bytes are copied into run folders.
@@ -128,7 +129,7 @@ fn keep_one(
     let copies = folder.join(FOLDER);
     std::fs::create_dir_all(&copies).map_err(Failure::io(copies.display()))?;
     let copy = copies.join(&name);
-    std::fs::write(&copy, &bytes).map_err(Failure::io(copy.display()))?;
+    write_whole(&copy, |file| file.write_all(&bytes)).map_err(Failure::io(copy.display()))?;
     if scenario.run.sha256.iter().any(|sum| sum.key == *key) {
         rewrite.set_text(&checksum, &hex(ring::digest::digest(&SHA256, &bytes).as_ref()));
     }

@@ -67,6 +67,19 @@ impl Failure {
         }
     }
 
+    /// What is wrong, without a place.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Failure::Scenario(problems) => problems.to_string(),
+            Failure::Usage(message)
+            | Failure::Io(message)
+            | Failure::Run(message)
+            | Failure::Void(message)
+            | Failure::Panicked(message) => message.clone(),
+            Failure::Told(_) => String::new(),
+        }
+    }
+
     /// An error of reading or writing this.
     pub(crate) fn io(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Failure {
         move |error| Failure::Io(format!("{what}: {}", with_causes(&error)))

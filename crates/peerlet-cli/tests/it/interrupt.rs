@@ -305,6 +305,8 @@ fn a_suspended_process_has_not_covered_its_time() {
     assert!(delays["suspended_seconds"].as_f64() >= Some(2.5), "{delays}");
     assert!(delays["late_max_us"].as_f64() >= Some(2e6), "{delays}");
     assert!(json["coverage"].as_f64() < Some(0.7), "{}", json["coverage"]);
+    assert_eq!(json["expectations"], Value::Array(Vec::new()));
+    assert_eq!(json["not_judged"], "the run is incomplete");
 }
 
 /// An emulation that stood still is void, however many packets were in time.

@@ -13,3 +13,4 @@ pub(crate) mod status;
 pub(crate) mod summary;
 pub(crate) mod terminal;
 pub(crate) mod void;
+pub(crate) mod whole_file;

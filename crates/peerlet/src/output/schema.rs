@@ -104,6 +104,9 @@ pub(crate) struct RunSummary {
     /// The bounds of the scenario's expectations, and how each ended.
     #[serde(default)]
     pub(crate) expectations: Vec<Verdict>,
+    /// Why its expectations were not judged, where the scenario has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) not_judged: Option<String>,
 }
 
 /// The program that ran.
@@ -341,6 +344,29 @@ mod tests {
         Measure::from(&row)
     }
 
+    fn packets() -> Packets {
+        Packets {
+            sent: 1,
+            duplicated: 0,
+            damaged: 0,
+            carried: 1,
+            waiting: 0,
+            dropped: BTreeMap::new(),
+            late_p50_us: None,
+            late_p99_us: Some(1.0),
+            late_max_us: 2.0,
+            stalled_us: 1.0,
+            read_p50_us: None,
+            read_p99_us: None,
+            read_max_us: 0.5,
+            warm_up_late_p99_us: None,
+            warm_up_late_max_us: 2.0,
+            warm_up_read_max_us: 0.5,
+            lost: Lost { queue: 1, refused: 2, unread: 3 },
+            unaccounted: 0,
+        }
+    }
+
     /// A summary with every field.
     fn full() -> RunSummary {
         RunSummary {
@@ -366,26 +392,7 @@ mod tests {
             coverage: Some(1.0),
             processes: Some(2),
             delays: Some(Lateness { late_max_us: 3.0, ..Lateness::default() }),
-            packets: Some(Packets {
-                sent: 1,
-                duplicated: 0,
-                damaged: 0,
-                carried: 1,
-                waiting: 0,
-                dropped: BTreeMap::new(),
-                late_p50_us: None,
-                late_p99_us: Some(1.0),
-                late_max_us: 2.0,
-                stalled_us: 1.0,
-                read_p50_us: None,
-                read_p99_us: None,
-                read_max_us: 0.5,
-                warm_up_late_p99_us: None,
-                warm_up_late_max_us: 2.0,
-                warm_up_read_max_us: 0.5,
-                lost: Lost { queue: 1, refused: 2, unread: 3 },
-                unaccounted: 0,
-            }),
+            packets: Some(packets()),
             void: true,
             void_because: vec!["it lost packets".to_owned()],
             missing: vec!["seats 3 to 5: no process came".to_owned()],
@@ -402,6 +409,7 @@ mod tests {
                 held: false,
                 place: "hello.toml:3:1".to_owned(),
             }],
+            not_judged: Some("the run is void".to_owned()),
         }
     }
 

@@ -110,6 +110,7 @@ fn summary(run: &Results, verdicts: &[Verdict]) -> RunSummary {
         measures: run.summary().rows.iter().map(|(name, row)| (name.clone(), row.into())).collect(),
         properties: Vec::new(),
         expectations: verdicts.to_vec(),
+        not_judged: not_judged(run).map(str::to_owned),
     }
 }
 
@@ -152,6 +153,12 @@ fn write_table(
     if run.is_void() {
         writeln!(out, "{}", void::sentence(run))?;
     }
+    if let Some(why) = not_judged(run).filter(|_| !run.is_interrupted) {
+        let count =
+            run.plan.scenario.expect.iter().map(|expect| expect.bounds.len()).sum::<usize>();
+        let s = if count == 1 { "" } else { "s" };
+        writeln!(out, "{count} expectation{s} not judged: {why}")?;
+    }
     if let Some(digest) = &run.payload_digest {
         writeln!(out, "payload digest {digest}")?;
     }
@@ -162,6 +169,11 @@ fn write_table(
         write_again(out, None)?;
     }
     Ok(())
+}
+
+/// Why the scenario's expectations are not judged, if it has any.
+fn not_judged(run: &Results) -> Option<&'static str> {
+    run.not_judged().filter(|_| !run.plan.scenario.expect.is_empty())
 }
 
 /// The command that repeats a run, where there is one.

@@ -1,6 +1,7 @@
 //! `sim --random` and `sim --witness`: what they show, and their exit codes.
 
 use std::fmt::Write;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use crate::experiment::Experiment;
 use crate::output::again;
 use crate::output::status;
 use crate::output::terminal::json_line;
+use crate::output::whole_file::write_whole;
 use crate::run::{Failure, print};
 use crate::transport::Transport;
 use crate::world::lookout::Lookout;
@@ -123,7 +125,8 @@ fn save(folder: &Path, finding: &Finding) -> Result<String, Failure> {
     std::fs::create_dir_all(folder).map_err(Failure::io(folder.display()))?;
     let write = |name: String, text: &str| {
         let path = folder.join(name);
-        std::fs::write(&path, text).map_err(Failure::io(path.display()))?;
+        let whole = write_whole(&path, |file| file.write_all(text.as_bytes()));
+        whole.map_err(Failure::io(path.display()))?;
         Ok::<_, Failure>(path.display().to_string())
     };
     let seed = finding.seed;
