@@ -32,9 +32,9 @@ pub const EPOCHS_MAX: u64 = 400_000;
 
 /// Everything that a file and the command line say about a run.
 ///
-/// Shares of seats are settled here: `"10%"` is a tenth of all peers, drawn by lot from the seed
-/// among the seats that no stack names as a server (under the parameters `server` and `servers`);
-/// `"100%"` is all those.
+/// Shares of seats are settled here: `"10%"` is a tenth of all peers, chosen at random from the
+/// seed among the seats that no stack names as a server (under the parameters `server` and
+/// `servers`); `"100%"` is all those.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// The texts that it was read from, for problems found later.

@@ -136,7 +136,7 @@ fn a_call_that_no_peer_takes_is_refused_with_those_that_exist() {
          9 | 1 1 Peer.Router.setDropMessages(3)
            :     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
            `----
-          help: mend the arguments
+          help: correct the number or the types of the arguments
     "#]],
     );
     refuse(

@@ -176,7 +176,7 @@ fn sets_of_seeds_are_compared_with_intervals() {
     let (_, printed) = place.compare("second", "second", &["--markdown"]);
     assert!(printed.contains("seeds 5..8") && printed.contains(", in pairs with"), "{printed}");
     assert!(printed.contains("\n|---|---|--:|--:|--:|---|\n"), "{printed}");
-    assert!(printed.contains("/second/notes` holds no run and is passed over\n"), "{printed}");
+    assert!(printed.contains("/second/notes` holds no run and is skipped\n"), "{printed}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ mean_min = 99
 "#;
 
 /// What is said at the first signal.
-const STOPPING: &str = "stopping: what was reached is shown; once more ends it at once";
+const STOPPING: &str = "stopping: partial results follow; a second signal ends the process at once";
 
 /// A scenario and an empty folder for its run, both gone when this is dropped.
 struct Place {

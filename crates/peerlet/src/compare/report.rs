@@ -93,7 +93,7 @@ impl Report<'_> {
                 ));
             }
             for folder in &side.passed_over {
-                warnings.push(format!("`{folder}` holds no run and is passed over"));
+                warnings.push(format!("`{folder}` holds no run and is skipped"));
             }
         }
         warnings

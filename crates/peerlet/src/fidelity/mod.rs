@@ -30,7 +30,7 @@ const REPEATS_MAX: u32 = 2;
 const EXPLAINED: &str = "\
 Each seed is simulated, and emulated in real time, over each of the transports; both sides are then
 compared as by `compare`, in pairs of the same seed: `compare --help` has the rules. An emulation
-that was too late is void: it is repeated, at most twice, and that is told.
+with a machine that did not keep up is void: it is repeated, at most twice, and the report says so.
 
 To see that a difference would be found, make one: --control changes a key on the emulated side
 only, as in --control network.loss=0.02, and the comparison must fail.

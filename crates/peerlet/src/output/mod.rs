@@ -1,6 +1,7 @@
 //! What a run shows: tables, JSON, run folders.
 
 pub(crate) mod again;
+pub(crate) mod drops;
 pub(crate) mod expectations;
 pub(crate) mod folder;
 pub(crate) mod list;

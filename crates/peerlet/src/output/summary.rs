@@ -9,6 +9,7 @@ use peerlet_measure::{DropCause, Flow};
 use peerlet_network::Cause;
 
 use crate::output::again::again;
+use crate::output::drops;
 use crate::output::memory::peak_rss_bytes;
 use crate::output::results::Results;
 use crate::output::schema::{
@@ -230,12 +231,7 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
         writeln!(out, "{}", self::delays(delays))?;
     }
     write_coverage(out, run)?;
-    for (cause, count) in run.counters.iter().flat_map(|counters| counters.iter()) {
-        if count > 0 {
-            writeln!(out, "sockets dropped: {} {}", grouped(count), cause.name())?;
-        }
-    }
-    writeln!(out)
+    writeln!(out, "{}", run.counters.as_ref().map(drops::lines).unwrap_or_default())
 }
 
 /// How much of the network is in these numbers, and whose share is missing.
