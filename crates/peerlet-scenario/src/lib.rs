@@ -59,7 +59,7 @@ pub use files::{PIPE_BYTES_MAX, is_of_content, is_pipe, pipes_read, read_file, r
 pub use group::{Group, StackEntry};
 pub use overrides::{Override, PATH_MAX};
 pub use printable::{is_steering, printable};
-pub use problem::{PROBLEMS_MAX, Problem, Problems, shortened, suggest};
+pub use problem::{PROBLEMS_MAX, Problem, Problems, QUOTED_MAX, shortened, suggest};
 pub use raw::{Part, Raw, RawValue};
 pub use rewrite::Rewrite;
 pub use run::{Checksum, Run};

@@ -60,14 +60,14 @@ impl Problem {
         let marked = shown(&text[start..end]).len();
         Problem {
             name: shown(&source.name.replace('\n', "\\n")),
-            message: shown(&shortened(&message.into()).replace('\n', "; ")),
+            message: shown(&with_short_quotes(&message.into()).replace('\n', "; ")),
             line: Line {
                 text: shown(&line),
                 number: text[..line_start].matches('\n').count() as u32 + 1,
                 column: text[line_start..start].chars().count() as u32 + 1,
             },
             caret: (before, marked.max(1)).into(),
-            help: (!help.is_empty()).then(|| shown(&shortened(&help)).into()),
+            help: (!help.is_empty()).then(|| shown(&with_short_quotes(&help)).into()),
             is_unreadable: false,
         }
     }
@@ -143,8 +143,8 @@ impl SourceCode for Line {
 /// Characters of a line that are shown before the caret, and from it on.
 const BEFORE_MAX: usize = 80;
 const BEHIND_MAX: usize = 120;
-/// Characters in backquotes that a message repeats.
-const QUOTED_MAX: usize = 200;
+/// Characters of a user's text that a message repeats.
+pub const QUOTED_MAX: usize = 200;
 /// The mark of a place where something is left out.
 const CUT: &str = "...";
 
@@ -155,18 +155,22 @@ fn window(line: &str, caret: usize) -> (usize, usize) {
     (left, right.map_or(line.len(), |(at, _)| caret + at))
 }
 
-/// A message with long quotes of a user's text cut in their middle.
-pub fn shortened(message: &str) -> String {
+/// A message with long quotes of a user's text, which stand in backquotes, cut in their middle.
+fn with_short_quotes(message: &str) -> String {
     let mut parts: Vec<String> = message.split('`').map(str::to_owned).collect();
-    for quoted in parts.iter_mut().skip(1).step_by(2) {
-        let characters = quoted.chars().count();
-        if characters > QUOTED_MAX {
-            let head: String = quoted.chars().take(QUOTED_MAX / 2).collect();
-            let tail: String = quoted.chars().skip(characters - QUOTED_MAX / 4).collect();
-            *quoted = format!("{head}{CUT}{tail}");
-        }
-    }
+    parts.iter_mut().skip(1).step_by(2).for_each(|quoted| *quoted = shortened(quoted));
     parts.join("`")
+}
+
+/// A user's text, cut in its middle where it is longer than [`QUOTED_MAX`].
+pub fn shortened(text: &str) -> String {
+    let characters = text.chars().count();
+    if characters <= QUOTED_MAX {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(QUOTED_MAX / 2).collect();
+    let tail: String = text.chars().skip(characters - QUOTED_MAX / 4).collect();
+    format!("{head}{CUT}{tail}")
 }
 
 /// The last place at or before this byte where a character begins or the text ends.
