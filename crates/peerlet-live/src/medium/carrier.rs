@@ -355,3 +355,45 @@ fn mapped(socket: &UdpSocket, to: SocketAddr) -> SocketAddr {
         _ => to,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use peerlet_network::Constant;
+
+    use super::*;
+    use crate::medium::machine::Lost;
+
+    /// What the operating system took and no peer read is lost by the machine, and is told.
+    #[tokio::test]
+    async fn packets_that_nobody_reads_are_counted() {
+        let seats = Arc::new(SeatMap::new(2, &[]));
+        (0..2).map(Seat).for_each(|seat| seats.set(seat, shown(seat)));
+        let mut carrier = Carrier::new(true);
+        let loopback = "127.0.0.1:0".parse().unwrap();
+        let [reader, other] = [0, 1].map(|seat| carrier.wire(Seat(seat), loopback).unwrap());
+        let setup = CarrierSetup {
+            model: Box::new(Constant { delay: Duration::ZERO }),
+            seed: Seed::new(1),
+            seats,
+            measured: Time::ZERO..Time::ZERO + SECOND * 3_600,
+            damage: peerlet_network::damage,
+        };
+        let (zero, begun) = watch::channel(Some(Instant::now()));
+        let (failures, _heard) = Failures::new();
+        carrier.begin(setup, begun, failures).unwrap();
+        for _ in 0..3 {
+            reader.give(shown(Seat(1)), b"unread", 1).unwrap();
+        }
+        // Packets are handed over in order: once this one is here, those are there.
+        reader.give(shown(Seat(0)), b"read", 1).unwrap();
+        let mut buffer = [0; 64];
+        let (len, from) = reader.recv_from(&mut buffer).await.unwrap();
+        assert_eq!((&buffer[..len], from), (&b"read"[..], shown(Seat(0))));
+        let (carried, _) = carrier.finish();
+        drop((zero, other));
+        assert_eq!(carried.packets.carried, 4);
+        assert_eq!(carried.lost, Lost { queue: 0, refused: 0, unread: 3 });
+        assert_eq!((carried.read.count(), carried.lateness.count()), (1, 4));
+        assert!(!carried.is_valid());
+    }
+}

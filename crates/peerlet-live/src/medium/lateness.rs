@@ -27,7 +27,9 @@ impl Lateness {
 
     /// The `q`-quantile, to 1/256 of it; `None` when there was nothing.
     pub fn quantile(&self, q: f64) -> Option<Duration> {
-        self.nanos.quantile(q).map(|nanos| Duration::from_nanos(nanos.unsigned_abs()))
+        // A bucket's value may lie above the largest that is in it.
+        let value = |nanos: i64| Duration::from_nanos(nanos.unsigned_abs()).min(self.max);
+        self.nanos.quantile(q).map(value)
     }
 
     /// The largest.
