@@ -86,7 +86,7 @@ pub(crate) struct What {
 pub(crate) struct Sim {
     #[command(flatten)]
     pub(crate) what: What,
-    /// Draw so many scenarios from the seed [default: 1], and hold each to the contract: by two
+    /// Generate N scenarios from the seed [default: 1], and hold each to the contract: by two
     /// engines, with 1 and 2 threads, with a peerlet on every stack that checks it from the
     /// inside. SCENARIO is left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=RANDOM_MAX))]

@@ -457,18 +457,18 @@ fn other_scenarios_are_refused_and_other_titles_are_not() {
         "peers",
         2,
         &expect![[r#"
-        error: `RUNS/good` has 16 peers and `RUNS/peers` has 17; compare runs of as many
-        peers
-    "#]],
+            error: `RUNS/good` has 16 peers and `RUNS/peers` has 17; compare runs with the
+            same number of peers
+        "#]],
     );
     place.refuse(
         "good",
         "long",
         2,
         &expect![[r#"
-        error: `RUNS/good` lasts 22 s and `RUNS/long` lasts 23 s; compare runs that last
-        as long
-    "#]],
+            error: `RUNS/good` lasts 22 s and `RUNS/long` lasts 23 s; compare runs of the
+            same length
+        "#]],
     );
     let (code, printed) = place.compare("good", "title", &[]);
     assert_eq!(code, 0, "{printed}");

@@ -144,7 +144,7 @@ fn metrics(
     for (name, distribution) in distributions {
         let count = distribution.histogram.count();
         let measure = measures.remove(&name).ok_or_else(|| {
-            let wrong = format!("`{shown}` tells of `{name}`, and summary.json does not");
+            let wrong = format!("`{shown}` has `{name}`, and summary.json does not");
             Failure::Io(format!("{wrong}; run it again"))
         })?;
         if measure.count != count {

@@ -81,7 +81,7 @@ pub(crate) struct RunSummary {
     /// The account of packets, where a model stood between the sockets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) packets: Option<Packets>,
-    /// Only where it is true: the emulation was too late, and nothing here tells of the network.
+    /// Only where it is true: the machine did not keep up, and nothing here describes the network.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) void: bool,
     /// Why, in words, the gravest reason first.

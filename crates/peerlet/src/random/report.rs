@@ -152,12 +152,12 @@ fn words(
     };
     let Finding { number, seed, what, text, expanded, .. } = finding;
     let (text, how) = match expanded {
-        Some(expanded) => (expanded, "with its lots drawn"),
-        None => (text, "as drawn"),
+        Some(expanded) => (expanded, "with all random choices resolved"),
+        None => (text, "as generated"),
     };
     format!(
-        "random scenario {number} of {count} failed, the one of seed {seed}: {what}\n\nThis is \
-         it, {how}:\n\n{text}\nagain: {}\n",
+        "random scenario {number} of {count} failed, the one of seed {seed}: {what}\n\nThe \
+         scenario, {how}:\n\n{text}\nagain: {}\n",
         command(finding)
     )
 }
@@ -233,7 +233,8 @@ mod tests {
         let finding = findings.finding.as_ref().expect("the bug is found");
         let words = words(&search, &findings, 0.5, |finding| format!("run {}", finding.seed));
         let expanded = finding.expanded.as_ref().expect("event lines can say it");
-        let (head, rest) = words.split_once("\n\nThis is it, with its lots drawn:\n\n").unwrap();
+        let (head, rest) =
+            words.split_once("\n\nThe scenario, with all random choices resolved:\n\n").unwrap();
         let Finding { number, seed, what, .. } = finding;
         assert_eq!(
             head,
@@ -254,7 +255,7 @@ mod tests {
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!((saved.unwrap(), count), (finding.text.clone(), 2));
 
-        // Alone, as a file, and with its lots drawn it fails likewise; without the bug it holds.
+        // Alone, as a file, and with all random choices resolved it fails likewise.
         let alone = Search { experiment: &experiment, count: 1, seed: *seed };
         let again = alone.run(&move |setup| setup.planted = Some(bug)).finding.unwrap();
         assert_eq!((&again.what, &again.text), (what, &finding.text));
