@@ -97,8 +97,8 @@ impl SeatSet {
         SeatSet::from_ranges(both.map(|(first, last)| *first..=*last))
     }
 
-    /// `count` of the seats, by lot: each seat draws a number at its own place below `seed`, and
-    /// the lowest win. So a seat more or less changes at most one winner.
+    /// `count` of the seats, chosen at random: each seat has a random number of its own below
+    /// `seed`, and the lowest are chosen. So another seat changes at most one of the choices.
     pub fn draw(&self, count: usize, seed: Seed) -> SeatSet {
         if count >= self.len() {
             return self.clone();

@@ -52,8 +52,8 @@ pub use frame::{
 pub use key::{KeyError, ProcessKey};
 pub use live::run;
 pub use medium::{
-    Carried, EMULATED_MAX, LATE_MAX, LATENESS_MAX, Lateness, Medium, MediumError, Packets,
-    SocketLimit, ask_for_priority, make_room,
+    Carried, EMULATED_MAX, Flaw, LATE_MAX, LATENESS_MAX, Lateness, Lost, Medium, MediumError,
+    Packets, SocketLimit, WarmUp, ask_for_priority, make_room,
 };
 pub use member::{Difference, Join, JoinError, JoinTextError, Notice, Refusal, Section};
 pub use monitor::Delays;

@@ -2,7 +2,7 @@
 
 use peerlet_core::{Duration, MESSAGE_MAX, MESSAGE_MAX_LIMIT, SECOND};
 
-use crate::raw::Part;
+use crate::raw::{Part, RawValue};
 use crate::reader::Reader;
 
 /// The units of sizes, with their bytes.
@@ -40,15 +40,22 @@ impl Connection {
 }
 
 fn message_max_in(part: &Part, reader: &mut Reader) -> Option<usize> {
-    let text = reader.text(part)?;
+    // A bare 0 shows what is meant, and is as wrong as any number without a unit.
+    let text = match &part.raw.value {
+        RawValue::Integer(number) => number.to_string(),
+        _ => reader.text(part)?,
+    };
     let bytes = bytes(&text).and_then(|bytes| usize::try_from(bytes).ok());
     let fits = bytes.filter(|bytes| (1..=MESSAGE_MAX_LIMIT).contains(bytes));
     if fits.is_none() {
         let message = match bytes {
+            None if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                format!("`message_max` is {text} without a unit")
+            }
             None => format!("`{text}` is no size"),
             Some(_) => format!("a message of {text} is out of range"),
         };
-        let help = "give a whole number of B, KiB or MiB from 1 B to 64 MiB, as \"16 MiB\"";
+        let help = "give a whole number of B, KiB or MiB from 1 B to 64 MiB, such as \"16 MiB\"";
         reader.refuse(&part.raw.span, message, help);
     }
     fits

@@ -95,7 +95,7 @@ impl Stage<'_> {
         let at = self.time(&line[time.clone()]).map_err(|refusal| refusal.shift(time.start))?;
         let mut action =
             call::parse(&line[call.clone()]).map_err(|refusal| refusal.shift(call.start))?;
-        // The lots hang on what happens when, so a line more or less moves nobody else's.
+        // The choice depends on the event and its time, so another line changes no other choice.
         let lots = self.seed.named("event").at(at.as_nanos()).named(&action.to_string());
         let text = &line[call.clone()];
         self.name_others(&mut action, text, lots).map_err(|refusal| refusal.shift(call.start))?;

@@ -1,7 +1,11 @@
-//! Files that scenarios name: read within a limit, and once where they cannot be read again.
+//! Input files: the one way in which this program reads them.
+//!
+//! A scenario, a matrix, a file of event lines may be a regular file or a pipe. A pipe is read once
+//! in the life of the process and kept. All other inputs, such as those in run folders, are regular
+//! files. Nothing else is opened: a device may have no end, and a pipe in a run folder no writer.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, FileType};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,20 +13,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The most bytes of a pipe, which are kept: 256 MiB.
 pub const PIPE_BYTES_MAX: u64 = 256 << 20;
 
-/// What came out of pipes and whatever else is no plain file. A process can read each of them once,
-/// and a scenario is read again for each seed.
+/// The content of pipes. A process can read each of them once, and a scenario is read again for
+/// each seed.
 static PIPES: Mutex<BTreeMap<PathBuf, Arc<Vec<u8>>>> = Mutex::new(BTreeMap::new());
 
-/// All bytes of a file, if they are at most so many; of a pipe at most [`PIPE_BYTES_MAX`].
+/// All bytes of a regular file, if they are at most this many; of a pipe at most
+/// [`PIPE_BYTES_MAX`].
 ///
 /// A pipe is read once in the life of the process, and gives the same bytes from then on.
 ///
 /// # Errors
-/// When the file cannot be read, or holds more ([`io::ErrorKind::FileTooLarge`]).
+/// When the file cannot be read, is neither a regular file nor a pipe
+/// ([`io::ErrorKind::Unsupported`]), or holds more ([`io::ErrorKind::FileTooLarge`]).
 pub fn read_file(path: &Path, bytes_max: u64) -> io::Result<Arc<Vec<u8>>> {
-    let plain = std::fs::metadata(path)?.is_file();
-    if plain {
+    let kind = std::fs::metadata(path)?.file_type();
+    if kind.is_file() {
         return read_all(File::open(path)?, bytes_max).map(Arc::new);
+    }
+    let kind = kind_of(kind);
+    if kind != PIPE {
+        return Err(not_regular(kind, "a regular file or a pipe"));
     }
     let mut pipes = PIPES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(bytes) = pipes.get(path) {
@@ -33,12 +43,57 @@ pub fn read_file(path: &Path, bytes_max: u64) -> io::Result<Arc<Vec<u8>>> {
     Ok(bytes)
 }
 
+/// All bytes of a regular file, if they are at most this many. It never waits.
+///
+/// # Errors
+/// As [`read_file`], and for a pipe as well.
+pub fn read_regular_file(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let kind = std::fs::metadata(path)?.file_type();
+    match kind.is_file() {
+        true => read_all(File::open(path)?, bytes_max),
+        false => Err(not_regular(kind_of(kind), "a regular file")),
+    }
+}
+
+/// Whether this file is a pipe, so that no path leads to its content later.
+pub fn is_pipe(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|about| kind_of(about.file_type()) == PIPE)
+}
+
+/// Whether an error of reading is one of the content: the file could be read, and is wrong.
+pub fn is_of_content(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge)
+}
+
+/// The kind of file that can be read once.
+const PIPE: &str = "pipe";
+
+fn not_regular(kind: &str, wanted: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, format!("it is a {kind}; name {wanted}"))
+}
+
+#[cfg(unix)]
+fn kind_of(kind: FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    match kind {
+        kind if kind.is_dir() => "folder",
+        kind if kind.is_fifo() => PIPE,
+        kind if kind.is_socket() => "socket",
+        _ => "device",
+    }
+}
+
+#[cfg(not(unix))]
+fn kind_of(kind: FileType) -> &'static str {
+    if kind.is_dir() { "folder" } else { "device" }
+}
+
 /// The pipes that this process has read, which no other one can read again.
 pub fn pipes_read() -> Vec<PathBuf> {
     PIPES.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
 }
 
-/// All bytes of the source, if they are at most so many.
+/// All bytes of the source, if they are at most this many.
 fn read_all(source: impl Read, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     source.take(bytes_max + 1).read_to_end(&mut bytes)?;
@@ -80,5 +135,26 @@ mod tests {
             assert_eq!(**read_file(&path, 100).unwrap(), *b"0 1\n1 0\n");
         }
         assert!(pipes_read().contains(&path));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn other_kinds_of_files_are_refused_unopened() {
+        let check = |path: &str, pipe_too: &str, regular: &str| {
+            let path = Path::new(path);
+            for (error, said) in [
+                (read_file(path, 9).unwrap_err(), pipe_too),
+                (read_regular_file(path, 9).unwrap_err(), regular),
+            ] {
+                assert_eq!((error.kind(), &*error.to_string()), (io::ErrorKind::Unsupported, said));
+            }
+        };
+        let device = "it is a device; name a regular file";
+        check("/dev/zero", &format!("{device} or a pipe"), device);
+        check(
+            "/",
+            "it is a folder; name a regular file or a pipe",
+            "it is a folder; name a regular file",
+        );
     }
 }

@@ -157,8 +157,8 @@ pub(crate) fn read_seats(part: &Part, peers: u32, reader: &mut Reader) -> Option
 }
 
 /// Gives the groups their seats: first those that are named, then shares and counts in the order of
-/// the file, by lot among the `eligible` seats that are in no group yet. The lots hang on the
-/// group's name.
+/// the file, chosen at random among the `eligible` seats that are in no group yet. The choice
+/// depends on the group's name.
 pub(crate) fn form_groups(
     drafts: Vec<Draft>,
     stack: &[StackEntry],

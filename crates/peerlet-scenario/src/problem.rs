@@ -42,27 +42,32 @@ impl Problem {
         let start = boundary(text, span.start);
         let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = text[start..].find(['\r', '\n']).map_or(text.len(), |length| start + length);
-        let mut line = text[line_start..line_end].to_owned();
         // The caret stays on its line, and has a place even behind the last character.
         let end = boundary(text, span.end.clamp(start, line_end));
+        let (left, right) = window(&text[line_start..line_end], start - line_start);
+        let (left, right) = (line_start + left, line_start + right);
+        let end = end.min(right);
+        let cut = |is_cut: bool| if is_cut { CUT } else { "" };
+        let (before, behind) = (cut(left > line_start), cut(right < line_end));
+        let mut line = format!("{before}{}{behind}", &text[left..right]);
         if start == line_end {
             line.push(' ');
         }
         let help = help.into();
         // Others wrote all of this, and it may be shown on a terminal.
         let shown = |text: &str| printable(text).into_owned();
-        let before = shown(&text[line_start..start]).len();
+        let before = before.len() + shown(&text[left..start]).len();
         let marked = shown(&text[start..end]).len();
         Problem {
             name: shown(&source.name.replace('\n', "\\n")),
-            message: shown(&message.into().replace('\n', "; ")),
+            message: shown(&with_short_quotes(&message.into()).replace('\n', "; ")),
             line: Line {
                 text: shown(&line),
                 number: text[..line_start].matches('\n').count() as u32 + 1,
                 column: text[line_start..start].chars().count() as u32 + 1,
             },
             caret: (before, marked.max(1)).into(),
-            help: (!help.is_empty()).then(|| shown(&help).into()),
+            help: (!help.is_empty()).then(|| shown(&with_short_quotes(&help)).into()),
             is_unreadable: false,
         }
     }
@@ -133,6 +138,39 @@ impl SourceCode for Line {
         let line = MietteSpanContents::new(self.text.as_bytes(), all, number, 0, 1);
         Ok(Box::new(line))
     }
+}
+
+/// Characters of a line that are shown before the caret, and from it on.
+const BEFORE_MAX: usize = 80;
+const BEHIND_MAX: usize = 120;
+/// Characters of a user's text that a message repeats.
+pub const QUOTED_MAX: usize = 200;
+/// The mark of a place where something is left out.
+const CUT: &str = "...";
+
+/// The part of a line that is shown, with a caret at this byte.
+fn window(line: &str, caret: usize) -> (usize, usize) {
+    let left = line[..caret].char_indices().rev().nth(BEFORE_MAX - 1).map_or(0, |(at, _)| at);
+    let right = line[caret..].char_indices().nth(BEHIND_MAX);
+    (left, right.map_or(line.len(), |(at, _)| caret + at))
+}
+
+/// A message with long quotes of a user's text, which stand in backquotes, cut in their middle.
+fn with_short_quotes(message: &str) -> String {
+    let mut parts: Vec<String> = message.split('`').map(str::to_owned).collect();
+    parts.iter_mut().skip(1).step_by(2).for_each(|quoted| *quoted = shortened(quoted));
+    parts.join("`")
+}
+
+/// A user's text, cut in its middle where it is longer than [`QUOTED_MAX`].
+pub fn shortened(text: &str) -> String {
+    let characters = text.chars().count();
+    if characters <= QUOTED_MAX {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(QUOTED_MAX / 2).collect();
+    let tail: String = text.chars().skip(characters - QUOTED_MAX / 4).collect();
+    format!("{head}{CUT}{tail}")
 }
 
 /// The last place at or before this byte where a character begins or the text ends.
@@ -231,6 +269,21 @@ mod tests {
         .assert_eq(&plain);
         let place = problem.place();
         assert!(!place.contains(char::is_control), "{place:?}");
+    }
+
+    #[test]
+    fn long_lines_are_shown_around_the_caret() {
+        let text = format!("a = \"{}\" # {}\n", "é".repeat(5_000), "b".repeat(5_000));
+        let at = text.find('#').unwrap();
+        let said = format!("`{}` is long", "é".repeat(5_000));
+        let problem = Problem::new(&Source::new("x", text.as_str()), at..at + 5_000, said, "");
+        assert!(problem.place().starts_with("x:1:5008"), "{}", problem.place());
+        let drawing = problem.render(false);
+        assert!(drawing.chars().count() < 700, "{drawing}");
+        let lines: Vec<&str> = drawing.lines().collect();
+        let column = |line: &str, mark| line.chars().position(|c| c == mark);
+        assert_eq!(column(lines[2], '#'), column(lines[3], '^'), "{drawing}");
+        assert!(lines[2].contains(" ...é") && lines[2].ends_with("b..."), "{drawing}");
     }
 
     #[test]

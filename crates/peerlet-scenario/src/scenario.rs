@@ -10,6 +10,7 @@ use crate::churn::Churn;
 use crate::connection::Connection;
 use crate::event::{Event, Stage};
 use crate::expect::Expect;
+use crate::files::is_of_content;
 use crate::group::{self, Group, StackEntry};
 use crate::overrides::Override;
 use crate::problem::{Problem, Problems};
@@ -25,11 +26,15 @@ pub const PEERS_MAX: u32 = 1 << 24;
 /// The most event lines of a scenario: more come from a mistake, and would take gigabytes.
 pub const EVENTS_MAX: usize = 10_000_000;
 
+/// The most epochs of a run: all are kept until its end, and take some 200 bytes a metric. With a
+/// dozen metrics this many take a gigabyte; epochs of 10 s last for 46 days.
+pub const EPOCHS_MAX: u64 = 400_000;
+
 /// Everything that a file and the command line say about a run.
 ///
-/// Shares of seats are settled here: `"10%"` is a tenth of all peers, drawn by lot from the seed
-/// among the seats that no stack names as a server (under the parameters `server` and `servers`);
-/// `"100%"` is all those.
+/// Shares of seats are settled here: `"10%"` is a tenth of all peers, chosen at random from the
+/// seed among the seats that no stack names as a server (under the parameters `server` and
+/// `servers`); `"100%"` is all those.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// The texts that it was read from, for problems found later.
@@ -181,7 +186,7 @@ impl Scenario {
         fields.finish(reader, &["fault", "faults", "property", "properties"]);
 
         // Groups, churn and events are checked against the peers and the time there is.
-        let Head { title, seed, peers, duration, cut_short, join } = head?;
+        let Head { title, seed, peers, duration, duration_span, cut_short, join } = head?;
         let stack = stack.unwrap_or_default();
         let drafts = groups.map(|part| group::read_groups(&part, peers, reader));
         let drafts = drafts.unwrap_or_default();
@@ -205,7 +210,7 @@ impl Scenario {
         let (events, event_file) = events.unwrap_or_default();
         warn_of_lines(reader, duration);
         let time = (duration, cut_short);
-        let measure = measure.and_then(|part| Measure::read(&part, time, reader));
+        let measure = Measure::read_with_epochs(measure, time, &duration_span, reader);
         let connection = connection.and_then(|part| Connection::read(&part, reader));
         Some(Scenario {
             connection: connection.unwrap_or_default(),
@@ -220,7 +225,7 @@ impl Scenario {
             groups,
             servers,
             churn,
-            measure: measure.unwrap_or_default(),
+            measure,
             expect: expect.unwrap_or_default(),
             events,
             left_out: reader.left_out,
@@ -237,6 +242,8 @@ struct Head {
     seed: u64,
     peers: u32,
     duration: Duration,
+    /// Where that is written.
+    duration_span: Range<usize>,
     /// Whether the command line gave the duration.
     cut_short: bool,
     join: Duration,
@@ -249,6 +256,7 @@ impl Head {
         let peers = fields.take("peers");
         let duration = fields.take("for");
         let file_end = reader.sources.file().text.len();
+        let duration_span = duration.as_ref().map_or(0..0, |part| part.raw.span.clone());
         let is_typed = duration.as_ref().is_some_and(|part| part.raw.span.start > file_end);
         let cut_short = is_typed || may_cut;
         let join = fields.take("join");
@@ -280,6 +288,7 @@ impl Head {
             seed: seed.unwrap_or(1),
             peers: peers as u32,
             duration,
+            duration_span,
             cut_short,
             join: join.map_or(default, |(join, _)| join),
         })
@@ -307,6 +316,21 @@ impl Network {
 }
 
 impl Measure {
+    /// Reads `[measure]`, if there is one, and checks how many epochs the run has.
+    fn read_with_epochs(
+        part: Option<Part>,
+        (duration, cut_short): (Duration, bool),
+        duration_span: &Range<usize>,
+        reader: &mut Reader,
+    ) -> Measure {
+        let epoch = part.as_ref().and_then(|part| part.raw.get("epoch"));
+        let epoch_span = epoch.map(|part| part.raw.span.clone());
+        let measure = part.and_then(|part| Measure::read(&part, (duration, cut_short), reader));
+        let measure = measure.unwrap_or_default();
+        check_epochs(measure.epoch, duration, (epoch_span, duration_span), reader);
+        measure
+    }
+
     fn read(
         part: &Part,
         (duration, cut_short): (Duration, bool),
@@ -332,6 +356,31 @@ impl Measure {
         }
         Some(measure)
     }
+}
+
+/// Refuses epochs that would not fit into memory, at their length or else at the run's.
+fn check_epochs(
+    epoch: Duration,
+    duration: Duration,
+    (epoch_span, duration_span): (Option<Range<usize>>, &Range<usize>),
+    reader: &mut Reader,
+) {
+    let count = duration.as_nanos() / epoch.as_nanos() + 1;
+    if count < EPOCHS_MAX {
+        return;
+    }
+    // Twice the shortest, in a round number.
+    let nanos = duration.as_nanos() / EPOCHS_MAX * 2 + 1;
+    let shortest = Duration::from_nanos(nanos.next_multiple_of(round_to(nanos)));
+    let message = format!("a run of {duration} would have {count} epochs of {epoch}");
+    let set = if epoch_span.is_some() { "give" } else { "set measure.epoch to" };
+    let help = format!("at most {EPOCHS_MAX} fit into memory; {set} {shortest} or more");
+    reader.refuse(&epoch_span.unwrap_or_else(|| duration_span.clone()), message, help);
+}
+
+/// The power of a thousand nanoseconds below a time, such as a second below a minute.
+fn round_to(nanos: u64) -> u64 {
+    (1..=3).map(|power| 1_000_u64.pow(power)).take_while(|unit| *unit <= nanos).last().unwrap_or(1)
 }
 
 /// Refuses churn that would not fit into memory.
@@ -378,17 +427,10 @@ fn read_events(part: &Part, stage: &Stage, reader: &mut Reader) -> (Vec<Event>, 
                 event_file = Some(EventFile { name, span: file.raw.span, text });
             }
             Err(error) => {
-                let message = format!("cannot read `{}`: {}", path.display(), reason(&error));
-                let is_content = matches!(
-                    error.kind(),
-                    io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge
-                );
-                let help = match is_content {
-                    true => "",
-                    false => "a path is relative to the folder of the scenario",
-                };
+                let (reason, help) = reason(&error);
+                let message = format!("cannot read `{}`: {reason}", path.display());
                 let problem = reader.sources.problem(&file.raw.span, message, help);
-                reader.push(if is_content { problem } else { problem.unreadable() });
+                reader.push(if is_of_content(&error) { problem } else { problem.unreadable() });
             }
         }
     }
@@ -399,10 +441,15 @@ fn read_events(part: &Part, stage: &Stage, reader: &mut Reader) -> (Vec<Event>, 
     (events, event_file)
 }
 
-/// Why a file cannot be read: what is wrong with its text, or what the system says.
-fn reason(error: &io::Error) -> String {
+/// Why a file cannot be read, and the remedy: what is wrong with it, or what the system says.
+fn reason(error: &io::Error) -> (String, String) {
+    let said = error.to_string();
     match error.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge => error.to_string(),
-        kind => kind.to_string(),
+        io::ErrorKind::InvalidData | io::ErrorKind::Unsupported => match said.split_once("; ") {
+            Some((what, remedy)) => (what.to_owned(), remedy.to_owned()),
+            None => (said, "save it as UTF-8".to_owned()),
+        },
+        io::ErrorKind::FileTooLarge => (said, "split it, or leave lines out".to_owned()),
+        kind => (kind.to_string(), "a path is relative to the folder of the scenario".to_owned()),
     }
 }

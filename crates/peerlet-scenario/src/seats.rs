@@ -33,7 +33,7 @@ impl Refusal {
 pub(crate) enum Selection {
     /// These seats.
     Seats(SeatSet),
-    /// So many seats, by lot.
+    /// This many seats, chosen at random.
     Count(u32),
 }
 
@@ -55,7 +55,8 @@ impl Selection {
         Ok(Selection::Seats(SeatSet::from_ranges(ranges)))
     }
 
-    /// The seats meant: those written, or as many as written by lot among the `eligible`.
+    /// The seats meant: those written, or as many as written, chosen at random among the
+    /// `eligible`.
     pub(crate) fn resolve(self, eligible: &SeatSet, lots: impl FnOnce() -> Seed) -> SeatSet {
         match self {
             Selection::Seats(seats) => seats,

@@ -143,8 +143,32 @@ impl Sources {
                 Some(key) => key.raw.span,
                 None => span,
             };
-            self.problem(&span, message, remedy(message))
+            let (message, remedy) = explained(message);
+            self.problem(&span, message, remedy)
         })
+    }
+}
+
+/// The types that serde names in Rust's words, in a user's.
+const TYPES: [(&str, &str); 6] = [
+    ("u8", "a whole number from 0 to 255"),
+    ("u16", "a whole number from 0 to 65535"),
+    ("u32", "a whole number from 0 to 4294967295"),
+    ("u64", "a whole number from 0 to 18446744073709551615"),
+    ("usize", "a whole number from 0 on"),
+    ("f64", "a number"),
+];
+
+/// One of serde's messages, or of a type's own, as what is wrong and the remedy.
+fn explained(message: &str) -> (String, String) {
+    let known = message.rsplit_once("expected ").and_then(|(head, expected)| {
+        let (_, words) = TYPES.iter().find(|(name, _)| *name == expected)?;
+        Some(format!("{head}expected {words}"))
+    });
+    let message = known.unwrap_or_else(|| message.to_owned());
+    match (remedy(&message), message.split_once("; ")) {
+        (remedy, Some((what, own))) if remedy.is_empty() => (what.to_owned(), own.to_owned()),
+        (remedy, _) => (message, remedy),
     }
 }
 
@@ -153,9 +177,15 @@ impl Sources {
 fn remedy(message: &str) -> String {
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     match names.split_first() {
-        Some((found, known)) if message.starts_with("unknown ") => suggest(found, known)
-            .map(|name| format!("did you mean `{name}`?"))
-            .unwrap_or_else(|| "leave it out".to_owned()),
+        Some((found, known)) if message.starts_with("unknown ") => {
+            let is_value = message.starts_with("unknown variant ");
+            match (suggest(found, known), known) {
+                (Some(name), _) => format!("did you mean `{name}`?"),
+                (None, []) => "leave it out".to_owned(),
+                (None, known) if is_value => format!("write one of: {}", known.join(", ")),
+                (None, known) => format!("leave it out, or write one of: {}", known.join(", ")),
+            }
+        }
         Some((missing, _)) if message.starts_with("missing ") => format!("add `{missing}`"),
         _ if message == "wanted string or table" => "give a text in quotes".to_owned(),
         _ if message.starts_with("invalid ") => match message.split_once(", expected ") {
@@ -188,9 +218,22 @@ mod tests {
     #[test]
     fn remedies_come_from_the_expected_names() {
         assert_eq!(remedy("unknown field `mn`, expected `min` or `max`"), "did you mean `min`?");
-        assert_eq!(remedy("unknown field `speed`, expected `min` or `max`"), "leave it out");
+        let unknown = "unknown field `speed`, expected `min` or `max`";
+        assert_eq!(remedy(unknown), "leave it out, or write one of: min, max");
+        let unknown = "unknown variant `foo`, expected `index` or `random`";
+        assert_eq!(remedy(unknown), "write one of: index, random");
         assert_eq!(remedy("missing field `file`"), "add `file`");
         assert_eq!(remedy("invalid type: integer `3`, expected a string"), "give a string");
         assert_eq!(remedy("it is wrong"), "");
+        let explained = |message| {
+            let (what, remedy) = explained(message);
+            format!("{what} | {remedy}")
+        };
+        assert_eq!(
+            explained("invalid value: integer `-1`, expected u32"),
+            "invalid value: integer `-1`, expected a whole number from 0 to 4294967295 | \
+             give a whole number from 0 to 4294967295"
+        );
+        assert_eq!(explained("no unit; write `ms`"), "no unit | write `ms`");
     }
 }

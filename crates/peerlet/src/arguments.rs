@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use peerlet_scenario::{Override, Problems, Source};
+use peerlet_scenario::{Override, Problems, Source, is_of_content};
 use peerlet_sim::Engine;
 
 use crate::compare::Compare;
@@ -86,7 +86,7 @@ pub(crate) struct What {
 pub(crate) struct Sim {
     #[command(flatten)]
     pub(crate) what: What,
-    /// Draw so many scenarios from the seed [default: 1], and hold each to the contract: by two
+    /// Generate N scenarios from the seed [default: 1], and hold each to the contract: by two
     /// engines, with 1 and 2 threads, with a peerlet on every stack that checks it from the
     /// inside. SCENARIO is left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=RANDOM_MAX))]
@@ -186,10 +186,11 @@ pub(crate) struct Live {
 
 const EMULATION: &str = "\
 Each peer has a socket of its own on loopback, up to 4,096 of them, and the scenario's network is
-between them, packet by packet. It takes as long as the scenario, and some seconds more for what is
-on its way at the end. It needs to be in time: as root it asks for priority, and where it hands over
-one packet in a hundred more than 0.5 ms late, or was more than 100 ms late once (--late-max), the
-run is void.
+between them, packet by packet. It takes as long as the scenario, and some seconds more for packets
+that are on their way at the end. It needs to be in time, so as root it asks for priority. The run
+is void when, in its warm-up or after it, more than one packet in a hundred was handed over more
+than 0.5 ms late, something was more than 100 ms late once (--late-max), or the machine lost more
+than one packet in a thousand.
 
 Exit codes: 0 all held, 1 an expectation failed, 2 the scenario is wrong, 3 a socket could not be
 opened, 5 void, 101 something panicked, 130 interrupted.";
@@ -199,7 +200,8 @@ opened, 5 void, 101 something panicked, 130 interrupted.";
 pub(crate) struct Emulate {
     #[command(flatten)]
     pub(crate) what: What,
-    /// How late it may be once, for a packet, by standing still or in a handler; beyond, it is void
+    /// The largest delay by the machine that is accepted once: of a packet, of a peer that wakes
+    /// up, in a handler or by standing still; with a longer one the run is void
     #[arg(long, value_name = "TIME", default_value = "100ms")]
     pub(crate) late_max: peerlet_core::Duration,
     /// The sockets: quic has both classes of delivery, udp has datagrams only [default: the
@@ -298,19 +300,18 @@ impl What {
     }
 }
 
-/// A scenario that cannot be read.
+/// A scenario that cannot be read, or is no text.
 #[derive(Debug)]
-pub(crate) struct Unreadable(String);
+pub(crate) struct Unreadable {
+    pub(crate) message: String,
+    /// Whether the file could be read, and its content is wrong.
+    pub(crate) is_of_content: bool,
+}
 
 impl Unreadable {
     fn new(path: &Path, error: &std::io::Error) -> Unreadable {
-        Unreadable(format!("cannot read the scenario `{}`: {error}", path.display()))
-    }
-}
-
-impl std::fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+        let message = format!("cannot read the scenario `{}`: {error}", path.display());
+        Unreadable { message, is_of_content: is_of_content(error) }
     }
 }
 

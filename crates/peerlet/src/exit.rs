@@ -71,8 +71,8 @@ impl Exit {
             }
             Exit::Inconclusive => "a comparison is inconclusive: more seeds or longer runs decide",
             Exit::Incomplete => {
-                "a live run is incomplete: a share is missing or late, or less than all \
-                 seat-seconds are covered by no act of the scenario"
+                "a live run is incomplete: the share of a process is missing or late, or some time \
+                 of the peers was not measured"
             }
             Exit::Panicked => "a handler panicked",
             Exit::Interrupted => "interrupted; partial results are shown and written",

@@ -1,19 +1,23 @@
 //! The files that a scenario names: matrices, regions, event lines. A run folder keeps copies of
 //! them, and names large ones by path and checksum, so that its scenario runs again anywhere.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use peerlet_network::MODELS;
-use peerlet_scenario::{Checksum, Problems, Rewrite, Scenario};
-use ring::digest::{Context, SHA256};
+use peerlet_scenario::{
+    Checksum, PIPE_BYTES_MAX, Problems, Rewrite, SOURCE_BYTES_MAX, Scenario, is_pipe, read_file,
+};
+use ring::digest::SHA256;
 
+use crate::output::whole_file::write_whole;
 use crate::run::Failure;
 
 /// Files up to this many bytes are copied into run folders.
 const COPIED_MAX: u64 = 64 << 20;
+/// The most bytes of a file that a scenario names: of event lines, and of a matrix as well.
+const BYTES_MAX: u64 = SOURCE_BYTES_MAX;
 /// The folder in a run folder that has the copies, and nothing else.
 const FOLDER: &str = "inputs";
 /// The most characters of a file's name that its copy keeps, from the end.
@@ -102,11 +106,13 @@ fn keep_one(
 ) -> Result<(), Failure> {
     let Input { key, path, text } = input;
     let failed = |error| Failure::io(path.display())(error);
+    // No path leads to the content of a pipe later, so that is copied whatever its size.
+    let copied_max = if is_pipe(path) { PIPE_BYTES_MAX } else { copied_max };
     let bytes = match text {
-        Some(text) if text.len() as u64 <= copied_max => Some(text.as_bytes().to_vec()),
-        Some(_) => None,
-        None => small(path, copied_max).map_err(failed)?,
+        Some(text) => text.as_bytes().to_vec(),
+        None => Arc::unwrap_or_clone(read_file(path, BYTES_MAX).map_err(failed)?),
     };
+    let bytes = (bytes.len() as u64 <= copied_max).then_some(bytes);
     let checksum = format!("run.sha256.{key}");
     let Some(bytes) = bytes else {
         let absolute = std::fs::canonicalize(path).map_err(failed)?;
@@ -123,24 +129,12 @@ fn keep_one(
     let copies = folder.join(FOLDER);
     std::fs::create_dir_all(&copies).map_err(Failure::io(copies.display()))?;
     let copy = copies.join(&name);
-    std::fs::write(&copy, &bytes).map_err(Failure::io(copy.display()))?;
+    write_whole(&copy, |file| file.write_all(&bytes)).map_err(Failure::io(copy.display()))?;
     if scenario.run.sha256.iter().any(|sum| sum.key == *key) {
         rewrite.set_text(&checksum, &hex(ring::digest::digest(&SHA256, &bytes).as_ref()));
     }
     rewrite.set_text(key, &format!("{FOLDER}/{name}"));
     Ok(())
-}
-
-/// The content of a file, unless it is larger than `most` bytes.
-fn small(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
-        let message = "it is no regular file, so a run folder cannot keep it; save it as one first";
-        return Err(io::Error::other(message));
-    }
-    let mut bytes = Vec::new();
-    file.take(most + 1).read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64 <= most).then_some(bytes))
 }
 
 /// The name of a copy: no two keys have the same, and none leads out of its folder. The ending
@@ -157,26 +151,11 @@ fn copy_name(key: &str, path: &Path) -> String {
 }
 
 fn sum_of(path: &Path) -> io::Result<String> {
-    let mut hash = Hash(Context::new(&SHA256));
-    io::copy(&mut File::open(path)?, &mut hash)?;
-    Ok(hex(hash.0.finish().as_ref()))
+    Ok(hex(ring::digest::digest(&SHA256, &read_file(path, BYTES_MAX)?).as_ref()))
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-struct Hash(Context);
-
-impl Write for Hash {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use peerlet_live::Secret;
-use peerlet_scenario::{Problems, Scenario, is_steering, printable};
+use peerlet_scenario::{Problems, QUOTED_MAX, Scenario, is_steering, printable, shortened};
 
 use crate::arguments::{Arguments, Check, Command, Unreadable};
 use crate::compare;
@@ -46,7 +46,10 @@ impl From<Problems> for Failure {
 
 impl From<Unreadable> for Failure {
     fn from(unreadable: Unreadable) -> Failure {
-        Failure::Io(unreadable.to_string())
+        match unreadable.is_of_content {
+            true => Failure::Usage(unreadable.message),
+            false => Failure::Io(unreadable.message),
+        }
     }
 }
 
@@ -61,6 +64,19 @@ impl Failure {
             Failure::Void(_) => Exit::Void,
             Failure::Panicked(_) => Exit::Panicked,
             Failure::Told(exit) => *exit,
+        }
+    }
+
+    /// What is wrong, without a place.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Failure::Scenario(problems) => problems.to_string(),
+            Failure::Usage(message)
+            | Failure::Io(message)
+            | Failure::Run(message)
+            | Failure::Void(message)
+            | Failure::Panicked(message) => message.clone(),
+            Failure::Told(_) => String::new(),
         }
     }
 
@@ -149,12 +165,18 @@ fn report(failure: &Failure) -> Exit {
 }
 
 /// Says what is wrong with the command line, or shows the help. Where an argument would steer the
-/// terminal, there are no colors, so that nothing else does either.
+/// terminal, there are no colors, so that nothing else does either; a long one is cut.
 fn show_usage(error: &clap::Error, arguments: &[OsString]) -> io::Result<()> {
-    if arguments.iter().all(|word| !word.to_string_lossy().contains(is_steering)) {
+    let words = || arguments.iter().map(|word| word.to_string_lossy());
+    let is_plain = |word: &str| !word.contains(is_steering) && word.len() <= QUOTED_MAX;
+    if words().all(|word| is_plain(&word)) {
         return error.print();
     }
-    let text = error.render().to_string();
+    let mut text = error.render().to_string();
+    // An option's value is quoted without its name, as one word.
+    for part in words().flat_map(|word| word.split('=').map(str::to_owned).collect::<Vec<_>>()) {
+        text = text.replace(&part, &shortened(&part));
+    }
     match error.use_stderr() {
         true => status::draw(&printable(&text)),
         false => io::stdout().lock().write_all(printable(&text).as_bytes())?,

@@ -35,9 +35,13 @@ impl Peerlet for Falters {
 }
 
 fn run(wants: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(std::env::current_exe().expect("this program has a path"))
-        .args(["sim", "--peers", "8", "--for", "4s"])
-        .args(arguments)
+    let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
+    command.args(["sim", "--peers", "8", "--for", "4s"]).args(arguments);
+    ended(command, wants)
+}
+
+fn ended(mut command: Command, wants: &str) -> (Option<i32>, String, String) {
+    let output = command
         .env("FALTERS", wants)
         .env_remove("RUST_BACKTRACE")
         .output()
@@ -81,6 +85,25 @@ fn a_panic_says_its_seed() {
     assert!(alone.contains("it falters by seed"), "{alone}");
 }
 
+/// The command in the message does the same in a shell.
+fn the_command_that_repeats_it_can_be_pasted() {
+    let program = || std::env::current_exe().expect("this program has a path");
+    let [mut sim, mut fidelity] = [(); 2].map(|()| Command::new(program()));
+    sim.args(["sim", "--peers", "8", "--for", "4s", "--seeds", "3..4"]);
+    fidelity.args(["fidelity", "--peers", "8", "--for", "4s", "--seeds", "3..4"]);
+    for (command, ending) in [(sim, " --seed 3\n"), (fidelity, " --seeds 3..3\n")] {
+        let (code, _, said) = ended(command, "always");
+        assert_eq!(code, Some(101), "{said}");
+        let (_, again) = said.rsplit_once("again: ").expect("there is a command");
+        assert!(again.ends_with(ending), "{said}");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", again]);
+        let (code, _, repeated) = ended(shell, "always");
+        assert_eq!(code, Some(101), "{repeated}");
+        assert!(repeated.contains("s, seed 3\n"), "{repeated}");
+    }
+}
+
 fn nothing_is_said_without_one() {
     let (code, printed, said) = run("never", &["-q"]);
     assert_eq!((code, said.as_str()), (Some(0), ""), "{printed}");
@@ -90,9 +113,10 @@ fn main() -> ExitCode {
     if std::env::var_os("FALTERS").is_some() {
         return Experiment::new("falters").peer(|_| Peer::new().with(Falters)).main();
     }
-    let tests: [(&str, fn()); 3] = [
+    let tests: [(&str, fn()); 4] = [
         ("a_panic_is_reported_once", a_panic_is_reported_once),
         ("a_panic_says_its_seed", a_panic_says_its_seed),
+        ("the_command_that_repeats_it_can_be_pasted", the_command_that_repeats_it_can_be_pasted),
         ("nothing_is_said_without_one", nothing_is_said_without_one),
     ];
     for (name, test) in tests {

@@ -64,6 +64,22 @@ fn check(world: &[&str]) {
     assert!(folder.0.join("measures.csv").exists());
 }
 
+/// A panic keeps its code where its results cannot be printed, or not be written.
+fn check_unwritable(world: &[&str]) {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("it is there");
+    let status = Command::new(std::env::current_exe().expect("this program has a path"))
+        .args(world)
+        .args(["--peers", "5", "--for", "1h", "--seed", "7"])
+        .env("BOOM", "1")
+        .stdin(Stdio::null())
+        .stdout(full)
+        .output()
+        .expect("this program runs");
+    let said = String::from_utf8_lossy(&status.stderr).into_owned();
+    assert_eq!(status.status.code(), Some(101), "{world:?}: {said}");
+    assert!(said.contains("error: standard output: "), "{world:?}: {said}");
+}
+
 fn main() -> ExitCode {
     if std::env::var_os("BOOM").is_some() {
         return Experiment::new("boom").peer(|_| Peer::new().with(Boom)).main();
@@ -77,6 +93,7 @@ fn main() -> ExitCode {
     ];
     for world in worlds {
         check(world);
+        check_unwritable(world);
         println!("test {} ... ok", world.join(" "));
     }
     println!("\ntest result: ok. {} passed; 0 failed; 0 ignored", worlds.len());

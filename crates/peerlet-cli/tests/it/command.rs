@@ -136,7 +136,7 @@ fn a_call_that_no_peer_takes_is_refused_with_those_that_exist() {
          9 | 1 1 Peer.Router.setDropMessages(3)
            :     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
            `----
-          help: mend the arguments
+          help: correct the number or the types of the arguments
     "#]],
     );
     refuse(
@@ -400,6 +400,55 @@ fn a_failed_expectation_ends_with_one() {
     assert!(said.contains("again: "), "{said}");
 }
 
+/// The last line that says how a run is repeated.
+fn again(output: &Output) -> String {
+    let all = text(&output.stdout) + &text(&output.stderr);
+    let line = all.lines().rev().find_map(|line| line.trim_start().strip_prefix("again: "));
+    line.unwrap_or_else(|| panic!("no command repeats it: {all}")).to_owned()
+}
+
+fn pasted(command: &str) -> Output {
+    let shell = Command::new("sh").args(["-c", command]).current_dir(root()).output();
+    shell.expect("there is a shell")
+}
+
+#[test]
+fn the_command_that_repeats_a_run_can_be_pasted() {
+    let scenario = format!("{GOOD}[[expect]]\nmeasure = \"neighbors/degree\"\nmean_min = 99\n");
+    let file = File::new("it's to be pasted.toml", &scenario);
+    let path = file.0.display().to_string();
+    let folder = crate::secret::Folder::new("pasted");
+    let digest = |output: &Output| {
+        let said = text(&output.stdout);
+        said.lines().find_map(|line| Some(line.strip_prefix("digest ")?.to_owned()))
+    };
+    for (i, more) in [
+        &[][..],
+        &["--seed", "7"],
+        &["--set", "title=\"a $title\\u001b\"", "--set", "seed=8"],
+        &["--trace"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let to = folder.path(&format!("run {i}"));
+        let output = peerlet(&[&["sim", &path, "-o", &to], more].concat());
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        let repeated = pasted(&again(&output));
+        assert_eq!(repeated.status.code(), Some(1), "{}", text(&repeated.stderr));
+        assert!(digest(&output).is_some());
+        assert_eq!(digest(&repeated), digest(&output), "{more:?}");
+    }
+    // Of several seeds each that failed has its own.
+    let to = folder.path("seeds");
+    let output = peerlet(&["sim", &path, "--seeds", "3..4", "-o", &to, "--set", "seed=9"]);
+    assert_eq!(text(&output.stdout).matches("again: ").count(), 2, "{}", text(&output.stdout));
+    let repeated = pasted(&again(&output));
+    let summary = std::fs::read_to_string(format!("{to}/4/summary.json")).expect("it is there");
+    let summary: serde_json::Value = serde_json::from_str(&summary).expect("it is JSON");
+    assert_eq!(digest(&repeated).as_deref(), summary["digest"].as_str());
+}
+
 #[test]
 fn the_shipped_scenarios_are_in_order() {
     for scenario in ["scenarios/first.toml", "scenarios/protopeer.toml", "scenarios/split.toml"] {
@@ -495,12 +544,12 @@ fn a_laid_out_overlay_is_refused_in_one_of_several_processes() {
         &scenario.replace("ring", "star"),
         2,
         expect![[r#"
-        SCENARIO:5:24: unknown variant `star`, expected `grown` or `ring`
-           ,----
-         5 | neighbors = { layout = "star" }
-           :                        ^^^^^^
-           `----
-          help: leave it out
-    "#]],
+            SCENARIO:5:24: unknown variant `star`, expected `grown` or `ring`
+               ,----
+             5 | neighbors = { layout = "star" }
+               :                        ^^^^^^
+               `----
+              help: write one of: grown, ring
+        "#]],
     );
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use crate::command::{File, peerlet, root, text};
+use crate::secret::Folder;
 
 const SCENARIO: &str = "peers = 3\nfor = \"3s\"\n[stack]\nbootstrap = {}\n";
 
@@ -97,9 +98,18 @@ fn other_encodings_are_refused_with_their_line() {
     ] {
         let scenario = file("encoded.toml", bytes);
         let output = peerlet(&["check", &scenario.0.display().to_string()]);
-        assert!(!output.status.success());
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
         assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
     }
+    // The same code, whichever file it is.
+    let list = file("encoded.list", &utf16);
+    let arguments = ["live", "scenarios/first.toml", "--allow", &list.0.display().to_string()];
+    let output = peerlet(&arguments);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains("the text is UTF-16; save it as UTF-8"), "{said}");
+    let said = checked("", &utf16).unwrap_err();
+    assert!(said.contains("the text is UTF-16") && said.contains("save it as UTF-8"), "{said}");
     let events = file("latin1.ev", b"# caf\xe9\n1 1 Peer.stop()\n");
     let scenario = format!("{SCENARIO}[events]\nfile = \"{}\"\n", events.0.display());
     let scenario = file("events.toml", scenario.as_bytes());
@@ -156,4 +166,98 @@ fn changes_of_pairs_are_expanded() {
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
     assert!(said.contains("not yet: Network.pair_delay(\"2\", 80ms) in live runs"), "{said}");
+}
+
+/// A file without an end, a folder or a socket is refused alike, wherever a file can be named.
+#[cfg(unix)]
+#[test]
+fn other_kinds_of_files_are_refused_alike() {
+    let network = "[network]\nmodel = \"matrix\"\nfile = \"FILE\"\nunit = \"ms\"\n";
+    let events = "[events]\nfile = \"FILE\"\n";
+    for (named, kind) in [("/dev/zero", "device"), ("/", "folder")] {
+        let scenario = |keys: &str| {
+            let text = format!("{SCENARIO}{}", keys.replace("FILE", named));
+            let file = file("kinds.toml", text.as_bytes());
+            (file.0.display().to_string(), file)
+        };
+        let (matrix, _matrix) = scenario(network);
+        let (events, _events) = scenario(events);
+        let first = "scenarios/first.toml";
+        for (arguments, pipe) in [
+            (&["check", named][..], true),
+            (&["check", &matrix], true),
+            (&["check", &events], true),
+            (&["live", first, "--allow", named], false),
+            (&["live", first, "--key", named], false),
+            (&["live", first, "--secret", named], false),
+        ] {
+            let output = peerlet(arguments);
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(3), "{arguments:?}: {said}");
+            assert!(said.contains(&format!("is a {kind}")), "{arguments:?}: {said}");
+            assert!(said.contains("name a regular file"), "{arguments:?}: {said}");
+            assert_eq!(said.contains("or a pipe"), pipe, "{arguments:?}: {said}");
+        }
+    }
+}
+
+/// Nobody writes into a pipe that lies in a run folder.
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_a_run_folder_is_not_waited_for() {
+    let folder = Folder::new("piped-run");
+    let pipe = folder.path("summary.json");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("there is a mkfifo");
+    assert!(made.success());
+    let folder = folder.path("");
+    let output = peerlet(&["compare", &folder, &folder]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = text(&output.stderr);
+    assert!(said.contains("it is a pipe; name a regular file"), "{said}");
+}
+
+/// What came out of a pipe is in the run folder, and runs again.
+#[cfg(unix)]
+#[test]
+fn files_out_of_pipes_are_kept_in_the_run_folder() {
+    let network = "[network]\nmodel = \"matrix\"\nfile = \"PIPE\"\nunit = \"ms\"\n";
+    let events = "[events]\nfile = \"PIPE\"\n";
+    let digest = |json: &[u8]| -> serde_json::Value {
+        serde_json::from_slice::<serde_json::Value>(json).expect("it is JSON")["digest"].clone()
+    };
+    for (keys, content) in [(network, "0 10 20\n10 0 25\n20 25 0\n"), (events, "1 1 Peer.stop()\n")]
+    {
+        let folder = Folder::new("kept-pipe");
+        let pipe = folder.path("fifo");
+        assert!(Command::new("mkfifo").arg(&pipe).status().expect("it runs").success());
+        let scenario =
+            file("kept.toml", format!("{SCENARIO}{}", keys.replace("PIPE", &pipe)).as_bytes());
+        // It is open for one reader, once.
+        let writer = Command::new("sh")
+            .args(["-c", "printf %s \"$1\" > \"$2\"", "sh", content, &pipe])
+            .spawn();
+        let mut writer = writer.expect("there is a shell");
+        let (path, run) = (scenario.0.display().to_string(), folder.path("run"));
+        let output = peerlet(&["sim", &path, "-o", &run, "--json"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(writer.wait().expect("it ends").success());
+        let again = peerlet(&["sim", &format!("{run}/scenario.toml"), "--json"]);
+        assert!(again.status.success(), "{}", text(&again.stderr));
+        assert_eq!(digest(&output.stdout), digest(&again.stdout));
+    }
+}
+
+#[test]
+fn a_run_has_as_many_epochs_as_fit_into_memory() {
+    let check = |arguments: &[&str], place: &str, remedy: &str| {
+        for command in ["check", "sim", "emulate", "live"] {
+            let output = peerlet(&[&[command, "scenarios/first.toml"], arguments].concat());
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{command}: {said}");
+            assert!(said.contains(place) && said.contains(remedy), "{command}: {said}");
+        }
+    };
+    check(&["--set", "measure.epoch=1ns"], "command line:1:21: a run of ", "memory; give ");
+    let default = ["--for", "60d", "--set", "measure.epoch="];
+    check(&default, "command line:1:7: a run of 5184000s", "set measure.epoch to 26s or more");
 }

@@ -25,7 +25,7 @@ mean_min = 99
 "#;
 
 /// What is said at the first signal.
-const STOPPING: &str = "stopping: what was reached is shown; once more ends it at once";
+const STOPPING: &str = "stopping: partial results follow; a second signal ends the process at once";
 
 /// A scenario and an empty folder for its run, both gone when this is dropped.
 struct Place {
@@ -305,13 +305,27 @@ fn a_suspended_process_has_not_covered_its_time() {
     assert!(delays["suspended_seconds"].as_f64() >= Some(2.5), "{delays}");
     assert!(delays["late_max_us"].as_f64() >= Some(2e6), "{delays}");
     assert!(json["coverage"].as_f64() < Some(0.7), "{}", json["coverage"]);
+    assert_eq!(json["expectations"], Value::Array(Vec::new()));
+    assert_eq!(json["not_judged"], "the run is incomplete");
 }
 
 /// An emulation that stood still is void, however many packets were in time.
 #[test]
 fn a_suspended_emulation_is_void() {
-    let place = Place::new("suspended-emulation");
-    let run = start(&["emulate", place.scenario(), "--for=5s", "--late-max=2s", "--json"]);
+    check_suspended("suspended-emulation", "measure.from=0s");
+}
+
+/// A warm-up that stood still leaves another overlay to what is measured.
+#[test]
+fn an_emulation_suspended_in_its_warm_up_is_void() {
+    check_suspended("suspended-warm-up", "measure.from=4900ms");
+}
+
+/// Suspends an emulation of five seconds in its middle.
+fn check_suspended(place: &str, set: &str) {
+    let place = Place::new(place);
+    let options = ["--for=5s", "--late-max=2s", "--json", "--set", set];
+    let run = start(&[&["emulate", place.scenario()], &options[..]].concat());
     // Its sockets are bound and its peers live by then; it stands still until well before its end.
     sleep(Duration::from_millis(2_000));
     send("STOP", &run);
@@ -323,6 +337,8 @@ fn a_suspended_emulation_is_void() {
     assert_eq!(json["void"], true);
     let stalled = json["packets"]["stalled_us"].as_f64().expect("a number");
     assert!(stalled > 2e6, "{stalled}");
+    let why = json["void_because"].to_string();
+    assert!(why.contains("the emulator stood still for"), "{why}");
 }
 
 /// Runs on a terminal of its own, which util-linux's `script` makes; `None` without it.

@@ -52,6 +52,50 @@ impl Drop for Copy {
     }
 }
 
+/// A file that a full disk cut short has no name that anybody takes for a whole one. The limit of a
+/// file's size stands for the disk; its signal is ignored, so that writing fails.
+#[test]
+fn files_that_cannot_be_written_leave_nothing() {
+    let folder = crate::secret::Folder::new("full-disk");
+    let program = env!("CARGO_BIN_EXE_peerlet");
+    let run = |limit: &str, name: &str| {
+        let to = folder.path(name);
+        let script = format!("trap '' XFSZ; ulimit -f {limit} && exec \"$@\"");
+        let options = ["scenarios/first.toml", "--for=40s", "--trace", "-q", "-o", &to];
+        let output = Command::new("bash")
+            .args(["-c", &script, "limited", program, "sim"])
+            .args(options)
+            .current_dir(root())
+            .output()
+            .expect("there is a bash");
+        let mut files = std::collections::BTreeMap::new();
+        for entry in std::fs::read_dir(&to).expect("the folder is there") {
+            let path = entry.expect("it can be read").path();
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            files.insert(name, std::fs::read(path).expect("it can be read"));
+        }
+        (output, files)
+    };
+    let (output, whole) = run("unlimited", "whole");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let sizes = whole.values().map(Vec::len);
+    // Each limit, in kibibytes, cuts another file short.
+    let mut limits: Vec<usize> = sizes.map(|size| size / 1024).filter(|kib| *kib > 0).collect();
+    limits.sort_unstable();
+    limits.dedup();
+    assert!(limits.len() > 2, "{limits:?}");
+    for limit in [0].into_iter().chain(limits) {
+        let (output, files) = run(&limit.to_string(), &format!("limit {limit}"));
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{limit}: {said}");
+        assert!(said.contains("File too large"), "{limit}: {said}");
+        assert!(!files.contains_key("summary.json"), "{limit}");
+        for (name, content) in files {
+            assert!(whole.get(&name) == Some(&content), "{limit}: {name} is cut short");
+        }
+    }
+}
+
 fn is_root() -> bool {
     let output = Command::new("id").arg("-u").output();
     let has_setpriv = Command::new("setpriv").arg("--version").output().is_ok();

@@ -13,6 +13,7 @@ mod network;
 mod process;
 mod processes;
 mod random;
+mod remedies;
 mod rerun;
 mod secret;
 mod terminal;

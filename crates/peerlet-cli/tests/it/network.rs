@@ -102,12 +102,13 @@ fn networks_that_cannot_be_are_refused_at_their_place() {
         "",
         &["check"],
         expect![[r#"
-        SCENARIO:5:17: at `0 Mbit/s` nothing would ever pass; give at least 1 bit/s, or leave the limit out
-           ,----
-         5 | access = { up = "0 Mbit/s" }
-           :                 ^^^^^^^^^^
-           `----
-    "#]],
+            SCENARIO:5:17: at `0 Mbit/s` nothing would ever pass
+               ,----
+             5 | access = { up = "0 Mbit/s" }
+               :                 ^^^^^^^^^^
+               `----
+              help: give at least 1 bit/s, or leave the limit out
+        "#]],
     );
     refuse(
         "model = \"constant\"\nloss = { links = [{ from = 1, to = 20, loss = 1 }] }",

@@ -36,6 +36,8 @@ pub(crate) struct Between {
     are_sealed: bool,
     /// How late it may be once.
     late_max: Duration,
+    /// When the run ends, unless it is interrupted.
+    end: Time,
     /// Until it begins.
     network: Option<(Box<dyn Model>, Seed, Damage)>,
 }
@@ -64,8 +66,8 @@ impl Between {
         let damage: Damage = if are_sealed { peerlet_network::damage } else { udp::damage };
         let network = Some((model, seed, damage));
         let carrier = Carrier::new(is_emulated);
-        let late_max = setup.late_max;
-        Ok(Some(Between { carrier, is_emulated, are_sealed, late_max, network }))
+        let (late_max, end) = (setup.late_max, Time::ZERO + setup.duration);
+        Ok(Some(Between { carrier, is_emulated, are_sealed, late_max, end, network }))
     }
 
     pub(crate) fn is_emulated(&self) -> bool {
@@ -127,29 +129,38 @@ impl Between {
 
     /// Ends it, and closes the accounts of an emulation.
     pub(crate) fn finish(self, outcome: &mut LiveOutcome) {
-        let came = self.carrier.finish();
-        let (is_emulated, are_sealed) = (self.is_emulated, self.are_sealed);
-        Between::close(is_emulated, are_sealed, self.late_max, came, outcome);
+        let Between { carrier, is_emulated, are_sealed, late_max, end, .. } = self;
+        let came = carrier.finish();
+        Closing { is_emulated, are_sealed, late_max, end }.close(came, outcome);
     }
 
     /// Ends it after a panic somewhere, likewise; a thread that does not answer is left behind.
     pub(crate) fn give_up(self, outcome: &mut LiveOutcome) {
-        let came = self.carrier.give_up();
-        let (is_emulated, are_sealed) = (self.is_emulated, self.are_sealed);
-        Between::close(is_emulated, are_sealed, self.late_max, came, outcome);
+        let Between { carrier, is_emulated, are_sealed, late_max, end, .. } = self;
+        let came = carrier.give_up();
+        Closing { is_emulated, are_sealed, late_max, end }.close(came, outcome);
     }
+}
 
-    fn close(
-        is_emulated: bool,
-        are_sealed: bool,
-        late_max: Duration,
-        (mut carried, datagrams): (Carried, Flow),
-        out: &mut LiveOutcome,
-    ) {
-        carried.late_max = late_max;
+/// The facts by which accounts are closed.
+struct Closing {
+    is_emulated: bool,
+    are_sealed: bool,
+    late_max: Duration,
+    end: Time,
+}
+
+impl Closing {
+    fn close(self, (mut carried, datagrams): (Carried, Flow), out: &mut LiveOutcome) {
+        carried.late_max = self.late_max;
+        carried.woken = out.delays.lateness.max();
         carried.blocked = out.delays.slowest.map_or(Duration::ZERO, |(_, took)| took);
-        if is_emulated {
-            out.close_emulated(carried, &datagrams, are_sealed);
+        if out.end < self.end {
+            // An interrupted run leaves packets behind that nobody reads any more.
+            carried.lost.unread = 0;
+        }
+        if self.is_emulated {
+            out.close_emulated(carried, &datagrams, self.are_sealed);
         } else {
             out.carried = Some(carried);
         }

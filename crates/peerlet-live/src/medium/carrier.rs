@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -18,9 +19,10 @@ use tokio::sync::watch;
 
 use super::Carried;
 use super::lateness::Lateness;
+use super::machine::{Lost, WarmUp};
 use super::packets::Packets;
 use super::road::{Damage, Due, Given, Road};
-use super::wire::{Emulated, STAMP_LEN, Wire, shown, stamp};
+use super::wire::{Emulated, Part, STAMP_LEN, Wire, shown, stamp};
 use crate::buffers;
 use crate::panics::{Failures, PanicPlace, caught_now};
 use crate::seats::SeatMap;
@@ -71,14 +73,28 @@ pub(crate) struct Carrier {
     real: Map<Seat, SocketAddr>,
     epoch: Instant,
     emulated: Option<Emulated>,
+    /// Packets that did not fit the queue of orders.
+    overflow: Arc<AtomicU64>,
     thread: Option<Thread>,
 }
 
 /// The carrier's thread, with what became of packets and datagrams.
 type Thread = JoinHandle<Came>;
 
-/// What came of a carrier: packets, datagrams, how late it was, and how long it stood still.
-type Came = (Packets, Flow, Lateness, Duration);
+/// The results of a carrier's thread.
+#[derive(Default)]
+struct Came {
+    packets: Packets,
+    datagrams: Flow,
+    lateness: Lateness,
+    /// How late it was before the measured part.
+    warm_up: Lateness,
+    stalled: Duration,
+    /// Packets that the operating system refused to take.
+    refused: u64,
+    /// Packets that it took while the run lasted.
+    taken: u64,
+}
 
 impl Carrier {
     /// A carrier of an emulated network, or of faults on the real one.
@@ -86,7 +102,8 @@ impl Carrier {
         let (orders, given) = mpsc::sync_channel(GIVEN_MAX);
         let (epoch, emulated) = (Instant::now(), is_emulated.then(Emulated::default));
         let (given, (wires, real)) = (Some(given), Default::default());
-        Carrier { orders, given, wires, real, epoch, emulated, thread: None }
+        let overflow = Arc::default();
+        Carrier { orders, given, wires, real, epoch, emulated, overflow, thread: None }
     }
 
     /// A seat's socket. Needs a tokio runtime.
@@ -97,6 +114,7 @@ impl Carrier {
         let io = Arc::new(UdpSocket::from_std(socket)?);
         self.wires.insert(seat, io.clone());
         let (carrier, emulated) = (self.orders.clone(), self.emulated.clone());
+        let overflow = self.overflow.clone();
         let local = match emulated {
             Some(_) => {
                 self.real.insert(seat, local);
@@ -104,7 +122,7 @@ impl Carrier {
             }
             None => local,
         };
-        Ok(Arc::new(Wire { io, local, seat, carrier, epoch: self.epoch, emulated }))
+        Ok(Arc::new(Wire { io, local, seat, carrier, overflow, epoch: self.epoch, emulated }))
     }
 
     /// Begins to carry, now that every peer has its wire. Tells when nothing is on its way any more
@@ -138,8 +156,7 @@ impl Carrier {
                 epoch,
                 zero,
                 quiet,
-                lateness: Lateness::default(),
-                stalled: Duration::ZERO,
+                came: Came::default(),
             };
             round.run(&given)
         };
@@ -174,9 +191,17 @@ impl Carrier {
     fn joined(self) -> (Carried, Flow) {
         // Its own panics were told elsewhere.
         let came = self.thread.and_then(|thread| thread.join().ok());
-        let (packets, datagrams, lateness, stalled) = came.unwrap_or_default();
-        let read = self.emulated.map(|emulated| emulated.latenesses.get()).unwrap_or_default();
-        (Carried { packets, lateness, read, stalled, ..Carried::default() }, datagrams)
+        let Came { packets, datagrams, lateness, warm_up, stalled, refused, taken } =
+            came.unwrap_or_default();
+        let read = self.emulated.map(|emulated| emulated.readings.get()).unwrap_or_default();
+        let queue = self.overflow.load(Ordering::Relaxed);
+        let lost = Lost { queue, refused, unread: taken.saturating_sub(read.count) };
+        let warm_up = WarmUp { lateness: warm_up, read: read.warm_up };
+        let read = read.measured;
+        (
+            Carried { packets, lateness, read, warm_up, lost, stalled, ..Carried::default() },
+            datagrams,
+        )
     }
 }
 
@@ -201,10 +226,7 @@ struct Round {
     epoch: Instant,
     zero: watch::Receiver<Option<Instant>>,
     quiet: watch::Sender<bool>,
-    /// How late it is itself.
-    lateness: Lateness,
-    /// The longest time in which it did not get to run.
-    stalled: Duration,
+    came: Came,
 }
 
 impl Round {
@@ -218,8 +240,8 @@ impl Round {
             let (now, zero) = (self.now(), *self.zero.borrow());
             if let Some(zero) = zero {
                 self.road.set_zero(self.counted(zero));
-                if let Some(back) = back.filter(|_| self.measured.contains(&self.road.time(now))) {
-                    self.stalled = self.stalled.max(now.since(back));
+                if let Some(back) = back.filter(|_| self.is_within(now)) {
+                    self.came.stalled = self.came.stalled.max(now.since(back));
                 }
             }
             while let Some(due) = self.road.next(now) {
@@ -253,7 +275,12 @@ impl Round {
 
     fn finish(self) -> Came {
         let (packets, datagrams) = self.road.finish();
-        (packets, datagrams, self.lateness, self.stalled)
+        Came { packets, datagrams, ..self.came }
+    }
+
+    /// Whether the run lasts at this instant, its warm-up included.
+    fn is_within(&self, at: Time) -> bool {
+        self.road.has_begun(at) && self.road.time(at) < self.measured.end
     }
 
     fn now(&self) -> Time {
@@ -290,19 +317,32 @@ impl Round {
     /// Hands a packet to the operating system, in the name of its sender's socket.
     fn hand_over(&mut self, mut due: Due) {
         let Some(socket) = self.wires.get(&due.from) else { return };
-        // A buffer that is full loses it: that is seen as a packet that does not arrive.
+        // A full buffer loses it.
         if !self.is_emulated {
             let to = mapped(socket, due.to);
-            sendto(&**socket, &due.bytes[STAMP_LEN..], SendFlags::DONTWAIT, &to).ok();
+            let sent = sendto(&**socket, &due.bytes[STAMP_LEN..], SendFlags::DONTWAIT, &to);
+            self.came.refused += u64::from(sent.is_err());
             return;
         }
-        let counts = self.measured.contains(&self.road.time(due.at));
-        if counts {
-            self.lateness.note(self.now().since(due.at));
+        let part = self.part(due.at);
+        let late = self.now().since(due.at);
+        match part {
+            Some(Part::WarmUp) => self.came.warm_up.note(late),
+            Some(Part::Measured) => self.came.lateness.note(late),
+            None => {}
         }
-        let Some(socket) = self.wires.get(&due.from) else { return };
-        due.bytes[..STAMP_LEN].copy_from_slice(&stamp(due.at, counts));
-        sendto(&**socket, &due.bytes, SendFlags::DONTWAIT, &due.to).ok();
+        due.bytes[..STAMP_LEN].copy_from_slice(&stamp(due.at, part));
+        let sent = sendto(&**socket, &due.bytes, SendFlags::DONTWAIT, &due.to);
+        if part.is_some() {
+            self.came.refused += u64::from(sent.is_err());
+            self.came.taken += u64::from(sent.is_ok());
+        }
+    }
+
+    /// The part of the run that an instant lies in.
+    fn part(&self, at: Time) -> Option<Part> {
+        let is_measured = self.measured.contains(&self.road.time(at));
+        self.is_within(at).then_some(if is_measured { Part::Measured } else { Part::WarmUp })
     }
 }
 
@@ -313,5 +353,47 @@ fn mapped(socket: &UdpSocket, to: SocketAddr) -> SocketAddr {
             SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
         }
         _ => to,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use peerlet_network::Constant;
+
+    use super::*;
+    use crate::medium::machine::Lost;
+
+    /// What the operating system took and no peer read is lost by the machine, and is told.
+    #[tokio::test]
+    async fn packets_that_nobody_reads_are_counted() {
+        let seats = Arc::new(SeatMap::new(2, &[]));
+        (0..2).map(Seat).for_each(|seat| seats.set(seat, shown(seat)));
+        let mut carrier = Carrier::new(true);
+        let loopback = "127.0.0.1:0".parse().unwrap();
+        let [reader, other] = [0, 1].map(|seat| carrier.wire(Seat(seat), loopback).unwrap());
+        let setup = CarrierSetup {
+            model: Box::new(Constant { delay: Duration::ZERO }),
+            seed: Seed::new(1),
+            seats,
+            measured: Time::ZERO..Time::ZERO + SECOND * 3_600,
+            damage: peerlet_network::damage,
+        };
+        let (zero, begun) = watch::channel(Some(Instant::now()));
+        let (failures, _heard) = Failures::new();
+        carrier.begin(setup, begun, failures).unwrap();
+        for _ in 0..3 {
+            reader.give(shown(Seat(1)), b"unread", 1).unwrap();
+        }
+        // Packets are handed over in order: once this one is here, those are there.
+        reader.give(shown(Seat(0)), b"read", 1).unwrap();
+        let mut buffer = [0; 64];
+        let (len, from) = reader.recv_from(&mut buffer).await.unwrap();
+        assert_eq!((&buffer[..len], from), (&b"read"[..], shown(Seat(0))));
+        let (carried, _) = carrier.finish();
+        drop((zero, other));
+        assert_eq!(carried.packets.carried, 4);
+        assert_eq!(carried.lost, Lost { queue: 0, refused: 0, unread: 3 });
+        assert_eq!((carried.read.count(), carried.lateness.count()), (1, 4));
+        assert!(!carried.is_valid());
     }
 }

@@ -1,7 +1,6 @@
 //! How late packets are.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use peerlet_core::Duration;
 use peerlet_measure::Histogram;
@@ -28,7 +27,9 @@ impl Lateness {
 
     /// The `q`-quantile, to 1/256 of it; `None` when there was nothing.
     pub fn quantile(&self, q: f64) -> Option<Duration> {
-        self.nanos.quantile(q).map(|nanos| Duration::from_nanos(nanos.unsigned_abs()))
+        // A bucket's value may lie above the largest that is in it.
+        let value = |nanos: i64| Duration::from_nanos(nanos.unsigned_abs()).min(self.max);
+        self.nanos.quantile(q).map(value)
     }
 
     /// The largest.
@@ -56,20 +57,6 @@ impl fmt::Display for Lateness {
         let micros = |time: Duration| time.as_nanos() as f64 / 1e3;
         let (half, most, max) = (micros(half), micros(most), micros(self.max));
         write!(f, "p50 {half:.0} us, p99 {most:.0} us, max {max:.0} us")
-    }
-}
-
-/// What all sockets note together.
-#[derive(Clone, Default, Debug)]
-pub(crate) struct Latenesses(Arc<Mutex<Lateness>>);
-
-impl Latenesses {
-    pub(crate) fn note(&self, late: Duration) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).note(late);
-    }
-
-    pub(crate) fn get(&self) -> Lateness {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

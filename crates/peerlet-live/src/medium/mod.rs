@@ -20,6 +20,7 @@ mod carrier;
 mod error;
 mod lateness;
 mod limit;
+mod machine;
 mod packets;
 mod road;
 mod wire;
@@ -31,6 +32,7 @@ pub(crate) use between::Between;
 pub use error::MediumError;
 pub use lateness::Lateness;
 pub use limit::{SocketLimit, make_room};
+pub use machine::{Flaw, Lost, WarmUp};
 pub use packets::Packets;
 pub(crate) use wire::Wire;
 
@@ -66,8 +68,9 @@ pub const EMULATED_MAX: u32 = 4_096;
 /// machine's haste, not the network's.
 pub const LATENESS_MAX: Duration = Duration::from_nanos(500 * MICROSECOND.as_nanos());
 
-/// An emulation in which the carrier, or a handler, was later than this once is void as well,
-/// unless another value is given ([`LiveSetup::late_max`](crate::LiveSetup::late_max)).
+/// An emulation in which a packet, the carrier, a peer or a handler was later than this once is
+/// void as well, its warm-up included, unless another value is given
+/// ([`LiveSetup::late_max`](crate::LiveSetup::late_max)).
 pub const LATE_MAX: Duration = Duration::from_nanos(100 * MILLISECOND.as_nanos());
 
 /// Asks the system to prefer this thread, and the threads that it starts from now on, to others.
@@ -88,32 +91,21 @@ pub struct Carried {
     /// Likewise: how late they were read off the sockets, with what the system and the runtime need
     /// to wake up who reads them. That is part of what is emulated.
     pub read: Lateness,
+    /// Both before the end of the warm-up.
+    pub warm_up: WarmUp,
+    /// Packets that this machine lost, not the network.
+    pub lost: Lost,
     /// Datagrams of an emulation of which nobody knows: lost by the operating system, or by QUIC,
     /// to which a packet that overtakes the end of a handshake is noise. The accounts hold them as
     /// in flight.
     pub unaccounted: u64,
-    /// Of an emulation: the longest time in which the carrier did not get to run, from the end of
-    /// the warm-up on: zero where it always did.
+    /// Of an emulation: the longest time in which the carrier did not get to run, from time zero
+    /// on; zero where it always did.
     pub stalled: Duration,
+    /// Of an emulation: the most by which a peer woke up late, from time zero on.
+    pub woken: Duration,
     /// Of an emulation: the longest time that a peer's handler took.
     pub blocked: Duration,
     /// How late an emulation may be once.
     pub late_max: Duration,
-}
-
-impl Carried {
-    /// Whether the machine kept up with the network, at most times and at every time.
-    pub fn is_valid(&self) -> bool {
-        self.is_mostly_in_time() && self.worst() <= self.late_max
-    }
-
-    /// Whether 99 in 100 packets were handed over in time.
-    pub fn is_mostly_in_time(&self) -> bool {
-        self.lateness.quantile(0.99).is_none_or(|late| late <= LATENESS_MAX)
-    }
-
-    /// The longest delay that is not the network's.
-    pub fn worst(&self) -> Duration {
-        self.lateness.max().max(self.stalled).max(self.blocked)
-    }
 }

@@ -129,6 +129,11 @@ impl Road {
         self.zero = Some(zero);
     }
 
+    /// Whether time was zero by this instant.
+    pub(super) fn has_begun(&self, at: Time) -> bool {
+        self.zero.is_some_and(|zero| at >= zero)
+    }
+
     /// The scenario's time: zero as long as it has not begun.
     pub(super) fn time(&self, at: Time) -> Time {
         self.zero.map_or(Time::ZERO, |zero| Time::ZERO + at.since(zero))

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
@@ -15,15 +16,42 @@ use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::net::UdpSocket;
 
 use super::carrier::{Load, Order};
-use super::lateness::Latenesses;
+use super::machine::Readings;
 
-/// What a packet has in front: when it was due, in nanoseconds after the run's epoch, and whether
-/// its lateness counts.
+/// What a packet has in front: when it was due, in nanoseconds after the run's epoch, and in which
+/// part of the run that is.
 pub(super) const STAMP_LEN: usize = 8;
+/// The lower bits of a stamp, which say the part.
+const PART_BITS: u32 = 2;
 
-/// The stamp of a packet that is due then.
-pub(super) fn stamp(due: Time, counts: bool) -> [u8; STAMP_LEN] {
-    (due.as_nanos() << 1 | u64::from(counts)).to_be_bytes()
+/// A part of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Part {
+    /// From time zero until `measure.from`.
+    WarmUp,
+    /// From there to the end.
+    Measured,
+}
+
+/// The stamp of a packet that is due then, in this part of the run or after its end.
+pub(super) fn stamp(due: Time, part: Option<Part>) -> [u8; STAMP_LEN] {
+    let part = match part {
+        None => 0,
+        Some(Part::WarmUp) => 1,
+        Some(Part::Measured) => 2,
+    };
+    (due.as_nanos() << PART_BITS | part).to_be_bytes()
+}
+
+/// Reads a stamp: when the packet was due since the epoch, and in which part of the run.
+fn read_stamp(stamp: [u8; STAMP_LEN]) -> (Duration, Option<Part>) {
+    let stamp = u64::from_be_bytes(stamp);
+    let part = match stamp & ((1 << PART_BITS) - 1) {
+        1 => Some(Part::WarmUp),
+        2 => Some(Part::Measured),
+        _ => None,
+    };
+    (Duration::from_nanos(stamp >> PART_BITS), part)
 }
 
 /// A peer's socket, whose packets go by the carrier.
@@ -32,6 +60,8 @@ pub(crate) struct Wire {
     pub(super) local: SocketAddr,
     pub(super) seat: Seat,
     pub(super) carrier: SyncSender<Order>,
+    /// Packets of all wires that did not fit the carrier's queue.
+    pub(super) overflow: Arc<AtomicU64>,
     /// What stamps count from.
     pub(super) epoch: Instant,
     /// On the real network there is none.
@@ -41,7 +71,7 @@ pub(crate) struct Wire {
 /// What a wire knows of the emulation that it belongs to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Emulated {
-    pub(super) latenesses: Latenesses,
+    pub(super) readings: Readings,
     /// Whose the sockets on loopback are, once all are there.
     pub(super) seats: Arc<OnceLock<Map<SocketAddr, Seat>>>,
 }
@@ -66,7 +96,10 @@ impl Wire {
         let (at, from) = (Instant::now(), self.seat);
         let order = Order::Carry(Load { at, from, to, bytes: stamped, datagrams });
         self.carrier.try_send(order).map_err(|error| match error {
-            TrySendError::Full(_) => io::ErrorKind::WouldBlock.into(),
+            TrySendError::Full(_) => {
+                self.overflow.fetch_add(1, Ordering::Relaxed);
+                io::ErrorKind::WouldBlock.into()
+            }
             TrySendError::Disconnected(_) => io::ErrorKind::NotConnected.into(),
         })
     }
@@ -93,13 +126,12 @@ impl Wire {
 
     /// Takes the stamp off a packet, and notes how late it is; how long it is then, and whose.
     fn open(&self, buffer: &mut [u8], len: usize, from: SocketAddr) -> Option<(usize, SocketAddr)> {
-        let Some(Emulated { latenesses, seats }) = &self.emulated else { return Some((len, from)) };
+        let Some(Emulated { readings, seats }) = &self.emulated else { return Some((len, from)) };
         let from = shown(*seats.get()?.get(&from)?);
-        let stamp = buffer[..len].first_chunk()?;
-        let stamp = u64::from_be_bytes(*stamp);
-        if stamp & 1 == 1 {
+        let (due, part) = read_stamp(*buffer[..len].first_chunk()?);
+        if let Some(part) = part {
             let now = Duration::from(self.epoch.elapsed());
-            latenesses.note(now.saturating_sub(Duration::from_nanos(stamp >> 1)));
+            readings.note(now.saturating_sub(due), part);
         }
         buffer.copy_within(STAMP_LEN..len, 0);
         Some((len - STAMP_LEN, from))

@@ -151,13 +151,13 @@ impl Comparison {
         self.rows.iter().filter(|row| row.verdict == Verdict::Inconclusive)
     }
 
-    /// The verdict on all: failed when a row failed or nothing was judged, else inconclusive when a
-    /// row is, else held.
+    /// The verdict on all: failed when a row failed, else inconclusive when a row is or nothing was
+    /// judged, else held.
     pub fn verdict(&self) -> Verdict {
         let judged = [Verdict::Held, Verdict::Inconclusive].map(|verdict| self.count(verdict));
         match (self.failed().next(), judged) {
-            (Some(_), _) | (None, [0, 0]) => Verdict::Failed,
-            (None, [_, 0]) => Verdict::Held,
+            (Some(_), _) => Verdict::Failed,
+            (None, [held, 0]) if held > 0 => Verdict::Held,
             (None, _) => Verdict::Inconclusive,
         }
     }

@@ -22,7 +22,12 @@ impl Comparison {
     pub fn conclusion(&self) -> String {
         let failed: Vec<_> = self.failed().collect();
         match self.verdict() {
-            Verdict::Held => "all that was judged held".to_owned(),
+            Verdict::Held => "every judged metric held".to_owned(),
+            Verdict::Inconclusive if self.inconclusive().next().is_none() => {
+                "the verdict is inconclusive: there was nothing to judge; run longer, with more \
+                 peers, or with a lower --samples"
+                    .to_owned()
+            }
             Verdict::Inconclusive => {
                 let single =
                     self.inconclusive().all(|row| row.undecided == Some(Undecided::OneRun));
@@ -32,9 +37,6 @@ impl Comparison {
                     None => format!("no number of seeds up to {SEEDS_MAX} would decide all of it"),
                 };
                 format!("the verdict is inconclusive: {what}")
-            }
-            _ if failed.is_empty() => {
-                "failed: nothing could be judged; run longer or with more peers".to_owned()
             }
             _ => format!("failed: {}", failed.join(", ")),
         }

@@ -210,7 +210,10 @@ mod tests {
         refused::<MatrixConfig>(r#"{ "file": "x" }"#, expect!["missing field `unit`"]);
         refused::<MatrixConfig>(
             r#"{ "file": "x", "unit": "mile" }"#,
-            expect![[r#"no unit of a matrix; write "ms", "us" or a duration, as "50us""#]],
+            expect![
+                "no unit of a matrix; write \"ms\", \"us\" or a duration with its number, such as \
+                 \"50us\" or \"1s\""
+            ],
         );
         refused::<MatrixConfig>(
             r#"{ "file": "x", "unit": "ms", "missing": "guess" }"#,

@@ -14,6 +14,10 @@ pub enum MatrixError {
     Read(io::Error),
     /// The file is no text in UTF-8.
     Text(TextError),
+    /// The file is no compressed frame.
+    Compressed(io::Error),
+    /// The matrix has one row, and no pair.
+    One,
     /// The file ends in something else than its one compressed frame, or its checksum is wrong.
     Damaged,
     /// The file holds more than 1 GiB, or a pipe more than it may.
@@ -171,10 +175,18 @@ impl MatrixError {
         }
     }
 
-    /// What is wrong with the file as a whole; nothing where one line of it is wrong.
-    fn whole(&self, f: &mut fmt::Formatter<'_>) -> Option<fmt::Result> {
+    /// Why the file's content cannot be got at.
+    fn unreadable(&self, f: &mut fmt::Formatter<'_>) -> Option<fmt::Result> {
         Some(match self {
+            MatrixError::Read(source) if source.kind() == io::ErrorKind::Unsupported => {
+                write!(f, "cannot be read: {source}")
+            }
             MatrixError::Read(source) => write!(f, "cannot be read ({source}); check the path"),
+            MatrixError::Compressed(why) => write!(
+                f,
+                "is no whole zstd frame, which a name in .u16le.zst stands for ({why}); compress \
+                 it by `zstd`, or give the file the name of its format"
+            ),
             MatrixError::Text(why) => write!(f, "cannot be read: {why}"),
             MatrixError::Damaged => {
                 f.write_str("is damaged: its checksum or its end is wrong; get it anew")
@@ -182,6 +194,16 @@ impl MatrixError {
             MatrixError::TooLarge(why) => {
                 write!(f, "is too large ({why}); take a smaller matrix")
             }
+            _ => return None,
+        })
+    }
+
+    /// What is wrong with the file as a whole; nothing where one line of it is wrong.
+    fn whole(&self, f: &mut fmt::Formatter<'_>) -> Option<fmt::Result> {
+        Some(match self {
+            MatrixError::One => f.write_str(
+                "has one row, so it has no pair of hosts; give a matrix of two rows or more",
+            ),
             MatrixError::TooManyRows { rows } => {
                 write!(f, "has {rows} rows or more, at most {ROWS_MAX} fit; take a smaller matrix")
             }
@@ -269,7 +291,7 @@ impl MatrixError {
 
 impl fmt::Display for MatrixError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(written) = self.whole(f) {
+        if let Some(written) = self.unreadable(f).or_else(|| self.whole(f)) {
             return written;
         }
         match self {
@@ -317,7 +339,7 @@ impl fmt::Display for MatrixError {
 impl error::Error for MatrixError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            MatrixError::Read(source) => Some(source),
+            MatrixError::Read(source) | MatrixError::Compressed(source) => Some(source),
             MatrixError::Text(source) => Some(source),
             _ => None,
         }

@@ -184,6 +184,9 @@ impl Matrix {
         let file = site.base.join(&config.file);
         let wanted = Wanted { unit: config.unit, form: config.form, is_one_way: false };
         let read = Table::read(&file, site, wanted).and_then(|mut table| {
+            if table.rows == 1 {
+                return Err(MatrixError::One);
+            }
             table.complete(config.missing)?;
             Ok(table)
         });

@@ -136,11 +136,11 @@ fn read_all(source: impl Read, bytes_max: u64) -> io::Result<Vec<u8>> {
 
 /// All of one zstd frame, with which the source must end, if that holds at most so many bytes.
 pub(super) fn decompress(source: &[u8], bytes_max: u64) -> Result<Vec<u8>, MatrixError> {
-    let wrong = |error| MatrixError::Read(io::Error::other(error));
+    let wrong = |error| MatrixError::Compressed(io::Error::new(io::ErrorKind::InvalidData, error));
     let mut stream = StreamingDecoder::new(source).map_err(wrong)?;
     let bytes = read_all(&mut stream, bytes_max).map_err(|error| match error.kind() {
         io::ErrorKind::FileTooLarge => MatrixError::TooLarge(error),
-        _ => MatrixError::Read(error),
+        _ => MatrixError::Compressed(io::Error::new(io::ErrorKind::InvalidData, error)),
     })?;
     let (rest, frame) = stream.into_parts();
     // A frame without a checksum has nothing to compare.

@@ -123,7 +123,8 @@ impl Shape {
         let below = second.as_ref().map_or(0, |line| line.cells.len());
         let bare = Shape { before: 0, columns: None, has_names: false, rows: width };
         // How many rows there are, and nothing else.
-        if width == 1 && below + 1 == count && first.cells[0].text.parse() == Ok(below) {
+        if width == 1 && below > 0 && below + 1 == count && first.cells[0].text.parse() == Ok(below)
+        {
             return Ok(Shape { before: 1, rows: below, ..bare });
         }
         let are_words = first.cells.iter().skip(1).filter(|cell| !cell.is_numeric()).count();

@@ -38,9 +38,10 @@ pub enum UnitError {
 impl fmt::Display for UnitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            UnitError::Text(_) => {
-                f.write_str("no unit of a matrix; write \"ms\", \"us\" or a duration, as \"50us\"")
-            }
+            UnitError::Text(_) => f.write_str(
+                "no unit of a matrix; write \"ms\", \"us\" or a duration with its number, such \
+                     as \"50us\" or \"1s\"",
+            ),
             UnitError::Zero => f.write_str("a matrix's unit is longer than zero; write \"ms\""),
         }
     }
@@ -59,8 +60,9 @@ impl FromStr for Unit {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Unit, UnitError> {
-        let named = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphabetic());
-        let length = if named { format!("1{text}").parse() } else { text.parse() };
+        // Of names without a number only these two: a bare `s` or `h` is likely a mistake.
+        let is_name = matches!(text, "ms" | "us");
+        let length = if is_name { format!("1{text}").parse() } else { text.parse() };
         match length.map_err(UnitError::Text)? {
             Duration::ZERO => Err(UnitError::Zero),
             length => Ok(Unit(length)),
@@ -87,7 +89,8 @@ mod tests {
         assert_eq!(length("us"), Ok("1us".to_owned()));
         assert_eq!(length("0.05ms"), Ok("50us".to_owned()));
         assert_eq!(length("0us"), Err(UnitError::Zero));
-        for bad in ["", "5", "parsec", ".5ms"] {
+        assert_eq!(length("1s"), Ok("1s".to_owned()));
+        for bad in ["", "5", "parsec", ".5ms", "s", "h", "ns"] {
             assert!(matches!(length(bad), Err(UnitError::Text(_))), "{bad}");
         }
     }

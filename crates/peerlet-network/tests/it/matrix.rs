@@ -209,7 +209,10 @@ fn compressed_files_are_checked() {
     );
     for (name, bytes) in [("short.u16le.zst", &frame[..9]), ("none.u16le.zst", b"not zstd")] {
         let error = build(&written(name, bytes, "ms"), 2).unwrap_err().to_string();
-        assert!(error.contains("cannot be read ("), "{error}");
+        assert!(error.contains("is no whole zstd frame, which a name in"), "{error}");
+        assert!(
+            error.ends_with("; compress it by `zstd`, or give the file the name of its format")
+        );
     }
 }
 
@@ -220,6 +223,8 @@ fn bad_text_is_refused_with_advice() {
         [
             (config("absent", "ms"), 2),
             (text("empty", "# nothing\n"), 2),
+            (text("one", "0\n"), 1),
+            (text("single", "7\n"), 2),
             (text("word", "0 1\n 1 fast"), 2),
             (text("ragged", "0 1\n# two\n1 0 2\n"), 2),
             (text("short", "0 1 2\n1 0 2\n"), 2),
@@ -234,6 +239,10 @@ fn bad_text_is_refused_with_advice() {
               check the path
             empty holds no numbers;
               give a square matrix
+            one has one row, so it has no pair of hosts;
+              give a matrix of two rows or more
+            single has one row, so it has no pair of hosts;
+              give a matrix of two rows or more
             word has `fast` in line 2, column 4;
               write a number from 0 on, with a point and without a unit, or `-` for none
             ragged has 3 cells in line 3, where 2 belong;

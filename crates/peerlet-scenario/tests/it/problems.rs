@@ -550,7 +550,7 @@ fn how_long_a_message_may_be() {
              4 | message_max = "65 MiB"
                :               ^^^^^^^^
                `----
-              help: give a whole number of B, KiB or MiB from 1 B to 64 MiB, as "16 MiB"
+              help: give a whole number of B, KiB or MiB from 1 B to 64 MiB, such as "16 MiB"
         "#]],
     );
     let scenario =

@@ -132,11 +132,12 @@ fn parts_read_by_others_are_refused_at_their_place() {
     refused(
         &["network.min=fast"],
         expect![[r#"
-            command line:1:19: `fast` is no duration; write a number and a unit, such as `1.5s`
+            command line:1:19: `fast` is no duration
                ,----
              1 | --set network.min=fast
                :                   ^^^^
                `----
+              help: write a number and a unit, such as `1.5s`
         "#]],
     );
     refused(

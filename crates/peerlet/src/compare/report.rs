@@ -93,7 +93,7 @@ impl Report<'_> {
                 ));
             }
             for folder in &side.passed_over {
-                warnings.push(format!("`{folder}` holds no run and is passed over"));
+                warnings.push(format!("`{folder}` holds no run and is skipped"));
             }
         }
         warnings
@@ -161,7 +161,7 @@ impl Report<'_> {
             counts += &format!("; {few} not judged, with fewer than {samples} values");
         }
         if comparison.without_values > 0 {
-            counts += &format!("; {} passed over, without a value", comparison.without_values);
+            counts += &format!("; {} without a value", comparison.without_values);
         }
         let mut lines = vec![counts];
         lines.extend(comparison.reasons());

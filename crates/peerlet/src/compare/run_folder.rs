@@ -1,11 +1,13 @@
 //! The reading side of run folders: `summary.json` and `distributions.csv`, from anywhere.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
+use std::fmt::Display;
+use std::io;
 use std::path::Path;
 
+use peerlet_core::decode_text;
 use peerlet_measure::{Distribution, MessageFigures, MetricFigures, RunFigures};
+use peerlet_scenario::read_regular_file;
 use serde::Deserialize;
 
 use crate::output::schema::{Account, Measure, RunSummary, SCHEMA};
@@ -68,17 +70,15 @@ pub(super) fn read_from(
 
 fn text(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
-    let failed = |error| Failure::Io(format!("`{shown}` cannot be read: {error}"));
-    let mut text = String::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > FILE_BYTES_MAX {
-        let most = FILE_BYTES_MAX >> 20;
-        return Err(Failure::Io(format!(
-            "`{shown}` is longer than {most} MiB; name the folder of a run"
-        )));
-    }
-    Ok(text)
+    let failed = |why: &dyn Display| Failure::Io(format!("`{shown}` cannot be read: {why}"));
+    let bytes = read_regular_file(path, FILE_BYTES_MAX).map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => {
+            let most = FILE_BYTES_MAX >> 20;
+            Failure::Io(format!("`{shown}` is longer than {most} MiB; name the folder of a run"))
+        }
+        _ => failed(&error),
+    })?;
+    decode_text(bytes).map_err(|error| failed(&error))
 }
 
 fn summary(path: &Path, text: &str) -> Result<RunSummary, Failure> {
@@ -99,11 +99,16 @@ fn summary(path: &Path, text: &str) -> Result<RunSummary, Failure> {
 fn check_whole(path: &str, summary: &RunSummary) -> Result<(), Failure> {
     let void = |message: String| Err(Failure::Void(message));
     if summary.void {
+        // Older files have no reasons.
         let late = summary.packets.as_ref().and_then(|packets| packets.late_p99_us);
-        let lateness = late.map(|late| format!(" (p99 {late:.0} us late)")).unwrap_or_default();
+        let why = match (summary.void_because.join("; "), late) {
+            (why, _) if !why.is_empty() => format!(": {why}"),
+            (_, Some(late)) => format!(" (p99 {late:.0} us late)"),
+            (_, None) => String::new(),
+        };
         return void(format!(
-            "`{path}` is void: its world did not keep up{lateness}; run it again, with fewer peers \
-             or on a machine with less to do"
+            "`{path}` is void: the machine did not keep up{why}; run it again, with fewer peers or \
+             on an idle machine"
         ));
     }
     if summary.interrupted {
@@ -139,7 +144,7 @@ fn metrics(
     for (name, distribution) in distributions {
         let count = distribution.histogram.count();
         let measure = measures.remove(&name).ok_or_else(|| {
-            let wrong = format!("`{shown}` tells of `{name}`, and summary.json does not");
+            let wrong = format!("`{shown}` has `{name}`, and summary.json does not");
             Failure::Io(format!("{wrong}; run it again"))
         })?;
         if measure.count != count {

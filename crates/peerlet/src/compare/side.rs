@@ -106,13 +106,13 @@ pub(crate) fn check(left: &Side, right: &Side) -> Result<(), Failure> {
             }
             if other.peers != one.peers {
                 return Err(Failure::Usage(format!(
-                    "`{}` has {} peers and `{}` has {}; compare runs of as many peers",
+                    "`{}` has {} peers and `{}` has {}; compare runs with the same number of peers",
                     one.path, one.peers, other.path, other.peers
                 )));
             }
             if other.virtual_seconds != one.virtual_seconds {
                 return Err(Failure::Usage(format!(
-                    "`{}` lasts {} s and `{}` lasts {} s; compare runs that last as long",
+                    "`{}` lasts {} s and `{}` lasts {} s; compare runs of the same length",
                     one.path, one.virtual_seconds, other.path, other.virtual_seconds
                 )));
             }

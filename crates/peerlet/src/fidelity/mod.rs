@@ -14,6 +14,7 @@ use crate::experiment::Experiment;
 use crate::logs;
 use crate::output::results::Results;
 use crate::output::status;
+use crate::output::void;
 use crate::plan::Plan;
 use crate::run::{Failure, print};
 use crate::transport::Transport;
@@ -29,7 +30,7 @@ const REPEATS_MAX: u32 = 2;
 const EXPLAINED: &str = "\
 Each seed is simulated, and emulated in real time, over each of the transports; both sides are then
 compared as by `compare`, in pairs of the same seed: `compare --help` has the rules. An emulation
-that was too late is void: it is repeated, at most twice, and that is told.
+with a machine that did not keep up is void: it is repeated, at most twice, and the report says so.
 
 To see that a difference would be found, make one: --control changes a key on the emulated side
 only, as in --control network.loss=0.02, and the comparison must fail.
@@ -80,7 +81,7 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
             let plan = fidelity.plan(experiment, *transport, seed, false)?;
             let transport = Some(*transport);
             let options = SimOptions { transport, ..SimOptions::default() };
-            let way = Way { options, ..Way::default() };
+            let way = Way { options, name: Some(format!("seed {seed}")), ..Way::default() };
             simulated.add(&simulate(experiment, plan, way)?);
         }
         for seed in seeds.clone() {
@@ -186,9 +187,8 @@ impl Fidelity {
                 return Ok(run);
             }
             (tries, *repeated) = (tries + 1, *repeated + 1);
-            let late = run.carried.map(|carried| carried.lateness.to_string()).unwrap_or_default();
-            let (next, most) = (tries + 1, REPEATS_MAX + 1);
-            self.say(&format!("void, {late} late; once more, {next} of {most}"));
+            let (why, next, most) = (void::reasons(&run).join("; "), tries + 1, REPEATS_MAX + 1);
+            self.say(&format!("void: {why}; trying again, {next} of {most}"));
         }
     }
 }

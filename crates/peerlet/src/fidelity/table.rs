@@ -96,11 +96,14 @@ fn conclusion(case: &Case, gap: &str) -> String {
         out += &format!("{name}: {reason}\n{gap}");
     }
     out += &format!(
-        "{name}: {verdict} (within {}, KS {}, counts {}; {late}; {} runs repeated)\n{gap}",
+        "{name}: {verdict} (within {}, KS {}, counts {}; {late}; {} repeated)\n{gap}",
         percent(limits.within),
         limits.ks,
         percent(limits.counts),
-        runs.repeated
+        match runs.repeated {
+            1 => "1 run".to_owned(),
+            count => format!("{count} runs"),
+        }
     );
     out
 }

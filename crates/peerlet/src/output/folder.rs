@@ -12,6 +12,7 @@ use crate::inputs;
 use crate::output::results::Results;
 use crate::output::schema::Verdict;
 use crate::output::summary;
+use crate::output::whole_file::write_whole;
 use crate::plan::Plan;
 use crate::run::Failure;
 use crate::transport::Transport;
@@ -25,14 +26,19 @@ pub(crate) struct Folder {
 impl Folder {
     /// Creates the folder. One that holds a run already is refused, so that nothing is lost.
     pub(crate) fn create(path: &Path) -> Result<Folder, Failure> {
-        std::fs::create_dir_all(path).map_err(Failure::io(path.display()))?;
+        create_folder(path)?;
         refuse_run(path)?;
         Ok(Folder { path: path.to_owned() })
     }
 
+    /// Creates a file that is written while the run lasts.
     pub(crate) fn create_file(&self, name: &str) -> Result<File, Failure> {
-        let path = self.path.join(name);
+        let path = self.path_of(name);
         File::create(&path).map_err(Failure::io(path.display()))
+    }
+
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
     }
 
     /// Writes the scenario, so that it gives the same run again from any folder, without options:
@@ -70,14 +76,12 @@ impl Folder {
         name: &str,
         write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> Result<(), Failure> {
-        let mut file = BufWriter::new(self.create_file(name)?);
-        let path = self.path.join(name);
-        write(&mut file).and_then(|()| file.flush()).map_err(Failure::io(path.display()))
+        let path = self.path_of(name);
+        write_whole(&path, write).map_err(Failure::io(path.display()))
     }
 
     fn write_file(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-        let path = self.path.join(name);
-        self.create_file(name)?.write_all(bytes).map_err(Failure::io(path.display()))
+        self.write_table(name, |file| file.write_all(bytes))
     }
 }
 
@@ -90,7 +94,7 @@ impl FolderSet {
     /// Creates the folder. One that holds a run, or a run of one of these seeds, is refused before
     /// anything runs.
     pub(crate) fn create(path: &Path, seeds: RangeInclusive<u64>) -> Result<FolderSet, Failure> {
-        std::fs::create_dir_all(path).map_err(Failure::io(path.display()))?;
+        create_folder(path)?;
         refuse_run(path)?;
         let set = FolderSet { path: path.to_owned() };
         for seed in seeds {
@@ -107,6 +111,18 @@ impl FolderSet {
     fn path_of(&self, seed: u64) -> PathBuf {
         self.path.join(seed.to_string())
     }
+}
+
+fn create_folder(path: &Path) -> Result<(), Failure> {
+    let shown = path.display();
+    if path.exists() && !path.is_dir() {
+        let message = format!("`{shown}` is a file, and -o names a folder; name another one");
+        return Err(Failure::Io(message));
+    }
+    let failed = |error| {
+        format!("cannot create the folder `{shown}`: {error}; name another one that can be written")
+    };
+    std::fs::create_dir_all(path).map_err(|error| Failure::Io(failed(error)))
 }
 
 fn refuse_run(path: &Path) -> Result<(), Failure> {

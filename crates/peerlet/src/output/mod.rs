@@ -1,6 +1,7 @@
 //! What a run shows: tables, JSON, run folders.
 
 pub(crate) mod again;
+pub(crate) mod drops;
 pub(crate) mod expectations;
 pub(crate) mod folder;
 pub(crate) mod list;
@@ -12,3 +13,5 @@ pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod summary;
 pub(crate) mod terminal;
+pub(crate) mod void;
+pub(crate) mod whole_file;

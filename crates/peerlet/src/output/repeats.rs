@@ -7,6 +7,7 @@ use peerlet_measure::{RepeatRow, Repeats};
 use serde::Serialize;
 
 use crate::output::schema::Verdict;
+use crate::output::summary;
 use crate::output::terminal::json_line;
 use crate::transport::Transport;
 
@@ -67,8 +68,11 @@ pub(crate) fn table(
     let over = transport.map(|over| format!(" over {}", over.name())).unwrap_or_default();
     let mut out = format!("{} runs{over}, mean and 95 % interval\n\n{all}\n", runs.len());
     for Repeat { seed, verdicts, .. } in runs {
-        for verdict in verdicts.iter().filter(|verdict| !verdict.held) {
-            out += &format!("seed {seed}: {verdict}\n");
+        let mut failed = verdicts.iter().filter(|verdict| !verdict.held).peekable();
+        let has_failed = failed.peek().is_some();
+        failed.for_each(|verdict| out += &format!("seed {seed}: {verdict}\n"));
+        if has_failed {
+            summary::write_again(&mut out, Some(*seed)).expect("a text takes all");
         }
     }
     if let Some(seeds) = not_reached {

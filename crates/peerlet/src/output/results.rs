@@ -133,6 +133,25 @@ impl Results {
         !self.missing.is_empty() || !is_covered
     }
 
+    /// Why its expectations are not judged, in words; `None` where they are. They are of the whole
+    /// network, the whole run, and the time after the warm-up.
+    pub(crate) fn not_judged(&self) -> Option<&'static str> {
+        let scenario = &self.plan.scenario;
+        if self.panicked.is_some() || self.is_interrupted {
+            Some("the run was interrupted")
+        } else if self.is_void() {
+            Some("the run is void")
+        } else if self.is_share {
+            Some("this is one process's share of the network")
+        } else if self.is_incomplete() {
+            Some("the run is incomplete")
+        } else if scenario.measure.from >= scenario.duration {
+            Some("the run ended within its warm-up")
+        } else {
+            None
+        }
+    }
+
     /// What was measured, in units.
     pub(crate) fn summary(&self) -> Summary {
         Summary::of(&self.measures)

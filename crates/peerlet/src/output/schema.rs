@@ -81,9 +81,12 @@ pub(crate) struct RunSummary {
     /// The account of packets, where a model stood between the sockets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) packets: Option<Packets>,
-    /// Only where it is true: the emulation was too late, and nothing here tells of the network.
+    /// Only where it is true: the machine did not keep up, and nothing here describes the network.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) void: bool,
+    /// Why, in words, the gravest reason first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) void_because: Vec<String>,
     /// Only where it is true: this is one process's share of several.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) share: bool,
@@ -101,6 +104,9 @@ pub(crate) struct RunSummary {
     /// The bounds of the scenario's expectations, and how each ended.
     #[serde(default)]
     pub(crate) expectations: Vec<Verdict>,
+    /// Why its expectations were not judged, where the scenario has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) not_judged: Option<String>,
 }
 
 /// The program that ran.
@@ -216,8 +222,31 @@ pub(crate) struct Packets {
     pub(crate) read_p99_us: Option<f64>,
     /// The largest of that.
     pub(crate) read_max_us: f64,
+    /// The 99th percentile of how late packets of the warm-up were handed over.
+    #[serde(default)]
+    pub(crate) warm_up_late_p99_us: Option<f64>,
+    /// The largest of that.
+    #[serde(default)]
+    pub(crate) warm_up_late_max_us: f64,
+    /// The most by which a packet of the warm-up was read late.
+    #[serde(default)]
+    pub(crate) warm_up_read_max_us: f64,
+    /// Packets that the machine lost, not the network.
+    #[serde(default)]
+    pub(crate) lost: Lost,
     /// Datagrams among those in flight whose fate is unknown.
     pub(crate) unaccounted: u64,
+}
+
+/// Packets that the machine lost, by cause.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Lost {
+    /// Those that did not fit the emulator's queue.
+    pub(crate) queue: u64,
+    /// Those that the operating system refused to take.
+    pub(crate) refused: u64,
+    /// Those that it took and nobody read.
+    pub(crate) unread: u64,
 }
 
 /// A metric in its unit. Without a value, all but the count and the sum are null.
@@ -315,6 +344,29 @@ mod tests {
         Measure::from(&row)
     }
 
+    fn packets() -> Packets {
+        Packets {
+            sent: 1,
+            duplicated: 0,
+            damaged: 0,
+            carried: 1,
+            waiting: 0,
+            dropped: BTreeMap::new(),
+            late_p50_us: None,
+            late_p99_us: Some(1.0),
+            late_max_us: 2.0,
+            stalled_us: 1.0,
+            read_p50_us: None,
+            read_p99_us: None,
+            read_max_us: 0.5,
+            warm_up_late_p99_us: None,
+            warm_up_late_max_us: 2.0,
+            warm_up_read_max_us: 0.5,
+            lost: Lost { queue: 1, refused: 2, unread: 3 },
+            unaccounted: 0,
+        }
+    }
+
     /// A summary with every field.
     fn full() -> RunSummary {
         RunSummary {
@@ -340,23 +392,9 @@ mod tests {
             coverage: Some(1.0),
             processes: Some(2),
             delays: Some(Lateness { late_max_us: 3.0, ..Lateness::default() }),
-            packets: Some(Packets {
-                sent: 1,
-                duplicated: 0,
-                damaged: 0,
-                carried: 1,
-                waiting: 0,
-                dropped: BTreeMap::new(),
-                late_p50_us: None,
-                late_p99_us: Some(1.0),
-                late_max_us: 2.0,
-                stalled_us: 1.0,
-                read_p50_us: None,
-                read_p99_us: None,
-                read_max_us: 0.5,
-                unaccounted: 0,
-            }),
+            packets: Some(packets()),
             void: true,
+            void_because: vec!["it lost packets".to_owned()],
             missing: vec!["seats 3 to 5: no process came".to_owned()],
             share: true,
             interrupted: true,
@@ -371,6 +409,7 @@ mod tests {
                 held: false,
                 place: "hello.toml:3:1".to_owned(),
             }],
+            not_judged: Some("the run is void".to_owned()),
         }
     }
 

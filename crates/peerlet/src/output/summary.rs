@@ -4,22 +4,24 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use peerlet_core::Duration;
-use peerlet_live::{Carried, Delays, LATENESS_MAX};
+use peerlet_live::{Carried, Delays};
 use peerlet_measure::{DropCause, Flow};
 use peerlet_network::Cause;
 
 use crate::output::again::again;
+use crate::output::drops;
 use crate::output::memory::peak_rss_bytes;
 use crate::output::results::Results;
 use crate::output::schema::{
-    Account, Lateness, Messages, Packets, RunSummary, SCHEMA, Verdict, Version,
+    Account, Lateness, Lost, Messages, Packets, RunSummary, SCHEMA, Verdict, Version,
 };
 use crate::output::terminal::json_line;
+use crate::output::void;
 use crate::transport::Transport;
 
 impl Packets {
     fn of(carried: &Carried) -> Packets {
-        let Carried { packets, lateness, read, unaccounted, stalled, .. } = carried;
+        let Carried { packets, lateness, read, warm_up, lost, unaccounted, stalled, .. } = carried;
         let micros = |late: Duration| late.as_secs_f64() * 1e6;
         Packets {
             sent: packets.sent,
@@ -35,6 +37,10 @@ impl Packets {
             read_p50_us: read.quantile(0.5).map(micros),
             read_p99_us: read.quantile(0.99).map(micros),
             read_max_us: micros(read.max()),
+            warm_up_late_p99_us: warm_up.lateness.quantile(0.99).map(micros),
+            warm_up_late_max_us: micros(warm_up.lateness.max()),
+            warm_up_read_max_us: micros(warm_up.read.max()),
+            lost: Lost { queue: lost.queue, refused: lost.refused, unread: lost.unread },
             unaccounted: *unaccounted,
         }
     }
@@ -97,6 +103,7 @@ fn summary(run: &Results, verdicts: &[Verdict]) -> RunSummary {
         delays: run.delays.as_ref().map(Lateness::of),
         packets: run.carried.as_ref().map(Packets::of),
         void: run.is_void(),
+        void_because: void::reasons(run),
         missing: run.missing.clone(),
         share: run.is_share,
         interrupted: run.is_interrupted,
@@ -104,6 +111,7 @@ fn summary(run: &Results, verdicts: &[Verdict]) -> RunSummary {
         measures: run.summary().rows.iter().map(|(name, row)| (name.clone(), row.into())).collect(),
         properties: Vec::new(),
         expectations: verdicts.to_vec(),
+        not_judged: not_judged(run).map(str::to_owned),
     }
 }
 
@@ -144,7 +152,13 @@ fn write_table(
         )?;
     }
     if run.is_void() {
-        writeln!(out, "{}", why_void(run))?;
+        writeln!(out, "{}", void::sentence(run))?;
+    }
+    if let Some(why) = not_judged(run).filter(|_| !run.is_interrupted) {
+        let count =
+            run.plan.scenario.expect.iter().map(|expect| expect.bounds.len()).sum::<usize>();
+        let s = if count == 1 { "" } else { "s" };
+        writeln!(out, "{count} expectation{s} not judged: {why}")?;
     }
     if let Some(digest) = &run.payload_digest {
         writeln!(out, "payload digest {digest}")?;
@@ -153,13 +167,22 @@ fn write_table(
         writeln!(out, "digest {digest}")?;
     }
     if verdicts.iter().any(|verdict| !verdict.held) {
-        write!(out, "again: {}", again(None))?;
-        if run.is_seeded {
-            write!(out, " (seed {})", run.plan.scenario.seed)?;
-        }
-        writeln!(out)?;
+        write_again(out, None)?;
     }
     Ok(())
+}
+
+/// Why the scenario's expectations are not judged, if it has any.
+fn not_judged(run: &Results) -> Option<&'static str> {
+    run.not_judged().filter(|_| !run.plan.scenario.expect.is_empty())
+}
+
+/// The command that repeats a run, where there is one.
+pub(crate) fn write_again(out: &mut String, seed: Option<u64>) -> std::fmt::Result {
+    match again(seed) {
+        Some(command) => writeln!(out, "again: {command}"),
+        None => Ok(()),
+    }
 }
 
 fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
@@ -202,18 +225,13 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
         }
     }
     if let Some(carried) = &run.carried {
-        writeln!(out, "{}", packets(carried, run.world == "emulate"))?;
+        writeln!(out, "{}", packets(carried, run))?;
     }
     if let Some(delays) = run.delays.as_ref().filter(|_| run.world == "live") {
         writeln!(out, "{}", self::delays(delays))?;
     }
     write_coverage(out, run)?;
-    for (cause, count) in run.counters.iter().flat_map(|counters| counters.iter()) {
-        if count > 0 {
-            writeln!(out, "sockets dropped: {} {}", grouped(count), cause.name())?;
-        }
-    }
-    writeln!(out)
+    writeln!(out, "{}", run.counters.as_ref().map(drops::lines).unwrap_or_default())
 }
 
 /// How much of the network is in these numbers, and whose share is missing.
@@ -234,27 +252,6 @@ fn write_coverage(out: &mut String, run: &Results) -> std::fmt::Result {
         writeln!(out, "missing: {missing}")?;
     }
     Ok(())
-}
-
-/// Why an emulation means nothing, and what to do.
-fn why_void(run: &Results) -> String {
-    let remedy = "take a machine with less to do, fewer peers, or fewer messages";
-    let Some(carried) = run.carried.as_ref().filter(|carried| carried.is_mostly_in_time()) else {
-        return format!(
-            "void: of the packets, one in a hundred was more than {LATENESS_MAX} late, so this \
-             tells more of the machine than of the network; {remedy}"
-        );
-    };
-    let Carried { late_max, stalled, blocked, .. } = carried;
-    let (worst, slowest) = (carried.worst(), run.delays.as_ref().and_then(|d| d.slowest));
-    let why = match slowest {
-        Some((place, took)) if *blocked == worst => format!("a handler took {took} ({place})"),
-        _ if *stalled == worst => {
-            format!("the emulator stood still for {worst}, suspended or without a processor")
-        }
-        _ => format!("a packet was {worst} late"),
-    };
-    format!("void: {why}, more than {late_max} (--late-max); {remedy}")
 }
 
 impl Lateness {
@@ -311,16 +308,29 @@ fn account(name: &str, flow: &Flow, run: &Results) -> String {
 }
 
 /// What became of packets, and in an emulation how late they were.
-fn packets(carried: &Carried, is_emulated: bool) -> String {
-    let Carried { packets, lateness, read, unaccounted, stalled, .. } = carried;
+fn packets(carried: &Carried, run: &Results) -> String {
+    let is_emulated = run.world == "emulate";
+    let Carried { packets, lateness, read, warm_up, lost, unaccounted, stalled, .. } = carried;
     let (sent, took) = (grouped(packets.sent), grouped(packets.carried));
     let dropped = dropped(Cause::ALL.map(|cause| (cause.name(), packets.dropped(cause))));
     let mut line = format!("packets: {sent} sent, {took} carried, dropped: {dropped}");
     if is_emulated {
         line += &format!("; late: {lateness}; read late: {read}; stood still {stalled} at most");
+        if warm_up.lateness.count() > 0 {
+            let (late, read) = (&warm_up.lateness, warm_up.read.max());
+            line += &format!("\nbefore `measure.from`: late: {late}; read late: max {read}");
+        }
+    }
+    if lost.total() > 0 {
+        line += &format!("\nlost by this machine: {}", void::lost(lost));
     }
     if *unaccounted > 0 {
-        line += &format!("; {} datagrams in flight are unaccounted", grouped(*unaccounted));
+        let count = grouped(*unaccounted);
+        line += &format!("\n{count} of the datagrams in flight: fate unknown");
+        line += match run.transport == Some(Transport::Quic) {
+            true => ", lost by this machine or discarded by QUIC",
+            false => ", lost by this machine",
+        };
     }
     line
 }

@@ -1,6 +1,7 @@
 //! `sim --random` and `sim --witness`: what they show, and their exit codes.
 
 use std::fmt::Write;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,10 @@ use super::trial::{Flaw, Trial};
 use crate::arguments::Sim;
 use crate::exit::Exit;
 use crate::experiment::Experiment;
+use crate::output::again;
 use crate::output::status;
 use crate::output::terminal::json_line;
+use crate::output::whole_file::write_whole;
 use crate::run::{Failure, print};
 use crate::transport::Transport;
 use crate::world::lookout::Lookout;
@@ -46,15 +49,16 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim, count: u64) -> Result<Exit
         (Some(folder), Some(finding)) => Some(save(folder, finding)?),
         _ => None,
     };
-    let name = experiment.name;
+    let name = again::program();
     let command =
         |finding: &Finding| format!("{name} sim --random 1 --seed {}{over}", finding.seed);
     print(&match sim.json {
         true => json(&search, &findings, seconds, command),
         false => {
-            let saved = saved
-                .as_ref()
-                .map(|path| format!("saved: {path}\nagain: {name} sim {path} --witness{over}\n"));
+            let saved = saved.as_ref().map(|path| {
+                let quoted = again::quoted(path);
+                format!("saved: {path}\nagain: {name} sim {quoted} --witness{over}\n")
+            });
             let table = if sim.what.verbose > 0 { table(&findings) } else { String::new() };
             words(&search, &findings, seconds, command) + &table + &saved.unwrap_or_default()
         }
@@ -121,7 +125,8 @@ fn save(folder: &Path, finding: &Finding) -> Result<String, Failure> {
     std::fs::create_dir_all(folder).map_err(Failure::io(folder.display()))?;
     let write = |name: String, text: &str| {
         let path = folder.join(name);
-        std::fs::write(&path, text).map_err(Failure::io(path.display()))?;
+        let whole = write_whole(&path, |file| file.write_all(text.as_bytes()));
+        whole.map_err(Failure::io(path.display()))?;
         Ok::<_, Failure>(path.display().to_string())
     };
     let seed = finding.seed;
@@ -147,12 +152,12 @@ fn words(
     };
     let Finding { number, seed, what, text, expanded, .. } = finding;
     let (text, how) = match expanded {
-        Some(expanded) => (expanded, "with its lots drawn"),
-        None => (text, "as drawn"),
+        Some(expanded) => (expanded, "with all random choices resolved"),
+        None => (text, "as generated"),
     };
     format!(
-        "random scenario {number} of {count} failed, the one of seed {seed}: {what}\n\nThis is \
-         it, {how}:\n\n{text}\nagain: {}\n",
+        "random scenario {number} of {count} failed, the one of seed {seed}: {what}\n\nThe \
+         scenario, {how}:\n\n{text}\nagain: {}\n",
         command(finding)
     )
 }
@@ -228,7 +233,8 @@ mod tests {
         let finding = findings.finding.as_ref().expect("the bug is found");
         let words = words(&search, &findings, 0.5, |finding| format!("run {}", finding.seed));
         let expanded = finding.expanded.as_ref().expect("event lines can say it");
-        let (head, rest) = words.split_once("\n\nThis is it, with its lots drawn:\n\n").unwrap();
+        let (head, rest) =
+            words.split_once("\n\nThe scenario, with all random choices resolved:\n\n").unwrap();
         let Finding { number, seed, what, .. } = finding;
         assert_eq!(
             head,
@@ -249,7 +255,7 @@ mod tests {
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!((saved.unwrap(), count), (finding.text.clone(), 2));
 
-        // Alone, as a file, and with its lots drawn it fails likewise; without the bug it holds.
+        // Alone, as a file, and with all random choices resolved it fails likewise.
         let alone = Search { experiment: &experiment, count: 1, seed: *seed };
         let again = alone.run(&move |setup| setup.planted = Some(bug)).finding.unwrap();
         assert_eq!((&again.what, &again.text), (what, &finding.text));

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use peerlet_core::{Directive, Time};
+use peerlet_core::{Directive, Time, decode_text};
 use peerlet_live::{
     Admission, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret, Sockets,
 };
-use peerlet_scenario::Scenario;
+use peerlet_scenario::{Scenario, is_of_content, read_regular_file};
 use tokio::sync::watch;
 
 use crate::arguments::Live;
@@ -162,12 +162,12 @@ fn admission(live: &Live) -> Result<Admission, Failure> {
             let wrong = |why: &dyn std::fmt::Display| {
                 Failure::Usage(format!("--allow {}: {why}", path.display()))
             };
-            let about = std::fs::metadata(path).map_err(Failure::io(path.display()))?;
-            if !about.is_file() || about.len() > LIST_BYTES_MAX {
-                return Err(wrong(&"name a regular file of at most 16 MiB"));
-            }
-            let bytes = std::fs::read(path).map_err(Failure::io(path.display()))?;
-            let text = String::from_utf8(bytes).map_err(|_| wrong(&"save it as UTF-8"))?;
+            let read = read_regular_file(path, LIST_BYTES_MAX);
+            let bytes = read.map_err(|error| match is_of_content(&error) {
+                true => wrong(&format!("{error}; a list has at most 16 MiB")),
+                false => Failure::Io(format!("--allow {}: {error}", path.display())),
+            })?;
+            let text = decode_text(bytes).map_err(|error| wrong(&error))?;
             Admission::of_list(&text).map_err(|error| wrong(&error))?
         }
     };

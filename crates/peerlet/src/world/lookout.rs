@@ -128,7 +128,7 @@ impl Scene {
             interrupts::exit();
         }
         self.is_interrupted = true;
-        status::say("stopping: what was reached is shown; once more ends it at once");
+        status::say("stopping: partial results follow; a second signal ends the process at once");
         if let Some(run) = &self.run {
             run.watch.stop();
         }

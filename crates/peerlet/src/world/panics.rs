@@ -47,10 +47,11 @@ pub(crate) fn catch<T>(
         }
         Err(_) => {
             let again = again(is_one_of_many.then_some(seed));
+            let again = again.map(|again| format!("\n  again: {again}")).unwrap_or_default();
             let place = watch.panicked().map_or_else(String::new, |place| in_words(&place));
             let (said, backtraces) = (said.join("; and "), backtraces.concat());
             Err(Failure::Panicked(format!(
-                "a handler panicked: {said}\n  {place}seed {seed}\n  again: {again}{backtraces}"
+                "a handler panicked: {said}\n  {place}seed {seed}{again}{backtraces}"
             )))
         }
     }

@@ -78,14 +78,31 @@ pub(crate) fn conclude(
     json: bool,
 ) -> Result<Exit, Failure> {
     let verdicts = verdicts(run);
-    if let Some(folder) = folder {
-        folder.write(run, &verdicts)?;
+    let ended = show(run, &verdicts, folder, what, json);
+    match ended {
+        // It says that a program is wrong, which matters more than where its results went.
+        Err(failure) if run.panicked.is_some() => {
+            status::say(&format!("error: {}", failure.message()));
+            Ok(Exit::Panicked)
+        }
+        ended => ended,
     }
-    print(&if json {
-        summary::json(run, &verdicts)
-    } else {
-        summary::table(run, &verdicts, what.quiet)
-    })?;
+}
+
+/// Writes and prints a run that is over, and says how the command ends.
+fn show(
+    run: &Results,
+    verdicts: &[Verdict],
+    folder: Option<&Folder>,
+    what: &What,
+    json: bool,
+) -> Result<Exit, Failure> {
+    if let Some(folder) = folder {
+        folder.write(run, verdicts)?;
+    }
+    let shown =
+        if json { summary::json(run, verdicts) } else { summary::table(run, verdicts, what.quiet) };
+    print(&shown)?;
     Ok(match verdicts.iter().all(|verdict| verdict.held) {
         _ if run.panicked.is_some() => Exit::Panicked,
         _ if run.is_interrupted => Exit::Interrupted,
@@ -99,12 +116,9 @@ pub(crate) fn conclude(
 /// How the expectations ended. They are of the whole network, the whole run, and the time after the
 /// warm-up; where one of these is not there, none is judged.
 fn verdicts(run: &Results) -> Vec<Verdict> {
-    let scenario = &run.plan.scenario;
-    let is_all_warm_up = scenario.measure.from >= scenario.duration;
-    let is_partial = run.is_share || run.is_interrupted || run.is_incomplete();
-    match is_partial || run.is_void() || is_all_warm_up {
-        true => Vec::new(),
-        false => expectations::check(scenario, &run.summary()),
+    match run.not_judged() {
+        Some(_) => Vec::new(),
+        None => expectations::check(&run.plan.scenario, &run.summary()),
     }
 }
 
@@ -192,8 +206,8 @@ fn simulate_into(
     let mut way = way;
     way.options.trace = trace.clone().map(|trace| Box::new(trace) as Box<dyn Trace>);
     let run = simulate(experiment, plan, way)?;
-    if let Some(trace) = trace {
-        trace.finish()?;
+    if let Some((trace, folder)) = trace.zip(folder) {
+        trace.finish(folder)?;
     }
     Ok(run)
 }
@@ -243,20 +257,29 @@ fn repeat(
     })
 }
 
+/// The file of a trace. It has its name while the run lasts, so that it can be followed.
+const TRACE: &str = "events.jsonl";
+
 /// A JSON trace that the simulation writes and the command closes.
 #[derive(Clone)]
 struct SharedTrace(Rc<RefCell<Option<JsonTrace<BufWriter<File>>>>>);
 
 impl SharedTrace {
     fn create(folder: &Folder, plan: &Plan) -> Result<SharedTrace, Failure> {
-        let file = folder.create_file("events.jsonl")?;
+        let file = folder.create_file(TRACE)?;
         let trace = JsonTrace::new(BufWriter::new(file), plan.scenario.peers);
         Ok(SharedTrace(Rc::new(RefCell::new(Some(trace)))))
     }
 
-    fn finish(self) -> Result<(), Failure> {
+    /// Ends it; a trace that could not be written is removed.
+    fn finish(self, folder: &Folder) -> Result<(), Failure> {
         let trace = self.0.borrow_mut().take();
-        trace.map_or(Ok(()), JsonTrace::finish).map_err(Failure::io("events.jsonl"))
+        let path = folder.path_of(TRACE);
+        trace.map_or(Ok(()), JsonTrace::finish).map_err(|error| {
+            // What made it fail is the error that matters.
+            std::fs::remove_file(&path).ok();
+            Failure::io(path.display())(error)
+        })
     }
 }
 
