@@ -157,7 +157,16 @@ pub(crate) struct Search {
 impl Search {
     pub(crate) fn new(join: Join, bound: IpAddr) -> Search {
         let (addresses, looked_up, why) = Default::default();
-        Search { join, bound, addresses, current: 0, since: Duration::ZERO, looked_up, why }
+        let literal = join.host.parse::<IpAddr>();
+        let mut search =
+            Search { join, bound, addresses, current: 0, since: Duration::ZERO, looked_up, why };
+        // An address is not looked up.
+        if let Ok(ip) = literal {
+            let found = vec![SocketAddr::new(ip, search.join.port)];
+            search.looked_up = Some(Duration::ZERO);
+            search.found(Duration::ZERO, Ok(found));
+        }
+        search
     }
 
     pub(crate) fn join(&self) -> &Join {

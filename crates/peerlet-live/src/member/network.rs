@@ -381,10 +381,10 @@ mod tests {
         assert_eq!(network.add(again, epoch(1, SECOND * 50, 3)), Ok(()));
         assert_eq!(network.add(again, Closing::default().report()), Ok(()));
         let before = network.add(Reporter { incarnation: 9, ..again }, epoch(0, SECOND, 3));
-        assert_eq!(before, Err(ReportRefusal::TooMuch), "that was over when it began again");
+        assert_eq!(before, Err(ReportRefusal::TooMuch), "that was over when it was restarted");
         let third = Reporter { incarnation: 9, ..again };
         assert_eq!(network.add(third, Closing::default().report()), Ok(()));
-        assert_eq!(network.processes, 2, "it is one process, however often it begins again");
+        assert_eq!(network.processes, 2, "it is one process, however often it is restarted");
         assert!(
             network.has_closed(Identity([2; 32]), 9) && !network.has_closed(Identity([2; 32]), 8)
         );

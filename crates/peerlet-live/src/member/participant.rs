@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use peerlet_core::{Duration, MILLISECOND, SECOND};
+use peerlet_core::{Duration, Identity, MILLISECOND, SECOND};
 
 use super::control::{Control, Refusal};
 use super::coordinator::LEAD;
@@ -133,6 +133,15 @@ impl Participant {
     /// All processes, once the map was read; and its version.
     pub(crate) fn map(&self) -> (u64, &[Process]) {
         (self.version, &self.map)
+    }
+
+    pub(crate) fn own_identity(&self) -> Identity {
+        self.own.identity()
+    }
+
+    /// Whether seat 0's process has taken this one in.
+    pub(crate) fn is_welcomed(&self) -> bool {
+        self.welcomed
     }
 
     /// When seat 0's process was heard last.
@@ -343,7 +352,7 @@ mod tests {
     use super::*;
     use crate::member::control::Speaker;
     use crate::member::coordinator::{Coordinator, CoordinatorSetup};
-    use peerlet_core::{Identity, wire};
+    use peerlet_core::wire;
 
     fn process(who: u8, seats: (u32, u32)) -> Process {
         let ip = "127.0.0.1".parse().unwrap();

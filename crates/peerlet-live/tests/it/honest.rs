@@ -92,6 +92,12 @@ impl Running {
         Running { at: at.parse().expect("an address"), lines, stop, task }
     }
 
+    /// Stops it, and waits for its end.
+    pub async fn stop(self) -> LiveOutcome {
+        self.stop.send_replace(true);
+        self.end().await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
     /// Waits for its end.
     async fn end(self) -> Result<LiveOutcome, LiveError> {
         self.task.await.expect("nothing panics")

@@ -9,6 +9,7 @@ mod blocking;
 mod holder;
 mod honest;
 mod hostile;
+mod joining;
 mod panics;
 mod reliable;
 mod runs;

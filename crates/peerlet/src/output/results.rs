@@ -33,6 +33,8 @@ pub(crate) struct Results {
     pub(crate) whole: Option<Whole>,
     /// Shares of the whole network that are missing, in words.
     pub(crate) missing: Vec<String>,
+    /// Processes that were not let in or refused, in words.
+    pub(crate) kept_out: Vec<String>,
     /// Whether this is one process's share: nothing balances, and nothing can be expected of it.
     pub(crate) is_share: bool,
     /// What became of packets, and how late they were, where a model stood between the sockets.
@@ -73,6 +75,7 @@ impl Results {
             counters: None,
             whole: None,
             missing: Vec::new(),
+            kept_out: Vec::new(),
             is_share: false,
             carried: None,
             delays: None,
@@ -108,6 +111,7 @@ impl Results {
             counters: Some(outcome.counters),
             whole: outcome.whole,
             missing: outcome.missing,
+            kept_out: outcome.kept_out,
             is_share: outcome.is_share,
             carried: outcome.carried,
             delays: Some(outcome.delays),

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use peerlet_core::{Directive, Time};
 use peerlet_live::{
-    Admission, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret, Sockets,
+    Admission, JoinError, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret,
+    Sockets,
 };
 use peerlet_scenario::Scenario;
 use tokio::sync::watch;
@@ -23,6 +24,7 @@ use crate::run::{Failure, with_causes};
 use crate::transport::Transport;
 use crate::world::address;
 use crate::world::interrupts;
+use crate::world::panics;
 use crate::world::setup::{self, LiveOptions};
 use crate::world::sim::conclude;
 use crate::world::threads;
@@ -82,7 +84,9 @@ pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Re
     let (stop, stopped) = watch::channel(false);
     let signals = interrupts::stop_at_signal(stop).map_err(threads::refused("signals"))?;
     let end = Time::ZERO + setup.duration;
-    let came = runtime.block_on(peerlet_live::run(setup, directives, stopped.clone()));
+    let (came, panics) = panics::keep_on_sockets(|| {
+        runtime.block_on(peerlet_live::run(setup, directives, stopped.clone()))
+    });
     let mut is_interrupted = *stopped.borrow();
     drop(signals);
     // A handler that does not come back is not waited for.
@@ -91,14 +95,18 @@ pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Re
         Ok(outcome) => {
             // Whoever stops a process that waits to hand in its reports interrupts nothing else.
             is_interrupted &= outcome.end < end;
+            panics.say_others(None);
             (outcome, None)
         }
         Err(LiveError::Panicked(mut panicked)) => {
-            let said = panicked.to_string();
+            let place = panics.place_of(&panicked.message);
+            let said = format!("{panicked}{place}");
+            panics.say_others(Some(&panicked.message));
+            let told = format!("{said}{}", panics.backtraces());
             let Some(partial) = panicked.partial.take() else {
-                return Err(Failure::Panicked(said));
+                return Err(Failure::Panicked(told));
             };
-            status::say(&format!("error: {said}"));
+            status::say(&format!("error: {told}"));
             is_interrupted = true;
             (*partial, Some(said))
         }
@@ -136,6 +144,8 @@ fn failure(error: &LiveError) -> Failure {
     match error {
         LiveError::Index { .. }
         | LiveError::JoinsItself
+        | LiveError::NoTimeToJoin
+        | LiveError::Join(JoinError::Oneself(_))
         | LiveError::JoinsNobody { .. }
         | LiveError::Ports { .. }
         | LiveError::ListOverUdp
