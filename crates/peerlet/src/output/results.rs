@@ -7,6 +7,7 @@ use peerlet_sim::Outcome;
 
 use crate::plan::Plan;
 use crate::transport::Transport;
+use crate::world::interrupts::Taken;
 use crate::world::live::Ran;
 
 /// A run that is over.
@@ -47,6 +48,8 @@ pub(crate) struct Results {
     pub(crate) panicked: Option<String>,
     /// Whether the seed decided what peers did.
     pub(crate) is_seeded: bool,
+    /// Until what is here was shown and written, signals end the process.
+    _signals: Option<Taken>,
 }
 
 impl Results {
@@ -82,6 +85,7 @@ impl Results {
             is_interrupted,
             panicked: None,
             is_seeded: true,
+            _signals: None,
         }
     }
 
@@ -93,7 +97,7 @@ impl Results {
         ran: Ran,
         is_seeded: bool,
     ) -> Results {
-        let Ran { outcome, transport, wall_seconds, is_interrupted, panicked } = ran;
+        let Ran { outcome, transport, wall_seconds, is_interrupted, panicked, signals } = ran;
         Results {
             world,
             transport: Some(transport),
@@ -118,6 +122,7 @@ impl Results {
             is_interrupted,
             panicked,
             is_seeded,
+            _signals: Some(signals),
         }
     }
 

@@ -75,6 +75,8 @@ pub(crate) struct Ran {
     pub(crate) is_interrupted: bool,
     /// The panic that ended it, if one did: the outcome is partial.
     pub(crate) panicked: Option<String>,
+    /// A second signal ends the process while results are written as well.
+    pub(crate) signals: interrupts::Taken,
 }
 
 /// Runs peers on real sockets to their end, or until this process is interrupted.
@@ -88,7 +90,6 @@ pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Re
         runtime.block_on(peerlet_live::run(setup, directives, stopped.clone()))
     });
     let mut is_interrupted = *stopped.borrow();
-    drop(signals);
     // A handler that does not come back is not waited for.
     runtime.shutdown_background();
     let (outcome, panicked) = match came {
@@ -113,7 +114,8 @@ pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Re
         Err(error) => return Err(failure(&error)),
     };
     let wall_seconds = begun.elapsed().as_secs_f64();
-    Ok(Ran { outcome, transport, wall_seconds, is_interrupted, panicked })
+    drop(stopped);
+    Ok(Ran { outcome, transport, wall_seconds, is_interrupted, panicked, signals })
 }
 
 /// The setup of this process: where it is, and which of the seats it has.
