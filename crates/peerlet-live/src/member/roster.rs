@@ -3,7 +3,8 @@
 //! A process is known by its identity. What it says is compared with the identity of the connection
 //! it came over, where sockets have identities. The seats of a process are its own until it is
 //! replaced: by the same identity once its former self no longer answers, or, in a network with a
-//! secret or a list of identities, by anybody who was let in, once nothing is heard from it any more.
+//! secret or a list of identities, by anybody who was let in, once nothing is heard from it any
+//! more.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

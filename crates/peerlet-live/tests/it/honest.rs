@@ -92,6 +92,11 @@ impl Running {
         Running { at: at.parse().expect("an address"), lines, stop, task }
     }
 
+    /// Asks it to stop.
+    pub fn ask_to_stop(&self) {
+        self.stop.send_replace(true);
+    }
+
     /// Stops it, and waits for its end.
     pub async fn stop(self) -> LiveOutcome {
         self.stop.send_replace(true);

@@ -7,6 +7,7 @@ mod examples;
 mod faults;
 mod layout;
 mod live;
+mod message_bounds;
 mod network_errors;
 mod planetlab;
 mod protopeer;
