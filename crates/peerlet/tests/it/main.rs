@@ -13,3 +13,4 @@ mod planetlab;
 mod protopeer;
 mod random;
 mod sockets;
+mod tutorial;

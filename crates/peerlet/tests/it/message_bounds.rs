@@ -104,8 +104,12 @@ fn messages_of_the_bound_arrive_live_and_emulated_and_larger_ones_are_handed_bac
             let build = move |_| Peer::new().with(sizes.clone());
             let model = Box::new(Constant { delay: MILLISECOND * 5 });
             let medium = if is_emulated { Medium::Emulated(model) } else { Medium::Real };
-            let setup =
-                LiveSetup { message_max, medium, ..LiveSetup::new("sizes", 2, SECOND * 2, build) };
+            let setup = LiveSetup {
+                message_max,
+                medium,
+                shards: 2,
+                ..LiveSetup::new("sizes", 2, SECOND * 2, build)
+            };
             live(setup).expect("it runs");
         });
     }
