@@ -84,7 +84,7 @@ impl KeptOut {
         self.book().named.retain(|named| named.is_told || named.identity != Some(identity));
     }
 
-    /// What a transport tells.
+    /// The function by which a transport tells of processes.
     pub(crate) fn of_transport(&self) -> KeptOutNotice {
         let kept_out = self.clone();
         Arc::new(move |socket, identity, error| {

@@ -1,5 +1,5 @@
-//! The end of a process's part in a run: the last reports, what is said while they are waited for,
-//! and whose are missing.
+//! The end of a process's part in a run: the last reports, the lines about the wait for them, and
+//! the shares that are missing.
 
 use peerlet_core::Duration;
 use tokio::time::Interval;

@@ -1,4 +1,4 @@
-//! What was measured: own epochs that all shards have closed, and the reports of others.
+//! Measurements: own epochs that all shards have closed, and the reports of others.
 
 use peerlet_core::{Identity, Time, wire};
 
@@ -45,8 +45,13 @@ impl Member {
         let State::Participant(search) = &mut self.state else { return };
         let mut bytes = Vec::new();
         wire::encode(report, &mut bytes).expect("reports are plain");
-        if !search.participant.outbox.push(&bytes) {
-            tracing::warn!("a report of {} bytes is too long and left out", bytes.len());
+        let is_last = matches!(report, Report::Closing { .. });
+        if !search.participant.outbox.push(&bytes, is_last) {
+            tracing::warn!(
+                "a report of {} bytes is left out: it is too long, or seat 0's process does not \
+                 accept those before it",
+                bytes.len()
+            );
         }
     }
 

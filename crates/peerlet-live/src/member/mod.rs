@@ -150,7 +150,7 @@ pub(crate) struct Member {
     /// Own epochs that some shards have not closed yet, with how many have.
     open: BTreeMap<usize, (usize, OwnEpoch)>,
     network: Network,
-    /// What is said while the beginning is waited for.
+    /// When the wait for the beginning is mentioned.
     beginning: Reminder,
     /// Whether it was said that seat 0's process is silent, since it was heard last.
     is_silence_told: bool,

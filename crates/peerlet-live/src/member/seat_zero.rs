@@ -121,13 +121,20 @@ impl SeatZero {
         })
     }
 
-    /// A line about the search, while nobody has answered and it is time for one.
+    /// A line about the search or the wait for others, when it is time for one.
     pub(super) fn waits(
         &self,
         now: Duration,
         within: Duration,
         reminder: &mut Reminder,
     ) -> Option<String> {
+        if self.participant.is_welcomed() {
+            let at = self.asked.filter(|_| self.participant.zero().is_none())?;
+            let is_due = reminder.is_due(now, Duration::ZERO, false);
+            return is_due.then(|| {
+                format!("seat 0's process at {at} has taken this one in, and waits for others")
+            });
+        }
         let is_over = self.participant.heard().is_some() || now >= within;
         let is_due = !is_over && reminder.is_due(now, Duration::ZERO, false);
         is_due.then(|| {

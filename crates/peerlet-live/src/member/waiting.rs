@@ -1,4 +1,4 @@
-//! What a process says while it waits for others: at once or after a moment, and then now and then.
+//! Lines about a wait for others: at once or after a moment, and then every few seconds.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use super::coordinator::ranges;
 
 /// How long a wait is nobody's business.
 const FIRST: Duration = Duration::from_nanos(2 * SECOND.as_nanos());
-/// How often a long wait is told of.
+/// How often a long wait is mentioned.
 const EVERY: Duration = Duration::from_nanos(5 * SECOND.as_nanos());
 /// Processes that one line names.
 const NAMED_MAX: usize = 4;

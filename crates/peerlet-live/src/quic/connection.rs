@@ -182,7 +182,7 @@ async fn shake(
             admitted.unwrap_or(Err(LinkError::Unproved))
         }
         // A process that dials and has the secret says nothing before both have proved it: one that
-        // does has none, and is told so at once.
+        // does has none, and is refused at once.
         _ = connection.read_datagram(), if !dialled => Err(LinkError::Unproved),
     };
     if let Err(why) = admitted {

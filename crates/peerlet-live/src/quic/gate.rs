@@ -173,7 +173,7 @@ impl Gate {
 
     /// From now on this is called with whoever is kept out.
     pub(super) fn on_kept_out(&self, tell: KeptOutNotice) {
-        // A transport is told once.
+        // It is set once, at the start of a run.
         self.kept_out.set(Notice(tell)).ok();
     }
 

@@ -469,6 +469,12 @@ impl Up {
     }
 }
 
+/// Until when the ends of links may be said. A handshake that nobody answers would take all of the
+/// time, and tells nobody anything.
+fn farewell(is_linked: bool, until: Instant, now: Instant) -> Instant {
+    if is_linked { until } else { until.min(now + UNLINKED) }
+}
+
 /// Gives a datagram to a connection; one that would push out others is dropped itself.
 fn transmit(connection: &Connection, frame: Bytes, tally: &Tally) {
     if connection.datagram_send_buffer_space() < frame.len() {
@@ -561,9 +567,8 @@ impl Transport for QuicTransport {
         let is_linked = self.links.values().any(|link| matches!(link, Link::Up(_)));
         self.drain(until).await;
         self.endpoint.close(VarInt::from_u32(0), b"closed");
-        // Lets the others know; at the deadline they find out by themselves. A handshake that
-        // nobody answers would take all of that time, and tells nobody anything.
-        let until = if is_linked { until } else { until.min(Instant::now() + UNLINKED) };
+        // Lets the others know; at the deadline they find out by themselves.
+        let until = farewell(is_linked, until, Instant::now());
         timeout_at(until, self.endpoint.wait_idle()).await.ok();
     }
 }

@@ -1,5 +1,6 @@
 //! Processes that cannot take part, and why; what is said while one waits for others.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -84,28 +85,45 @@ fn a_process_that_joins_itself_is_told_so() {
         for sockets in [Sockets::Quic, Sockets::Udp { closed_network: false }] {
             for admission in [Admission::default(), secret(1)] {
                 for shards in [1, 2] {
-                    // A port that is free now: the process is told its own.
-                    let port = free_ports(shards);
-                    let at = format!("127.0.0.1:{}", port + shards as u16 - 1);
-                    let build = |_| Peer::new().with(Sends(None));
-                    let setup = LiveSetup {
-                        index: Some((2, 3)),
-                        bind: ([127, 0, 0, 1], port).into(),
-                        join: Some(at.parse().expect("an address")),
-                        sockets,
-                        admission: admission.clone(),
-                        shards,
-                        ..LiveSetup::new("oneself", 4, LONG, build)
-                    };
-                    let (error, _) = refused(setup).await;
-                    assert_eq!(error, JoinError::Oneself(at.parse().expect("an address")));
+                    let (asked, error) = joining_itself(sockets, &admission, shards).await;
+                    assert_eq!(error, JoinError::Oneself(asked));
                 }
             }
         }
     });
 }
 
-/// The first of so many ports in a row that are free.
+/// Has a process with this many shards join the last of its own sockets; gives its address and the
+/// error.
+async fn joining_itself(
+    sockets: Sockets,
+    admission: &Admission,
+    shards: u32,
+) -> (SocketAddr, JoinError) {
+    loop {
+        let port = free_ports(shards);
+        let asked = SocketAddr::from(([127, 0, 0, 1], port + shards as u16 - 1));
+        let setup = LiveSetup {
+            index: Some((2, 3)),
+            bind: ([127, 0, 0, 1], port).into(),
+            join: Some(Join::at(asked)),
+            sockets,
+            admission: admission.clone(),
+            shards,
+            ..LiveSetup::new("oneself", 4, LONG, |_| Peer::new().with(Idle))
+        };
+        let (_keep, stop) = watch::channel(false);
+        match run_until_stopped(setup, Vec::new(), stop).await {
+            Err(LiveError::Join(error)) => return (asked, error),
+            // Another program was faster.
+            Err(LiveError::Bind(_)) => {}
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("it took part"),
+        }
+    }
+}
+
+/// The first of this many ports in a row that are free.
 fn free_ports(count: u32) -> u16 {
     let bind = |port| std::net::UdpSocket::bind(("127.0.0.1", port));
     loop {
@@ -145,10 +163,10 @@ fn no_time_to_join_is_refused_and_no_time_to_wait_begins_at_once() {
     });
 }
 
-/// What came back, with its reason.
+/// Messages that came back, each with its reason.
 type Back = Arc<Mutex<Vec<(u32, Undelivered)>>>;
 
-/// Sends three numbers reliably where it is told to, and notes which come back.
+/// Sends three numbers reliably to an address, and notes which come back.
 #[derive(Clone)]
 struct Sends(Option<(Address, Back)>);
 
@@ -198,7 +216,7 @@ fn peers_learn_that_the_other_process_does_not_let_theirs_in() {
             let expected = [0, 1, 2].map(|number| (number, Undelivered::Admission));
             assert_eq!(*back.lock().expect("nobody panics"), expected);
             let outcome: LiveOutcome = alone.stop().await;
-            let line = outcome.kept_out.first().expect("it is told of");
+            let line = outcome.kept_out.first().expect("it is named");
             assert!(line.contains("does not let this one in"), "{line}");
         }
     });
