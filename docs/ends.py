@@ -75,9 +75,9 @@ class Process:
         for reader in self.readers:
             reader.join()
         lines = self.said + self.printed
-        telling = ("error", "missing", "covered", "void", "suspended", "blocked", "nobody", "stood")
+        telling = ("error", "missing", "covered", "void", "heard", "suspended", "blocked", "nobody", "stood")
         told = [line for line in lines if any(word in line for word in telling)]
-        return self.name, code, " / ".join(dict.fromkeys(told[:3])) or "(nothing)"
+        return self.name, code, " / ".join(dict.fromkeys(told[:4])) or "(nothing)"
 
 
 def case(function):

@@ -79,6 +79,9 @@ pub enum Undelivered {
     /// Another identity than the one that the sender [trusts](crate::Context::trust) is at the
     /// address.
     Identity,
+    /// Nothing was heard for the connection's time-out, since one of the two processes does not let
+    /// the other one in: it has another secret, or is not on the list. Live only.
+    Admission,
 }
 
 impl fmt::Display for Undelivered {
@@ -87,6 +90,7 @@ impl fmt::Display for Undelivered {
             Undelivered::Reset => "the other peer stopped or lives another life",
             Undelivered::Timeout => "nothing was heard from the other peer in time",
             Undelivered::Identity => "another identity than the trusted one is at the address",
+            Undelivered::Admission => "one of the two processes does not let the other one in",
         })
     }
 }

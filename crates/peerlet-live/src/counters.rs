@@ -37,11 +37,13 @@ pub enum Cause {
     Stranger,
     /// It was for one process only, and another one was found at its address.
     Identity,
+    /// A connection was not made since one side did not let the other in.
+    Admission,
 }
 
 impl Cause {
     /// All causes, in the order of their declaration.
-    pub const ALL: [Cause; 15] = [
+    pub const ALL: [Cause; 16] = [
         Cause::Decode,
         Cause::Version,
         Cause::Experiment,
@@ -57,6 +59,7 @@ impl Cause {
         Cause::Unfinished,
         Cause::Stranger,
         Cause::Identity,
+        Cause::Admission,
     ];
 
     /// The cause's name in summaries.
@@ -77,6 +80,7 @@ impl Cause {
             Cause::Unfinished => "unfinished",
             Cause::Stranger => "stranger",
             Cause::Identity => "identity",
+            Cause::Admission => "admission",
         }
     }
 }

@@ -19,6 +19,7 @@ mod buffers;
 mod certificate;
 mod counters;
 mod frame;
+mod kept_out;
 mod key;
 mod pair;
 mod private_file;
@@ -69,5 +70,7 @@ pub use quic::{Guard, LINKS_MAX, QuicTransport};
 pub use secret::{SECRET_LEN_MAX, SECRET_LEN_MIN, Secret, SecretError};
 pub use setup::{LiveError, LiveSetup, Sockets};
 pub use shard::Build;
-pub use transport::{BATCH_MAX, BindError, Capabilities, Inbound, LinkError, Outbound, Transport};
+pub use transport::{
+    BATCH_MAX, BindError, Capabilities, Inbound, KeptOutNotice, LinkError, Outbound, Transport,
+};
 pub use udp::{SESSIONS_MAX, SESSIONS_PER_NETWORK_MAX, UdpOptions, UdpTransport};

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use crate::counters::Counters;
 use crate::frame::Tag;
+use crate::kept_out::KeptOut;
 use crate::key::ProcessKey;
 use crate::medium::Between;
 use crate::member::{
@@ -37,14 +38,14 @@ use crate::udp::UdpTransport;
 
 /// From binding to time zero in a process that has all seats: enough for its tasks to begin.
 const SETTLING: Duration = Duration::from_nanos(20 * MILLISECOND.as_nanos());
-/// How long a run that something panicked in waits for its shards: for what they have, and for the
+/// And this much more for each of its tasks.
+const SETTLING_EACH: Duration = Duration::from_nanos(MILLISECOND.as_nanos() / 10);
 /// How long peers have to stop in order, and what they sent to drain, when seat 0's process does
 /// not have this one any more.
 const STOPPING: std::time::Duration = std::time::Duration::from_secs(4);
+/// How long a run that something panicked in waits for its shards: for what they have, and for the
 /// end of their links.
 const GIVING_UP: std::time::Duration = std::time::Duration::from_secs(1);
-/// And so much more for each of its tasks.
-const SETTLING_EACH: Duration = Duration::from_nanos(MILLISECOND.as_nanos() / 10);
 
 /// Runs this process's seats to the end, or until `stop` becomes true: then peers stop in order.
 ///
@@ -115,12 +116,17 @@ async fn run_through(
     }
     let budget = Budget::default();
     let undecoded = between.is_none().then(|| Undecoded::new(setup.notice.clone()));
-    let parts = Parts { setup: &setup, registry, epochs, seats, key, end, budget, undecoded };
+    let kept_out = KeptOut::new(setup.notice.clone());
+    for transport in &mut transports {
+        transport.on_kept_out(kept_out.of_transport());
+    }
+    let parts =
+        Parts { setup: &setup, registry, epochs, seats, key, end, budget, undecoded, kept_out };
     let mut run = Run::new(&parts, stop, tell, failures);
     let monitor = Monitor::start(Handle::current(), run.zero.subscribe());
     let monitor = monitor.map_err(LiveError::Thread)?;
     let is_alone = role.is_none() && run_is_real(&between);
-    let member = role.map(|role| run.member(&parts, role, own, sockets[0]));
+    let member = role.map(|role| run.member(&parts, role, own, sockets));
     if let Some(between) = &mut between {
         let (measured, zero) = (setup.from..end, run.zero.subscribe());
         let quiet = between.begin(parts.seats.clone(), measured, zero, run.tell.clone())?;
@@ -131,6 +137,9 @@ async fn run_through(
     let still = monitor.finish();
     let mut ended = ended?;
     ended.complete(still, between);
+    if let Some(outcome) = &mut ended.outcome {
+        outcome.kept_out = parts.kept_out.lines();
+    }
     Ok(ended)
 }
 
@@ -183,7 +192,13 @@ impl Run {
     }
 
     /// The member that speaks for this process, not running yet.
-    fn member(&mut self, parts: &Parts<'_>, role: Role, own: Process, bound: SocketAddr) -> Member {
+    fn member(
+        &mut self,
+        parts: &Parts<'_>,
+        role: Role,
+        own: Process,
+        sockets: Vec<SocketAddr>,
+    ) -> Member {
         let (hear, heard) = mpsc::channel(WAITING_MAX);
         let (overhear, strangers) = mpsc::channel(STRANGERS_WAITING_MAX);
         let (say, said) = mpsc::channel(WAITING_MAX);
@@ -194,9 +209,11 @@ impl Run {
         Member::new(member::Setup {
             role,
             own,
-            bound,
+            sockets,
             sections: parts.setup.all_sections(&parts.registry),
             is_closed: !parts.setup.admission.is_open(),
+            has_secret: parts.setup.admission.secret.is_some(),
+            kept_out: parts.kept_out.clone(),
             seats: parts.seats.clone(),
             count: parts.setup.seats,
             shards: parts.setup.shards as usize,
@@ -492,6 +509,7 @@ struct Parts<'a> {
     /// Bytes of large messages that are put together at a time.
     budget: Budget,
     undecoded: Option<Undecoded>,
+    kept_out: KeptOut,
 }
 
 impl Parts<'_> {
@@ -558,6 +576,7 @@ impl Parts<'_> {
             wires,
             reported: 0,
             undecoded: self.undecoded.clone(),
+            kept_out: self.kept_out.clone(),
             pins: 0,
         }
     }

@@ -36,6 +36,9 @@ pub struct LiveOutcome {
     /// Shares of the whole network that are missing, in words; at a process that joined, that its
     /// own was not taken.
     pub missing: Vec<String>,
+    /// Processes that this one did not let in or refused, or that did not let this one in, in
+    /// words: some by name, and how often others were kept out.
+    pub kept_out: Vec<String>,
     /// What became of packets, where a model stood between the sockets.
     pub carried: Option<Carried>,
     /// How late this process's shards were, and why.
@@ -75,6 +78,7 @@ pub(crate) fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> Option<LiveOutco
         whole: None,
         is_share: false,
         missing: Vec::new(),
+        kept_out: Vec::new(),
         carried: None,
         delays: first.delays,
     };

@@ -86,7 +86,8 @@ pub struct LiveSetup {
     /// and their versions: a process that joins with others is refused, and told which. Default:
     /// none.
     pub sections: Vec<Section>,
-    /// How long seat 0's process waits for others, and others for it. Default 30 s.
+    /// How long seat 0's process waits for others, and others for it. Zero: seat 0's process begins
+    /// at once, and others cannot join. Default 30 s.
     pub start_within: Duration,
     /// Takes what whoever runs this should know: where the process is reached, who it joined.
     /// Default: the log.
@@ -200,6 +201,9 @@ impl LiveSetup {
         if self.admission.allowed.is_some() && self.sockets != Sockets::Quic {
             return Err(LiveError::ListOverUdp);
         }
+        if self.join.is_some() && self.start_within == Duration::ZERO {
+            return Err(LiveError::NoTimeToJoin);
+        }
         let (first, shards) = (self.bind.port(), self.shards);
         if first != 0 && u32::from(first) + shards - 1 > u32::from(u16::MAX) {
             return Err(LiveError::Ports { first, shards });
@@ -263,6 +267,8 @@ pub enum LiveError {
     },
     /// Seat 0's process was told to join one.
     JoinsItself,
+    /// A process that is to join another one was given no time for it.
+    NoTimeToJoin,
     /// A process without seat 0 was not told which one to join.
     JoinsNobody {
         /// Its first seat.
@@ -318,6 +324,10 @@ impl fmt::Display for LiveError {
             ),
             LiveError::JoinsItself => f.write_str(
                 "--join names seat 0's process, and --index gives this process seat 0; drop one",
+            ),
+            LiveError::NoTimeToJoin => f.write_str(
+                "--start-within 0s leaves this process no time to join seat 0's process; give it \
+                 some, such as 30s",
             ),
             LiveError::JoinsNobody { first } => write!(
                 f,

@@ -1,7 +1,7 @@
 //! A UDP socket, or a wire that looks like one.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::net::UdpSocket;
@@ -58,4 +58,15 @@ impl Socket {
             Socket::Carried(wire) => wire.give(to, packet, datagrams as u32),
         }
     }
+}
+
+/// Whether an address is one of this machine's: only then packets to it have it as their source.
+pub(crate) fn is_here(ip: IpAddr) -> bool {
+    let source = || {
+        let any: IpAddr = if ip.is_ipv4() { [0; 4].into() } else { [0u16; 8].into() };
+        let socket = std::net::UdpSocket::bind((any, 0))?;
+        socket.connect((ip, 9))?;
+        socket.local_addr()
+    };
+    ip.is_loopback() || ip.is_unspecified() || source().is_ok_and(|source| source.ip() == ip)
 }

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -131,6 +132,10 @@ pub trait Transport: Send {
     /// Others, and peers of this process, reach the socket at this address.
     fn known_as(&mut self, _at: SocketAddr) {}
 
+    /// From now on this is called with whoever is not let in, and with whoever does not let this
+    /// process in.
+    fn on_kept_out(&mut self, _tell: KeptOutNotice) {}
+
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
@@ -154,6 +159,10 @@ pub trait Transport: Send {
     async fn close(&mut self, drain: Duration);
 }
 
+/// Takes the socket of a process that was kept out, its identity where that is known, and the
+/// reason. It is called from any thread, and as often as somebody is kept out.
+pub type KeptOutNotice = Arc<dyn Fn(SocketAddr, Option<Identity>, LinkError) + Send + Sync>;
+
 /// Why a link broke or could not be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -164,8 +173,12 @@ pub enum LinkError {
     Identity,
     /// The handshake failed for another reason, or was refused.
     Refused,
-    /// One side does not let the other in: they have different secrets, or it is not on the list.
+    /// The other process does not let this one in: it has another secret, or a list without it.
     Admission,
+    /// The other process did not prove that it has our secret.
+    Unproved,
+    /// The other process is not on our list.
+    Unlisted,
     /// The other process closed the link.
     Closed,
     /// Nothing came for too long.
@@ -185,11 +198,19 @@ impl fmt::Display for LinkError {
             LinkError::Identity => "another process answered; check the identity that you gave",
             LinkError::Refused => "the handshake was refused; run the same version on both sides",
             LinkError::Admission => {
-                "the other process is not let in, or does not let us in; give both the same \
-                 secret, and the list of each the identity of the other"
+                "the other process does not let this one in; give both the same secret, or its \
+                 list the identity of this one"
+            }
+            LinkError::Unproved => {
+                "the other process did not prove that it has the secret; give both the same one"
+            }
+            LinkError::Unlisted => {
+                "the other process is not on the list of this one; add its identity"
             }
             LinkError::Closed => "the other process closed the link; it has ended or refused us",
-            LinkError::Silent => "the other process fell silent; it is gone or cut off",
+            LinkError::Silent => {
+                "nothing more was heard from the other process; it is gone or cut off"
+            }
             LinkError::Protocol => "the other process broke the protocol; run the same version",
             LinkError::TooMany => "there are too many links; run more shards or fewer processes",
             LinkError::Overflow => "more was sent than the link holds; wait until it is unblocked",
@@ -198,6 +219,13 @@ impl fmt::Display for LinkError {
 }
 
 impl std::error::Error for LinkError {}
+
+impl LinkError {
+    /// Whether one of the two processes does not let the other one in.
+    pub fn is_admission(self) -> bool {
+        matches!(self, LinkError::Admission | LinkError::Unproved | LinkError::Unlisted)
+    }
+}
 
 /// Why a socket could not be bound.
 #[derive(Debug)]

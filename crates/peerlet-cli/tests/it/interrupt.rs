@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::command::{File, peerlet, root, text};
+use crate::process::Process;
 
 /// A run of a thousand hours, of which nobody waits for the end. What it expects is impossible.
 const LONG: &str = r#"
@@ -282,6 +283,64 @@ fn an_interrupted_live_run_is_partial_as_well() {
     let json: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
     assert_eq!((&json["interrupted"], &json["threads"]), (&true.into(), &1.into()));
     assert_eq!(json["expectations"], Value::Array(Vec::new()));
+}
+
+/// Results that cannot be written: their reader reads one file and never opens the next.
+#[test]
+fn signals_end_a_live_run_that_writes_its_results() {
+    for world in ["live", "emulate"] {
+        let place = Place::new(&format!("writing-{world}"));
+        let pipes = ["measures.csv", "distributions.csv"].map(|name| place.folder.join(name));
+        for pipe in &pipes {
+            assert!(Command::new("mkfifo").arg(pipe).status().expect("there is mkfifo").success());
+        }
+        let live = [world, place.scenario(), "--for=300ms", "-o", place.folder()];
+        let mut run = start(&live);
+        // The run is over when it opens the first file.
+        let mut first = std::fs::File::open(&pipes[0]).expect("it is written");
+        first.read_to_end(&mut Vec::new()).expect("it can be read");
+        let mut said = BufReader::new(run.stderr.take().expect("it is piped")).lines();
+        send("INT", &run);
+        let is_told = |line: std::io::Result<String>| {
+            line.expect("it is text").starts_with("the run is over and its results are being")
+        };
+        assert!(said.any(is_told), "{world}");
+        send("TERM", &run);
+        assert_eq!(end(run).status.code(), Some(130), "{world}");
+        assert_eq!(place.summary(), None);
+    }
+}
+
+/// Seat 0's process waits for the last report of one that was killed: a signal shortens that, and
+/// interrupts nothing, since the peers' time is over; a second one ends it at once.
+#[test]
+fn signals_shorten_the_wait_for_reports() {
+    for signals in [1, 2] {
+        let place = Place::new(&format!("reports-{signals}"));
+        let live = ["live", place.scenario(), "--for=2s", "--set=measure.epoch=1s"];
+        let mut first = Process::start(&[&live[..], &["--index", "0-2", "--json"]].concat());
+        let at = first.reached();
+        let join = ["--index", "3-4", "--join", &at];
+        let mut second = Process::start(&[&live[..], &join].concat());
+        second.says("time zero is known");
+        second.kill();
+        first.says("waiting at most ");
+        for signal in &["INT", "TERM"][..signals] {
+            send(signal, &first.child);
+            if *signal == "INT" {
+                first.says("stopping: ");
+            }
+        }
+        let output = first.end();
+        let expected = if signals == 1 { 7 } else { 130 };
+        assert_eq!(output.status.code(), Some(expected), "{}", text(&output.stderr));
+        if signals == 1 {
+            let json: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+            assert_eq!(json["interrupted"], Value::Null, "{json}");
+            let missing = json["missing"][0].as_str().expect("a share is missing");
+            assert!(missing.starts_with("seats 3 to 4: nothing heard from their process for "));
+        }
+    }
 }
 
 /// A live process that is suspended for some seconds has lost them, and says so.

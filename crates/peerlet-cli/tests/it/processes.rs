@@ -111,7 +111,7 @@ fn a_key_gets_its_seats_again_and_another_one_does_not() {
     check(&with(&theirs).end(), 3, &["seats 3 to 5 belong to another process", "--key"]);
     let mut again = with(&ours);
     again.says("time zero is known");
-    let said = first.says("the process of seats 3 to 5 has begun again");
+    let said = first.says("the process of seats 3 to 5 was restarted");
     assert_eq!(said, "");
 }
 
@@ -125,9 +125,13 @@ fn over_quic_only_those_with_the_secret_are_let_in() {
     let mut first = Process::start(&[&live[..], &hub].concat());
     let at = first.reached();
     let join = ["--index", "3-5", "--join", &at];
-    for more in [&["2s", "--secret", &theirs][..], &["2s"]] {
+    let of_other = "it has another secret, or a list without this process";
+    let without = "start this one with the network's secret (--secret)";
+    for (more, why) in [(&["20s", "--secret", &theirs][..], of_other), (&["20s"], without)] {
         let output = peerlet(&[&live[..], more, &join].concat());
-        check(&output, 3, &["nobody answered", "the same --secret"]);
+        check(&output, 3, &["does not let this one in", why]);
+        assert!(!text(&output.stderr).contains("kept for this run"), "it is no part of the run");
+        first.says("the process at ");
     }
     let second = peerlet(&[&live[..], &["20s", "--secret", &ours], &join].concat());
     check(&second, 0, &[]);
@@ -136,6 +140,8 @@ fn over_quic_only_those_with_the_secret_are_let_in() {
     let summary: Value = serde_json::from_slice(&first.stdout).expect("one JSON object");
     assert_eq!(summary["coverage"], 1.0, "{summary}");
     assert!(summary["measures"]["neighbors/found"]["sum"].as_f64() >= Some(8.0), "{summary}");
+    assert_eq!(summary["kept_out"].as_array().map(Vec::len), Some(2), "{summary}");
+    assert!(summary["sockets_dropped"]["admission"].as_u64() >= Some(2), "{summary}");
 }
 
 #[test]
@@ -167,6 +173,9 @@ fn addresses_that_cannot_be_are_refused_with_the_reason() {
     refuse(&join("127.0.0.1:0"), 2, "nobody is reached at port 0");
     refuse(&join("127.0.0.1"), 2, "write HOST:PORT");
     refuse(&join("[fe80::1%eth0]:7"), 2, "link-local");
+    let mut none = join("127.0.0.1:7310");
+    none[5] = "0s";
+    refuse(&none, 2, "leaves this process no time to join");
     refuse(&join("nosuch.invalid:7000"), 3, "nobody answered at nosuch.invalid:7000 for 1s (");
     refuse(&join("[::1]:7310"), 3, "which a socket bound to 127.0.0.1 does not reach");
     refuse(&join("192.0.2.1:7310"), 3, "use --bind 0.0.0.0:PORT");

@@ -57,6 +57,40 @@ fn terminals_that_want_no_colors_get_none() {
     assert!(!shown(&[("TERM", "dumb")]));
 }
 
+/// The same of help, of what is wrong with a command line, of logs, results and progress.
+#[test]
+fn terminals_that_want_no_colors_get_none_from_any_command() {
+    let version = Command::new("script").arg("--version").output();
+    if !version.is_ok_and(|version| text(&version.stdout).contains("util-linux")) {
+        return println!("passed over: there is no script of util-linux (1 case)");
+    }
+    let scenario = "peers = 3\nfor = \"1s\"\n[stack]\nbootstrap = {}\n";
+    let file = File::new("no-color.toml", scenario);
+    let path = file.0.display();
+    let colored = |arguments: &str, no_color: Option<&str>| {
+        let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_peerlet"));
+        let mut script = Command::new("script");
+        let script = script.args(["-qec", &command, "/dev/null"]).env("TERM", "xterm");
+        script.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+        let script = script.envs(no_color.map(|value| ("NO_COLOR", value)));
+        let shown = text(&script.output().expect("it runs").stdout);
+        // Colors, bold and underlined text end with an `m`; others move the cursor.
+        let mut steps = shown.split("\x1b[").skip(1);
+        steps.any(|step| {
+            step.find(|c: char| c.is_ascii_alphabetic())
+                .is_some_and(|at| step[at..].starts_with('m'))
+        })
+    };
+    let help = ["--help", "sim --help", "sim --no-such-option"];
+    for arguments in help {
+        assert!(colored(arguments, None) && colored(arguments, Some("")), "{arguments}");
+    }
+    let runs = ["sim", "live --shards 1", "emulate"].map(|world| format!("{world} -vv {path}"));
+    for arguments in help.into_iter().chain(runs.iter().map(String::as_str)) {
+        assert!(!colored(arguments, Some("1")), "{arguments}");
+    }
+}
+
 /// Whether a text would steer a terminal; none may.
 fn steers(text: &str) -> bool {
     text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t') || c == '\u{202e}')

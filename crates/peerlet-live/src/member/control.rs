@@ -84,7 +84,7 @@ pub enum Refusal {
         first: u32,
         /// Its last seat.
         last: u32,
-        /// Whether another process could have them if it fell silent.
+        /// Whether another process could have them if it stopped answering.
         can_change: bool,
     },
     /// A process with the same key takes part and answers.

@@ -3,7 +3,6 @@
 //! Strangers get an answer to `Join` and to questions about what the run is made of. Everything
 //! else is for those in the [roster](super::roster) only.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use peerlet_core::{Duration, Identity, SECOND};
@@ -13,12 +12,10 @@ use super::fingerprint::{Fingerprint, Section};
 use super::process::Process;
 use super::report::Inbox;
 use super::roster::{Admission, Roster};
+use super::waiting::{Reminder, whole};
 
 /// From the moment everybody is there to time zero: enough for everybody to learn of it.
 pub(crate) const LEAD: Duration = SECOND;
-
-/// Addresses whose other scenario is told of; strangers could fill a disk with more.
-const DIFFERS_MAX: usize = 16;
 
 /// What seat 0's process is made of.
 pub(crate) struct CoordinatorSetup {
@@ -37,6 +34,8 @@ pub(crate) struct Response {
     pub(crate) said: Vec<(SocketAddr, Control)>,
     /// Whole reports, with who made them.
     pub(crate) reports: Vec<(Identity, Vec<u8>)>,
+    /// A process asked to take part: who, and whether it was taken in.
+    pub(crate) joined: Option<(Identity, Result<(), Refusal>)>,
     /// What whoever runs this process should know.
     pub(crate) notices: Vec<String>,
     /// Processes that have lost their seats: their connections end.
@@ -53,8 +52,6 @@ pub(crate) struct Coordinator {
     run: Fingerprint,
     own_ip: OwnIp,
     inbox: Inbox,
-    /// Where processes with another scenario were told of: they ask again and again.
-    differs: BTreeSet<IpAddr>,
 }
 
 /// How the own address is known.
@@ -76,8 +73,8 @@ impl Coordinator {
         let own_ip = if own.ip().is_unspecified() { OwnIp::Unknown } else { OwnIp::Given };
         let run = Fingerprint::of(&sections);
         let roster = Roster::new(own, seats, is_closed);
-        let (zero, inbox, differs) = Default::default();
-        Coordinator { roster, seats, zero, start_within, sections, run, own_ip, inbox, differs }
+        let (zero, inbox) = Default::default();
+        Coordinator { roster, seats, zero, start_within, sections, run, own_ip, inbox }
     }
 
     /// Time zero by the own clock, once it is set.
@@ -129,6 +126,18 @@ impl Coordinator {
         })
     }
 
+    /// A line about the seats that still have no process, when it is time for one.
+    pub(super) fn waits(&self, now: Duration, reminder: &mut Reminder) -> Option<String> {
+        let is_over = self.zero.is_some() || now >= self.start_within;
+        let is_due = !is_over && reminder.is_due(now, Duration::ZERO, false);
+        is_due.then(|| {
+            let (vacant, left) = (self.vacant(), self.start_within - now);
+            let left = whole(left);
+            let s = if vacant.len() == 1 { "" } else { "es" };
+            format!("waiting at most {left} for the process{s} of {}", ranges(&vacant))
+        })
+    }
+
     /// Takes what a process said in a datagram of so many bytes.
     pub(crate) fn handle(
         &mut self,
@@ -140,7 +149,10 @@ impl Coordinator {
         let mut response = Response::default();
         let answer = match control {
             Control::Join { process, run, asked, sent } => {
-                match self.join(now, speaker, process, (run, asked), &mut response) {
+                let who = speaker.identity.unwrap_or(process.identity());
+                let joined = self.join(now, speaker, process, (run, asked), &mut response);
+                response.joined = Some((who, joined.clone()));
+                match joined {
                     Ok(()) => Some(Control::Welcome {
                         sent,
                         clock: now.as_nanos(),
@@ -148,17 +160,7 @@ impl Coordinator {
                         version: self.roster.version(),
                         seen: speaker.socket,
                     }),
-                    Err(why) => {
-                        let ip = speaker.socket.ip();
-                        let is_told = self.differs.len() < DIFFERS_MAX;
-                        if why == Refusal::Run && is_told && self.differs.insert(ip) {
-                            response.notices.push(format!(
-                                "the process at {} runs something else and is refused",
-                                speaker.socket
-                            ));
-                        }
-                        Some(Control::Refused { why })
-                    }
+                    Err(why) => Some(Control::Refused { why }),
                 }
             }
             Control::AskSections { from, .. } => {
@@ -210,9 +212,9 @@ impl Coordinator {
         for former in admission.replaced {
             self.inbox.forget(former.identity());
             response.notices.push(match former.identity() == who {
-                true => format!("the process of {} has begun again", ranges(&[seats])),
+                true => format!("the process of {} was restarted", ranges(&[seats])),
                 false => format!(
-                    "{who} has taken {} over from {}, which fell silent",
+                    "{who} has taken over {} from {}, which no longer answers",
                     ranges(&[former.seat_range()]),
                     former.identity()
                 ),
@@ -459,22 +461,24 @@ mod tests {
     }
 
     #[test]
-    fn who_runs_something_else_is_told_of_for_a_few_addresses() {
+    fn who_is_refused_is_told_of() {
         let mut coordinator = coordinator(process(1, (0, 9)), 40, SECOND);
-        let mut told = 0;
-        for i in 0..400u16 {
-            let socket = SocketAddr::from(([192, 0, (i / 200) as u8, (i % 200) as u8], i));
-            let who = Identity([(i % 7) as u8; 32]);
-            let process = Process::new(7, (10, 19), socket.ip(), vec![i + 1], who);
-            let run = Fingerprint::of(&[]);
-            let control = Control::Join { process, run, asked: socket, sent: 7 };
-            let speaker = Speaker { socket, identity: Some(who) };
-            let response = coordinator.handle(SECOND, speaker, control, 200);
-            told += response.notices.len();
-            let refused = Control::Refused { why: Refusal::Run };
-            assert_eq!(response.said, [(socket, refused)]);
-        }
-        assert_eq!(told, DIFFERS_MAX);
+        let mut joined = |run, seats| {
+            let (process, asked) = (process(2, seats), speaker(1).socket);
+            let control = Control::Join { process, run, asked, sent: 7 };
+            coordinator.handle(SECOND, speaker(2), control, 200).joined
+        };
+        let who = Identity([2; 32]);
+        let other = Fingerprint::of(&[]);
+        assert_eq!(joined(other, (10, 19)), Some((who, Err(Refusal::Run))));
+        let run = Fingerprint::of(
+            &(0..40)
+                .map(|i| Section::new(format!("section {i}"), "x".repeat(90)))
+                .collect::<Vec<_>>(),
+        );
+        let taken = Refusal::Taken { first: 0, last: 9, can_change: false };
+        assert_eq!(joined(run, (5, 19)), Some((who, Err(taken))));
+        assert_eq!(joined(run, (10, 19)), Some((who, Ok(()))));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use peerlet_core::Duration;
+use peerlet_core::{Duration, Identity};
 
 use super::control::Refusal;
 use super::fingerprint::Difference;
@@ -21,6 +21,21 @@ pub enum JoinError {
         /// The addresses that were tried, or why there was none; may be empty.
         tried: String,
     },
+    /// The process that was to be joined is this one itself.
+    Oneself(SocketAddr),
+    /// The process that was asked does not let this one in.
+    NotAdmitted {
+        /// The process that was asked.
+        at: SocketAddr,
+        /// The identity of this process.
+        own: Identity,
+        /// Whether this process has a secret.
+        has_secret: bool,
+    },
+    /// The process that was asked did not prove that it has this one's secret.
+    Unproved(SocketAddr),
+    /// The process that was asked is not on this one's list.
+    Unlisted(SocketAddr),
     /// Seat 0's process refused.
     Refused(SocketAddr, Refusal),
     /// Seat 0's process runs something else.
@@ -52,6 +67,24 @@ impl fmt::Display for JoinError {
                      --secret?",
                 )
             }
+            JoinError::Oneself(at) => write!(
+                f,
+                "{at} is an address of this process itself; name that of seat 0's process with \
+                 --join, as it prints it at its start"
+            ),
+            JoinError::NotAdmitted { at, own, has_secret } => {
+                not_admitted(f, *at, *own, *has_secret)
+            }
+            JoinError::Unproved(at) => write!(
+                f,
+                "the process at {at} did not prove that it has this process's secret: it has none, \
+                 or another one; give both the same --secret, or check the address"
+            ),
+            JoinError::Unlisted(at) => write!(
+                f,
+                "the process at {at} is not on the list of this one (--allow); add the identity \
+                 that it prints at its start, or check the address"
+            ),
             JoinError::Refused(at, why) => write!(f, "the process at {at} refused: {why}"),
             JoinError::Differs(at, differences) => {
                 write!(f, "the process at {at} runs something else")?;
@@ -79,6 +112,26 @@ impl fmt::Display for JoinError {
             ),
         }
     }
+}
+
+fn not_admitted(
+    f: &mut fmt::Formatter<'_>,
+    at: SocketAddr,
+    own: Identity,
+    has_secret: bool,
+) -> fmt::Result {
+    write!(f, "the process at {at} does not let this one in")?;
+    f.write_str(match has_secret {
+        true => {
+            ": it has another secret, or a list without this process; give both the same --secret"
+        }
+        false => "; start this one with the network's secret (--secret)",
+    })?;
+    write!(
+        f,
+        ", or, where the network has a list (--allow), have this process's identity added to it: \
+         {own} (--key keeps it the same)"
+    )
 }
 
 impl std::error::Error for JoinError {}

@@ -279,7 +279,7 @@ pub(crate) fn participant(choices: &mut Choices<'_>) {
                 Err(error) => return assert!(!format!("{error:?}").is_empty()),
             },
             2 => {
-                participant.outbox.push(&vec![1; 16 * usize::from(choices.byte())]);
+                participant.outbox.push(&vec![1; 16 * usize::from(choices.byte())], false);
                 continue;
             }
             _ => {

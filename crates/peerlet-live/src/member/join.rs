@@ -150,14 +150,26 @@ pub(crate) struct Search {
     current: usize,
     since: Duration,
     looked_up: Option<Duration>,
+    /// Whether the name is being looked up: a resolver may take as long as it likes.
+    is_looking: bool,
     /// Why there is no address to try.
     why: Option<String>,
 }
 
 impl Search {
     pub(crate) fn new(join: Join, bound: IpAddr) -> Search {
-        let (addresses, looked_up, why) = Default::default();
-        Search { join, bound, addresses, current: 0, since: Duration::ZERO, looked_up, why }
+        let (addresses, looked_up, is_looking, why) = Default::default();
+        let literal = join.host.parse::<IpAddr>();
+        let (current, since) = (0, Duration::ZERO);
+        let mut search =
+            Search { join, bound, addresses, current, since, looked_up, is_looking, why };
+        // An address is not looked up.
+        if let Ok(ip) = literal {
+            let found = vec![SocketAddr::new(ip, search.join.port)];
+            search.looked_up = Some(Duration::ZERO);
+            search.found(Duration::ZERO, Ok(found));
+        }
+        search
     }
 
     pub(crate) fn join(&self) -> &Join {
@@ -172,15 +184,16 @@ impl Search {
     /// The name to look up now, if it is time to.
     pub(crate) fn look_up(&mut self, now: Duration) -> Option<(String, u16)> {
         let is_due = self.looked_up.is_none_or(|at| now.saturating_sub(at) >= LOOK_UP_AGAIN);
-        if !self.addresses.is_empty() || !is_due {
+        if !self.addresses.is_empty() || !is_due || self.is_looking {
             return None;
         }
-        self.looked_up = Some(now);
+        (self.looked_up, self.is_looking) = (Some(now), true);
         Some((self.join.host.clone(), self.join.port))
     }
 
     /// The addresses of the name came, or an error.
     pub(crate) fn found(&mut self, now: Duration, result: Result<Vec<SocketAddr>, String>) {
+        self.is_looking = false;
         if !self.addresses.is_empty() {
             return;
         }
@@ -285,6 +298,7 @@ mod tests {
         let mut search = Search::new("a.example:7".parse().unwrap(), "0.0.0.0".parse().unwrap());
         assert_eq!(search.look_up(SECOND), Some(("a.example".to_owned(), 7)));
         assert_eq!(search.look_up(SECOND), None, "it is under way");
+        assert_eq!(search.look_up(SECOND * 99), None, "and nothing else is begun meanwhile");
         search.found(SECOND, Err("no such name".to_owned()));
         assert_eq!(search.tried(), "no such name");
         assert!(search.look_up(SECOND * 2).is_some(), "it may be there by now");

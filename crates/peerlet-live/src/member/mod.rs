@@ -9,6 +9,8 @@
 mod amplification;
 mod control;
 mod coordinator;
+mod ending;
+mod epochs;
 mod error;
 mod fingerprint;
 #[cfg(feature = "fuzzing")]
@@ -20,6 +22,7 @@ mod process;
 mod report;
 mod roster;
 mod seat_zero;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -32,15 +35,16 @@ use peerlet_measure::{EpochMeasures, Measures};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::frame::{Frame, Kind, Tag};
+use crate::kept_out::{KeptOut, Why};
 use crate::seats::SeatMap;
 use crate::transport::LinkError;
 use control::{Control, Speaker};
 use coordinator::{Coordinator, CoordinatorSetup, Response, ranges};
 use fingerprint::shown;
-use network::{Report, Reporter};
 use participant::Participant;
 use roster::SILENT;
 use seat_zero::SeatZero;
+use waiting::{Reminder, whole};
 
 pub use control::Refusal;
 pub use error::JoinError;
@@ -105,12 +109,14 @@ pub(crate) enum Role {
 pub(crate) struct Setup {
     pub(crate) role: Role,
     pub(crate) own: Process,
-    /// The socket of the first shard, as it is bound.
-    pub(crate) bound: SocketAddr,
+    /// The sockets of the shards, as they are bound.
+    pub(crate) sockets: Vec<SocketAddr>,
     /// What all processes of the run must have alike.
     pub(crate) sections: Vec<Section>,
     /// Whether only those take part who know a secret or are on a list.
     pub(crate) is_closed: bool,
+    pub(crate) has_secret: bool,
+    pub(crate) kept_out: KeptOut,
     pub(crate) seats: Arc<SeatMap>,
     pub(crate) count: u32,
     pub(crate) shards: usize,
@@ -144,6 +150,10 @@ pub(crate) struct Member {
     /// Own epochs that some shards have not closed yet, with how many have.
     open: BTreeMap<usize, (usize, OwnEpoch)>,
     network: Network,
+    /// When the wait for the beginning is mentioned.
+    beginning: Reminder,
+    /// Whether it was said that seat 0's process is silent, since it was heard last.
+    is_silence_told: bool,
     /// Whether its own process has ended.
     is_ending: bool,
 }
@@ -162,17 +172,31 @@ impl Member {
                 is_closed: setup.is_closed,
             }))),
             Role::Participant(join) => {
-                let bound = setup.bound;
-                let participant = Participant::new(own, bound, sections, within, Duration::ZERO);
-                let search = SeatZero::new(participant, join, bound);
+                let sockets = setup.sockets.clone();
+                let participant =
+                    Participant::new(own, sockets[0], sections, within, Duration::ZERO);
+                let search = SeatZero::new(participant, join, sockets, setup.has_secret);
                 State::Participant(Box::new(search))
             }
         };
         let count = matches!(setup.role, Role::Coordinator).then_some(setup.count);
         let network = Network::new(setup.nothing.clone(), count);
         let (pinned, open) = Default::default();
-        let (known, lived_from, is_ending) = (0, Time::ZERO, false);
-        Member { setup, state, base, known, pinned, lived_from, open, network, is_ending }
+        let (known, lived_from) = (0, Time::ZERO);
+        let (beginning, is_silence_told, is_ending) = (Reminder::default(), false, false);
+        Member {
+            setup,
+            state,
+            base,
+            known,
+            pinned,
+            lived_from,
+            open,
+            network,
+            beginning,
+            is_silence_told,
+            is_ending,
+        }
     }
 
     fn now(&self) -> Duration {
@@ -206,35 +230,9 @@ impl Member {
                 Some(heard) = self.setup.line.strangers.recv() => self.hear(heard),
             }
         }
-        let closed = self.now();
-        let mut through = None;
-        while !self.has_waited(closed) {
-            if self.is_through(closed) {
-                let since = *through.get_or_insert(self.now());
-                if self.now() >= since + self.linger() {
-                    break;
-                }
-            }
-            tokio::select! {
-                biased;
-                _ = ticks.tick() => {
-                    // A refusal at the end is no more than a report that was not taken.
-                    if self.tick().is_err() {
-                        break;
-                    }
-                }
-                Some(heard) = self.setup.line.heard.recv() => self.hear(heard),
-                Some(heard) = self.setup.line.strangers.recv() => self.hear(heard),
-            }
-        }
+        self.collect(&mut ticks).await;
         self.note_missing();
         Ok(self.network)
-    }
-
-    /// Whether the last reports have had their time.
-    fn has_waited(&self, closed: Duration) -> bool {
-        let patience = if *self.setup.stop.borrow() { CLOSING_STOPPED } else { CLOSING };
-        self.now() >= closed + patience
     }
 
     /// Takes in the own end: the last epochs, and the closing report.
@@ -245,69 +243,6 @@ impl Member {
         }
         self.network.closing.add(&closing);
         self.report(&closing.report());
-    }
-
-    /// Whether there is nothing left to wait for.
-    fn is_through(&self, closed: Duration) -> bool {
-        let now = self.now();
-        match &self.state {
-            State::Coordinator(coordinator) => {
-                // Who is cut off has its time to come back; who was long gone at the end has not.
-                let patience = CLOSING + now.saturating_sub(closed);
-                !coordinator.roster.entries().any(|entry| entry.is_open(now, patience))
-            }
-            State::Participant(search) => search.participant.outbox.is_empty(),
-        }
-    }
-
-    /// How long to stay when there is nothing left to wait for: who answers others stays until a
-    /// lost answer would have been asked for again.
-    fn linger(&self) -> Duration {
-        match &self.state {
-            State::Coordinator(_) => report::AGAIN + TICK * 4,
-            State::Participant(_) => Duration::ZERO,
-        }
-    }
-
-    /// Notes whose share is missing.
-    fn note_missing(&mut self) {
-        match &self.state {
-            State::Coordinator(coordinator) => {
-                let vacant = coordinator.vacant();
-                if !vacant.is_empty() {
-                    let said = format!("{}: no process came", ranges(&vacant));
-                    self.network.missing.push(said);
-                }
-                let open = coordinator.roster.entries().filter(|entry| !entry.closed);
-                let open: Vec<_> = open.map(|entry| entry.process.seat_range()).collect();
-                let partly = self.network.partly_covered();
-                let partly: Vec<_> = partly.filter(|(seats, _)| !open.contains(seats)).collect();
-                for (seats, share) in partly {
-                    let (seats, percent) = (ranges(&[seats]), share * 100.0);
-                    let said = format!("{seats}: {percent:.1} % of their time is covered");
-                    self.network.missing.push(said);
-                }
-                for entry in coordinator.roster.entries().filter(|entry| !entry.closed) {
-                    let seats = ranges(&[entry.process.seat_range()]);
-                    let silent = self.now().saturating_sub(entry.heard);
-                    self.network.missing.push(match silent >= SILENT {
-                        true => format!(
-                            "{seats}: their process has not been heard for {} s",
-                            silent.as_nanos() / 1_000_000_000
-                        ),
-                        false => format!("{seats}: the last report of their process did not come"),
-                    });
-                }
-            }
-            State::Participant(search) if !search.participant.outbox.is_empty() => {
-                let at = search.search.join();
-                self.network.missing.push(format!(
-                    "seat 0's process at {at} did not take the reports of this process: nobody has \
-                     the whole"
-                ));
-            }
-            State::Participant(_) => {}
-        }
     }
 
     fn say(&self, to: SocketAddr, control: &Control) {
@@ -326,16 +261,21 @@ impl Member {
                 let said = coordinator.tick(now);
                 // Whoever takes the place of a process that has gone has another identity.
                 let gone = coordinator.roster.gone(now);
-                gone.iter().for_each(|socket| self.setup.seats.pin(*socket, None));
-                gone.iter().for_each(|socket| {
+                for socket in &gone.sockets {
+                    self.setup.seats.pin(*socket, None);
                     self.pinned.remove(socket);
+                }
+                let silent = (!gone.seats.is_empty() && !self.is_ending).then(|| {
+                    let (seats, silent) = (ranges(&gone.seats), whole(SILENT));
+                    format!("nothing heard from the process of {seats} for {silent}")
                 });
-                if let Some(said) = said {
-                    (self.setup.notice)(&said);
+                let waits = coordinator.waits(now, &mut self.beginning);
+                for line in said.iter().chain(&silent).chain(&waits) {
+                    (self.setup.notice)(line);
                 }
                 if let Some(zero) = coordinator.zero() {
                     if !coordinator.knows_itself() {
-                        let (bound, within) = (self.setup.bound, self.setup.start_within);
+                        let (bound, within) = (self.setup.sockets[0], self.setup.start_within);
                         return Err(JoinError::OwnAddress { bound, within });
                     }
                     self.begin(self.base + std::time::Duration::from(zero));
@@ -352,10 +292,15 @@ impl Member {
         if let Some(at) = search.look_up(now) {
             self.setup.seats.pin(at, search.identity);
         }
-        if search.is_another && !search.search.has_others() {
-            return Err(JoinError::Identity(search.asked.unwrap_or(self.setup.bound)));
+        if let Some(error) = search.hopeless().filter(|_| search.participant.heard().is_none()) {
+            return Err(error);
         }
         let within = self.setup.start_within;
+        let line = search.waits(now, within, &mut self.beginning);
+        let line = line.or_else(|| search.silence(now, &mut self.is_silence_told));
+        if let Some(line) = line.filter(|_| !self.is_ending) {
+            (self.setup.notice)(&line);
+        }
         let said = search.participant.tick(now).map_err(|error| search.error(error, within))?;
         // Peers need to know where everybody is before they live.
         let (knows_map, zero) = (search.participant.map().0 > 0, search.participant.zero());
@@ -430,21 +375,25 @@ impl Member {
             Heard::LinkUp { with, identity } => {
                 let State::Participant(search) = &mut self.state else { return };
                 if search.asked == Some(with) && search.identity.is_none() {
-                    let line =
-                        format!("seat 0's process at {with} is {identity}: kept for this run");
-                    (self.setup.notice)(&line);
                     search.identity = Some(identity);
                     self.setup.seats.pin(with, Some(identity));
                 }
             }
-            Heard::LinkLost { with, why: LinkError::Identity } => {
-                let State::Participant(search) = &mut self.state else { return };
-                if search.asked == Some(with) && search.participant.heard().is_none() {
-                    search.is_another = true;
-                }
-            }
             Heard::LinkLost { with, why: LinkError::Closed } => self.left(with),
-            Heard::LinkLost { .. } => {}
+            Heard::LinkLost { with, why } => self.link_lost(with, why),
+        }
+    }
+
+    /// A link broke, or could not be made.
+    fn link_lost(&mut self, with: SocketAddr, why: LinkError) {
+        if let State::Participant(search) = &mut self.state
+            && search.asked == Some(with)
+        {
+            if search.participant.heard().is_none() {
+                search.link_lost(why);
+            }
+        } else if why == LinkError::Admission {
+            self.setup.kept_out.note(self.now(), (with, None), Why::KeepsUsOut);
         }
     }
 
@@ -468,24 +417,35 @@ impl Member {
         match &mut self.state {
             State::Coordinator(coordinator) => {
                 let response = coordinator.handle(now, speaker, control, len);
+                match &response.joined {
+                    Some((who, Ok(()))) => self.setup.kept_out.let_in(*who),
+                    Some((who, Err(why))) => {
+                        let (who, why) = ((speaker.socket, Some(*who)), Why::Refused(why.clone()));
+                        self.setup.kept_out.note(now, who, why);
+                    }
+                    None => {}
+                }
                 self.respond(response);
             }
             State::Participant(search) => {
                 // Only seat 0's process has anything to say here.
                 let is_known = speaker.identity.is_none() || speaker.identity == search.identity;
-                if search.asked == Some(speaker.socket)
-                    && is_known
-                    && let Some(question) = search.participant.handle(now, control)
-                    && let Some(question) = question.following(len)
-                {
-                    self.say(speaker.socket, &question);
+                if search.asked == Some(speaker.socket) && is_known {
+                    let question = search.participant.handle(now, control);
+                    self.is_silence_told = false;
+                    if let Some(line) = search.introduction() {
+                        (self.setup.notice)(&line);
+                    }
+                    if let Some(question) = question.and_then(|question| question.following(len)) {
+                        self.say(speaker.socket, &question);
+                    }
                 }
             }
         }
     }
 
     fn respond(&mut self, response: Response) {
-        let Response { said, reports, notices, replaced } = response;
+        let Response { said, reports, notices, replaced, .. } = response;
         said.iter().for_each(|(to, control)| self.say(*to, control));
         notices.iter().for_each(|line| (self.setup.notice)(&shown(line)));
         for socket in replaced.iter().flat_map(Process::sockets) {
@@ -495,70 +455,5 @@ impl Member {
         for (identity, report) in reports {
             self.reported(identity, &report);
         }
-    }
-
-    /// One of the own shards has closed an epoch; when all have, it is reported.
-    fn own_epoch(&mut self, epoch: OwnEpoch) {
-        let number = epoch.measures.epoch;
-        let count = match self.open.get_mut(&number) {
-            Some((count, sum)) => {
-                sum.measures.merge(&epoch.measures);
-                sum.lost = sum.lost.saturating_add(epoch.lost);
-                *count += 1;
-                *count
-            }
-            None => {
-                self.open.insert(number, (1, epoch));
-                1
-            }
-        };
-        if count < self.setup.shards {
-            return;
-        }
-        let Some((_, OwnEpoch { measures, lost })) = self.open.remove(&number) else { return };
-        // A process that came late has nothing to say of what was before, nor has it missed that.
-        let from = measures.from.max(self.lived_from);
-        if from >= measures.to {
-            return;
-        }
-        let seats = u64::from(self.setup.own.len());
-        let lived = ((measures.to - from).as_nanos() * seats).saturating_sub(lost);
-        if let State::Coordinator(_) = &self.state {
-            return self.network.add_own_epoch(self.setup.own.seat_range(), lived, measures);
-        }
-        let mut words = Vec::new();
-        measures.words(&mut |word| words.push(word));
-        self.report(&Report::Epoch { lived, words });
-    }
-
-    /// Reports something to seat 0's process, which has no need to.
-    fn report(&mut self, report: &Report) {
-        let State::Participant(search) = &mut self.state else { return };
-        let mut bytes = Vec::new();
-        wire::encode(report, &mut bytes).expect("reports are plain");
-        if !search.participant.outbox.push(&bytes) {
-            tracing::warn!("a report of {} bytes is too long and left out", bytes.len());
-        }
-    }
-
-    /// A report of another process is complete.
-    fn reported(&mut self, identity: Identity, bytes: &[u8]) {
-        let now = self.run_time();
-        let (member_now, State::Coordinator(coordinator)) = (self.now(), &mut self.state) else {
-            return;
-        };
-        let entry = coordinator.roster.entries_mut().find(|e| e.process.identity() == identity);
-        let Some(entry) = entry else { return };
-        let Ok(report) = wire::decode(bytes) else {
-            return tracing::debug!("a report was refused");
-        };
-        let since_joined = member_now.saturating_sub(entry.joined);
-        let joined = Time::ZERO + (now - Time::ZERO).saturating_sub(since_joined);
-        let (incarnation, seats) = (entry.process.incarnation, entry.process.seat_range());
-        let reporter = Reporter { identity, incarnation, seats, joined, now };
-        if let Err(error) = self.network.add(reporter, report) {
-            tracing::debug!(?error, "a report was refused");
-        }
-        entry.closed = self.network.has_closed(identity, incarnation);
     }
 }

@@ -9,6 +9,7 @@ use peerlet_core::{Duration, Identity, Time};
 use peerlet_measure::{DropCause, EpochMeasures, Ledger, Measures};
 use serde::{Deserialize, Serialize};
 
+use super::roster::PROCESSES_MAX;
 use crate::counters::{Cause, Counters};
 
 /// Events, messages and values that a process can count in a second: fifty times what the fastest
@@ -18,6 +19,9 @@ const RATE_MAX: u64 = 64 * 50_000_000;
 const BYTE_RATE_MAX: u64 = 400_000_000_000;
 /// Time that is added to what a process had, since clocks differ and messages take time.
 const SLACK: Duration = Duration::from_secs(2);
+
+/// Processes that report, those included whose seats others have by now.
+const REPORTED_MAX: usize = 4 * PROCESSES_MAX;
 
 /// How far clocks may differ where time is granted: much more than a round trip's half.
 const CLOCKS: Duration = Duration::from_nanos(100_000_000);
@@ -68,6 +72,8 @@ pub(crate) enum ReportRefusal {
     Again,
     /// Nobody can have done so much in that time.
     TooMuch,
+    /// Too many processes have reported, one after the other.
+    TooMany,
 }
 
 /// How far a process has reported.
@@ -142,6 +148,9 @@ impl Network {
     /// # Errors
     /// When it is none that this process can make now.
     pub(crate) fn add(&mut self, from: Reporter, report: Report) -> Result<(), ReportRefusal> {
+        if self.reported.len() >= REPORTED_MAX && !self.reported.contains_key(&from.identity) {
+            return Err(ReportRefusal::TooMany);
+        }
         let known = self.reported.entry(from.identity).or_default();
         if known.incarnation != from.incarnation {
             let counted = known.counted;
@@ -374,6 +383,20 @@ mod tests {
     }
 
     #[test]
+    fn processes_that_take_over_from_each_other_without_end_are_kept_no_account_of() {
+        let mut network = network();
+        let mut report = |number: usize| {
+            let mut identity = [0; 32];
+            identity[..8].copy_from_slice(&number.to_be_bytes());
+            let from = Reporter { identity: Identity(identity), ..reporter(0, 11) };
+            network.add(from, Closing::default().report())
+        };
+        assert!((0..REPORTED_MAX).all(|number| report(number) == Ok(())));
+        assert_eq!(report(REPORTED_MAX), Err(ReportRefusal::TooMany));
+        assert_eq!(report(7), Err(ReportRefusal::Again), "others are known as before");
+    }
+
+    #[test]
     fn a_process_that_began_again_reports_anew() {
         let mut network = network();
         network.add(reporter(0, 11), epoch(0, SECOND * 100, 3)).unwrap();
@@ -381,10 +404,10 @@ mod tests {
         assert_eq!(network.add(again, epoch(1, SECOND * 50, 3)), Ok(()));
         assert_eq!(network.add(again, Closing::default().report()), Ok(()));
         let before = network.add(Reporter { incarnation: 9, ..again }, epoch(0, SECOND, 3));
-        assert_eq!(before, Err(ReportRefusal::TooMuch), "that was over when it began again");
+        assert_eq!(before, Err(ReportRefusal::TooMuch), "that was over when it was restarted");
         let third = Reporter { incarnation: 9, ..again };
         assert_eq!(network.add(third, Closing::default().report()), Ok(()));
-        assert_eq!(network.processes, 2, "it is one process, however often it begins again");
+        assert_eq!(network.processes, 2, "it is one process, however often it is restarted");
         assert!(
             network.has_closed(Identity([2; 32]), 9) && !network.has_closed(Identity([2; 32]), 8)
         );

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use peerlet_core::{Duration, MILLISECOND, SECOND};
+use peerlet_core::{Duration, Identity, MILLISECOND, SECOND};
 
 use super::control::{Control, Refusal};
 use super::coordinator::LEAD;
@@ -65,6 +65,8 @@ pub(crate) struct Participant {
     samples: Vec<(Duration, i128)>,
     zero_there: Option<u64>,
     zero: Option<Duration>,
+    /// When time zero became known.
+    zero_since: Duration,
     version: u64,
     /// The map that is being read, and its version.
     reading: Option<(u64, Reading<Process>)>,
@@ -96,6 +98,7 @@ impl Participant {
             samples: Vec::new(),
             zero_there: None,
             zero: None,
+            zero_since: Duration::ZERO,
             version: 0,
             reading: None,
             map: Vec::new(),
@@ -133,6 +136,15 @@ impl Participant {
     /// All processes, once the map was read; and its version.
     pub(crate) fn map(&self) -> (u64, &[Process]) {
         (self.version, &self.map)
+    }
+
+    pub(crate) fn own_identity(&self) -> Identity {
+        self.own.identity()
+    }
+
+    /// Whether seat 0's process has taken this one in.
+    pub(crate) fn is_welcomed(&self) -> bool {
+        self.welcomed
     }
 
     /// When seat 0's process was heard last.
@@ -197,9 +209,12 @@ impl Participant {
         }
         // Once it was welcomed it waits for the others, as long as seat 0's process lives.
         let waits_since = if self.welcomed { self.heard } else { Some(self.began) };
-        let has_begun = self.welcomed && self.zero.is_some();
+        let has_begun = self.welcomed && self.zero.is_some() && self.version > 0;
         let is_silent = |since| now.saturating_sub(since) >= self.start_within;
-        if !has_begun && waits_since.is_some_and(is_silent) {
+        // The map is asked for until it is there; a process that sets time zero and has no map is
+        // not waited for.
+        let has_no_map = self.zero.is_some() && is_silent(self.zero_since);
+        if !has_begun && (waits_since.is_some_and(is_silent) || has_no_map) {
             return Err(match self.refused.take() {
                 Some((_, why)) => ParticipantError::Refused(why),
                 None => ParticipantError::Unanswered,
@@ -280,7 +295,7 @@ impl Participant {
         let soon = until < i128::from((MILLISECOND * 400).as_nanos());
         if self.samples.len() == SAMPLES || soon {
             let here = u64::try_from(here).unwrap_or(0);
-            self.zero = Some(Duration::from_nanos(here));
+            (self.zero, self.zero_since) = (Some(Duration::from_nanos(here)), now);
         }
     }
 
@@ -343,7 +358,7 @@ mod tests {
     use super::*;
     use crate::member::control::Speaker;
     use crate::member::coordinator::{Coordinator, CoordinatorSetup};
-    use peerlet_core::{Identity, wire};
+    use peerlet_core::wire;
 
     fn process(who: u8, seats: (u32, u32)) -> Process {
         let ip = "127.0.0.1".parse().unwrap();
@@ -491,6 +506,29 @@ mod tests {
         one.handle(SECOND * 14, welcome);
         assert!(one.tick(SECOND * 23).is_ok(), "it lives");
         assert_eq!(one.tick(SECOND * 24), Err(ParticipantError::Unanswered));
+    }
+
+    /// Nor is a beginning without a map: peers could not find each other.
+    #[test]
+    fn a_beginning_without_a_map_is_not_waited_for_without_end() {
+        let mut one = participant(2, (10, 19), 30, SECOND * 10);
+        let seen = "127.0.0.1:2".parse().unwrap();
+        let zero = Some(SECOND.as_nanos());
+        let welcome = Control::Welcome { sent: 0, clock: 0, zero, version: 1, seen };
+        for second in 1..11 {
+            one.handle(SECOND * second, welcome.clone());
+            assert!(one.tick(SECOND * second).is_ok(), "the map may come");
+        }
+        assert!(one.zero().is_some());
+        one.handle(SECOND * 20, welcome.clone());
+        assert_eq!(one.tick(SECOND * 20), Err(ParticipantError::Unanswered), "it says no more");
+        // With the map it goes on, however long seat 0's process is silent.
+        let mut one = participant(2, (10, 19), 30, SECOND * 10);
+        (0..8).for_each(|_| drop(one.handle(SECOND, welcome.clone())));
+        let (version, from, total) = (1, 0, 1);
+        let processes = vec![process(1, (0, 9))];
+        one.handle(SECOND, Control::Map { version, from, processes, total });
+        assert!(one.tick(SECOND * 99).is_ok());
     }
 
     #[test]

@@ -19,6 +19,10 @@ pub(crate) const RESERVED_MAX: usize = 32 * 1024 * 1024;
 /// Bytes that each process may always have, however much others have begun and not finished.
 pub(crate) const GRANTED_EACH: usize = 4 * PIECE_MAX;
 
+/// Bytes of reports that wait for a seat 0's process that does not take them; epochs beyond are
+/// left out.
+pub(super) const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// What a process has to report and has not got through yet.
 #[derive(Default)]
 pub(crate) struct Outbox {
@@ -26,15 +30,20 @@ pub(crate) struct Outbox {
     waiting: VecDeque<(u32, u32, u32, Vec<u8>)>,
     /// Sent, not taken: by report and piece, with the time it was sent last.
     sent: BTreeMap<(u32, u32), (Duration, u32, Vec<u8>)>,
+    /// The bytes of both.
+    bytes: usize,
 }
 
 impl Outbox {
-    /// Queues a report; one that is too long for its pieces is left out, and false.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> bool {
+    /// Queues a report. One that is too long for its pieces is left out, and false; so is one that
+    /// is not the last, where too much waits.
+    pub(crate) fn push(&mut self, bytes: &[u8], is_last: bool) -> bool {
         let pieces = bytes.len().div_ceil(PIECE_MAX).max(1);
-        if pieces > PIECES_MAX as usize {
+        let has_room = is_last || self.bytes + bytes.len() <= WAITING_BYTES_MAX;
+        if pieces > PIECES_MAX as usize || !has_room {
             return false;
         }
+        self.bytes += bytes.len();
         let report = self.reports;
         self.reports += 1;
         for piece in 0..pieces {
@@ -49,7 +58,9 @@ impl Outbox {
     }
 
     pub(crate) fn taken(&mut self, report: u32, piece: u32) {
-        self.sent.remove(&(report, piece));
+        if let Some((_, _, bytes)) = self.sent.remove(&(report, piece)) {
+            self.bytes -= bytes.len();
+        }
     }
 
     /// What is to be sent now.
@@ -164,6 +175,8 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
+    use peerlet_core::SECOND;
+
     use super::*;
     use peerlet_core::Seed;
 
@@ -177,7 +190,7 @@ mod tests {
             .map(|len| (0..len).map(|_| rng.bits() as u8).collect())
             .to_vec();
         let (mut outbox, mut inbox, mut got) = (Outbox::default(), Inbox::default(), Vec::new());
-        reports.iter().for_each(|report| assert!(outbox.push(report)));
+        reports.iter().for_each(|report| assert!(outbox.push(report, false)));
         let mut now = Duration::ZERO;
         while !outbox.is_empty() {
             now = now + Duration::from_millis(100);
@@ -214,7 +227,25 @@ mod tests {
         assert_eq!(take(0, 1, 3, vec![2]), None, "another total");
         assert_eq!(take(0, 1, 2, vec![2]), Some(vec![vec![1, 2]]));
         assert_eq!(take(0, 1, 2, vec![2]), Some(vec![]), "it came before");
-        assert!(!Outbox::default().push(&vec![0; PIECE_MAX * (PIECES_MAX as usize + 1)]));
+        assert!(!Outbox::default().push(&vec![0; PIECE_MAX * (PIECES_MAX as usize + 1)], true));
+    }
+
+    /// A seat 0's process that takes no report costs a process a bounded amount of memory, and not
+    /// its last word.
+    #[test]
+    fn reports_that_nobody_takes_are_left_out_beyond_a_bound() {
+        let mut outbox = Outbox::default();
+        let epoch = vec![1; 1024 * 1024];
+        let queued = (0..1_000).filter(|_| outbox.push(&epoch, false)).count();
+        assert_eq!(queued, WAITING_BYTES_MAX / epoch.len());
+        assert!(outbox.push(&[2; 10], true), "the last report");
+        let due = outbox.due(SECOND, 7);
+        for piece in &due {
+            let Control::Piece { report, piece, .. } = piece else { panic!("{piece:?}") };
+            outbox.taken(*report, *piece);
+            outbox.taken(*report, *piece);
+        }
+        assert_eq!(outbox.bytes, WAITING_BYTES_MAX + 10 - due.len() * PIECE_MAX);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! A process is known by its identity. What it says is compared with the identity of the connection
 //! it came over, where sockets have identities. The seats of a process are its own until it is
 //! replaced: by the same identity once its former self no longer answers, or, in a network with a
-//! secret or a list of identities, by anybody who was let in, once it has fallen silent.
+//! secret or a list of identities, by anybody who was let in, once nothing is heard from it any
+//! more.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -51,6 +52,14 @@ pub(crate) struct Admission {
     pub(crate) probes: Vec<SocketAddr>,
     /// The processes that have lost their seats.
     pub(crate) replaced: Vec<Process>,
+}
+
+/// Processes from which nothing is heard any more.
+#[derive(Default)]
+pub(crate) struct Gone {
+    pub(crate) sockets: Vec<SocketAddr>,
+    /// The seats of those that have neither sent their last report nor closed their link.
+    pub(crate) seats: Vec<(u32, u32)>,
 }
 
 /// All processes that take part, by their identity; time is the own clock's.
@@ -112,15 +121,20 @@ impl Roster {
         (!entry.closed).then_some(entry.process.seat_range())
     }
 
-    /// The sockets of processes that have fallen silent since the last call.
-    pub(crate) fn gone(&mut self, now: Duration) -> Vec<SocketAddr> {
+    /// The sockets of processes from which nothing is heard any more since the last call, and the
+    /// seats of those from which more is expected.
+    pub(crate) fn gone(&mut self, now: Duration) -> Gone {
         let silent = |entry: &&mut Entry| !entry.gone && now.saturating_sub(entry.heard) >= SILENT;
-        let mut sockets = Vec::new();
+        let mut gone = Gone::default();
         for entry in self.entries.values_mut().filter(silent) {
             entry.gone = true;
-            sockets.extend(entry.process.sockets());
+            gone.sockets.extend(entry.process.sockets());
+            // One that closed its link was told of.
+            if !entry.closed && entry.left.is_none() {
+                gone.seats.push(entry.process.seat_range());
+            }
         }
-        sockets
+        gone
     }
 
     /// A process says that it takes part, for the first time or again.
@@ -433,9 +447,11 @@ mod tests {
         let mut roster = roster(OPEN);
         join(&mut roster, SECOND, process(7, 2, (10, 19))).unwrap();
         let version = roster.version();
-        assert_eq!(roster.gone(SECOND * 2), []);
-        assert_eq!(roster.gone(SECOND * 5), ["127.0.0.1:2".parse().unwrap()]);
-        assert_eq!(roster.gone(SECOND * 6), [], "told once");
+        assert_eq!(roster.gone(SECOND * 2).sockets, []);
+        let gone = roster.gone(SECOND * 5);
+        assert_eq!(gone.sockets, ["127.0.0.1:2".parse().unwrap()]);
+        assert_eq!(gone.seats, [(10, 19)]);
+        assert_eq!(roster.gone(SECOND * 6).sockets, [], "told once");
         join(&mut roster, SECOND * 7, process(7, 2, (10, 19))).unwrap();
         assert!(roster.version() > version, "others learn again where it is");
     }

@@ -8,6 +8,14 @@ use tokio::sync::mpsc;
 use super::error::JoinError;
 use super::join::{Join, Search};
 use super::participant::{Participant, ParticipantError};
+use super::roster::SILENT;
+use super::waiting::{Reminder, whole};
+use crate::socket::is_here;
+use crate::transport::LinkError;
+
+/// How often in a row a process keeps this one out before that is believed: on a path that loses
+/// much, a proof may come too late.
+const KEPT_OUT_MAX: u32 = 3;
 
 /// Seat 0's process as a participant sees it.
 pub(super) struct SeatZero {
@@ -19,17 +27,136 @@ pub(super) struct SeatZero {
     pub(super) identity: Option<Identity>,
     /// Another process than the named one answered there.
     pub(super) is_another: bool,
+    /// How often one of the two processes did not let the other in, and why.
+    kept_out: Option<(u32, LinkError)>,
+    /// Why no link could be made for another reason.
+    unlinked: Option<LinkError>,
+    /// The sockets of this process, as they are bound.
+    own: Vec<SocketAddr>,
+    has_secret: bool,
+    /// Whether it was told who it is.
+    is_told: bool,
     found: mpsc::Receiver<Result<Vec<SocketAddr>, String>>,
     find: mpsc::Sender<Result<Vec<SocketAddr>, String>>,
 }
 
 impl SeatZero {
-    /// Looks for it with a socket bound there.
-    pub(super) fn new(participant: Participant, join: &Join, bound: SocketAddr) -> SeatZero {
-        let search = Search::new(join.clone(), bound.ip());
+    /// Looks for it with these sockets, of which the first one asks.
+    pub(super) fn new(
+        participant: Participant,
+        join: &Join,
+        own: Vec<SocketAddr>,
+        has_secret: bool,
+    ) -> SeatZero {
+        let search = Search::new(join.clone(), own[0].ip());
         let (find, found) = mpsc::channel(1);
         let (asked, identity, is_another) = (None, join.identity(), false);
-        SeatZero { participant, search, asked, identity, is_another, found, find }
+        let (kept_out, unlinked, is_told) = (None, None, join.identity().is_some());
+        SeatZero {
+            participant,
+            search,
+            asked,
+            identity,
+            is_another,
+            kept_out,
+            unlinked,
+            own,
+            has_secret,
+            is_told,
+            found,
+            find,
+        }
+    }
+
+    /// A link to the process that is asked broke, or could not be made, before it was heard.
+    pub(super) fn link_lost(&mut self, why: LinkError) {
+        match why {
+            LinkError::Identity => self.is_another = true,
+            why if why.is_admission() => {
+                let times = self.kept_out.map_or(0, |(times, _)| times);
+                self.kept_out = Some((times + 1, why));
+            }
+            LinkError::Refused | LinkError::Protocol | LinkError::TooMany => {
+                self.unlinked = Some(why);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the address that is asked is one of this process's own.
+    fn is_oneself(&self) -> bool {
+        let Some(asked) = self.asked else { return false };
+        self.own.iter().any(|own| {
+            let (own_ip, ip) = (own.ip().to_canonical(), asked.ip().to_canonical());
+            let is_there = own_ip == ip || own_ip.is_unspecified() && is_here(ip);
+            own.port() == asked.port() && is_there
+        })
+    }
+
+    fn is_kept_out(&self) -> bool {
+        self.kept_out.is_some_and(|(times, _)| times >= KEPT_OUT_MAX)
+    }
+
+    /// Why there is no hope at the address that is asked, where no other one is left to be tried.
+    pub(super) fn hopeless(&self) -> Option<JoinError> {
+        let at = self.asked.filter(|_| !self.search.has_others())?;
+        if self.is_oneself() {
+            Some(JoinError::Oneself(at))
+        } else if self.is_another {
+            Some(JoinError::Identity(at))
+        } else {
+            self.kept_out_error().filter(|_| self.is_kept_out())
+        }
+    }
+
+    fn kept_out_error(&self) -> Option<JoinError> {
+        let (at, (_, why)) = (self.asked?, self.kept_out?);
+        Some(match why {
+            LinkError::Unproved => JoinError::Unproved(at),
+            LinkError::Unlisted => JoinError::Unlisted(at),
+            _ => {
+                let (own, has_secret) = (self.participant.own_identity(), self.has_secret);
+                JoinError::NotAdmitted { at, own, has_secret }
+            }
+        })
+    }
+
+    /// A line about the search or the wait for others, when it is time for one.
+    pub(super) fn waits(
+        &self,
+        now: Duration,
+        within: Duration,
+        reminder: &mut Reminder,
+    ) -> Option<String> {
+        if self.participant.is_welcomed() {
+            let at = self.asked.filter(|_| self.participant.zero().is_none())?;
+            let is_due = reminder.is_due(now, Duration::ZERO, false);
+            return is_due.then(|| {
+                format!("seat 0's process at {at} has taken this one in, and waits for others")
+            });
+        }
+        let is_over = self.participant.heard().is_some() || now >= within;
+        let is_due = !is_over && reminder.is_due(now, Duration::ZERO, false);
+        is_due.then(|| {
+            let (join, left) = (self.search.join(), whole(within - now));
+            format!("nothing heard from {join} so far; waiting at most {left}")
+        })
+    }
+
+    /// A line about its silence, once.
+    pub(super) fn silence(&self, now: Duration, is_told: &mut bool) -> Option<String> {
+        let (at, heard) = (self.asked?, self.participant.heard()?);
+        let silent = now.saturating_sub(heard);
+        let is_news = silent >= SILENT && !std::mem::replace(is_told, silent >= SILENT);
+        is_news
+            .then(|| format!("nothing heard from seat 0's process at {at} for {}", whole(SILENT)))
+    }
+
+    /// A line about who it is, once it has taken this process in; nothing where that was given.
+    pub(super) fn introduction(&mut self) -> Option<String> {
+        let (at, identity) = (self.asked?, self.identity?);
+        let is_news = self.participant.is_welcomed() && !std::mem::replace(&mut self.is_told, true);
+        is_news.then(|| format!("seat 0's process at {at} is {identity}: kept for this run"))
     }
 
     /// Goes on looking for seat 0's process; gives the address at which it is asked from now on,
@@ -47,8 +174,9 @@ impl SeatZero {
         if let Ok(found) = self.found.try_recv() {
             self.search.found(now, found);
         }
-        if self.participant.heard().is_none() && self.search.next(now, self.is_another) {
-            self.is_another = false;
+        let is_hopeless = self.is_another || self.is_kept_out() || self.is_oneself();
+        if self.participant.heard().is_none() && self.search.next(now, is_hopeless) {
+            (self.is_another, self.kept_out, self.unlinked) = Default::default();
             // Whoever was there before was not seat 0's process.
             self.identity = self.search.join().identity();
         }
@@ -69,10 +197,14 @@ impl SeatZero {
                 JoinError::Differs(at, differences)
             }
             (ParticipantError::Zero(ahead), Some(at)) => JoinError::Zero(at, ahead),
-            _ => {
-                let tried = self.search.tried();
+            _ => self.kept_out_error().unwrap_or_else(|| {
+                let mut tried = self.search.tried();
+                if let Some(why) = self.unlinked {
+                    let comma = if tried.is_empty() { "" } else { ", " };
+                    tried += &format!("{comma}{why}");
+                }
                 JoinError::Unanswered { at: join.to_string(), within, tried }
-            }
+            }),
         }
     }
 }

@@ -445,6 +445,12 @@ impl Pairs {
         self.sending.link_lost(now, with, &mut self.effects);
     }
 
+    /// The link to this process could not be made since one of the two does not let the other in:
+    /// what is given up before it is heard comes back with that reason.
+    pub fn kept_out(&mut self, with: SocketAddr) {
+        self.sending.kept_out(with);
+    }
+
     /// The link to this process takes no more for now.
     pub fn blocked(&mut self, link: SocketAddr) {
         self.sending.blocked(link);

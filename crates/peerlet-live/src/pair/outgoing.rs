@@ -16,6 +16,8 @@ use crate::frame::{DATA_HEAD_MAX, Kind, Link, Message, Part};
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) blocked: bool,
+    /// Whether one of the two processes did not let the other in when it was last tried.
+    pub(super) kept_out: bool,
     pub(super) pairs: BTreeSet<Key>,
     /// Frame bytes under way, over all connections.
     pub(super) sent_bytes: usize,

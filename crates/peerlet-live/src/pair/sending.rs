@@ -120,6 +120,7 @@ impl Sending {
                 pair.progressed(now);
             }
             (pair.theirs, pair.open) = (theirs, true);
+            self.links.get_mut(&key.to.socket()).expect(LINKED).kept_out = false;
             self.acked(now, key, theirs, seq, effects);
         }
     }
@@ -174,7 +175,7 @@ impl Sending {
 
     pub(super) fn link_lost(&mut self, now: Time, with: SocketAddr, effects: &mut Effects) {
         let Some(shared) = self.links.get_mut(&with) else { return };
-        shared.blocked = false;
+        (shared.blocked, shared.kept_out) = (false, false);
         for key in shared.pairs.clone() {
             let Some(pair) = self.pairs.get_mut(&key) else { continue };
             let worked = pair.open;
@@ -188,6 +189,13 @@ impl Sending {
                 (pair.retry, pair.backoff) = (now + RETRY, RETRY);
                 self.arm(key);
             }
+        }
+    }
+
+    /// One of the two processes does not let the other in.
+    pub(super) fn kept_out(&mut self, with: SocketAddr) {
+        if let Some(shared) = self.links.get_mut(&with) {
+            shared.kept_out = true;
         }
     }
 
@@ -265,7 +273,12 @@ impl Sending {
             } else if pair.is_idle() {
                 self.remove(key);
             } else if pair.since + self.config.timeout <= now {
-                self.fail(key, Undelivered::Timeout, effects);
+                let is_kept_out = self.links.get(&key.to.socket()).expect(LINKED).kept_out;
+                let why = match is_kept_out {
+                    true => Undelivered::Admission,
+                    false => Undelivered::Timeout,
+                };
+                self.fail(key, why, effects);
             } else {
                 pair.ask(key, effects);
                 pair.backoff = (pair.backoff * 2).min(RETRY_MAX);

@@ -92,26 +92,55 @@ async fn answer(
     evicted: oneshot::Receiver<()>,
     shared: Shared,
 ) {
+    let from = connecting.remote_address();
     let entering = async {
         let handshake = timeout(HANDSHAKE_TIMEOUT, shake(connecting, false, &shared.gate));
-        let (connection, identity) = handshake.await.ok()?.ok()?;
+        let (connection, identity) = handshake.await.map_err(|_| Failed::unreachable())??;
         // The transport may be busy, and counts it only from then on.
         let waited = announce(&connection, identity, false, &shared).await;
-        Some((connection, identity, waited))
+        Ok((connection, identity, waited))
     };
     let entered = tokio::select! {
         entered = entering => entered,
         // Others need the room.
-        _ = evicted => None,
+        _ = evicted => Err(Failed::unreachable()),
     };
     drop(permit);
     match entered {
-        Some((connection, identity, Some(waited))) => {
-            run(connection, identity, waited, shared).await;
+        Ok((connection, identity, Some(waited))) => {
+            run(connection, identity, waited, shared, false).await;
         }
         // The transport has counted it.
-        Some((_, _, None)) => {}
-        None => shared.tally.add(Cause::Handshake, 1),
+        Ok((_, _, None)) => {}
+        Err(Failed { why, identity }) => {
+            shared.tally.add(why.cause(), 1);
+            if why.is_admission() {
+                shared.gate.tell_kept_out(canonical(from), identity, why);
+            }
+        }
+    }
+}
+
+/// A connection that could not be made, with who is at its other end where that is known.
+struct Failed {
+    why: LinkError,
+    identity: Option<Identity>,
+}
+
+impl Failed {
+    fn new(why: LinkError) -> Failed {
+        Failed { why, identity: None }
+    }
+
+    fn unreachable() -> Failed {
+        Failed::new(LinkError::Unreachable)
+    }
+}
+
+impl LinkError {
+    /// The account of a connection that could not be made.
+    fn cause(self) -> Cause {
+        if self.is_admission() { Cause::Admission } else { Cause::Handshake }
     }
 }
 
@@ -120,14 +149,14 @@ pub(super) async fn dial(to: SocketAddr, connecting: Connecting, shared: Shared)
     let why = match timeout(HANDSHAKE_TIMEOUT, shake(connecting, true, &shared.gate)).await {
         Ok(Ok((connection, identity))) => {
             if let Some(waited) = announce(&connection, identity, true, &shared).await {
-                run(connection, identity, waited, shared).await;
+                run(connection, identity, waited, shared, true).await;
             }
             return;
         }
-        Ok(Err(why)) => why,
+        Ok(Err(Failed { why, .. })) => why,
         Err(_) => LinkError::Unreachable,
     };
-    shared.tally.add(Cause::Handshake, 1);
+    shared.tally.add(why.cause(), 1);
     // Without a receiver the transport has gone, and nobody waits for the link.
     shared.events.send(Event::DialFailed { to, why }).await.ok();
 }
@@ -137,39 +166,32 @@ async fn shake(
     connecting: Connecting,
     dialled: bool,
     gate: &Gate,
-) -> Result<(Connection, Identity), LinkError> {
+) -> Result<(Connection, Identity), Failed> {
     let connection = connecting.await.map_err(|error| match error {
-        ConnectionError::TimedOut => LinkError::Unreachable,
-        error => link_error(&error),
+        ConnectionError::TimedOut => Failed::unreachable(),
+        error => Failed::new(link_error(&error)),
     })?;
     let Some(identity) = identity(&connection) else {
         connection.close(PROTOCOL, b"no certificate");
-        return Err(LinkError::Protocol);
+        return Err(Failed::new(LinkError::Protocol));
     };
-    let is_admitted = tokio::select! {
-        // In this order: where nothing is to be proved, nothing is dropped either.
+    let admitted = tokio::select! {
+        // In this order: where nothing is to be proved, what comes is kept.
         biased;
-        is_admitted = timeout(PROOF_TIMEOUT, gate.admits(&connection, identity, dialled)) => {
-            is_admitted.unwrap_or(false)
+        admitted = timeout(PROOF_TIMEOUT, gate.admit(&connection, identity, dialled)) => {
+            admitted.unwrap_or(Err(LinkError::Unproved))
         }
-        // Who dials says nothing before we are convinced; what comes anyway is not kept.
-        () = discard_datagrams(&connection), if !dialled => false,
+        // A process that dials and has the secret says nothing before both have proved it: one that
+        // does has none, and is refused at once.
+        _ = connection.read_datagram(), if !dialled => Err(LinkError::Unproved),
     };
-    if !is_admitted {
+    if let Err(why) = admitted {
         // Where the other side found out first, it has closed.
-        let why = match connection.close_reason() {
-            Some(error) => link_error(&error),
-            None => LinkError::Admission,
-        };
+        let why = connection.close_reason().map_or(why, |error| link_error(&error));
         connection.close(NOT_ADMITTED, b"not admitted");
-        return Err(why);
+        return Err(Failed { why, identity: Some(identity) });
     }
     Ok((connection, identity))
-}
-
-/// Reads datagrams and drops them, until the connection ends.
-async fn discard_datagrams(connection: &Connection) {
-    while connection.read_datagram().await.is_ok() {}
 }
 
 /// Closes a connection when it is dropped, unless it is wanted by then: others hold it too.
@@ -218,19 +240,31 @@ async fn announce(
 }
 
 /// Reads from a connection until it ends; some datagrams have come before.
-async fn run(connection: Connection, identity: Identity, waited: Vec<Bytes>, shared: Shared) {
+async fn run(
+    connection: Connection,
+    identity: Identity,
+    waited: Vec<Bytes>,
+    shared: Shared,
+    dialled: bool,
+) {
     let (with, id) = (remote(&connection), connection.stable_id());
     let Shared { events, tally, gate } = shared;
     let reader = Reader { from: with, identity, connection, events, tally, gate };
     tokio::join!(reader.datagrams(waited), reader.streams());
     let why = link_error(&reader.connection.closed().await);
+    if why == LinkError::Admission && !dialled {
+        reader.gate.tell_kept_out(with, Some(identity), why);
+    }
     // Without a receiver the transport has gone, and nobody is left to tell.
     reader.events.send(Event::Down { with, id, why }).await.ok();
 }
 
 /// The other end's socket, IPv4 addresses as such.
 fn remote(connection: &Connection) -> SocketAddr {
-    let socket = connection.remote_address();
+    canonical(connection.remote_address())
+}
+
+fn canonical(socket: SocketAddr) -> SocketAddr {
     SocketAddr::new(socket.ip().to_canonical(), socket.port())
 }
 

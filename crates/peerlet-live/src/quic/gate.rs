@@ -5,9 +5,10 @@
 //! windows, and the one that has been there longest makes room for the next.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use peerlet_core::Identity;
 use quinn::Connection;
@@ -17,6 +18,7 @@ use super::{LINKS_MAX, config};
 use crate::admission::Admission;
 use crate::member::network_of;
 use crate::secret::Secret;
+use crate::transport::{KeptOutNotice, LinkError};
 
 /// Handshakes of strangers that go on at once, and those from one network (/24, or /56 of IPv6).
 /// Beyond, the one that began first makes room: an honest one is over within a round trip.
@@ -55,6 +57,16 @@ pub(super) struct Gate {
     granted: AtomicU64,
     /// Room for frames that have not ended.
     unfinished: Arc<Semaphore>,
+    kept_out: OnceLock<Notice>,
+}
+
+/// Takes whoever is kept out.
+struct Notice(KeptOutNotice);
+
+impl fmt::Debug for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Notice")
+    }
 }
 
 /// Bytes that unfinished frames may take: of all connections, and of one.
@@ -145,7 +157,31 @@ impl Gate {
     pub(super) fn new(admission: Admission, own: Identity, has_roster: bool) -> Gate {
         let (members, changed, handshakes, granted) = Default::default();
         let unfinished = Arc::new(Semaphore::new(UNFINISHED_MAX));
-        Gate { admission, own, has_roster, members, changed, handshakes, granted, unfinished }
+        let kept_out = OnceLock::new();
+        Gate {
+            admission,
+            own,
+            has_roster,
+            members,
+            changed,
+            handshakes,
+            granted,
+            unfinished,
+            kept_out,
+        }
+    }
+
+    /// From now on this is called with whoever is kept out.
+    pub(super) fn on_kept_out(&self, tell: KeptOutNotice) {
+        // It is set once, at the start of a run.
+        self.kept_out.set(Notice(tell)).ok();
+    }
+
+    /// Tells of a process that dialled and was kept out, or that keeps this one out.
+    pub(super) fn tell_kept_out(&self, at: SocketAddr, who: Option<Identity>, why: LinkError) {
+        if let Some(Notice(tell)) = self.kept_out.get() {
+            tell(at, who, why);
+        }
     }
 
     /// Room for the unfinished frames of a connection.
@@ -274,21 +310,22 @@ impl Gate {
         Entry::Begin(Permit { gate: Arc::clone(self), number }, ended)
     }
 
-    /// Whether the process at the other end of a fresh connection is let in: the list has it, and
-    /// it proves the secret. We prove it as well.
-    pub(super) async fn admits(
+    /// Lets the process at the other end of a fresh connection in: the list has it, and it proves
+    /// the secret. We prove it as well.
+    ///
+    /// # Errors
+    /// When it is not let in.
+    pub(super) async fn admit(
         &self,
         connection: &Connection,
         other: Identity,
         dialled: bool,
-    ) -> bool {
+    ) -> Result<(), LinkError> {
         if other != self.own && !self.admission.allows(other) {
-            return false;
+            return Err(LinkError::Unlisted);
         }
-        match &self.admission.secret {
-            Some(secret) => prove(connection, secret, (self.own, other), dialled).await.is_some(),
-            None => true,
-        }
+        let Some(secret) = &self.admission.secret else { return Ok(()) };
+        prove(connection, secret, (self.own, other), dialled).await.ok_or(LinkError::Unproved)
     }
 }
 

@@ -31,7 +31,7 @@ use crate::key::ProcessKey;
 use crate::medium::Wire;
 use crate::tls;
 use crate::transport::{
-    BATCH_MAX, BindError, Capabilities, Inbound, LinkError, Outbound, Transport,
+    BATCH_MAX, BindError, Capabilities, Inbound, KeptOutNotice, LinkError, Outbound, Transport,
 };
 use connection::{Shared, UNWANTED};
 use gate::{Gate, crowded_out};
@@ -49,6 +49,9 @@ const STRANGER_HELD_MAX: usize = 8 * 1024;
 /// Batches of frames that wait for the shard. A batch holds 128 datagrams or about 64 KiB of a
 /// stream.
 const EVENTS_MAX: usize = 256;
+
+/// How long the end of a socket without links takes: enough to send what ends its handshakes.
+const UNLINKED: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// What the tasks report.
 #[derive(Debug)]
@@ -466,6 +469,12 @@ impl Up {
     }
 }
 
+/// Until when the ends of links may be said. A handshake that nobody answers would take all of the
+/// time, and tells nobody anything.
+fn farewell(is_linked: bool, until: Instant, now: Instant) -> Instant {
+    if is_linked { until } else { until.min(now + UNLINKED) }
+}
+
 /// Gives a datagram to a connection; one that would push out others is dropped itself.
 fn transmit(connection: &Connection, frame: Bytes, tally: &Tally) {
     if connection.datagram_send_buffer_space() < frame.len() {
@@ -482,6 +491,10 @@ fn transmit(connection: &Connection, frame: Bytes, tally: &Tally) {
 impl Transport for QuicTransport {
     fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    fn on_kept_out(&mut self, tell: KeptOutNotice) {
+        self.shared.gate.on_kept_out(tell);
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -551,9 +564,11 @@ impl Transport for QuicTransport {
 
     async fn close(&mut self, drain: Duration) {
         let until = Instant::now() + std::time::Duration::from(drain);
+        let is_linked = self.links.values().any(|link| matches!(link, Link::Up(_)));
         self.drain(until).await;
         self.endpoint.close(VarInt::from_u32(0), b"closed");
         // Lets the others know; at the deadline they find out by themselves.
+        let until = farewell(is_linked, until, Instant::now());
         timeout_at(until, self.endpoint.wait_idle()).await.ok();
     }
 }

@@ -25,6 +25,7 @@ use peerlet_measure::{Ledger, Measures};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::counters::Counters;
+use crate::kept_out::KeptOut;
 use crate::member::{Heard, OwnEpoch};
 use crate::monitor::{Delays, Ear};
 use crate::panics::Failures;
@@ -86,6 +87,7 @@ pub(crate) struct Shard {
     pub(crate) reported: usize,
     /// Tells of messages that cannot be decoded; nobody does where a model may damage them.
     pub(crate) undecoded: Option<Undecoded>,
+    pub(crate) kept_out: KeptOut,
     /// The version of the pins that the transport knows.
     pub(crate) pins: u64,
 }

@@ -12,6 +12,7 @@ use peerlet_measure::DropCause;
 
 use crate::counters::Cause;
 use crate::frame::{Frame, Kind, Message, Tag, is_control};
+use crate::kept_out::Why;
 use crate::monitor::BLOCKED_AFTER;
 use crate::pair::Effect;
 use crate::seats::SeatsNow;
@@ -19,7 +20,7 @@ use crate::shard::here::{Here, Soon};
 use crate::shard::pauses::Held;
 use crate::shard::share::{OUTBOX_MAX, SOON, Share};
 use crate::shard::{SOON_MAX, Shard};
-use crate::transport::{Inbound, Outbound};
+use crate::transport::{Inbound, LinkError, Outbound};
 
 impl Shard {
     /// When the shard has something to do next, if nothing arrives before.
@@ -301,6 +302,12 @@ impl Shard {
             Inbound::LinkLost { with, why } => {
                 tracing::debug!(%with, %why, "a link is lost");
                 self.ground.pairs.link_lost(now, with);
+                if why.is_admission() {
+                    self.ground.pairs.kept_out(with);
+                }
+                if why == LinkError::Admission && self.wires.member.is_none() {
+                    self.kept_out.note(Duration::ZERO, (with, None), Why::KeepsUsOut);
+                }
                 self.link_news(&inbound);
             }
             Inbound::Mistaken { to, pair, identity } => {

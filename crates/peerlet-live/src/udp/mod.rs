@@ -69,11 +69,13 @@ use tokio::time::Instant;
 use crate::counters::{Cause, Counters};
 use crate::frame::DATAGRAM_FRAME_MAX;
 use crate::secret::Secret;
-use crate::socket::Socket;
-use crate::transport::{BATCH_MAX, BindError, Capabilities, Inbound, Outbound, Transport};
+use crate::socket::{Socket, is_here};
+use crate::transport::{
+    BATCH_MAX, BindError, Capabilities, Inbound, KeptOutNotice, LinkError, Outbound, Transport,
+};
 pub(crate) use frames::damage;
 use frames::{append, frames};
-use packet::SEAL_LEN;
+use packet::{SEAL_LEN, is_sealed};
 use sessions::Sessions;
 pub use table::{SESSIONS_MAX, SESSIONS_PER_NETWORK_MAX};
 
@@ -157,6 +159,7 @@ pub struct UdpTransport {
     buffer: Box<[u8]>,
     counters: Counters,
     sealed: Option<Sealed>,
+    kept_out: Option<KeptOutNotice>,
 }
 
 /// A socket whose network has a secret.
@@ -193,7 +196,8 @@ impl UdpTransport {
             known_as: None,
             looped: VecDeque::new(),
         });
-        Ok(UdpTransport { socket, local, buffer, counters: Counters::default(), sealed })
+        let (counters, kept_out) = (Counters::default(), None);
+        Ok(UdpTransport { socket, local, buffer, counters, sealed, kept_out })
     }
 
     /// How many sessions there are; none without a secret.
@@ -209,7 +213,12 @@ impl UdpTransport {
             None => packet,
             Some(sealed) => {
                 let now = sealed.now();
-                let Some(opened) = sealed.sessions.receive(now, from, packet) else { return };
+                let opened = sealed.sessions.receive(now, from, packet);
+                if std::mem::take(&mut sealed.sessions.is_kept_out) {
+                    self.tell_kept_out(from, LinkError::Unproved);
+                    return;
+                }
+                let Some(opened) = opened else { return };
                 opened
             }
         };
@@ -219,7 +228,19 @@ impl UdpTransport {
                 identity: None,
                 frame,
             })),
-            Err(cause) => self.counters.add(cause, 1),
+            Err(cause) => {
+                let has_secret = self.sealed.is_none() && is_sealed(packet);
+                self.counters.add(cause, 1);
+                if has_secret {
+                    self.tell_kept_out(from, LinkError::Admission);
+                }
+            }
+        }
+    }
+
+    fn tell_kept_out(&self, from: SocketAddr, why: LinkError) {
+        if let Some(tell) = &self.kept_out {
+            tell(from, None, why);
         }
     }
 
@@ -335,17 +356,6 @@ impl Sealed {
     }
 }
 
-/// Whether an address is one of this machine's: only then packets to it have it as their source.
-fn is_here(ip: IpAddr) -> bool {
-    let source = || {
-        let any: IpAddr = if ip.is_ipv4() { [0; 4].into() } else { [0u16; 8].into() };
-        let socket = std::net::UdpSocket::bind((any, 0))?;
-        socket.connect((ip, 9))?;
-        socket.local_addr()
-    };
-    ip.is_loopback() || ip.is_unspecified() || source().is_ok_and(|source| source.ip() == ip)
-}
-
 #[async_trait]
 impl Transport for UdpTransport {
     fn local_addr(&self) -> SocketAddr {
@@ -354,6 +364,10 @@ impl Transport for UdpTransport {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities { reliable: false, identity: false }
+    }
+
+    fn on_kept_out(&mut self, tell: KeptOutNotice) {
+        self.kept_out = Some(tell);
     }
 
     fn known_as(&mut self, at: SocketAddr) {

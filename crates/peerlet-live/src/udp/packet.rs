@@ -80,6 +80,11 @@ pub(super) enum Packet<'a> {
     },
 }
 
+/// Whether a packet is a greeting as a socket with a secret sends them, seen by one without.
+pub(super) fn is_sealed(bytes: &[u8]) -> bool {
+    matches!(Packet::parse(bytes), Ok(Packet::Handshake(Handshake { step: Step::Hello, .. })))
+}
+
 impl<'a> Packet<'a> {
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Packet<'a>, Cause> {
         let (first, rest) = bytes.split_first().ok_or(Cause::Decode)?;

@@ -68,6 +68,8 @@ pub(super) struct Sessions {
     swept: Duration,
     pub(super) out: VecDeque<Out>,
     pub(super) counters: Counters,
+    /// Whether the last packet that came was of somebody who does not prove the secret.
+    pub(super) is_kept_out: bool,
 }
 
 impl Sessions {
@@ -89,6 +91,7 @@ impl Sessions {
             swept: Duration::ZERO,
             out: VecDeque::new(),
             counters: Counters::default(),
+            is_kept_out: false,
         }
     }
 
@@ -181,7 +184,10 @@ impl Sessions {
         if bytes.len() > PACKET_MAX {
             return Err(Cause::TooLarge);
         }
-        match Packet::parse(bytes)? {
+        let parsed = Packet::parse(bytes);
+        // A plain packet, as a process without a secret sends it.
+        self.is_kept_out = parsed == Err(Cause::Forged);
+        match parsed? {
             Packet::Data { session, counter, frames } => {
                 self.data(now, from, session, counter, bytes)?;
                 return Ok(Some(frames));
@@ -205,9 +211,12 @@ impl Sessions {
     }
 
     /// Refuses packets of a handshake that do not prove the secret, and own ones that come back.
-    fn check(&self, bytes: &[u8], from: Endpoint, to: Option<Endpoint>) -> Result<(), Cause> {
+    fn check(&mut self, bytes: &[u8], from: Endpoint, to: Option<Endpoint>) -> Result<(), Cause> {
         match self.codes.are_right(bytes, to) {
-            false => Err(Cause::Handshake),
+            false => {
+                self.is_kept_out = true;
+                Err(Cause::Handshake)
+            }
             true if from == self.own => Err(Cause::Forged),
             true => Ok(()),
         }

@@ -92,6 +92,17 @@ impl Running {
         Running { at: at.parse().expect("an address"), lines, stop, task }
     }
 
+    /// Asks it to stop.
+    pub fn ask_to_stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Stops it, and waits for its end.
+    pub async fn stop(self) -> LiveOutcome {
+        self.stop.send_replace(true);
+        self.end().await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
     /// Waits for its end.
     async fn end(self) -> Result<LiveOutcome, LiveError> {
         self.task.await.expect("nothing panics")

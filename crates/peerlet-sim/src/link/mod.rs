@@ -545,7 +545,7 @@ impl Here<'_> {
         let at = match why {
             Undelivered::Reset => self.now.time + self.way_back(self.seat, source),
             // Who is at the other end is known before anything departs.
-            Undelivered::Timeout | Undelivered::Identity => (departed
+            Undelivered::Timeout | Undelivered::Identity | Undelivered::Admission => (departed
                 + self.fabric.connection_timeout)
                 .max(self.now.time + self.fabric.lookahead),
         };

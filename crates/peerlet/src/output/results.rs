@@ -7,6 +7,7 @@ use peerlet_sim::Outcome;
 
 use crate::plan::Plan;
 use crate::transport::Transport;
+use crate::world::interrupts::Taken;
 use crate::world::live::Ran;
 
 /// A run that is over.
@@ -33,6 +34,8 @@ pub(crate) struct Results {
     pub(crate) whole: Option<Whole>,
     /// Shares of the whole network that are missing, in words.
     pub(crate) missing: Vec<String>,
+    /// Processes that were not let in or refused, in words.
+    pub(crate) kept_out: Vec<String>,
     /// Whether this is one process's share: nothing balances, and nothing can be expected of it.
     pub(crate) is_share: bool,
     /// What became of packets, and how late they were, where a model stood between the sockets.
@@ -45,6 +48,8 @@ pub(crate) struct Results {
     pub(crate) panicked: Option<String>,
     /// Whether the seed decided what peers did.
     pub(crate) is_seeded: bool,
+    /// Until what is here was shown and written, signals end the process.
+    _signals: Option<Taken>,
 }
 
 impl Results {
@@ -73,12 +78,14 @@ impl Results {
             counters: None,
             whole: None,
             missing: Vec::new(),
+            kept_out: Vec::new(),
             is_share: false,
             carried: None,
             delays: None,
             is_interrupted,
             panicked: None,
             is_seeded: true,
+            _signals: None,
         }
     }
 
@@ -90,7 +97,7 @@ impl Results {
         ran: Ran,
         is_seeded: bool,
     ) -> Results {
-        let Ran { outcome, transport, wall_seconds, is_interrupted, panicked } = ran;
+        let Ran { outcome, transport, wall_seconds, is_interrupted, panicked, signals } = ran;
         Results {
             world,
             transport: Some(transport),
@@ -108,12 +115,14 @@ impl Results {
             counters: Some(outcome.counters),
             whole: outcome.whole,
             missing: outcome.missing,
+            kept_out: outcome.kept_out,
             is_share: outcome.is_share,
             carried: outcome.carried,
             delays: Some(outcome.delays),
             is_interrupted,
             panicked,
             is_seeded,
+            _signals: Some(signals),
         }
     }
 

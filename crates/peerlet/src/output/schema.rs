@@ -75,6 +75,10 @@ pub(crate) struct RunSummary {
     /// Shares of the whole network that are missing, in words; only where some are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) missing: Vec<String>,
+    /// Processes that this one did not let in or refused, or that did not let it in, in words; only
+    /// where there were some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) kept_out: Vec<String>,
     /// How late the shards of this process were; on real sockets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) delays: Option<Lateness>,
@@ -396,6 +400,7 @@ mod tests {
             void: true,
             void_because: vec!["it lost packets".to_owned()],
             missing: vec!["seats 3 to 5: no process came".to_owned()],
+            kept_out: vec!["others, 7 times".to_owned()],
             share: true,
             interrupted: true,
             panicked: Some("peer 3".to_owned()),

@@ -105,6 +105,7 @@ fn summary(run: &Results, verdicts: &[Verdict]) -> RunSummary {
         void: run.is_void(),
         void_because: void::reasons(run),
         missing: run.missing.clone(),
+        kept_out: run.kept_out.clone(),
         share: run.is_share,
         interrupted: run.is_interrupted,
         panicked: run.panicked.clone(),
@@ -140,15 +141,13 @@ fn write_table(
     for verdict in verdicts {
         writeln!(out, "{verdict}")?;
     }
-    if let Some(panicked) = &run.panicked {
-        writeln!(out, "{panicked}")?;
-    }
     if run.is_interrupted {
         let (end, planned) = (run.end, run.plan.scenario.duration);
+        // Which one, standard error says.
+        let how = if run.panicked.is_some() { "ended by a panic" } else { "interrupted" };
         writeln!(
             out,
-            "interrupted at {end} of {planned}: the rest was not reached, expectations were \
-             not judged"
+            "{how} at {end} of {planned}: the rest was not reached, expectations were not judged"
         )?;
     }
     if run.is_void() {
@@ -250,6 +249,9 @@ fn write_coverage(out: &mut String, run: &Results) -> std::fmt::Result {
     }
     for missing in &run.missing {
         writeln!(out, "missing: {missing}")?;
+    }
+    for kept_out in &run.kept_out {
+        writeln!(out, "kept out: {kept_out}")?;
     }
     Ok(())
 }

@@ -31,9 +31,12 @@ impl Interrupts {
     }
 }
 
+/// As long as this lives, signals are taken.
+pub(crate) type Taken = oneshot::Sender<()>;
+
 /// Sets `stop` at the first signal and ends the process at the second, for as long as what is
 /// returned lives. On a thread of its own, which no handler of a peer can keep busy.
-pub(crate) fn stop_at_signal(stop: watch::Sender<bool>) -> io::Result<oneshot::Sender<()>> {
+pub(crate) fn stop_at_signal(stop: watch::Sender<bool>) -> io::Result<Taken> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut interrupts = {
         let _entered = runtime.enter();
@@ -42,10 +45,15 @@ pub(crate) fn stop_at_signal(stop: watch::Sender<bool>) -> io::Result<oneshot::S
     let (keep, is_over) = oneshot::channel::<()>();
     let stopping = async move {
         interrupts.next().await;
-        status::say(
-            "stopping: peers stop in order and what they sent drains; a second signal ends it \
-             at once",
-        );
+        status::say(match stop.is_closed() {
+            false => {
+                "stopping: peers stop in order and what they sent drains; a second signal ends it \
+                 at once"
+            }
+            true => {
+                "the run is over and its results are being written; a second signal ends it at once"
+            }
+        });
         stop.send_replace(true);
         interrupts.next().await;
         exit();

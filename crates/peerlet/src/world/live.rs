@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use peerlet_core::{Directive, Time, decode_text};
 use peerlet_live::{
-    Admission, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret, Sockets,
+    Admission, JoinError, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret,
+    Sockets,
 };
 use peerlet_scenario::{Scenario, is_of_content, read_regular_file};
 use tokio::sync::watch;
@@ -23,6 +24,7 @@ use crate::run::{Failure, with_causes};
 use crate::transport::Transport;
 use crate::world::address;
 use crate::world::interrupts;
+use crate::world::panics;
 use crate::world::setup::{self, LiveOptions};
 use crate::world::sim::conclude;
 use crate::world::threads;
@@ -73,6 +75,8 @@ pub(crate) struct Ran {
     pub(crate) is_interrupted: bool,
     /// The panic that ended it, if one did: the outcome is partial.
     pub(crate) panicked: Option<String>,
+    /// A second signal ends the process while results are written as well.
+    pub(crate) signals: interrupts::Taken,
 }
 
 /// Runs peers on real sockets to their end, or until this process is interrupted.
@@ -82,30 +86,36 @@ pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Re
     let (stop, stopped) = watch::channel(false);
     let signals = interrupts::stop_at_signal(stop).map_err(threads::refused("signals"))?;
     let end = Time::ZERO + setup.duration;
-    let came = runtime.block_on(peerlet_live::run(setup, directives, stopped.clone()));
+    let (came, panics) = panics::keep_on_sockets(|| {
+        runtime.block_on(peerlet_live::run(setup, directives, stopped.clone()))
+    });
     let mut is_interrupted = *stopped.borrow();
-    drop(signals);
     // A handler that does not come back is not waited for.
     runtime.shutdown_background();
     let (outcome, panicked) = match came {
         Ok(outcome) => {
             // Whoever stops a process that waits to hand in its reports interrupts nothing else.
             is_interrupted &= outcome.end < end;
+            panics.say_others(None);
             (outcome, None)
         }
         Err(LiveError::Panicked(mut panicked)) => {
-            let said = panicked.to_string();
+            let place = panics.place_of(&panicked.message);
+            let said = format!("{panicked}{place}");
+            panics.say_others(Some(&panicked.message));
+            let told = format!("{said}{}", panics.backtraces());
             let Some(partial) = panicked.partial.take() else {
-                return Err(Failure::Panicked(said));
+                return Err(Failure::Panicked(told));
             };
-            status::say(&format!("error: {said}"));
+            status::say(&format!("error: {told}"));
             is_interrupted = true;
             (*partial, Some(said))
         }
         Err(error) => return Err(failure(&error)),
     };
     let wall_seconds = begun.elapsed().as_secs_f64();
-    Ok(Ran { outcome, transport, wall_seconds, is_interrupted, panicked })
+    drop(stopped);
+    Ok(Ran { outcome, transport, wall_seconds, is_interrupted, panicked, signals })
 }
 
 /// The setup of this process: where it is, and which of the seats it has.
@@ -136,6 +146,8 @@ fn failure(error: &LiveError) -> Failure {
     match error {
         LiveError::Index { .. }
         | LiveError::JoinsItself
+        | LiveError::NoTimeToJoin
+        | LiveError::Join(JoinError::Oneself(_))
         | LiveError::JoinsNobody { .. }
         | LiveError::Ports { .. }
         | LiveError::ListOverUdp

@@ -6,7 +6,7 @@ pub(crate) mod live;
 pub(crate) mod sim;
 pub(crate) mod twin;
 
-mod interrupts;
+pub(crate) mod interrupts;
 pub(crate) mod lookout;
 mod panics;
 mod sections;

@@ -1,5 +1,5 @@
-//! A handler's panic in a simulation: caught, and reported once, with its place and the command
-//! that repeats it.
+//! A handler's panic: reported once, with its place, and in a simulation with the command that
+//! repeats it.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
@@ -12,9 +12,12 @@ use peerlet_sim::Watch;
 use crate::output::again::again;
 use crate::output::status;
 use crate::run::Failure;
+use crate::world::threads::PEERS;
 
-/// How many runs keep the words of panics for themselves just now.
+/// How many simulations keep the words of panics for themselves just now.
 static KEEPING: AtomicUsize = AtomicUsize::new(0);
+/// The same of runs on real sockets, which keep those of their own threads.
+static KEEPING_OWN: AtomicUsize = AtomicUsize::new(0);
 /// The words that were kept, each with a backtrace where one was asked for.
 static KEPT: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
 
@@ -24,14 +27,7 @@ pub(crate) fn catch<T>(
     (seed, is_one_of_many): (u64, bool),
     run: impl FnOnce() -> T,
 ) -> Result<T, Failure> {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        let usual = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| match KEEPING.load(Ordering::SeqCst) {
-            0 => usual(info),
-            _ => kept().push(words(info)),
-        }));
-    });
+    install();
     KEEPING.fetch_add(1, Ordering::SeqCst);
     // Nothing of a run that panicked is looked at again.
     let ran = catch_unwind(AssertUnwindSafe(run));
@@ -54,6 +50,61 @@ pub(crate) fn catch<T>(
                 "a handler panicked: {said}\n  {place}seed {seed}{again}{backtraces}"
             )))
         }
+    }
+}
+
+/// Has the words of panics kept while somebody wants them.
+fn install() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let is_own = KEEPING_OWN.load(Ordering::SeqCst) > 0 && is_of_the_run();
+            match is_own || KEEPING.load(Ordering::SeqCst) > 0 {
+                true => kept().push(words(info)),
+                false => usual(info),
+            }
+        }));
+    });
+}
+
+/// Whether this is one of the threads on which a run on real sockets calls a program.
+fn is_of_the_run() -> bool {
+    let current = std::thread::current();
+    matches!(current.name(), Some(PEERS | "network" | "monitor" | "main"))
+}
+
+/// Runs on real sockets, and keeps what its own threads say of panics: the run reports the one that
+/// ended it.
+pub(crate) fn keep_on_sockets<T>(run: impl FnOnce() -> T) -> (T, Kept) {
+    install();
+    KEEPING_OWN.fetch_add(1, Ordering::SeqCst);
+    let ran = run();
+    KEEPING_OWN.fetch_sub(1, Ordering::SeqCst);
+    (ran, Kept(std::mem::take(&mut *kept())))
+}
+
+/// The words of panics in a run on real sockets, each with a backtrace where one was asked for.
+pub(crate) struct Kept(Vec<(String, String)>);
+
+impl Kept {
+    /// The place in the program of the panic with this message, in brackets.
+    pub(crate) fn place_of(&self, message: &str) -> &str {
+        let mut places = self.0.iter().filter_map(|(words, _)| words.strip_prefix(message));
+        places.find(|place| place.is_empty() || place.starts_with(" (")).unwrap_or_default()
+    }
+
+    /// All backtraces that were asked for.
+    pub(crate) fn backtraces(&self) -> String {
+        self.0.iter().map(|(_, backtrace)| backtrace.as_str()).collect()
+    }
+
+    /// Says what panicked besides.
+    pub(crate) fn say_others(&self, reported: Option<&str>) {
+        let is_other = |words: &&String| reported.is_none_or(|told| !words.starts_with(told));
+        let mut others: Vec<_> = self.0.iter().map(|(words, _)| words).filter(is_other).collect();
+        others.dedup();
+        others.iter().for_each(|words| status::say(&format!("a thread panicked: {words}")));
     }
 }
 

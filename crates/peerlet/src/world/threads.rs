@@ -10,6 +10,9 @@ use crate::run::Failure;
 /// `EMFILE` and `ENFILE`, the same numbers on every Unix.
 const TOO_MANY_FILES: [i32; 2] = [24, 23];
 
+/// The name of the threads on which the peers of a run on real sockets live.
+pub(crate) const PEERS: &str = "peers";
+
 /// Threads of a run on real sockets besides those of its runtime: the one that takes signals, the
 /// monitor, and the one that carries packets where a model does.
 const ON_SOCKETS: usize = 3;
@@ -48,7 +51,8 @@ pub(crate) fn make_sure_on_sockets() -> Result<(), Failure> {
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     make_sure_on_sockets()?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(of_runtime()).enable_all().build().map_err(refused("the run's threads"))
+    let builder = builder.worker_threads(of_runtime()).thread_name(PEERS);
+    builder.enable_all().build().map_err(refused("the run's threads"))
 }
 
 /// The system refused this: an error with its remedy.

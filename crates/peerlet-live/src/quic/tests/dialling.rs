@@ -1,5 +1,6 @@
 //! A process that dials many others at once.
 
+use super::super::farewell;
 use super::*;
 use crate::buffers;
 
@@ -41,4 +42,14 @@ async fn partners_that_are_dialled_at_once_answer_without_a_loss() {
     for socket in partners.iter().chain([&hub]).map(QuicTransport::local_addr) {
         assert_eq!(lost_in_buffer(socket), 0, "{socket}");
     }
+}
+
+/// A process that found nobody does not wait for the ends of handshakes.
+#[test]
+fn without_links_there_is_nobody_to_say_farewell_to() {
+    let now = tokio::time::Instant::now();
+    let until = now + std::time::Duration::from_secs(2);
+    assert_eq!(farewell(true, until, now), until);
+    assert!(farewell(false, until, now) < until);
+    assert_eq!(farewell(false, now, now), now, "nor longer than it may");
 }

@@ -1,0 +1,104 @@
+//! Pieces of code that docs/TUTORIAL.md shows beside its program: they compile, do what the page
+//! says, and read there as they read here.
+
+use peerlet::core::wire;
+use peerlet::prelude::*;
+
+const PAGE: &str = include_str!("../../../../docs/TUTORIAL.md");
+const OWN: &str = include_str!("tutorial.rs");
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+enum Message {
+    Question,
+    Answer(u32),
+}
+
+#[derive(Default)]
+struct Asks {
+    sum: u32,
+    slow: u32,
+}
+
+impl Peerlet for Asks {
+    const NAME: &'static str = "asks";
+    // begin version
+    /// Count it up when `Message` changes: then a process with the old program is refused at once,
+    /// with both versions.
+    const VERSION: u16 = 2;
+    // end
+    type Message = Message;
+    type Timer = ();
+
+    fn start(&mut self, ctx: &mut Context<Self>) {
+        // begin seat
+        if let Some(server) = ctx.seats().address(Seat(0)) {
+            ctx.send(server, Message::Question);
+        }
+        // end
+    }
+
+    fn message(&mut self, ctx: &mut Context<Self>, peer: Address, _: Message) {
+        // begin race2
+        ctx.spawn(move |task| async move {
+            let question = task.call(peer, Message::Question).within(SECOND * 5);
+            match race2(question, task.sleep(MILLISECOND * 200)).await {
+                Either::A(Ok(Message::Answer(n))) => task.with(move |me, _ctx| me.sum += n).await,
+                Either::A(_) => {}
+                Either::B(()) => task.with(|me, _ctx| me.slow += 1).await,
+            }
+        });
+        // end
+    }
+}
+
+/// The lines between two marks, without what all of them are indented by.
+fn piece(name: &str) -> Vec<&'static str> {
+    let begin = format!("// begin {name}");
+    let mut lines = OWN.lines().skip_while(|line| line.trim() != begin).skip(1);
+    let lines: Vec<_> = lines.by_ref().take_while(|line| line.trim() != "// end").collect();
+    let indent = lines[0].len() - lines[0].trim_start().len();
+    lines.iter().map(|line| &line[indent.min(line.len())..]).collect()
+}
+
+#[test]
+fn the_page_shows_what_is_compiled_here() {
+    let page: Vec<_> = PAGE.lines().map(str::trim_start).collect();
+    for name in ["version", "seat", "race2"] {
+        let piece: Vec<_> = piece(name).iter().map(|line| line.trim_start()).collect();
+        let is_there = page.windows(piece.len()).any(|lines| lines == piece);
+        assert!(is_there, "docs/TUTORIAL.md lacks this:\n{}", piece.join("\n"));
+    }
+}
+
+/// A field with `#[serde(with = "serde_bytes")]`: bytes in place of a list of numbers.
+struct Bytes(Vec<u8>);
+
+impl serde::Serialize for Bytes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+#[test]
+fn bytes_and_lists_of_numbers_are_the_same_on_the_wire() {
+    for len in [0, 1, 200, 70_000] {
+        let numbers: Vec<u8> = (0..len).map(|i| i as u8).collect();
+        let (mut as_list, mut as_bytes) = (Vec::new(), Vec::new());
+        wire::encode(&numbers, &mut as_list).expect("it is plain");
+        wire::encode(&Bytes(numbers), &mut as_bytes).expect("it is plain");
+        assert!(as_list == as_bytes, "{len} bytes");
+    }
+}
+
+#[test]
+fn the_pieces_do_what_the_page_says() {
+    let mut peer = TestPeer::new(Asks::default());
+    let other = peer.stranger(1);
+    peer.deliver(other, Message::Question);
+    peer.answer(other, Message::Answer(5));
+    assert_eq!((peer.peerlet().sum, peer.peerlet().slow), (5, 0));
+    peer.deliver(other, Message::Question);
+    peer.advance(MILLISECOND * 200);
+    assert_eq!((peer.peerlet().sum, peer.peerlet().slow), (5, 1));
+    assert_eq!(Asks::VERSION, 2);
+}
