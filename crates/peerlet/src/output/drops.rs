@@ -34,6 +34,7 @@ fn meaning(cause: Cause) -> &'static str {
         Cause::Unfinished => "which did not arrive completely in time",
         Cause::Stranger => "from a process that does not take part",
         Cause::Identity => "because another process was found at the address",
+        Cause::Admission => "because one side did not let the other in",
     }
 }
 
