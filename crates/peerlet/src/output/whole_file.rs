@@ -5,11 +5,16 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 /// Writes a file under a temporary name beside its own and then renames it. When that fails, as on
-/// a full disk, nothing is left of it.
+/// a full disk, nothing is left of it. Where there is something under its name that is no regular
+/// file, such as a pipe, it is written into that: renaming would take the pipe away.
 pub(crate) fn write_whole(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+        let mut file = BufWriter::new(File::create(path)?);
+        return write(&mut file).and_then(|()| file.flush());
+    }
     let mut draft = path.as_os_str().to_owned();
     draft.push(".part");
     let mut file = BufWriter::new(File::create(&draft)?);
