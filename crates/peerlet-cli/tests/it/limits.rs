@@ -61,7 +61,8 @@ fn files_that_cannot_be_written_leave_nothing() {
     let run = |limit: &str, name: &str| {
         let to = folder.path(name);
         let script = format!("trap '' XFSZ; ulimit -f {limit} && exec \"$@\"");
-        let options = ["scenarios/first.toml", "--peers=8", "--for=32s", "--trace", "-q", "-o", &to];
+        let options =
+            ["scenarios/first.toml", "--peers=60", "--for=12s", "--trace", "-q", "-o", &to];
         let output = Command::new("bash")
             .args(["-c", &script, "limited", program, "sim"])
             .args(options)
