@@ -77,7 +77,10 @@ class Process:
         lines = self.said + self.printed
         telling = ("error", "missing", "covered", "void", "heard", "suspended", "blocked", "nobody", "stood")
         told = [line for line in lines if any(word in line for word in telling)]
-        return self.name, code, " / ".join(dict.fromkeys(told[:4])) or "(nothing)"
+        # What is said again and again, with other times, is shown once.
+        once = {re.sub(r"\d", "", line): line for line in reversed(told)}
+        shown = [line for line in told if once[re.sub(r"\d", "", line)] is line]
+        return self.name, code, " / ".join(dict.fromkeys(shown[:4])) or "(nothing)"
 
 
 def case(function):

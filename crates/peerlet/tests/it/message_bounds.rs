@@ -87,20 +87,35 @@ fn messages_of_the_bound_arrive_in_simulation_and_larger_ones_are_handed_back() 
     }
 }
 
-fn live(setup: LiveSetup) -> Result<(), LiveError> {
+/// Runs until both messages have a fate, which a busy machine may need a while for.
+fn live(setup: LiveSetup, fates: &Fates) -> Result<(), LiveError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime can be made");
-    let (_keep, stop) = tokio::sync::watch::channel(false);
-    runtime.block_on(peerlet::live::run(setup, starts(), stop)).map(drop)
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let fated = async {
+        while fates.lock().expect("nobody panics").len() < 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    runtime.block_on(async {
+        let mut run = std::pin::pin!(peerlet::live::run(setup, starts(), stopped));
+        tokio::select! {
+            ended = &mut run => return ended.map(drop),
+            () = fated => {}
+        }
+        stop.send_replace(true);
+        run.await.map(drop)
+    })
 }
 
 #[test]
 fn messages_of_the_bound_arrive_live_and_emulated_and_larger_ones_are_handed_back() {
     for is_emulated in [false, true] {
         check(|message_max, sizes| {
+            let fates = sizes.fates.clone();
             let build = move |_| Peer::new().with(sizes.clone());
             let model = Box::new(Constant { delay: MILLISECOND * 5 });
             let medium = if is_emulated { Medium::Emulated(model) } else { Medium::Real };
@@ -108,9 +123,9 @@ fn messages_of_the_bound_arrive_live_and_emulated_and_larger_ones_are_handed_bac
                 message_max,
                 medium,
                 shards: 2,
-                ..LiveSetup::new("sizes", 2, SECOND * 2, build)
+                ..LiveSetup::new("sizes", 2, SECOND * 60, build)
             };
-            live(setup).expect("it runs");
+            live(setup, &fates).expect("it runs");
         });
     }
 }
@@ -122,6 +137,6 @@ fn over_udp_reliable_messages_are_refused_by_name() {
     let build = move |_| Peer::new().with(sizes.clone());
     let sockets = Sockets::Udp { closed_network: false };
     let setup = LiveSetup { sockets, message_max: 1, ..LiveSetup::new("sizes", 2, SECOND, build) };
-    let error = live(setup).expect_err("UDP has none").to_string();
+    let error = live(setup, &Fates::default()).expect_err("UDP has none").to_string();
     assert!(error.contains("sizes"), "{error}");
 }
