@@ -12,9 +12,9 @@ const PACKET_MAX: u64 = 1_500;
 ///
 /// A packet that finds the line busy is dropped when it does not fit into the queue. A train
 /// (a reliable message, or a piece of one) has congestion control: it fills three quarters of the
-/// queue at most, and the rest of it waits at the sender, behind trains that came before. Cubic over
-/// QUIC keeps a queue as full as that on average. So a packet that comes behind a train waits for
-/// three quarters of a queue, and a train gets through a queue of any size.
+/// queue at most, and the rest of it waits at the sender, behind trains that came before. Cubic
+/// over QUIC keeps a queue as full as that on average. So a packet that comes behind a train waits
+/// for three quarters of a queue, and a train gets through a queue of any size.
 #[derive(Default)]
 pub(crate) struct Line {
     /// Until when the packets in the queue take the line.

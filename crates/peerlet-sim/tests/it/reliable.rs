@@ -240,7 +240,7 @@ const AROUND_A_CRASH: &[Duration] =
 fn a_new_life_within_the_time_answers_with_a_reset() {
     let crash = |stage: Stage| stage.then(MILLISECOND * 1_500, 1, Act::Crash);
     let restart = |at: u64| crash(sender(AROUND_A_CRASH)).then(MILLISECOND * at, 1, Act::Start);
-    // The attempts come at 2.02 s, and 60 ms times 1, 3, 7 and 15 later: the last one finds the life.
+    // The attempts come at 2.02 s, and 60 ms times 1, 3, 7 and 15 later; the last finds the life.
     let told = [(2_940 * MS, 1, Undelivered::Reset), (2_940 * MS, 2, Undelivered::Reset)];
     assert_eq!(reported(restart(2_500)), told);
     assert_eq!(received(restart(2_500)), [(1_060 * MS, 0), (3_010 * MS, 3)]);
