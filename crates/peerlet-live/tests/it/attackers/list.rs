@@ -182,8 +182,8 @@ pub const ATTACKS: &[Attack] = &[
     ),
     attack(
         "member-large",
-        "messages of 16 MiB that begin and never end",
-        (Open, Member, 20),
+        "messages of 16 MiB without their last piece",
+        (Open, Member, 50),
         |it| Box::pin(members::unfinished_messages(it)),
     ),
     // UDP.

@@ -1,5 +1,7 @@
 //! Attacks of a process that takes part in the run with seats of its own, over QUIC.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use peerlet_core::{Call, FRAME_MAX, MILLISECOND, Time};
 use peerlet_live::{Kind, Link, Message, Part};
@@ -9,6 +11,11 @@ use super::scene::Scene;
 use super::speaker::Speaker;
 use crate::honest::{self, forged, forged_datagram};
 use crate::hostile::{Control, Process, Report};
+
+/// Pieces of a message of 16 MiB.
+const PIECES: u32 = 64;
+/// How long a piece is waited for that the process does not read.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Says all this again and again.
 async fn say(mut scene: Scene, mut speaker: Speaker, frames: Vec<Bytes>) {
@@ -173,33 +180,36 @@ pub async fn unfinished_frames(scene: Scene) {
     }
 }
 
-/// Large messages that begin, and of which the last piece never comes.
+/// Large messages of which all comes but the last piece; each turn sends a piece.
 pub async fn unfinished_messages(scene: Scene) {
     let (mut speaker, own, _) = Speaker::member(&scene).await;
     let mut scene = scene;
     scene.begin().await;
-    let total = 16 * 1024 * 1024;
-    let body = vec![7; FRAME_MAX];
-    for number in 0_u32.. {
-        let (life, to) = (number / 2 + 1, number % 2);
-        let write = |kind: Kind| honest::frame((own.first, life), to, kind);
-        let open = write(Kind::Open(Link { life: 0, seq: 1 }));
-        let asks = write(Kind::Ask(Link { life: 1, seq: 1 }, total));
-        let piece = |seq: u32| {
-            let link = Link { life: 1, seq: u64::from(seq) };
-            let part = Part { offset: (seq - 1) * FRAME_MAX as u32, total };
-            let message = Message { port: 0, call: Call::None, body: &body[..] };
-            write(Kind::Piece(link, part, message))
+    let total = PIECES * FRAME_MAX as u32;
+    let (link, body) = (Link { life: 1, seq: 1 }, vec![7; FRAME_MAX]);
+    let mut open = Vec::new();
+    for life in 1.. {
+        let write = |kind: Kind| {
+            let frame = honest::frame((own.first, life), life % 2, kind);
+            [&(frame.len() as u32).to_be_bytes()[..], &frame].concat()
         };
-        let mut stream = Vec::new();
-        for frame in [open, asks].into_iter().chain((1..4).map(piece)) {
-            stream.extend((frame.len() as u32).to_be_bytes());
-            stream.extend(frame);
+        let asks = Kind::Ask(link, total);
+        let begin = [write(Kind::Open(Link { life: 0, seq: 1 })), write(asks)].concat();
+        let Some(mut stream) = speaker.stream(&begin).await else {
+            scene.turn().await;
+            continue;
+        };
+        for piece in 0..PIECES - 1 {
+            scene.turn().await;
+            let link = Link { life: 1, seq: u64::from(piece) + 1 };
+            let part = Part { offset: piece * FRAME_MAX as u32, total };
+            let message = Message { port: 0, call: Call::None, body: &body[..] };
+            let piece = write(Kind::Piece(link, part, message));
+            let written = tokio::time::timeout(SECOND, stream.write_all(&piece)).await;
+            if !matches!(written, Ok(Ok(()))) {
+                break;
+            }
         }
-        scene.turn().await;
-        if let Some(mut stream) = speaker.stream(&stream).await {
-            // The process may have stopped reading it.
-            stream.finish().ok();
-        }
+        open.push(stream);
     }
 }
