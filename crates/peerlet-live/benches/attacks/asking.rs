@@ -20,7 +20,7 @@ pub const ASKER: Seat = Seat(2);
 /// Operations a second.
 pub const RATE: u32 = OPERATIONS * 1_000;
 
-/// Answers that came, of whatever phase: the table has the same number.
+/// Answers that came, in every phase: the table has the same number.
 pub const ANSWERS: Metric = Metric::counter("answers");
 
 /// Operations of one phase.
@@ -28,11 +28,9 @@ pub const ANSWERS: Metric = Metric::counter("answers");
 pub struct Phase {
     pub asked: u64,
     pub answered: u64,
-    /// Microseconds from when an operation was due to its answer.
-    pub p50: f64,
+    /// The 99th percentile of the time from when an operation was due to its answer or failure, in
+    /// microseconds.
     pub p99: f64,
-    /// How long it took to make them.
-    pub seconds: f64,
 }
 
 impl Phase {
@@ -57,10 +55,8 @@ struct Counting {
     /// Operations that are still to be made, and that were made and not answered yet.
     left: u64,
     pending: u64,
-    asked: u64,
+    answered: u64,
     latencies: Vec<Duration>,
-    began: Option<Instant>,
-    ended: Option<Instant>,
 }
 
 impl Tally {
@@ -73,26 +69,14 @@ impl Tally {
         {
             let mut counting = self.counting();
             let phase = counting.phase + 1;
-            *counting =
-                Counting { phase, left: operations, asked: operations, ..Counting::default() };
+            *counting = Counting { phase, left: operations, ..Counting::default() };
         }
         self.over.notified().await;
         let mut counting = self.counting();
         counting.latencies.sort_unstable();
-        let (all, latencies) = (counting.asked, &counting.latencies);
-        let percentile = |share: f64| {
-            let index = (share * latencies.len() as f64) as usize;
-            let latency = latencies.get(index.min(latencies.len().saturating_sub(1)));
-            latency.map_or(f64::INFINITY, |it| it.as_secs_f64() * 1e6)
-        };
-        let lasted = counting.began.zip(counting.ended).map(|(began, ended)| ended - began);
-        Phase {
-            asked: all,
-            answered: latencies.len() as u64,
-            p50: percentile(0.5),
-            p99: percentile(0.99),
-            seconds: lasted.unwrap_or_default().as_secs_f64(),
-        }
+        let latencies = &counting.latencies;
+        let p99 = latencies.get(latencies.len() * 99 / 100).map_or(0.0, Duration::as_secs_f64);
+        Phase { asked: operations, answered: counting.answered, p99: p99 * 1e6 }
     }
 
     /// Notes that an operation was made; gives its phase, where it counts.
@@ -100,19 +84,18 @@ impl Tally {
         let mut counting = self.counting();
         counting.left = counting.left.checked_sub(1)?;
         counting.pending += 1;
-        counting.began.get_or_insert_with(Instant::now);
-        counting.ended = Some(Instant::now());
         Some(counting.phase)
     }
 
-    /// Notes that an operation is over.
-    fn done(&self, phase: Option<u64>, latency: Option<Duration>) {
+    /// Notes that an operation is over. One that failed took its time as well.
+    fn done(&self, phase: Option<u64>, took: Duration, is_answered: bool) {
         let mut counting = self.counting();
         if phase != Some(counting.phase) {
             return;
         }
         counting.pending -= 1;
-        counting.latencies.extend(latency);
+        counting.answered += u64::from(is_answered);
+        counting.latencies.push(took);
         if counting.left == 0 && counting.pending == 0 {
             self.over.notify_one();
         }
@@ -142,9 +125,8 @@ impl Asking {
         ctx.spawn(move |task| async move {
             let call = task.call(to, Message::Ask).within(SECOND);
             let answer = if reliably { call.reliably().await } else { call.await };
-            let latency = answer.is_ok().then(|| due.elapsed());
-            tally.done(phase, latency);
-            if latency.is_some() {
+            tally.done(phase, due.elapsed(), answer.is_ok());
+            if answer.is_ok() {
                 task.with(|me, ctx| {
                     ctx.measure(ANSWERS, 1.0);
                     me.tally.answers.fetch_add(1, Ordering::Relaxed);

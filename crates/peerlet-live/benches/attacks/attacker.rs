@@ -21,8 +21,8 @@ const SOCKETS: usize = 32;
 /// The longest that a load computes between two packets.
 const SPELL: Duration = Duration::from_micros(500);
 
-/// Prepares an attack and says so; begins when it is told to, and says how much it sent when it is
-/// asked.
+/// Prepares an attack and says so. Then `begin ADDRESS` starts it, and `counts` asks how much it
+/// has sent.
 pub async fn attack(attack: &Attack, first: SocketAddr, mut told: UnboundedReceiver<String>) {
     let (scene, mut cue) = Scene::new(first, SEATS, attack.rate);
     let mut program = tokio::spawn((attack.program)(scene));
@@ -42,7 +42,7 @@ pub async fn attack(attack: &Attack, first: SocketAddr, mut told: UnboundedRecei
 }
 
 /// Sends packets of zeros to a socket that nobody reads, and computes as long as an attacker does,
-/// until it is told to end.
+/// until a line comes or its input ends.
 pub async fn load(load: Load, mut told: UnboundedReceiver<String>) {
     let sink = UdpSocket::bind(LOOPBACK).await.expect("loopback can be bound");
     let to = sink.local_addr().expect("it is bound");

@@ -1,4 +1,4 @@
-//! A process of a run, from both sides: it is told words on its standard input, a line each, and
+//! A process of a run, from both sides: it reads commands from its standard input, a line each, and
 //! answers with lines of JSON.
 
 use std::io::{BufRead, BufReader, Write};
@@ -17,7 +17,7 @@ use crate::measure::Load;
 use crate::runs::runtime;
 use crate::{attacker, honest_process};
 
-/// No process of a run lives longer, whatever becomes of the others.
+/// No process of a run lives longer, even where the others are gone.
 const LIFE_MAX: Duration = Duration::from_secs(180);
 
 /// A process's part in a run.

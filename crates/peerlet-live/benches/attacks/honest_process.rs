@@ -89,7 +89,7 @@ fn set_up(attack: &Attack, join: Option<SocketAddr>, tally: &Arc<Tally>) -> Live
     setup
 }
 
-/// Takes part in the run and does as it is told: `phase N` counts N operations, `mark` and `peak`
+/// Takes part in the run and follows commands: `phase N` counts N operations, `mark` and `peak`
 /// tell its memory, `stop` ends it.
 pub async fn live(attack: &Attack, join: Option<SocketAddr>, mut told: UnboundedReceiver<String>) {
     let (tally, lines) = (Arc::<Tally>::default(), Lines::default());

@@ -62,7 +62,7 @@ struct Arguments {
     /// Be one of the processes of a run.
     #[arg(long, hide = true)]
     role: Option<Role>,
-    /// Given by cargo.
+    /// Given by `cargo bench`. Without it, as in `cargo test --benches`, attacks are listed only.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -77,7 +77,7 @@ fn main() -> ExitCode {
         arguments.only.is_empty() || arguments.only.iter().any(|it| attack.name.contains(&**it))
     };
     let wanted: Vec<_> = ATTACKS.iter().filter(is_wanted).collect();
-    if arguments.list || wanted.is_empty() {
+    if arguments.list || wanted.is_empty() || !arguments.bench {
         ATTACKS.iter().for_each(|attack| println!("{:26} {}", attack.name, attack.about));
         return ExitCode::from(u8::from(wanted.is_empty()));
     }

@@ -117,7 +117,7 @@ impl Row {
     pub fn verdict(&self) -> Result<(), String> {
         let mut broken = self.problems.clone();
         let mut check = |value: f64, most: f64, words: String| {
-            // What is no number was not measured.
+            // NaN: nothing was measured.
             if value.is_nan() || value > most {
                 broken.push(words);
             }
@@ -139,7 +139,8 @@ impl Row {
     pub fn in_short(&self) -> String {
         let busy = self.busy();
         format!(
-            "{:6.0} packets/s, success {:.2} %, p99 {:.0}, {:.0}, {:.0} us, {:.1} MiB, {:.2} back, busy {busy:.0?} %",
+            "{:6.0} packets/s, success {:.2} %, p99 {:.0}, {:.0}, {:.0} us, {:.1} MiB, {:.2} back, \
+             busy {busy:.0?} %",
             self.rate(),
             self.attacked(Phase::success),
             self.alone(|it| it.p99),

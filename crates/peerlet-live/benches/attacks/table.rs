@@ -57,11 +57,12 @@ states the promises. Held: {held} of {all} attacks.
 - *Honest processes*: two, one shard each. A peer of the second one asks two peers of the first one
   {RATE} times a second, at fixed times. Over QUIC every other question uses reliable delivery; the
   others, and all over UDP, are datagrams with one try. An operation succeeds when its answer comes
-  within 1 s. Its latency counts from the time at which it was due.
+  within 1 s. Its latency counts from the time at which it was due, also where it fails.
 - *Runs*: {runs} of each attack, interleaved: each has new processes and three phases of
   {operations} operations, alone, beside a load, attacked. Figures are medians of the runs. Success
   lost and p99 growth are medians of each run's own difference and ratio, attacked against beside
-  the load. Memory and answered bytes are the largest of all runs.
+  the load, so a ratio need not be that of the medians beside it. Memory and answered bytes are the
+  largest of all runs.
 - *Load*: the attacker takes time of the same cores. So the comparison is a load of as many packets
   a second, of the same mean length, without content, to a socket that nobody reads, by a process
   that takes as much processor time as the attacker.

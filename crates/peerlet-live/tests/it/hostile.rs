@@ -316,7 +316,7 @@ impl Credentials {
         Credentials { identity, chain, pkcs8: self.pkcs8.clone() }
     }
 
-    /// What is shown to others, whether or not the key fits it.
+    /// The certificate that is shown to others, whether or not the key fits it.
     fn shown(&self) -> Arc<SingleCertAndKey> {
         let key = suites::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(self.pkcs8.clone()));
         let key = key.expect("it is an Ed25519 key");

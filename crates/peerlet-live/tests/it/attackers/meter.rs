@@ -59,7 +59,7 @@ impl Counts {
         self.sent_in(len, len);
     }
 
-    /// Counts packets of this length that together have so many bytes.
+    /// Counts packets of `each` bytes that together have `len`.
     fn sent_in(&self, len: usize, each: usize) {
         self.packets.fetch_add(len.div_ceil(each.max(1)) as u64, Ordering::Relaxed);
         self.asked.fetch_add(len as u64, Ordering::Relaxed);

@@ -12,7 +12,7 @@ use super::meter::Counts;
 /// The time that a program makes up for when it comes late: a backlog is no rate.
 const BACKLOG: Duration = Duration::from_millis(20);
 
-/// What an attack program is given.
+/// An attack program's argument.
 pub struct Scene {
     /// Seat 0's process.
     pub first: SocketAddr,
