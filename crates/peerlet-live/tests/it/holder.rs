@@ -2,14 +2,19 @@
 //! transport describe it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::net::UdpSocket;
 
+use crate::attackers::meter::Counts;
+
 /// A socket with a session.
 pub struct Holder {
     pub socket: UdpSocket,
+    /// Counts the packets of handshakes.
+    pub counts: Arc<Counts>,
     secret: hmac::Key,
     session: [u8; 8],
     endpoint: [u8; 8],
@@ -22,7 +27,8 @@ impl Holder {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("loopback can be bound");
         socket.connect(with).await.expect("loopback can be reached");
         let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        Holder { socket, secret, session: random(), endpoint: random(), sending: None }
+        let (session, endpoint, counts) = (random(), random(), Arc::default());
+        Holder { socket, counts, secret, session, endpoint, sending: None }
     }
 
     /// Makes a session.
@@ -43,14 +49,26 @@ impl Holder {
         packet
     }
 
-    /// Sends one step of a handshake; gives the value in the next one, and its sender.
-    async fn ask(&self, kind: u8, value: &[u8; 16], other: &[u8; 8]) -> ([u8; 16], [u8; 8]) {
+    /// The first packet of a handshake.
+    pub fn greeting(&self) -> Vec<u8> {
+        self.step(0x90, &[0; 16], &[0; 8])
+    }
+
+    fn step(&self, kind: u8, value: &[u8; 16], other: &[u8; 8]) -> Vec<u8> {
         let mut packet = [&[kind][..], &self.session, &self.endpoint, value].concat();
         let code = self.tag(b"peerlet udp 1 handshake", &[&packet, other]);
         packet.extend_from_slice(&code[..16]);
+        packet
+    }
+
+    /// Sends one step of a handshake; gives the value in the next one, and its sender.
+    async fn ask(&self, kind: u8, value: &[u8; 16], other: &[u8; 8]) -> ([u8; 16], [u8; 8]) {
+        let packet = self.step(kind, value, other);
         self.socket.send(&packet).await.expect("loopback takes it");
+        self.counts.sent(packet.len());
         let mut answer = [0; 2_000];
         let len = self.socket.recv(&mut answer).await.expect("it is answered");
+        self.counts.came(len);
         assert_eq!((len, answer[0], &answer[1..9]), (packet.len(), kind + 1, &self.session[..]));
         let code = self.tag(b"peerlet udp 1 handshake", &[&answer[..33], &self.endpoint]);
         assert_eq!(answer[33..49], code[..16], "the answer is a holder's, and for this one");

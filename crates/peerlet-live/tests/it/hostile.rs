@@ -16,14 +16,14 @@ use quinn::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
 use quinn::rustls::crypto::ring as suites;
-use quinn::rustls::pki_types::{
-    CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime,
-};
+use quinn::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use quinn::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use quinn::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use quinn::rustls::version::TLS13;
 use quinn::rustls::{
     self, ClientConfig, DigitallySignedStruct, DistinguishedName, SignatureScheme,
 };
+use quinn::{AsyncUdpSocket, Runtime, TokioRuntime};
 use ring::digest;
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
@@ -285,6 +285,7 @@ impl Stranger {
 
 /// A key and the one form of certificate that processes take, made by hand.
 pub struct Credentials {
+    pub identity: Identity,
     chain: Vec<CertificateDer<'static>>,
     pkcs8: Vec<u8>,
 }
@@ -304,23 +305,40 @@ impl Credentials {
         let signed = [HEAD, &info].concat();
         let signature = pair.sign(&signed);
         let whole = [b"\x30\x81\xd2", &signed[..], MIDDLE, signature.as_ref()].concat();
-        Credentials { chain: vec![whole.into()], pkcs8: document.as_ref().to_vec() }
+        let hash = digest::digest(&digest::SHA256, &info);
+        let identity = Identity(hash.as_ref().try_into().expect("a hash has 32 bytes"));
+        Credentials { identity, chain: vec![whole.into()], pkcs8: document.as_ref().to_vec() }
     }
 
-    fn private(&self) -> PrivateKeyDer<'static> {
-        PrivatePkcs8KeyDer::from(self.pkcs8.clone()).into()
+    /// The certificate of another one, without its key.
+    pub fn in_the_name_of(&self, other: &Credentials) -> Credentials {
+        let (identity, chain) = (other.identity, other.chain.clone());
+        Credentials { identity, chain, pkcs8: self.pkcs8.clone() }
+    }
+
+    /// The certificate that is shown to others, whether or not the key fits it.
+    fn shown(&self) -> Arc<SingleCertAndKey> {
+        let key = suites::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(self.pkcs8.clone()));
+        let key = key.expect("it is an Ed25519 key");
+        Arc::new(SingleCertAndKey::from(CertifiedKey::new(self.chain.clone(), key)))
     }
 
     /// An endpoint that dials and listens with these, and takes anybody.
     pub fn endpoint(&self) -> quinn::Endpoint {
+        let socket = std::net::UdpSocket::bind(LOOPBACK).expect("loopback can be bound");
+        let socket = TokioRuntime.wrap_udp_socket(socket).expect("it can be read");
+        self.endpoint_over(socket)
+    }
+
+    /// The same with a socket that is there.
+    pub fn endpoint_over(&self, socket: Arc<dyn AsyncUdpSocket>) -> quinn::Endpoint {
         let builder =
             rustls::ServerConfig::builder_with_provider(Arc::new(suites::default_provider()));
         let mut server = builder
             .with_protocol_versions(&[&TLS13])
             .expect("the provider has TLS 1.3")
             .with_client_cert_verifier(Arc::new(Anybody))
-            .with_single_cert(self.chain.clone(), self.private())
-            .expect("the certificate holds the key");
+            .with_cert_resolver(self.shown());
         server.alpn_protocols = vec![b"peerlet/1".to_vec()];
         let builder = ClientConfig::builder_with_provider(Arc::new(suites::default_provider()));
         let mut client = builder
@@ -328,13 +346,15 @@ impl Credentials {
             .expect("the provider has TLS 1.3")
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Anybody))
-            .with_client_auth_cert(self.chain.clone(), self.private())
-            .expect("the certificate holds the key");
+            .with_client_cert_resolver(self.shown());
         client.alpn_protocols = vec![b"peerlet/1".to_vec()];
         let server = QuicServerConfig::try_from(server).expect("the suites are there");
         let client = QuicClientConfig::try_from(client).expect("the suites are there");
         let server = quinn::ServerConfig::with_crypto(Arc::new(server));
-        let mut endpoint = quinn::Endpoint::server(server, LOOPBACK).expect("loopback");
+        let (config, runtime) = (quinn::EndpointConfig::default(), Arc::new(TokioRuntime));
+        let endpoint =
+            quinn::Endpoint::new_with_abstract_socket(config, Some(server), socket, runtime);
+        let mut endpoint = endpoint.expect("the socket is bound");
         let mut client = quinn::ClientConfig::new(Arc::new(client));
         let mut transport = quinn::TransportConfig::default();
         transport.initial_mtu(1232).min_mtu(1232);

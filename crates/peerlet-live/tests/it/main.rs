@@ -1,6 +1,9 @@
 //! The parts of this crate at work together.
 
+#[allow(dead_code, reason = "what measures attacks uses all of it")]
+mod attackers;
 mod attacks_admission;
+mod attacks_each;
 mod attacks_floods;
 mod attacks_member;
 mod attacks_quic;

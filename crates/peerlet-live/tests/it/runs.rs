@@ -42,7 +42,7 @@ pub async fn run_until_stopped(
 }
 
 /// Lines that a run gave notice of.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Debug)]
 pub struct Lines(Arc<Mutex<Vec<String>>>);
 
 impl Lines {
