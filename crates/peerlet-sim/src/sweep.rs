@@ -1,38 +1,48 @@
 //! What is kept of timers and waits that mean nothing any more.
 
-use peerlet_core::{Swept, Time};
+use peerlet_core::{Host, Swept, Time};
 
 use crate::event::{Event, Key};
 use crate::fabric::Fabric;
 use crate::worker::Worker;
 
 impl Worker {
-    /// Drops timers and waits of tasks that mean nothing any more, when many wait: those that were
-    /// taken back, and those of older lives. None of them would be an event.
-    /// All that comes before `now` was handled.
+    /// Drops timers and waits of tasks that mean nothing any more, when many wait. None of them
+    /// would be an event. All that comes before `now` was handled.
     pub(crate) fn sweep(&mut self, now: Time) {
         let Worker { host, fabric, .. } = self;
         let Fabric { ring, heap, places, pauses, seats, swept, .. } = fabric;
-        let is_of_use = |key: &Key, event: &Event| {
+        let keep = |key: &Key, event: &Event| {
             let row = key.seat.0.wrapping_sub(seats.start) as usize;
             // Messages for other workers' peers wait here as well.
             let Some(place) = places.get(row) else { return true };
-            let born = pauses.born(key.seat).unwrap_or(place.born);
-            match event {
-                Event::Timer { handle, .. } => key.seq >= born && !host.is_cancelled(row, *handle),
-                Event::Wake { task, operation } => {
-                    key.seq >= born && host.is_open(row, *task, *operation)
-                }
-                Event::Directive(_) | Event::Plain { .. } | Event::Rest(_) => true,
-            }
+            is_of_use(host, row, pauses.born(key.seat).unwrap_or(place.born), key, event)
         };
         let beyond = match heap {
-            Some(heap) => heap.sweep(is_of_use).then_some(now),
-            None => ring.sweep(is_of_use).then(|| ring.reach()),
+            Some(heap) => heap.sweep(keep).then_some(now),
+            None => ring.sweep(keep).then(|| ring.reach()),
         };
         if let Some(beyond) = beyond {
             *swept = Swept { at: now, beyond };
         }
+    }
+
+    /// Whether an event that comes for a peer while it is paused means anything. Nothing else waits
+    /// for the end of the pause: how many rounds that takes would depend on what was swept before.
+    pub(crate) fn is_worth_holding(&mut self, key: &Key, event: &Event) -> bool {
+        let row = self.fabric.row(key.seat);
+        let born = self.fabric.pauses.born(key.seat).unwrap_or(self.fabric.places[row].born);
+        is_of_use(&mut self.host, row, born, key, event)
+    }
+}
+
+/// Whether an event means anything to its peer, whose life's first event is `born`: timers that were
+/// taken back do not, nor waits that are over, nor either of older lives.
+fn is_of_use(host: &mut Host, row: usize, born: u64, key: &Key, event: &Event) -> bool {
+    match event {
+        Event::Timer { handle, .. } => key.seq >= born && !host.is_cancelled(row, *handle),
+        Event::Wake { task, operation } => key.seq >= born && host.is_open(row, *task, *operation),
+        Event::Directive(_) | Event::Plain { .. } | Event::Rest(_) => true,
     }
 }
 

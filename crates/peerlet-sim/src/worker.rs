@@ -185,6 +185,7 @@ impl Worker {
         match event {
             Event::Rest(rest) if goes_on(&rest) => Some(Event::Rest(rest)),
             Event::Directive(_) => Some(event),
+            _ if !self.is_worth_holding(&key, &event) => None,
             _ => {
                 if self.fabric.pauses.hold(key, event).is_some() {
                     self.fabric.ledger.datagram.drop_for(DropCause::Queue);

@@ -3,6 +3,7 @@
 use peerlet_core::{Act, Duration, MILLISECOND, NANOSECOND, SECOND, Seat, Undelivered};
 use peerlet_measure::DropCause;
 use peerlet_network::Constant;
+use peerlet_sim::{Engine, EventKind};
 
 use crate::actor::{Happened, Stage, send, send_reliably};
 
@@ -157,4 +158,36 @@ fn a_late_timer_that_is_taken_back_does_not_fire() {
     let timers = log.of(0).into_iter().map(|(at, what)| (at / MS, what)).collect::<Vec<_>>();
     assert_eq!(timers, [(700, Happened::Timer(3)), (3_000, Happened::Timer(1))]);
     assert_eq!(outcome.events, 5, "a start, a pause and its end, two timers");
+}
+
+/// Timers that were taken back wait for nothing, whether they were dropped before they were due or
+/// not: what comes behind them falls into the first round.
+#[test]
+fn timers_taken_back_take_no_round() {
+    let run = |engine| {
+        let mut stage = Stage::new(2, SECOND * 5, move |ctx, log, what| match what {
+            Happened::Start if ctx.seat() == Seat(0) => _ = ctx.after(MILLISECOND * 2_100, 0),
+            Happened::Start => {
+                let due = ctx.after(MILLISECOND * 2_050, 1);
+                ctx.cancel(due);
+                // So many that the reference engine looks through them.
+                for _ in 0..10_000 {
+                    let far = ctx.after(SECOND * 4, 2);
+                    ctx.cancel(far);
+                }
+            }
+            Happened::Timer(0) => send(ctx, log, 1, 3),
+            _ => {}
+        })
+        .over(Constant { delay: MILLISECOND * 20 })
+        .then(SECOND * 2, 1, Act::Pause(SECOND));
+        stage.setup.engine = engine;
+        let (outcome, log) = stage.run();
+        let came = log.trace().into_iter().filter(|event| event.kind == EventKind::Deliver);
+        let rounds: Vec<_> = came.map(|event| event.round).collect();
+        (outcome.digest, rounds)
+    };
+    let reference = run(Engine::Reference);
+    assert_eq!(reference.1, [1]);
+    assert_eq!(run(Engine::Windowed), reference);
 }
