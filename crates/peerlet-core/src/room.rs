@@ -1,8 +1,8 @@
 //! Decoding that makes room for items as they come.
 //!
 //! A list or a map states its length before its items, and containers reserve that many places at
-//! once. A message of ten bytes that claims many large items would take up to a mebibyte. The adapter
-//! here passes on small lengths only. It works on top of any codec.
+//! once. A message of ten bytes that claims many large items would take up to a mebibyte. The
+//! adapter here passes on small lengths only. It works on top of any codec.
 
 use std::fmt;
 use std::marker::PhantomData;
