@@ -37,6 +37,7 @@ mod life;
 mod place;
 mod refusal;
 mod registry;
+mod room;
 mod runtime;
 mod tamper;
 mod test_peer;

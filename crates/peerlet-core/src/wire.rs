@@ -3,7 +3,8 @@
 //! One seam for every world. The default is postcard; the feature `bincode` puts bincode 2 in its
 //! place, for closed networks only: with its limit set, a ten-byte frame can still cost it a
 //! mebibyte or seconds of work, and all its versions are flagged unmaintained (RUSTSEC-2025-0141).
-//! Either way bytes are capped before they are looked at and bytes that are left over are refused.
+//! Either way bytes are capped before they are looked at, lists and maps make room as their items
+//! come, and bytes that are left over are refused.
 
 use std::fmt;
 
@@ -104,8 +105,8 @@ pub fn encoded_len<M: Serialize>(message: &M) -> Result<usize, EncodeError> {
 /// Reads one message from exactly these bytes.
 ///
 /// # Errors
-/// Says why the bytes are no such message. Never panics and never allocates more than the bytes
-/// could fill.
+/// Says why the bytes are no such message. Never panics. A list or a map makes room for at most 32
+/// items before they are there, and then grows with them, whatever length it claims.
 pub fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, DecodeError> {
     if bytes.len() > MESSAGE_MAX_LIMIT {
         return Err(DecodeError::TooLarge);
@@ -115,7 +116,11 @@ pub fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, DecodeError> {
 
 #[cfg(not(feature = "bincode"))]
 mod codec {
+    use postcard::Deserializer;
+    use postcard::de_flavors::Slice;
+
     use super::{DecodeError, DeserializeOwned, EncodeError, Serialize};
+    use crate::room::sparing;
 
     pub(super) fn encode<M: Serialize>(message: &M, into: &mut Vec<u8>) -> Result<(), EncodeError> {
         let bytes = std::mem::take(into);
@@ -129,10 +134,11 @@ mod codec {
     }
 
     pub(super) fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, DecodeError> {
-        match postcard::take_from_bytes(bytes) {
-            Ok((message, [])) => Ok(message),
-            Ok(_) => Err(DecodeError::Trailing),
-            Err(_) => Err(DecodeError::Malformed),
+        let mut from = Deserializer::from_flavor(Slice::new(bytes));
+        let message = sparing().decode(&mut from).map_err(|_| DecodeError::Malformed)?;
+        match from.finalize() {
+            Ok([]) => Ok(message),
+            _ => Err(DecodeError::Trailing),
         }
     }
 }
@@ -142,6 +148,7 @@ mod codec {
     use super::{
         DecodeError, DeserializeOwned, EncodeError, FRAME_MAX, MESSAGE_MAX_LIMIT, Serialize,
     };
+    use crate::room::sparing;
 
     type Limited<const MAX: usize> = bincode::config::Configuration<
         bincode::config::LittleEndian,
@@ -167,8 +174,8 @@ mod codec {
 
     pub(super) fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, DecodeError> {
         let decoded = match bytes.len() <= FRAME_MAX {
-            true => bincode::serde::decode_from_slice(bytes, SMALL),
-            false => bincode::serde::decode_from_slice(bytes, CONFIG),
+            true => bincode::serde::seed_decode_from_slice(sparing::<M>(), bytes, SMALL),
+            false => bincode::serde::seed_decode_from_slice(sparing::<M>(), bytes, CONFIG),
         };
         match decoded {
             Ok((message, used)) if used == bytes.len() => Ok(message),

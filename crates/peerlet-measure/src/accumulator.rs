@@ -287,7 +287,7 @@ mod tests {
 
     /// What is said of these words: of an accumulator, a number of buckets, and the buckets.
     fn refusal(words: &[u64]) -> String {
-        match Accumulator::read(&mut Words::new(words)) {
+        match Accumulator::read(&mut Words::new(&mut words.iter().copied())) {
             Ok(accumulator) => format!("read: {accumulator:?}"),
             Err(WordsError::Impossible(why)) => why.to_owned(),
             Err(error) => error.to_string(),
@@ -376,6 +376,6 @@ mod tests {
         (0..40).for_each(|_| sum.merge(&sum.clone()));
         let mut words = Vec::new();
         sum.words(&mut |word| words.push(word));
-        assert_eq!(Accumulator::read(&mut Words::new(&words)), Ok(sum));
+        assert_eq!(Accumulator::read(&mut Words::new(&mut words.into_iter())), Ok(sum));
     }
 }

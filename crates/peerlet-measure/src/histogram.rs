@@ -317,7 +317,7 @@ mod tests {
             let keys = (0..buckets).map(|i| -5376 + 5376 * 2 * i / (buckets - 1).max(1));
             let pairs = keys.flat_map(|key: i64| [key as u64, 1]);
             let words: Vec<u64> = iter::once(buckets as u64).chain(pairs).collect();
-            let histogram = Histogram::read(&mut Words::new(&words)).unwrap();
+            let histogram = Histogram::read(&mut Words::new(&mut words.iter().copied())).unwrap();
             assert_eq!(histogram.pages.len() as i64, buckets);
             let bytes = histogram.pages.capacity() * size_of::<Page>()
                 + histogram.places.capacity() * size_of::<u16>();

@@ -111,16 +111,20 @@ impl EpochMeasures {
     /// epoch.accumulators[0].record(5);
     /// let mut words = Vec::new();
     /// epoch.words(&mut |word| words.push(word));
-    /// assert_eq!(EpochMeasures::from_words(&words, 1), Ok(epoch));
+    /// assert_eq!(EpochMeasures::from_words(words.iter().copied(), 1), Ok(epoch));
     /// words.pop();
-    /// assert_eq!(EpochMeasures::from_words(&words, 1), Err(WordsError::TooFew));
+    /// assert_eq!(EpochMeasures::from_words(words, 1), Err(WordsError::TooFew));
     /// ```
     ///
     /// # Errors
     /// Refuses words that end too early or too late, are about another number of metrics, or
     /// contradict each other.
-    pub fn from_words(words: &[u64], metrics: usize) -> Result<EpochMeasures, WordsError> {
-        let mut words = Words::new(words);
+    pub fn from_words(
+        words: impl IntoIterator<Item = u64>,
+        metrics: usize,
+    ) -> Result<EpochMeasures, WordsError> {
+        let mut words = words.into_iter();
+        let mut words = Words::new(&mut words);
         let [epoch, from, to, measured] = words.take()?;
         if measured != metrics as u64 {
             return Err(WordsError::OtherTable { metrics, measured });
@@ -135,8 +139,9 @@ impl EpochMeasures {
         for _ in 0..metrics {
             accumulators.push(Accumulator::read(&mut words)?);
         }
-        if words.len() > 0 {
-            return Err(WordsError::TooMany { left: words.len() });
+        let left = words.left();
+        if left > 0 {
+            return Err(WordsError::TooMany { left });
         }
         let (from, to) = (Time::from_nanos(from), Time::from_nanos(to));
         Ok(EpochMeasures { epoch: epoch as usize, from, to, accumulators })

@@ -4,23 +4,25 @@
 use std::fmt;
 
 /// Words that were not read yet.
-pub(crate) struct Words<'a>(&'a [u64]);
+pub(crate) struct Words<'a>(&'a mut dyn Iterator<Item = u64>);
 
 impl<'a> Words<'a> {
-    pub(crate) fn new(words: &'a [u64]) -> Words<'a> {
+    pub(crate) fn new(words: &'a mut dyn Iterator<Item = u64>) -> Words<'a> {
         Words(words)
     }
 
     /// The next `N` words.
     pub(crate) fn take<const N: usize>(&mut self) -> Result<[u64; N], WordsError> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or(WordsError::TooFew)?;
-        self.0 = rest;
-        Ok(*taken)
+        let mut taken = [0; N];
+        for word in &mut taken {
+            *word = self.0.next().ok_or(WordsError::TooFew)?;
+        }
+        Ok(taken)
     }
 
     /// How many are left.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    pub(crate) fn left(self) -> usize {
+        self.0.count()
     }
 }
 
@@ -81,13 +83,13 @@ mod tests {
     fn refusals_say_what_to_do() {
         let none = [0, 0, 0, 0, 0, i64::MAX as u64, i64::MIN as u64, 0];
         let check = |head: [u64; 4], tail: &[u64]| {
-            let error = EpochMeasures::from_words(&[&head, tail].concat(), 1).unwrap_err();
+            let error = EpochMeasures::from_words([&head, tail].concat(), 1).unwrap_err();
             error.to_string()
         };
         let last = crate::EPOCHS_MAX - 1;
         let whole = [[last, 7, 7, 1].as_slice(), &none].concat();
-        assert_eq!(EpochMeasures::from_words(&whole, 1).unwrap().epoch as u64, last);
-        assert_eq!(EpochMeasures::from_words(&[], 1), Err(WordsError::TooFew));
+        assert_eq!(EpochMeasures::from_words(whole, 1).unwrap().epoch as u64, last);
+        assert_eq!(EpochMeasures::from_words([], 1), Err(WordsError::TooFew));
         let errors = [
             check([0, 0, 1, 1], &none[..7]),
             check([0, 0, 1, 1], &[none, none].concat()),

@@ -56,19 +56,12 @@ pub(crate) fn within<T>(len: usize, allocated: fn() -> usize, decode: impl FnOnc
     decoded
 }
 
-/// The most bytes in memory of one item of a list: the codec makes room for as many items as there
-/// are encoded bytes.
-const ITEM_MAX: usize = 96;
-
 /// Decodes a message of the codec, and encodes and decodes it again.
 pub(crate) fn round_trip<T>(bytes: &[u8], allocated: fn() -> usize) -> Option<T>
 where
     T: Serialize + DeserializeOwned,
 {
-    let before = allocated();
-    let decoded: T = wire::decode(bytes).ok()?;
-    let taken = allocated() - before;
-    assert!(taken <= ITEM_MAX * bytes.len() + 4096, "{taken} bytes for {}", bytes.len());
+    let decoded: T = within(bytes.len(), allocated, || wire::decode(bytes)).ok()?;
     let mut encoded = Vec::new();
     wire::encode(&decoded, &mut encoded).expect("what was decoded can be encoded");
     assert!(encoded.len() <= bytes.len(), "no encoding is shorter than the own one");

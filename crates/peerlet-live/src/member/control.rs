@@ -8,7 +8,8 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use peerlet_core::{DATAGRAM_MAX, Identity, wire};
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::fingerprint::{Fingerprint, Section};
 use super::process::Process;
@@ -22,6 +23,9 @@ const PADDING: usize = 360;
 /// The least length of a question that follows from a datagram: its answer holds any process and
 /// any section.
 const FOLLOWING_MIN: usize = 100;
+
+/// The most sections in one datagram. Empty ones take two bytes there and 48 in memory: 3 KiB.
+pub(crate) const SECTIONS_EACH_MAX: usize = 64;
 
 /// One datagram between processes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -58,7 +62,12 @@ pub(crate) enum Control {
     /// Asks what the run is made of, from this section on.
     AskSections { from: u32, padding: Vec<u8> },
     /// Some of the sections.
-    Sections { from: u32, sections: Vec<Section>, total: u32 },
+    Sections {
+        from: u32,
+        #[serde(deserialize_with = "few")]
+        sections: Vec<Section>,
+        total: u32,
+    },
     /// A piece of a report.
     Piece { incarnation: u64, report: u32, piece: u32, pieces: u32, bytes: Vec<u8> },
     /// The piece has arrived.
@@ -155,6 +164,32 @@ impl fmt::Display for Refusal {
             Refusal::Full => f.write_str("too many processes take part"),
         }
     }
+}
+
+/// Reads a list of sections and refuses one that is too long, before there is room for it.
+fn few<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Section>, D::Error> {
+    struct Few;
+
+    impl<'de> Visitor<'de> for Few {
+        type Value = Vec<Section>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {SECTIONS_EACH_MAX} sections")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<Section>, A::Error> {
+            let mut sections = Vec::new();
+            while let Some(section) = items.next_element()? {
+                if sections.len() == SECTIONS_EACH_MAX {
+                    return Err(A::Error::invalid_length(SECTIONS_EACH_MAX + 1, &self));
+                }
+                sections.push(section);
+            }
+            Ok(sections)
+        }
+    }
+
+    from.deserialize_seq(Few)
 }
 
 impl Control {
@@ -271,6 +306,20 @@ mod tests {
         assert_eq!(fitting([process(SHARDS_MAX)].into_iter(), ANSWER_HEAD, room).len(), 1);
         assert_eq!(fitting([largest].into_iter(), ANSWER_HEAD, room).len(), 1);
         assert_eq!(Control::Probe.following(1), Some(Control::Probe));
+    }
+
+    #[test]
+    fn a_message_has_a_bounded_number_of_sections() {
+        let answer = |count| {
+            let sections = vec![Section::new("", ""); count];
+            let mut bytes = Vec::new();
+            wire::encode(&Control::Sections { from: 0, sections, total: 9 }, &mut bytes).unwrap();
+            wire::decode::<Control>(&bytes)
+        };
+        let Ok(Control::Sections { sections, .. }) = answer(SECTIONS_EACH_MAX) else { panic!() };
+        assert_eq!(sections.len(), SECTIONS_EACH_MAX);
+        assert!(sections.capacity() * size_of::<Section>() <= 4096);
+        assert_eq!(answer(SECTIONS_EACH_MAX + 1), Err(wire::DecodeError::Malformed));
     }
 
     #[test]

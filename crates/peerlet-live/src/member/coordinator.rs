@@ -7,7 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use peerlet_core::{Duration, Identity, SECOND};
 
-use super::control::{ANSWER_HEAD, Control, Refusal, Speaker, answer_max, fitting};
+use super::control::{
+    ANSWER_HEAD, Control, Refusal, SECTIONS_EACH_MAX, Speaker, answer_max, fitting,
+};
 use super::fingerprint::{Fingerprint, Section};
 use super::process::Process;
 use super::report::Inbox;
@@ -164,7 +166,8 @@ impl Coordinator {
                 }
             }
             Control::AskSections { from, .. } => {
-                let left = self.sections.iter().skip(from as usize).cloned();
+                let left =
+                    self.sections.iter().skip(from as usize).take(SECTIONS_EACH_MAX).cloned();
                 let sections = fitting(left, ANSWER_HEAD, answer_max(len));
                 Some(Control::Sections { from, sections, total: self.sections.len() as u32 })
             }
@@ -376,6 +379,24 @@ mod tests {
             let piece = Control::Piece { incarnation, report, piece, pieces, bytes };
             assert_eq!(ask(&mut coordinator, who, piece).is_some(), taken, "{who} {incarnation}");
         }
+    }
+
+    /// More short sections fit a datagram than a message may have.
+    #[test]
+    fn short_sections_travel_in_messages_that_can_be_read() {
+        let mut coordinator = coordinator(process(1, (0, 9)), 30, SECOND * 30);
+        coordinator.sections = (0..150u8).map(|i| Section::new(char::from(i), "")).collect();
+        let mut seen = Vec::new();
+        while seen.len() < 150 {
+            let question = Control::ask_sections(seen.len() as u32);
+            let answer = ask(&mut coordinator, 2, question).expect("each question has an answer");
+            let mut bytes = Vec::new();
+            wire::encode(&answer, &mut bytes).unwrap();
+            let Ok(Control::Sections { sections, .. }) = wire::decode(&bytes) else { panic!() };
+            assert!(!sections.is_empty());
+            seen.extend(sections);
+        }
+        assert_eq!(seen, coordinator.sections);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use peerlet_core::{Identity, Time, wire};
 
 use super::network::{Report, Reporter};
+use super::numbers::Numbers;
 use super::{Member, OwnEpoch, State};
 
 impl Member {
@@ -35,7 +36,7 @@ impl Member {
         if let State::Coordinator(_) = &self.state {
             return self.network.add_own_epoch(self.setup.own.seat_range(), lived, measures);
         }
-        let mut words = Vec::new();
+        let mut words = Numbers::default();
         measures.words(&mut |word| words.push(word));
         self.report(&Report::Epoch { lived, words });
     }

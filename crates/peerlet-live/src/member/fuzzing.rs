@@ -80,7 +80,7 @@ fn report(choices: &mut Choices<'_>) -> Report {
                 let at = choices.below(words.len());
                 words[at] = choices.number();
             }
-            Report::Epoch { lived: choices.number(), words }
+            Report::Epoch { lived: choices.number(), words: words.into_iter().collect() }
         }
         _ => {
             let mut closing = Closing { events: choices.number(), ..Closing::default() };
@@ -88,12 +88,14 @@ fn report(choices: &mut Choices<'_>) -> Report {
             closing.late_answers = choices.number();
             let mut report = closing.report();
             if let Report::Closing { ledger, counters, .. } = &mut report {
-                let words = if choices.flag() { ledger } else { counters };
+                let numbers = if choices.flag() { ledger } else { counters };
+                let mut words = Vec::from_iter(numbers.iter());
                 let at = choices.below(words.len() + 1);
                 match words.get_mut(at) {
                     Some(word) => *word = choices.number(),
                     None => words.push(0),
                 }
+                *numbers = words.into_iter().collect();
             }
             report
         }

@@ -17,6 +17,7 @@ mod fingerprint;
 pub(crate) mod fuzzing;
 mod join;
 mod network;
+mod numbers;
 mod participant;
 mod process;
 mod report;

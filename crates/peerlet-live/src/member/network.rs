@@ -9,6 +9,7 @@ use peerlet_core::{Duration, Identity, Time};
 use peerlet_measure::{DropCause, EpochMeasures, Ledger, Measures};
 use serde::{Deserialize, Serialize};
 
+use super::numbers::Numbers;
 use super::roster::PROCESSES_MAX;
 use crate::counters::{Cause, Counters};
 
@@ -30,11 +31,11 @@ const CLOCKS: Duration = Duration::from_nanos(100_000_000);
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Report {
     /// What was measured in one epoch, and for how many seat-nanoseconds of it the process lived.
-    Epoch { lived: u64, words: Vec<u64> },
+    Epoch { lived: u64, words: Numbers },
     /// The accounts of the whole life of the process.
     Closing {
-        ledger: Vec<u64>,
-        counters: Vec<u64>,
+        ledger: Numbers,
+        counters: Numbers,
         events: u64,
         late_answers: u64,
         idle_directives: u64,
@@ -186,11 +187,11 @@ impl Network {
         &mut self,
         from: Reporter,
         lived: u64,
-        words: &[u64],
+        words: &Numbers,
     ) -> Result<(), ReportRefusal> {
         let metrics = self.measures.metrics().len();
-        let epoch =
-            EpochMeasures::from_words(words, metrics).map_err(|_| ReportRefusal::Unreadable)?;
+        let epoch = EpochMeasures::from_words(words.iter(), metrics)
+            .map_err(|_| ReportRefusal::Unreadable)?;
         let known = self.reported.entry(from.identity).or_default();
         let number = epoch.epoch;
         if number < known.next_epoch {
@@ -267,7 +268,7 @@ impl Closing {
 
 /// A ledger as numbers: for each class what was sent, duplicated, delivered, its bytes, and the
 /// drops by cause.
-fn words_of(ledger: &Ledger) -> Vec<u64> {
+fn words_of(ledger: &Ledger) -> Numbers {
     [&ledger.datagram, &ledger.reliable]
         .into_iter()
         .flat_map(|flow| {
@@ -278,29 +279,30 @@ fn words_of(ledger: &Ledger) -> Vec<u64> {
 }
 
 /// The ledger that these numbers tell; `None` when there are too few or too many.
-fn ledger_of(words: &[u64]) -> Option<Ledger> {
+fn ledger_of(words: &Numbers) -> Option<Ledger> {
     const FLOW: usize = 4 + DropCause::ALL.len();
     if words.len() != 2 * FLOW {
         return None;
     }
     let mut ledger = Ledger::default();
-    let flows = [&mut ledger.datagram, &mut ledger.reliable];
-    for (flow, words) in flows.into_iter().zip(words.chunks(FLOW)) {
-        [flow.sent, flow.duplicated, flow.delivered, flow.bytes] =
-            [words[0], words[1], words[2], words[3]];
-        for (cause, count) in DropCause::ALL.into_iter().zip(&words[4..]) {
-            flow.add_dropped(cause, *count);
+    let mut words = words.iter();
+    for flow in [&mut ledger.datagram, &mut ledger.reliable] {
+        for count in [&mut flow.sent, &mut flow.duplicated, &mut flow.delivered, &mut flow.bytes] {
+            *count = words.next()?;
+        }
+        for cause in DropCause::ALL {
+            flow.add_dropped(cause, words.next()?);
         }
     }
     Some(ledger)
 }
 
-fn counters_of(words: &[u64]) -> Option<Counters> {
+fn counters_of(words: &Numbers) -> Option<Counters> {
     let mut counters = Counters::default();
     if words.len() != Cause::ALL.len() {
         return None;
     }
-    Cause::ALL.into_iter().zip(words).for_each(|(cause, count)| counters.add(cause, *count));
+    Cause::ALL.into_iter().zip(words.iter()).for_each(|(cause, count)| counters.add(cause, count));
     Some(counters)
 }
 
@@ -329,7 +331,7 @@ mod tests {
         if values > 0 {
             epoch.accumulators[0].record_n(1, values);
         }
-        let mut words = Vec::new();
+        let mut words = Numbers::default();
         epoch.words(&mut |word| words.push(word));
         Report::Epoch { lived: lived.as_nanos(), words }
     }
@@ -424,8 +426,8 @@ mod tests {
         assert_eq!(network.closing.ledger, closing.ledger);
         assert_eq!(network.closing.counters, closing.counters);
         let report = Report::Closing {
-            ledger: vec![0; 3],
-            counters: vec![],
+            ledger: [0; 3].into_iter().collect(),
+            counters: Numbers::default(),
             events: 0,
             late_answers: 0,
             idle_directives: 0,

@@ -1,5 +1,8 @@
 //! Frames in packets: each after its length (2 bytes, big-endian).
 
+use std::iter;
+use std::ops::Range;
+
 use bytes::{Bytes, BytesMut};
 use peerlet_core::Seed;
 
@@ -34,11 +37,12 @@ pub(super) fn append(packet: &mut BytesMut, frame: &[u8]) {
 /// Flips so many bits of the messages in a packet, as a model does it to a message: of their
 /// bodies, so that it stays known whose they were.
 pub(crate) fn damage(packet: &mut [u8], bits: u32, draws: Seed) {
-    let Ok(frames) = frames(&Bytes::copy_from_slice(packet)) else { return };
+    let whole = Bytes::copy_from_slice(packet);
+    let Ok(frames) = frames(&whole) else { return };
     let (mut bodies, mut end) = (Vec::new(), 0);
-    for bytes in &frames {
+    for bytes in frames {
         end += 2 + bytes.len();
-        if let Ok(Frame { kind: Kind::Datagram(message), .. }) = Frame::parse(bytes) {
+        if let Ok(Frame { kind: Kind::Datagram(message), .. }) = Frame::parse(&bytes) {
             bodies.push(end - message.body.len()..end);
         }
     }
@@ -52,23 +56,33 @@ pub(crate) fn damage(packet: &mut [u8], bits: u32, draws: Seed) {
     }
 }
 
-/// The frames in a packet; all or none.
-pub(super) fn frames(packet: &Bytes) -> Result<Vec<Bytes>, Cause> {
+/// The frames in a packet; all or none. Nothing is allocated for them: the packet is read once to
+/// see that it is whole, and again as its frames are taken.
+pub(super) fn frames(packet: &Bytes) -> Result<impl Iterator<Item = Bytes>, Cause> {
     if packet.len() > PACKET_MAX {
         return Err(Cause::TooLarge);
     }
-    let (mut frames, mut at) = (Vec::new(), 0);
-    while at < packet.len() {
-        let head = packet.get(at..at + 2).ok_or(Cause::Decode)?;
-        let len = usize::from(u16::from_be_bytes([head[0], head[1]]));
-        // An empty frame is none; allowing it would make 616 frames of one packet.
-        if len == 0 || at + 2 + len > packet.len() {
-            return Err(Cause::Decode);
-        }
-        frames.push(packet.slice(at + 2..at + 2 + len));
-        at += 2 + len;
+    let mut whole = 0;
+    while let Some(frame) = frame_at(packet, whole) {
+        whole = frame.end;
     }
-    if frames.is_empty() { Err(Cause::Decode) } else { Ok(frames) }
+    if whole == 0 || whole < packet.len() {
+        return Err(Cause::Decode);
+    }
+    let mut at = 0;
+    Ok(iter::from_fn(move || {
+        let frame = frame_at(packet, at)?;
+        at = frame.end;
+        Some(packet.slice(frame))
+    }))
+}
+
+/// The frame whose length stands here. An empty frame is none; allowing it would make 616 frames of
+/// one packet.
+fn frame_at(packet: &[u8], at: usize) -> Option<Range<usize>> {
+    let (len, rest) = packet.get(at..)?.split_first_chunk()?;
+    let len = usize::from(u16::from_be_bytes(*len));
+    (1..=rest.len()).contains(&len).then(|| at + 2..at + 2 + len)
 }
 
 #[cfg(test)]
@@ -107,7 +121,7 @@ mod tests {
 
     #[test]
     fn packets_are_taken_whole_or_not_at_all() {
-        let check = |packet: &'static [u8]| frames(&Bytes::from_static(packet));
+        let check = |packet: &'static [u8]| frames(&Bytes::from_static(packet)).map(Vec::from_iter);
         assert_eq!(check(b"\0\x01a\0\x02bc"), Ok(vec!["a".into(), "bc".into()]));
         for bad in
             [&b""[..], b"\0", b"\0\0", b"\0\x01a\0\0", b"\0\x02a", b"\0\x01a\0", b"\xff\xffa"]

@@ -19,13 +19,10 @@ const STEPS_MAX: usize = 256;
 
 /// Reads bytes as a packet of each sort.
 pub(crate) fn packet(bytes: &Bytes, allocated: fn() -> usize) {
-    let before = allocated();
+    within(bytes.len(), allocated, || frames(bytes).map(Iterator::count).ok());
     if let Ok(frames) = frames(bytes) {
-        // A handle of 32 bytes for each frame, which has three bytes at least.
-        let taken = allocated() - before;
-        assert!(taken <= 16 * bytes.len() + 4096, "{taken} bytes for {}", bytes.len());
         let mut packet = BytesMut::new();
-        frames.iter().for_each(|frame| append(&mut packet, frame));
+        frames.for_each(|frame| append(&mut packet, &frame));
         assert_eq!(packet, bytes, "a packet has one encoding");
         let mut damaged = bytes.to_vec();
         damage(&mut damaged, 3, Seed::new(1));
@@ -152,7 +149,7 @@ impl Line {
         assert!(2 * len <= 3 * packet.len(), "{len} bytes answer {}", packet.len());
         assert!(sessions.len() <= 12, "{} sessions with three addresses", sessions.len());
         self.keep(to);
-        opened.map(|opened| frames(&opened).expect("ends send frames"))
+        opened.map(|opened| frames(&opened).expect("ends send frames").collect())
     }
 
     /// Keeps what an end wants to send.

@@ -63,8 +63,8 @@ impl Net {
         let now = self.now;
         let Some(socket) = self.sockets.get_mut(&to) else { return false };
         let Some(opened) = socket.receive(now, from, packet) else { return false };
-        let opened = frames(&Bytes::copy_from_slice(opened)).unwrap();
-        self.came.extend(opened.into_iter().map(|frame| (to, frame)));
+        let opened = Bytes::copy_from_slice(opened);
+        self.came.extend(frames(&opened).unwrap().map(|frame| (to, frame)));
         true
     }
 

@@ -223,11 +223,9 @@ impl UdpTransport {
             }
         };
         match frames(&Bytes::copy_from_slice(packet)) {
-            Ok(frames) => into.extend(frames.into_iter().map(|frame| Inbound::Datagram {
-                from,
-                identity: None,
-                frame,
-            })),
+            Ok(frames) => {
+                into.extend(frames.map(|frame| Inbound::Datagram { from, identity: None, frame }));
+            }
             Err(cause) => {
                 let has_secret = self.sealed.is_none() && is_sealed(packet);
                 self.counters.add(cause, 1);

@@ -33,7 +33,7 @@ fn what_was_read_back_merges_the_same_to_the_bit() {
         let owners = 1 + rng.below(5) as u32;
         let mut collected = Measures::new(world.table.clone(), world.epochs);
         for report in reports(&mut rng, &world, owners) {
-            let read = EpochMeasures::from_words(&words(&report), METRICS).unwrap();
+            let read = EpochMeasures::from_words(words(&report), METRICS).unwrap();
             assert_eq!(read, report);
             assert_eq!(words(&read), words(&report));
             collected.try_add(read).unwrap();
@@ -53,7 +53,7 @@ fn every_cut_is_refused() {
     let world = World::new(&mut rng);
     let words = words(&reports(&mut rng, &world, 1)[0]);
     for len in 0..words.len() {
-        let read = EpochMeasures::from_words(&words[..len], METRICS);
+        let read = EpochMeasures::from_words(words[..len].iter().copied(), METRICS);
         assert_eq!(read, Err(WordsError::TooFew), "{len} of {} words", words.len());
     }
 }
@@ -106,7 +106,7 @@ fn words_that_were_tampered_with_are_refused_or_read_as_they_are() {
             let report = &reports[rng.index(reports.len())];
             let mut sent = words(report);
             (0..=rng.below(3)).for_each(|_| mutate(&mut rng, &mut sent));
-            match EpochMeasures::from_words(&sent, METRICS) {
+            match EpochMeasures::from_words(sent.iter().copied(), METRICS) {
                 Err(_) => refused += 1,
                 Ok(epoch) => {
                     taken += 1;
