@@ -39,9 +39,11 @@ pub const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 /// Messages of one pair that are under way without acknowledgement: at 100 ms a round trip, 10,000
 /// a second.
 pub const WINDOW_MESSAGES_MAX: usize = 1024;
-/// Bytes of one pair that are under way without acknowledgement: at 100 ms a round trip, 40 MB a
-/// second.
-pub const WINDOW_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of one pair that are under way without acknowledgement, about a mebibyte: four of the
+/// longest frames with their heads. At 100 ms a round trip these are 10 MB a second, as much as a
+/// stream of QUIC may have ahead of its reader. More would only wait for the socket, beyond the
+/// reach of a crash.
+pub const WINDOW_BYTES_MAX: usize = 4 * (FRAME_MAX + 64);
 /// Bytes to one process that are under way without acknowledgement, over all pairs: what a
 /// transport may have to hold.
 pub const LINK_BYTES_MAX: usize = 16 * 1024 * 1024;

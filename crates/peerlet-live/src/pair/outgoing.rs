@@ -12,6 +12,10 @@ use super::{
 };
 use crate::frame::{DATA_HEAD_MAX, Kind, Link, Message, Part};
 
+/// Questions of one connection that wait for their answers: more are asked only where the receiver
+/// answers none.
+const QUESTIONS_MAX: usize = 16;
+
 /// What connections to the same process share.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
@@ -123,8 +127,9 @@ pub(super) struct Pair {
     last: u64,
     /// The highest number ever transmitted: nothing above it can be acknowledged.
     highest: u64,
-    /// What was transmitted before the last question: the answer says if it arrived.
-    pub(super) asked: u64,
+    /// The questions that were not answered yet, in order: the number of the last frame that was
+    /// under way before each. Its answer says if that arrived.
+    questions: VecDeque<u64>,
     /// Since when there is no progress, or nothing to do.
     pub(super) since: Time,
     /// When to ask again.
@@ -152,7 +157,7 @@ impl Pair {
             starved: false,
             last: u64::from(half) << 32,
             highest: 0,
-            asked: 0,
+            questions: VecDeque::new(),
             since: now,
             retry: now + RETRY,
             backoff: RETRY,
@@ -223,7 +228,10 @@ impl Pair {
 
     /// Asks for the connection, or how far it is.
     pub(super) fn ask(&mut self, key: Key, effects: &mut Effects) {
-        self.asked = self.highest;
+        if self.questions.len() == QUESTIONS_MAX {
+            self.questions.pop_front();
+        }
+        self.questions.push_back(self.sent.checked_sub(1).map_or(0, |last| self.queue[last].seq));
         // What the receiver is asked about a large message may be lost as well.
         if self.credit == Credit::Asked {
             self.credit = Credit::None;
@@ -231,6 +239,17 @@ impl Pair {
         let seq = self.first().unwrap_or(self.last);
         let open = Kind::Open(Link { life: self.theirs, seq });
         effects.transmit_to(self.trusted, key, open);
+    }
+
+    /// The first question is answered: the receiver has all up to `seq`. Whether frames that went
+    /// before the question were lost: it overtook none.
+    pub(super) fn answered(&mut self, seq: u64) -> bool {
+        self.questions.pop_front().is_some_and(|asked| self.open && seq < asked)
+    }
+
+    /// The link is gone, and with it all answers that were still to come.
+    pub(super) fn forget_questions(&mut self) {
+        self.questions.clear();
     }
 
     /// The receiver has answered about the large message that starts with this number: it may come,
@@ -306,6 +325,8 @@ impl Pair {
     pub(super) fn rewind(&mut self, shared: &mut Shared) {
         self.open = false;
         self.credit = Credit::None;
+        // What was asked about is under way no more.
+        self.questions.iter_mut().for_each(|asked| *asked = 0);
         shared.sent_bytes -= self.sent_bytes;
         self.sent_bytes = 0;
         while self.sent > 0 {

@@ -111,9 +111,7 @@ impl Sending {
     ) {
         let Some(pair) = self.pairs.get_mut(&key) else { return };
         if pair.theirs == 0 || pair.theirs == theirs {
-            if pair.open && seq < pair.asked {
-                // The question came after all these messages and overtook none: some were lost on
-                // the way.
+            if pair.answered(seq) {
                 let shared = self.links.get_mut(&key.to.socket()).expect(LINKED);
                 pair.rewind(shared);
             } else if !pair.open {
@@ -179,6 +177,7 @@ impl Sending {
         for key in shared.pairs.clone() {
             let Some(pair) = self.pairs.get_mut(&key) else { continue };
             let worked = pair.open;
+            pair.forget_questions();
             pair.rewind(self.links.get_mut(&with).expect(LINKED));
             if pair.is_idle() {
                 self.remove(key);

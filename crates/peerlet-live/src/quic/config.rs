@@ -18,9 +18,10 @@ use crate::frame::DATAGRAM_FRAME_MAX;
 use crate::key::ProcessKey;
 use crate::tls;
 
-/// Streams that each side may open on a connection. A connection costs 70 kB at 100 and 1.1 MB at
-/// 4,096 (measured).
+/// Streams for pairs that each side may open on a connection, beside one for answers. A connection
+/// costs 70 kB at 100 and 1.1 MB at 4,096 (measured).
 pub(super) const LANES_MAX: usize = 64;
+const STREAMS_MAX: u32 = LANES_MAX as u32 + 1;
 /// Packets are this large from the start, so that the largest datagram fits: see
 /// [`DATAGRAM_FRAME_MAX`].
 const MTU_MIN: u16 = 1232;
@@ -112,7 +113,7 @@ fn transport() -> TransportConfig {
 /// of our reading.
 pub(super) fn open_wide(connection: &Connection, window: u32) {
     connection.set_receive_window(VarInt::from_u32(window));
-    connection.set_max_concurrent_uni_streams(VarInt::from_u32(LANES_MAX as u32));
+    connection.set_max_concurrent_uni_streams(VarInt::from_u32(STREAMS_MAX));
 }
 
 /// Bytes of datagrams that wait to be sent on a connection.

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::Event;
 use super::config::LANES_MAX;
+use crate::frame::is_answer;
 
 /// Bytes for one process above which the shard is told to hold back, and below which to go on.
 const HELD_HIGH: usize = 4 * 1024 * 1024;
@@ -20,6 +21,8 @@ const HELD_LOW: usize = HELD_HIGH / 2;
 /// Bytes for one process that are held at all: twice what the reliable pairs may have under way, so
 /// that only a shard that does not listen gets here.
 const HELD_MAX: usize = 2 * crate::pair::LINK_BYTES_MAX;
+/// The priority of the stream with answers: others have 0, and wait for it.
+const ANSWERS_FIRST: i32 = 1;
 /// Bytes that are written at once: small frames share a write.
 const WRITE_MAX: usize = 64 * 1024;
 
@@ -69,6 +72,9 @@ pub(super) struct Lanes {
     own: BTreeMap<(u32, u32), usize>,
     /// Bounded by `held`, in bytes over all.
     queues: Vec<mpsc::UnboundedSender<Bytes>>,
+    /// The queue of what answers the other side's frames, of all pairs: acknowledgements do not wait
+    /// behind what the same pair sends.
+    answers: Option<mpsc::UnboundedSender<Bytes>>,
     writers: Vec<JoinHandle<()>>,
 }
 
@@ -80,18 +86,21 @@ impl Lanes {
         events: mpsc::Sender<Event>,
     ) -> Lanes {
         let (own, queues, writers) = Default::default();
-        Lanes { to, connection, held, events, own, queues, writers }
+        Lanes { to, connection, held, events, own, queues, answers: None, writers }
     }
 
     /// Queues a frame that `held` knows of already; false when the stream is broken.
     pub(super) fn push(&mut self, pair: (u32, u32), frame: Bytes) -> bool {
+        if is_answer(&frame) {
+            if self.answers.is_none() {
+                self.answers = Some(self.open(ANSWERS_FIRST));
+            }
+            return self.answers.as_ref().is_some_and(|queue| queue.send(frame).is_ok());
+        }
         let lane = match self.own.get(&pair) {
             Some(lane) => *lane,
             None if self.own.len() < LANES_MAX => {
-                let (queue, frames) = mpsc::unbounded_channel();
-                let (connection, held) = (self.connection.clone(), Arc::clone(&self.held));
-                let writer = write(connection, frames, held, self.events.clone(), self.to);
-                self.writers.push(tokio::spawn(writer));
+                let queue = self.open(0);
                 self.queues.push(queue);
                 self.own.insert(pair, self.own.len());
                 self.own.len() - 1
@@ -99,6 +108,15 @@ impl Lanes {
             None => shared_lane(pair),
         };
         self.queues[lane].send(frame).is_ok()
+    }
+
+    /// Opens a stream of this priority.
+    fn open(&mut self, priority: i32) -> mpsc::UnboundedSender<Bytes> {
+        let (queue, frames) = mpsc::unbounded_channel();
+        let (connection, held) = (self.connection.clone(), Arc::clone(&self.held));
+        let writer = write(connection, priority, frames, held, self.events.clone(), self.to);
+        self.writers.push(tokio::spawn(writer));
+        queue
     }
 
     /// Takes no more frames; gives the tasks that end when all that was queued has arrived.
@@ -116,12 +134,15 @@ fn shared_lane((ours, theirs): (u32, u32)) -> usize {
 /// have arrived.
 async fn write(
     connection: Connection,
+    priority: i32,
     mut frames: mpsc::UnboundedReceiver<Bytes>,
     held: Arc<Held>,
     events: mpsc::Sender<Event>,
     to: SocketAddr,
 ) {
     let Ok(mut stream) = connection.open_uni().await else { return };
+    // An error means that the stream is broken, as the first write will.
+    stream.set_priority(priority).ok();
     let mut buffer = Vec::new();
     while let Some(frame) = frames.recv().await {
         let mut bytes = append(&mut buffer, &frame);

@@ -342,3 +342,23 @@ async fn a_process_that_starts_again_resets_old_links() {
     send_stream(&mut alice, to, (0, 0), b"second").await;
     assert_eq!(beside(&mut alice, frames(&mut again, 1)).await, [&b"second"[..]]);
 }
+
+/// Answers have a stream of their own, which goes first.
+#[tokio::test]
+async fn acknowledgements_do_not_wait_behind_data() {
+    let (mut alice, mut bob) = (bind(), bind());
+    let to = bob.local_addr();
+    let frame = |kind: u8, len: usize| {
+        let mut frame = vec![1, kind];
+        frame.resize(len, 0);
+        Bytes::from(frame)
+    };
+    // Eight megabytes of data, of which a stream may have one ahead of its reader, and an
+    // acknowledgement of the same pair.
+    let data = (0..32).map(|_| Outbound::Stream { to, pair: (1, 2), frame: frame(4, 256 * 1024) });
+    let ack = Outbound::Stream { to, pair: (1, 2), frame: frame(5, 30) };
+    alice.send(&mut data.chain([ack]).collect()).await;
+    let came = beside(&mut alice, frames(&mut bob, 33)).await;
+    let place = came.iter().position(|frame| frame[1] == 5).expect("it comes");
+    assert!(place < 24, "it came behind {place} frames");
+}

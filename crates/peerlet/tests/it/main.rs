@@ -14,3 +14,4 @@ mod protopeer;
 mod random;
 mod sockets;
 mod tutorial;
+mod two_ways;

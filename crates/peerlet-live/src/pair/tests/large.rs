@@ -78,9 +78,9 @@ fn writable_waits_for_room_for_what_was_refused() {
     let mut pair = Pair::new();
     pair.send(ALICE, 0);
     pair.settle();
-    // Fifteen fill the window, two wait.
-    (1..18).for_each(|number| pair.send_sized(ALICE, number, FRAME_MAX).unwrap());
-    assert_eq!(pair.send_sized(ALICE, 18, MIB), Err(SendError::Full));
+    // Four fill the window, two wait.
+    (1..7).for_each(|number| pair.send_sized(ALICE, number, FRAME_MAX).unwrap());
+    assert_eq!(pair.send_sized(ALICE, 7, MIB), Err(SendError::Full));
     pair.drain(ALICE);
     let first = pair.wire[BOB].pop_front().unwrap();
     pair.receive(BOB, &first);
@@ -89,9 +89,9 @@ fn writable_waits_for_room_for_what_was_refused() {
     assert_eq!(pair.writable, 0, "more than half is free, and there is no room");
     pair.settle();
     assert_eq!(pair.writable, 1);
-    pair.send_sized(ALICE, 18, MIB).unwrap();
+    pair.send_sized(ALICE, 7, MIB).unwrap();
     pair.settle();
-    assert_eq!(pair.delivered[BOB], Vec::from_iter(0..19));
+    assert_eq!(pair.delivered[BOB], Vec::from_iter(0..8));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_broken_link_goes_on_at_the_piece_that_is_missing() {
 #[test]
 fn time_runs_from_the_last_piece() {
     let mut pair = Pair::new();
-    pair.send_sized(ALICE, 0, FRAME_MAX * 5).unwrap();
+    pair.send_sized(ALICE, 0, FRAME_MAX * 4).unwrap();
     pair.exchange_twice();
     pair.drain(ALICE);
     let pieces = std::mem::take(&mut pair.wire[BOB]);
@@ -297,4 +297,29 @@ fn pieces_that_contradict_each_other_end_their_connection() {
         assert_eq!(resets, 2, "one for the piece, one for what came behind");
         assert_eq!(pair.side[BOB].counters().get(Cause::Decode), 1);
     }
+}
+
+/// While a large message is slowly on its way, its sender asks more than once how far it is. Each
+/// answer tells of what was under way before its own question, and so nothing is sent twice.
+#[test]
+fn answers_to_several_questions_take_nothing_for_lost() {
+    let mut pair = Pair::new();
+    pair.send_sized(ALICE, 0, FRAME_MAX * 12).unwrap();
+    pair.exchange_twice();
+    pair.drain(ALICE);
+    let mut pieces = 0;
+    while let Some(frame) = pair.wire[BOB].pop_front() {
+        // Longer than the sender waits for news; what it asks meanwhile waits behind the pieces.
+        if matches!(Frame::parse(&frame).unwrap().kind, Kind::Piece(..)) {
+            pieces += 1;
+            pair.now += MILLISECOND * 600;
+            pair.side[ALICE].timer(pair.now);
+            pair.drain(ALICE);
+        }
+        pair.receive(BOB, &frame);
+        pair.side[BOB].flush(pair.now);
+        pair.carry(ALICE);
+        pair.drain(ALICE);
+    }
+    assert_eq!((pieces, &*pair.delivered[BOB]), (12, &[0][..]));
 }
