@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use peerlet_core::{
-    Duration, Handler, MESSAGE_MAX, MESSAGE_MAX_LIMIT, Need, Peer, Registry, SECOND, Seat,
-    StackError, Time, Where,
+    Duration, Handler, MESSAGE_MAX, MESSAGE_MAX_LIMIT, MILLISECOND, Need, Peer, Registry, SECOND,
+    Seat, StackError, Time, Where,
 };
 use peerlet_measure::EpochsError;
 
@@ -43,6 +43,12 @@ impl Sockets {
         }
     }
 }
+
+/// Epochs that a run of several processes may have at any length, and the length from which on it
+/// may have any number: each is a report of its own, of which 32 are under way at once and must not
+/// pile up at a round trip of a second.
+const EPOCHS_OF_SEVERAL_MAX: u64 = 1_000;
+const EPOCH_OF_SEVERAL_MIN: Duration = Duration::from_nanos(100 * MILLISECOND.as_nanos());
 
 /// What a live run is made of, but for what the environment does to its seats.
 pub struct LiveSetup {
@@ -204,6 +210,12 @@ impl LiveSetup {
         if self.join.is_some() && self.start_within == Duration::ZERO {
             return Err(LiveError::NoTimeToJoin);
         }
+        let count = self.duration.as_nanos().div_ceil(self.epoch.as_nanos().max(1));
+        let is_one_of_several = self.own_seats() != (0, self.seats.saturating_sub(1));
+        let is_too_often = count > EPOCHS_OF_SEVERAL_MAX && self.epoch < EPOCH_OF_SEVERAL_MIN;
+        if is_one_of_several && is_too_often {
+            return Err(LiveError::ShortEpochs { length: self.epoch, count });
+        }
         let (first, shards) = (self.bind.port(), self.shards);
         if first != 0 && u32::from(first) + shards - 1 > u32::from(u16::MAX) {
             return Err(LiveError::Ports { first, shards });
@@ -283,6 +295,13 @@ pub enum LiveError {
     },
     /// There cannot be a model between the peers' sockets.
     Medium(MediumError),
+    /// The processes of a run of several cannot report this many epochs this often.
+    ShortEpochs {
+        /// The length of an epoch.
+        length: Duration,
+        /// The number of epochs.
+        count: u64,
+    },
     /// A list of identities was given for UDP, which has none.
     ListOverUdp,
     /// The shards need ports beyond the last one.
@@ -334,6 +353,13 @@ impl fmt::Display for LiveError {
                 "--index begins at {first}, so seat 0 lives elsewhere; name its process with --join"
             ),
             LiveError::Join(error) => error.fmt(f),
+            LiveError::ShortEpochs { length, count } => write!(
+                f,
+                "`measure.epoch`: {count} epochs of {length} are more than the processes of a run \
+                 of several can report to seat 0's: at most {EPOCHS_OF_SEVERAL_MAX}, or any number \
+                 of at least {EPOCH_OF_SEVERAL_MIN} each; make the epochs longer, or the run \
+                 shorter"
+            ),
             LiveError::ListOverUdp => f.write_str(
                 "--allow names identities, and UDP has none; give all processes one --secret, or \
                  use QUIC",

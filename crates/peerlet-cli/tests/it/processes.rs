@@ -177,6 +177,9 @@ fn addresses_that_cannot_be_are_refused_with_the_reason() {
     none[5] = "0s";
     refuse(&none, 2, "leaves this process no time to join");
     refuse(&join("nosuch.invalid:7000"), 3, "nobody answered at nosuch.invalid:7000 for 1s (");
+    let many = ["--index", "0-2", "--for", "2s", "--set", "measure.epoch=20us"];
+    refuse(&many, 2, "`measure.epoch`: 100000 epochs of 20us are more than the processes of a run");
+    refuse(&[&many[2..], &join("127.0.0.1:7310")].concat(), 2, "make the epochs longer");
     refuse(&join("[::1]:7310"), 3, "which a socket bound to 127.0.0.1 does not reach");
     refuse(&join("192.0.2.1:7310"), 3, "use --bind 0.0.0.0:PORT");
 }

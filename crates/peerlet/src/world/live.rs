@@ -151,6 +151,7 @@ fn failure(error: &LiveError) -> Failure {
         | LiveError::JoinsNobody { .. }
         | LiveError::Ports { .. }
         | LiveError::ListOverUdp
+        | LiveError::ShortEpochs { .. }
         | LiveError::Medium(
             MediumError::Limit(_) | MediumError::Sockets { .. } | MediumError::Share,
         ) => Failure::Usage(with_causes(error)),
