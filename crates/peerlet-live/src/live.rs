@@ -19,7 +19,7 @@ use crate::kept_out::KeptOut;
 use crate::key::ProcessKey;
 use crate::medium::Between;
 use crate::member::{
-    self, Closing, JoinError, Member, Network, OwnEpoch, Process, Role, SHARDS_MAX,
+    self, JoinError, Member, Network, OwnEnd, OwnEpoch, Process, Role, SHARDS_MAX,
     STRANGERS_WAITING_MAX, WAITING_MAX,
 };
 use crate::monitor::{Ear, Monitor};
@@ -282,18 +282,16 @@ impl Run {
         let (own_end, ended) = oneshot::channel();
         let mut speaking = member.map(|member| speak(member, ended, self.tell.clone()));
         let Gathered { outcomes, mut failure, refusal } = self.gather(&mut speaking).await?;
-        let ran = (*self.zero.borrow()).map_or(Time::ZERO, |zero| {
-            Time::ZERO + Duration::from(Instant::now().saturating_duration_since(zero))
-        });
         let lost: u64 = outcomes.iter().map(|outcome| outcome.lost).sum();
-        let mut all = add_up(outcomes, end.min(ran));
+        let mut all = add_up(outcomes);
         if let (Some(all), Some(seats)) = (&mut all, seats) {
             all.whole = Some(Whole::alone(lost, all.end, seats));
         }
         match (&mut all, &mut speaking, refusal) {
             (Some(all), _, Some(error)) => all.excluded(&error),
             (Some(all), Some(task), None) if failure.is_none() => {
-                own_end.send(all.closing()).ok();
+                let early = (all.end < end).then_some(all.end);
+                own_end.send((all.closing(), early)).ok();
                 tokio::select! {
                     biased;
                     broken = self.failures.recv() => failure = broken,
@@ -432,7 +430,7 @@ async fn gather(
 type Speaking = JoinHandle<Option<Result<Network, JoinError>>>;
 
 /// Lets a member speak, in a task of its own.
-fn speak(member: Member, ended: oneshot::Receiver<Closing>, failures: Failures) -> Speaking {
+fn speak(member: Member, ended: oneshot::Receiver<OwnEnd>, failures: Failures) -> Speaking {
     tokio::spawn(async move {
         let spoken = caught(member.run(ended)).await;
         spoken.map_err(|payload| failures.tell(PanicPlace::Member, &payload)).ok()

@@ -63,8 +63,9 @@ impl Whole {
     }
 }
 
-/// Adds up what the shards of one process came to; `None` where none came to anything.
-pub(crate) fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> Option<LiveOutcome> {
+/// Adds up what the shards of one process came to; `None` where none came to anything. It ran for
+/// as long as the last of their peers lived.
+pub(crate) fn add_up(outcomes: Vec<ShardOutcome>) -> Option<LiveOutcome> {
     let mut outcomes = outcomes.into_iter();
     let first = outcomes.next()?;
     let mut all = LiveOutcome {
@@ -74,7 +75,7 @@ pub(crate) fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> Option<LiveOutco
         late_answers: first.late_answers,
         idle_directives: first.idle_directives,
         events: first.events,
-        end,
+        end: first.end,
         whole: None,
         is_share: false,
         missing: Vec::new(),
@@ -90,6 +91,7 @@ pub(crate) fn add_up(outcomes: Vec<ShardOutcome>, end: Time) -> Option<LiveOutco
         all.idle_directives += outcome.idle_directives;
         all.events += outcome.events;
         all.delays.add(&outcome.delays);
+        all.end = all.end.max(outcome.end);
     }
     Some(all)
 }

@@ -234,6 +234,16 @@ impl Measures {
         other.epochs().for_each(|epoch| self.add(epoch.clone()));
     }
 
+    /// Leaves out the epochs that begin at this instant or later; one that is under way ends there,
+    /// and the values recorded in it stay.
+    pub fn cut_at(&mut self, end: Time) {
+        self.epochs.retain(|_, epoch| epoch.from < end);
+        if let Some(mut last) = self.epochs.last_entry() {
+            let last = last.get_mut();
+            last.to = last.to.min(end);
+        }
+    }
+
     /// The table of metrics.
     pub fn metrics(&self) -> &[MetricEntry] {
         &self.metrics

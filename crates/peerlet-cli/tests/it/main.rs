@@ -16,6 +16,7 @@ mod random;
 mod remedies;
 mod rerun;
 mod secret;
+mod stopping;
 mod terminal;
 mod tidy;
 mod udp;

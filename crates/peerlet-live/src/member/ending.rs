@@ -73,7 +73,7 @@ impl Member {
                 let heard = search.participant.heard().unwrap_or_default();
                 let silent = now.saturating_sub(heard);
                 let is_due = reminder.is_due(now, closed, silent >= SILENT);
-                let at = search.asked.unwrap_or(self.setup.sockets[0]);
+                let at = search.place();
                 let (left, silent) = (whole(left), passed(silent));
                 is_due.then(|| {
                     format!(
@@ -141,6 +141,13 @@ impl Member {
                         }
                     });
                 }
+            }
+            State::Participant(search) if !search.participant.is_welcomed() => {
+                let at = search.search.join();
+                self.network.missing.push(format!(
+                    "the whole run: seat 0's process at {at} had not taken this one in when it \
+                     was stopped"
+                ));
             }
             State::Participant(search) if !search.participant.outbox.is_empty() => {
                 let at = search.search.join();

@@ -95,6 +95,10 @@ pub(crate) struct OwnEpoch {
     pub(crate) lost: u64,
 }
 
+/// The own end of a process: its accounts, and when its peers' time was over, if that was before
+/// the run's end.
+pub(crate) type OwnEnd = (Closing, Option<Time>);
+
 /// Takes a line for whoever runs a process.
 pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -157,6 +161,8 @@ pub(crate) struct Member {
     is_silence_told: bool,
     /// Whether its own process has ended.
     is_ending: bool,
+    /// Whether it knows that this process is to stop.
+    is_stopping: bool,
 }
 
 impl Member {
@@ -184,7 +190,7 @@ impl Member {
         let network = Network::new(setup.nothing.clone(), count);
         let (pinned, open) = Default::default();
         let (known, lived_from) = (0, Time::ZERO);
-        let (beginning, is_silence_told, is_ending) = (Reminder::default(), false, false);
+        let (beginning, is_silence_told) = (Reminder::default(), false);
         Member {
             setup,
             state,
@@ -196,7 +202,8 @@ impl Member {
             network,
             beginning,
             is_silence_told,
-            is_ending,
+            is_ending: false,
+            is_stopping: false,
         }
     }
 
@@ -215,16 +222,20 @@ impl Member {
     /// Speaks for the process until its own end came, and then until all reports are through.
     pub(crate) async fn run(
         mut self,
-        mut own_end: oneshot::Receiver<Closing>,
+        mut own_end: oneshot::Receiver<OwnEnd>,
     ) -> Result<Network, JoinError> {
         let mut ticks = tokio::time::interval(TICK.into());
+        let mut stop = self.setup.stop.clone();
         loop {
+            let is_stopping = self.is_stopping;
             tokio::select! {
                 biased;
                 closing = &mut own_end => {
-                    self.close(closing.unwrap_or_default());
+                    let (closing, early) = closing.unwrap_or_default();
+                    self.close(&closing, early);
                     break;
                 }
+                Ok(_) = stop.wait_for(|stop| *stop), if !is_stopping => self.stopping(),
                 _ = ticks.tick() => self.tick()?,
                 Some(epoch) = self.setup.line.epochs.recv() => self.own_epoch(epoch),
                 Some(heard) = self.setup.line.heard.recv() => self.hear(heard),
@@ -236,14 +247,34 @@ impl Member {
         Ok(self.network)
     }
 
+    /// This process is to stop. A run of several ends with seat 0's process: what others report
+    /// from here on is cut there.
+    fn stopping(&mut self) {
+        self.is_stopping = true;
+        let now = self.run_time();
+        if let State::Coordinator(_) = &self.state {
+            self.network.end_at(now);
+        }
+    }
+
     /// Takes in the own end: the last epochs, and the closing report.
-    fn close(&mut self, closing: Closing) {
+    fn close(&mut self, closing: &Closing, early: Option<Time>) {
         self.is_ending = true;
         while let Ok(epoch) = self.setup.line.epochs.try_recv() {
             self.own_epoch(epoch);
         }
-        self.network.closing.add(&closing);
-        self.report(&closing.report());
+        if let (State::Coordinator(_), Some(end)) = (&self.state, early) {
+            self.network.end_at(end);
+        }
+        self.network.closing.add(closing);
+        // Nobody waits for a word of a process that nobody has taken in.
+        let is_known = match &self.state {
+            State::Coordinator(_) => true,
+            State::Participant(search) => search.participant.is_welcomed(),
+        };
+        if is_known {
+            self.report(&closing.report());
+        }
     }
 
     fn say(&self, to: SocketAddr, control: &Control) {

@@ -99,6 +99,8 @@ pub(crate) struct Network {
     pub(crate) processes: u32,
     /// The number of seats, at seat 0's process.
     count: Option<u32>,
+    /// Where the run ended at seat 0's process, if that was before its time.
+    end: Option<Time>,
     /// Shares that are missing, in words.
     pub(crate) missing: Vec<String>,
     /// The seat-nanoseconds that reported, by the first and the last seat of the process.
@@ -110,7 +112,19 @@ impl Network {
     pub(crate) fn new(nothing: Measures, count: Option<u32>) -> Network {
         let (closing, lived, reported, missing) = Default::default();
         let (processes, measures, lived_of) = (1, nothing, BTreeMap::new());
-        Network { measures, closing, lived, reported, processes, count, missing, lived_of }
+        let end = None;
+        Network { measures, closing, lived, reported, processes, count, end, missing, lived_of }
+    }
+
+    /// The run ended here, before its time: epochs that begin later are left out, and the one that
+    /// was under way counts up to here.
+    pub(crate) fn end_at(&mut self, end: Time) {
+        self.end = Some(end);
+        self.measures.cut_at(end);
+    }
+
+    fn ends_before(&self, time: Time) -> bool {
+        self.end.is_some_and(|end| end <= time)
     }
 
     /// The seats of processes that reported less than all of their time, each with the share of it
@@ -190,7 +204,7 @@ impl Network {
         words: &Numbers,
     ) -> Result<(), ReportRefusal> {
         let metrics = self.measures.metrics().len();
-        let epoch = EpochMeasures::from_words(words.iter(), metrics)
+        let mut epoch = EpochMeasures::from_words(words.iter(), metrics)
             .map_err(|_| ReportRefusal::Unreadable)?;
         let known = self.reported.entry(from.identity).or_default();
         let number = epoch.epoch;
@@ -203,6 +217,11 @@ impl Network {
         if epoch.from > from.now + SLACK || counts.max().is_some_and(|count| count > most) {
             return Err(ReportRefusal::TooMuch);
         }
+        if self.ends_before(epoch.from) {
+            self.reported.entry(from.identity).or_default().next_epoch = number + 1;
+            return Ok(());
+        }
+        epoch.to = self.end.map_or(epoch.to, |end| epoch.to.min(end));
         // What it had of the epoch from when it was taken in until now. Of an epoch that was over
         // by then it has nothing to say, or it could tell the same with each new incarnation.
         let until = epoch.to.min(from.now + CLOCKS);
@@ -357,6 +376,45 @@ mod tests {
         assert_eq!(self::network().add(reporter(0, 9), epoch(1, SECOND, 3)), Ok(()));
         let future = network.add(reporter(0, 11), epoch(2, SECOND * 100, 3));
         assert_eq!(future, Err(ReportRefusal::TooMuch), "it has not begun");
+    }
+
+    #[test]
+    fn a_run_that_ends_early_counts_up_to_its_end() {
+        let mut network = network();
+        let at = |millis: u64| Time::ZERO + peerlet_core::MILLISECOND * millis;
+        // One that is ahead, or whose report came while the own peers stopped.
+        assert_eq!(network.add(reporter(0, 11), epoch(0, SECOND * 100, 3)), Ok(()));
+        assert_eq!(network.add(reporter(0, 21), epoch(1, SECOND * 100, 3)), Ok(()));
+        network.end_at(at(14_500));
+        network.add_own_epoch(
+            (0, 9),
+            SECOND.as_nanos() * 100,
+            EpochMeasures::new(0, at(0)..at(10_000), 1),
+        );
+        network.add_own_epoch(
+            (0, 9),
+            SECOND.as_nanos() * 45,
+            EpochMeasures::new(1, at(10_000)..at(14_500), 1),
+        );
+        let other = Reporter { identity: Identity([3; 32]), seats: (10, 14), ..reporter(0, 31) };
+        assert_eq!(network.add(other, epoch(2, SECOND * 50, 3)), Ok(()), "it is left out");
+        network.end_at(at(14_500));
+        assert_eq!(network.coverage(), Some(1.0));
+        assert_eq!(network.partly_covered().count(), 0);
+        let spans: Vec<_> = network.measures.epochs().map(|e| (e.from, e.to)).collect();
+        assert_eq!(spans, [(at(0), at(10_000)), (at(10_000), at(14_500))]);
+        assert_eq!(network.add(other, epoch(2, SECOND * 50, 3)), Err(ReportRefusal::Again));
+        // Of the last epoch nobody had more than was there.
+        let mut network = self::network();
+        network.end_at(at(14_500));
+        network.add_own_epoch(
+            (0, 9),
+            SECOND.as_nanos() * 45,
+            EpochMeasures::new(1, at(10_000)..at(14_500), 1),
+        );
+        assert_eq!(network.add(reporter(0, 31), epoch(1, SECOND * 100, 3)), Ok(()));
+        assert_eq!(network.coverage(), Some(1.0));
+        assert_eq!(network.partly_covered().count(), 0);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::error::JoinError;
 use super::join::{Join, Search};
 use super::participant::{Participant, ParticipantError};
 use super::roster::SILENT;
-use super::waiting::{Reminder, whole};
+use super::waiting::{Reminder, passed, whole};
 use crate::socket::is_here;
 use crate::transport::LinkError;
 
@@ -83,6 +83,11 @@ impl SeatZero {
         }
     }
 
+    /// Where it is, in words: the address that is asked, or what was given where none is known.
+    pub(super) fn place(&self) -> String {
+        self.asked.map_or_else(|| self.search.join().to_string(), |at| at.to_string())
+    }
+
     /// Whether the address that is asked is one of this process's own.
     fn is_oneself(&self) -> bool {
         let Some(asked) = self.asked else { return false };
@@ -130,9 +135,19 @@ impl SeatZero {
     ) -> Option<String> {
         if self.participant.is_welcomed() {
             let at = self.asked.filter(|_| self.participant.zero().is_none())?;
+            let silent = now.saturating_sub(self.participant.heard()?);
             let is_due = reminder.is_due(now, Duration::ZERO, false);
-            return is_due.then(|| {
-                format!("seat 0's process at {at} has taken this one in, and waits for others")
+            return is_due.then(|| match silent >= SILENT {
+                false => {
+                    format!("seat 0's process at {at} has taken this one in, and waits for others")
+                }
+                true => {
+                    let (left, silent) = (whole(within.saturating_sub(silent)), passed(silent));
+                    format!(
+                        "nothing heard from seat 0's process at {at} for {silent}; waiting at \
+                         most {left} more"
+                    )
+                }
             });
         }
         let is_over = self.participant.heard().is_some() || now >= within;
@@ -206,5 +221,36 @@ impl SeatZero {
                 JoinError::Unanswered { at: join.to_string(), within, tried }
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use peerlet_core::SECOND;
+
+    use super::*;
+    use crate::member::control::Control;
+    use crate::member::process::Process;
+
+    #[test]
+    fn a_wait_for_others_is_no_longer_told_of_once_seat_0s_process_is_silent() {
+        let own = SocketAddr::from(([127, 0, 0, 1], 2));
+        let process = Process::new(7, (3, 5), own.ip(), vec![2], Identity([2; 32]));
+        let at = SocketAddr::from(([127, 0, 0, 1], 1));
+        let within = SECOND * 30;
+        let participant = Participant::new(process, own, Vec::new(), within, Duration::ZERO);
+        let join = at.to_string().parse().expect("an address");
+        let mut search = SeatZero::new(participant, &join, vec![own], false);
+        search.asked = Some(at);
+        let (sent, clock, zero, version, seen) = (0, 0, None, 0, own);
+        search.participant.handle(SECOND, Control::Welcome { sent, clock, zero, version, seen });
+        let waits = |second: u64| {
+            search.waits(SECOND * second, within, &mut Reminder::default()).expect("it is due")
+        };
+        let others = "seat 0's process at 127.0.0.1:1 has taken this one in, and waits for others";
+        assert_eq!(waits(3), others);
+        let silent = "nothing heard from seat 0's process at 127.0.0.1:1 for 6 s; waiting at most \
+                      24 s more";
+        assert_eq!(waits(7), silent);
     }
 }

@@ -103,6 +103,8 @@ pub(crate) struct ShardOutcome {
     pub(crate) delays: Delays,
     /// The seat-nanoseconds in which it did not run.
     pub(crate) lost: u64,
+    /// When the time of its peers ended.
+    pub(crate) end: Time,
 }
 
 /// How a shard is told what goes on around it, and tells.

@@ -234,7 +234,7 @@ impl Shard {
     }
 
     /// In an emulation: counts what arrives after the peers' time, until nothing is on its way that
-    /// departed before.
+    /// departed before, or whoever runs this does not want to wait.
     async fn count_in_flight(&mut self, inbox: &mut Vec<Inbound>) {
         let Some(mut quiet) = self.wires.quiet.clone().filter(|_| !*self.wires.stop.borrow())
         else {
@@ -261,6 +261,7 @@ impl Shard {
                     self.is_broken = true;
                     return;
                 }
+                () = until(&mut self.wires.stop, |stop| *stop) => return,
                 _ = &mut all => return,
                 () = self.transport.receive(inbox) => {}
             }
@@ -385,6 +386,7 @@ impl Shard {
             events: self.events,
             delays: self.late.delays.clone(),
             lost: self.lost_in(Time::ZERO..end),
+            end,
         };
         if let Some(wire) = self.wires.outcome.take() {
             wire.send(outcome).ok();

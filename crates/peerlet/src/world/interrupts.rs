@@ -47,8 +47,8 @@ pub(crate) fn stop_at_signal(stop: watch::Sender<bool>) -> io::Result<Taken> {
         interrupts.next().await;
         status::say(match stop.is_closed() {
             false => {
-                "stopping: peers stop in order and what they sent drains; a second signal ends it \
-                 at once"
+                "stopping: peers that live stop in order, what they sent drains, and waits for \
+                 others are cut short; a second signal ends it at once"
             }
             true => {
                 "the run is over and its results are being written; a second signal ends it at once"
