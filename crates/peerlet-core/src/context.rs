@@ -329,7 +329,9 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     ///
     /// # Errors
     /// Hands the answer back with the reason: [`Refusal::QueueFull`] (reliable calls only) or
-    /// [`Refusal::TooLarge`].
+    /// [`Refusal::TooLarge`]. After `QueueFull`, [`writable`](Peerlet::writable) is called with the
+    /// caller's address once half of the queue is free: answer then with
+    /// [`try_reply_to`](Context::try_reply_to), and the [`Caller`] that was kept.
     pub fn try_reply(&mut self, message: P::Message) -> Result<(), Refused<P::Message>> {
         match self.env.caller.copied() {
             Some(caller) => self.try_reply_to(caller, message),

@@ -37,7 +37,9 @@ pub enum Cause {
     Stranger,
     /// It was for one process only, and another one was found at its address.
     Identity,
-    /// A connection was not made since one side did not let the other in.
+    /// A connection was not made since one side did not let the other in: it said so, or a proof or
+    /// a list failed. Where nothing more is heard from the other side, it is a
+    /// [`Handshake`](Cause::Handshake) that failed.
     Admission,
 }
 

@@ -31,6 +31,7 @@ pub struct Timeline {
     peers: u32,
     entries: Vec<Entry>,
     events: Vec<Event>,
+    waiting: u32,
     turns: OnceLock<Turns>,
 }
 
@@ -71,6 +72,7 @@ impl Timeline {
         let mut entries = Vec::new();
         let servers: SeatSet = servers.iter().copied().collect();
         let begins = begins(scenario);
+        let mut waiting = 0;
         for (seat, begin) in (0..).map(Seat).zip(begins) {
             let churn = scenario.churn.as_ref().filter(|churn| match &churn.peers {
                 Some(peers) => peers.contains(seat),
@@ -78,7 +80,10 @@ impl Timeline {
             });
             let mut rng = Seed::new(scenario.seed).named("churn").at(u64::from(seat.0)).rng();
             let (at, up) = match begin {
-                Begin::Event(at) => (at, true),
+                Begin::Event(at) => {
+                    waiting += 1;
+                    (at, true)
+                }
                 Begin::Join => {
                     let at = joined(scenario, seat);
                     let up = churn.is_none_or(|churn| churn.begins_up(&mut rng));
@@ -101,6 +106,7 @@ impl Timeline {
             peers: scenario.peers,
             entries,
             events: scenario.events.clone(),
+            waiting,
             turns: OnceLock::new(),
         }
     }
@@ -108,6 +114,11 @@ impl Timeline {
     /// The entries in order.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// How many seats begin stopped and wait for a `start()` among the events.
+    pub fn waiting(&self) -> u32 {
+        self.waiting
     }
 
     /// The event that [`Step::Event`] speaks of.

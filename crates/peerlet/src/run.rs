@@ -228,8 +228,13 @@ fn check(experiment: &Experiment, arguments: &Check) -> Result<Exit, Failure> {
     }
     let scenario = &plan.scenario;
     let stack: Vec<_> = plan.registry.entries().iter().map(|entry| entry.name()).collect();
+    let waiting = match plan.timeline().waiting() {
+        0 => String::new(),
+        1 => "1 seat begins stopped and waits for its first start()\n".to_owned(),
+        many => format!("{many} seats begin stopped and wait for their first start()\n"),
+    };
     print(&format!(
-        "{}: {} peers for {}, seed {}\npeerlets: {}\ntimeline: {} entries\n\
+        "{}: {} peers for {}, seed {}\npeerlets: {}\ntimeline: {} entries\n{waiting}\
          nothing is wrong with it\n",
         scenario.title,
         scenario.peers,

@@ -553,3 +553,20 @@ fn a_laid_out_overlay_is_refused_in_one_of_several_processes() {
         "#]],
     );
 }
+
+#[test]
+fn check_says_how_many_seats_wait_for_their_first_start() {
+    let head = "peers = 5\nfor = \"9s\"\n[stack]\nbootstrap = {}\n[events]\n";
+    let lines = |text: &str| format!("{head}lines = \"{text}\"\n");
+    for (events, said) in [
+        ("0-2 3 Peer.start()", "3 seats begin stopped and wait for their first start()\n"),
+        ("4 3 Peer.start()", "1 seat begins stopped and waits for its first start()\n"),
+    ] {
+        let file = File::new("waiting.toml", &lines(events));
+        let output = peerlet(&["check", &file.0.display().to_string()]);
+        assert!(text(&output.stdout).contains(said), "{}", text(&output.stdout));
+    }
+    let file = File::new("stopping.toml", &lines("4 3 Peer.stop()"));
+    let output = peerlet(&["check", &file.0.display().to_string()]);
+    assert!(!text(&output.stdout).contains("first start"), "{}", text(&output.stdout));
+}

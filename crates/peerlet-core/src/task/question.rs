@@ -94,6 +94,10 @@ impl<P: Peerlet> Question<P> {
 
     /// Asks by reliable delivery; the answer comes the same way.
     ///
+    /// [`CallError::Undelivered`] is about the question alone. A peer that has taken it and then
+    /// crashes or stops, or whose answer is not delivered, is not reported: the call ends with
+    /// [`CallError::TimedOut`] when the time [`within`](Question::within) which it waits is over.
+    ///
     /// # Panics
     /// Panics when the question is asked already.
     #[track_caller]

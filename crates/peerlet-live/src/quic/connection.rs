@@ -178,9 +178,7 @@ async fn shake(
     let admitted = tokio::select! {
         // In this order: where nothing is to be proved, what comes is kept.
         biased;
-        admitted = timeout(PROOF_TIMEOUT, gate.admit(&connection, identity, dialled)) => {
-            admitted.unwrap_or(Err(LinkError::Unproved))
-        }
+        admitted = gate.admit(&connection, identity, dialled, PROOF_TIMEOUT) => admitted,
         // A process that dials and has the secret says nothing before both have proved it: one that
         // does has none, and is refused at once.
         _ = connection.read_datagram(), if !dialled => Err(LinkError::Unproved),

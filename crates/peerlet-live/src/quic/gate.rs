@@ -7,12 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use peerlet_core::Identity;
-use quinn::Connection;
+use quinn::{Connection, SendStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::timeout;
 
 use super::{LINKS_MAX, config};
 use crate::admission::Admission;
@@ -311,21 +314,30 @@ impl Gate {
     }
 
     /// Lets the process at the other end of a fresh connection in: the list has it, and it proves
-    /// the secret. We prove it as well.
+    /// the secret, in this time. We prove it as well.
     ///
     /// # Errors
-    /// When it is not let in.
+    /// When it is not let in, or nothing is heard from it any more.
     pub(super) async fn admit(
         &self,
         connection: &Connection,
         other: Identity,
         dialled: bool,
+        within: Duration,
     ) -> Result<(), LinkError> {
         if other != self.own && !self.admission.allows(other) {
             return Err(LinkError::Unlisted);
         }
         let Some(secret) = &self.admission.secret else { return Ok(()) };
-        prove(connection, secret, (self.own, other), dialled).await.ok_or(LinkError::Unproved)
+        let mut is_there = false;
+        let proving = prove(connection, secret, (self.own, other), dialled, &mut is_there);
+        match timeout(within, proving).await {
+            Ok(proved) => proved.ok_or(LinkError::Unproved),
+            // It took our proof and gave none: it has no secret.
+            Err(_) if is_there => Err(LinkError::Unproved),
+            // It may have ended since the handshake.
+            Err(_) => Err(LinkError::Unreachable),
+        }
     }
 }
 
@@ -370,12 +382,14 @@ pub(super) fn crowded_out(strangers: &[IpAddr], by: IpAddr) -> Option<usize> {
 ///
 /// A proof is HMAC-SHA256 by the secret over the side that makes it, a value that only the two ends
 /// of this connection can derive (RFC 5705), and both identities. So it is of no use on another
-/// connection, nor to the other side.
+/// connection, nor to the other side. When our proof has arrived before theirs came, `is_there` is
+/// set.
 async fn prove(
     connection: &Connection,
     secret: &Secret,
     (own, other): (Identity, Identity),
     dialled: bool,
+    is_there: &mut bool,
 ) -> Option<()> {
     let mut bound = [0; 32];
     connection.export_keying_material(&mut bound, PURPOSE.as_bytes(), b"").ok()?;
@@ -386,10 +400,21 @@ async fn prove(
     };
     let (ours, theirs): (&[u8], &[u8]) =
         if dialled { (b"dialler", b"listener") } else { (b"listener", b"dialler") };
-    if dialled {
-        say(connection, &proof(ours)).await?;
-    }
-    let shown = hear(connection).await?;
+    let mut hearing = pin!(hear(connection));
+    let shown = match dialled {
+        false => hearing.await?,
+        true => {
+            let said = say(connection, &proof(ours)).await?;
+            tokio::select! {
+                biased;
+                shown = &mut hearing => shown?,
+                taken = said.stopped() => {
+                    *is_there = taken.is_ok();
+                    hearing.await?
+                }
+            }
+        }
+    };
     if !is_proof(theirs, &shown) {
         return None;
     }
@@ -399,10 +424,11 @@ async fn prove(
     Some(())
 }
 
-async fn say(connection: &Connection, proof: &[u8; PROOF_LEN]) -> Option<()> {
+async fn say(connection: &Connection, proof: &[u8; PROOF_LEN]) -> Option<SendStream> {
     let mut stream = connection.open_uni().await.ok()?;
     stream.write_all(proof).await.ok()?;
-    stream.finish().ok()
+    stream.finish().ok()?;
+    Some(stream)
 }
 
 async fn hear(connection: &Connection) -> Option<[u8; PROOF_LEN]> {

@@ -197,8 +197,9 @@ fn who_never_proves_anything_is_one_of_a_few_and_not_for_long() {
         honest.rounds_go_on().await;
         soon(until(0)).await;
         let outcome = honest.finish().await;
-        let causes = [Cause::Handshake, Cause::Admission];
-        assert!(dropped(&outcome, &causes) >= 300, "{:?}", outcome.counters);
+        // They may as well have ended: nothing says that they have another secret.
+        assert!(dropped(&outcome, &[Cause::Handshake]) >= 300, "{:?}", outcome.counters);
+        assert_eq!(dropped(&outcome, &[Cause::Admission]), 0, "{:?}", outcome.counters);
     });
 }
 

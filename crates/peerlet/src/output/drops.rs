@@ -25,7 +25,9 @@ fn meaning(cause: Cause) -> &'static str {
         Cause::TooLarge => "larger than allowed",
         Cause::Queue => "because a queue was full",
         Cause::Link => "because there was no connection or it broke",
-        Cause::Handshake => "because a handshake failed or too many connections were open",
+        Cause::Handshake => {
+            "because a handshake failed or was cut short, or too many connections were open"
+        }
         Cause::Forged => "with the wrong secret, or for a seat of another process",
         Cause::Stopped => "for a peer that did not run",
         Cause::OldLife => "for another life of the peer, or an unknown connection",

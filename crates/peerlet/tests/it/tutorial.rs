@@ -1,6 +1,8 @@
 //! Pieces of code that docs/TUTORIAL.md shows beside its program: they compile, do what the page
 //! says, and read there as they read here.
 
+use std::collections::VecDeque;
+
 use peerlet::core::wire;
 use peerlet::prelude::*;
 
@@ -51,6 +53,59 @@ impl Peerlet for Asks {
     }
 }
 
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+struct Part(Vec<u8>);
+
+#[derive(Clone, Debug)]
+struct Again;
+
+#[derive(Default)]
+struct Gives {
+    parts: VecDeque<Part>,
+}
+
+impl Peerlet for Gives {
+    const NAME: &'static str = "gives";
+    type Message = Part;
+    type Timer = Again;
+
+    fn describe(about: &mut About<Self>) {
+        about.needs(Need::Reliable);
+    }
+
+    fn message(&mut self, ctx: &mut Context<Self>, from: Address, _: Part) {
+        self.give(ctx, from);
+    }
+
+    // begin room
+    fn writable(&mut self, ctx: &mut Context<Self>, to: Address) {
+        self.give(ctx, to);
+    }
+
+    fn undelivered(&mut self, ctx: &mut Context<Self>, _: Address, part: Part, why: Undelivered) {
+        // It may have arrived all the same: only its confirmation is missing.
+        self.parts.push_back(part);
+        if why == Undelivered::Reset {
+            ctx.after(SECOND * 5, Again);
+        }
+    }
+    // end
+}
+
+impl Gives {
+    // begin reliable
+    /// Sends what is left to send, until the queue to this peer is full.
+    fn give(&mut self, ctx: &mut Context<Self>, to: Address) {
+        while let Some(part) = self.parts.pop_front() {
+            if let Err(part) = ctx.send_reliably(to, part) {
+                // Handed back, and `writable` follows.
+                return self.parts.push_front(part);
+            }
+        }
+    }
+    // end
+}
+
 /// The lines between two marks, without what all of them are indented by.
 fn piece(name: &str) -> Vec<&'static str> {
     let begin = format!("// begin {name}");
@@ -63,7 +118,7 @@ fn piece(name: &str) -> Vec<&'static str> {
 #[test]
 fn the_page_shows_what_is_compiled_here() {
     let page: Vec<_> = PAGE.lines().map(str::trim_start).collect();
-    for name in ["version", "seat", "race2"] {
+    for name in ["version", "seat", "reliable", "room", "race2"] {
         let piece: Vec<_> = piece(name).iter().map(|line| line.trim_start()).collect();
         let is_there = page.windows(piece.len()).any(|lines| lines == piece);
         assert!(is_there, "docs/TUTORIAL.md lacks this:\n{}", piece.join("\n"));
@@ -101,4 +156,19 @@ fn the_pieces_do_what_the_page_says() {
     peer.advance(MILLISECOND * 200);
     assert_eq!((peer.peerlet().sum, peer.peerlet().slow), (5, 1));
     assert_eq!(Asks::VERSION, 2);
+}
+
+#[test]
+fn parts_that_were_not_delivered_are_kept() {
+    let parts = [1, 2, 3].map(|byte| Part(vec![byte]));
+    let mut peer = TestPeer::new(Gives { parts: parts.clone().into() });
+    let other = peer.stranger(1);
+    peer.set_full(true);
+    peer.deliver(other, Part(Vec::new()));
+    assert_eq!(peer.peerlet().parts, parts, "handed back");
+    peer.set_full(false);
+    peer.deliver(other, Part(Vec::new()));
+    assert_eq!(peer.sent(), parts.clone().map(|part| (other, part)));
+    peer.undelivered(other, parts[1].clone(), Undelivered::Timeout);
+    assert_eq!(peer.peerlet().parts, [parts[1].clone()]);
 }
