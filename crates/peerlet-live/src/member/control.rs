@@ -114,6 +114,8 @@ pub enum Refusal {
     Changed,
     /// Too many processes take part.
     Full,
+    /// The process that was asked has joined another one itself.
+    NotSeatZero,
 }
 
 impl Refusal {
@@ -162,6 +164,10 @@ impl fmt::Display for Refusal {
             ),
             Refusal::Changed => f.write_str("a process keeps its seats as long as it runs"),
             Refusal::Full => f.write_str("too many processes take part"),
+            Refusal::NotSeatZero => f.write_str(
+                "it has not got seat 0; name seat 0's process with --join, as it prints its \
+                 address at its start",
+            ),
         }
     }
 }

@@ -459,6 +459,10 @@ impl Member {
                 }
                 self.respond(response);
             }
+            // Somebody takes this process for seat 0's.
+            State::Participant(_) if matches!(control, Control::Join { .. }) => {
+                self.say(speaker.socket, &Control::Refused { why: Refusal::NotSeatZero });
+            }
             State::Participant(search) => {
                 // Only seat 0's process has anything to say here.
                 let is_known = speaker.identity.is_none() || speaker.identity == search.identity;

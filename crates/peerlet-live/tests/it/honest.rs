@@ -227,15 +227,16 @@ impl Honest {
         self.rounds_go_on().await;
         let others = self.processes.split_off(1);
         let count = others.len() as u32 + 1;
-        // All at once, as nobody waits for the last words of others then.
-        for process in others.iter().chain(&self.processes) {
-            process.stop.send_replace(true);
+        // Seat 0's process last: its end is that of the table.
+        for process in &others {
+            process.ask_to_stop();
         }
         for process in others {
             let ended = process.end().await.unwrap_or_else(|error| panic!("{error}"));
             assert!(ended.missing.is_empty(), "{:?}", ended.missing);
         }
         let first = self.processes.pop().expect("there is a first one");
+        first.ask_to_stop();
         let outcome = first.end().await.unwrap_or_else(|error| panic!("{error}"));
         let whole = outcome.whole.expect("seat 0's process knows the whole");
         assert_eq!((whole.processes, outcome.is_share), (count + more, false));

@@ -8,8 +8,8 @@ use peerlet_core::{
     Address, Context, MILLISECOND, Nothing, Peer, Peerlet, SECOND, Seat, Undelivered,
 };
 use peerlet_live::{
-    Admission, Cause, Join, JoinError, LiveError, LiveOutcome, LiveSetup, ProcessKey, Secret,
-    Sockets,
+    Admission, Cause, Join, JoinError, LiveError, LiveOutcome, LiveSetup, ProcessKey, Refusal,
+    Secret, Sockets,
 };
 use tokio::sync::watch;
 
@@ -64,6 +64,20 @@ fn a_process_that_is_not_let_in_learns_that_and_how_to_get_in() {
             assert!(dropped(&outcome, &[Cause::Admission]) > 0 || theirs.is_open());
             assert!(!outcome.kept_out.is_empty());
         }
+    });
+}
+
+#[test]
+fn a_process_that_asks_another_than_seat_zeros_is_told_so() {
+    runtime().block_on(async {
+        let honest = Honest::pair(Admission::default()).await;
+        let at = honest.processes[1].at;
+        let mut setup = honest.setup(1);
+        setup.join = Some(Join::at(at));
+        let (error, _) = refused(setup).await;
+        assert_eq!(error, JoinError::Refused(at, Refusal::NotSeatZero));
+        assert!(error.to_string().contains("name seat 0's process with --join"), "{error}");
+        honest.finish().await;
     });
 }
 
