@@ -273,8 +273,8 @@ pub(crate) fn is_control(bytes: &[u8]) -> bool {
         && bytes.get(2..10) == Some(&Tag::CONTROL.0.to_be_bytes())
 }
 
-/// Whether an encoded frame only answers frames of the other side: it may overtake whatever its peer
-/// sends.
+/// Whether an encoded frame only answers frames of the other side: it may overtake whatever its
+/// peer sends.
 pub(crate) fn is_answer(bytes: &[u8]) -> bool {
     bytes.get(1).is_some_and(|kind| matches!(kind & 0x0f, 2 | 3 | 5 | 8))
 }

@@ -36,8 +36,8 @@ impl Worker {
     }
 }
 
-/// Whether an event means anything to its peer, whose life's first event is `born`: timers that were
-/// taken back do not, nor waits that are over, nor either of older lives.
+/// Whether an event means anything to its peer, whose life's first event is `born`: timers that
+/// were taken back do not, nor waits that are over, nor either of older lives.
 fn is_of_use(host: &mut Host, row: usize, born: u64, key: &Key, event: &Event) -> bool {
     match event {
         Event::Timer { handle, .. } => key.seq >= born && !host.is_cancelled(row, *handle),

@@ -72,8 +72,8 @@ pub(super) struct Lanes {
     own: BTreeMap<(u32, u32), usize>,
     /// Bounded by `held`, in bytes over all.
     queues: Vec<mpsc::UnboundedSender<Bytes>>,
-    /// The queue of what answers the other side's frames, of all pairs: acknowledgements do not wait
-    /// behind what the same pair sends.
+    /// The queue of what answers the other side's frames, of all pairs: acknowledgements do not
+    /// wait behind what the same pair sends.
     answers: Option<mpsc::UnboundedSender<Bytes>>,
     writers: Vec<JoinHandle<()>>,
 }
