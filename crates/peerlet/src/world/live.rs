@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use peerlet_core::{Directive, Time, decode_text};
 use peerlet_live::{
-    Admission, JoinError, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret,
-    Sockets,
+    Admission, JoinError, KeyError, LiveError, LiveOutcome, LiveSetup, MediumError,
+    PrivateFileError, PrivateFileProblem, ProcessKey, Secret, SecretError, Sockets,
 };
 use peerlet_scenario::{Scenario, is_of_content, read_regular_file};
 use tokio::sync::watch;
@@ -171,7 +171,18 @@ fn failure(error: &LiveError) -> Failure {
 
 /// The key in this file; a new one is made and kept there if there is none.
 fn key(path: &Path) -> Result<ProcessKey, Failure> {
-    ProcessKey::load_or_create(path).map_err(|error| Failure::Io(with_causes(&error)))
+    ProcessKey::load_or_create(path).map_err(|error| match &error {
+        KeyError::File(file) => unusable(file, &error),
+        _ => Failure::Usage(with_causes(&error)),
+    })
+}
+
+/// A key or a secret that cannot be used: for its content, or because it could not be read.
+fn unusable(file: &PrivateFileError, error: &dyn std::error::Error) -> Failure {
+    match file.problem {
+        PrivateFileProblem::TooLong { .. } => Failure::Usage(with_causes(error)),
+        _ => Failure::Io(with_causes(error)),
+    }
 }
 
 /// Bytes of a list of identities: 65,536 of them, with room for words beside each.
@@ -195,6 +206,9 @@ fn admission(live: &Live) -> Result<Admission, Failure> {
         }
     };
     let secret = live.secret.as_deref().map(Secret::load).transpose();
-    let secret = secret.map_err(|error| Failure::Io(with_causes(&error)))?;
+    let secret = secret.map_err(|error| match &error {
+        SecretError::File(file) => unusable(file, &error),
+        _ => Failure::Usage(with_causes(&error)),
+    })?;
     Ok(Admission { secret, ..list })
 }
