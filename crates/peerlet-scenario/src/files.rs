@@ -27,10 +27,10 @@ static PIPES: Mutex<BTreeMap<PathBuf, Arc<Vec<u8>>>> = Mutex::new(BTreeMap::new(
 /// ([`io::ErrorKind::Unsupported`]), or holds more ([`io::ErrorKind::FileTooLarge`]).
 pub fn read_file(path: &Path, bytes_max: u64) -> io::Result<Arc<Vec<u8>>> {
     let kind = std::fs::metadata(path)?.file_type();
-    if kind.is_file() {
+    if kind.is_file() && !is_descriptor(path) {
         return read_all(File::open(path)?, bytes_max).map(Arc::new);
     }
-    let kind = kind_of(kind);
+    let kind = if kind.is_file() { PIPE } else { kind_of(kind) };
     if kind != PIPE {
         return Err(not_regular(kind, "a regular file or a pipe"));
     }
@@ -57,7 +57,14 @@ pub fn read_regular_file(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
 
 /// Whether this file is a pipe, so that no path leads to its content later.
 pub fn is_pipe(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|about| kind_of(about.file_type()) == PIPE)
+    is_descriptor(path)
+        || std::fs::metadata(path).is_ok_and(|about| kind_of(about.file_type()) == PIPE)
+}
+
+/// Whether the path is one of this process's own files, such as its standard input. In another
+/// process it is another file, so it counts as a pipe even where it is none.
+fn is_descriptor(path: &Path) -> bool {
+    ["/dev/stdin", "/dev/fd", "/proc/self/fd"].iter().any(|own| path.starts_with(own))
 }
 
 /// Whether an error of reading is one of the content: the file could be read, and is wrong.

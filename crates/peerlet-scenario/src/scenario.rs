@@ -369,8 +369,8 @@ fn check_epochs(
     if count < EPOCHS_MAX {
         return;
     }
-    // Twice the shortest, in a round number.
-    let nanos = duration.as_nanos() / EPOCHS_MAX * 2 + 1;
+    // The shortest, in a round number.
+    let nanos = duration.as_nanos() / (EPOCHS_MAX - 1) + 1;
     let shortest = Duration::from_nanos(nanos.next_multiple_of(round_to(nanos)));
     let message = format!("a run of {duration} would have {count} epochs of {epoch}");
     let set = if epoch_span.is_some() { "give" } else { "set measure.epoch to" };

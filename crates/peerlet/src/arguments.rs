@@ -117,7 +117,7 @@ pub(crate) struct Sim {
     #[arg(long, hide = true)]
     pub(crate) reference: bool,
     /// Run twice, in two processes, with 1 and N threads (or 2), and compare event by event
-    #[arg(long, conflicts_with_all = ["seeds", "trace", "output"])]
+    #[arg(long, conflicts_with_all = ["seeds", "trace", "output", "json"])]
     pub(crate) check_determinism: bool,
     /// Print one JSON object on standard output
     #[arg(long)]

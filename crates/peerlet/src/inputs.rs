@@ -19,7 +19,7 @@ const COPIED_MAX: u64 = 64 << 20;
 /// The most bytes of a file that a scenario names: of event lines, and of a matrix as well.
 const BYTES_MAX: u64 = SOURCE_BYTES_MAX;
 /// The folder in a run folder that has the copies, and nothing else.
-const FOLDER: &str = "inputs";
+pub(crate) const FOLDER: &str = "inputs";
 /// The most characters of a file's name that its copy keeps, from the end.
 const NAME_MAX: usize = 64;
 

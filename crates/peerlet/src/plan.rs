@@ -213,6 +213,11 @@ impl Plan {
         let problems: Vec<Problem> = unknown
             .map(|expect| {
                 let help = match suggest(&expect.measure, &names) {
+                    _ if names.is_empty() => {
+                        "no peerlet of this scenario measures anything: leave the expectation \
+                         out, or add a peerlet that has measures"
+                            .to_owned()
+                    }
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("the measures of this scenario are: {}", names.join(", ")),
                 };

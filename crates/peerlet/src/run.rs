@@ -116,9 +116,12 @@ pub(crate) fn main(
         Ok(arguments) => arguments,
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            return show_usage(&error, &arguments).map_or(Exit::Io, |()| exit).into();
+            let shown = show_usage(&error, &arguments).map(|()| exit);
+            return shown.unwrap_or_else(|error| report(&unprinted(&error))).into();
         }
     };
+    // Where it cannot be had, such a limit ends the process as it would any other.
+    world::interrupts::outlive_file_limits().ok();
     let ended = match arguments.command {
         Command::Sim(sim) => world::sim::run(experiment, &sim),
         Command::Live(live) => world::live::run(experiment, &live),
@@ -170,7 +173,8 @@ fn show_usage(error: &clap::Error, arguments: &[OsString]) -> io::Result<()> {
     let words = || arguments.iter().map(|word| word.to_string_lossy());
     let is_plain = |word: &str| !word.contains(is_steering) && word.len() <= QUOTED_MAX;
     if words().all(|word| is_plain(&word)) {
-        return error.print();
+        error.print()?;
+        return io::stdout().flush();
     }
     let mut text = error.render().to_string();
     // An option's value is quoted without its name, as one word.
@@ -179,7 +183,7 @@ fn show_usage(error: &clap::Error, arguments: &[OsString]) -> io::Result<()> {
     }
     match error.use_stderr() {
         true => status::draw(&printable(&text)),
-        false => io::stdout().lock().write_all(printable(&text).as_bytes())?,
+        false => try_print(&printable(&text))?,
     }
     Ok(())
 }
@@ -191,13 +195,20 @@ pub(crate) fn print(text: &str) -> Result<Exit, Failure> {
 }
 
 fn print_exactly(text: &str) -> Result<Exit, Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::Io(format!("standard output: {error}")))
-        }
+    match try_print(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unprinted(&error)),
         _ => Ok(Exit::Done),
     }
+}
+
+fn try_print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn unprinted(error: &io::Error) -> Failure {
+    Failure::Io(format!("standard output: {error}"))
 }
 
 /// Makes a secret and keeps it in a new file.

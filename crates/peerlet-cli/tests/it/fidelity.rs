@@ -23,17 +23,27 @@ epoch = "1s"
 from = "1s"
 "#;
 
-/// The comparison over a transport, and the exit code. A machine with much else to do makes a run
-/// void: the figures are there all the same.
-fn fidelity(transport: &str, more: &[&str]) -> (Value, i32) {
+/// How often a comparison is tried again of which a run was void.
+const TRIES: u32 = 5;
+
+/// The comparison over a transport, and the exit code. A machine with much else to do makes runs
+/// void, which are in no comparison: where that does not end, there is none.
+fn fidelity(transport: &str, more: &[&str]) -> Option<(Value, i32)> {
     let file = File::new(&format!("fidelity-{transport}-{}.toml", more.len()), LOAD);
     let path = file.0.display().to_string();
     let fixed = ["fidelity", &path, "--seeds", "1..2", "--transport", transport, "--json", "-q"];
-    let output = peerlet(&[&fixed, more].concat());
-    let code = output.status.code().expect("it ends by itself");
-    let all: Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
-    (all[0].clone(), code)
+    for _ in 0..TRIES {
+        let output = peerlet(&[&fixed, more].concat());
+        let code = output.status.code().expect("it ends by itself");
+        let all: Vec<Value> = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
+        let void = all.last().expect("there is something")["void"].as_array();
+        assert_eq!(void.is_some(), code == 5, "{all:?}");
+        let Some(void) = void else { return Some((all[0].clone(), code)) };
+        assert!(void.iter().all(|run| !run["void_because"][0].is_null()), "{void:?}");
+    }
+    println!("passed over: the machine did not keep up {TRIES} times");
+    None
 }
 
 fn row<'a>(comparison: &'a Value, metric: &str) -> &'a Value {
@@ -43,8 +53,8 @@ fn row<'a>(comparison: &'a Value, metric: &str) -> &'a Value {
 
 #[test]
 fn both_sides_are_compared_in_pairs() {
-    let (comparison, code) =
-        fidelity("udp", &["--within", "30%", "--ks", "0.5", "--counts", "10%"]);
+    let limits = ["--within", "30%", "--ks", "0.5", "--counts", "10%"];
+    let Some((comparison, code)) = fidelity("udp", &limits) else { return };
     assert_eq!(
         (&comparison["left"]["world"], &comparison["right"]["world"]),
         (&"sim".into(), &"emulate".into())
@@ -63,12 +73,12 @@ fn both_sides_are_compared_in_pairs() {
         "failed" => 1,
         _ => 6,
     };
-    assert!([5, told].contains(&code), "{code}: {comparison}");
+    assert_eq!(code, told, "{comparison}");
 }
 
 #[test]
 fn both_sides_go_over_the_same_transport() {
-    let (comparison, _) = fidelity("quic", &["--within", "30%"]);
+    let Some((comparison, _)) = fidelity("quic", &["--within", "30%"]) else { return };
     for side in ["left", "right"] {
         assert_eq!(comparison[side]["transport"], "quic");
     }
@@ -91,9 +101,10 @@ fn both_sides_go_over_the_same_transport() {
 
 #[test]
 fn a_network_that_is_slower_on_one_side_is_found() {
-    let (comparison, code) = fidelity("udp", &["--control", "network.delay=30ms"]);
+    let slower = ["--control", "network.delay=30ms"];
+    let Some((comparison, code)) = fidelity("udp", &slower) else { return };
     assert_eq!(row(&comparison, "lookups/time")["verdict"], "failed", "{comparison}");
-    assert!(matches!(code, 1 | 5), "{code}");
+    assert_eq!(code, 1);
 }
 
 #[test]

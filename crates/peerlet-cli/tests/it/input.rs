@@ -259,5 +259,5 @@ fn a_run_has_as_many_epochs_as_fit_into_memory() {
     };
     check(&["--set", "measure.epoch=1ns"], "command line:1:21: a run of ", "memory; give ");
     let default = ["--for", "60d", "--set", "measure.epoch="];
-    check(&default, "command line:1:7: a run of 5184000s", "set measure.epoch to 26s or more");
+    check(&default, "command line:1:7: a run of 5184000s", "set measure.epoch to 13s or more");
 }

@@ -51,7 +51,12 @@ impl Place {
 
     /// Starts a run into the folder; returns when events have happened.
     fn start(&self) -> Child {
-        let mut run = start(&["sim", self.scenario(), "-o", self.folder(), "--trace"]);
+        self.start_to(Stdio::piped())
+    }
+
+    fn start_to(&self, stdout: Stdio) -> Child {
+        let run = ["sim", self.scenario(), "-o", self.folder(), "--trace"];
+        let mut run = start_to(stdout, &run);
         wait_for_content(&self.folder.join("events.jsonl"), &mut run);
         run
     }
@@ -69,11 +74,25 @@ impl Drop for Place {
 }
 
 fn start(arguments: &[&str]) -> Child {
+    start_to(Stdio::piped(), arguments)
+}
+
+/// A standard output that is full, and is read by nobody: who prints there waits for ever.
+fn full_output() -> (std::io::PipeReader, Stdio) {
+    let (reader, writer) = std::io::pipe().expect("there are pipes");
+    // A pipe holds 64 KiB on Linux, and no more than that elsewhere.
+    let mut filler = writer.try_clone().expect("it can be shared");
+    let fill = move || filler.write_all(&[b' '; 1 << 17]).ok();
+    std::thread::Builder::new().spawn(fill).expect("there is a thread");
+    (reader, writer.into())
+}
+
+fn start_to(stdout: Stdio, arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_peerlet"))
         .args(arguments)
         .current_dir(root())
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
+        .stdout(stdout)
         .stderr(Stdio::piped())
         .spawn()
         .expect("the command runs")
@@ -137,19 +156,16 @@ fn an_interrupted_run_shows_and_writes_what_it_reached() {
 #[test]
 fn a_second_signal_ends_the_process_at_once() {
     let place = Place::new("twice");
-    // Whoever opens this pipe waits for ever for somebody who reads it: no result can be written.
-    let pipe = place.folder.join("measures.csv");
-    let made = Command::new("mkfifo").arg(&pipe).status().expect("there is mkfifo");
-    assert!(made.success());
-    let mut run = place.start();
+    let (_reader, stdout) = full_output();
+    let mut run = place.start_to(stdout);
     send("INT", &run);
     let mut said = BufReader::new(run.stderr.take().expect("it is piped")).lines();
     let line = said.next().expect("it says something").expect("it is text");
     assert_eq!(line, STOPPING);
+    // It is written, and cannot be printed.
+    wait_for_content(&place.folder.join("summary.json"), &mut run);
     send("INT", &run);
-    let output = end(run);
-    assert_eq!((output.status.code(), text(&output.stdout)), (Some(130), String::new()));
-    assert_eq!(place.summary(), None);
+    assert_eq!(end(run).status.code(), Some(130));
 }
 
 /// Interrupts a long list of seeds when one of them is done; returns what was printed.
@@ -290,15 +306,11 @@ fn an_interrupted_live_run_is_partial_as_well() {
 fn signals_end_a_live_run_that_writes_its_results() {
     for world in ["live", "emulate"] {
         let place = Place::new(&format!("writing-{world}"));
-        let pipes = ["measures.csv", "distributions.csv"].map(|name| place.folder.join(name));
-        for pipe in &pipes {
-            assert!(Command::new("mkfifo").arg(pipe).status().expect("there is mkfifo").success());
-        }
+        let (_reader, stdout) = full_output();
         let live = [world, place.scenario(), "--for=300ms", "-o", place.folder()];
-        let mut run = start(&live);
-        // The run is over when it opens the first file.
-        let mut first = std::fs::File::open(&pipes[0]).expect("it is written");
-        first.read_to_end(&mut Vec::new()).expect("it can be read");
+        let mut run = start_to(stdout, &live);
+        // The run is over when its results are written, and they cannot be printed.
+        wait_for_content(&place.folder.join("summary.json"), &mut run);
         let mut said = BufReader::new(run.stderr.take().expect("it is piped")).lines();
         send("INT", &run);
         let is_told = |line: std::io::Result<String>| {
@@ -307,7 +319,6 @@ fn signals_end_a_live_run_that_writes_its_results() {
         assert!(said.any(is_told), "{world}");
         send("TERM", &run);
         assert_eq!(end(run).status.code(), Some(130), "{world}");
-        assert_eq!(place.summary(), None);
     }
 }
 

@@ -5,6 +5,7 @@ mod compare;
 mod digest;
 mod engines;
 mod fidelity;
+mod folders;
 mod fuzzing;
 mod input;
 mod interrupt;

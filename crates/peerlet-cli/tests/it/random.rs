@@ -78,3 +78,17 @@ fn a_scenario_of_ones_own_is_held_to_the_contract() {
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stdout));
     assert!(text(&output.stderr).contains("there is no seat 9"), "{}", text(&output.stderr));
 }
+
+/// A question that is too large fails its call at once, which is no fault of the program.
+#[test]
+fn witnesses_know_that_large_questions_are_refused() {
+    for most in ["1 B", "20 B", "64 B"] {
+        let scenario = format!(
+            "peers = 6\nfor = \"4s\"\n[stack]\nbootstrap = {{}}\nneighbors = {{}}\n\
+             [connection]\nmessage_max = \"{most}\"\n"
+        );
+        let file = File::new("large.toml", &scenario);
+        let output = peerlet(&["sim", &file.0.display().to_string(), "--witness"]);
+        assert_eq!(output.status.code(), Some(0), "{most}: {}", text(&output.stdout));
+    }
+}

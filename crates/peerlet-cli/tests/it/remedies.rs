@@ -1,5 +1,7 @@
 //! Errors name a reason and a remedy, and quote no more than fits on a screen.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::command::{peerlet, text};
 use crate::secret::Folder;
 
@@ -75,4 +77,74 @@ fn a_file_is_no_folder_for_a_run() {
             assert!(said.contains(words) && said.contains("name another one"), "{said}");
         }
     }
+}
+
+/// A key or a secret that could be read, and is none, is wrong input.
+#[test]
+fn a_key_or_a_secret_with_another_content_is_an_error_of_usage() {
+    let folder = Folder::new("wrong-content");
+    let path = folder.path("file");
+    for content in [vec![b'x'; 3], Vec::new(), vec![b'x'; 100_000]] {
+        std::fs::write(&path, &content).expect("it can be written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+            .expect("it is ours");
+        for option in ["--key", "--secret"] {
+            let output = peerlet(&["live", FIRST, "--for", "1s", option, &path]);
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{option} {}: {said}", content.len());
+        }
+    }
+    let output = peerlet(&["live", FIRST, "--secret", &folder.path("none")]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_help_that_cannot_be_printed_says_so() {
+    let Ok(full) = std::fs::File::options().write(true).open("/dev/full") else {
+        return println!("passed over: this system has no /dev/full");
+    };
+    for option in ["--help", "--version", "list"] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_peerlet"))
+            .arg(option)
+            .stdout(full.try_clone().expect("it can be shared"))
+            .output()
+            .expect("the command runs");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.starts_with("error: standard output: "), "{said}");
+    }
+}
+
+#[test]
+fn a_check_for_determinism_prints_no_json() {
+    let output = peerlet(&["sim", FIRST, "--check-determinism", "--json"]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()));
+    assert!(text(&output.stderr).contains("cannot be used with '--json'"));
+}
+
+#[test]
+fn where_nothing_is_measured_no_measure_is_listed() {
+    let folder = Folder::new("no-measures");
+    let path = folder.path("none.toml");
+    let scenario = "peers = 2\nfor = \"1s\"\n[stack]\nbootstrap = {}\n[[expect]]\n\
+                    measure = \"x/y\"\nmean_min = 1\n";
+    std::fs::write(&path, scenario).expect("it can be written");
+    let output = peerlet(&["check", &path]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("no peerlet of this scenario measures anything"), "{said}");
+}
+
+/// The epoch that is named is accepted, and a shorter one is not.
+#[test]
+fn the_epoch_that_is_named_is_the_shortest() {
+    let with = |epoch: &str| {
+        let set = format!("--set=measure.epoch={epoch}");
+        peerlet(&["check", FIRST, "--for=17280000000s", "--set=churn=", &set])
+    };
+    let output = with("1s");
+    let said = text(&output.stderr);
+    assert!(said.contains("give 43201s or more"), "{said}");
+    assert_eq!(with("43201s").status.code(), Some(0), "{}", text(&with("43201s").stderr));
+    assert_eq!(with("43200s").status.code(), Some(2));
 }

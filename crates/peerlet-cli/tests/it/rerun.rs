@@ -264,3 +264,34 @@ fn every_missing_file_is_an_error_of_reading() {
         );
     }
 }
+
+/// Behind `--` every word is a name; and what came in by standard input is there no more.
+#[test]
+fn a_command_is_repeated_whatever_its_files_are_called() {
+    let expect = "[[expect]]\nmeasure = \"neighbors/degree\"\nmean_min = 99\n";
+    let scenario = SCENARIO.replace("[events]\nfile = 'lines/what happens.ev'\n", expect);
+    let place = Place::new("rerun-dashes", &scenario);
+    for name in ["-dash.toml", "-o", "--seed"] {
+        place.write(&format!("from/{name}"), &scenario);
+        for more in [&["--seed", "4"][..], &["--seeds", "1..2"], &["-o", "../run"]] {
+            let ran = place.run(&[&["sim", "-q"], more, &["--", name]].concat());
+            let said = text(&ran.stdout);
+            let again =
+                said.lines().rev().find_map(|line| line.trim_start().strip_prefix("again: "));
+            let again = again.unwrap_or_else(|| panic!("{name} {more:?}: {said}"));
+            let again =
+                Command::new("sh").args(["-c", again]).current_dir(place.path("from")).output();
+            let again = again.expect("there is a shell");
+            assert_eq!(again.status.code(), Some(1), "{name}: {}", text(&again.stderr));
+            drop(std::fs::remove_dir_all(place.path("run")));
+        }
+    }
+    let file = std::fs::File::open(place.path("from/base.toml")).expect("it is there");
+    let output = Command::new(env!("CARGO_BIN_EXE_peerlet"))
+        .args(["sim", "/dev/stdin", "-q"])
+        .stdin(file)
+        .output()
+        .expect("the command runs");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(!text(&output.stdout).contains("again: "), "{}", text(&output.stdout));
+}

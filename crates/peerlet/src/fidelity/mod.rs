@@ -6,6 +6,7 @@ use clap::Args;
 use peerlet_live::LATE_MAX;
 use peerlet_measure::{Comparison, RunFigures};
 use peerlet_scenario::{Override, Problems};
+use serde_json::json;
 
 use crate::arguments::{What, seeds};
 use crate::compare::{Facts, Judged, Report, Side, check_sides, exit};
@@ -31,6 +32,7 @@ const EXPLAINED: &str = "\
 Each seed is simulated, and emulated in real time, over each of the transports; both sides are then
 compared as by `compare`, in pairs of the same seed: `compare --help` has the rules. An emulation
 with a machine that did not keep up is void: it is repeated, at most twice, and the report says so.
+A seed whose emulation is void three times is left out of the comparison, and named with the reason.
 
 To see that a difference would be found, make one: --control changes a key on the emulated side
 only, as in --control network.loss=0.02, and the comparison must fail.
@@ -74,7 +76,7 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
     let seeds = fidelity.seeds.0..=fidelity.seeds.1;
     fidelity.check(experiment)?;
     threads::make_sure_on_sockets()?;
-    let (mut cases, mut is_void) = (Vec::new(), false);
+    let (mut cases, mut void) = (Vec::new(), Vec::new());
     for transport in &fidelity.transport {
         let (name, mut simulated, mut runs) = (transport.name(), Runs::default(), Runs::default());
         for seed in seeds.clone() {
@@ -92,10 +94,24 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
                 return Err(Failure::Panicked(panicked));
             }
             if run.is_interrupted {
+                status::say(&format!(
+                    "interrupted: {} of {} seeds were emulated over {name}; nothing was compared",
+                    runs.figures.len(),
+                    simulated.figures.len()
+                ));
                 return Ok(Exit::Interrupted);
             }
-            is_void |= run.is_void();
-            runs.add(&run);
+            match run.is_void() {
+                true => void.push(VoidRun::of(*transport, seed, &run)),
+                false => runs.add(&run),
+            }
+        }
+        // A pair has two sides that are of use.
+        let left_out =
+            |seed| void.iter().any(|run| (run.transport, run.seed) == (*transport, seed));
+        simulated.leave_out(left_out);
+        if simulated.figures.is_empty() {
+            continue;
         }
         let left = simulated.side(&format!("simulated over {name}"));
         let right = runs.side(&format!("emulated over {name}"));
@@ -106,24 +122,56 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
         cases.push(Case { transport: *transport, left, right, comparison, runs });
     }
     print(&match (fidelity.json, fidelity.markdown) {
-        (true, _) => json(&cases),
-        (false, markdown) => table::write(&cases, &fidelity.control, markdown),
+        (true, _) => json(&cases, &void),
+        (false, markdown) => table::write(&cases, &void, &fidelity.control, markdown),
     })?;
     let exits: Vec<Exit> = cases.iter().map(|case| exit(case.comparison.verdict())).collect();
     Ok(match [Exit::Failed, Exit::Inconclusive].into_iter().find(|exit| exits.contains(exit)) {
-        _ if is_void => Exit::Void,
+        _ if !void.is_empty() => Exit::Void,
         worst => worst.unwrap_or(Exit::Done),
     })
 }
 
-/// Each transport's comparison, as `compare` writes it, in one list.
-fn json(cases: &[Case]) -> String {
+/// Each transport's comparison, as `compare` writes it, in one list; behind them the runs that were
+/// void, where there are any.
+fn json(cases: &[Case], void: &[VoidRun]) -> String {
     let reports = cases.iter().map(|case| {
         let Case { left, right, comparison, .. } = case;
         let report = Report { left, right, comparison };
         report.json().trim_end().to_owned()
     });
-    format!("[{}]\n", reports.collect::<Vec<_>>().join(","))
+    let runs = void.iter().map(|run| {
+        let VoidRun { transport, seed, reasons } = run;
+        json!({ "transport": transport.name(), "seed": seed, "void_because": reasons })
+    });
+    let runs: Vec<_> = runs.collect();
+    let left_out = (!runs.is_empty()).then(|| json!({ "schema": 1, "void": runs }).to_string());
+    format!("[{}]\n", reports.chain(left_out).collect::<Vec<_>>().join(","))
+}
+
+/// An emulation that was void each time, so that its seed is in no comparison.
+pub(super) struct VoidRun {
+    pub(super) transport: Transport,
+    pub(super) seed: u64,
+    /// Why the last one was, the gravest reason first.
+    pub(super) reasons: Vec<String>,
+}
+
+impl VoidRun {
+    fn of(transport: Transport, seed: u64, run: &Results) -> VoidRun {
+        VoidRun { transport, seed, reasons: void::reasons(run) }
+    }
+
+    /// That it is left out, and why.
+    pub(super) fn sentence(&self) -> String {
+        let VoidRun { transport, seed, reasons } = self;
+        let (name, tries) = (transport.name(), REPEATS_MAX + 1);
+        format!(
+            "{name}: seed {seed} is left out: its emulation was void {tries} times, the last time \
+             since {}",
+            reasons.join("; ")
+        )
+    }
 }
 
 impl Fidelity {
@@ -221,6 +269,13 @@ impl Runs {
         self.figures.push(RunFigures::of(scenario.seed, &run.measures, &run.ledger));
         let late = run.carried.as_ref().and_then(|carried| carried.lateness.quantile(0.99));
         self.late = self.late.max(late);
+    }
+
+    /// Takes the runs of these seeds away.
+    fn leave_out(&mut self, is_out: impl Fn(u64) -> bool) {
+        let runs =
+            std::mem::take(&mut self.facts).into_iter().zip(std::mem::take(&mut self.figures));
+        (self.facts, self.figures) = runs.filter(|(_, run)| !is_out(run.seed)).unzip();
     }
 
     fn side(&mut self, name: &str) -> Side {

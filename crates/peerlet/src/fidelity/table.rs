@@ -3,7 +3,7 @@
 use peerlet_core::MetricKind;
 use peerlet_measure::{ComparedMetric, Comparison, Verdict};
 
-use super::Runs;
+use super::{Runs, VoidRun};
 use crate::compare::Side;
 use crate::transport::Transport;
 
@@ -19,9 +19,18 @@ pub(super) struct Case {
 const HEADER: [&str; 8] =
     ["transport", "metric", "values a side", "mean or sum", "p50", "p95", "KS", "verdict"];
 
-/// All cases as text, or in Markdown.
-pub(super) fn write(cases: &[Case], control: &[String], markdown: bool) -> String {
-    let left = &cases.first().expect("there is a transport").left;
+/// All cases as text, or in Markdown, and the runs that are in none of them.
+pub(super) fn write(
+    cases: &[Case],
+    void: &[VoidRun],
+    control: &[String],
+    markdown: bool,
+) -> String {
+    let gap = if markdown { "\n" } else { "" };
+    let void: String = void.iter().map(|run| format!("{}\n{gap}", run.sentence())).collect();
+    let Some(Case { left, .. }) = cases.first() else {
+        return format!("{}\n", void.trim_end());
+    };
     let (first, seeds) = (left.first(), left.seeds());
     let mut out = format!(
         "{}: {} peers, {} s, {} seeds; relative errors of emulation against simulation, with 90 % \
@@ -44,8 +53,9 @@ pub(super) fn write(cases: &[Case], control: &[String], markdown: bool) -> Strin
     out += &if markdown { in_markdown(&lines) } else { aligned(&lines) };
     out.push('\n');
     for case in cases {
-        out += &conclusion(case, if markdown { "\n" } else { "" });
+        out += &conclusion(case, gap);
     }
+    out += &void;
     out.truncate(out.trim_end().len());
     out + "\n"
 }
@@ -124,4 +134,33 @@ fn aligned(lines: &[Vec<String>]) -> String {
         format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
     };
     lines.iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_that_were_void_are_named_with_their_reason() {
+        let void = |seed| VoidRun {
+            transport: Transport::Udp,
+            seed,
+            reasons: vec!["it was late".to_owned(), "it lost packets".to_owned()],
+        };
+        let text = write(&[], &[void(3), void(4)], &[], false);
+        let line = |seed| {
+            format!(
+                "udp: seed {seed} is left out: its emulation was void 3 times, the last time since \
+                 it was late; it lost packets\n"
+            )
+        };
+        assert_eq!(text, line(3) + &line(4));
+        assert_eq!(write(&[], &[void(3), void(4)], &[], true), line(3) + "\n" + &line(4));
+        assert_eq!(
+            super::super::json(&[], &[void(3)]),
+            "[{\"schema\":1,\"void\":[{\"seed\":3,\"transport\":\"udp\",\
+             \"void_because\":[\"it was late\",\"it lost packets\"]}]}]\n"
+        );
+        assert_eq!(super::super::json(&[], &[]), "[]\n");
+    }
 }

@@ -1,6 +1,6 @@
 //! The command that repeats a run, as a shell takes it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use peerlet_scenario::{is_steering, pipes_read};
 
@@ -12,18 +12,22 @@ pub(crate) fn again(seed: Option<u64>) -> Option<String> {
 
 /// This program as it was called.
 pub(crate) fn program() -> String {
-    quoted(&std::env::args_os().next().unwrap_or_default().to_string_lossy())
+    quoted_word(&std::env::args_os().next().unwrap_or_default())
 }
 
 fn repeated(arguments: impl IntoIterator<Item = OsString>, seed: Option<u64>) -> String {
-    let words = arguments.into_iter().map(|word| word.to_string_lossy().into_owned());
-    let typed: Vec<String> = words.collect();
+    let typed: Vec<OsString> = arguments.into_iter().collect();
     let is_fidelity = typed.get(1).is_some_and(|command| command == "fidelity");
-    let (mut words, mut typed) = (Vec::new(), typed.into_iter());
-    while let Some(word) = typed.next() {
+    // Behind `--` there are no options.
+    let options = typed.iter().position(|word| word == "--").unwrap_or(typed.len());
+    let (options, names) = typed.split_at(options);
+    let mut words = Vec::new();
+    let mut typed = options.iter();
+    while let Some(typed_word) = typed.next() {
+        let word = typed_word.to_string_lossy();
         let (name, value) = match word.split_once('=') {
             Some((name, value)) if name.starts_with("--") => (name, Some(value)),
-            _ => (word.as_str(), None),
+            _ => (&*word, None),
         };
         match name {
             "--trace" => {}
@@ -31,7 +35,8 @@ fn repeated(arguments: impl IntoIterator<Item = OsString>, seed: Option<u64>) ->
             // Another one takes their place.
             "--seed" | "--seeds" if seed.is_some() => drop(value.is_none().then(|| typed.next())),
             "--set" => {
-                let value = value.map(str::to_owned).or_else(|| typed.next()).unwrap_or_default();
+                let next = || typed.next().map(|word| word.to_string_lossy().into_owned());
+                let value = value.map(str::to_owned).or_else(next).unwrap_or_default();
                 if seed.is_none() || !sets_seed(&value) {
                     words.extend(["--set".to_owned(), quoted(&value)]);
                 }
@@ -39,7 +44,7 @@ fn repeated(arguments: impl IntoIterator<Item = OsString>, seed: Option<u64>) ->
             _ if name.starts_with('-') && !name.starts_with("--") => {
                 words.extend(without_folder(&word, &mut typed));
             }
-            _ => words.push(quoted(&word)),
+            _ => words.push(quoted_word(typed_word)),
         }
     }
     match seed {
@@ -47,6 +52,7 @@ fn repeated(arguments: impl IntoIterator<Item = OsString>, seed: Option<u64>) ->
         Some(seed) => words.push(format!("--seed {seed}")),
         None => {}
     }
+    words.extend(names.iter().map(|word| quoted_word(word)));
     words.join(" ")
 }
 
@@ -57,7 +63,7 @@ fn sets_seed(assignment: &str) -> bool {
 }
 
 /// Short options without `-o DIR`; they may stand together, as in `-qo DIR`.
-fn without_folder(word: &str, rest: &mut impl Iterator<Item = String>) -> Option<String> {
+fn without_folder<T>(word: &str, rest: &mut impl Iterator<Item = T>) -> Option<String> {
     let Some((flags, folder)) = word.split_once('o') else { return Some(quoted(word)) };
     if folder.is_empty() {
         rest.next();
@@ -65,31 +71,51 @@ fn without_folder(word: &str, rest: &mut impl Iterator<Item = String>) -> Option
     (flags.len() > 1).then(|| quoted(flags))
 }
 
-/// An argument as a shell takes it; with characters that would steer a terminal written out.
+/// An argument that may be no text, as a shell takes it.
+fn quoted_word(word: &OsStr) -> String {
+    word.to_str().map_or_else(|| printed(word.as_encoded_bytes()), quoted)
+}
+
+/// An argument as a shell takes it; with characters that would steer a terminal or end the line
+/// written out.
 pub(crate) fn quoted(argument: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     if argument.chars().all(plain) && !argument.is_empty() {
         return argument.to_owned();
     }
-    if !argument.contains(is_steering) {
+    // A shell takes line feeds at the end of a command's output away.
+    let ends_line = argument.contains('\n') && !argument.ends_with('\n');
+    if !argument.contains(is_steering) && !ends_line {
         return format!("'{}'", argument.replace('\'', "'\\''"));
     }
+    printed(argument.as_bytes())
+}
+
+/// Bytes as the output of `printf`.
+fn printed(bytes: &[u8]) -> String {
     let mut format = String::new();
-    for character in argument.chars() {
-        match character {
-            '%' => format += "%%",
-            '\\' => format += "\\\\",
-            '\'' => format += "'\\''",
-            _ if is_steering(character) => {
-                let mut bytes = [0; 4];
-                for byte in character.encode_utf8(&mut bytes).bytes() {
-                    format += &format!("\\{byte:03o}");
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '%' => format += "%%",
+                '\\' => format += "\\\\",
+                '\'' => format += "'\\''",
+                _ if is_steering(character) || character == '\n' => {
+                    let mut bytes = [0; 4];
+                    format += &octal(character.encode_utf8(&mut bytes).as_bytes());
                 }
+                _ => format.push(character),
             }
-            _ => format.push(character),
         }
+        format += &octal(chunk.invalid());
     }
-    format!("\"$(printf '{format}')\"")
+    // A word that begins like an option is none.
+    let end = if format.starts_with('-') { "-- " } else { "" };
+    format!("\"$(printf {end}'{format}')\"")
+}
+
+fn octal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("\\{byte:03o}")).collect()
 }
 
 #[cfg(test)]
@@ -119,6 +145,24 @@ mod tests {
         check("p|sim|-qo|out|x", None, "p sim -q x");
         check("p|sim|-vqoout|x", None, "p sim -vq x");
         check("p|sim|-vv|x", None, "p sim -vv x");
+        // Behind `--` there are names only.
+        check("p|sim|--seed|4|--|-dash.toml", None, "p sim --seed 4 -- -dash.toml");
+        check("p|sim|--seeds|1..2|--|x", Some(2), "p sim --seed 2 -- x");
+        check("p|sim|--|-o", None, "p sim -- -o");
+        check("p|sim|-oout|--|--seed", Some(1), "p sim --seed 1 -- --seed");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_reads_names_that_are_no_text_as_they_were() {
+        use std::os::unix::ffi::OsStrExt;
+        for name in [&b"caf\xe9.toml"[..], b"\xff", b"-\xe9'%\\ $x\n."] {
+            let line = format!("printf %s {}", quoted_word(OsStr::from_bytes(name)));
+            let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+            assert_eq!(output.stdout, name, "{line}");
+            assert!(line.is_ascii() && !line.contains('\n'), "{line:?}");
+        }
+        assert!(!quoted("a\nb").contains('\n'));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The folder of one run, and the folder of several.
 
-use std::fs::File;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -17,24 +17,80 @@ use crate::plan::Plan;
 use crate::run::Failure;
 use crate::transport::Transport;
 
+/// The file that a run keeps locked in its folder until all is written.
+const RUNNING: &str = "running.lock";
+
 /// A run folder: `scenario.toml`, which gives the same run again, with its files in `inputs`;
 /// `measures.csv`, `distributions.csv`, `summary.json`, and `events.jsonl` when traced.
+///
+/// While this lives, [`RUNNING`] is in it, locked, so that no other run writes there. Dropped, it
+/// leaves the folder to its reader.
 pub(crate) struct Folder {
     path: PathBuf,
+    /// Whether it was made for this run.
+    is_new: bool,
+    /// Locked; the system unlocks it when the process ends, however that is.
+    running: Option<File>,
 }
 
 impl Folder {
-    /// Creates the folder. One that holds a run already is refused, so that nothing is lost.
-    pub(crate) fn create(path: &Path) -> Result<Folder, Failure> {
-        create_folder(path)?;
-        refuse_run(path)?;
-        Ok(Folder { path: path.to_owned() })
+    /// Runs with the folder, where one is asked for. A run that never began, because of a file or
+    /// an address, leaves nothing in it, so that the command can be repeated.
+    pub(crate) fn with<T>(
+        path: Option<&PathBuf>,
+        run: impl FnOnce(Option<&Folder>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut folder = path.map(|path| Folder::create(path)).transpose()?;
+        let ended = run(folder.as_ref());
+        if let (Err(Failure::Io(_) | Failure::Usage(_) | Failure::Scenario(_)), Some(folder)) =
+            (&ended, &mut folder)
+        {
+            folder.take_back();
+        }
+        ended
+    }
+
+    /// Reserves the folder, and creates it where there is none. One that is not empty is refused,
+    /// so that nothing is lost or mixed.
+    fn create(path: &Path) -> Result<Folder, Failure> {
+        let is_new = create_folder(path)?;
+        refuse_content(path)?;
+        let reservation = path.join(RUNNING);
+        let failed = Failure::io(reservation.display());
+        let options = || File::options().write(true).create_new(true).open(&reservation);
+        // One that a killed run left is a file that nobody has locked.
+        let opened = options().or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => File::options().write(true).open(&reservation),
+            _ => Err(error),
+        });
+        let running = opened.map_err(failed)?;
+        if let Err(TryLockError::WouldBlock) = running.try_lock() {
+            return Err(refusal(path, RUNS));
+        }
+        let folder = Folder { path: path.to_owned(), is_new, running: Some(running) };
+        // Another run may have begun and ended in between.
+        refuse_content(path)?;
+        Ok(folder)
     }
 
     /// Creates a file that is written while the run lasts.
     pub(crate) fn create_file(&self, name: &str) -> Result<File, Failure> {
         let path = self.path_of(name);
-        File::create(&path).map_err(Failure::io(path.display()))
+        File::create_new(&path).map_err(Failure::io(path.display()))
+    }
+
+    /// Removes the scenario and its files, where there are no results.
+    fn take_back(&self) {
+        let is_early = |entry: &fs::DirEntry| {
+            let name = entry.file_name();
+            ["scenario.toml", inputs::FOLDER, RUNNING].iter().any(|early| name == *early)
+        };
+        let entries: Vec<_> = fs::read_dir(&self.path).into_iter().flatten().flatten().collect();
+        if entries.iter().all(is_early) {
+            // What made the run fail is the error that matters.
+            fs::remove_file(self.path_of("scenario.toml")).ok();
+            fs::remove_dir_all(self.path_of(inputs::FOLDER)).ok();
+        }
     }
 
     pub(crate) fn path_of(&self, name: &str) -> PathBuf {
@@ -85,52 +141,106 @@ impl Folder {
     }
 }
 
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Where it cannot be removed, it is a file that nobody has locked.
+        fs::remove_file(self.path_of(RUNNING)).ok();
+        drop(self.running.take());
+        if self.is_new {
+            // One that holds something stays.
+            fs::remove_dir(&self.path).ok();
+        }
+    }
+}
+
 /// The folder of several runs: a run folder for each seed, named by it.
 pub(crate) struct FolderSet {
     path: PathBuf,
 }
 
 impl FolderSet {
-    /// Creates the folder. One that holds a run, or a run of one of these seeds, is refused before
-    /// anything runs.
+    /// Creates the folder. One that holds a run, and a run folder of one of these seeds that is not
+    /// empty, is refused before anything runs. Runs of other seeds may be beside them.
     pub(crate) fn create(path: &Path, seeds: RangeInclusive<u64>) -> Result<FolderSet, Failure> {
         create_folder(path)?;
-        refuse_run(path)?;
+        for name in [RUNNING, "scenario.toml", "summary.json"] {
+            if path.join(name).symlink_metadata().is_ok() {
+                refuse_content(path)?;
+            }
+        }
         let set = FolderSet { path: path.to_owned() };
         for seed in seeds {
-            refuse_run(&set.path_of(seed))?;
+            let folder = set.path_of(seed);
+            if folder.symlink_metadata().is_ok() {
+                refuse_file(&folder)?;
+                refuse_content(&folder)?;
+            }
         }
         Ok(set)
     }
 
-    /// Creates the folder of one seed's run.
-    pub(crate) fn folder(&self, seed: u64) -> Result<Folder, Failure> {
-        Folder::create(&self.path_of(seed))
-    }
-
-    fn path_of(&self, seed: u64) -> PathBuf {
+    /// The folder of one seed's run.
+    pub(crate) fn path_of(&self, seed: u64) -> PathBuf {
         self.path.join(seed.to_string())
     }
 }
 
-fn create_folder(path: &Path) -> Result<(), Failure> {
-    let shown = path.display();
-    if path.exists() && !path.is_dir() {
-        let message = format!("`{shown}` is a file, and -o names a folder; name another one");
-        return Err(Failure::Io(message));
-    }
+/// Creates the folder; says whether there was none.
+fn create_folder(path: &Path) -> Result<bool, Failure> {
+    refuse_file(path)?;
+    let (is_new, shown) = (!path.exists(), path.display());
     let failed = |error| {
         format!("cannot create the folder `{shown}`: {error}; name another one that can be written")
     };
-    std::fs::create_dir_all(path).map_err(|error| Failure::Io(failed(error)))
+    fs::create_dir_all(path).map_err(|error| Failure::Io(failed(error)))?;
+    Ok(is_new)
 }
 
-fn refuse_run(path: &Path) -> Result<(), Failure> {
-    if path.join("summary.json").exists() {
-        return Err(Failure::Io(format!(
-            "`{}` holds a run already; name another folder or remove it",
-            path.display()
-        )));
+fn refuse_file(path: &Path) -> Result<(), Failure> {
+    if path.exists() && !path.is_dir() {
+        let shown = path.display();
+        let message = format!("`{shown}` is a file, and -o names a folder; name another one");
+        return Err(Failure::Io(message));
     }
     Ok(())
+}
+
+const RUNS: &str = "another run writes into it";
+
+/// Refuses a folder that holds anything but a reservation that nobody has locked.
+fn refuse_content(path: &Path) -> Result<(), Failure> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).map_err(Failure::io(path.display()))? {
+        names.push(entry.map_err(Failure::io(path.display()))?.file_name());
+    }
+    let has = |name: &str| names.iter().any(|held| held == name);
+    let about = path.join(RUNNING).symlink_metadata();
+    let is_reservation = about.is_ok_and(|about| about.is_file() && about.len() == 0);
+    if names.is_empty() || (names.len() == 1 && is_reservation) {
+        return Ok(());
+    }
+    let what = if is_reservation && is_locked(&path.join(RUNNING)) {
+        RUNS
+    } else if has("summary.json") {
+        "it holds a run already"
+    } else if is_reservation {
+        "it holds a run that was killed"
+    } else {
+        "it is not empty, and -o overwrites nothing"
+    };
+    Err(refusal(path, what))
+}
+
+fn is_locked(path: &Path) -> bool {
+    let file = File::options().write(true).open(path);
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
+fn refusal(path: &Path, what: &str) -> Failure {
+    let shown = path.display();
+    let remedy = match what {
+        RUNS => "name another folder",
+        _ => "name another folder, or remove this one if you need nothing in it",
+    };
+    Failure::Io(format!("cannot write a run into `{shown}`: {what}; {remedy}"))
 }

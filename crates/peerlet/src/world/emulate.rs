@@ -27,12 +27,13 @@ pub(crate) fn run(experiment: &Experiment, emulate: &Emulate) -> Result<Exit, Fa
     };
     let plan = Plan::of(experiment, scenario, &|written| gives(over(written)))?;
     let (sockets, transport) = (over(plan.transport), Transport::of(over(plan.transport)));
-    let folder = emulate.output.as_ref().map(|path| Folder::create(path)).transpose()?;
-    if let Some(folder) = &folder {
-        folder.write_scenario(&plan, &overrides, (Some(transport), plan.scenario.run.wire))?;
-    }
-    let run = emulated(experiment, plan, sockets, emulate.late_max)?;
-    conclude(&run, folder.as_ref(), &emulate.what, emulate.json)
+    Folder::with(emulate.output.as_ref(), |folder| {
+        if let Some(folder) = folder {
+            folder.write_scenario(&plan, &overrides, (Some(transport), plan.scenario.run.wire))?;
+        }
+        let run = emulated(experiment, plan, sockets, emulate.late_max)?;
+        conclude(&run, folder, &emulate.what, emulate.json)
+    })
 }
 
 /// What an emulation over these sockets gives; broadcast where its network has local ones.

@@ -31,6 +31,18 @@ impl Interrupts {
     }
 }
 
+/// SIGXFSZ, which has this number on every system but MIPS.
+const FILE_SIZE: i32 = 25;
+
+/// Lets a file that grows beyond the limit of its size (`ulimit -f`) be an error of writing, as a
+/// full disk is, and not the end of the process.
+pub(crate) fn outlive_file_limits() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let _entered = runtime.enter();
+    // What handles it stays for as long as the process lives.
+    signal(SignalKind::from_raw(FILE_SIZE)).map(drop)
+}
+
 /// As long as this lives, signals are taken.
 pub(crate) type Taken = oneshot::Sender<()>;
 

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use peerlet_core::{Directive, Time, decode_text};
 use peerlet_live::{
-    Admission, JoinError, LiveError, LiveOutcome, LiveSetup, MediumError, ProcessKey, Secret,
-    Sockets,
+    Admission, JoinError, KeyError, LiveError, LiveOutcome, LiveSetup, MediumError,
+    PrivateFileError, PrivateFileProblem, ProcessKey, Secret, SecretError, Sockets,
 };
 use peerlet_scenario::{Scenario, is_of_content, read_regular_file};
 use tokio::sync::watch;
@@ -45,26 +45,37 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<Exit, Failure>
     let is_seeded = live.what.seed.is_some();
     let options = LiveOptions { sockets, is_seeded, is_share };
     let setup = setup::live(experiment, &plan, options)?;
-    let folder = live.output.as_ref().map(|path| Folder::create(path)).transpose()?;
-    if let Some(folder) = &folder {
-        let recorded = (Some(Transport::of(sockets)), plan.scenario.run.wire);
-        folder.write_scenario(&plan, &overrides, recorded)?;
-    }
+    Folder::with(live.output.as_ref(), |folder| {
+        if let Some(folder) = folder {
+            let recorded = (Some(Transport::of(sockets)), plan.scenario.run.wire);
+            folder.write_scenario(&plan, &overrides, recorded)?;
+        }
+        run_share(live, plan, LiveSetup { admission, ..setup }, folder)
+    })
+}
+
+/// Runs this process's share, and concludes it.
+fn run_share(
+    live: &Live,
+    plan: Plan,
+    setup: LiveSetup,
+    folder: Option<&Folder>,
+) -> Result<Exit, Failure> {
+    let sockets = setup.sockets;
     if plan.scenario.network.is_some() && !live.what.quiet {
         status::say("[network] is left to the real network: its delays and losses are not applied");
     }
     let key = live.key.as_deref().map(key).transpose()?;
     let shards = live.shards.unwrap_or(threads::of_runtime() as u32).min(plan.scenario.peers);
-    let mut setup = deployed(setup, live, shards, key)?;
-    setup.admission = admission;
+    let setup = deployed(setup, live, shards, key)?;
     let names_identity = setup.join.as_ref().is_some_and(|join| join.identity().is_some());
     if names_identity && sockets != Sockets::Quic {
         let message = "--join names an identity, and UDP has none; leave it out or use QUIC";
         return Err(Failure::Usage(message.to_owned()));
     }
     let ran = run_on_sockets(setup, plan.directives().collect())?;
-    let results = Results::on_sockets("live", plan, shards, ran, is_seeded);
-    conclude(&results, folder.as_ref(), &live.what, live.json)
+    let results = Results::on_sockets("live", plan, shards, ran, live.what.seed.is_some());
+    conclude(&results, folder, &live.what, live.json)
 }
 
 /// What a run on real sockets came to.
@@ -161,7 +172,18 @@ fn failure(error: &LiveError) -> Failure {
 
 /// The key in this file; a new one is made and kept there if there is none.
 fn key(path: &Path) -> Result<ProcessKey, Failure> {
-    ProcessKey::load_or_create(path).map_err(|error| Failure::Io(with_causes(&error)))
+    ProcessKey::load_or_create(path).map_err(|error| match &error {
+        KeyError::File(file) => unusable(file, &error),
+        _ => Failure::Usage(with_causes(&error)),
+    })
+}
+
+/// A key or a secret that cannot be used: for its content, or because it could not be read.
+fn unusable(file: &PrivateFileError, error: &dyn std::error::Error) -> Failure {
+    match file.problem {
+        PrivateFileProblem::TooLong { .. } => Failure::Usage(with_causes(error)),
+        _ => Failure::Io(with_causes(error)),
+    }
 }
 
 /// Bytes of a list of identities: 65,536 of them, with room for words beside each.
@@ -185,6 +207,9 @@ fn admission(live: &Live) -> Result<Admission, Failure> {
         }
     };
     let secret = live.secret.as_deref().map(Secret::load).transpose();
-    let secret = secret.map_err(|error| Failure::Io(with_causes(&error)))?;
+    let secret = secret.map_err(|error| match &error {
+        SecretError::File(file) => unusable(file, &error),
+        _ => Failure::Usage(with_causes(&error)),
+    })?;
     Ok(Admission { secret, ..list })
 }

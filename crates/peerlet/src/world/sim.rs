@@ -61,13 +61,14 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
     let plan = plan(experiment, sim, None)?;
     // Whoever sees the folder may interrupt: from here on that leads to partial results in it.
     let lookout = Lookout::start(sim.shows_progress())?;
-    let folder = sim.output.as_ref().map(|path| Folder::create(path)).transpose()?;
-    let way = Way { lookout: Some(&lookout), ..Way::of(sim, &plan) };
-    if let Some(folder) = &folder {
-        folder.write_scenario(&plan, &sim.what.overrides()?, way.recorded())?;
-    }
-    let run = simulate_into(folder.as_ref().filter(|_| sim.trace), experiment, plan, way)?;
-    conclude(&run, folder.as_ref(), &sim.what, sim.json)
+    Folder::with(sim.output.as_ref(), |folder| {
+        let way = Way { lookout: Some(&lookout), ..Way::of(sim, &plan) };
+        if let Some(folder) = folder {
+            folder.write_scenario(&plan, &sim.what.overrides()?, way.recorded())?;
+        }
+        let run = simulate_into(folder.filter(|_| sim.trace), experiment, plan, way)?;
+        conclude(&run, folder, &sim.what, sim.json)
+    })
 }
 
 /// Shows a run that is over, writes its folder, and says whether all held.
@@ -227,15 +228,16 @@ fn repeat(
         let plan = plan(experiment, sim, Some(seed))?;
         let way = Way { lookout: Some(&lookout), name, ..Way::of(sim, &plan) };
         over = way.options.transport;
-        let folder = set.as_ref().map(|set| set.folder(seed)).transpose()?;
-        if let Some(folder) = &folder {
-            folder.write_scenario(&plan, &overrides(sim, Some(seed))?, way.recorded())?;
-        }
-        let run = simulate_into(folder.as_ref().filter(|_| sim.trace), experiment, plan, way)?;
-        let verdicts = verdicts(&run);
-        if let Some(folder) = folder {
-            folder.write(&run, &verdicts)?;
-        }
+        let path = set.as_ref().map(|set| set.path_of(seed));
+        let (run, verdicts) = Folder::with(path.as_ref(), |folder| {
+            if let Some(folder) = folder {
+                folder.write_scenario(&plan, &overrides(sim, Some(seed))?, way.recorded())?;
+            }
+            let run = simulate_into(folder.filter(|_| sim.trace), experiment, plan, way)?;
+            let verdicts = verdicts(&run);
+            folder.map_or(Ok(()), |folder| folder.write(&run, &verdicts))?;
+            Ok((run, verdicts))
+        })?;
         if run.is_interrupted {
             not_reached = Some(seed..=last);
             break;

@@ -117,6 +117,13 @@ impl Witness {
                 self.check(here, fits, || format!("{message:?} answers another question"));
             }
             Ok(_) | Err(CallError::Undelivered(_) | CallError::Full) => {}
+            Err(CallError::TooLarge { size, max }) => {
+                self.check(here, size > max, || {
+                    format!("a question of {size} bytes was refused, and {max} are allowed")
+                });
+            }
+            // The other peer says so, as soon as it has the question.
+            Err(CallError::AnswerTooLarge) => {}
             Err(_) => {
                 self.check(here, now >= due, || {
                     format!("a call was given up then, which had time until {due}")
