@@ -7,28 +7,37 @@
 #
 # OUT is another file to write, SEEDS the seeds of every section, and FOR the length of every run:
 # SEEDS=1..2 FOR=6s OUT=/tmp/smoke.md tries the script out within five minutes.
+# KEEP is a folder for finished sections: those that are there are not made again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 run=${PEERLET:-"cargo run --release --quiet --"}
 out=${OUT:-docs/FIDELITY.md}
 end=$(($(date +%s) + 60 * ${MINUTES:-90}))
 part=$(mktemp)
-trap 'rm -f "$part"' EXIT
+one=$(mktemp)
+trap 'rm -f "$part" "$one"' EXIT
 
 # section TITLE EXPECTED-CODE SCENARIO SEEDS ARGUMENTS...: the table, and the exit code.
 section() {
   local title=$1 expected=$2 code=0 left=$((end - $(date +%s)))
   local arguments=("scenarios/$3" --seeds "${SEEDS:-$4}" "${@:5}")
+  local kept=${KEEP:+$KEEP/${title//[^A-Za-z0-9]/_}.md}
+  if [[ -n $kept && -s $kept ]]; then
+    cat "$kept"
+    return
+  fi
   if [[ -n ${FOR:-} ]]; then arguments+=(--set "for=$FOR" --set measure.from=2s); fi
   if ((left <= 0)); then
     echo "the time is over before \"$title\"; set MINUTES to give more" >&2
     exit 1
   fi
-  printf '## %s\n\n`peerlet fidelity' "$title"
-  printf ' %s' "${arguments[@]}"
-  printf '`\n\n'
-  timeout --foreground "$left" $run fidelity "${arguments[@]}" --markdown || code=$?
-  printf '\nExit code %s; expected %s.\n\n' "$code" "$expected"
+  {
+    printf '## %s\n\n`peerlet fidelity' "$title"
+    printf ' %s' "${arguments[@]}"
+    printf '`\n\n'
+    timeout --foreground "$left" $run fidelity "${arguments[@]}" --markdown || code=$?
+    printf '\nExit code %s; expected %s.\n\n' "$code" "$expected"
+  } > "$one"
   case $code in
     0 | 1 | 6) ;;
     5) if [[ -z ${FOR:-} ]]; then
@@ -38,6 +47,11 @@ section() {
     *) echo "\"$title\" ended with $code" >&2
        exit 1 ;;
   esac
+  if [[ -n $kept ]]; then
+    mkdir -p "$KEEP"
+    cp "$one" "$kept"
+  fi
+  cat "$one"
 }
 
 {
