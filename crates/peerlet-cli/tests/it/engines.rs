@@ -85,7 +85,7 @@ const GOLDEN: [(&str, &str, &str); 25] = [
     ("zero", "first.toml", "1b2341bfc86fba4d"),
     ("zero", "protopeer.toml", "f67d233e2e836b0c"),
     ("own", "split.toml", "ebc279323efea7cc"),
-    ("constant", "split.toml", "6760eed42bf69c99"),
+    ("constant", "split.toml", "1258818bb71cb8ea"),
     ("uniform", "split.toml", "827c81c5075e4135"),
     ("king-like", "split.toml", "bde481ad3baa4e0d"),
     ("zero", "split.toml", "3d162c522030ed61"),
