@@ -22,7 +22,7 @@ use crate::runtime::{MetricIndex, Port};
 pub struct Registry {
     entries: Vec<Entry>,
     metrics: Vec<(String, Metric)>,
-    /// The listeners for each type of event: the indices of each port's listeners.
+    /// For each type of event, the indices of the listeners of each port.
     heard: Map<TypeId, BTreeMap<Port, Vec<usize>>>,
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn bind(at: SocketAddr) -> io::Result<UdpSocket> {
             wanted = BUFFER_WANTED,
             receiving = sockopt::socket_recv_buffer_size(&socket).unwrap_or_default(),
             sending = sockopt::socket_send_buffer_size(&socket).unwrap_or_default(),
-            "the operating system gave the first socket buffers of so many bytes",
+            "the sizes of the first socket's buffers, in bytes",
         );
     });
     Ok(socket)
@@ -62,7 +62,7 @@ mod tests {
 
     use super::*;
 
-    /// What is left of a buffer of this size when requests above a limit are cut to it, or refused.
+    /// The size that a buffer gets where the system cuts or refuses requests above a limit.
     fn widened(bytes: usize, limit: usize, is_cut: bool) -> usize {
         let size = Cell::new(bytes);
         widen(

@@ -435,6 +435,19 @@ mod tests {
         }
     }
 
+    /// Questions and messages keep their order: an answer says whether what came before its question
+    /// has arrived.
+    #[test]
+    fn answers_are_told_from_all_else() {
+        for frame in every_kind() {
+            let answers = matches!(
+                frame.kind,
+                Kind::Opened(_) | Kind::Reset(_) | Kind::Ack(_) | Kind::Grant(..)
+            );
+            assert_eq!(is_answer(&frame.to_vec()), answers, "{:?}", frame.kind);
+        }
+    }
+
     #[test]
     fn limits_hold_to_the_byte() {
         let body = vec![7; FRAME_MAX + 1];

@@ -216,7 +216,7 @@ fn a_pipe_in_a_run_folder_is_not_waited_for() {
     assert!(said.contains("it is a pipe; name a regular file"), "{said}");
 }
 
-/// What came out of a pipe is in the run folder, and runs again.
+/// A run folder keeps the content of each pipe, so it can be run again.
 #[cfg(unix)]
 #[test]
 fn files_out_of_pipes_are_kept_in_the_run_folder() {

@@ -13,7 +13,7 @@ pub(super) struct Branches<F> {
     hub: Arc<Hub>,
     all: Map<u64, One<F>>,
     next: u64,
-    /// The indices of operations that nothing would wake.
+    /// The indices of operations without a waker.
     untold: Vec<u64>,
     /// Whether one of them waits for something that is not the peer's.
     is_misused: bool,

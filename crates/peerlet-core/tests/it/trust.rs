@@ -22,7 +22,7 @@ impl Peerlet for Near {
     }
 }
 
-/// Trusts and distrusts, as many as it is told to.
+/// Trusts, or stops trusting, the number of contacts that a message names.
 #[derive(Default)]
 struct Truster {
     lives: u32,

@@ -18,16 +18,15 @@ mod table;
 // The attack programs and their tools are those of the tests, which use more of them.
 #[path = "../../tests/it/attackers/mod.rs"]
 mod attackers;
-#[allow(dead_code, reason = "the tests use all of it")]
 #[path = "../../tests/it/holder.rs"]
 mod holder;
-#[allow(dead_code, reason = "the tests use all of it")]
+#[expect(dead_code, reason = "the tests use all of it")]
 #[path = "../../tests/it/honest.rs"]
 mod honest;
-#[allow(dead_code, reason = "the tests use all of it")]
+#[expect(dead_code, reason = "the tests use all of it")]
 #[path = "../../tests/it/hostile.rs"]
 mod hostile;
-#[allow(dead_code, reason = "the tests use all of it")]
+#[expect(dead_code, reason = "the tests use all of it")]
 #[path = "../../tests/it/runs.rs"]
 mod runs;
 

@@ -363,7 +363,7 @@ mod tests {
     use super::*;
     use crate::medium::machine::Lost;
 
-    /// What the operating system took and no peer read is lost by the machine, and is told.
+    /// Packets that the operating system accepted and no peer read count as lost by the machine.
     #[tokio::test]
     async fn packets_that_nobody_reads_are_counted() {
         let seats = Arc::new(SeatMap::new(2, &[]));

@@ -9,7 +9,7 @@ use super::lateness::Lateness;
 use super::wire::Part;
 use super::{Carried, LATENESS_MAX};
 
-/// An emulation of which the machine loses more than one packet in so many is void: a tenth of the
+/// An emulation is void when the machine loses more than one packet in this many: a tenth of the
 /// loss that a comparison finds with its usual limits.
 const LOST_ONE_IN: u64 = 1_000;
 
@@ -111,7 +111,7 @@ impl Flaw {
     }
 }
 
-/// What all sockets of an emulation have read while the run lasted.
+/// The packets that all sockets of an emulation read during the run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Read {
     pub(super) warm_up: Lateness,

@@ -140,7 +140,7 @@ impl Coordinator {
         })
     }
 
-    /// Takes what a process said in a datagram of so many bytes.
+    /// Handles what a process said in a datagram of this length.
     pub(crate) fn handle(
         &mut self,
         now: Duration,

@@ -3,27 +3,15 @@
 
 use std::time::Duration;
 
-use peerlet_core::{MILLISECOND, SECOND, Time};
+use peerlet_core::SECOND;
 use peerlet_live::{
     Admission, Cause, Inbound, JoinError, Kind, Link, LiveError, Outbound, Refusal, Section,
     Transport,
 };
-use peerlet_measure::EpochMeasures;
 
 use crate::honest::{Honest, dropped, forged, forged_datagram};
 use crate::hostile::{Control, LOOPBACK, Report, Stranger, control_in, fingerprint};
 use crate::runs::{PATIENCE, run_until_stopped, runtime};
-
-/// An epoch of half a second with this many answers, in which a process claims to have lived for
-/// longer than anybody can.
-fn epoch(number: usize, answers: u64) -> Report {
-    let at = |number: usize| Time::ZERO + MILLISECOND * 500 * number as u64;
-    let mut epoch = EpochMeasures::new(number, at(number)..at(number + 1), 1);
-    epoch.accumulators[0].record_n(1, answers);
-    let mut words = Vec::new();
-    epoch.words(&mut |word| words.push(word));
-    Report::Epoch { lived: u64::MAX, words }
-}
 
 /// Sends a piece until it is taken.
 async fn report(mallory: &mut Stranger, report: &Report, incarnation: u64, number: u32) {
@@ -51,9 +39,14 @@ async fn with_member() -> (Honest, Stranger, [u8; 32]) {
 fn a_member_reports_once_and_no_more_than_can_be() {
     runtime().block_on(async {
         let (honest, mut mallory, _) = with_member().await;
-        report(&mut mallory, &epoch(0, 1_000), 7, 0).await;
+        report(&mut mallory, &Report::epoch(0, 1_000), 7, 0).await;
         // Again, of times to come, as somebody who can count more than is possible.
-        let lies = [epoch(0, 1_000), epoch(5_000, 1), epoch(1, u64::MAX / 2), epoch(0, 77)];
+        let lies = [
+            Report::epoch(0, 1_000),
+            Report::epoch(5_000, 1),
+            Report::epoch(1, u64::MAX / 2),
+            Report::epoch(0, 77),
+        ];
         for (number, lie) in (1..).zip(&lies) {
             report(&mut mallory, lie, 7, number).await;
         }
@@ -62,7 +55,7 @@ fn a_member_reports_once_and_no_more_than_can_be() {
         for number in 7..40 {
             report(&mut mallory, &Report::closing(1), 7, number).await;
         }
-        report(&mut mallory, &epoch(2, 1_000), 7, 40).await;
+        report(&mut mallory, &Report::epoch(2, 1_000), 7, 40).await;
         let outcome = honest.finish_with(1, 1_000).await;
         assert!(outcome.late_answers < 1_000, "{}", outcome.late_answers);
     });
@@ -72,7 +65,7 @@ fn a_member_reports_once_and_no_more_than_can_be() {
 fn a_member_that_begins_again_is_one_process_and_tells_nothing_twice() {
     runtime().block_on(async {
         let (honest, mut mallory, run) = with_member().await;
-        report(&mut mallory, &epoch(0, 1_000), 7, 0).await;
+        report(&mut mallory, &Report::epoch(0, 1_000), 7, 0).await;
         report(&mut mallory, &Report::closing(1), 7, 1).await;
         // Epoch 0 is over when the others begin.
         tokio::time::sleep(Duration::from_millis(600)).await;
@@ -80,7 +73,7 @@ fn a_member_that_begins_again_is_one_process_and_tells_nothing_twice() {
             let mut process = mallory.process((4, 5));
             process.incarnation = incarnation;
             mallory.join(&process, run).await.expect("the same key has its seats");
-            report(&mut mallory, &epoch(0, 1_000), incarnation, 0).await;
+            report(&mut mallory, &Report::epoch(0, 1_000), incarnation, 0).await;
             report(&mut mallory, &Report::closing(1), incarnation, 1).await;
         }
         honest.finish_with(1, 1_000).await;

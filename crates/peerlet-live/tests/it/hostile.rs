@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use peerlet_core::{Identity, wire};
+use peerlet_core::{Identity, MILLISECOND, Time, wire};
 use peerlet_live::{
     Frame, Guard, Inbound, Kind, Outbound, ProcessKey, QuicTransport, Refusal, Section, Tag,
     Transport,
 };
+use peerlet_measure::EpochMeasures;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -102,6 +103,17 @@ pub enum Report {
 }
 
 impl Report {
+    /// An epoch of half a second with this many answers, in which a process claims to have lived
+    /// for longer than anybody can.
+    pub fn epoch(number: usize, answers: u64) -> Report {
+        let at = |number: usize| Time::ZERO + MILLISECOND * 500 * number as u64;
+        let mut epoch = EpochMeasures::new(number, at(number)..at(number + 1), 1);
+        epoch.accumulators[0].record_n(1, answers);
+        let mut words = Vec::new();
+        epoch.words(&mut |word| words.push(word));
+        Report::Epoch { lived: u64::MAX, words }
+    }
+
     /// A last report in which everything is this many.
     pub fn closing(count: u64) -> Report {
         let ledger = vec![count; 2 * (4 + peerlet_measure::DropCause::ALL.len())];
@@ -372,6 +384,33 @@ fn schemes() -> Vec<SignatureScheme> {
     vec![SignatureScheme::ED25519]
 }
 
+/// What both sides of a handshake do with a signature: they take any.
+macro_rules! any_signature {
+    () => {
+        fn verify_tls12_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            schemes()
+        }
+    };
+}
+
 impl ServerCertVerifier for Anybody {
     fn verify_server_cert(
         &self,
@@ -384,27 +423,7 @@ impl ServerCertVerifier for Anybody {
         Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        schemes()
-    }
+    any_signature!();
 }
 
 impl ClientCertVerifier for Anybody {
@@ -421,25 +440,5 @@ impl ClientCertVerifier for Anybody {
         Ok(ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        schemes()
-    }
+    any_signature!();
 }

@@ -1,6 +1,6 @@
 //! The parts of this crate at work together.
 
-#[allow(dead_code, reason = "what measures attacks uses all of it")]
+#[expect(dead_code, reason = "the bench uses all of it")]
 mod attackers;
 mod attacks_admission;
 mod attacks_each;

@@ -8,6 +8,8 @@ use peerlet::prelude::*;
 use peerlet::sim::{Setup, Simulation};
 use peerlet_core::{Act, Directive, Refusal, wire};
 
+use crate::sockets;
+
 /// What became of messages, by their encoded length: one that was handed back at once, or the
 /// length that arrived.
 type Fates = Arc<Mutex<Vec<Result<usize, Refusal>>>>;
@@ -89,18 +91,13 @@ fn messages_of_the_bound_arrive_in_simulation_and_larger_ones_are_handed_back() 
 
 /// Runs until both messages have a fate, which a busy machine may need a while for.
 fn live(setup: LiveSetup, fates: &Fates) -> Result<(), LiveError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime can be made");
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let fated = async {
         while fates.lock().expect("nobody panics").len() < 2 {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };
-    runtime.block_on(async {
+    sockets::runtime().block_on(async {
         let mut run = std::pin::pin!(peerlet::live::run(setup, starts(), stopped));
         tokio::select! {
             ended = &mut run => return ended.map(drop),

@@ -9,6 +9,8 @@ use peerlet::prelude::*;
 use peerlet::sim::{Setup, Simulation};
 use peerlet_core::{Act, Directive, Undelivered};
 
+use crate::sockets;
+
 /// What takes more than four seconds on a link of 4 Mbit/s.
 const LARGE: usize = 2 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -105,13 +107,7 @@ fn emulated(crash: bool) -> Seen {
         medium: Medium::Emulated(model()),
         ..LiveSetup::new("two ways", 2, SECOND * 12, build)
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime can be made");
-    let (_keep, stop) = tokio::sync::watch::channel(false);
-    runtime.block_on(peerlet::live::run(setup, directives(crash), stop)).expect("it can run");
+    sockets::direct(setup, directives(crash));
     std::mem::take(&mut *seen.lock().expect("nobody panics"))
 }
 

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use peerlet_core::{Call, FRAME_MAX, MILLISECOND, Time};
+use peerlet_core::{Call, FRAME_MAX};
 use peerlet_live::{Kind, Link, Message, Part};
-use peerlet_measure::EpochMeasures;
 
 use super::scene::Scene;
 use super::speaker::Speaker;
@@ -65,21 +64,11 @@ pub async fn seats_of_others(mut scene: Scene) {
     }
 }
 
-/// An epoch of half a second with this many answers, in which a process claims to have lived for
-/// longer than anybody can.
-fn epoch(number: usize, answers: u64) -> Report {
-    let at = |number: usize| Time::ZERO + MILLISECOND * 500 * number as u64;
-    let mut epoch = EpochMeasures::new(number, at(number)..at(number + 1), 1);
-    epoch.accumulators[0].record_n(1, answers);
-    let mut words = Vec::new();
-    epoch.words(&mut |word| words.push(word));
-    Report::Epoch { lived: u64::MAX, words }
-}
-
 /// Reports what cannot be, over and over.
 pub async fn reports(scene: Scene) {
     let (speaker, own, _) = Speaker::member(&scene).await;
-    let lies = [epoch(5_000, 1), epoch(0, u64::MAX / 2), epoch(6_000, u64::MAX)];
+    let lies =
+        [Report::epoch(5_000, 1), Report::epoch(0, u64::MAX / 2), Report::epoch(6_000, u64::MAX)];
     let closings = [Report::closing(u64::MAX), Report::closing(1 << 50)];
     let mut pieces = Vec::new();
     for number in 0..200 {
