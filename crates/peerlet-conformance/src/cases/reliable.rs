@@ -32,8 +32,8 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case {
         name: "a_new_life_answers_with_a_reset",
-        sentence: "A sender goes on trying as with a lost message, so a new life within its time \
-                   answers with a reset, too, and gets what is sent after that.",
+        sentence: "A sender retries as it does for a lost message. A new life that starts in time \
+                   answers with a reset, and gets the messages that are sent after it.",
         test: a_new_life_answers_with_a_reset,
     },
     Case {

@@ -24,8 +24,8 @@ struct Asks {
 impl Peerlet for Asks {
     const NAME: &'static str = "asks";
     // begin version
-    /// Count it up when `Message` changes: then a process with the old program is refused at once,
-    /// with both versions.
+    /// Increment this when `Message` changes: a process with the old program is then refused at
+    /// once, with both versions.
     const VERSION: u16 = 2;
     // end
     type Message = Message;
