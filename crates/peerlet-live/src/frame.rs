@@ -435,8 +435,8 @@ mod tests {
         }
     }
 
-    /// Questions and messages keep their order: an answer says whether what came before its question
-    /// has arrived.
+    /// Questions and messages keep their order: an answer says whether the messages before its
+    /// question have arrived.
     #[test]
     fn answers_are_told_from_all_else() {
         for frame in every_kind() {

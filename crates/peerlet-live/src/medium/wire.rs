@@ -18,8 +18,8 @@ use tokio::net::UdpSocket;
 use super::carrier::{Load, Order};
 use super::machine::Readings;
 
-/// The length of the stamp before an emulated packet: when it was due, in nanoseconds after the run's
-/// epoch, and in which part of the run that is.
+/// The length of the stamp before an emulated packet: when it was due, in nanoseconds after the
+/// run's epoch, and in which part of the run that is.
 pub(super) const STAMP_LEN: usize = 8;
 /// The lower bits of a stamp, which say the part.
 const PART_BITS: u32 = 2;
