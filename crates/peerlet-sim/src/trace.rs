@@ -1,5 +1,6 @@
 //! Every event that was handled, for whoever wants to look: files, comparisons, scripts.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use peerlet_core::{Call, Port, Seat, Time};
@@ -42,6 +43,28 @@ impl Handled {
         let own = self.source != 0;
         let directed = if own { 0 } else { self.seq };
         (self.time, self.round, own, directed, self.seat, self.source, self.seq)
+    }
+}
+
+impl fmt::Display for Handled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Handled { time, round, seat, kind, source, seq, life, payload, .. } = self;
+        let kind = kind.name();
+        write!(f, "{kind} at {time} (round {round}) on peer {}, life {life}", seat.0)?;
+        if let Some(port) = self.port {
+            write!(f, ", peerlet {}", port.0)?;
+        }
+        match self.call {
+            Call::None => {}
+            Call::Question(id) => write!(f, ", question {id}")?,
+            Call::Answer(id) => write!(f, ", answer {id}")?,
+            Call::NoAnswer(id) => write!(f, ", no answer {id}")?,
+        }
+        match source {
+            0 => write!(f, ", made by the environment")?,
+            source => write!(f, ", made by peer {}", source - 1)?,
+        }
+        write!(f, " as event {seq} of its own, payload {payload:016x}")
     }
 }
 

@@ -1,12 +1,14 @@
 //! The command line.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-use peerlet_scenario::{Override, Problems, Source, is_of_content};
+use peerlet_scenario::{Override, Problems, Source};
 use peerlet_sim::Engine;
 
 use crate::compare::Compare;
+use crate::failure::Failure;
 use crate::fidelity::Fidelity;
 use crate::output::status;
 use crate::transport::Transport;
@@ -111,7 +113,7 @@ pub(crate) struct Sim {
     /// What the messages go over: with quic, the first one between two peers waits for a handshake;
     /// with udp, stacks that need reliable delivery are refused [default: the scenario's, else
     /// neither]
-    #[arg(long, value_name = "NAME", value_enum)]
+    #[arg(long, value_name = "NAME", value_parser = transport())]
     pub(crate) transport: Option<Transport>,
     /// One heap, one event after the other, on one thread: to hold the windowed engine to
     #[arg(long, hide = true)]
@@ -158,7 +160,7 @@ pub(crate) struct Live {
     pub(crate) index: Option<(u32, u32)>,
     /// The sockets: quic has both classes of delivery and identities, udp has datagrams only
     /// [default: the scenario's, else quic]
-    #[arg(long, value_name = "NAME", value_enum)]
+    #[arg(long, value_name = "NAME", value_parser = transport())]
     pub(crate) transport: Option<Transport>,
     /// The secret that all processes of the run share (`peerlet secret FILE` makes one): nobody
     /// else is let in
@@ -206,7 +208,7 @@ pub(crate) struct Emulate {
     pub(crate) late_max: peerlet_core::Duration,
     /// The sockets: quic has both classes of delivery, udp has datagrams only [default: the
     /// scenario's, else quic]
-    #[arg(long, value_name = "NAME", value_enum)]
+    #[arg(long, value_name = "NAME", value_parser = transport())]
     pub(crate) transport: Option<Transport>,
     /// Print one JSON object on standard output
     #[arg(long)]
@@ -224,6 +226,12 @@ pub(crate) struct Check {
     /// Print the expanded list of what happens to which peer and when
     #[arg(long)]
     pub(crate) expand: bool,
+}
+
+/// Reads the name of a transport.
+pub(crate) fn transport() -> impl TypedValueParser<Value = Transport> {
+    let read = |name: String| Transport::named(&name).expect("only these names are read");
+    PossibleValuesParser::new(Transport::ALL.map(Transport::name)).map(read)
 }
 
 fn index(text: &str) -> Result<(u32, u32), String> {
@@ -273,9 +281,11 @@ impl Sim {
 
 impl What {
     /// The scenario's text; an empty one where no file is named.
-    pub(crate) fn source(&self) -> Result<Source, Unreadable> {
+    pub(crate) fn source(&self) -> Result<Source, Failure> {
         match &self.scenario {
-            Some(path) => Source::open(path).map_err(|error| Unreadable::new(path, &error)),
+            Some(path) => {
+                Source::open(path).map_err(|error| Failure::unreadable_scenario(path, &error))
+            }
             None => Ok(Source::new("command line", "")),
         }
     }
@@ -297,21 +307,6 @@ impl What {
             overrides.push(Override::set(assignment)?);
         }
         Ok(overrides)
-    }
-}
-
-/// A scenario that cannot be read, or is no text.
-#[derive(Debug)]
-pub(crate) struct Unreadable {
-    pub(crate) message: String,
-    /// Whether the file could be read, and its content is wrong.
-    pub(crate) is_of_content: bool,
-}
-
-impl Unreadable {
-    fn new(path: &Path, error: &std::io::Error) -> Unreadable {
-        let message = format!("cannot read the scenario `{}`: {error}", path.display());
-        Unreadable { message, is_of_content: is_of_content(error) }
     }
 }
 

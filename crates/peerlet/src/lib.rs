@@ -41,15 +41,19 @@
 pub mod prelude;
 
 mod catalog;
+mod error;
 mod experiment;
 mod faults;
 mod inputs;
 mod models;
 mod plan;
+mod simulate;
+mod sockets;
 
 mod arguments;
 mod compare;
 mod exit;
+mod failure;
 mod fidelity;
 mod run;
 mod transport;

@@ -7,99 +7,18 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use peerlet_live::Secret;
-use peerlet_scenario::{Problems, QUOTED_MAX, Scenario, is_steering, printable, shortened};
+use peerlet_scenario::{QUOTED_MAX, Scenario, is_steering, printable, shortened};
 
-use crate::arguments::{Arguments, Check, Command, Unreadable};
+use crate::arguments::{Arguments, Check, Command};
 use crate::compare;
 use crate::exit::Exit;
 use crate::experiment::Experiment;
+use crate::failure::{Failure, with_causes};
 use crate::fidelity;
 use crate::logs;
 use crate::output::{list, status, terminal};
 use crate::plan::Plan;
 use crate::world;
-
-/// Why a command ended without its result.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// The scenario is wrong.
-    Scenario(Problems),
-    /// Something else is wrong with what was asked for.
-    Usage(String),
-    /// A file could not be read or written.
-    Io(String),
-    /// The run itself broke.
-    Run(String),
-    /// A run is of no use: late, interrupted, or not the whole network.
-    Void(String),
-    /// Something in the run panicked.
-    Panicked(String),
-    /// This ends the process, and another one has said why.
-    Told(Exit),
-}
-
-impl From<Problems> for Failure {
-    fn from(problems: Problems) -> Failure {
-        Failure::Scenario(problems)
-    }
-}
-
-impl From<Unreadable> for Failure {
-    fn from(unreadable: Unreadable) -> Failure {
-        match unreadable.is_of_content {
-            true => Failure::Usage(unreadable.message),
-            false => Failure::Io(unreadable.message),
-        }
-    }
-}
-
-impl Failure {
-    /// How the process ends.
-    pub(crate) fn exit(&self) -> Exit {
-        match self {
-            Failure::Scenario(problems) if problems.are_unreadable() => Exit::Io,
-            Failure::Scenario(_) | Failure::Usage(_) => Exit::Usage,
-            Failure::Io(_) => Exit::Io,
-            Failure::Run(_) => Exit::Failed,
-            Failure::Void(_) => Exit::Void,
-            Failure::Panicked(_) => Exit::Panicked,
-            Failure::Told(exit) => *exit,
-        }
-    }
-
-    /// What is wrong, without a place.
-    pub(crate) fn message(&self) -> String {
-        match self {
-            Failure::Scenario(problems) => problems.to_string(),
-            Failure::Usage(message)
-            | Failure::Io(message)
-            | Failure::Run(message)
-            | Failure::Void(message)
-            | Failure::Panicked(message) => message.clone(),
-            Failure::Told(_) => String::new(),
-        }
-    }
-
-    /// An error of reading or writing this.
-    pub(crate) fn io(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Failure {
-        move |error| Failure::Io(format!("{what}: {}", with_causes(&error)))
-    }
-}
-
-/// An error with its causes, each behind the one that it caused. A cause that an error repeats in
-/// its own words is said once.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !said.contains(&words) {
-            said += &format!(": {words}");
-        }
-        cause = error.source();
-    }
-    said
-}
 
 /// Runs a command line.
 pub(crate) fn main(

@@ -4,13 +4,23 @@ use peerlet_live::Sockets;
 use peerlet_scenario::{Problem, Scenario, suggest};
 
 /// A transport, by its name on the command line and in run folders.
-#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Transport {
+    /// Both classes of delivery, and identities.
     Quic,
+    /// Datagrams only.
     Udp,
 }
 
 impl Transport {
+    /// All of them.
+    pub(crate) const ALL: [Transport; 2] = [Transport::Quic, Transport::Udp];
+
+    /// The transport with this name.
+    pub(crate) fn named(name: &str) -> Option<Transport> {
+        Transport::ALL.into_iter().find(|transport| transport.name() == name)
+    }
+
     pub(crate) const fn of(sockets: Sockets) -> Transport {
         match sockets {
             Sockets::Quic => Transport::Quic,
@@ -40,10 +50,8 @@ impl Transport {
 /// When there is none of that name.
 pub(crate) fn written(scenario: &Scenario) -> Result<Option<Transport>, Problem> {
     let Some((name, span)) = &scenario.run.transport else { return Ok(None) };
-    let all = [Transport::Quic, Transport::Udp];
-    let known = all.into_iter().find(|transport| transport.name() == name);
-    known.map(Some).ok_or_else(|| {
-        let names = all.map(Transport::name);
+    Transport::named(name).map(Some).ok_or_else(|| {
+        let names = Transport::ALL.map(Transport::name);
         let help = match suggest(name, &names) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("the transports are: {}", names.join(", ")),

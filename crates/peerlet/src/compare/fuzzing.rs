@@ -7,7 +7,7 @@ use peerlet_measure::{Comparison, Limits};
 use super::report::Report;
 use super::run_folder::read_from;
 use super::side::{Side, check};
-use crate::run::Failure;
+use crate::output::folder_error::FolderError;
 
 /// Reads a run folder, and compares it with itself. The first zero byte divides the input into
 /// `summary.json` and `distributions.csv`.
@@ -18,7 +18,7 @@ pub fn run_folders(bytes: &[u8], allocated: fn() -> usize) {
     let [summary, distributions] = [(); 2].map(|()| files.next().unwrap_or_default());
     let text = |path: &Path| {
         let bytes = if path.ends_with("summary.json") { summary } else { distributions };
-        String::from_utf8(bytes.to_vec()).map_err(|error| Failure::Io(error.to_string()))
+        String::from_utf8(bytes.to_vec()).map_err(|error| FolderError::Io(error.to_string()))
     };
     let before = allocated();
     let read = || read_from("run".as_ref(), text);

@@ -12,8 +12,9 @@ use clap::Args;
 use peerlet_measure::{Comparison, Limits, Verdict};
 
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output::status;
-use crate::run::{Failure, print};
+use crate::run::print;
 pub(crate) use report::Report;
 pub(crate) use run_folder::Facts;
 pub(crate) use side::{Side, check as check_sides};

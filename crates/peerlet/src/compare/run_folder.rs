@@ -10,8 +10,8 @@ use peerlet_measure::{Distribution, MessageFigures, MetricFigures, RunFigures};
 use peerlet_scenario::read_regular_file;
 use serde::Deserialize;
 
+use crate::output::folder_error::FolderError;
 use crate::output::schema::{Account, Measure, RunSummary, SCHEMA};
-use crate::run::Failure;
 
 /// The most bytes of one file that are read. A metric has at most some 11,000 buckets, about 60
 /// bytes each, so that this is room for a hundred metrics that use them all.
@@ -46,15 +46,15 @@ struct Head {
 }
 
 /// Reads a run folder.
-pub(crate) fn read(folder: &Path) -> Result<(Facts, RunFigures), Failure> {
+pub(crate) fn read(folder: &Path) -> Result<(Facts, RunFigures), FolderError> {
     read_from(folder, text)
 }
 
 /// Reads a run folder whose files `text` reads.
 pub(super) fn read_from(
     folder: &Path,
-    text: impl Fn(&Path) -> Result<String, Failure>,
-) -> Result<(Facts, RunFigures), Failure> {
+    text: impl Fn(&Path) -> Result<String, FolderError>,
+) -> Result<(Facts, RunFigures), FolderError> {
     let path = folder.display().to_string();
     let at = folder.join("summary.json");
     let summary = summary(&at, &text(&at)?)?;
@@ -68,26 +68,28 @@ pub(super) fn read_from(
     Ok((facts, RunFigures { seed, metrics, messages }))
 }
 
-fn text(path: &Path) -> Result<String, Failure> {
+fn text(path: &Path) -> Result<String, FolderError> {
     let shown = path.display();
-    let failed = |why: &dyn Display| Failure::Io(format!("`{shown}` cannot be read: {why}"));
+    let failed = |why: &dyn Display| FolderError::Io(format!("`{shown}` cannot be read: {why}"));
     let bytes = read_regular_file(path, FILE_BYTES_MAX).map_err(|error| match error.kind() {
         io::ErrorKind::FileTooLarge => {
             let most = FILE_BYTES_MAX >> 20;
-            Failure::Io(format!("`{shown}` is longer than {most} MiB; name the folder of a run"))
+            FolderError::Io(format!(
+                "`{shown}` is longer than {most} MiB; name the folder of a run"
+            ))
         }
         _ => failed(&error),
     })?;
     decode_text(bytes).map_err(|error| failed(&error))
 }
 
-fn summary(path: &Path, text: &str) -> Result<RunSummary, Failure> {
+fn summary(path: &Path, text: &str) -> Result<RunSummary, FolderError> {
     let shown = path.display();
     let wrong =
-        |error| Failure::Io(format!("`{shown}` is no summary of a run: {error}; run it again"));
+        |error| FolderError::Io(format!("`{shown}` is no summary of a run: {error}; run it again"));
     let Head { schema } = serde_json::from_str(text).map_err(wrong)?;
     if schema != SCHEMA {
-        return Err(Failure::Io(format!(
+        return Err(FolderError::Io(format!(
             "`{shown}` is of schema {schema}, and {SCHEMA} is the one that is read; \
              compare with the version that wrote it"
         )));
@@ -96,8 +98,8 @@ fn summary(path: &Path, text: &str) -> Result<RunSummary, Failure> {
 }
 
 /// Refuses runs that say of themselves that they are not what was planned.
-fn check_whole(path: &str, summary: &RunSummary) -> Result<(), Failure> {
-    let void = |message: String| Err(Failure::Void(message));
+fn check_whole(path: &str, summary: &RunSummary) -> Result<(), FolderError> {
+    let void = |message: String| Err(FolderError::Void(message));
     if summary.void {
         // Older files have no reasons.
         let late = summary.packets.as_ref().and_then(|packets| packets.late_p99_us);
@@ -136,19 +138,19 @@ fn metrics(
     path: &Path,
     text: &str,
     mut measures: BTreeMap<String, Measure>,
-) -> Result<BTreeMap<String, MetricFigures>, Failure> {
+) -> Result<BTreeMap<String, MetricFigures>, FolderError> {
     let shown = path.display();
     let distributions = peerlet_measure::read_distributions(text)
-        .map_err(|error| Failure::Io(format!("{shown}:{}: {error}", error.line())))?;
+        .map_err(|error| FolderError::Io(format!("{shown}:{}: {error}", error.line())))?;
     let mut metrics = BTreeMap::new();
     for (name, distribution) in distributions {
         let count = distribution.histogram.count();
         let measure = measures.remove(&name).ok_or_else(|| {
             let wrong = format!("`{shown}` has `{name}`, and summary.json does not");
-            Failure::Io(format!("{wrong}; run it again"))
+            FolderError::Io(format!("{wrong}; run it again"))
         })?;
         if measure.count != count {
-            return Err(Failure::Io(format!(
+            return Err(FolderError::Io(format!(
                 "`{shown}` has {count} values of `{name}`, and summary.json {}; run it again",
                 measure.count
             )));
@@ -156,7 +158,7 @@ fn metrics(
         metrics.insert(name, figures(measure, distribution));
     }
     if let Some(name) = measures.keys().next() {
-        return Err(Failure::Io(format!(
+        return Err(FolderError::Io(format!(
             "`{shown}` has no line about `{name}`, which is in summary.json; run it again"
         )));
     }

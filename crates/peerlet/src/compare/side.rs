@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use peerlet_measure::{RUNS_MAX, RunFigures};
 
 use super::run_folder::{self, Facts};
-use crate::run::Failure;
+use crate::output::folder_error::FolderError;
 
 /// All runs of a side.
 pub(crate) struct Side {
@@ -20,7 +20,7 @@ pub(crate) struct Side {
 
 impl Side {
     /// Reads the run in this folder, or where it holds none those in its sub-folders.
-    pub(crate) fn read(path: &Path) -> Result<Side, Failure> {
+    pub(crate) fn read(path: &Path) -> Result<Side, FolderError> {
         let (folders, passed_over) = match holds_run(path) {
             true => (vec![path.to_owned()], Vec::new()),
             false => runs_in(path)?,
@@ -52,14 +52,14 @@ fn holds_run(folder: &Path) -> bool {
 }
 
 /// The sub-folders that hold a run, by number where they are named by one; and the other ones.
-fn runs_in(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>), Failure> {
+fn runs_in(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>), FolderError> {
     let shown = path.display();
     if path.is_file() {
         let message =
             format!("`{shown}` is a file; a side is a run folder, as written by -o, or holds some");
-        return Err(Failure::Usage(message));
+        return Err(FolderError::Unlike(message));
     }
-    let failed = |error| Failure::Io(format!("`{shown}` cannot be read: {error}"));
+    let failed = |error| FolderError::Io(format!("`{shown}` cannot be read: {error}"));
     let (mut runs, mut others) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(path).map_err(failed)? {
         let folder = entry.map_err(failed)?.path();
@@ -69,13 +69,13 @@ fn runs_in(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>), Failure> {
             others.push(folder.display().to_string());
         }
         if runs.len() > RUNS_MAX {
-            return Err(Failure::Usage(format!(
+            return Err(FolderError::Unlike(format!(
                 "`{shown}` holds more than {RUNS_MAX} runs; compare fewer"
             )));
         }
     }
     if runs.is_empty() {
-        return Err(Failure::Io(format!(
+        return Err(FolderError::Io(format!(
             "`{shown}` holds no run: there is no summary.json in it, nor in a folder in it; \
              write one with `sim -o DIR`"
         )));
@@ -89,13 +89,13 @@ fn runs_in(path: &Path) -> Result<(Vec<PathBuf>, Vec<String>), Failure> {
 }
 
 /// Refuses runs that have too little in common to be compared.
-pub(crate) fn check(left: &Side, right: &Side) -> Result<(), Failure> {
+pub(crate) fn check(left: &Side, right: &Side) -> Result<(), FolderError> {
     let one = left.first();
     for side in [left, right] {
         let first = side.first();
         for other in &side.facts {
             if other.place() != first.place() {
-                return Err(Failure::Usage(format!(
+                return Err(FolderError::Unlike(format!(
                     "`{}` is of world {} and `{}` of world {}; \
                      give the runs of each world a side of their own",
                     first.path,
@@ -105,13 +105,13 @@ pub(crate) fn check(left: &Side, right: &Side) -> Result<(), Failure> {
                 )));
             }
             if other.peers != one.peers {
-                return Err(Failure::Usage(format!(
+                return Err(FolderError::Unlike(format!(
                     "`{}` has {} peers and `{}` has {}; compare runs with the same number of peers",
                     one.path, one.peers, other.path, other.peers
                 )));
             }
             if other.virtual_seconds != one.virtual_seconds {
-                return Err(Failure::Usage(format!(
+                return Err(FolderError::Unlike(format!(
                     "`{}` lasts {} s and `{}` lasts {} s; compare runs of the same length",
                     one.path, one.virtual_seconds, other.path, other.virtual_seconds
                 )));

@@ -4,26 +4,26 @@ mod table;
 
 use clap::Args;
 use peerlet_live::LATE_MAX;
-use peerlet_measure::{Comparison, RunFigures};
+use peerlet_measure::Comparison;
 use peerlet_scenario::{Override, Problems};
-use serde_json::json;
 
-use crate::arguments::{What, seeds};
-use crate::compare::{Facts, Judged, Report, Side, check_sides, exit};
+use crate::arguments::{What, seeds, transport};
+use crate::compare::{Judged, check_sides, exit};
 use crate::exit::Exit;
 use crate::experiment::Experiment;
+use crate::failure::Failure;
 use crate::logs;
 use crate::output::results::Results;
 use crate::output::status;
 use crate::output::void;
 use crate::plan::Plan;
-use crate::run::{Failure, print};
+use crate::run::print;
+use crate::sockets::gives;
 use crate::transport::Transport;
-use crate::world::emulate::{emulated, gives};
+use crate::world::attended::{self, Way, simulate};
 use crate::world::setup::SimOptions;
-use crate::world::sim::{Way, simulate};
 use crate::world::threads;
-use table::Case;
+use table::{Case, Runs, VoidRun};
 
 /// A run that is void is repeated so often at most.
 const REPEATS_MAX: u32 = 2;
@@ -52,7 +52,7 @@ pub(crate) struct Fidelity {
     #[arg(
         long,
         value_name = "NAME",
-        value_enum,
+        value_parser = transport(),
         value_delimiter = ',',
         default_value = "udp,quic"
     )]
@@ -90,8 +90,8 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
             let time = simulated.duration;
             fidelity.say(&format!("emulating seed {seed} of {} over {name}, {time}", seeds.end()));
             let run = fidelity.emulated(experiment, *transport, seed, &mut runs.repeated)?;
-            if let Some(panicked) = run.panicked {
-                return Err(Failure::Panicked(panicked));
+            if let Some(report) = run.panicked {
+                return Err(Failure::Panicked(report.message));
             }
             if run.is_interrupted {
                 status::say(&format!(
@@ -102,7 +102,7 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
                 return Ok(Exit::Interrupted);
             }
             match run.is_void() {
-                true => void.push(VoidRun::of(*transport, seed, &run)),
+                true => void.push(VoidRun::of(*transport, seed, REPEATS_MAX + 1, &run)),
                 false => runs.add(&run),
             }
         }
@@ -122,7 +122,7 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
         cases.push(Case { transport: *transport, left, right, comparison, runs });
     }
     print(&match (fidelity.json, fidelity.markdown) {
-        (true, _) => json(&cases, &void),
+        (true, _) => table::json(&cases, &void),
         (false, markdown) => table::write(&cases, &void, &fidelity.control, markdown),
     })?;
     let exits: Vec<Exit> = cases.iter().map(|case| exit(case.comparison.verdict())).collect();
@@ -130,48 +130,6 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
         _ if !void.is_empty() => Exit::Void,
         worst => worst.unwrap_or(Exit::Done),
     })
-}
-
-/// Each transport's comparison, as `compare` writes it, in one list; behind them the runs that were
-/// void, where there are any.
-fn json(cases: &[Case], void: &[VoidRun]) -> String {
-    let reports = cases.iter().map(|case| {
-        let Case { left, right, comparison, .. } = case;
-        let report = Report { left, right, comparison };
-        report.json().trim_end().to_owned()
-    });
-    let runs = void.iter().map(|run| {
-        let VoidRun { transport, seed, reasons } = run;
-        json!({ "transport": transport.name(), "seed": seed, "void_because": reasons })
-    });
-    let runs: Vec<_> = runs.collect();
-    let left_out = (!runs.is_empty()).then(|| json!({ "schema": 1, "void": runs }).to_string());
-    format!("[{}]\n", reports.chain(left_out).collect::<Vec<_>>().join(","))
-}
-
-/// An emulation that was void each time, so that its seed is in no comparison.
-pub(super) struct VoidRun {
-    pub(super) transport: Transport,
-    pub(super) seed: u64,
-    /// Why the last one was, the gravest reason first.
-    pub(super) reasons: Vec<String>,
-}
-
-impl VoidRun {
-    fn of(transport: Transport, seed: u64, run: &Results) -> VoidRun {
-        VoidRun { transport, seed, reasons: void::reasons(run) }
-    }
-
-    /// That it is left out, and why.
-    pub(super) fn sentence(&self) -> String {
-        let VoidRun { transport, seed, reasons } = self;
-        let (name, tries) = (transport.name(), REPEATS_MAX + 1);
-        format!(
-            "{name}: seed {seed} is left out: its emulation was void {tries} times, the last time \
-             since {}",
-            reasons.join("; ")
-        )
-    }
 }
 
 impl Fidelity {
@@ -230,7 +188,8 @@ impl Fidelity {
         let mut tries = 0;
         loop {
             let plan = self.plan(experiment, transport, seed, true)?;
-            let run = emulated(experiment, plan, transport.sockets(false), LATE_MAX)?;
+            let (run, _signals) =
+                attended::emulate(experiment, plan, transport.sockets(false), LATE_MAX)?;
             if !run.is_void() || run.is_interrupted || tries == REPEATS_MAX {
                 return Ok(run);
             }
@@ -238,48 +197,5 @@ impl Fidelity {
             let (why, next, most) = (void::reasons(&run).join("; "), tries + 1, REPEATS_MAX + 1);
             self.say(&format!("void: {why}; trying again, {next} of {most}"));
         }
-    }
-}
-
-/// The runs of one side.
-#[derive(Default)]
-pub(super) struct Runs {
-    /// How long each lasts.
-    duration: peerlet_core::Duration,
-    facts: Vec<Facts>,
-    figures: Vec<RunFigures>,
-    /// The worst 99th percentile of lateness.
-    pub(super) late: Option<peerlet_core::Duration>,
-    /// How many runs were repeated since they were void.
-    pub(super) repeated: u32,
-}
-
-impl Runs {
-    fn add(&mut self, run: &Results) {
-        let scenario = &run.plan.scenario;
-        self.duration = scenario.duration;
-        self.facts.push(Facts {
-            path: run.world.to_owned(),
-            world: run.world.to_owned(),
-            transport: run.transport.map(|over| over.name().to_owned()),
-            scenario: scenario.title.clone(),
-            peers: scenario.peers,
-            virtual_seconds: run.end.as_secs_f64(),
-        });
-        self.figures.push(RunFigures::of(scenario.seed, &run.measures, &run.ledger));
-        let late = run.carried.as_ref().and_then(|carried| carried.lateness.quantile(0.99));
-        self.late = self.late.max(late);
-    }
-
-    /// Takes the runs of these seeds away.
-    fn leave_out(&mut self, is_out: impl Fn(u64) -> bool) {
-        let runs =
-            std::mem::take(&mut self.facts).into_iter().zip(std::mem::take(&mut self.figures));
-        (self.facts, self.figures) = runs.filter(|(_, run)| !is_out(run.seed)).unzip();
-    }
-
-    fn side(&mut self, name: &str) -> Side {
-        let (facts, figures) = (std::mem::take(&mut self.facts), std::mem::take(&mut self.figures));
-        Side { path: name.to_owned(), facts, figures, passed_over: Vec::new() }
     }
 }

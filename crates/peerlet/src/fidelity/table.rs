@@ -1,10 +1,12 @@
-//! The table of `fidelity`: a line for each metric and transport.
+//! The report of `fidelity`: a table with a line for each metric and transport, or JSON.
 
 use peerlet_core::MetricKind;
-use peerlet_measure::{ComparedMetric, Comparison, Verdict};
+use peerlet_measure::{ComparedMetric, Comparison, RunFigures, Verdict};
+use serde_json::json;
 
-use super::{Runs, VoidRun};
-use crate::compare::Side;
+use crate::compare::{Facts, Report, Side};
+use crate::output::results::Results;
+use crate::output::void;
 use crate::transport::Transport;
 
 /// What came out over one transport.
@@ -136,6 +138,93 @@ fn aligned(lines: &[Vec<String>]) -> String {
     lines.iter().map(row).collect()
 }
 
+/// Each transport's comparison, as `compare` writes it, in one list; behind them the runs that were
+/// void, where there are any.
+pub(super) fn json(cases: &[Case], void: &[VoidRun]) -> String {
+    let reports = cases.iter().map(|case| {
+        let Case { left, right, comparison, .. } = case;
+        let report = Report { left, right, comparison };
+        report.json().trim_end().to_owned()
+    });
+    let runs = void.iter().map(|run| {
+        let VoidRun { transport, seed, reasons, .. } = run;
+        json!({ "transport": transport.name(), "seed": seed, "void_because": reasons })
+    });
+    let runs: Vec<_> = runs.collect();
+    let left_out = (!runs.is_empty()).then(|| json!({ "schema": 1, "void": runs }).to_string());
+    format!("[{}]\n", reports.chain(left_out).collect::<Vec<_>>().join(","))
+}
+
+/// An emulation that was void each time, so that its seed is in no comparison.
+pub(super) struct VoidRun {
+    pub(super) transport: Transport,
+    pub(super) seed: u64,
+    /// How often it was tried.
+    pub(super) tries: u32,
+    /// Why the last one was, the gravest reason first.
+    pub(super) reasons: Vec<String>,
+}
+
+impl VoidRun {
+    pub(super) fn of(transport: Transport, seed: u64, tries: u32, run: &Results) -> VoidRun {
+        VoidRun { transport, seed, tries, reasons: void::reasons(run) }
+    }
+
+    /// That it is left out, and why.
+    pub(super) fn sentence(&self) -> String {
+        let VoidRun { transport, seed, tries, reasons } = self;
+        let name = transport.name();
+        format!(
+            "{name}: seed {seed} is left out: its emulation was void {tries} times, the last time \
+             since {}",
+            reasons.join("; ")
+        )
+    }
+}
+
+/// The runs of one side.
+#[derive(Default)]
+pub(super) struct Runs {
+    /// How long each lasts.
+    pub(super) duration: peerlet_core::Duration,
+    facts: Vec<Facts>,
+    pub(super) figures: Vec<RunFigures>,
+    /// The worst 99th percentile of lateness.
+    pub(super) late: Option<peerlet_core::Duration>,
+    /// How many runs were repeated since they were void.
+    pub(super) repeated: u32,
+}
+
+impl Runs {
+    pub(super) fn add(&mut self, run: &Results) {
+        let scenario = &run.plan.scenario;
+        self.duration = scenario.duration;
+        self.facts.push(Facts {
+            path: run.world.name().to_owned(),
+            world: run.world.name().to_owned(),
+            transport: run.transport.map(|over| over.name().to_owned()),
+            scenario: scenario.title.clone(),
+            peers: scenario.peers,
+            virtual_seconds: run.end.as_secs_f64(),
+        });
+        self.figures.push(RunFigures::of(scenario.seed, &run.measures, &run.ledger));
+        let late = run.carried().and_then(|carried| carried.lateness.quantile(0.99));
+        self.late = self.late.max(late);
+    }
+
+    /// Takes the runs of these seeds away.
+    pub(super) fn leave_out(&mut self, is_out: impl Fn(u64) -> bool) {
+        let runs =
+            std::mem::take(&mut self.facts).into_iter().zip(std::mem::take(&mut self.figures));
+        (self.facts, self.figures) = runs.filter(|(_, run)| !is_out(run.seed)).unzip();
+    }
+
+    pub(super) fn side(&mut self, name: &str) -> Side {
+        let (facts, figures) = (std::mem::take(&mut self.facts), std::mem::take(&mut self.figures));
+        Side { path: name.to_owned(), facts, figures, passed_over: Vec::new() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +234,7 @@ mod tests {
         let void = |seed| VoidRun {
             transport: Transport::Udp,
             seed,
+            tries: 3,
             reasons: vec!["it was late".to_owned(), "it lost packets".to_owned()],
         };
         let text = write(&[], &[void(3), void(4)], &[], false);
@@ -157,10 +247,10 @@ mod tests {
         assert_eq!(text, line(3) + &line(4));
         assert_eq!(write(&[], &[void(3), void(4)], &[], true), line(3) + "\n" + &line(4));
         assert_eq!(
-            super::super::json(&[], &[void(3)]),
+            json(&[], &[void(3)]),
             "[{\"schema\":1,\"void\":[{\"seed\":3,\"transport\":\"udp\",\
              \"void_because\":[\"it was late\",\"it lost packets\"]}]}]\n"
         );
-        assert_eq!(super::super::json(&[], &[]), "[]\n");
+        assert_eq!(json(&[], &[]), "[]\n");
     }
 }

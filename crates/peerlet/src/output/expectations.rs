@@ -2,8 +2,24 @@
 
 use peerlet_measure::{STATISTICS, Summary};
 use peerlet_scenario::{Scenario, Side};
+use serde::{Deserialize, Serialize};
 
-use crate::output::schema::Verdict;
+/// How one bound of one expectation ended.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Verdict {
+    /// The measure's full name.
+    pub(crate) measure: String,
+    /// The bound as the scenario writes it, such as `mean_min`.
+    pub(crate) bound: String,
+    /// The last value that is fine, in the measure's unit.
+    pub(crate) value: f64,
+    /// The value that the run came to; null when nothing was measured.
+    pub(crate) actual: Option<f64>,
+    /// Whether the bound was kept.
+    pub(crate) held: bool,
+    /// Where it is written: `file:line:column`.
+    pub(crate) place: String,
+}
 
 impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

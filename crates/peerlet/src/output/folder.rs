@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use peerlet_measure::{write_csv, write_distributions};
 use peerlet_scenario::{Override, Rewrite};
 
-use crate::inputs;
+use crate::output::expectations::Verdict;
+use crate::output::folder_error::FolderError;
+use crate::output::inputs;
 use crate::output::results::Results;
-use crate::output::schema::Verdict;
 use crate::output::summary;
 use crate::output::whole_file::write_whole;
 use crate::plan::Plan;
-use crate::run::Failure;
 use crate::transport::Transport;
 
 /// The file that a run keeps locked in its folder until all is written.
@@ -34,29 +34,13 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Runs with the folder, where one is asked for. A run that never began, because of a file or
-    /// an address, leaves nothing in it, so that the command can be repeated.
-    pub(crate) fn with<T>(
-        path: Option<&PathBuf>,
-        run: impl FnOnce(Option<&Folder>) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let mut folder = path.map(|path| Folder::create(path)).transpose()?;
-        let ended = run(folder.as_ref());
-        if let (Err(Failure::Io(_) | Failure::Usage(_) | Failure::Scenario(_)), Some(folder)) =
-            (&ended, &mut folder)
-        {
-            folder.take_back();
-        }
-        ended
-    }
-
     /// Reserves the folder, and creates it where there is none. One that is not empty is refused,
     /// so that nothing is lost or mixed.
-    fn create(path: &Path) -> Result<Folder, Failure> {
+    pub(crate) fn create(path: &Path) -> Result<Folder, FolderError> {
         let is_new = create_folder(path)?;
         refuse_content(path)?;
         let reservation = path.join(RUNNING);
-        let failed = Failure::io(reservation.display());
+        let failed = FolderError::io(reservation.display());
         let options = || File::options().write(true).create_new(true).open(&reservation);
         // One that a killed run left is a file that nobody has locked.
         let opened = options().or_else(|error| match error.kind() {
@@ -74,13 +58,14 @@ impl Folder {
     }
 
     /// Creates a file that is written while the run lasts.
-    pub(crate) fn create_file(&self, name: &str) -> Result<File, Failure> {
+    pub(crate) fn create_file(&self, name: &str) -> Result<File, FolderError> {
         let path = self.path_of(name);
-        File::create_new(&path).map_err(Failure::io(path.display()))
+        File::create_new(&path).map_err(FolderError::io(path.display()))
     }
 
-    /// Removes the scenario and its files, where there are no results.
-    fn take_back(&self) {
+    /// Removes the scenario and its files, where there are no results: after a run that never began
+    /// the same folder can be named again.
+    pub(crate) fn take_back(&self) {
         let is_early = |entry: &fs::DirEntry| {
             let name = entry.file_name();
             ["scenario.toml", inputs::FOLDER, RUNNING].iter().any(|early| name == *early)
@@ -104,7 +89,7 @@ impl Folder {
         plan: &Plan,
         overrides: &[Override],
         (transport, wire): (Option<Transport>, bool),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), FolderError> {
         let scenario = &plan.scenario;
         let mut rewrite = Rewrite::new(&scenario.sources.file().text, overrides)?;
         inputs::keep(scenario, &self.path, &mut rewrite)?;
@@ -121,7 +106,7 @@ impl Folder {
     }
 
     /// Writes everything about the run. The summary comes last: where it is, the rest is as well.
-    pub(crate) fn write(&self, run: &Results, verdicts: &[Verdict]) -> Result<(), Failure> {
+    pub(crate) fn write(&self, run: &Results, verdicts: &[Verdict]) -> Result<(), FolderError> {
         self.write_table("measures.csv", |file| write_csv(&run.measures, file))?;
         self.write_table("distributions.csv", |file| write_distributions(&run.measures, file))?;
         self.write_file("summary.json", summary::json(run, verdicts).as_bytes())
@@ -131,12 +116,12 @@ impl Folder {
         &self,
         name: &str,
         write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), FolderError> {
         let path = self.path_of(name);
-        write_whole(&path, write).map_err(Failure::io(path.display()))
+        write_whole(&path, write).map_err(FolderError::io(path.display()))
     }
 
-    fn write_file(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    fn write_file(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
         self.write_table(name, |file| file.write_all(bytes))
     }
 }
@@ -161,7 +146,10 @@ pub(crate) struct FolderSet {
 impl FolderSet {
     /// Creates the folder. One that holds a run, and a run folder of one of these seeds that is not
     /// empty, is refused before anything runs. Runs of other seeds may be beside them.
-    pub(crate) fn create(path: &Path, seeds: RangeInclusive<u64>) -> Result<FolderSet, Failure> {
+    pub(crate) fn create(
+        path: &Path,
+        seeds: RangeInclusive<u64>,
+    ) -> Result<FolderSet, FolderError> {
         create_folder(path)?;
         for name in [RUNNING, "scenario.toml", "summary.json"] {
             if path.join(name).symlink_metadata().is_ok() {
@@ -186,21 +174,21 @@ impl FolderSet {
 }
 
 /// Creates the folder; says whether there was none.
-fn create_folder(path: &Path) -> Result<bool, Failure> {
+fn create_folder(path: &Path) -> Result<bool, FolderError> {
     refuse_file(path)?;
     let (is_new, shown) = (!path.exists(), path.display());
     let failed = |error| {
         format!("cannot create the folder `{shown}`: {error}; name another one that can be written")
     };
-    fs::create_dir_all(path).map_err(|error| Failure::Io(failed(error)))?;
+    fs::create_dir_all(path).map_err(|error| FolderError::Io(failed(error)))?;
     Ok(is_new)
 }
 
-fn refuse_file(path: &Path) -> Result<(), Failure> {
+fn refuse_file(path: &Path) -> Result<(), FolderError> {
     if path.exists() && !path.is_dir() {
         let shown = path.display();
         let message = format!("`{shown}` is a file, and -o names a folder; name another one");
-        return Err(Failure::Io(message));
+        return Err(FolderError::Io(message));
     }
     Ok(())
 }
@@ -208,10 +196,10 @@ fn refuse_file(path: &Path) -> Result<(), Failure> {
 const RUNS: &str = "another run writes into it";
 
 /// Refuses a folder that holds anything but a reservation that nobody has locked.
-fn refuse_content(path: &Path) -> Result<(), Failure> {
+fn refuse_content(path: &Path) -> Result<(), FolderError> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(path).map_err(Failure::io(path.display()))? {
-        names.push(entry.map_err(Failure::io(path.display()))?.file_name());
+    for entry in fs::read_dir(path).map_err(FolderError::io(path.display()))? {
+        names.push(entry.map_err(FolderError::io(path.display()))?.file_name());
     }
     let has = |name: &str| names.iter().any(|held| held == name);
     let about = path.join(RUNNING).symlink_metadata();
@@ -236,11 +224,11 @@ fn is_locked(path: &Path) -> bool {
     file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
-fn refusal(path: &Path, what: &str) -> Failure {
+fn refusal(path: &Path, what: &str) -> FolderError {
     let shown = path.display();
     let remedy = match what {
         RUNS => "name another folder",
         _ => "name another folder, or remove this one if you need nothing in it",
     };
-    Failure::Io(format!("cannot write a run into `{shown}`: {what}; {remedy}"))
+    FolderError::Io(format!("cannot write a run into `{shown}`: {what}; {remedy}"))
 }

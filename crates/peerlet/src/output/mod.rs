@@ -4,6 +4,8 @@ pub(crate) mod again;
 pub(crate) mod drops;
 pub(crate) mod expectations;
 pub(crate) mod folder;
+pub(crate) mod folder_error;
+pub(crate) mod inputs;
 pub(crate) mod list;
 pub(crate) mod memory;
 pub(crate) mod progress;

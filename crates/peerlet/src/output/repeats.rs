@@ -6,8 +6,7 @@ use std::ops::RangeInclusive;
 use peerlet_measure::{RepeatRow, Repeats};
 use serde::Serialize;
 
-use crate::output::schema::Verdict;
-use crate::output::summary;
+use crate::output::expectations::Verdict;
 use crate::output::terminal::json_line;
 use crate::transport::Transport;
 
@@ -58,12 +57,14 @@ pub(crate) fn json(
     json_line(&json)
 }
 
-/// All runs as a table: means with 95 % intervals, and what was not kept.
+/// All runs as a table: means with 95 % intervals, and what was not kept. `again` gives the command
+/// that repeats the run of a seed, where there is one.
 pub(crate) fn table(
     all: &Repeats,
     runs: &[Repeat],
     transport: Option<Transport>,
     not_reached: &NotReached,
+    again: impl Fn(u64) -> Option<String>,
 ) -> String {
     let over = transport.map(|over| format!(" over {}", over.name())).unwrap_or_default();
     let mut out = format!("{} runs{over}, mean and 95 % interval\n\n{all}\n", runs.len());
@@ -72,7 +73,7 @@ pub(crate) fn table(
         let has_failed = failed.peek().is_some();
         failed.for_each(|verdict| out += &format!("seed {seed}: {verdict}\n"));
         if has_failed {
-            summary::write_again(&mut out, Some(*seed)).expect("a text takes all");
+            out.extend(again(*seed).map(|again| format!("again: {again}\n")));
         }
     }
     if let Some(seeds) = not_reached {

@@ -10,6 +10,8 @@ use peerlet_measure::Row;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::output::expectations::Verdict;
+
 /// The version of the schema, in `schema`. Files of a newer one are refused.
 pub(crate) const SCHEMA: u64 = 1;
 
@@ -299,23 +301,6 @@ impl From<&Row> for Measure {
         let unit = unit.to_owned();
         Measure { unit, count, sum, mean, min, max, std, p1, p5, p10, p25, p50, p75, p90, p95, p99 }
     }
-}
-
-/// How one bound of one expectation ended.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub(crate) struct Verdict {
-    /// The measure's full name.
-    pub(crate) measure: String,
-    /// The bound as the scenario writes it, such as `mean_min`.
-    pub(crate) bound: String,
-    /// The last value that is fine, in the measure's unit.
-    pub(crate) value: f64,
-    /// The value that the run came to; null when nothing was measured.
-    pub(crate) actual: Option<f64>,
-    /// Whether the bound was kept.
-    pub(crate) held: bool,
-    /// Where it is written: `file:line:column`.
-    pub(crate) place: String,
 }
 
 #[cfg(test)]

@@ -8,12 +8,12 @@ use peerlet_live::{Carried, Delays};
 use peerlet_measure::{DropCause, Flow};
 use peerlet_network::Cause;
 
-use crate::output::again::again;
 use crate::output::drops;
+use crate::output::expectations::Verdict;
 use crate::output::memory::peak_rss_bytes;
-use crate::output::results::Results;
+use crate::output::results::{Results, World};
 use crate::output::schema::{
-    Account, Lateness, Lost, Messages, Packets, RunSummary, SCHEMA, Verdict, Version,
+    Account, Lateness, Lost, Messages, Packets, RunSummary, SCHEMA, Version,
 };
 use crate::output::terminal::json_line;
 use crate::output::void;
@@ -49,13 +49,13 @@ impl Packets {
 impl Account {
     /// What a live run cannot account for is not in flight but unaccounted.
     fn of(flow: &Flow, run: &Results) -> Account {
-        let knows_all = run.world != "live";
+        let knows_all = run.world != World::Live;
         Account {
             sent: flow.sent,
             duplicated: flow.duplicated,
             delivered: flow.delivered,
             in_flight: knows_all.then_some(flow.in_flight),
-            unaccounted: (!knows_all && !run.is_share).then_some(flow.in_flight),
+            unaccounted: (!knows_all && !run.is_share()).then_some(flow.in_flight),
             bytes: flow.bytes,
             dropped: counts(DropCause::ALL.map(|cause| (cause.name(), flow.dropped(cause)))),
         }
@@ -73,7 +73,7 @@ fn summary(run: &Results, verdicts: &[Verdict]) -> RunSummary {
     let account = |flow: &Flow| Account::of(flow, run);
     RunSummary {
         schema: SCHEMA,
-        world: run.world.to_owned(),
+        world: run.world.name().to_owned(),
         transport: run.transport.map(|over| over.name().to_owned()),
         scenario: scenario.title.clone(),
         seed: scenario.seed,
@@ -94,21 +94,20 @@ fn summary(run: &Results, verdicts: &[Verdict]) -> RunSummary {
         },
         late_answers: run.late_answers,
         idle_directives: run.idle_directives,
-        sockets_dropped: run
-            .counters
-            .as_ref()
-            .map(|counters| self::counts(counters.iter().map(|(cause, n)| (cause.name(), n)))),
-        coverage: run.whole.as_ref().map(|whole| whole.coverage),
-        processes: run.whole.as_ref().map(|whole| whole.processes),
-        delays: run.delays.as_ref().map(Lateness::of),
-        packets: run.carried.as_ref().map(Packets::of),
+        sockets_dropped: run.sockets.as_ref().map(|sockets| {
+            self::counts(sockets.counters.iter().map(|(cause, n)| (cause.name(), n)))
+        }),
+        coverage: run.whole().map(|whole| whole.coverage),
+        processes: run.whole().map(|whole| whole.processes),
+        delays: run.sockets.as_ref().map(|sockets| Lateness::of(&sockets.delays)),
+        packets: run.carried().map(Packets::of),
         void: run.is_void(),
         void_because: void::reasons(run),
-        missing: run.missing.clone(),
-        kept_out: run.kept_out.clone(),
-        share: run.is_share,
+        missing: run.missing().to_vec(),
+        kept_out: run.kept_out().to_vec(),
+        share: run.is_share(),
         interrupted: run.is_interrupted,
-        panicked: run.panicked.clone(),
+        panicked: run.panicked.as_ref().map(|report| report.message.clone()),
         measures: run.summary().rows.iter().map(|(name, row)| (name.clone(), row.into())).collect(),
         properties: Vec::new(),
         expectations: verdicts.to_vec(),
@@ -121,10 +120,18 @@ pub(crate) fn json(run: &Results, verdicts: &[Verdict]) -> String {
     json_line(&summary(run, verdicts))
 }
 
-/// The summary as a table.
-pub(crate) fn table(run: &Results, verdicts: &[Verdict], quiet: bool) -> String {
+/// The summary as a table. `again` is the command that repeats the run, where there is one.
+pub(crate) fn table(
+    run: &Results,
+    verdicts: &[Verdict],
+    quiet: bool,
+    again: Option<&str>,
+) -> String {
     let mut out = String::new();
     write_table(&mut out, run, verdicts, quiet).expect("a text takes all");
+    if verdicts.iter().any(|verdict| !verdict.held) {
+        out.extend(again.map(|again| format!("again: {again}\n")));
+    }
     out
 }
 
@@ -165,9 +172,6 @@ fn write_table(
     if let Some(digest) = &run.digest {
         writeln!(out, "digest {digest}")?;
     }
-    if verdicts.iter().any(|verdict| !verdict.held) {
-        write_again(out, None)?;
-    }
     Ok(())
 }
 
@@ -176,24 +180,16 @@ fn not_judged(run: &Results) -> Option<&'static str> {
     run.not_judged().filter(|_| !run.plan.scenario.expect.is_empty())
 }
 
-/// The command that repeats a run, where there is one.
-pub(crate) fn write_again(out: &mut String, seed: Option<u64>) -> std::fmt::Result {
-    match again(seed) {
-        Some(command) => writeln!(out, "again: {command}"),
-        None => Ok(()),
-    }
-}
-
 fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
     let scenario = &run.plan.scenario;
     let time = match run.world {
-        "sim" => match run.transport {
+        World::Sim => match run.transport {
             None => "of virtual time",
             Some(Transport::Quic) => "of virtual time over quic",
             Some(Transport::Udp) => "of virtual time over udp",
         },
-        "emulate" => "on real sockets, the network emulated",
-        _ => "on real sockets",
+        World::Emulate => "on real sockets, the network emulated",
+        World::Live => "on real sockets",
     };
     let (title, peers, end, seed) = (&scenario.title, scenario.peers, run.end, scenario.seed);
     write!(out, "{title}: {peers} peers, {:.3} s {time}, ", end.as_secs_f64())?;
@@ -201,13 +197,13 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
         true => writeln!(out, "seed {seed}")?,
         false => writeln!(out, "seeded by the system")?,
     }
-    if run.is_share && run.missing.is_empty() {
+    if run.is_share() && run.missing().is_empty() {
         writeln!(out, "this process's share; seat 0's process has the whole network's table")?;
-    } else if run.is_share {
+    } else if run.is_share() {
         writeln!(out, "this process's share, and nobody has the whole network's table")?;
     }
     let threads = match (run.world, run.threads) {
-        ("sim", threads @ 2..) => format!(" on {threads} threads"),
+        (World::Sim, threads @ 2..) => format!(" on {threads} threads"),
         _ => String::new(),
     };
     writeln!(
@@ -223,23 +219,23 @@ fn write_head(out: &mut String, run: &Results) -> std::fmt::Result {
             writeln!(out, "{}", account(name, flow, run))?;
         }
     }
-    if let Some(carried) = &run.carried {
+    if let Some(carried) = run.carried() {
         writeln!(out, "{}", packets(carried, run))?;
     }
-    if let Some(delays) = run.delays.as_ref().filter(|_| run.world == "live") {
-        writeln!(out, "{}", self::delays(delays))?;
+    if let Some(sockets) = run.sockets.as_ref().filter(|_| run.world == World::Live) {
+        writeln!(out, "{}", delays(&sockets.delays))?;
     }
     write_coverage(out, run)?;
-    writeln!(out, "{}", run.counters.as_ref().map(drops::lines).unwrap_or_default())
+    writeln!(out, "{}", run.sockets.as_ref().map(|s| drops::lines(&s.counters)).unwrap_or_default())
 }
 
 /// How much of the network is in these numbers, and whose share is missing.
 fn write_coverage(out: &mut String, run: &Results) -> std::fmt::Result {
-    if let Some(whole) = run.whole.as_ref().filter(|whole| whole.processes == 1) {
+    if let Some(whole) = run.whole().filter(|whole| whole.processes == 1) {
         if whole.coverage < 1.0 {
             writeln!(out, "{:.1} % of seat-seconds covered", whole.coverage * 100.0)?;
         }
-    } else if let Some(whole) = &run.whole {
+    } else if let Some(whole) = run.whole() {
         writeln!(
             out,
             "the whole network: {} processes reported to the end, {:.1} % of seat-seconds covered",
@@ -247,10 +243,10 @@ fn write_coverage(out: &mut String, run: &Results) -> std::fmt::Result {
             whole.coverage * 100.0
         )?;
     }
-    for missing in &run.missing {
+    for missing in run.missing() {
         writeln!(out, "missing: {missing}")?;
     }
-    for kept_out in &run.kept_out {
+    for kept_out in run.kept_out() {
         writeln!(out, "kept out: {kept_out}")?;
     }
     Ok(())
@@ -292,10 +288,10 @@ fn delays(delays: &Delays) -> String {
 
 fn account(name: &str, flow: &Flow, run: &Results) -> String {
     let dropped = dropped(DropCause::ALL.map(|cause| (cause.name(), flow.dropped(cause))));
-    let rest = match (run.world, run.is_share) {
-        ("sim" | "emulate", _) => format!(" {} in flight,", grouped(flow.in_flight)),
-        (_, false) => format!(" {} unaccounted,", grouped(flow.in_flight)),
-        (_, true) => String::new(),
+    let rest = match (run.world, run.is_share()) {
+        (World::Sim | World::Emulate, _) => format!(" {} in flight,", grouped(flow.in_flight)),
+        (World::Live, false) => format!(" {} unaccounted,", grouped(flow.in_flight)),
+        (World::Live, true) => String::new(),
     };
     let twice = match flow.duplicated {
         0 => String::new(),
@@ -311,7 +307,7 @@ fn account(name: &str, flow: &Flow, run: &Results) -> String {
 
 /// What became of packets, and in an emulation how late they were.
 fn packets(carried: &Carried, run: &Results) -> String {
-    let is_emulated = run.world == "emulate";
+    let is_emulated = run.world == World::Emulate;
     let Carried { packets, lateness, read, warm_up, lost, unaccounted, stalled, .. } = carried;
     let (sent, took) = (grouped(packets.sent), grouped(packets.carried));
     let dropped = dropped(Cause::ALL.map(|cause| (cause.name(), packets.dropped(cause))));

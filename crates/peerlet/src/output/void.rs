@@ -7,7 +7,7 @@ use crate::output::summary::grouped;
 
 /// Why a run is void, the gravest reason first; nothing where it is not.
 pub(crate) fn reasons(run: &Results) -> Vec<String> {
-    match &run.carried {
+    match run.carried() {
         Some(carried) if run.is_void() => {
             carried.flaws().iter().map(|flaw| reason(flaw, run)).collect()
         }
@@ -26,7 +26,7 @@ pub(crate) fn sentence(run: &Results) -> String {
 
 fn reason(flaw: &Flaw, run: &Results) -> String {
     let (late_max, sent) =
-        run.carried.as_ref().map_or_else(Default::default, |c| (c.late_max, c.packets.sent));
+        run.carried().map_or_else(Default::default, |c| (c.late_max, c.packets.sent));
     let once = |what: String| format!("{what}, more than {late_max} (--late-max)");
     match *flaw {
         Flaw::Lost(lost) => {
@@ -47,7 +47,7 @@ fn reason(flaw: &Flaw, run: &Results) -> String {
         }
         Flaw::WokenLate(late) => once(format!("a peer woke up {late} late")),
         Flaw::Blocked(time) => {
-            let slowest = run.delays.as_ref().and_then(|delays| delays.slowest);
+            let slowest = run.sockets.as_ref().and_then(|sockets| sockets.delays.slowest);
             let place = slowest.map(|(place, _)| format!(" ({place})")).unwrap_or_default();
             once(format!("a handler took {time}{place}"))
         }

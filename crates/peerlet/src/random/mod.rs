@@ -17,8 +17,17 @@ mod stacks;
 mod trial;
 mod witness;
 
+use std::sync::Arc;
+
+use peerlet_core::Time;
+use peerlet_sim::Watch;
+
 pub(crate) use report::{run, run_file};
 pub use search::{Finding, Findings, Search};
 
 /// Changes the setup of a run; for tests.
 pub type Alter = dyn Fn(&mut peerlet_sim::Setup);
+
+/// Calls the function that it is given, which makes one run. The run ends at the time given, and
+/// shows in the watch, which may stop it.
+pub(crate) type Attend<'a> = dyn Fn(Arc<Watch>, Time, &mut dyn FnMut()) + 'a;

@@ -3,9 +3,11 @@
 use std::fmt::Write;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use peerlet_sim::Setup;
+use peerlet_core::Time;
+use peerlet_sim::{Setup, Watch};
 use serde_json::json;
 
 use super::search::{Finding, Findings, Search};
@@ -13,11 +15,13 @@ use super::trial::{Flaw, Trial};
 use crate::arguments::Sim;
 use crate::exit::Exit;
 use crate::experiment::Experiment;
+use crate::failure::Failure;
 use crate::output::again;
+use crate::output::progress::Progress;
 use crate::output::status;
 use crate::output::terminal::json_line;
 use crate::output::whole_file::write_whole;
-use crate::run::{Failure, print};
+use crate::run::print;
 use crate::transport::Transport;
 use crate::world::lookout::Lookout;
 
@@ -36,7 +40,7 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim, count: u64) -> Result<Exit
     let (begun, mut shown, shows) = (Instant::now(), Instant::now(), sim.shows_progress());
     let (search, over) = (Search { experiment, count, seed }, over(sim.transport)?);
     let alter = handshakes(sim.transport);
-    let findings = search.run_watched(&alter, Some(&lookout), |number, findings| {
+    let findings = search.run_watched(&alter, &attended(&lookout), |number, findings| {
         tracing::info!(number, held = findings.held, "a random scenario");
         if shows && shown.elapsed() >= TICK {
             shown = Instant::now();
@@ -76,8 +80,8 @@ pub(crate) fn run_file(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failu
     over(sim.transport)?;
     let source = sim.what.source()?;
     let (name, lookout) = (source.name.clone(), Lookout::start(sim.shows_progress())?);
-    let (alter, lookout) = (&handshakes(sim.transport), Some(&lookout));
-    let trial = Trial { experiment, alter, lookout, is_thorough: true };
+    let (alter, attend) = (&handshakes(sim.transport), &attended(&lookout));
+    let trial = Trial { experiment, alter, attend, is_thorough: true };
     let (said, code) = match trial.try_source(source) {
         Ok(score) => {
             let (events, checked) = (score.events, score.checked);
@@ -92,6 +96,14 @@ pub(crate) fn run_file(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failu
     };
     print(&format!("{name}: {said}\n"))?;
     Ok(code)
+}
+
+/// Lets a lookout attend to every run.
+fn attended(lookout: &Lookout) -> impl Fn(Arc<Watch>, Time, &mut dyn FnMut()) {
+    move |watch, end, run| {
+        let _attention = lookout.attend(watch, Progress::new(None, end));
+        run();
+    }
 }
 
 /// What of the command says which transport is simulated; witnesses need one with both classes.
@@ -264,7 +276,8 @@ mod tests {
             let source = || peerlet_scenario::Source::new("saved", text.as_str());
             let alter = move |setup: &mut peerlet_sim::Setup| setup.planted = Some(bug);
             let experiment = &experiment;
-            let trial = Trial { experiment, alter: &alter, lookout: None, is_thorough: true };
+            let attend = &|_, _, run: &mut dyn FnMut()| run();
+            let trial = Trial { experiment, alter: &alter, attend, is_thorough: true };
             let flaw = trial.try_source(source()).unwrap_err();
             assert!(matches!(&flaw, Flaw::Broken(again) if again == what), "{flaw:?}");
             let trial = Trial { alter: &|_| {}, ..trial };

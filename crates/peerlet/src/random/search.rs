@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use peerlet_core::Seed;
 use peerlet_scenario::Source;
 
-use super::Alter;
 use super::drawn::Drawn;
 use super::trial::{Flaw, Score, Trial};
+use super::{Alter, Attend};
 use crate::experiment::Experiment;
 use crate::plan::Plan;
-use crate::world::lookout::Lookout;
 
 /// One scenario of so many is tried in more ways than the others.
 const THOROUGH: u64 = 4;
@@ -62,14 +61,14 @@ pub struct Finding {
 impl Search<'_> {
     /// Tries one scenario after the other. `alter` changes the setup of each run.
     pub fn run(&self, alter: &Alter) -> Findings {
-        self.run_watched(alter, None, |_, _| {})
+        self.run_watched(alter, &|_, _, run| run(), |_, _| {})
     }
 
     /// As [`run`](Search::run); `shown` is told of each scenario that is about to be tried.
     pub(crate) fn run_watched(
         &self,
         alter: &Alter,
-        lookout: Option<&Lookout>,
+        attend: &Attend<'_>,
         mut shown: impl FnMut(u64, &Findings),
     ) -> Findings {
         let mut findings = Findings::default();
@@ -79,7 +78,7 @@ impl Search<'_> {
             let drawn = Drawn::new(seed);
             // Those that are tried in more ways are the same when they are run alone.
             let is_thorough = seed.is_multiple_of(THOROUGH);
-            let trial = Trial { experiment: self.experiment, alter, lookout, is_thorough };
+            let trial = Trial { experiment: self.experiment, alter, attend, is_thorough };
             let (what, is_nondeterminism) = match trial.try_drawn(&drawn) {
                 Ok(score) => {
                     findings.add(score, &drawn.has);

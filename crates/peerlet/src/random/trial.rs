@@ -10,24 +10,21 @@ use peerlet_core::{Duration, MILLISECOND, SeatSet, Seed, Time};
 use peerlet_scenario::{Action, Problems, Scenario, Source};
 use peerlet_sim::{Engine, Handled, Outcome, Setup, Simulation, Trace, Watch};
 
-use super::Alter;
 use super::almanac::Almanac;
 use super::drawn::Drawn;
 use super::witness::{self, Book, Habits};
+use super::{Alter, Attend};
 use crate::experiment::Experiment;
-use crate::output::progress::Progress;
 use crate::plan::Plan;
-use crate::world::lookout::Lookout;
 use crate::world::setup::{self, SimOptions};
-use crate::world::twin::in_words;
 
 /// A scenario on trial.
 pub(crate) struct Trial<'a> {
     pub(crate) experiment: &'a Experiment,
     /// Changes the setup of each run; for tests.
     pub(crate) alter: &'a Alter,
-    /// Who may end it early.
-    pub(crate) lookout: Option<&'a Lookout>,
+    /// Attends to each run, and may end it early.
+    pub(crate) attend: &'a Attend<'a>,
     /// Whether more is tried than on every scenario: encoded messages, the run of the expansion.
     pub(crate) is_thorough: bool,
 }
@@ -186,14 +183,19 @@ impl Trial<'_> {
             peer
         });
         (self.alter)(&mut setup);
-        let progress = Progress::new(None, Time::ZERO + scenario.duration);
-        let attention = self.lookout.map(|lookout| lookout.attend(watch.clone(), progress));
-        let ran = catch_unwind(AssertUnwindSafe(|| {
-            let simulation =
-                Simulation::new(setup, plan.directives()).map_err(|e| e.to_string())?;
-            simulation.run().map_err(|e| e.to_string())
-        }));
-        drop(attention);
+        let (mut setup, mut ran) = (Some(setup), None);
+        let mut once = || {
+            let setup = setup.take()?;
+            ran = Some(catch_unwind(AssertUnwindSafe(|| {
+                let simulation =
+                    Simulation::new(setup, plan.directives()).map_err(|e| e.to_string())?;
+                simulation.run().map_err(|e| e.to_string())
+            })));
+            Some(())
+        };
+        let end = Time::ZERO + scenario.duration;
+        (self.attend)(watch.clone(), end, &mut || _ = once());
+        let ran = ran.expect("whoever attends to a run calls it");
         if watch.is_stopped() {
             return Err(Flaw::Interrupted);
         }
@@ -222,7 +224,7 @@ impl Trial<'_> {
 fn difference(one: &[Handled], other: &[Handled]) -> String {
     let place = one.iter().zip(other).position(|(a, b)| a != b);
     let place = place.unwrap_or(one.len().min(other.len()));
-    let said = |events: &[Handled]| events.get(place).map(in_words);
+    let said = |events: &[Handled]| events.get(place).map(Handled::to_string);
     match (said(one), said(other)) {
         (None, None) => {
             "all events are the same, but not what was dropped or measured, or the order \

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
 use peerlet_live::Join;
 
-use crate::run::Failure;
+use crate::failure::Failure;
 
 /// Reads `[IDENTITY@]HOST:PORT`; the host is looked up when it is needed.
 pub(crate) fn join(text: &str) -> Result<Join, Failure> {

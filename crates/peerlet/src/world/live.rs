@@ -2,31 +2,27 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
-use peerlet_core::{Directive, Time, decode_text};
+use peerlet_core::decode_text;
 use peerlet_live::{
-    Admission, JoinError, KeyError, LiveError, LiveOutcome, LiveSetup, MediumError,
-    PrivateFileError, PrivateFileProblem, ProcessKey, Secret, SecretError, Sockets,
+    Admission, KeyError, LiveSetup, PrivateFileError, PrivateFileProblem, ProcessKey, Secret,
+    SecretError, Sockets,
 };
 use peerlet_scenario::{Scenario, is_of_content, read_regular_file};
-use tokio::sync::watch;
 
 use crate::arguments::Live;
 use crate::exit::Exit;
 use crate::experiment::Experiment;
+use crate::failure::{Failure, with_causes};
 use crate::logs;
 use crate::output::folder::Folder;
-use crate::output::results::Results;
 use crate::output::status;
 use crate::plan::Plan;
-use crate::run::{Failure, with_causes};
 use crate::transport::Transport;
 use crate::world::address;
-use crate::world::interrupts;
-use crate::world::panics;
+use crate::world::attended;
+use crate::world::conclude::{conclude, with_folder};
 use crate::world::setup::{self, LiveOptions};
-use crate::world::sim::conclude;
 use crate::world::threads;
 
 /// Runs the `live` command.
@@ -45,7 +41,7 @@ pub(crate) fn run(experiment: &Experiment, live: &Live) -> Result<Exit, Failure>
     let is_seeded = live.what.seed.is_some();
     let options = LiveOptions { sockets, is_seeded, is_share };
     let setup = setup::live(experiment, &plan, options)?;
-    Folder::with(live.output.as_ref(), |folder| {
+    with_folder(live.output.as_ref(), |folder| {
         if let Some(folder) = folder {
             let recorded = (Some(Transport::of(sockets)), plan.scenario.run.wire);
             folder.write_scenario(&plan, &overrides, recorded)?;
@@ -73,60 +69,8 @@ fn run_share(
         let message = "--join names an identity, and UDP has none; leave it out or use QUIC";
         return Err(Failure::Usage(message.to_owned()));
     }
-    let ran = run_on_sockets(setup, plan.directives().collect())?;
-    let results = Results::on_sockets("live", plan, shards, ran, live.what.seed.is_some());
-    conclude(&results, folder, &live.what, live.json)
-}
-
-/// What a run on real sockets came to.
-pub(crate) struct Ran {
-    pub(crate) outcome: LiveOutcome,
-    pub(crate) transport: Transport,
-    pub(crate) wall_seconds: f64,
-    pub(crate) is_interrupted: bool,
-    /// The panic that ended it, if one did: the outcome is partial.
-    pub(crate) panicked: Option<String>,
-    /// A second signal ends the process while results are written as well.
-    pub(crate) signals: interrupts::Taken,
-}
-
-/// Runs peers on real sockets to their end, or until this process is interrupted.
-pub(crate) fn run_on_sockets(setup: LiveSetup, directives: Vec<Directive>) -> Result<Ran, Failure> {
-    let runtime = threads::runtime()?;
-    let (begun, transport) = (Instant::now(), Transport::of(setup.sockets));
-    let (stop, stopped) = watch::channel(false);
-    let signals = interrupts::stop_at_signal(stop).map_err(threads::refused("signals"))?;
-    let end = Time::ZERO + setup.duration;
-    let (came, panics) = panics::keep_on_sockets(|| {
-        runtime.block_on(peerlet_live::run(setup, directives, stopped.clone()))
-    });
-    let mut is_interrupted = *stopped.borrow();
-    // A handler that does not come back is not waited for.
-    runtime.shutdown_background();
-    let (outcome, panicked) = match came {
-        Ok(outcome) => {
-            // Whoever stops a process that waits to hand in its reports interrupts nothing else.
-            is_interrupted &= outcome.end < end;
-            panics.say_others(None);
-            (outcome, None)
-        }
-        Err(LiveError::Panicked(mut panicked)) => {
-            let place = panics.place_of(&panicked.message);
-            let said = format!("{panicked}{place}");
-            panics.say_others(Some(&panicked.message));
-            let told = format!("{said}{}", panics.backtraces());
-            let Some(partial) = panicked.partial.take() else {
-                return Err(Failure::Panicked(told));
-            };
-            status::say(&format!("error: {told}"));
-            is_interrupted = true;
-            (*partial, Some(said))
-        }
-        Err(error) => return Err(failure(&error)),
-    };
-    let wall_seconds = begun.elapsed().as_secs_f64();
-    drop(stopped);
-    Ok(Ran { outcome, transport, wall_seconds, is_interrupted, panicked, signals })
+    let (run, _signals) = attended::run_live(plan, setup)?;
+    conclude(&run, folder, &live.what, live.json)
 }
 
 /// The setup of this process: where it is, and which of the seats it has.
@@ -150,24 +94,6 @@ fn deployed(
         notice: if live.what.quiet { Arc::new(|_| ()) } else { Arc::new(status::say) },
         ..setup
     })
-}
-
-/// A run that cannot begin: for what was asked, or for what was met.
-fn failure(error: &LiveError) -> Failure {
-    match error {
-        LiveError::Index { .. }
-        | LiveError::JoinsItself
-        | LiveError::NoTimeToJoin
-        | LiveError::Join(JoinError::Oneself(_))
-        | LiveError::JoinsNobody { .. }
-        | LiveError::Ports { .. }
-        | LiveError::ListOverUdp
-        | LiveError::ShortEpochs { .. }
-        | LiveError::Medium(
-            MediumError::Limit(_) | MediumError::Sockets { .. } | MediumError::Share,
-        ) => Failure::Usage(with_causes(error)),
-        _ => Failure::Io(with_causes(error)),
-    }
 }
 
 /// The key in this file; a new one is made and kept there if there is none.

@@ -8,10 +8,10 @@ use peerlet_sim::Watch;
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
+use crate::failure::Failure;
 use crate::output::memory::rss_bytes;
 use crate::output::progress::{Progress, Sample};
 use crate::output::status;
-use crate::run::Failure;
 use crate::world::interrupts::{self, Interrupts};
 use crate::world::threads::refused;
 

@@ -1,6 +1,8 @@
 //! The worlds that a command line can run a plan in.
 
 pub(crate) mod address;
+pub(crate) mod attended;
+pub(crate) mod conclude;
 pub(crate) mod emulate;
 pub(crate) mod live;
 pub(crate) mod sim;
@@ -8,7 +10,7 @@ pub(crate) mod twin;
 
 pub(crate) mod interrupts;
 pub(crate) mod lookout;
-mod panics;
+pub(crate) mod panics;
 mod sections;
 pub(crate) mod setup;
 pub(crate) mod threads;

@@ -1,7 +1,7 @@
-//! A handler's panic: reported once, with its place, and in a simulation with the command that
-//! repeats it.
+//! Panics of a run: caught, and told once, each with its place.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -9,9 +9,6 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use peerlet_core::Where;
 use peerlet_sim::Watch;
 
-use crate::output::again::again;
-use crate::output::status;
-use crate::run::Failure;
 use crate::world::threads::PEERS;
 
 /// How many simulations keep the words of panics for themselves just now.
@@ -21,12 +18,30 @@ static KEEPING_OWN: AtomicUsize = AtomicUsize::new(0);
 /// The words that were kept, each with a backtrace where one was asked for.
 static KEPT: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
 
-/// Runs a simulation; `seed` is its seed, and `is_one_of_many` says that the command runs others.
+/// The panic that ended a run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct PanicReport {
+    /// The message, with its place in the program and in the run.
+    pub(crate) message: String,
+    /// Backtraces, where they were asked for; each begins on a line of its own.
+    pub(crate) backtraces: String,
+    /// Messages of other threads that panicked, each with its place in the program.
+    pub(crate) others: Vec<String>,
+}
+
+impl fmt::Display for PanicReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.message, self.backtraces)
+    }
+}
+
+/// Runs a simulation with this seed. Beside its result are the messages of threads that panicked
+/// and ended no run.
 pub(crate) fn catch<T>(
     watch: &Watch,
-    (seed, is_one_of_many): (u64, bool),
+    seed: u64,
     run: impl FnOnce() -> T,
-) -> Result<T, Failure> {
+) -> Result<(T, Vec<String>), PanicReport> {
     install();
     KEEPING.fetch_add(1, Ordering::SeqCst);
     // Nothing of a run that panicked is looked at again.
@@ -36,19 +51,12 @@ pub(crate) fn catch<T>(
     let (mut said, backtraces): (Vec<String>, Vec<String>) = kept.into_iter().unzip();
     said.dedup();
     match ran {
-        Ok(result) => {
-            // They were of other threads, and ended no run.
-            said.iter().for_each(|words| status::say(&format!("a thread panicked: {words}")));
-            Ok(result)
-        }
+        Ok(result) => Ok((result, said)),
         Err(_) => {
-            let again = again(is_one_of_many.then_some(seed));
-            let again = again.map(|again| format!("\n  again: {again}")).unwrap_or_default();
             let place = watch.panicked().map_or_else(String::new, |place| in_words(&place));
-            let (said, backtraces) = (said.join("; and "), backtraces.concat());
-            Err(Failure::Panicked(format!(
-                "a handler panicked: {said}\n  {place}seed {seed}{again}{backtraces}"
-            )))
+            let said = said.join("; and ");
+            let message = format!("a handler panicked: {said}\n  {place}seed {seed}");
+            Err(PanicReport { message, backtraces: backtraces.concat(), others: Vec::new() })
         }
     }
 }
@@ -88,23 +96,29 @@ pub(crate) fn keep_on_sockets<T>(run: impl FnOnce() -> T) -> (T, Kept) {
 pub(crate) struct Kept(Vec<(String, String)>);
 
 impl Kept {
+    /// The report of the panic with this message that ended the run; `told` says where in the run
+    /// it was.
+    pub(crate) fn report(&self, message: &str, told: &dyn fmt::Display) -> PanicReport {
+        PanicReport {
+            message: format!("{told}{}", self.place_of(message)),
+            backtraces: self.0.iter().map(|(_, backtrace)| backtrace.as_str()).collect(),
+            others: self.others(Some(message)),
+        }
+    }
+
     /// The place in the program of the panic with this message, in brackets.
-    pub(crate) fn place_of(&self, message: &str) -> &str {
+    fn place_of(&self, message: &str) -> &str {
         let mut places = self.0.iter().filter_map(|(words, _)| words.strip_prefix(message));
         places.find(|place| place.is_empty() || place.starts_with(" (")).unwrap_or_default()
     }
 
-    /// All backtraces that were asked for.
-    pub(crate) fn backtraces(&self) -> String {
-        self.0.iter().map(|(_, backtrace)| backtrace.as_str()).collect()
-    }
-
-    /// Says what panicked besides.
-    pub(crate) fn say_others(&self, reported: Option<&str>) {
+    /// The messages of the other panics, each with its place in the program.
+    pub(crate) fn others(&self, reported: Option<&str>) -> Vec<String> {
         let is_other = |words: &&String| reported.is_none_or(|told| !words.starts_with(told));
-        let mut others: Vec<_> = self.0.iter().map(|(words, _)| words).filter(is_other).collect();
+        let others = self.0.iter().map(|(words, _)| words).filter(is_other);
+        let mut others: Vec<_> = others.cloned().collect();
         others.dedup();
-        others.iter().for_each(|words| status::say(&format!("a thread panicked: {words}")));
+        others
     }
 }
 

@@ -4,30 +4,30 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::BufWriter;
 use std::rc::Rc;
-use std::time::Instant;
 
 use peerlet_core::Need;
 use peerlet_measure::Repeats;
 use peerlet_scenario::{Override, Problems, Scenario};
-use peerlet_sim::{Handled, JsonTrace, RunError, Setup, Simulation, Sums, Trace};
+use peerlet_sim::{Handled, JsonTrace, Setup, Sums, Trace};
 
-use crate::arguments::{Sim, What};
+use crate::arguments::Sim;
 use crate::exit::Exit;
 use crate::experiment::Experiment;
+use crate::failure::Failure;
 use crate::logs;
+use crate::output::again::again;
 use crate::output::folder::{Folder, FolderSet};
-use crate::output::progress::Progress;
 use crate::output::results::Results;
-use crate::output::schema::Verdict;
-use crate::output::{expectations, repeats, status, summary};
+use crate::output::{repeats, status};
 use crate::plan::Plan;
 use crate::random;
-use crate::run::{Failure, print, with_causes};
+use crate::run::print;
+use crate::sockets;
 use crate::transport::Transport;
-use crate::world::emulate;
+use crate::world::attended::{Way, simulate};
+use crate::world::conclude::{conclude, with_folder};
 use crate::world::lookout::Lookout;
-use crate::world::panics;
-use crate::world::setup::{self, SimOptions};
+use crate::world::setup::SimOptions;
 use crate::world::threads;
 use crate::world::twin;
 
@@ -61,7 +61,7 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
     let plan = plan(experiment, sim, None)?;
     // Whoever sees the folder may interrupt: from here on that leads to partial results in it.
     let lookout = Lookout::start(sim.shows_progress())?;
-    Folder::with(sim.output.as_ref(), |folder| {
+    with_folder(sim.output.as_ref(), |folder| {
         let way = Way { lookout: Some(&lookout), ..Way::of(sim, &plan) };
         if let Some(folder) = folder {
             folder.write_scenario(&plan, &sim.what.overrides()?, way.recorded())?;
@@ -69,58 +69,6 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
         let run = simulate_into(folder.filter(|_| sim.trace), experiment, plan, way)?;
         conclude(&run, folder, &sim.what, sim.json)
     })
-}
-
-/// Shows a run that is over, writes its folder, and says whether all held.
-pub(crate) fn conclude(
-    run: &Results,
-    folder: Option<&Folder>,
-    what: &What,
-    json: bool,
-) -> Result<Exit, Failure> {
-    let verdicts = verdicts(run);
-    let ended = show(run, &verdicts, folder, what, json);
-    match ended {
-        // It says that a program is wrong, which matters more than where its results went.
-        Err(failure) if run.panicked.is_some() => {
-            status::say(&format!("error: {}", failure.message()));
-            Ok(Exit::Panicked)
-        }
-        ended => ended,
-    }
-}
-
-/// Writes and prints a run that is over, and says how the command ends.
-fn show(
-    run: &Results,
-    verdicts: &[Verdict],
-    folder: Option<&Folder>,
-    what: &What,
-    json: bool,
-) -> Result<Exit, Failure> {
-    if let Some(folder) = folder {
-        folder.write(run, verdicts)?;
-    }
-    let shown =
-        if json { summary::json(run, verdicts) } else { summary::table(run, verdicts, what.quiet) };
-    print(&shown)?;
-    Ok(match verdicts.iter().all(|verdict| verdict.held) {
-        _ if run.panicked.is_some() => Exit::Panicked,
-        _ if run.is_interrupted => Exit::Interrupted,
-        _ if run.is_void() => Exit::Void,
-        _ if run.is_incomplete() => Exit::Incomplete,
-        true => Exit::Done,
-        false => Exit::Failed,
-    })
-}
-
-/// How the expectations ended. They are of the whole network, the whole run, and the time after the
-/// warm-up; where one of these is not there, none is judged.
-fn verdicts(run: &Results) -> Vec<Verdict> {
-    match run.not_judged() {
-        Some(_) => Vec::new(),
-        None => expectations::check(&run.plan.scenario, &run.summary()),
-    }
 }
 
 /// Reads and resolves the scenario, with another seed if one is given.
@@ -140,17 +88,7 @@ fn overrides(sim: &Sim, seed: Option<u64>) -> Result<Vec<Override>, Problems> {
 
 /// The needs that a simulation meets over this transport, or over none.
 pub(crate) fn gives(transport: Option<Transport>) -> Vec<Need> {
-    transport.map_or(Setup::gives().to_vec(), |over| emulate::gives(over.sockets(false)))
-}
-
-/// How a plan is run, and how that shows.
-#[derive(Default)]
-pub(crate) struct Way<'a> {
-    pub(crate) options: SimOptions,
-    /// Who shows its progress and may end it early.
-    pub(crate) lookout: Option<&'a Lookout>,
-    /// What its progress calls it.
-    pub(crate) name: Option<String>,
+    transport.map_or(Setup::gives().to_vec(), |over| sockets::gives(over.sockets(false)))
 }
 
 impl Way<'_> {
@@ -169,31 +107,6 @@ impl Way<'_> {
     fn recorded(&self) -> (Option<Transport>, bool) {
         (self.options.transport, self.options.wire)
     }
-}
-
-/// Runs a plan to its end, or until it is interrupted.
-pub(crate) fn simulate(
-    experiment: &Experiment,
-    plan: Plan,
-    way: Way<'_>,
-) -> Result<Results, Failure> {
-    let Way { options, lookout, name } = way;
-    let (threads, transport, watch) = (options.threads, options.transport, options.watch.clone());
-    let named = (plan.scenario.seed, name.is_some());
-    let setup = setup::simulated(experiment, &plan, options)?;
-    let failed = |error: &dyn std::error::Error| Failure::Run(with_causes(error));
-    let simulation = Simulation::new(setup, plan.directives()).map_err(|error| failed(&error))?;
-    let progress = Progress::new(name, peerlet_core::Time::ZERO + plan.scenario.duration);
-    let attention = lookout.map(|lookout| lookout.attend(watch.clone(), progress));
-    let begun = Instant::now();
-    let ran = panics::catch(&watch, named, || simulation.run())?;
-    let outcome = ran.map_err(|error| match error {
-        RunError::Threads { .. } => Failure::Io(error.to_string()),
-        _ => failed(&error),
-    })?;
-    let took = begun.elapsed().as_secs_f64();
-    drop(attention);
-    Ok(Results::simulated(plan, threads.max(1), transport, outcome, took))
 }
 
 /// Runs a plan, and writes every event into the folder if there is one.
@@ -229,12 +142,12 @@ fn repeat(
         let way = Way { lookout: Some(&lookout), name, ..Way::of(sim, &plan) };
         over = way.options.transport;
         let path = set.as_ref().map(|set| set.path_of(seed));
-        let (run, verdicts) = Folder::with(path.as_ref(), |folder| {
+        let (run, verdicts) = with_folder(path.as_ref(), |folder| {
             if let Some(folder) = folder {
                 folder.write_scenario(&plan, &overrides(sim, Some(seed))?, way.recorded())?;
             }
             let run = simulate_into(folder.filter(|_| sim.trace), experiment, plan, way)?;
-            let verdicts = verdicts(&run);
+            let verdicts = run.verdicts();
             folder.map_or(Ok(()), |folder| folder.write(&run, &verdicts))?;
             Ok((run, verdicts))
         })?;
@@ -250,7 +163,7 @@ fn repeat(
     status::label("");
     print(&match sim.json {
         true => repeats::json(&all, &runs, over, &not_reached),
-        false => repeats::table(&all, &runs, over, &not_reached),
+        false => repeats::table(&all, &runs, over, &not_reached, |seed| again(Some(seed))),
     })?;
     Ok(match held {
         _ if not_reached.is_some() => Exit::Interrupted,

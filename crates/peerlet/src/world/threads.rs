@@ -1,11 +1,11 @@
 //! Threads and descriptors that a run needs, asked for before it begins: a container or a shell may
 //! limit them, and what cannot be had is said with its remedy.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::thread::{Builder, scope};
-
-use crate::run::Failure;
 
 /// `EMFILE` and `ENFILE`, the same numbers on every Unix.
 const TOO_MANY_FILES: [i32; 2] = [24, 23];
@@ -17,18 +17,36 @@ pub(crate) const PEERS: &str = "peers";
 /// monitor, and the one that carries packets where a model does.
 const ON_SOCKETS: usize = 3;
 
+/// The system did not give what a run needs: threads or descriptors.
+#[derive(Debug)]
+pub(crate) struct SystemLimit {
+    message: String,
+}
+
+impl fmt::Display for SystemLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for SystemLimit {}
+
 /// Sees to it that this process can start so many threads more, by starting them.
-pub(crate) fn make_sure(count: usize) -> Result<(), Failure> {
+///
+/// # Errors
+/// When the system refuses one of them.
+pub(crate) fn make_sure(count: usize) -> Result<(), SystemLimit> {
     let gate = Mutex::new(());
     let held = gate.lock().unwrap_or_else(PoisonError::into_inner);
     scope(|scope| {
         let mut refused = None;
         for started in 0..count {
             if let Err(error) = Builder::new().spawn_scoped(scope, || drop(gate.lock())) {
-                refused = Some(Failure::Io(format!(
+                let message = format!(
                     "of {count} threads that this needs, {started} could be started: {error}; {}",
                     remedy(&error)
-                )));
+                );
+                refused = Some(SystemLimit { message });
                 break;
             }
         }
@@ -43,12 +61,12 @@ pub(crate) fn of_runtime() -> usize {
 }
 
 /// Sees to it that a run on real sockets can have its threads.
-pub(crate) fn make_sure_on_sockets() -> Result<(), Failure> {
+pub(crate) fn make_sure_on_sockets() -> Result<(), SystemLimit> {
     make_sure(of_runtime() + ON_SOCKETS)
 }
 
 /// Makes the runtime of a run on real sockets.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, SystemLimit> {
     make_sure_on_sockets()?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let builder = builder.worker_threads(of_runtime()).thread_name(PEERS);
@@ -56,8 +74,8 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 /// The system refused this: an error with its remedy.
-pub(crate) fn refused(what: &'static str) -> impl FnOnce(io::Error) -> Failure {
-    move |error| Failure::Io(format!("{what}: {error}; {}", remedy(&error)))
+pub(crate) fn refused(what: &'static str) -> impl FnOnce(io::Error) -> SystemLimit {
+    move |error| SystemLimit { message: format!("{what}: {error}; {}", remedy(&error)) }
 }
 
 fn remedy(error: &io::Error) -> &'static str {
@@ -83,8 +101,7 @@ mod tests {
     #[test]
     fn refusals_have_a_remedy() {
         for (code, remedy) in [(24, "`ulimit -n`"), (11, "`ulimit -u`")] {
-            let failure = refused("this")(io::Error::from_raw_os_error(code));
-            let Failure::Io(message) = failure else { panic!("{failure:?}") };
+            let message = refused("this")(io::Error::from_raw_os_error(code)).to_string();
             assert!(message.starts_with("this: ") && message.contains(remedy), "{message}");
         }
     }

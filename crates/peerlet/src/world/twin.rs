@@ -19,11 +19,13 @@ use peerlet_sim::{Engine, Handled, Sums, Trace, fold};
 use crate::arguments::Sim;
 use crate::exit::Exit;
 use crate::experiment::Experiment;
+use crate::failure::Failure;
 use crate::output::status;
-use crate::run::{Failure, print};
+use crate::run::print;
+use crate::world::attended::{Way, simulate};
 use crate::world::lookout::Lookout;
 use crate::world::setup::SimOptions;
-use crate::world::sim::{Way, plan, simulate};
+use crate::world::sim::plan;
 use crate::world::threads::refused;
 
 /// The bytes of one event in a file of events.
@@ -290,7 +292,7 @@ fn describe(record: &Record) -> String {
         (3, id) => Call::NoAnswer(id),
         _ => Call::None,
     };
-    in_words(&Handled {
+    Handled {
         time: peerlet_core::Time::from_nanos(word(0)),
         round: (word(1) >> 32) as u32,
         seat: peerlet_core::Seat(word(1) as u32),
@@ -301,27 +303,6 @@ fn describe(record: &Record) -> String {
         port: (word(4) >> 32).checked_sub(1).map(|port| Port(port as u16)),
         call,
         payload: word(6),
-    })
-}
-
-/// An event in words.
-pub(crate) fn in_words(event: &Handled) -> String {
-    let Handled { time, round, seat, kind, source, seq, life, payload, .. } = event;
-    let port = event.port.map_or(String::new(), |port| format!(", peerlet {}", port.0));
-    let call = match event.call {
-        Call::None => String::new(),
-        Call::Question(id) => format!(", question {id}"),
-        Call::Answer(id) => format!(", answer {id}"),
-        Call::NoAnswer(id) => format!(", no answer {id}"),
-    };
-    let source = match source {
-        0 => "the environment".to_owned(),
-        source => format!("peer {}", source - 1),
-    };
-    format!(
-        "{} at {time} (round {round}) on peer {}, life {life}{port}{call}, made by {source} as \
-         event {seq} of its own, payload {payload:016x}",
-        kind.name(),
-        seat.0
-    )
+    }
+    .to_string()
 }
