@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use peerlet::Experiment;
+use peerlet_run::Experiment;
 
 fn main() -> ExitCode {
-    Experiment::new("peerlet").main()
+    peerlet_cli::main(&Experiment::new("peerlet"), std::env::args_os())
 }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use peerlet::fuzzing::control;
+use peerlet_live::fuzzing::control;
 use peerlet_fuzz_targets::allocated;
 
 fuzz_target!(|bytes: &[u8]| control(bytes, allocated));

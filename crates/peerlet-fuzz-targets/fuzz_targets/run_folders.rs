@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use peerlet::fuzzing::run_folders;
+use peerlet_report::fuzzing::run_folders;
 use peerlet_fuzz_targets::allocated;
 
 fuzz_target!(|bytes: &[u8]| run_folders(bytes, allocated));

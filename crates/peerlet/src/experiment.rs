@@ -1,22 +1,21 @@
 //! A program of a user's own, as a command line.
 
+use std::ops::Deref;
+#[cfg(feature = "cli")]
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use peerlet_core::{Peer, Seat};
 use peerlet_overlay::Configured;
+use peerlet_run::MakeModel;
 
-use crate::catalog::Catalog;
-use crate::models::{MakeModel, Models};
-use crate::plan::Build;
-
-/// Names what a program can run, and runs it: [`main`](Experiment::main) is the whole command line.
+/// Names what a program can run, and runs it: `main` is the whole command line.
 ///
 /// Scenarios can name the stock peerlets, those [added here](Experiment::peerlet), and the stock
 /// network models. A stack given by [`peer`](Experiment::peer) is used where the scenario has none,
 /// so that a program with one experiment of its own needs no scenario file.
 ///
-/// ```no_run
+#[cfg_attr(feature = "cli", doc = "```no_run")]
+#[cfg_attr(not(feature = "cli"), doc = "```ignore")]
 /// use peerlet::prelude::*;
 /// # #[derive(Clone)] struct Hello;
 /// # impl Peerlet for Hello {
@@ -26,40 +25,41 @@ use crate::plan::Build;
 ///     Experiment::new("hello").peer(|_seat| Peer::new().with(Hello)).main()
 /// }
 /// ```
-pub struct Experiment {
-    pub(crate) name: &'static str,
-    pub(crate) catalog: Catalog,
-    pub(crate) models: Models,
-    pub(crate) build: Option<Build>,
-}
+pub struct Experiment(peerlet_run::Experiment);
 
 impl Experiment {
     /// An experiment with this name, which titles its runs.
     pub fn new(name: &'static str) -> Experiment {
-        Experiment { name, catalog: Catalog::stock(), models: Models::default(), build: None }
+        Experiment(peerlet_run::Experiment::new(name))
     }
 
     /// Gives the stack of each peer, for scenarios that have none. It is called for the first life
     /// of a seat and for each life after a crash.
-    pub fn peer(mut self, build: impl Fn(Seat) -> Peer + Send + Sync + 'static) -> Experiment {
-        self.build = Some(Arc::new(build));
-        self
+    pub fn peer(self, build: impl Fn(Seat) -> Peer + Send + Sync + 'static) -> Experiment {
+        Experiment(self.0.peer(build))
     }
 
     /// Lets scenarios name this peerlet.
-    pub fn peerlet<P: Configured + Clone + Sync>(mut self) -> Experiment {
-        self.catalog.add::<P>();
-        self
+    pub fn peerlet<P: Configured + Clone + Sync>(self) -> Experiment {
+        Experiment(self.0.peerlet::<P>())
     }
 
     /// Lets scenarios name a network model of the user's own.
-    pub fn network(mut self, name: &'static str, make: MakeModel) -> Experiment {
-        self.models.add(name, make);
-        self
+    pub fn network(self, name: &'static str, make: MakeModel) -> Experiment {
+        Experiment(self.0.network(name, make))
     }
 
     /// Runs the command line of this process and returns its exit code.
+    #[cfg(feature = "cli")]
     pub fn main(self) -> ExitCode {
-        crate::run::main(&self, std::env::args_os())
+        peerlet_cli::main(&self.0, std::env::args_os())
+    }
+}
+
+impl Deref for Experiment {
+    type Target = peerlet_run::Experiment;
+
+    fn deref(&self) -> &peerlet_run::Experiment {
+        &self.0
     }
 }

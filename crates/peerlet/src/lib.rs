@@ -3,7 +3,8 @@
 //! A *peerlet* is a piece of message-passing functionality; a peer is a stack of them. An
 //! [`Experiment`] names stacks and makes any program a command line that runs them:
 //!
-//! ```no_run
+#![cfg_attr(feature = "cli", doc = "```no_run")]
+#![cfg_attr(not(feature = "cli"), doc = "```ignore")]
 //! use peerlet::prelude::*;
 //!
 //! /// Counts the seconds.
@@ -36,47 +37,23 @@
 //! and then `clockwork sim --peers 10000 --network king-like --for 60s`.
 //!
 //! The parts are crates of their own, re-exported here as [`core`], [`network`], [`measure`],
-//! [`overlay`], [`scenario`], [`sim`] and [`live`].
+//! [`overlay`], [`scenario`], [`sim`], [`run`] and, with the feature `live`, `live`. Both features,
+//! `cli` and `live`, are on by default; without them the library simulates, and depends on no tokio,
+//! clap or quinn.
 
 pub mod prelude;
 
-mod catalog;
-mod error;
 mod experiment;
-mod faults;
-mod inputs;
-mod models;
-mod plan;
-mod simulate;
-mod sockets;
 
-mod arguments;
-mod compare;
-mod exit;
-mod failure;
-mod fidelity;
-mod run;
-mod transport;
-mod world;
-
-#[cfg(feature = "fuzzing")]
-#[doc(hidden)]
-pub mod fuzzing;
-#[doc(hidden)]
-pub mod random;
-
-mod logs;
-mod output;
-
-pub use catalog::Catalog;
 pub use experiment::Experiment;
-pub use models::{MakeModel, Models};
-pub use plan::{Plan, Stacks};
+pub use peerlet_run::{Catalog, MakeModel, Models, Plan, Stacks, World};
 
 pub use peerlet_core as core;
+#[cfg(feature = "live")]
 pub use peerlet_live as live;
 pub use peerlet_measure as measure;
 pub use peerlet_network as network;
 pub use peerlet_overlay as overlay;
+pub use peerlet_run as run;
 pub use peerlet_scenario as scenario;
 pub use peerlet_sim as sim;

@@ -1,11 +1,11 @@
 //! Broadcast on local networks, in the worlds that have some.
 
-use peerlet::Plan;
 use peerlet::live::{LiveSetup, Medium, Sockets};
 use peerlet::measure::Summary;
 use peerlet::prelude::*;
 use peerlet::scenario::Source;
 use peerlet::sim::{Engine, Setup, Simulation};
+use peerlet::{Plan, World};
 
 /// Calls out once, and counts who is heard.
 #[derive(Default)]
@@ -46,9 +46,9 @@ fn experiment() -> Experiment {
     Experiment::new("broadcast").peer(|_| Peer::new().with(Caller))
 }
 
-fn plan(text: &str, gives: &[Need]) -> Result<Plan, String> {
+fn plan(text: &str, world: World) -> Result<Plan, String> {
     let source = Source::new("broadcast", text);
-    Plan::new(&experiment(), source, &[], gives).map_err(|problems| problems.render(false))
+    Plan::new(&experiment(), source, &[], world).map_err(|problems| problems.render(false))
 }
 
 /// How many calls were heard, and the shortest time that one took, in milliseconds.
@@ -59,7 +59,7 @@ fn heard(summary: &Summary) -> (u64, f64) {
 
 #[test]
 fn a_broadcast_reaches_the_local_network_in_simulation() {
-    let plan = plan(SCENARIO, Setup::gives()).unwrap();
+    let plan = plan(SCENARIO, World::Sim).unwrap();
     let mut digests = Vec::new();
     for (engine, threads, wire) in [
         (Engine::Windowed, 1, false),
@@ -87,7 +87,7 @@ fn a_broadcast_reaches_the_local_network_in_simulation() {
 #[test]
 fn a_broadcast_reaches_the_local_network_in_emulation() {
     for sockets in [Sockets::Quic, Sockets::Udp { closed_network: false }] {
-        let plan = plan(SCENARIO, &[Need::Broadcast]).unwrap();
+        let plan = plan(SCENARIO, World::Emulate).unwrap();
         let build = plan.stacks();
         let setup = LiveSetup {
             sockets,
@@ -104,10 +104,10 @@ fn a_broadcast_reaches_the_local_network_in_emulation() {
 #[test]
 fn who_needs_broadcast_is_refused_where_there_is_none() {
     let elsewhere = SCENARIO.replace("lan", "constant").replace("size = 4\nwithin = \"20ms\"", "");
-    let refused = plan(&elsewhere, Setup::gives()).err().expect("nobody would hear");
+    let refused = plan(&elsewhere, World::Sim).err().expect("nobody would hear");
     assert!(refused.contains("`caller` needs broadcast on a local network"), "{refused}");
     assert!(refused.contains("the model `constant` has none"), "{refused}");
     assert!(refused.contains("choose the model `lan`"), "{refused}");
-    let live = plan(SCENARIO, Sockets::Quic.gives()).err().expect("live has none");
+    let live = plan(SCENARIO, World::Live).err().expect("live has none");
     assert!(live.contains("`caller` needs broadcast on a local network"), "{live}");
 }

@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use peerlet::Plan;
 use peerlet::network::{CALLS, LAYERS, MODELS};
 use peerlet::prelude::*;
 use peerlet::scenario::Source;
+use peerlet::{Plan, World};
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/SCENARIOS.md");
@@ -39,7 +39,7 @@ fn networks_of_the_page_can_run() {
         let stack = "\n[stack]\nbootstrap = {}\nneighbors = {}\nrouter = {}\n";
         let mut source = Source::new("the page", format!("{head}{text}{stack}"));
         source.base = folder.clone();
-        let plan = Plan::new(&Experiment::new("page"), source, &[], &[]);
+        let plan = Plan::new(&Experiment::new("page"), source, &[], World::Sim);
         let plan = plan.unwrap_or_else(|problems| panic!("{text}\n{problems}"));
         assert!(plan.model(&Experiment::new("page")).is_ok());
         networks += 1;

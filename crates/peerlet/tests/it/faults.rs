@@ -289,7 +289,8 @@ fn experiment() -> Experiment {
 
 fn run(world: World, lines: &str) -> Result<Seen, String> {
     let source = Source::new("faults", format!("{SCENARIO}{lines}\n\"\"\"\n"));
-    let plan = Plan::new(&experiment(), source, &[], &[]).map_err(|e| e.render(false))?;
+    let plan =
+        Plan::new(&experiment(), source, &[], peerlet::World::Sim).map_err(|e| e.render(false))?;
     match world {
         World::Sim => Ok(simulated(&plan)),
         World::Emulate(sockets) => {

@@ -1,11 +1,11 @@
 //! Overlays that are laid out: the same in simulation and emulation, and whole on real sockets.
 
-use peerlet::Plan;
 use peerlet::live::{LiveSetup, Medium, Sockets};
 use peerlet::measure::{Measures, Summary};
 use peerlet::prelude::*;
 use peerlet::scenario::{Override, Source};
 use peerlet::sim::{Setup, Simulation};
+use peerlet::{Plan, World};
 
 const SCENARIO: &str = "\
 peers = 16
@@ -75,10 +75,10 @@ fn experiment() -> Experiment {
     Experiment::new("layout").peerlet::<Census>()
 }
 
-fn plan(seed: u64, gives: &[Need]) -> Plan {
+fn plan(seed: u64, world: World) -> Plan {
     let seed = Override::option("--seed", "seed", &seed.to_string());
     let source = Source::new("layout", SCENARIO);
-    Plan::new(&experiment(), source, &[seed], gives).expect("it is in order")
+    Plan::new(&experiment(), source, &[seed], world).expect("it is in order")
 }
 
 /// Every value of the links and of the choices.
@@ -92,7 +92,7 @@ fn census(measures: &Measures) -> [Vec<i64>; 2] {
 }
 
 fn simulated(seed: u64) -> Measures {
-    let plan = plan(seed, Setup::gives());
+    let plan = plan(seed, World::Sim);
     let build = plan.stacks();
     let setup = Setup {
         seed,
@@ -104,7 +104,7 @@ fn simulated(seed: u64) -> Measures {
 }
 
 fn on_sockets(seed: u64, sockets: Sockets, is_emulated: bool) -> Measures {
-    let plan = plan(seed, sockets.gives());
+    let plan = plan(seed, World::Emulate);
     let build = plan.stacks();
     let medium = match is_emulated {
         true => Medium::Emulated(plan.model(&experiment()).expect("the model was built before")),

@@ -11,7 +11,6 @@ mod message_bounds;
 mod network_errors;
 mod planetlab;
 mod protopeer;
-mod random;
 mod sockets;
 mod tutorial;
 mod two_ways;

@@ -1,10 +1,10 @@
 //! Every parameter of every model, layer and call on the network, made wrong once: the error is at
 //! the key, value or argument that is wrong, and says what to do.
 
-use peerlet::Plan;
 use peerlet::network::{CALLS, LAYERS, MODELS};
 use peerlet::prelude::*;
 use peerlet::scenario::{Problem, Source};
+use peerlet::{Plan, World};
 
 const HEAD: &str = "peers = 20\nfor = \"8s\"\n[stack]\nbootstrap = {}\n\
                     [[group]]\nname = \"east\"\npeers = \"2-4\"\n";
@@ -12,7 +12,7 @@ const HEAD: &str = "peers = 20\nfor = \"8s\"\n[stack]\nbootstrap = {}\n\
 /// The first problem of a scenario with this network and these event lines.
 fn problem(network: &str, events: &str) -> Problem {
     let text = format!("{HEAD}[network]\n{network}\n[events]\nlines = '''\n{events}\n'''\n");
-    match Plan::new(&Experiment::new("errors"), Source::new("scenario", text), &[], &[]) {
+    match Plan::new(&Experiment::new("errors"), Source::new("scenario", text), &[], World::Sim) {
         Ok(_) => panic!("nothing is wrong with {network} {events}"),
         Err(problems) => problems.0[0].clone(),
     }

@@ -7,11 +7,11 @@ use peerlet::measure::Summary;
 use peerlet::prelude::*;
 use peerlet::scenario::Source;
 use peerlet::sim::{Setup, Simulation};
-use peerlet::{Plan, scenario};
+use peerlet::{Plan, World, scenario};
 use peerlet_core::State;
 
 fn plan(source: Source) -> Plan {
-    Plan::new(&Experiment::new("test"), source, &[], Setup::gives()).expect("it is in order")
+    Plan::new(&Experiment::new("test"), source, &[], World::Sim).expect("it is in order")
 }
 
 fn shipped() -> Source {

@@ -1,0 +1,135 @@
+//! `list`: everything that scenarios can name.
+
+use std::fmt::Write;
+
+use clap::Args;
+use peerlet_network::{CALLS, LAYERS, MODELS};
+use peerlet_report::json_line;
+use peerlet_run::{Entry, Experiment};
+use peerlet_scenario::PEER_CALLS;
+use serde_json::{Value, json};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::terminal::print::print;
+
+#[derive(Args, Debug)]
+pub(crate) struct List {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the `list` command: peerlets with their parameters, commands and measures, and network
+/// models.
+pub(crate) fn run(experiment: &Experiment, list: &List) -> Result<Exit, Failure> {
+    print(&if list.json { json_line(&value(experiment)) } else { text(experiment) })
+}
+
+fn text(experiment: &Experiment) -> String {
+    let mut out = String::from("Peerlets\n");
+    for entry in experiment.catalog.entries() {
+        peerlet(&mut out, entry).expect("a text takes all");
+    }
+    out += "\nNetwork models\n";
+    for model in MODELS {
+        out += &format!("\n  {:<24} {}\n", model.name, model.help);
+        for p in model.parameters {
+            let default = p.default.unwrap_or("must be given");
+            out += &format!("    {:<22} {} [{}; {default}]\n", p.name, p.help, p.shape);
+        }
+    }
+    for own in experiment.models.own() {
+        out += &format!("\n  {own:<24} this program's own\n");
+    }
+    out += "\nLayers around every network model\n\n";
+    for layer in LAYERS {
+        out += &format!("  {:<24} {}\n    {:<22} [{}]\n", layer.name, layer.help, "", layer.shape);
+    }
+    out += "\nCalls on peers, in event lines: PEERS TIME Peer.CALL\n\n";
+    for (call, help) in PEER_CALLS {
+        out += &format!("  {call:<26} {help}\n");
+    }
+    out += "\nCalls on the network, in event lines: PEERS TIME Network.CALL\n\n";
+    for entry in CALLS {
+        out += &format!("  {:<24} {}\n", entry.name, entry.help);
+        out += &format!("    {:<22} {}\n", "", entry.call);
+    }
+    out
+}
+
+fn peerlet(out: &mut String, entry: &Entry) -> std::fmt::Result {
+    let about = entry.about.entries().first();
+    writeln!(out, "\n  {:<24} {}", entry.name, about.map_or("", |about| about.help()))?;
+    if let Some(about) = about {
+        let uses: Vec<_> = about.uses().collect();
+        if !uses.is_empty() {
+            writeln!(out, "    uses {}", uses.join(", "))?;
+        }
+        for need in about.needs() {
+            writeln!(out, "    needs {}", need.name())?;
+        }
+    }
+    for (name, what, default) in &entry.parameters {
+        writeln!(out, "    {name:<22} {what} [{default}]")?;
+    }
+    let Some(about) = about else { return Ok(()) };
+    for command in about.commands() {
+        writeln!(out, "    {command}  {}", command.description())?;
+    }
+    for metric in about.metrics() {
+        let (kind, unit) = (metric.kind().name(), metric.unit_symbol());
+        let name = format!("{}/{}", entry.name, metric.name());
+        writeln!(out, "    {name:<22} {} [{kind}, {unit}]", metric.description())?;
+    }
+    Ok(())
+}
+
+fn value(experiment: &Experiment) -> Value {
+    let peerlets = experiment.catalog.entries().iter().map(|entry| {
+        let about = entry.about.entries().first();
+        json!({
+            "name": entry.name,
+            "help": about.map_or("", |about| about.help()),
+            "uses": about.map_or(vec![], |about| about.uses().collect()),
+            "needs": about.map_or(vec![], |a| a.needs().iter().map(|n| n.name()).collect()),
+            "parameters": entry.parameters.iter().map(|(name, what, default)| json!({
+                "name": name, "help": what, "default": default,
+            })).collect::<Vec<_>>(),
+            "commands": about.map_or(vec![], |a| a.commands().iter().map(|c| json!({
+                "call": c.to_string(), "help": c.description(),
+            })).collect()),
+            "measures": about.map_or(vec![], |a| a.metrics().iter().map(|m| json!({
+                "name": format!("{}/{}", entry.name, m.name()), "kind": m.kind().name(),
+                "unit": m.unit_symbol(), "help": m.description(),
+            })).collect()),
+        })
+    });
+    let models = MODELS.iter().map(|model| {
+        json!({
+            "name": model.name,
+            "help": model.help,
+            "parameters": model.parameters.iter().map(|p| json!({
+                "name": p.name, "shape": p.shape, "default": p.default, "help": p.help,
+            })).collect::<Vec<_>>(),
+        })
+    });
+    let layers = LAYERS
+        .iter()
+        .map(|layer| json!({ "name": layer.name, "help": layer.help, "shape": layer.shape }));
+    let calls = CALLS
+        .iter()
+        .map(|entry| json!({ "name": entry.name, "help": entry.help, "call": entry.call }));
+    let own: Vec<_> = experiment.models.own().collect();
+    json!({
+        "peerlets": peerlets.collect::<Vec<_>>(),
+        "models": models.collect::<Vec<_>>(),
+        "layers": layers.collect::<Vec<_>>(),
+        "peer_calls": PEER_CALLS
+            .iter()
+            .map(|(call, help)| json!({ "call": call, "help": help }))
+            .collect::<Vec<_>>(),
+        "network_calls": calls.collect::<Vec<_>>(),
+        "own_models": own,
+    })
+}

@@ -1,0 +1,15 @@
+//! The commands, each with its arguments and its exit codes.
+
+pub(crate) mod check;
+pub(crate) mod compare;
+pub(crate) mod emulate;
+pub(crate) mod fidelity;
+pub(crate) mod list;
+pub(crate) mod live;
+pub(crate) mod random;
+pub(crate) mod secret;
+pub(crate) mod sim;
+
+mod address;
+mod conclude;
+mod determinism;

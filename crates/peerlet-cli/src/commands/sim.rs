@@ -1,0 +1,269 @@
+//! `sim`: a plan in virtual time.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use clap::Args;
+use peerlet_measure::Repeats;
+use peerlet_report::{Folder, FolderSet, repeats};
+use peerlet_run::{Experiment, Plan, Results, SimOptions, Transport, World, threads};
+use peerlet_scenario::{Override, Problems, Scenario};
+use peerlet_sim::{Engine, Handled, JsonTrace, Sums, Trace};
+
+use crate::arguments::{What, seeds, transport};
+use crate::commands::conclude::{conclude, with_folder};
+use crate::commands::{determinism, random};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::logs;
+use crate::terminal::again::again;
+use crate::terminal::attended::{Way, simulate};
+use crate::terminal::monitor::Lookout;
+use crate::terminal::print::print;
+use crate::terminal::status;
+
+/// The most threads that a simulation runs on: a slip of the finger should not start thousands.
+const THREADS_MAX: i64 = 256;
+
+/// The most random scenarios of one call.
+const RANDOM_MAX: u64 = 1_000_000;
+
+#[derive(Args, Debug)]
+pub(crate) struct Sim {
+    #[command(flatten)]
+    pub(crate) what: What,
+    /// Generate N scenarios from the seed [default: 1], and hold each to the contract: by two
+    /// engines, with 1 and 2 threads, with a peerlet on every stack that checks it from the
+    /// inside. SCENARIO is left out
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=RANDOM_MAX))]
+    #[arg(conflicts_with_all = ["scenario", "peers", "duration", "network", "set", "seeds"])]
+    #[arg(conflicts_with_all = ["threads", "wire", "reference", "check_determinism", "trace"])]
+    pub(crate) random: Option<u64>,
+    /// Hold SCENARIO to the contract as `--random` does
+    #[arg(long, requires = "scenario", conflicts_with_all = ["random", "seed", "peers"])]
+    #[arg(conflicts_with_all = ["duration", "network", "set", "seeds", "threads", "wire"])]
+    #[arg(conflicts_with_all = ["reference", "check_determinism", "trace", "output", "json"])]
+    pub(crate) witness: bool,
+    /// Repeat with each of these seeds; the table shows means and 95 % intervals
+    #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "seed")]
+    pub(crate) seeds: Option<(u64, u64)>,
+    /// The number of threads
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=THREADS_MAX))]
+    pub(crate) threads: u32,
+    /// Encode and decode every message, as on real sockets
+    #[arg(long)]
+    pub(crate) wire: bool,
+    /// What the messages go over: with quic, the first one between two peers waits for a handshake;
+    /// with udp, stacks that need reliable delivery are refused [default: the scenario's, else
+    /// neither]
+    #[arg(long, value_name = "NAME", value_parser = transport())]
+    pub(crate) transport: Option<Transport>,
+    /// One heap, one event after the other, on one thread: to hold the windowed engine to
+    #[arg(long, hide = true)]
+    pub(crate) reference: bool,
+    /// Run twice, in two processes, with 1 and N threads (or 2), and compare event by event
+    #[arg(long, conflicts_with_all = ["seeds", "trace", "output", "json"])]
+    pub(crate) check_determinism: bool,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a run folder: the scenario as run, summary.json, measures.csv, distributions.csv; with
+    /// --seeds one for each seed, DIR/SEED
+    #[arg(short, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write every event to events.jsonl in the run folder
+    #[arg(long, requires = "output")]
+    pub(crate) trace: bool,
+    /// Show no progress; it shows on a terminal only
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+    /// Be the second run of a check for determinism: write all events here and nothing else
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub(crate) twin: Option<PathBuf>,
+}
+
+impl Sim {
+    /// The engine that brings the events.
+    pub(crate) fn engine(&self) -> Engine {
+        if self.reference { Engine::Reference } else { Engine::Windowed }
+    }
+
+    /// Whether progress is shown.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.no_progress && !self.what.quiet && status::is_possible()
+    }
+}
+
+/// Runs the `sim` command.
+pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
+    if let Some(count) = sim.random {
+        // What random scenarios warn of is of no interest, and there is much of it.
+        logs::start(sim.what.verbose.saturating_sub(1), sim.what.verbose < 2);
+        threads::make_sure(2)?;
+        return random::run(experiment, sim, count);
+    }
+    logs::start(sim.what.verbose, sim.what.quiet);
+    if sim.reference && sim.threads > 1 {
+        let said = "the reference engine has one thread; leave out --reference or --threads";
+        return Err(Failure::Usage(said.to_owned()));
+    }
+    let runs_twice = sim.witness || sim.check_determinism || sim.twin.is_some();
+    threads::make_sure(if runs_twice { sim.threads.max(2) } else { sim.threads } as usize)?;
+    if sim.witness {
+        return random::run_file(experiment, sim);
+    }
+    if let Some(path) = &sim.twin {
+        return determinism::be_second(experiment, sim, path);
+    }
+    if sim.check_determinism {
+        return determinism::check(experiment, sim);
+    }
+    if let Some((first, last)) = sim.seeds {
+        return repeat(experiment, sim, first..=last);
+    }
+    let plan = plan(experiment, sim, None)?;
+    // Whoever sees the folder may interrupt: from here on that leads to partial results in it.
+    let lookout = Lookout::start(sim.shows_progress())?;
+    with_folder(sim.output.as_ref(), |folder| {
+        let way = Way { lookout: Some(&lookout), ..Way::of(sim, &plan) };
+        if let Some(folder) = folder {
+            folder.write_scenario(&plan, &sim.what.overrides()?, way.options.wire)?;
+        }
+        let run = simulate_into(folder.filter(|_| sim.trace), experiment, plan, way)?;
+        conclude(&run, folder, &sim.what, sim.json)
+    })
+}
+
+/// Reads and resolves the scenario, with another seed if one is given.
+pub(crate) fn plan(experiment: &Experiment, sim: &Sim, seed: Option<u64>) -> Result<Plan, Failure> {
+    let scenario = Scenario::parse(sim.what.source()?, &overrides(sim, seed)?)?;
+    Ok(Plan::resolve(experiment, scenario, World::Sim, sim.transport)?)
+}
+
+/// Everything that the options change in the scenario, with this seed where one is given.
+fn overrides(sim: &Sim, seed: Option<u64>) -> Result<Vec<Override>, Problems> {
+    let mut overrides = sim.what.overrides()?;
+    if let Some(seed) = seed {
+        overrides.push(Override::option("--seeds", "seed", &seed.to_string()));
+    }
+    Ok(overrides)
+}
+
+impl Way<'_> {
+    /// As the options say, and where they say nothing the scenario; unseen.
+    fn of(sim: &Sim, plan: &Plan) -> Way<'static> {
+        let (engine, threads) = (sim.engine(), sim.threads);
+        let wire = sim.wire || plan.scenario.run.wire;
+        Way {
+            options: SimOptions { engine, threads, wire, ..SimOptions::default() },
+            ..Way::default()
+        }
+    }
+}
+
+/// Runs a plan, and writes every event into the folder if there is one.
+fn simulate_into(
+    folder: Option<&Folder>,
+    experiment: &Experiment,
+    plan: Plan,
+    way: Way<'_>,
+) -> Result<Results, Failure> {
+    let trace = folder.map(|folder| SharedTrace::create(folder, &plan)).transpose()?;
+    let mut way = way;
+    way.options.trace = trace.clone().map(|trace| Box::new(trace) as Box<dyn Trace>);
+    let run = simulate(experiment, plan, way)?;
+    if let Some((trace, folder)) = trace.zip(folder) {
+        trace.finish(folder)?;
+    }
+    Ok(run)
+}
+
+fn repeat(
+    experiment: &Experiment,
+    sim: &Sim,
+    seeds: std::ops::RangeInclusive<u64>,
+) -> Result<Exit, Failure> {
+    let (mut all, mut runs, mut held) = (Repeats::default(), Vec::new(), true);
+    let (last, mut not_reached, mut over) = (*seeds.end(), None, sim.transport);
+    let lookout = Lookout::start(sim.shows_progress())?;
+    let set = sim.output.as_ref().map(|path| FolderSet::create(path, seeds.clone())).transpose()?;
+    for seed in seeds {
+        let name = Some(format!("seed {seed} of {last}"));
+        status::label(&format!("seed {seed}: "));
+        let plan = plan(experiment, sim, Some(seed))?;
+        let way = Way { lookout: Some(&lookout), name, ..Way::of(sim, &plan) };
+        over = plan.transport;
+        let path = set.as_ref().map(|set| set.path_of(seed));
+        let (run, verdicts) = with_folder(path.as_ref(), |folder| {
+            if let Some(folder) = folder {
+                folder.write_scenario(&plan, &overrides(sim, Some(seed))?, way.options.wire)?;
+            }
+            let run = simulate_into(folder.filter(|_| sim.trace), experiment, plan, way)?;
+            let verdicts = run.verdicts();
+            folder.map_or(Ok(()), |folder| folder.write(&run, &verdicts))?;
+            Ok((run, verdicts))
+        })?;
+        if run.is_interrupted {
+            not_reached = Some(seed..=last);
+            break;
+        }
+        held &= verdicts.iter().all(|verdict| verdict.held);
+        all.add(&run.summary());
+        tracing::info!(seed, digest = ?run.digest, "done");
+        runs.push(repeats::Repeat { seed, digest: run.digest.unwrap_or_default(), verdicts });
+    }
+    status::label("");
+    print(&match sim.json {
+        true => repeats::json(&all, &runs, over, &not_reached),
+        false => repeats::table(&all, &runs, over, &not_reached, |seed| again(Some(seed))),
+    })?;
+    Ok(match held {
+        _ if not_reached.is_some() => Exit::Interrupted,
+        true => Exit::Done,
+        false => Exit::Failed,
+    })
+}
+
+/// The file of a trace. It has its name while the run lasts, so that it can be followed.
+const TRACE: &str = "events.jsonl";
+
+/// A JSON trace that the simulation writes and the command closes.
+#[derive(Clone)]
+struct SharedTrace(Rc<RefCell<Option<JsonTrace<BufWriter<File>>>>>);
+
+impl SharedTrace {
+    fn create(folder: &Folder, plan: &Plan) -> Result<SharedTrace, Failure> {
+        let file = folder.create_file(TRACE)?;
+        let trace = JsonTrace::new(BufWriter::new(file), plan.scenario.peers);
+        Ok(SharedTrace(Rc::new(RefCell::new(Some(trace)))))
+    }
+
+    /// Ends it; a trace that could not be written is removed.
+    fn finish(self, folder: &Folder) -> Result<(), Failure> {
+        let trace = self.0.borrow_mut().take();
+        let path = folder.path_of(TRACE);
+        trace.map_or(Ok(()), JsonTrace::finish).map_err(|error| {
+            // What made it fail is the error that matters.
+            std::fs::remove_file(&path).ok();
+            Failure::io(path.display())(error)
+        })
+    }
+}
+
+impl Trace for SharedTrace {
+    fn handled(&mut self, event: &Handled) {
+        if let Some(trace) = &mut *self.0.borrow_mut() {
+            trace.handled(event);
+        }
+    }
+
+    fn finished(&mut self, sums: &Sums) {
+        if let Some(trace) = &mut *self.0.borrow_mut() {
+            trace.finished(sums);
+        }
+    }
+}

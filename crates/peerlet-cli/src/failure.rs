@@ -1,0 +1,141 @@
+//! Why a command ended without its result, and the exit code that says it.
+
+use std::io;
+use std::path::Path;
+
+use peerlet_live::{JoinError, LiveError, MediumError};
+use peerlet_report::FolderError;
+use peerlet_run::RunError;
+use peerlet_run::threads::SystemLimit;
+use peerlet_scenario::{Problems, is_of_content};
+
+use crate::exit::Exit;
+
+/// Why a command ended without its result.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The scenario is wrong.
+    Scenario(Problems),
+    /// Something else is wrong with what was asked for.
+    Usage(String),
+    /// A file could not be read or written.
+    Io(String),
+    /// The run itself broke.
+    Run(String),
+    /// A run is of no use: late, interrupted, or not the whole network.
+    Void(String),
+    /// Something in the run panicked.
+    Panicked(String),
+    /// This ends the process, and another one has said why.
+    Told(Exit),
+}
+
+impl Failure {
+    /// How the process ends.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Failure::Scenario(problems) if problems.are_unreadable() => Exit::Io,
+            Failure::Scenario(_) | Failure::Usage(_) => Exit::Usage,
+            Failure::Io(_) => Exit::Io,
+            Failure::Run(_) => Exit::Failed,
+            Failure::Void(_) => Exit::Void,
+            Failure::Panicked(_) => Exit::Panicked,
+            Failure::Told(exit) => *exit,
+        }
+    }
+
+    /// The message, without a place.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Failure::Scenario(problems) => problems.to_string(),
+            Failure::Usage(message)
+            | Failure::Io(message)
+            | Failure::Run(message)
+            | Failure::Void(message)
+            | Failure::Panicked(message) => message.clone(),
+            Failure::Told(_) => String::new(),
+        }
+    }
+
+    /// An error of reading or writing this.
+    pub(crate) fn io(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Failure {
+        move |error| Failure::Io(format!("{what}: {}", with_causes(&error)))
+    }
+
+    /// A scenario that cannot be read, or is no text.
+    pub(crate) fn unreadable_scenario(path: &Path, error: &io::Error) -> Failure {
+        let message = format!("cannot read the scenario `{}`: {error}", path.display());
+        if is_of_content(error) { Failure::Usage(message) } else { Failure::Io(message) }
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Failure {
+        Failure::Scenario(problems)
+    }
+}
+
+impl From<FolderError> for Failure {
+    fn from(error: FolderError) -> Failure {
+        match error {
+            FolderError::Unlike(message) => Failure::Usage(message),
+            FolderError::Void(message) => Failure::Void(message),
+            FolderError::Scenario(problems) => Failure::Scenario(problems),
+            error => Failure::Io(error.to_string()),
+        }
+    }
+}
+
+impl From<SystemLimit> for Failure {
+    fn from(limit: SystemLimit) -> Failure {
+        Failure::Io(limit.to_string())
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Failure {
+        match error {
+            RunError::Plan(problems) => Failure::Scenario(problems),
+            RunError::System(limit) => limit.into(),
+            RunError::Sockets(error) => on_sockets(&error),
+            RunError::Panicked(report) => Failure::Panicked(report.to_string()),
+            RunError::Simulation(peerlet_sim::RunError::Threads { .. }) => {
+                Failure::Io(with_causes(&error))
+            }
+            error => Failure::Run(with_causes(&error)),
+        }
+    }
+}
+
+/// A run that cannot begin: because of what was asked for, or because of what was met.
+fn on_sockets(error: &LiveError) -> Failure {
+    match error {
+        LiveError::Index { .. }
+        | LiveError::JoinsItself
+        | LiveError::NoTimeToJoin
+        | LiveError::Join(JoinError::Oneself(_))
+        | LiveError::JoinsNobody { .. }
+        | LiveError::Ports { .. }
+        | LiveError::ListOverUdp
+        | LiveError::ShortEpochs { .. }
+        | LiveError::Medium(
+            MediumError::Limit(_) | MediumError::Sockets { .. } | MediumError::Share,
+        ) => Failure::Usage(with_causes(error)),
+        _ => Failure::Io(with_causes(error)),
+    }
+}
+
+/// An error with its causes, each behind the one that it caused. A cause that an error repeats in
+/// its own words is said once.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !said.contains(&words) {
+            said += &format!(": {words}");
+        }
+        cause = error.source();
+    }
+    said
+}

@@ -1,0 +1,101 @@
+//! From the command line to an exit code.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+use peerlet_run::Experiment;
+use peerlet_scenario::{QUOTED_MAX, is_steering, printable, shortened};
+
+use crate::arguments::{Arguments, Command};
+use crate::commands;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::terminal::print::{print, try_print, unprinted};
+use crate::terminal::{color, signals, status};
+
+/// Runs a command line: the arguments of a process, its name first. Returns the exit code, of which
+/// `docs/CLI.md` has the table.
+pub fn main(experiment: &Experiment, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let command = Arguments::command().name(experiment.name).after_long_help(Exit::help());
+    let parsed = command
+        .clone()
+        .try_get_matches_from(&arguments)
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let shown = show_usage(&error, &arguments).map(|()| exit);
+            return shown.unwrap_or_else(|error| report(&unprinted(&error))).into();
+        }
+    };
+    // Where it cannot be had, such a limit ends the process as it would any other.
+    signals::outlive_file_limits().ok();
+    let ended = match arguments.command {
+        Command::Sim(sim) => commands::sim::run(experiment, &sim),
+        Command::Live(live) => commands::live::run(experiment, &live),
+        Command::Emulate(emulate) => commands::emulate::run(experiment, &emulate),
+        Command::Check(check) => commands::check::run(experiment, &check),
+        Command::Fidelity(fidelity) => commands::fidelity::run(experiment, &fidelity),
+        Command::Compare(compare) => commands::compare::run(&compare),
+        Command::Secret(secret) => commands::secret::run(&secret),
+        Command::List(list) => commands::list::run(experiment, &list),
+        Command::Completions { shell } => {
+            let mut bytes = Vec::new();
+            clap_complete::generate(shell, &mut command.clone(), experiment.name, &mut bytes);
+            print(&String::from_utf8_lossy(&bytes))
+        }
+        Command::Man => {
+            let mut bytes = Vec::new();
+            clap_mangen::Man::new(command)
+                .render(&mut bytes)
+                .map_err(Failure::io("the manual page"))
+                .and_then(|()| print(&String::from_utf8_lossy(&bytes)))
+        }
+    };
+    ended.unwrap_or_else(|failure| report(&failure)).into()
+}
+
+/// Says on standard error what went wrong; returns the exit code.
+fn report(failure: &Failure) -> Exit {
+    let label = status::labeled();
+    match failure {
+        Failure::Scenario(problems) => {
+            let drawn = problems.render(color::has_color(&io::stderr()));
+            // Editors find the place when its line begins with it.
+            let head = if label.is_empty() { "" } else { "\n" };
+            status::draw(&format!("{}{head}{drawn}", label.trim_end()));
+        }
+        Failure::Usage(message)
+        | Failure::Io(message)
+        | Failure::Run(message)
+        | Failure::Void(message)
+        | Failure::Panicked(message) => status::say(&format!("error: {label}{message}")),
+        Failure::Told(_) => {}
+    }
+    failure.exit()
+}
+
+/// Says what is wrong with the command line, or shows the help. Where an argument would steer the
+/// terminal, there are no colors, so that nothing else does either; a long one is cut.
+fn show_usage(error: &clap::Error, arguments: &[OsString]) -> io::Result<()> {
+    let words = || arguments.iter().map(|word| word.to_string_lossy());
+    let is_plain = |word: &str| !word.contains(is_steering) && word.len() <= QUOTED_MAX;
+    if words().all(|word| is_plain(&word)) {
+        error.print()?;
+        return io::stdout().flush();
+    }
+    let mut text = error.render().to_string();
+    // An option's value is quoted without its name, as one word.
+    for part in words().flat_map(|word| word.split('=').map(str::to_owned).collect::<Vec<_>>()) {
+        text = text.replace(&part, &shortened(&part));
+    }
+    match error.use_stderr() {
+        true => status::draw(&printable(&text)),
+        false => try_print(&printable(&text))?,
+    }
+    Ok(())
+}

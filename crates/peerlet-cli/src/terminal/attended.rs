@@ -1,0 +1,92 @@
+//! Runs in front of a terminal: their progress is shown, signals end them in order, and panics are
+//! told.
+
+use peerlet_core::Time;
+use peerlet_live::LiveSetup;
+use peerlet_run::{Experiment, PanicReport, Plan, Results, RunError, SimOptions, threads};
+use tokio::sync::watch;
+
+use crate::failure::Failure;
+use crate::terminal::again::again;
+use crate::terminal::monitor::Lookout;
+use crate::terminal::progress::Progress;
+use crate::terminal::signals::{self, Taken};
+use crate::terminal::status;
+
+/// How a plan is simulated, and how that shows.
+#[derive(Default)]
+pub(crate) struct Way<'a> {
+    pub(crate) options: SimOptions,
+    /// Who shows its progress and may end it early.
+    pub(crate) lookout: Option<&'a Lookout>,
+    /// The name of the run in its progress, where it is one of several.
+    pub(crate) name: Option<String>,
+}
+
+/// Runs a plan in virtual time to its end, or until it is interrupted.
+pub(crate) fn simulate(
+    experiment: &Experiment,
+    plan: Plan,
+    way: Way<'_>,
+) -> Result<Results, Failure> {
+    let Way { options, lookout, name } = way;
+    let seed = name.is_some().then_some(plan.scenario.seed);
+    let progress = Progress::new(name, Time::ZERO + plan.scenario.duration);
+    let attention = lookout.map(|lookout| lookout.attend(options.watch.clone(), progress));
+    let ran = peerlet_run::simulate(experiment, plan, options);
+    drop(attention);
+    let run = ran.map_err(|error| match error {
+        RunError::Panicked(PanicReport { message, backtraces, .. }) => {
+            let again = again(seed).map(|again| format!("\n  again: {again}"));
+            Failure::Panicked(message + &again.unwrap_or_default() + &backtraces)
+        }
+        error => error.into(),
+    })?;
+    say_thread_panics(&run.thread_panics);
+    Ok(run)
+}
+
+/// Emulates a plan to its end, or until it is interrupted. A second signal ends the process for as
+/// long as the second value lives.
+pub(crate) fn emulate(
+    experiment: &Experiment,
+    plan: Plan,
+    late_max: peerlet_core::Duration,
+) -> Result<(Results, Taken), Failure> {
+    match peerlet_live::ask_for_priority() {
+        true => tracing::info!("this process has priority"),
+        false => tracing::info!("this process has no priority: that takes root"),
+    }
+    on_sockets(|stop| peerlet_run::emulate(experiment, plan, late_max, stop))
+}
+
+/// Runs this process's share of a plan on the real network to its end, or until it is interrupted.
+/// A second signal ends the process for as long as the second value lives.
+pub(crate) fn run_live(plan: Plan, setup: LiveSetup) -> Result<(Results, Taken), Failure> {
+    on_sockets(|stop| peerlet_run::run_live(plan, setup, stop))
+}
+
+fn on_sockets(
+    run: impl FnOnce(watch::Receiver<bool>) -> Result<Results, RunError>,
+) -> Result<(Results, Taken), Failure> {
+    threads::make_sure_on_sockets()?;
+    let (stop, stopped) = watch::channel(false);
+    let signals = signals::stop_at_signal(stop).map_err(threads::refused("signals"))?;
+    let run = run(stopped).map_err(|error| {
+        if let RunError::Panicked(report) = &error {
+            say_thread_panics(&report.others);
+        }
+        Failure::from(error)
+    })?;
+    say_thread_panics(&run.thread_panics);
+    if let Some(report) = &run.panicked {
+        say_thread_panics(&report.others);
+        status::say(&format!("error: {report}"));
+    }
+    Ok((run, signals))
+}
+
+/// Tells of panics that ended no run.
+fn say_thread_panics(messages: &[String]) {
+    messages.iter().for_each(|words| status::say(&format!("a thread panicked: {words}")));
+}

@@ -1,0 +1,154 @@
+//! A thread beside a simulation that shows how far it is and ends it early when asked to.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use peerlet_report::rss_bytes;
+use peerlet_run::threads::refused;
+use peerlet_sim::Watch;
+use tokio::sync::oneshot;
+use tokio::time::MissedTickBehavior;
+
+use crate::failure::Failure;
+use crate::terminal::progress::{Progress, Sample};
+use crate::terminal::signals::{self, Interrupts};
+use crate::terminal::status;
+
+/// How often a run is looked at.
+const TICK: Duration = Duration::from_millis(200);
+/// Runs that take less show nothing.
+const SILENT: Duration = Duration::from_secs(1);
+
+/// Keeps watch over simulations, one after the other: shows their progress, and ends them early
+/// when this process is interrupted or asked to end. A second time ends the process at once.
+pub(crate) struct Lookout {
+    scene: Arc<Mutex<Scene>>,
+    shows_progress: bool,
+    /// Dropped, it ends the thread.
+    over: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the lookout and the run know of each other.
+#[derive(Default)]
+struct Scene {
+    is_interrupted: bool,
+    run: Option<Attended>,
+}
+
+struct Attended {
+    watch: Arc<Watch>,
+    progress: Progress,
+    begun: Instant,
+}
+
+impl Lookout {
+    /// From now on the process ends in order when it is interrupted.
+    pub(crate) fn start(shows_progress: bool) -> Result<Lookout, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(refused("the lookout's runtime"))?;
+        let interrupts = {
+            let _entered = runtime.enter();
+            Interrupts::new().map_err(refused("signals"))?
+        };
+        let scene = Arc::new(Mutex::new(Scene::default()));
+        let (over, is_over) = oneshot::channel();
+        let keep = keep_watch(scene.clone(), interrupts, is_over, shows_progress);
+        let thread = Builder::new()
+            .name("lookout".to_owned())
+            .spawn(move || runtime.block_on(keep))
+            .map_err(refused("the lookout's thread"))?;
+        Ok(Lookout { scene, shows_progress, over: Some(over), thread: Some(thread) })
+    }
+
+    /// Attends to a run from here on, until what is returned is dropped.
+    pub(crate) fn attend(&self, watch: Arc<Watch>, progress: Progress) -> Attention<'_> {
+        let mut scene = lock(&self.scene);
+        if scene.is_interrupted {
+            watch.stop();
+        }
+        scene.run = Some(Attended { watch, progress, begun: Instant::now() });
+        Attention(self)
+    }
+
+    /// Whether somebody asked for the end.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        lock(&self.scene).is_interrupted
+    }
+}
+
+impl Drop for Lookout {
+    fn drop(&mut self) {
+        drop(self.over.take());
+        if let Some(thread) = self.thread.take() {
+            // What it showed may be incomplete when it panicked; the run is not.
+            thread.join().ok();
+        }
+    }
+}
+
+/// A run is attended to as long as this lives.
+pub(crate) struct Attention<'a>(&'a Lookout);
+
+impl Drop for Attention<'_> {
+    fn drop(&mut self) {
+        let mut scene = lock(&self.0.scene);
+        scene.run = None;
+        // Where it shows nothing, the line may be somebody else's.
+        if self.0.shows_progress {
+            status::clear();
+        }
+    }
+}
+
+async fn keep_watch(
+    scene: Arc<Mutex<Scene>>,
+    mut interrupts: Interrupts,
+    mut is_over: oneshot::Receiver<()>,
+    shows_progress: bool,
+) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            _ = &mut is_over => return,
+            () = interrupts.next() => lock(&scene).interrupt(),
+            _ = ticks.tick(), if shows_progress => lock(&scene).show_progress(),
+        }
+    }
+}
+
+impl Scene {
+    fn interrupt(&mut self) {
+        if self.is_interrupted {
+            status::clear();
+            signals::exit();
+        }
+        self.is_interrupted = true;
+        status::say("stopping: partial results follow; a second signal ends the process at once");
+        if let Some(run) = &self.run {
+            run.watch.stop();
+        }
+    }
+
+    fn show_progress(&mut self) {
+        let Some(Attended { watch, progress, begun }) = &mut self.run else { return };
+        let sample = Sample { after: begun.elapsed(), now: watch.now(), events: watch.events() };
+        let stalled = progress.look(sample);
+        // A run that is ending adds up, and its time stands still.
+        if let Some(word) = stalled.filter(|_| !watch.is_stopped()) {
+            status::say(&word);
+        }
+        if sample.after >= SILENT {
+            status::show(&progress.line(rss_bytes()));
+        }
+    }
+}
+
+/// A panic elsewhere left nothing half-done in a scene.
+fn lock(scene: &Mutex<Scene>) -> MutexGuard<'_, Scene> {
+    scene.lock().unwrap_or_else(PoisonError::into_inner)
+}

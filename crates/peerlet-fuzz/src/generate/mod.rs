@@ -1,0 +1,8 @@
+//! Scenarios, generated from a seed.
+
+mod events;
+mod network;
+mod sample;
+mod stacks;
+
+pub(crate) mod scenario;

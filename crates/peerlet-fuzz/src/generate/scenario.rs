@@ -1,0 +1,230 @@
+//! A random scenario: drawn from a seed, written as a scenario file.
+
+use std::fmt::Write;
+
+use peerlet_core::{Duration, MILLISECOND, Rng, SECOND, Seed};
+use peerlet_scenario::{Action, Scenario, Step, Timeline};
+
+use super::events::Stage;
+use super::network::{self, Weather};
+use super::sample::{between, one_of, share, time};
+use super::stacks::{self, Group};
+
+/// A random scenario, in the parts of its file.
+pub(crate) struct Drawn {
+    seed: u64,
+    peers: u32,
+    end: Duration,
+    join: Option<Duration>,
+    epoch: Option<Duration>,
+    network: Vec<String>,
+    stack: Vec<String>,
+    groups: Vec<Group>,
+    churn: Vec<String>,
+    events: Vec<String>,
+    /// The names of what it has, for the count of what occurred.
+    pub(crate) has: Vec<String>,
+}
+
+/// So many events a scenario is to have at most, as far as that can be foreseen.
+const EVENTS_MAX: u64 = 12_000;
+/// As above, where nearly every event has a window of its own, which is slow.
+const FINE_MAX: u64 = 1_500;
+
+impl Drawn {
+    /// Draws the scenario of this seed.
+    pub(crate) fn new(seed: u64) -> Drawn {
+        let rng = &mut Seed::new(seed).named("random scenario").rng();
+        let peers = match rng.below(100) {
+            0 => between(rng, 800, 1_200),
+            1..=12 => between(rng, 60, 200),
+            13..=49 => between(rng, 13, 60),
+            _ => between(rng, 2, 12),
+        } as u32;
+        let weather = match rng.chance(0.04) {
+            true => {
+                let has = vec!["model none".to_owned()];
+                Weather { lines: Vec::new(), has, is_fine: false }
+            }
+            false => network::draw(rng, peers),
+        };
+        let most = if weather.is_fine { FINE_MAX } else { EVENTS_MAX };
+        let budget = between(rng, most / 10, most);
+        let (mut stack, mut has) = stacks::draw(rng, peers, budget);
+        let groups = stack.draw_groups(rng, peers);
+        let affordable = SECOND * budget / (u64::from(peers) * stack.events_per_second).max(1);
+        let end = time(rng, SECOND * 2, SECOND * 60, MILLISECOND * 100);
+        let end = end.min(affordable).max(SECOND);
+        let join = rng.chance(0.7).then(|| one_of(rng, &[Duration::ZERO, end / 10, end / 2, end]));
+        let epoch = one_of(rng, &[None, Some(SECOND), Some(MILLISECOND * 333)]);
+        let has_router = stack.has("router");
+        let happenings = Stage { peers, end, has_router }.draw(rng);
+        let churn = if rng.chance(0.3) { churn(rng, peers, end) } else { Vec::new() };
+        let is_taller = groups.iter().any(|group| group.is_taller);
+        for (name, is_there) in [
+            ("groups", !groups.is_empty()),
+            ("groups more peerlets", is_taller),
+            ("churn", !churn.is_empty()),
+        ] {
+            has.extend(is_there.then(|| name.to_owned()));
+        }
+        has.extend(weather.has);
+        has.extend(happenings.has);
+        let (stack, network, events) = (stack.lines, weather.lines, happenings.lines);
+        Drawn { seed, peers, end, join, epoch, network, stack, groups, churn, events, has }
+    }
+
+    /// The scenario as a file.
+    pub(crate) fn text(&self) -> String {
+        let groups = self.groups.iter().map(|group| (group, group.seats.as_str()));
+        self.write(groups, &self.churn, &self.events)
+    }
+
+    /// The scenario with its lots drawn: lists of seats instead of shares, starts and stops instead
+    /// of churn. `None` where event lines cannot say it: a seat would start that never does, or
+    /// something happens to one before its turn to join.
+    pub(crate) fn expanded(&self, scenario: &Scenario, timeline: &Timeline) -> Option<String> {
+        if !is_started_first(timeline, scenario.peers) {
+            return None;
+        }
+        let seats: Vec<_> = scenario.groups.iter().map(|g| format!("\"{}\"", g.seats)).collect();
+        let groups = self.groups.iter().zip(seats.iter().map(String::as_str));
+        let events: Vec<_> = timeline.to_string().lines().map(str::to_owned).collect();
+        Some(self.write(groups, &[], &events))
+    }
+
+    fn write<'a>(
+        &'a self,
+        groups: impl Iterator<Item = (&'a Group, &'a str)>,
+        churn: &[String],
+        events: &[String],
+    ) -> String {
+        let Drawn { seed, peers, end, join, epoch, .. } = self;
+        let mut text = format!("title = \"random scenario {seed}\"\nseed = {seed}\n");
+        let mut line = |written: std::fmt::Arguments<'_>| {
+            writeln!(text, "{written}").expect("a text takes everything");
+        };
+        line(format_args!("peers = {peers}\nfor = \"{end}\""));
+        if let Some(join) = join {
+            line(format_args!("join = \"{join}\""));
+        }
+        let tables = [("network", &self.network[..]), ("stack", &self.stack), ("churn", churn)];
+        for (name, lines) in tables.into_iter().filter(|(_, lines)| !lines.is_empty()) {
+            line(format_args!("\n[{name}]\n{}", lines.join("\n")));
+        }
+        for (group, seats) in groups {
+            let Group { name, stack, .. } = group;
+            line(format_args!("\n[[group]]\nname = \"{name}\"\npeers = {seats}\nstack = {stack}"));
+        }
+        if let Some(epoch) = epoch {
+            line(format_args!("\n[measure]\nepoch = \"{epoch}\""));
+        }
+        if !events.is_empty() {
+            line(format_args!("\n[events]\nlines = \'\'\'\n{}\n\'\'\'", events.join("\n")));
+        }
+        text
+    }
+}
+
+/// Whether the first that happens to each seat is its start.
+fn is_started_first(timeline: &Timeline, peers: u32) -> bool {
+    let mut first = vec![None; peers as usize];
+    for entry in timeline.entries() {
+        match entry.step {
+            Step::Start(seat) => _ = first[seat.index()].get_or_insert(true),
+            Step::Stop(seat) => _ = first[seat.index()].get_or_insert(false),
+            Step::Event(index) => {
+                let event = timeline.event(index);
+                let starts = match event.action {
+                    Action::Network { .. } => continue,
+                    Action::Start => true,
+                    _ => false,
+                };
+                event.seats.iter().for_each(|s| _ = first[s.index()].get_or_insert(starts));
+            }
+        }
+    }
+    first.iter().all(|first| *first == Some(true))
+}
+
+fn churn(rng: &mut Rng, peers: u32, end: Duration) -> Vec<String> {
+    // A few hundred starts and stops at most.
+    let shortest = (end * u64::from(peers) / 300).max(MILLISECOND * 200);
+    let longest = shortest.max(end * 2);
+    let length = |rng: &mut Rng| time(rng, shortest, longest, MILLISECOND);
+    let law = |mean| format!("{{ exponential = {{ mean = \"{mean}\" }} }}");
+    let mut lines =
+        vec![format!("session = {}", law(length(rng))), format!("absence = {}", law(length(rng)))];
+    if rng.chance(0.4) {
+        lines.push(format!("peers = \"{}\"", share(rng, peers)));
+    }
+    if rng.chance(0.6) {
+        let initial = one_of(rng, &["all", "none", "stationary"]);
+        lines.push(format!("initial = \"{initial}\""));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use peerlet_network::{CALLS, LAYERS, MODELS};
+    use peerlet_scenario::Source;
+
+    use super::*;
+    use peerlet_run::Experiment;
+    use peerlet_run::Plan;
+
+    #[test]
+    fn everything_there_is_occurs_and_is_read() {
+        let experiment = Experiment::new("peerlet");
+        let (mut seen, mut expanded) = (BTreeSet::new(), 0);
+        for seed in 0..300 {
+            let drawn = Drawn::new(seed);
+            let text = drawn.text();
+            assert_eq!(text, Drawn::new(seed).text());
+            let read = |text: &str| {
+                let source = Source::new("drawn", text);
+                Plan::new(&experiment, source, &[], peerlet_run::World::Sim)
+                    .unwrap_or_else(|problems| panic!("seed {seed}: {}", problems.render(false)))
+            };
+            let plan = read(&text);
+            if let Some(text) = drawn.expanded(&plan.scenario, plan.timeline()) {
+                assert_eq!(read(&text).timeline().to_string(), plan.timeline().to_string());
+                expanded += 1;
+            }
+            seen.extend(drawn.has);
+        }
+        assert!(expanded > 150, "{expanded} of 300");
+        let models = MODELS.iter().map(|model| format!("model {}", model.name));
+        let wanted = models
+            .filter(|model| model != "model matrix")
+            .chain(LAYERS.iter().map(|layer| format!("layer {}", layer.name)))
+            .chain(CALLS.iter().map(|call| format!("fault {}", call.name)))
+            .chain(experiment.catalog.entries().iter().map(|e| format!("peerlet {}", e.name)))
+            .chain(
+                ["start", "stop", "crash", "restart", "pause", "command"]
+                    .map(|act| format!("event {act}")),
+            )
+            .chain(["groups", "groups more peerlets", "churn"].map(str::to_owned));
+        let missing: Vec<_> = wanted.filter(|name| !seen.contains(name)).collect();
+        assert!(missing.is_empty(), "{missing:?} never occurs");
+    }
+
+    #[test]
+    fn what_event_lines_cannot_say_is_not_expanded() {
+        let drawn = Drawn::new(1);
+        let experiment = Experiment::new("peerlet");
+        for (line, is_said) in [("0 1 Peer.stop()", true), ("1 0 Peer.stop()", false)] {
+            let text = format!(
+                "peers = 2\nfor = \"9s\"\njoin = \"1s\"\n[stack]\nbootstrap = {{}}\n[events]\n\
+                 lines = \"{line}\""
+            );
+            let source = Source::new("event", text);
+            let plan = Plan::new(&experiment, source, &[], peerlet_run::World::Sim).unwrap();
+            let expanded = drawn.expanded(&plan.scenario, plan.timeline());
+            assert_eq!(expanded.is_some(), is_said, "{line}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The folder of a run: written when it runs, read when it is compared.
+
+mod error;
+mod inputs;
+mod read;
+pub mod schema;
+mod whole_file;
+mod write;
+
+pub use error::FolderError;
+pub use read::{Facts, read};
+pub use whole_file::write_whole;
+pub use write::{Folder, FolderSet};
+
+#[cfg(feature = "fuzzing")]
+pub(crate) use read::read_from;

@@ -1,0 +1,229 @@
+//! The folder of one run, and the folder of several.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, BufWriter, Write};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use peerlet_measure::{write_csv, write_distributions};
+use peerlet_run::{Plan, Results, Verdict};
+use peerlet_scenario::{Override, Rewrite};
+
+use crate::run_folder::error::FolderError;
+use crate::run_folder::inputs;
+use crate::run_folder::whole_file::write_whole;
+use crate::summary;
+
+/// The file that a run keeps locked in its folder until all is written.
+const RUNNING: &str = "running.lock";
+
+/// A run folder: `scenario.toml`, which gives the same run again, with its files in `inputs`;
+/// `measures.csv`, `distributions.csv`, `summary.json`, and `events.jsonl` when traced.
+///
+/// While this lives, [`RUNNING`] is in it, locked, so that no other run writes there. Dropped, it
+/// leaves the folder to its reader.
+pub struct Folder {
+    path: PathBuf,
+    /// Whether it was made for this run.
+    is_new: bool,
+    /// Locked; the system unlocks it when the process ends, however that is.
+    running: Option<File>,
+}
+
+impl Folder {
+    /// Reserves the folder, and creates it where there is none. One that is not empty is refused,
+    /// so that nothing is lost or mixed.
+    pub fn create(path: &Path) -> Result<Folder, FolderError> {
+        let is_new = create_folder(path)?;
+        refuse_content(path)?;
+        let reservation = path.join(RUNNING);
+        let failed = FolderError::io(reservation.display());
+        let options = || File::options().write(true).create_new(true).open(&reservation);
+        // One that a killed run left is a file that nobody has locked.
+        let opened = options().or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => File::options().write(true).open(&reservation),
+            _ => Err(error),
+        });
+        let running = opened.map_err(failed)?;
+        if let Err(TryLockError::WouldBlock) = running.try_lock() {
+            return Err(refusal(path, RUNS));
+        }
+        let folder = Folder { path: path.to_owned(), is_new, running: Some(running) };
+        // Another run may have begun and ended in between.
+        refuse_content(path)?;
+        Ok(folder)
+    }
+
+    /// Creates a file that is written while the run lasts.
+    pub fn create_file(&self, name: &str) -> Result<File, FolderError> {
+        let path = self.path_of(name);
+        File::create_new(&path).map_err(FolderError::io(path.display()))
+    }
+
+    /// Removes the scenario and its files, where there are no results: after a run that never began
+    /// the same folder can be named again.
+    pub fn take_back(&self) {
+        let is_early = |entry: &fs::DirEntry| {
+            let name = entry.file_name();
+            ["scenario.toml", inputs::FOLDER, RUNNING].iter().any(|early| name == *early)
+        };
+        let entries: Vec<_> = fs::read_dir(&self.path).into_iter().flatten().flatten().collect();
+        if entries.iter().all(is_early) {
+            // What made the run fail is the error that matters.
+            fs::remove_file(self.path_of("scenario.toml")).ok();
+            fs::remove_dir_all(self.path_of(inputs::FOLDER)).ok();
+        }
+    }
+
+    /// The path of a file in it.
+    pub fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes the scenario, so that it gives the same run again from any folder, without options:
+    /// with the values of the command line in it, and its files beside it.
+    pub fn write_scenario(
+        &self,
+        plan: &Plan,
+        overrides: &[Override],
+        wire: bool,
+    ) -> Result<(), FolderError> {
+        let scenario = &plan.scenario;
+        let mut rewrite = Rewrite::new(&scenario.sources.file().text, overrides)?;
+        inputs::keep(scenario, &self.path, &mut rewrite)?;
+        if let Some(transport) = plan.transport {
+            rewrite.set_text("run.transport", transport.name());
+        }
+        if wire {
+            rewrite.set_true("run.wire");
+        }
+        if !scenario.warnings.is_empty() {
+            rewrite.set_true("run.cut");
+        }
+        self.write_file("scenario.toml", rewrite.write().as_bytes())
+    }
+
+    /// Writes everything about the run. The summary comes last: where it is, the rest is as well.
+    pub fn write(&self, run: &Results, verdicts: &[Verdict]) -> Result<(), FolderError> {
+        self.write_table("measures.csv", |file| write_csv(&run.measures, file))?;
+        self.write_table("distributions.csv", |file| write_distributions(&run.measures, file))?;
+        self.write_file("summary.json", summary::json(run, verdicts).as_bytes())
+    }
+
+    fn write_table(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<(), FolderError> {
+        let path = self.path_of(name);
+        write_whole(&path, write).map_err(FolderError::io(path.display()))
+    }
+
+    fn write_file(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
+        self.write_table(name, |file| file.write_all(bytes))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Where it cannot be removed, it is a file that nobody has locked.
+        fs::remove_file(self.path_of(RUNNING)).ok();
+        drop(self.running.take());
+        if self.is_new {
+            // One that holds something stays.
+            fs::remove_dir(&self.path).ok();
+        }
+    }
+}
+
+/// The folder of several runs: a run folder for each seed, named by it.
+pub struct FolderSet {
+    path: PathBuf,
+}
+
+impl FolderSet {
+    /// Creates the folder. One that holds a run, and a run folder of one of these seeds that is not
+    /// empty, is refused before anything runs. Runs of other seeds may be beside them.
+    pub fn create(path: &Path, seeds: RangeInclusive<u64>) -> Result<FolderSet, FolderError> {
+        create_folder(path)?;
+        for name in [RUNNING, "scenario.toml", "summary.json"] {
+            if path.join(name).symlink_metadata().is_ok() {
+                refuse_content(path)?;
+            }
+        }
+        let set = FolderSet { path: path.to_owned() };
+        for seed in seeds {
+            let folder = set.path_of(seed);
+            if folder.symlink_metadata().is_ok() {
+                refuse_file(&folder)?;
+                refuse_content(&folder)?;
+            }
+        }
+        Ok(set)
+    }
+
+    /// The folder of one seed's run.
+    pub fn path_of(&self, seed: u64) -> PathBuf {
+        self.path.join(seed.to_string())
+    }
+}
+
+/// Creates the folder; says whether there was none.
+fn create_folder(path: &Path) -> Result<bool, FolderError> {
+    refuse_file(path)?;
+    let (is_new, shown) = (!path.exists(), path.display());
+    let failed = |error| {
+        format!("cannot create the folder `{shown}`: {error}; name another one that can be written")
+    };
+    fs::create_dir_all(path).map_err(|error| FolderError::Io(failed(error)))?;
+    Ok(is_new)
+}
+
+fn refuse_file(path: &Path) -> Result<(), FolderError> {
+    if path.exists() && !path.is_dir() {
+        let shown = path.display();
+        let message = format!("`{shown}` is a file, and -o names a folder; name another one");
+        return Err(FolderError::Io(message));
+    }
+    Ok(())
+}
+
+const RUNS: &str = "another run writes into it";
+
+/// Refuses a folder that holds anything but a reservation that nobody has locked.
+fn refuse_content(path: &Path) -> Result<(), FolderError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).map_err(FolderError::io(path.display()))? {
+        names.push(entry.map_err(FolderError::io(path.display()))?.file_name());
+    }
+    let has = |name: &str| names.iter().any(|held| held == name);
+    let about = path.join(RUNNING).symlink_metadata();
+    let is_reservation = about.is_ok_and(|about| about.is_file() && about.len() == 0);
+    if names.is_empty() || (names.len() == 1 && is_reservation) {
+        return Ok(());
+    }
+    let what = if is_reservation && is_locked(&path.join(RUNNING)) {
+        RUNS
+    } else if has("summary.json") {
+        "it holds a run already"
+    } else if is_reservation {
+        "it holds a run that was killed"
+    } else {
+        "it is not empty, and -o overwrites nothing"
+    };
+    Err(refusal(path, what))
+}
+
+fn is_locked(path: &Path) -> bool {
+    let file = File::options().write(true).open(path);
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
+fn refusal(path: &Path, what: &str) -> FolderError {
+    let shown = path.display();
+    let remedy = match what {
+        RUNS => "name another folder",
+        _ => "name another folder, or remove this one if you need nothing in it",
+    };
+    FolderError::Io(format!("cannot write a run into `{shown}`: {what}; {remedy}"))
+}

@@ -1,0 +1,71 @@
+//! Why a plan was not run to its end.
+
+use std::error::Error;
+use std::fmt;
+
+#[cfg(feature = "live")]
+use peerlet_live::LiveError;
+use peerlet_scenario::Problems;
+use peerlet_sim::SetupError;
+
+use crate::panics::PanicReport;
+use crate::threads::SystemLimit;
+
+/// Why a plan was not run to its end.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The network of the plan cannot be built, or the world cannot do what the plan asks for.
+    Plan(Problems),
+    /// A stack cannot run in a simulation.
+    Setup(SetupError),
+    /// The simulation broke.
+    Simulation(peerlet_sim::RunError),
+    /// The run on real sockets could not begin, or broke.
+    #[cfg(feature = "live")]
+    Sockets(LiveError),
+    /// The system refused threads or descriptors.
+    System(SystemLimit),
+    /// Something in the run panicked, and there are no results.
+    Panicked(PanicReport),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::Plan(problems) => problems.fmt(f),
+            RunError::Setup(error) => error.fmt(f),
+            RunError::Simulation(error) => error.fmt(f),
+            #[cfg(feature = "live")]
+            RunError::Sockets(error) => error.fmt(f),
+            RunError::System(limit) => limit.fmt(f),
+            RunError::Panicked(report) => report.fmt(f),
+        }
+    }
+}
+
+impl Error for RunError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            RunError::Plan(problems) => problems.source(),
+            RunError::Setup(error) => error.source(),
+            RunError::Simulation(error) => error.source(),
+            #[cfg(feature = "live")]
+            RunError::Sockets(error) => error.source(),
+            RunError::System(limit) => limit.source(),
+            RunError::Panicked(_) => None,
+        }
+    }
+}
+
+impl From<Problems> for RunError {
+    fn from(problems: Problems) -> RunError {
+        RunError::Plan(problems)
+    }
+}
+
+impl From<SystemLimit> for RunError {
+    fn from(limit: SystemLimit) -> RunError {
+        RunError::System(limit)
+    }
+}

@@ -1,0 +1,56 @@
+//! Whether a run came up to what its scenario expects.
+
+use peerlet_measure::{STATISTICS, Summary};
+use peerlet_scenario::{Scenario, Side};
+use serde::{Deserialize, Serialize};
+
+/// How one bound of one expectation ended.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The measure's full name.
+    pub measure: String,
+    /// The bound as the scenario writes it, such as `mean_min`.
+    pub bound: String,
+    /// The last value that is fine, in the measure's unit.
+    pub value: f64,
+    /// The value that the run came to; null when nothing was measured.
+    pub actual: Option<f64>,
+    /// Whether the bound was kept.
+    pub held: bool,
+    /// Where it is written: `file:line:column`.
+    pub place: String,
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let word = if self.held { "held" } else { "FAILED" };
+        let Verdict { measure, bound, value, place, .. } = self;
+        let actual = self.actual.map_or("nothing was measured".to_owned(), |x| format!("{x:.4}"));
+        write!(f, "{word:<6} {measure} {bound} = {value}: {actual} ({place})")
+    }
+}
+
+/// Checks all bounds; one that nothing was measured for is not kept.
+pub fn check(scenario: &Scenario, summary: &Summary) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    for expect in &scenario.expect {
+        let row = summary.rows.get(&expect.measure);
+        for bound in &expect.bounds {
+            let statistic = STATISTICS.iter().find(|(name, _)| *name == bound.statistic);
+            let actual = row.and_then(|row| statistic.and_then(|(_, of)| of(row)));
+            let side = match bound.side {
+                Side::Min => "min",
+                Side::Max => "max",
+            };
+            verdicts.push(Verdict {
+                measure: expect.measure.clone(),
+                bound: format!("{}_{side}", bound.statistic),
+                value: bound.value,
+                actual,
+                held: actual.is_some_and(|actual| bound.holds(actual)),
+                place: scenario.sources.problem(&bound.span, "", "").place(),
+            });
+        }
+    }
+    verdicts
+}

@@ -1,0 +1,51 @@
+//! Everything that scenarios can name in one program.
+
+use std::sync::Arc;
+
+use peerlet_core::{Peer, Seat};
+use peerlet_overlay::Configured;
+
+use crate::catalog::Catalog;
+use crate::models::{MakeModel, Models};
+use crate::plan::Build;
+
+/// Names what a program can run.
+///
+/// Scenarios can name the stock peerlets, those [added here](Experiment::peerlet), and the stock
+/// network models. A stack given by [`peer`](Experiment::peer) is used where the scenario has none,
+/// so that a program with one experiment of its own needs no scenario file.
+pub struct Experiment {
+    /// The name, which titles its runs.
+    pub name: &'static str,
+    /// The peerlets that scenarios can name.
+    pub catalog: Catalog,
+    /// The network models that scenarios can name.
+    pub models: Models,
+    pub(crate) build: Option<Build>,
+}
+
+impl Experiment {
+    /// An experiment with this name, which titles its runs.
+    pub fn new(name: &'static str) -> Experiment {
+        Experiment { name, catalog: Catalog::stock(), models: Models::default(), build: None }
+    }
+
+    /// Gives the stack of each peer, for scenarios that have none. It is called for the first life
+    /// of a seat and for each life after a crash.
+    pub fn peer(mut self, build: impl Fn(Seat) -> Peer + Send + Sync + 'static) -> Experiment {
+        self.build = Some(Arc::new(build));
+        self
+    }
+
+    /// Lets scenarios name this peerlet.
+    pub fn peerlet<P: Configured + Clone + Sync>(mut self) -> Experiment {
+        self.catalog.add::<P>();
+        self
+    }
+
+    /// Lets scenarios name a network model of the user's own.
+    pub fn network(mut self, name: &'static str, make: MakeModel) -> Experiment {
+        self.models.add(name, make);
+        self
+    }
+}

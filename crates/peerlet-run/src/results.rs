@@ -1,0 +1,131 @@
+//! Results of a run, in any world.
+
+use peerlet_core::Time;
+use peerlet_measure::{Ledger, Measures, Summary};
+use peerlet_sim::Outcome;
+
+use crate::expectations::{self, Verdict};
+use crate::on_sockets::OnSockets;
+use crate::panics::PanicReport;
+use crate::plan::Plan;
+use crate::transport::Transport;
+use crate::world::World;
+
+/// A run that is over.
+pub struct Results {
+    /// The world it ran in.
+    pub world: World,
+    /// The transport that messages went over, where that shows.
+    pub transport: Option<Transport>,
+    /// The plan that ran.
+    pub plan: Plan,
+    /// Threads of a simulation, shards of a live process.
+    pub threads: u32,
+    /// The instant at which it ended.
+    pub end: Time,
+    /// Real time that it took, in seconds.
+    pub wall_seconds: f64,
+    /// How many events peers handled.
+    pub events: u64,
+    /// The digest of a simulation, in hexadecimal.
+    pub digest: Option<String>,
+    /// The digest over the payloads of a simulation with encoded messages.
+    pub payload_digest: Option<String>,
+    /// The accounts of messages.
+    pub ledger: Ledger,
+    /// All that was measured, by epoch.
+    pub measures: Measures,
+    /// Answers that came after the question was given up.
+    pub late_answers: u64,
+    /// Acts of the scenario that found nothing to do.
+    pub idle_directives: u64,
+    /// The part that only runs on real sockets have.
+    pub sockets: Option<OnSockets>,
+    /// Whether it ended before its time: everything here is partial.
+    pub is_interrupted: bool,
+    /// The panic that ended it, if one did: then it counts as interrupted.
+    pub panicked: Option<PanicReport>,
+    /// Messages of threads that panicked and ended no run, each with its place in the program.
+    pub thread_panics: Vec<String>,
+    /// Whether the seed decided what peers did.
+    pub is_seeded: bool,
+}
+
+impl Results {
+    /// The results of a simulation.
+    pub fn simulated(plan: Plan, threads: u32, outcome: Outcome, wall_seconds: f64) -> Results {
+        let is_interrupted = outcome.end < Time::ZERO + plan.scenario.duration;
+        Results {
+            world: World::Sim,
+            transport: plan.transport,
+            plan,
+            threads,
+            end: outcome.end,
+            wall_seconds,
+            events: outcome.events,
+            digest: Some(outcome.digest.to_string()),
+            payload_digest: outcome.payload_digest.map(|digest| digest.to_string()),
+            ledger: outcome.ledger,
+            measures: outcome.measures,
+            late_answers: outcome.late_answers,
+            idle_directives: outcome.idle_directives,
+            sockets: None,
+            is_interrupted,
+            panicked: None,
+            thread_panics: Vec::new(),
+            is_seeded: true,
+        }
+    }
+
+    /// Whether this is one process's share of the network.
+    pub fn is_share(&self) -> bool {
+        self.sockets.as_ref().is_some_and(OnSockets::is_share)
+    }
+
+    /// Whether it was emulated, and the machine could not keep up.
+    pub fn is_void(&self) -> bool {
+        self.world == World::Emulate && self.sockets.as_ref().is_some_and(OnSockets::was_late)
+    }
+
+    /// Events by real time; 0 where no time passed.
+    pub fn events_per_second(&self) -> f64 {
+        if self.wall_seconds > 0.0 { self.events as f64 / self.wall_seconds } else { 0.0 }
+    }
+
+    /// Whether some of the network is missing in it, by no act of the scenario.
+    pub fn is_incomplete(&self) -> bool {
+        self.sockets.as_ref().is_some_and(OnSockets::is_incomplete)
+    }
+
+    /// Why its expectations are not judged, in words; `None` where they are. They are of the whole
+    /// network, the whole run, and the time after the warm-up.
+    pub fn not_judged(&self) -> Option<&'static str> {
+        let scenario = &self.plan.scenario;
+        if self.panicked.is_some() || self.is_interrupted {
+            Some("the run was interrupted")
+        } else if self.is_void() {
+            Some("the run is void")
+        } else if self.is_share() {
+            Some("this is one process's share of the network")
+        } else if self.is_incomplete() {
+            Some("the run is incomplete")
+        } else if scenario.measure.from >= scenario.duration {
+            Some("the run ended within its warm-up")
+        } else {
+            None
+        }
+    }
+
+    /// How the scenario's expectations ended; empty where they are [not judged](Self::not_judged).
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        match self.not_judged() {
+            Some(_) => Vec::new(),
+            None => expectations::check(&self.plan.scenario, &self.summary()),
+        }
+    }
+
+    /// All metrics over the epochs after the warm-up, in units.
+    pub fn summary(&self) -> Summary {
+        Summary::of(&self.measures)
+    }
+}
