@@ -30,7 +30,7 @@ impl Peerlet for Hello {
     type Message = Message;
     type Timer = Timer;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.help("greets a neighbor every second").uses::<Neighbors>().measures(&ANSWERS);
     }
 

@@ -85,7 +85,7 @@ impl Peerlet for Clerk {
     type Message = Message;
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.help("asks a random peer once a second").measures(&ANSWERED);
     }
 

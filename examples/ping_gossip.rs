@@ -35,7 +35,7 @@ impl Peerlet for PingGossip {
     type Message = Message;
     type Timer = Tick;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.help("pings a random peer every second").measures(&ACKS).measures(&COUNT);
     }
 

@@ -29,7 +29,7 @@ impl Peerlet for Walk {
     type Message = Message;
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.help("walks at random").uses::<Neighbors>().measures(&ARRIVED).measures(&TIME);
     }
 

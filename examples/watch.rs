@@ -27,7 +27,7 @@ impl Peerlet for Watch {
     type Message = u64;
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about
             .help("logs what happens to neighbors and to reliable messages")
             .uses::<Neighbors>()

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use peerlet_core::{Act, Directive, Duration, MILLISECOND, Need, Peer, SECOND, Seat, Time};
+use peerlet_core::runtime::{Act, Directive};
+use peerlet_core::{Duration, MILLISECOND, Need, Peer, SECOND, Seat, Time};
 use peerlet_measure::{Ledger, Summary};
 
 /// A runtime under test.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use peerlet_core::runtime::FRAME_MAX;
 use peerlet_core::{
-    About, Address, Command, Context, FRAME_MAX, Kind, Metric, Need, Nothing, Peerlet, Seat, Seats,
+    Address, Command, Context, Description, Kind, Metric, Need, Nothing, Peerlet, Seat, Seats,
     Signature, Undelivered,
 };
 use serde::{Deserialize, Serialize};
@@ -134,7 +135,7 @@ impl<const RELIABLE: bool> Peerlet for Prober<RELIABLE> {
     type Message = Message;
     type Timer = u64;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about
             .help("does what a case says and writes down what happens to it")
             .hears(Prober::heard)

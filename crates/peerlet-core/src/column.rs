@@ -9,16 +9,16 @@ use std::cell::{Ref, RefCell, RefMut};
 
 use peerlet_memory::{Hint, Table, Value, prefetch};
 
-use crate::about::{About, Ear};
 use crate::address::{Address, Seat};
 use crate::command::Command;
 use crate::context::{Context, Env};
+use crate::description::{Description, Listener};
+use crate::location::{Handler, guarded};
+use crate::packed_event::{AHEAD, PackedEvent, PackedEvents};
+use crate::parcel::{Body, Undelivered};
 use crate::peerlet::Peerlet;
-use crate::place::{Handler, guarded};
-use crate::runtime::{Body, Undelivered};
 use crate::task::{Answer, CallError, Progress, Running};
 use crate::time::{Duration, Time};
-use crate::turn::{AHEAD, Turn, Turns};
 use crate::wire::DecodeError;
 
 /// The peers of one peerlet type in one host, the type forgotten.
@@ -33,10 +33,10 @@ pub trait Column: Any + Send {
     fn remove(&self, row: usize);
     /// Whether the peer at hand, in this row, has a peerlet here.
     fn has(&self, row: usize) -> bool;
-    /// Runs turns that are this column's, from the first. Stops before one that is another's or
+    /// Runs events that are this column's, from the first. Stops before one that is another's or
     /// that is to wait, and after one that left something to be done before the next. Moves `next`
     /// to where it stopped.
-    fn run(&self, env: &mut Env<'_>, turns: &mut Turns<'_>);
+    fn run(&self, env: &mut Env<'_>, events: &mut PackedEvents<'_>);
     /// Runs the handler of the same name; so do the others.
     fn init(&self, env: &mut Env<'_>);
     /// See [`Peerlet::start`].
@@ -61,8 +61,8 @@ pub trait Column: Any + Send {
     fn writable(&self, env: &mut Env<'_>, to: Address);
     /// See [`Peerlet::command`].
     fn command(&self, env: &mut Env<'_>, command: &Command);
-    /// Runs one of the type's ears.
-    fn hear(&self, env: &mut Env<'_>, ear: usize, event: &dyn Any);
+    /// Runs one of the type's listeners.
+    fn hear(&self, env: &mut Env<'_>, listener: usize, event: &dyn Any);
     /// Gives the task an answer, if there is one, and lets it run as far as it gets.
     fn run_task(
         &self,
@@ -78,7 +78,7 @@ pub trait Column: Any + Send {
 /// The column of peerlets of type `P`.
 pub(crate) struct Rows<P: Peerlet> {
     cells: RefCell<Table<Option<P>>>,
-    ears: Vec<Ear<P>>,
+    listeners: Vec<Listener<P>>,
 }
 
 /// What the body of a timer holds that is due once.
@@ -125,8 +125,9 @@ impl<T: Send + 'static> Due<T> {
 
 impl<P: Peerlet> Rows<P> {
     pub(crate) fn new() -> Rows<P> {
-        let ears = About::<P>::of().ears.into_iter().map(|(_, ear)| ear).collect();
-        Rows { cells: RefCell::new(Table::with_room(0)), ears }
+        let listeners =
+            Description::<P>::of().listeners.into_iter().map(|(_, listener)| listener).collect();
+        Rows { cells: RefCell::new(Table::with_room(0)), listeners }
     }
 
     /// The peerlet in this row; `None` where there is none or the column is in use.
@@ -220,12 +221,12 @@ impl<P: Peerlet> Column for Rows<P> {
         }
     }
 
-    fn run(&self, env: &mut Env<'_>, turns: &mut Turns<'_>) {
-        let (port, rows) = (env.port, turns.rows);
+    fn run(&self, env: &mut Env<'_>, events: &mut PackedEvents<'_>) {
+        let (port, rows) = (env.port, events.rows);
         let mut cells = self.cells.borrow_mut();
-        let mut next = turns.next;
-        while next < turns.all.len() {
-            let later = turns.all.get(next + AHEAD).map_or(u32::MAX, |later| {
+        let mut next = events.next;
+        while next < events.all.len() {
+            let later = events.all.get(next + AHEAD).map_or(u32::MAX, |later| {
                 let row = rows.of(later);
                 prefetch(env.lives, row as usize);
                 match later.port() == port {
@@ -234,28 +235,28 @@ impl<P: Peerlet> Column for Rows<P> {
                 }
                 row
             });
-            let turn = &mut turns.all[next];
-            env.row = rows.of(turn);
-            if turn.port() != port || !env.world.take_turn(turn, env.row, later) {
+            let event = &mut events.all[next];
+            env.row = rows.of(event);
+            if event.port() != port || !env.world.take_event(event, env.row, later) {
                 break;
             }
             next += 1;
-            let (cell, word) = (cells.get_mut(env.row()), turn.word());
-            let is_handled = match turn.kind() {
-                Turn::DATAGRAM => {
+            let (cell, word) = (cells.get_mut(env.row()), event.word());
+            let is_handled = match event.kind() {
+                PackedEvent::DATAGRAM => {
                     let from = Address::simulated(Seat(word));
-                    Rows::deliver(cell, env, from, turn.body_mut()).is_ok()
+                    Rows::deliver(cell, env, from, event.body_mut()).is_ok()
                 }
-                _ => Rows::ring(cell, env, word, turn.body_mut()),
+                _ => Rows::ring(cell, env, word, event.body_mut()),
             };
             if !is_handled {
-                env.pass(turn);
+                env.pass(event);
             }
             if env.house.has_locals() {
                 break;
             }
         }
-        turns.next = next;
+        events.next = next;
     }
 
     fn init(&self, env: &mut Env<'_>) {
@@ -303,8 +304,8 @@ impl<P: Peerlet> Column for Rows<P> {
         self.handle(env, Handler::Command, |me, ctx| me.command(ctx, command));
     }
 
-    fn hear(&self, env: &mut Env<'_>, ear: usize, event: &dyn Any) {
-        self.handle(env, Handler::Event, |me, ctx| self.ears[ear](me, ctx, event));
+    fn hear(&self, env: &mut Env<'_>, listener: usize, event: &dyn Any) {
+        self.handle(env, Handler::Event, |me, ctx| self.listeners[listener](me, ctx, event));
     }
 
     fn run_task(

@@ -14,22 +14,23 @@ use rand::{TryCryptoRng, TryRng};
 use crate::address::{Address, Contact, Seat};
 use crate::column::{Column, Once, Periodic, Rows};
 use crate::life::Life;
+use crate::location::Unwound;
 use crate::metric::Metric;
+use crate::packed_event::PackedEvent;
+use crate::parcel::{Body, Call, Class, Header, Parcel, Port};
 use crate::peerlet::Peerlet;
-use crate::place::Unwound;
 use crate::random::Rng;
 use crate::refusal::{Refusal, Refused};
 use crate::registry::Registry;
-use crate::runtime::{Body, Call, Class, Header, Parcel, Port, Seats, World};
 use crate::sibling::Sibling;
 use crate::task::{Anchor, Running, Task, TaskId};
 use crate::time::{Duration, Time};
-use crate::turn::Turn;
 use crate::wire::DATAGRAM_MAX;
+use crate::world::{Seats, World};
 
 /// Everything that one peer's handlers work on, whatever their type.
 pub struct Env<'a> {
-    pub(crate) house: &'a House,
+    pub(crate) house: &'a HostShared,
     pub(crate) lives: &'a mut [Life],
     pub(crate) world: &'a mut dyn World,
     pub(crate) caller: Option<&'a Caller>,
@@ -38,7 +39,7 @@ pub struct Env<'a> {
 }
 
 /// What all peers of a host live in.
-pub(crate) struct House {
+pub(crate) struct HostShared {
     pub(crate) registry: Arc<Registry>,
     pub(crate) columns: Vec<Box<dyn Column>>,
     /// Where each column's rows are.
@@ -55,7 +56,7 @@ pub(crate) struct House {
     pub(crate) unwound: Cell<Option<Unwound>>,
 }
 
-impl House {
+impl HostShared {
     #[inline(always)]
     pub(crate) fn column(&self, port: Port) -> &dyn Column {
         &*self.columns[usize::from(port.0)]
@@ -102,11 +103,11 @@ impl Env<'_> {
         self.row as usize
     }
 
-    /// Lets a turn pass without anything being handled.
+    /// Lets an event pass without anything being handled.
     #[cold]
-    pub(crate) fn pass(&mut self, turn: &mut Turn) {
-        self.world.pass_turn(turn);
-        drop(turn.leave());
+    pub(crate) fn pass(&mut self, event: &mut PackedEvent) {
+        self.world.pass_event(event);
+        drop(event.leave());
     }
 
     #[inline(always)]
@@ -423,7 +424,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     ///
     /// # Panics
     /// Panics when this peer has no `Q`, whether or not other peers of the run have one: there is
-    /// nobody to act for. Declare [`uses`](crate::About::uses) where it is always there, and ask
+    /// nobody to act for. Declare [`uses`](crate::Description::uses) where it is always there, and ask
     /// [`has`](Context::has) where it may not be.
     ///
     /// ```

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::address::Seat;
 use crate::command::Command;
-use crate::runtime::Port;
+use crate::parcel::Port;
 use crate::tamper::Tampering;
 use crate::time::{Duration, Time};
 

@@ -14,17 +14,18 @@ use peerlet_memory::{Hint, Table, prefetch};
 use crate::address::{Address, Seat};
 use crate::column::{Column, Rows};
 use crate::command::Command;
-use crate::context::{Caller, Env, House, Local};
+use crate::context::{Caller, Env, HostShared, Local};
 use crate::life::{Depth, Life, Operated, Standing, State};
+use crate::location::{Handler, Location, RowGuard, Unwound};
+use crate::packed_event::{AHEAD, PackedEvent, PackedEvents, RowOf};
+use crate::parcel::{Body, Call, Class, Header, Parcel, Port, Undelivered};
 use crate::peer::Peer;
 use crate::peerlet::Peerlet;
-use crate::place::{Handler, RowGuard, Unwound, Where};
 use crate::registry::{Entry, Registry};
-use crate::runtime::{Alarm, Body, Call, Class, Header, Parcel, Port, Undelivered, World};
 use crate::task::{Answer, CallError, Outcome, Progress};
 use crate::time::Time;
-use crate::turn::{AHEAD, RowOf, Turn, Turns};
 use crate::wire::DecodeError;
+use crate::world::{Alarm, World};
 
 /// How many local events and first steps of tasks one event may cause: more is an endless echo
 /// between siblings.
@@ -32,7 +33,7 @@ const LOCALS_MAX: u32 = 100_000;
 
 /// A number of peers and everything they consist of. A row is a peer's place in it.
 pub struct Host {
-    house: House,
+    house: HostShared,
     lives: Table<Life>,
     standings: Vec<Standing>,
     /// The stacks that occur, as ports in order.
@@ -46,7 +47,7 @@ impl Host {
         let mut lives = Table::with_room(rows);
         lives.resize_with(rows, Life::new);
         Host {
-            house: House {
+            house: HostShared {
                 registry,
                 hints: vec![Hint::default(); columns.len()],
                 columns,
@@ -79,14 +80,14 @@ impl Host {
         self.lives[row].number
     }
 
-    /// Asks the cache for what the first turns need, which are run soon; `own` is told their rows.
+    /// Asks the cache for what the first events need, which are run soon; `own` is told their rows.
     #[inline]
-    pub fn look_ahead(&self, turns: &[Turn], rows: RowOf, own: impl Fn(u32)) {
-        for turn in turns.iter().take(AHEAD) {
-            let row = rows.of(turn);
+    pub fn look_ahead(&self, events: &[PackedEvent], rows: RowOf, own: impl Fn(u32)) {
+        for event in events.iter().take(AHEAD) {
+            let row = rows.of(event);
             own(row);
             prefetch(&self.lives, row as usize);
-            self.house.prefetch(row, turn.port());
+            self.house.prefetch(row, event.port());
         }
     }
 
@@ -111,9 +112,9 @@ impl Host {
     /// Where the panic came from that unwound through this host, if it came from a peer's handler,
     /// and from which: told once. A runtime that catches panics asks it, with what it knows of the
     /// row and the time; the host and its peers are of no further use then.
-    pub fn unwound(&self, seat: impl FnOnce(usize) -> Seat, time: Time) -> Option<Where> {
+    pub fn unwound(&self, seat: impl FnOnce(usize) -> Seat, time: Time) -> Option<Location> {
         let Unwound { row, peerlet, handler } = self.house.unwound.take()?;
-        Some(Where { seat: seat(row), life: self.life(row), peerlet, handler, time })
+        Some(Location { seat: seat(row), life: self.life(row), peerlet, handler, time })
     }
 
     /// The peerlet of type `P` in this row, to look at between events; `None` when there is none.
@@ -323,21 +324,21 @@ impl Host {
         is_handled
     }
 
-    /// Runs turns of many peers, in order: at the cost of one event's way to its handler, and of
+    /// Runs events of many peers, in order: at the cost of one event's way to its handler, and of
     /// little more for each further one of the same peerlet type. Moves `next` to the first that is
     /// to wait, or to the end.
     ///
-    /// The world is asked for each turn ([`World::take_turn`]), and told when one was not handled
-    /// after all ([`World::pass_turn`]). It takes no turn but datagrams and timers, of peers that
-    /// are running, and timers of their present lives only. Afterwards no body of a turn that was
+    /// The world is asked for each event ([`World::take_event`]), and told when one was not handled
+    /// after all ([`World::pass_event`]). It takes no event but datagrams and timers, of peers that
+    /// are running, and timers of their present lives only. Afterwards no body of an event that was
     /// taken holds anything.
-    pub fn run(&mut self, world: &mut dyn World, turns: &mut Turns<'_>) {
-        while let Some(turn) = turns.all.get(turns.next) {
-            let (port, before) = (turn.port(), turns.next);
+    pub fn run(&mut self, world: &mut dyn World, events: &mut PackedEvents<'_>) {
+        while let Some(event) = events.all.get(events.next) {
+            let (port, before) = (event.port(), events.next);
             let env = &mut self.env(0, world, port);
-            env.house.column(port).run(env, turns);
+            env.house.column(port).run(env, events);
             let row = env.row();
-            if turns.next == before {
+            if events.next == before {
                 return;
             }
             self.settle(row, world);
@@ -549,10 +550,10 @@ impl Host {
                     for place in 0..self.stack(row).len() {
                         let port = self.stack(row)[place];
                         let registry = self.house.registry.clone();
-                        for ear in registry.ears_of(port, id) {
+                        for listener in registry.ears_of(port, id) {
                             let env = &mut self.env(row, world, port);
                             let column = env.house.column(port);
-                            column.hear(env, ear, &*event);
+                            column.hear(env, listener, &*event);
                         }
                     }
                 }

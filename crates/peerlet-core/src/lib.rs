@@ -6,14 +6,14 @@
 //! thread or draws ambient randomness; all of it comes through its [`Context`]. That is why the
 //! same compiled peerlet runs in virtual time and on real sockets.
 //!
-//! - To write a peerlet: [`Peerlet`], [`Context`], [`About`], [`Task`]; to test one alone:
+//! - To write a peerlet: [`Peerlet`], [`Context`], [`Description`], [`Task`]; to test one alone:
 //!   [`TestPeer`].
 //! - To put peers together: [`Peer`].
-//! - To write a runtime: [`World`] and its four parts, and [`Host`].
+//! - To write a runtime, a network model or a tool: [`runtime`].
 
-mod about;
 mod command;
 mod context;
+mod description;
 mod metric;
 mod peer;
 mod peerlet;
@@ -26,54 +26,46 @@ mod random;
 mod seat_set;
 mod text;
 mod time;
-mod turn;
 pub mod wire;
 
 mod column;
 mod environment;
-mod few;
 mod host;
 mod life;
-mod place;
+mod location;
+mod packed_event;
+mod parcel;
 mod refusal;
 mod registry;
 mod room;
-mod runtime;
+mod small_map;
 mod tamper;
 mod test_peer;
 mod trust;
+mod world;
 
-pub use about::{About, Need};
+pub mod runtime;
+
 pub use address::{Address, AddressError, Contact, Identity, IdentityError, Seat};
-pub use command::{Command, CommandError, Kind, Signature, TEXT_ESCAPES, Value};
+pub use command::{Command, CommandError, Kind, Signature, Value};
 pub use context::{Caller, Context, Secret, TimerId};
-pub use environment::{Act, Directive};
-pub use host::Host;
-pub use life::{Depth, State};
-pub use map::{FixedHasher, Map, Set};
-pub use metric::{Metric, MetricKind, QUANTA_MAX};
+pub use description::{Description, Need};
+pub use map::{Map, Set};
+pub use metric::{Metric, MetricKind};
+pub use parcel::Undelivered;
 pub use peer::{AnyPeerlet, Peer};
 pub use peerlet::{Nothing, Peerlet};
-pub use place::{Handler, Where};
-pub use random::{Rng, Seed, mix};
+pub use random::{Rng, Seed};
 pub use refusal::{Refusal, Refused};
-pub use registry::{Entry, Registry, StackError};
-pub use runtime::{
-    Alarm, Body, Call, Class, Clock, Codec, Entropy, Header, MetricIndex, Network, Parcel, Port,
-    Record, Seats, Swept, Undelivered, World,
-};
-pub use seat_set::SeatSet;
 pub use sibling::Sibling;
-pub use tamper::{Tampering, Tampers};
 pub use task::{
     CallError, Either, JoinAll, Operation, Question, Race, Task, TaskId, WaitSet, join_all, race,
     race2,
 };
 pub use test_peer::TestPeer;
-pub use text::{TextError, decode_text};
 pub use time::{
     Duration, DurationError, HOUR, MICROSECOND, MILLISECOND, MINUTE, NANOSECOND, SECOND, Time,
 };
-pub use trust::{TRUSTED_MAX, TrustError, Trusted};
-pub use turn::{RowOf, Turn, Turns};
-pub use wire::{DATAGRAM_MAX, FRAME_MAX, MESSAGE_MAX, MESSAGE_MAX_LIMIT, Message};
+pub use trust::TrustError;
+pub use wire::{DATAGRAM_MAX, MESSAGE_MAX, Message};
+pub use world::Seats;

@@ -7,10 +7,11 @@ use peerlet_memory::prefetch_line;
 
 use crate::address::Address;
 use crate::context::TimerId;
-use crate::few::Few;
+use crate::parcel::{Class, Port};
 use crate::random::{Rng, Seed};
-use crate::runtime::{Class, Port, Swept};
+use crate::small_map::SmallMap;
 use crate::time::{Duration, Time};
+use crate::world::Swept;
 
 /// Whether a seat's peer handles events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,11 +70,11 @@ pub(crate) trait Resting: Any + Send {
 #[derive(Default)]
 pub(crate) struct Rare {
     /// Timers taken back.
-    cancelled: Few<u32, Cancelled>,
+    cancelled: SmallMap<u32, Cancelled>,
     /// How many of those are looked through next for what is of no use any more.
     sweep_at: usize,
-    tasks: Few<u32, Tasked>,
-    pub(crate) calls: Few<u32, OpenCall>,
+    tasks: SmallMap<u32, Tasked>,
+    pub(crate) calls: SmallMap<u32, OpenCall>,
 }
 
 /// The note that a timer was taken back.
@@ -100,7 +101,7 @@ struct Tasked {
     port: Port,
     running: Option<Box<dyn Resting>>,
     /// Its operations that have no answer yet, by its own numbers.
-    open: Few<u32, Open>,
+    open: SmallMap<u32, Open>,
     /// How many of those come to an end by themselves: all but calls whose time was over.
     waits: u32,
 }
@@ -197,7 +198,7 @@ impl Life {
 
     pub(crate) fn add_task(&mut self, port: Port, running: Box<dyn Resting>) -> u32 {
         let id = self.number_next();
-        let task = Tasked { port, running: Some(running), open: Few::default(), waits: 0 };
+        let task = Tasked { port, running: Some(running), open: SmallMap::default(), waits: 0 };
         self.rare().tasks.insert(id, task);
         id
     }

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::about::About;
 use crate::address::Address;
 use crate::command::Command;
 use crate::context::Context;
-use crate::runtime::Undelivered;
+use crate::description::Description;
+use crate::parcel::Undelivered;
 use crate::wire::Message;
 
 /// A well-defined piece of message-passing functionality, with its state.
@@ -59,7 +59,7 @@ pub trait Peerlet: Sized + Send + 'static {
     type Timer: Send + 'static;
 
     /// Says once what is true of the type: needs, siblings used, events heard, commands, metrics.
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         let _ = about;
     }
 

@@ -4,14 +4,14 @@ use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::about::{About, Need};
 use crate::column::Column;
 use crate::command::Signature;
+use crate::description::{Description, Need};
 use crate::map::Map;
 use crate::metric::Metric;
+use crate::parcel::{MetricIndex, Port};
 use crate::peer::Peer;
 use crate::peerlet::Peerlet;
-use crate::runtime::{MetricIndex, Port};
 
 /// The peerlet types of a run, numbered by [`Port`], and their metrics, numbered by
 /// [`MetricIndex`].
@@ -34,7 +34,7 @@ pub struct Entry {
     help: &'static str,
     needs: Vec<Need>,
     uses: Vec<(TypeId, &'static str)>,
-    ears: Vec<TypeId>,
+    listeners: Vec<TypeId>,
     metrics: Vec<Metric>,
     /// The metrics' names, close together.
     metric_names: Vec<&'static str>,
@@ -45,7 +45,7 @@ pub struct Entry {
 
 impl Entry {
     pub(crate) fn of<P: Peerlet>(column: fn() -> Box<dyn Column>) -> Entry {
-        let about = About::<P>::of();
+        let about = Description::<P>::of();
         Entry {
             name: P::NAME,
             version: P::VERSION,
@@ -53,7 +53,7 @@ impl Entry {
             help: about.help,
             needs: about.needs,
             uses: about.uses,
-            ears: about.ears.iter().map(|(event, _)| *event).collect(),
+            listeners: about.listeners.iter().map(|(event, _)| *event).collect(),
             metric_names: about.metrics.iter().map(Metric::name).collect(),
             metrics: about.metrics,
             commands: about.commands,
@@ -241,7 +241,7 @@ impl Registry {
             self.metrics.push((format!("{}/{}", entry.name, metric.name()), *metric));
         }
         let port = Port(self.entries.len() as u16);
-        for (place, event) in entry.ears.iter().enumerate() {
+        for (place, event) in entry.listeners.iter().enumerate() {
             self.heard.entry(*event).or_default().entry(port).or_default().push(place);
         }
         self.entries.push(entry);
@@ -303,10 +303,10 @@ impl Registry {
         self.heard.contains_key(&event)
     }
 
-    /// The places of this port's ears for events of this type, in its list of ears.
+    /// The places of this port's listeners for events of this type, in its list of listeners.
     pub(crate) fn ears_of(&self, port: Port, event: TypeId) -> impl Iterator<Item = usize> {
-        let ears = self.heard.get(&event).and_then(|ports| ports.get(&port));
-        ears.into_iter().flatten().copied()
+        let listeners = self.heard.get(&event).and_then(|ports| ports.get(&port));
+        listeners.into_iter().flatten().copied()
     }
 
     pub(crate) fn new_columns(&self) -> Vec<Box<dyn Column>> {

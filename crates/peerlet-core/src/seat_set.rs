@@ -10,7 +10,8 @@ use crate::random::Seed;
 /// bytes.
 ///
 /// ```
-/// use peerlet_core::{Seat, SeatSet};
+/// use peerlet_core::Seat;
+/// use peerlet_core::runtime::SeatSet;
 /// let seats: SeatSet = [7, 4, 8, 0, 9].map(Seat).into_iter().collect();
 /// assert_eq!(seats.to_string(), "0,4,7-9");
 /// assert!(seats.contains(Seat(8)) && !seats.contains(Seat(5)));

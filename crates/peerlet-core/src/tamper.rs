@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use crate::parcel::{Parcel, Port};
 use crate::random::Seed;
-use crate::runtime::{Parcel, Port};
 
 /// Messages that a peer remembers to send again.
 const PAST_MAX: usize = 16;
@@ -63,7 +63,8 @@ impl fmt::Display for Tampering {
 /// A peer that tampers: what it does, and what it remembers for that.
 ///
 /// ```
-/// use peerlet_core::{Parcel, Port, Seed, Tampering, Tampers};
+/// use peerlet_core::Seed;
+/// use peerlet_core::runtime::{Parcel, Port, Tampering, Tampers};
 /// let mut tampers = Tampers::new(Seed::new(7));
 /// tampers.set(Tampering::Drop(1.0));
 /// assert_eq!(tampers.tamper(Port(0), &Parcel::encoded(b"truth".to_vec())), Some(vec![]));

@@ -8,18 +8,16 @@ use crate::address::{Address, Contact, Identity, Seat};
 use crate::command::Value;
 use crate::host::Host;
 use crate::life::State;
+use crate::parcel::{Body, Call, Class, Header, MetricIndex, Parcel, Port, Undelivered};
 use crate::peer::Peer;
 use crate::peerlet::Peerlet;
 use crate::random::{Rng, Seed};
 use crate::refusal::Refusal;
 use crate::registry::Registry;
-use crate::runtime::{
-    Alarm, Body, Call, Class, Clock, Entropy, Header, MetricIndex, Network, Parcel, Port, Record,
-    Seats, Swept, Undelivered, World,
-};
 use crate::time::{Duration, Time};
 use crate::trust::{TrustError, Trusted};
 use crate::wire::{self, DATAGRAM_MAX, MESSAGE_MAX};
+use crate::world::{Alarm, Clock, Entropy, Network, Record, Seats, Swept, World};
 
 /// A peer for tests, with one peerlet under test and any number of siblings.
 ///

@@ -46,11 +46,11 @@ impl std::error::Error for TextError {}
 /// When the bytes are UTF-16 or UTF-32, hold a zero byte, or are no UTF-8.
 ///
 /// ```
-/// use peerlet_core::decode_text;
+/// use peerlet_core::runtime::decode_text;
 /// assert_eq!(decode_text(b"\xef\xbb\xbfa\rb\r\n".to_vec())?, "a\nb\r\n");
 /// let error = decode_text(b"# first\ncaf\xe9".to_vec()).unwrap_err().to_string();
 /// assert!(error.starts_with("byte 0xe9 in line 2, column 4 is not UTF-8"));
-/// # Ok::<(), peerlet_core::TextError>(())
+/// # Ok::<(), peerlet_core::runtime::TextError>(())
 /// ```
 pub fn decode_text(mut bytes: Vec<u8>) -> Result<String, TextError> {
     const FOREIGN: [(&[u8], &str); 4] = [

@@ -50,7 +50,7 @@ impl<P: Peerlet> Context<'_, '_, P> {
     /// which UDP is, then refuses to run.
     ///
     /// # Errors
-    /// Trusts nobody new when the peer trusts [`TRUSTED_MAX`](crate::TRUSTED_MAX) other contacts,
+    /// Trusts nobody new when the peer trusts [`TRUSTED_MAX`](crate::runtime::TRUSTED_MAX) other contacts,
     /// and nobody at all where there are no identities: whoever is there is reached then.
     ///
     /// ```
@@ -64,7 +64,7 @@ impl<P: Peerlet> Context<'_, '_, P> {
     ///     type Message = String;
     ///     type Timer = Nothing;
     ///
-    ///     fn describe(about: &mut About<Self>) {
+    ///     fn describe(about: &mut Description<Self>) {
     ///         about.needs(Need::Reliable).needs(Need::Identity);
     ///     }
     ///

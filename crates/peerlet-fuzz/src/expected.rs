@@ -1,7 +1,8 @@
 //! What the environment does to each seat, worked out from the list of its acts alone: which lives
 //! there are, and when their peers are paused. Contract, Lives 1, 4 and 7.
 
-use peerlet_core::{Act, Directive, Duration, Seat, Time};
+use peerlet_core::runtime::{Act, Directive};
+use peerlet_core::{Duration, Seat, Time};
 
 /// What comes to each seat.
 pub(crate) struct Almanac {

@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use peerlet_core::{Duration, MILLISECOND, SeatSet, Seed, Time};
+use peerlet_core::runtime::SeatSet;
+use peerlet_core::{Duration, MILLISECOND, Seed, Time};
 use peerlet_run::{Experiment, Plan, SimOptions, World};
 use peerlet_scenario::{Action, Problems, Scenario, Source};
 use peerlet_sim::{Engine, Handled, Outcome, Setup, Simulation, Trace, Watch};

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use peerlet_core::{Call, DATAGRAM_MAX, FRAME_MAX};
+use peerlet_core::DATAGRAM_MAX;
+use peerlet_core::runtime::{Call, FRAME_MAX};
 use ring::digest;
 
 /// The version of the layout that this code speaks.
@@ -146,7 +147,7 @@ pub enum Kind<'a> {
 /// | 15 | `Control` | bytes that the runtimes understand among themselves |
 ///
 /// ```
-/// use peerlet_core::Call;
+/// use peerlet_core::runtime::{Call};
 /// use peerlet_live::{Frame, Kind, Message, Tag};
 /// let message = Message { port: 2, call: Call::Question(9), body: &b"who?"[..] };
 /// let kind = Kind::Datagram(message);

@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use peerlet_core::{Directive, Duration, Host, Identity, MILLISECOND, Map, Registry, Seed, Time};
+use peerlet_core::runtime::{Directive, Host, Registry};
+use peerlet_core::{Duration, Identity, MILLISECOND, Map, Seed, Time};
 use peerlet_measure::{Epochs, Ledger, Measures, MetricEntry, Recorder};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::runtime::Handle;

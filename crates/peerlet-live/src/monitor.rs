@@ -11,7 +11,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use peerlet_core::{Time, Where};
+use peerlet_core::Time;
+use peerlet_core::runtime::Location;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -40,12 +41,12 @@ pub struct Delays {
     /// Handlers that took more than 100 ms.
     pub blocked: u64,
     /// The one that took longest, and how long.
-    pub slowest: Option<(Where, peerlet_core::Duration)>,
+    pub slowest: Option<(Location, peerlet_core::Duration)>,
 }
 
 impl Delays {
     /// Notes a handler that took long.
-    pub(crate) fn note_blocked(&mut self, place: Where, took: peerlet_core::Duration) {
+    pub(crate) fn note_blocked(&mut self, place: Location, took: peerlet_core::Duration) {
         self.blocked += 1;
         if self.slowest.is_none_or(|(_, longest)| took > longest) {
             self.slowest = Some((place, took));
@@ -58,7 +59,7 @@ impl Delays {
         self.suspensions += other.suspensions;
         self.suspended = self.suspended + other.suspended;
         self.blocked += other.blocked;
-        let longer = |(_, took): &(Where, peerlet_core::Duration)| {
+        let longer = |(_, took): &(Location, peerlet_core::Duration)| {
             self.slowest.is_none_or(|(_, longest)| *took > longest)
         };
         self.slowest = other.slowest.filter(longer).or(self.slowest);
@@ -74,7 +75,7 @@ pub(crate) struct Late {
     /// The same in the run's time.
     pub(crate) at: Time,
     /// A handler that took long since it had looked last.
-    pub(crate) slowest: Option<(Where, peerlet_core::Duration)>,
+    pub(crate) slowest: Option<(Location, peerlet_core::Duration)>,
 }
 
 enum Told {

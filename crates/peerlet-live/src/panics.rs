@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use peerlet_core::Where;
+use peerlet_core::runtime::Location;
 use tokio::sync::mpsc;
 
 use crate::member::Notice;
@@ -25,7 +25,7 @@ pub(crate) type Payload = Box<dyn Any + Send>;
 #[non_exhaustive]
 pub enum PanicPlace {
     /// A handler of a peer, the function that builds it, or one of its destructors.
-    Peer(Where),
+    Peer(Location),
     /// A shard, outside of its peers' handlers.
     Shard(u32),
     /// The network between the sockets: its model, or the thread that carries its packets.

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::{OnceLock, RwLock};
 
-use peerlet_core::{Act, Address, Directive, Identity, Map, Seat, Seats, Time};
+use peerlet_core::runtime::{Act, Directive};
+use peerlet_core::{Address, Identity, Map, Seat, Seats, Time};
 
 use crate::member::Process;
 

@@ -4,10 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use peerlet_core::{
-    Duration, Handler, MESSAGE_MAX, MESSAGE_MAX_LIMIT, MILLISECOND, Need, Peer, Registry, SECOND,
-    Seat, StackError, Time, Where,
-};
+use peerlet_core::runtime::{Handler, Location, MESSAGE_MAX_LIMIT, Registry, StackError};
+use peerlet_core::{Duration, MESSAGE_MAX, MILLISECOND, Need, Peer, SECOND, Seat, Time};
 use peerlet_measure::EpochsError;
 
 use crate::admission::Admission;
@@ -106,7 +104,7 @@ pub struct LiveSetup {
     /// as simulated.
     pub connection_timeout: Duration,
     /// How long a reliable message may be, in encoded bytes; at most
-    /// [`MESSAGE_MAX_LIMIT`](peerlet_core::MESSAGE_MAX_LIMIT). Default 16 MiB, the same value as
+    /// [`MESSAGE_MAX_LIMIT`](peerlet_core::runtime::MESSAGE_MAX_LIMIT). Default 16 MiB, the same value as
     /// simulated.
     pub message_max: usize,
 }
@@ -247,7 +245,7 @@ impl LiveSetup {
     fn built(&self, seat: Seat) -> Result<Peer, LiveError> {
         caught_now(|| (self.build)(seat)).map_err(|payload| {
             let (life, peerlet, time) = (0, None, Time::ZERO);
-            let place = Where { seat, life, peerlet, handler: Handler::Build, time };
+            let place = Location { seat, life, peerlet, handler: Handler::Build, time };
             LiveError::Panicked(Panicked {
                 place: PanicPlace::Peer(place),
                 message: message_of(&payload),

@@ -1,6 +1,6 @@
 //! Everything that is kept of the values of one metric: exact sums, extremes and a histogram.
 
-use peerlet_core::QUANTA_MAX;
+use peerlet_core::runtime::QUANTA_MAX;
 
 use crate::histogram::Histogram;
 use crate::words::{Words, WordsError};

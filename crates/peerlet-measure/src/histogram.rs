@@ -7,7 +7,7 @@
 use std::fmt;
 use std::iter;
 
-use peerlet_core::QUANTA_MAX;
+use peerlet_core::runtime::QUANTA_MAX;
 
 use crate::words::{Words, WordsError};
 

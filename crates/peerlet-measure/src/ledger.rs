@@ -1,7 +1,7 @@
 //! The accounts of all messages: what was sent is delivered, dropped for a stated cause, or in
 //! flight.
 
-use peerlet_core::Class;
+use peerlet_core::runtime::Class;
 
 /// Why a message was dropped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -5,7 +5,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use peerlet_core::{Duration, Metric, Registry, Time};
+use peerlet_core::runtime::Registry;
+use peerlet_core::{Duration, Metric, Time};
 
 use crate::accumulator::{Accumulator, COUNT_MAX};
 use crate::epochs::{EPOCHS_MAX, Epochs};

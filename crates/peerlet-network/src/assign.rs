@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use peerlet_core::{Seat, SeatSet};
+use peerlet_core::Seat;
+use peerlet_core::runtime::SeatSet;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::site::Site;

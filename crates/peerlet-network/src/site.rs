@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use peerlet_core::{SeatSet, Seed};
+use peerlet_core::Seed;
+use peerlet_core::runtime::SeatSet;
 
 /// Reads a file of at most so many bytes; one that holds more is refused as
 /// [`io::ErrorKind::FileTooLarge`].

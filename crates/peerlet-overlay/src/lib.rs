@@ -10,7 +10,7 @@
 //! user's own peerlet can be, too.
 //!
 //! ```
-//! use peerlet_core::Peer;
+//! use peerlet_core::{Peer};
 //! use peerlet_overlay::{Bootstrap, Configured, Lookups, LookupsConfig, Neighbors, Router};
 //!
 //! let config = LookupsConfig { rate: "6/m".parse()?, ..LookupsConfig::default() };

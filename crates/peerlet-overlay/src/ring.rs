@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use peerlet_core::{Address, mix};
+use peerlet_core::Address;
+use peerlet_core::runtime::mix;
 use serde::{Deserialize, Serialize};
 
 /// A position on a ring of 2^64.

@@ -1,6 +1,7 @@
 //! The peerlets that scenarios can name.
 
-use peerlet_core::{AnyPeerlet, Peer, Registry, Seed};
+use peerlet_core::runtime::Registry;
+use peerlet_core::{AnyPeerlet, Peer, Seed};
 use peerlet_overlay::{Bootstrap, Configured, Lookups, Neighbors, Router};
 use peerlet_scenario::{Problem, Raw, Sources, normalize, suggest};
 

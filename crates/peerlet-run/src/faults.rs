@@ -1,6 +1,6 @@
 //! What a scenario's events do to the network.
 
-use peerlet_core::SeatSet;
+use peerlet_core::runtime::SeatSet;
 use peerlet_network::{CALLS, Change, Fault, FaultError};
 use peerlet_scenario::{Action, Event, Problem, Problems, Scenario, normalize, suggest};
 

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use peerlet_core::{Seat, SeatSet, Time};
+use peerlet_core::runtime::SeatSet;
+use peerlet_core::{Seat, Time};
 use peerlet_network::MODELS;
 use peerlet_scenario::{Law, Override, Problems, Rewrite, Scenario, Source, Timeline};
 

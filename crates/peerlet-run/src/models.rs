@@ -1,6 +1,7 @@
 //! The network models that scenarios can name.
 
-use peerlet_core::{SeatSet, Seed};
+use peerlet_core::Seed;
+use peerlet_core::runtime::SeatSet;
 use peerlet_network::{
     BuildError, ConstantConfig, Fault, GeneratedConfig, KING_LIKE, LAYERS, LanConfig, LayersConfig,
     LognormalConfig, MODELS, MatrixConfig, Model, NOT_YET, NormalConfig, PLANETLAB_LIKE,

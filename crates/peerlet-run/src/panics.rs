@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-use peerlet_core::Where;
+use peerlet_core::runtime::Location;
 use peerlet_sim::Watch;
 
 use crate::threads::PEERS;
@@ -126,8 +126,8 @@ impl Kept {
 }
 
 /// Where a panic came from, in words that end with a comma.
-fn in_words(place: &Where) -> String {
-    let Where { seat, life, peerlet, handler, time } = place;
+fn in_words(place: &Location) -> String {
+    let Location { seat, life, peerlet, handler, time } = place;
     let peerlet = peerlet.map(|name| format!("peerlet `{name}`, ")).unwrap_or_default();
     format!("seat {}, life {life}, {peerlet}handler `{}`, at {time}, ", seat.0, handler.name())
 }

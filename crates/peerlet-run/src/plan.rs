@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use peerlet_core::{
-    Act, Command, Directive, Duration, Need, Peer, Port, Registry, Seat, Seed, StackError, Value,
-};
+use peerlet_core::runtime::{Act, Directive, Port, Registry, StackError};
+use peerlet_core::{Command, Duration, Need, Peer, Seat, Seed, Value};
 use peerlet_network::{Constant, Fault, Faults, Layers, Model};
 use peerlet_overlay::LayoutConfig;
 use peerlet_scenario::{

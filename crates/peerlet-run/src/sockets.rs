@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use peerlet_core::{Directive, Duration, Time};
+use peerlet_core::runtime::Directive;
+use peerlet_core::{Duration, Time};
 use peerlet_live::{LiveError, LiveOutcome, LiveSetup};
 use tokio::sync::watch;
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
-use peerlet_core::{Duration, DurationError, SeatSet, TEXT_ESCAPES, Tampering, Value};
+use peerlet_core::runtime::{SeatSet, TEXT_ESCAPES, Tampering};
+use peerlet_core::{Duration, DurationError, Value};
 
 use crate::problem::suggest;
 use crate::seats::Refusal;

@@ -1,6 +1,7 @@
 //! Churn: peers that come and go by laws of chance.
 
-use peerlet_core::{Duration, Rng, SeatSet, Seed};
+use peerlet_core::runtime::SeatSet;
+use peerlet_core::{Duration, Rng, Seed};
 
 use crate::group::read_seats;
 use crate::raw::{Part, RawValue};

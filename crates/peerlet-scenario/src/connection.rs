@@ -1,6 +1,7 @@
 //! `[connection]`: how long reliable delivery waits, and how long one of its messages may be.
 
-use peerlet_core::{Duration, MESSAGE_MAX, MESSAGE_MAX_LIMIT, SECOND};
+use peerlet_core::runtime::MESSAGE_MAX_LIMIT;
+use peerlet_core::{Duration, MESSAGE_MAX, SECOND};
 
 use crate::raw::{Part, RawValue};
 use crate::reader::Reader;

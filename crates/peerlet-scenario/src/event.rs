@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use peerlet_core::{Duration, DurationError, Seat, SeatSet, Seed, Time, Value};
+use peerlet_core::runtime::SeatSet;
+use peerlet_core::{Duration, DurationError, Seat, Seed, Time, Value};
 
 use crate::call::{self, Action, normalize};
 use crate::group::Group;

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use peerlet_core::{Seat, SeatSet, Seed};
+use peerlet_core::runtime::SeatSet;
+use peerlet_core::{Seat, Seed};
 
 use crate::call::normalize;
 use crate::raw::{Part, Raw, RawValue};

@@ -4,7 +4,8 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, SeatSet, Seed};
+use peerlet_core::runtime::SeatSet;
+use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, Seed};
 
 use crate::churn::Churn;
 use crate::connection::Connection;

@@ -2,7 +2,8 @@
 
 use std::ops::{Range, RangeInclusive};
 
-use peerlet_core::{SeatSet, Seed};
+use peerlet_core::Seed;
+use peerlet_core::runtime::SeatSet;
 
 /// Why a piece of text cannot be read: which part of it, what is wrong, what to do.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use peerlet_core::decode_text;
+use peerlet_core::runtime::decode_text;
 
 use crate::call;
 use crate::files::read_file;

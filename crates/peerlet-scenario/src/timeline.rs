@@ -4,7 +4,8 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use peerlet_core::{Duration, Rng, Seat, SeatSet, Seed, Time};
+use peerlet_core::runtime::SeatSet;
+use peerlet_core::{Duration, Rng, Seat, Seed, Time};
 
 use crate::call::Action;
 use crate::churn::Churn;

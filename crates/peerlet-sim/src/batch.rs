@@ -2,7 +2,8 @@
 
 use std::mem;
 
-use peerlet_core::{RowOf, Seat, Time, Turn};
+use peerlet_core::runtime::{PackedEvent, RowOf};
+use peerlet_core::{Seat, Time};
 
 use crate::grid::Grid;
 use crate::packed::rank;
@@ -37,15 +38,15 @@ pub(crate) struct View {
 impl View {
     /// The seat and the instant of a turn in this row.
     #[inline(always)]
-    pub(crate) fn of_row(&self, turn: &Turn, row: u32) -> (Seat, Time) {
-        let (_, offset) = self.grid.split(turn.place_high() >> Turn::PLACE_SHIFT);
+    pub(crate) fn of_row(&self, turn: &PackedEvent, row: u32) -> (Seat, Time) {
+        let (_, offset) = self.grid.split(turn.place_high() >> PackedEvent::PLACE_SHIFT);
         (Seat(self.first_row.wrapping_add(row)), Time::from_nanos(self.start | offset))
     }
 
     /// The seat and the instant of a turn.
     #[inline(always)]
-    pub(crate) fn at(&self, turn: &Turn) -> (Seat, Time) {
-        let (local, offset) = self.grid.split(turn.place_high() >> Turn::PLACE_SHIFT);
+    pub(crate) fn at(&self, turn: &PackedEvent) -> (Seat, Time) {
+        let (local, offset) = self.grid.split(turn.place_high() >> PackedEvent::PLACE_SHIFT);
         (Seat(self.first.wrapping_add(local)), Time::from_nanos(self.start | offset))
     }
 }
@@ -65,7 +66,7 @@ impl Batch {
         let first = grid.first_seat(block);
         let rows = RowOf::new(place - destination, first.wrapping_sub(first_row));
         let view = View { grid, first_row, first, start: start.as_nanos(), rows };
-        let tie = |a: &Turn, b: &Turn| {
+        let tie = |a: &PackedEvent, b: &PackedEvent| {
             let seat = view.at(a).0;
             rank(a, seat).cmp(&rank(b, seat))
         };
@@ -83,13 +84,13 @@ impl Batch {
     }
 
     /// The lanes, as long as nothing was taken.
-    pub(crate) fn lanes(&self) -> &[Vec<Turn>] {
+    pub(crate) fn lanes(&self) -> &[Vec<PackedEvent>] {
         &self.lanes
     }
 
     /// The lanes, as long as nothing was taken.
     #[cfg(feature = "planted")]
-    pub(crate) fn lanes_mut(&mut self) -> &mut [Vec<Turn>] {
+    pub(crate) fn lanes_mut(&mut self) -> &mut [Vec<PackedEvent>] {
         &mut self.lanes
     }
 
@@ -100,17 +101,17 @@ impl Batch {
     }
 
     /// The events of the lane that were not taken yet.
-    pub(crate) fn rest(&self) -> &[Turn] {
+    pub(crate) fn rest(&self) -> &[PackedEvent] {
         &self.lanes[self.lane][self.next..]
     }
 
     /// Moves a lane out for a while, with how many of it were taken.
-    pub(crate) fn lend(&mut self) -> (Vec<Turn>, usize) {
+    pub(crate) fn lend(&mut self) -> (Vec<PackedEvent>, usize) {
         (mem::take(&mut self.lanes[self.lane]), self.next)
     }
 
     /// Gets the lane back, of which so many were taken by now. Whether that are all.
-    pub(crate) fn give_back(&mut self, turns: Vec<Turn>, taken: usize) -> bool {
+    pub(crate) fn give_back(&mut self, turns: Vec<PackedEvent>, taken: usize) -> bool {
         let is_over = taken == turns.len();
         (self.lanes[self.lane], self.next) = (turns, taken);
         self.find_next();
@@ -118,12 +119,12 @@ impl Batch {
     }
 
     /// The next event that was not taken yet.
-    pub(crate) fn first(&self) -> Option<&Turn> {
+    pub(crate) fn first(&self) -> Option<&PackedEvent> {
         self.rest().first()
     }
 
     /// Takes out the next event.
-    pub(crate) fn pop(&mut self) -> Option<(Seat, Time, Turn)> {
+    pub(crate) fn pop(&mut self) -> Option<(Seat, Time, PackedEvent)> {
         let turn = self.lanes[self.lane].get_mut(self.next)?;
         self.next += 1;
         let (seat, time) = self.view.at(turn);

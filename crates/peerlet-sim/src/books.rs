@@ -3,7 +3,7 @@
 //! Whoever brings the event, alone or as one of many turns, books it here before it is handled,
 //! and strikes it out here when nobody handled it. So no two ways can differ in what they count.
 
-use peerlet_core::{Call, Class, Port};
+use peerlet_core::runtime::{Call, Class, Port};
 use peerlet_measure::DropCause;
 
 use crate::digest::EventKind;

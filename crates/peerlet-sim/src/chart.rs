@@ -6,7 +6,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use peerlet_core::{Act, Address, Seat, Time};
+use peerlet_core::runtime::Act;
+use peerlet_core::{Address, Seat, Time};
 
 /// The seats as they were before the running window.
 pub(crate) struct Chart {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use peerlet_core::Call;
+use peerlet_core::runtime::Call;
 
 use crate::trace::Handled;
 
@@ -130,7 +130,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use peerlet_core::{Port, Seat, Time};
+    use peerlet_core::runtime::Port;
+    use peerlet_core::{Seat, Time};
 
     #[test]
     fn every_field_counts() {

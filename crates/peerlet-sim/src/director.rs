@@ -3,7 +3,8 @@
 use std::iter::Peekable;
 use std::sync::Arc;
 
-use peerlet_core::{Directive, NANOSECOND, Time};
+use peerlet_core::runtime::Directive;
+use peerlet_core::{NANOSECOND, Time};
 use peerlet_measure::Epochs;
 use peerlet_network::Model;
 

@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use peerlet_core::{Act, Address, Body, Class, Header, Port, Seat, Seed, Time, Undelivered};
+use peerlet_core::runtime::{Act, Body, Class, Header, Port};
+use peerlet_core::{Address, Seat, Seed, Time, Undelivered};
 
 use crate::link::{Part, Signal};
 

@@ -4,9 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use peerlet_core::{
-    Duration, Map, NANOSECOND, Parcel, Port, Seat, Seed, Swept, Tampering, Tampers, Time, Turn,
-};
+use peerlet_core::runtime::{PackedEvent, Parcel, Port, Swept, Tampering, Tampers};
+use peerlet_core::{Duration, Map, NANOSECOND, Seat, Seed, Time};
 use peerlet_measure::{DropCause, Ledger, Recorder};
 use peerlet_memory::Table;
 use peerlet_network::{Arrival, Cause, Departure, Model, Packet, States};
@@ -200,7 +199,7 @@ impl Fabric {
     /// Whether the batch's next event is of the common sort, and may be handled before a look at
     /// anything else.
     pub(crate) fn is_common_next(&self) -> bool {
-        let is_common = |turn: &Turn| {
+        let is_common = |turn: &PackedEvent| {
             turn.is_common() && self.batch.view().at(turn).1 < self.ring.common_until()
         };
         self.batch.first().is_some_and(is_common)

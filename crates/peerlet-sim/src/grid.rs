@@ -1,6 +1,7 @@
 //! How time and seats are cut into windows and blocks.
 
-use peerlet_core::{Duration, Seat, Time, Turn};
+use peerlet_core::runtime::PackedEvent;
+use peerlet_core::{Duration, Seat, Time};
 
 use crate::team::share;
 
@@ -61,7 +62,7 @@ impl Grid {
         let enough = CHUNK_MAX as u64 * 1_000_000_000 / (EVENTS_A_SECOND * width);
         let wanted = enough.next_power_of_two().ilog2().clamp(BLOCK_BITS, BLOCK_BITS_MAX);
         let all = u64::from(seats.max(1)).next_power_of_two().ilog2();
-        let largest = wanted.min(all).min(Turn::PLACE_BITS - offset_bits);
+        let largest = wanted.min(all).min(PackedEvent::PLACE_BITS - offset_bits);
         let block_bits = (0..=largest).rev().find(|bits| is_fair(seats, *bits, threads));
         let block_bits = block_bits.unwrap_or(0);
         let blocks = (seats as usize).div_ceil(1 << block_bits).max(1);
@@ -155,7 +156,7 @@ mod tests {
         for width in WIDTHS {
             for (seats, threads) in [(1, 1), (5, 4), (100_000, 2), (10_000_000, 64)] {
                 let grid = grid(width, seats, threads);
-                assert!(grid.place_bits() <= Turn::PLACE_BITS);
+                assert!(grid.place_bits() <= PackedEvent::PLACE_BITS);
                 assert!(grid.first_seat(grid.blocks()) >= seats);
                 assert!(grid.first_seat(1) < 2 * seats, "a block is no larger than all seats");
                 for seat in [0, seats / 2, seats - 1] {

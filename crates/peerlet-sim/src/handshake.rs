@@ -9,7 +9,8 @@
 //! Sockets shake hands, not lives: who stopped, crashed or is paused does so, and who has met has
 //! done so for all later lives.
 
-use peerlet_core::{Address, Class, Duration, Header, Map, Parcel, Seat, Seed};
+use peerlet_core::runtime::{Class, Header, Parcel};
+use peerlet_core::{Address, Duration, Map, Seat, Seed};
 use peerlet_measure::DropCause;
 use peerlet_network::{Arrival, Departure, Packet};
 

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use peerlet_core::{
-    Address, Alarm, Body, Class, Clock, Contact, Entropy, Header, Identity, MetricIndex, Network,
-    Parcel, Port, Record, Refusal, Seat, Seats, Seed, Swept, Time, TrustError, Turn, World,
+use peerlet_core::runtime::{
+    Alarm, Body, Class, Clock, Entropy, Header, MetricIndex, Network, PackedEvent, Parcel, Port,
+    Record, Swept, World,
 };
+use peerlet_core::{Address, Contact, Identity, Refusal, Seat, Seats, Seed, Time, TrustError};
 use peerlet_memory::prefetch;
 
 use crate::books::Booked;
@@ -57,7 +58,7 @@ impl<'a> Here<'a> {
     /// Takes a turn and puts it into the books. False when the turn is not of the common sort, or
     /// not to be taken yet.
     #[inline(always)]
-    fn take<const SHOWN: bool>(&mut self, turn: &Turn, row: u32, later: u32) -> bool {
+    fn take<const SHOWN: bool>(&mut self, turn: &PackedEvent, row: u32, later: u32) -> bool {
         let fabric = &mut *self.fabric;
         prefetch(&fabric.places, later as usize);
         let (seat, time) = fabric.batch.view().of_row(turn, row);
@@ -65,10 +66,12 @@ impl<'a> Here<'a> {
         let Some(place) = fabric.places.get_mut(row) else { return false };
         let (seq, port) = (u64::from(turn.mark()), turn.port());
         let (is_ready, booked) = match turn.kind() {
-            Turn::DATAGRAM => {
+            PackedEvent::DATAGRAM => {
                 (place.awake, Booked::datagram(turn.word().wrapping_add(1), seq, port))
             }
-            Turn::TIMER => (seq >= place.born, Booked::timer(seat.0.wrapping_add(1), seq, port)),
+            PackedEvent::TIMER => {
+                (seq >= place.born, Booked::timer(seat.0.wrapping_add(1), seq, port))
+            }
             _ => return false,
         };
         // What a peer made for itself may come before its next event: then the rest waits.
@@ -82,7 +85,7 @@ impl<'a> Here<'a> {
 
     /// Takes a turn when something is to be done between turns.
     #[inline(never)]
-    fn take_slowly(&mut self, turn: &Turn, row: u32, later: u32) -> bool {
+    fn take_slowly(&mut self, turn: &PackedEvent, row: u32, later: u32) -> bool {
         self.fabric.flush();
         self.take::<true>(turn, row, later)
     }
@@ -198,19 +201,19 @@ impl World for Here<'_> {
         self
     }
 
-    fn take_turn(&mut self, turn: &Turn, row: u32, later: u32) -> bool {
+    fn take_event(&mut self, turn: &PackedEvent, row: u32, later: u32) -> bool {
         if self.fabric.is_attended {
             return self.take_slowly(turn, row, later);
         }
         self.take::<false>(turn, row, later)
     }
 
-    fn pass_turn(&mut self, turn: &Turn) {
+    fn pass_event(&mut self, turn: &PackedEvent) {
         #[cfg(feature = "planted")]
         if self.fabric.keeps(turn) {
             return;
         }
-        self.strike_out((turn.kind() == Turn::DATAGRAM).then_some(Class::Datagram));
+        self.strike_out((turn.kind() == PackedEvent::DATAGRAM).then_some(Class::Datagram));
     }
 }
 

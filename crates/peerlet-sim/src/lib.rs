@@ -6,7 +6,8 @@
 //! profile.
 //!
 //! ```
-//! use peerlet_core::{Act, Context, Directive, Nothing, Peer, Peerlet, SECOND, Seat, Time};
+//! use peerlet_core::{Context, Nothing, Peer, Peerlet, SECOND, Seat, Time};
+//! use peerlet_core::runtime::{Act, Directive};
 //! use peerlet_sim::{Setup, Simulation};
 //!
 //! #[derive(Default)]

@@ -2,7 +2,8 @@
 
 use std::mem;
 
-use peerlet_core::{Body, Codec, Parcel, Port, Time, Turn};
+use peerlet_core::Time;
+use peerlet_core::runtime::{Body, Codec, PackedEvent, Parcel, Port};
 use peerlet_memory::{forget_all, push_within};
 use peerlet_network::{Departure, Packet, damage};
 
@@ -84,7 +85,8 @@ impl Fabric {
                 && after >= self.lookahead
                 && let Some((chunk, place)) = self.ring.room_at(packet.to, packet.at + after)
             {
-                let datagram = || Turn::datagram(place, port, packet.from, seq, cargo.body.leave());
+                let datagram =
+                    || PackedEvent::datagram(place, port, packet.from, seq, cargo.body.leave());
                 let pushed = push_within(chunk, datagram);
                 debug_assert!(pushed.is_ok(), "the chunk has room");
             } else {

@@ -1,6 +1,7 @@
 //! Peers that are paused: what comes for them waits, and falls on the instant at which they go on.
 
-use peerlet_core::{Class, Map, Seat, Time};
+use peerlet_core::runtime::Class;
+use peerlet_core::{Map, Seat, Time};
 
 use crate::event::{Event, Key, Rest, Way};
 

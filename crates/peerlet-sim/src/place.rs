@@ -1,6 +1,7 @@
 //! What the engine keeps of one seat.
 
-use peerlet_core::{Seat, Seed, State};
+use peerlet_core::runtime::State;
+use peerlet_core::{Seat, Seed};
 
 use crate::digest::SeatDigest;
 use crate::link::Links;

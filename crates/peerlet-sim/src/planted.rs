@@ -1,7 +1,8 @@
 //! Bugs on purpose, to see that whoever looks for bugs finds them. There is nothing of this without
 //! the feature `planted`, and none of them acts unless a setup asks for it.
 
-use peerlet_core::{Address, Body, Header, Parcel, Seat, Turn};
+use peerlet_core::runtime::{Body, Header, PackedEvent, Parcel};
+use peerlet_core::{Address, Seat};
 
 use crate::batch::Batch;
 use crate::event::Event;
@@ -39,8 +40,8 @@ impl Fabric {
     }
 
     /// Whether a turn that nobody handled is not struck out.
-    pub(crate) fn keeps(&self, turn: &Turn) -> bool {
-        let is_chosen = turn.kind() == Turn::TIMER && turn.mark().is_multiple_of(4);
+    pub(crate) fn keeps(&self, turn: &PackedEvent) -> bool {
+        let is_chosen = turn.kind() == PackedEvent::TIMER && turn.mark().is_multiple_of(4);
         is_chosen && self.plants(Planted::UnevenBooks)
     }
 
@@ -57,7 +58,7 @@ impl Batch {
     /// Breaks ties of three the wrong way.
     pub(crate) fn break_ties(&mut self) {
         let view = *self.view();
-        let source = |turn: &Turn| rank(turn, view.at(turn).0).0;
+        let source = |turn: &PackedEvent| rank(turn, view.at(turn).0).0;
         for lane in self.lanes_mut() {
             let mut from = 0;
             while let Some(first) = lane.get(from) {

@@ -9,14 +9,15 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::mem;
 
-use peerlet_core::{Seat, Time, Turn};
+use peerlet_core::runtime::PackedEvent;
+use peerlet_core::{Seat, Time};
 
 use crate::event::{Event, Key};
 use crate::grid::Grid;
 use crate::packed::{class, pack};
 
 /// Events of one bucket, as many as the grid says.
-pub(crate) type Chunk = Vec<Turn>;
+pub(crate) type Chunk = Vec<PackedEvent>;
 
 /// The events of one window and block: full chunks in no order, and one that is being filled.
 #[derive(Default)]
@@ -230,7 +231,7 @@ impl Ring {
     }
 
     /// Puts an event of the running window back, for its next run.
-    pub(crate) fn push_back(&mut self, seat: Seat, time: Time, turn: Turn) {
+    pub(crate) fn push_back(&mut self, seat: Seat, time: Time, turn: PackedEvent) {
         self.make_room(seat, time).0.push(turn);
     }
 
@@ -320,7 +321,8 @@ impl Ring {
         }
         let buckets = (0..self.grid.blocks).map(|block| &self.buckets[self.index(slot, block)]);
         let turns = buckets.flat_map(|bucket| bucket.full.iter().flatten().chain(&bucket.tail));
-        let offset = |turn: &Turn| self.grid.split(turn.place_high() >> Turn::PLACE_SHIFT).1;
+        let offset =
+            |turn: &PackedEvent| self.grid.split(turn.place_high() >> PackedEvent::PLACE_SHIFT).1;
         let start = self.start().as_nanos();
         self.left = turns.map(offset).min().map(|offset| Time::from_nanos(start | offset));
     }
@@ -467,7 +469,7 @@ impl Ring {
     }
 
     /// All messages that wait, by class, counted.
-    pub(crate) fn count(&self, mut message: impl FnMut(peerlet_core::Class)) {
+    pub(crate) fn count(&self, mut message: impl FnMut(peerlet_core::runtime::Class)) {
         for bucket in &self.buckets {
             let events = bucket.full.iter().flatten().chain(&bucket.tail);
             events.filter_map(class).for_each(&mut message);
@@ -551,7 +553,7 @@ mod tests {
                     for block in mine.clone() {
                         ring.take(block, &mut chunks);
                         for turn in chunks.iter_mut().flatten() {
-                            let place = turn.place_high() >> Turn::PLACE_SHIFT;
+                            let place = turn.place_high() >> PackedEvent::PLACE_SHIFT;
                             let (local, offset) = grid.split(place);
                             let seat = Seat(grid.first_seat(block) + local);
                             let time = Time::from_nanos(start + offset);

@@ -2,10 +2,8 @@
 
 use std::mem;
 
-use peerlet_core::{
-    Address, Body, Call, Class, DATAGRAM_MAX, Header, Parcel, Port, Seat, Seed, State, Time, Turn,
-    Undelivered,
-};
+use peerlet_core::runtime::{Body, Call, Class, Header, PackedEvent, Parcel, Port, State};
+use peerlet_core::{Address, DATAGRAM_MAX, Seat, Seed, Time, Undelivered};
 use peerlet_measure::DropCause;
 use peerlet_memory::push_within;
 use peerlet_network::{Arrival, Departure, Packet, damage};
@@ -53,7 +51,8 @@ impl Here<'_> {
             && let Ok(seq) = u32::try_from(place.seq)
             && fabric.heap.is_none()
             && let Some((chunk, at)) = fabric.ring.room_at(self.seat, at)
-            && push_within(chunk, || Turn::timer(at, port, handle, seq, body.leave())).is_ok()
+            && push_within(chunk, || PackedEvent::timer(at, port, handle, seq, body.leave()))
+                .is_ok()
         {
             place.seq = u64::from(seq) + 1;
             return mem::forget(body);

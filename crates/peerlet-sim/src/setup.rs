@@ -3,10 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use peerlet_core::{
-    Duration, MESSAGE_MAX, MESSAGE_MAX_LIMIT, MILLISECOND, Need, Peer, Registry, SECOND, Seat,
-    StackError, Time,
-};
+use peerlet_core::runtime::{MESSAGE_MAX_LIMIT, Registry, StackError};
+use peerlet_core::{Duration, MESSAGE_MAX, MILLISECOND, Need, Peer, SECOND, Seat, Time};
 use peerlet_measure::EpochsError;
 use peerlet_network::{Constant, Model};
 

@@ -4,7 +4,8 @@ use std::cell::Ref;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use peerlet_core::{Directive, Peerlet, Seat, Seed, State, Time, Where};
+use peerlet_core::runtime::{Directive, Location, State};
+use peerlet_core::{Peerlet, Seat, Seed, Time};
 use peerlet_measure::{Epochs, Ledger, MetricEntry, Recorder};
 
 use crate::chart::{Chart, Doings};
@@ -190,7 +191,7 @@ impl Simulation {
 
     /// Where a panic came from, when it came from a peer's handler: of several in one window the
     /// first one.
-    fn panicked(&self) -> Option<Where> {
+    fn panicked(&self) -> Option<Location> {
         let places = self.workers.iter().filter_map(|Worker { host, fabric, .. }| {
             let seat = |row: usize| Seat(fabric.seats.start + row as u32);
             host.unwound(seat, fabric.at)

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::mem;
 use std::slice;
 
-use peerlet_core::Turn;
+use peerlet_core::runtime::PackedEvent;
 use peerlet_memory::{forget_all, push_within};
 
 use crate::ring::Chunk;
@@ -32,12 +32,12 @@ pub(crate) struct Bits {
 impl Bits {
     /// How far up in a turn its destination is.
     fn shift(self) -> u32 {
-        Turn::PLACE_SHIFT + self.place - self.destination
+        PackedEvent::PLACE_SHIFT + self.place - self.destination
     }
 }
 
 /// Events in order: those of each lane, then the rest.
-pub(crate) type Lanes = [Vec<Turn>; LANES + 1];
+pub(crate) type Lanes = [Vec<PackedEvent>; LANES + 1];
 
 /// Sorts events, with memory that it uses again.
 #[derive(Default)]
@@ -97,7 +97,7 @@ impl Sorter {
         chunks: &mut [Chunk],
         lanes: &mut Lanes,
         bits: Bits,
-        tie: impl Fn(&Turn, &Turn) -> Ordering,
+        tie: impl Fn(&PackedEvent, &PackedEvent) -> Ordering,
     ) {
         lanes.iter_mut().for_each(forget_all);
         let count = chunks.iter().map(Vec::len).sum::<usize>();
@@ -152,12 +152,12 @@ impl Sorter {
     fn order(
         &mut self,
         chunks: &mut [Chunk],
-        into: &mut Vec<Turn>,
+        into: &mut Vec<PackedEvent>,
         bits: Bits,
-        tie: impl Fn(&Turn, &Turn) -> Ordering,
+        tie: impl Fn(&PackedEvent, &PackedEvent) -> Ordering,
     ) {
         let count = self.group(chunks, bits);
-        into.resize_with(count, Turn::default);
+        into.resize_with(count, PackedEvent::default);
         let mut sum = 0u32;
         for head in &mut self.heads {
             sum = sum.wrapping_add(mem::replace(head, sum));
@@ -178,7 +178,8 @@ impl Sorter {
         for end in &self.heads {
             let group = &mut into[from..*end as usize];
             if group.len() > 1 {
-                let by_place = |a: &Turn, b: &Turn| a.place_high().cmp(&b.place_high());
+                let by_place =
+                    |a: &PackedEvent, b: &PackedEvent| a.place_high().cmp(&b.place_high());
                 group.sort_unstable_by(|a, b| by_place(a, b).then_with(|| tie(a, b)));
             }
             from = *end as usize;
@@ -190,7 +191,7 @@ impl Sorter {
     fn group(&mut self, chunks: &[Chunk], bits: Bits) -> usize {
         let count = chunks.iter().map(Vec::len).sum::<usize>();
         let counted = (count / 2).max(2).ilog2().min(COUNTED_MAX).min(bits.place);
-        let shift = Turn::PLACE_SHIFT + bits.place - counted;
+        let shift = PackedEvent::PLACE_SHIFT + bits.place - counted;
         self.heads.clear();
         self.heads.resize(1 << counted, 0);
         self.groups.clear();
@@ -208,7 +209,7 @@ impl Sorter {
 struct Dealt<'a> {
     lanes: &'a mut Lanes,
     spots: &'a mut [Spot],
-    rest: &'a mut Vec<Turn>,
+    rest: &'a mut Vec<PackedEvent>,
     sort: u32,
     shift: u32,
 }
@@ -216,7 +217,7 @@ struct Dealt<'a> {
 impl Dealt<'_> {
     /// Adds an event that its destination has beside others, or that finds no room in its lane.
     #[inline(never)]
-    fn add_slowly(self, turn: &mut Turn, lane: usize) {
+    fn add_slowly(self, turn: &mut PackedEvent, lane: usize) {
         let Dealt { lanes, spots, rest, sort, shift } = self;
         let spot = &mut spots[turn.place_from(shift) as usize];
         if !spot.is_of(sort) {
@@ -240,7 +241,8 @@ impl Dealt<'_> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use peerlet_core::{Body, Port, Seed};
+    use peerlet_core::Seed;
+    use peerlet_core::runtime::{Body, Port};
 
     use super::*;
 
@@ -266,11 +268,11 @@ mod tests {
                     let mut draw = || rng.bits() % spread % (1 << place);
                     let mut expected: Vec<(u64, u32)> = (0..n).map(|i| (draw(), i)).collect();
                     let turn = |&(place, mark): &(u64, u32)| {
-                        Turn::timer(place, Port(0), 0, mark, Body::value(vec![mark]))
+                        PackedEvent::timer(place, Port(0), 0, mark, Body::value(vec![mark]))
                     };
                     let mut chunks: Vec<Chunk> =
                         expected.chunks(64).map(|some| some.iter().map(turn).collect()).collect();
-                    let tie = |a: &Turn, b: &Turn| a.mark().cmp(&b.mark());
+                    let tie = |a: &PackedEvent, b: &PackedEvent| a.mark().cmp(&b.mark());
                     let bits = Bits { place, destination };
                     sorter.sort(&mut chunks, &mut lanes, bits, tie);
                     let count = lanes.iter().map(Vec::len).sum::<usize>();
@@ -280,7 +282,7 @@ mod tests {
                         .flatten()
                         .map(|turn| {
                             assert_eq!(turn.body_mut().extract(), Some(vec![turn.mark()]));
-                            (turn.place_high() >> Turn::PLACE_SHIFT, turn.mark())
+                            (turn.place_high() >> PackedEvent::PLACE_SHIFT, turn.mark())
                         })
                         .collect();
                     expected.sort_unstable();
@@ -297,7 +299,8 @@ mod tests {
         let mut sorter = Sorter { sort: (1 << Spot::SORT_BITS) - 3, ..Sorter::default() };
         let (mut lanes, bits) = (Lanes::default(), Bits { place: 12, destination: 12 });
         for _ in 0..8 {
-            let turns = (0..600).map(|place| Turn::timer(place, Port(0), 0, 0, Body::value(())));
+            let turns =
+                (0..600).map(|place| PackedEvent::timer(place, Port(0), 0, 0, Body::value(())));
             sorter.sort(&mut [turns.collect()], &mut lanes, bits, |a, b| a.mark().cmp(&b.mark()));
             assert_eq!(lanes.each_ref().map(Vec::len), [0, 600, 0, 0, 0, 0, 0, 0, 0]);
             let taken = lanes.iter_mut().flatten().map(|turn| turn.leave());

@@ -1,6 +1,7 @@
 //! What is kept of timers and waits that mean nothing any more.
 
-use peerlet_core::{Host, Swept, Time};
+use peerlet_core::Time;
+use peerlet_core::runtime::{Host, Swept};
 
 use crate::event::{Event, Key};
 use crate::fabric::Fabric;
@@ -50,9 +51,8 @@ fn is_of_use(host: &mut Host, row: usize, born: u64, key: &Key, event: &Event) -
 mod tests {
     use std::collections::VecDeque;
 
-    use peerlet_core::{
-        Act, Context, Directive, HOUR, Nothing, Peer, Peerlet, SECOND, Seat, Task, Time, TimerId,
-    };
+    use peerlet_core::runtime::{Act, Directive};
+    use peerlet_core::{Context, HOUR, Nothing, Peer, Peerlet, SECOND, Seat, Task, Time, TimerId};
 
     use crate::{Engine, Setup, Simulation};
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use peerlet_core::{Call, Port, Seat, Time};
+use peerlet_core::runtime::{Call, Port};
+use peerlet_core::{Seat, Time};
 use peerlet_measure::{Ledger, Measures};
 
 use crate::digest::EventKind;

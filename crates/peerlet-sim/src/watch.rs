@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use peerlet_core::{Time, Where};
+use peerlet_core::Time;
+use peerlet_core::runtime::Location;
 
 /// A view of a run from outside: how far it is, and a way to end it.
 ///
@@ -28,7 +29,7 @@ pub struct Watch {
     now: AtomicU64,
     events: AtomicU64,
     stop: AtomicBool,
-    panicked: OnceLock<Where>,
+    panicked: OnceLock<Location>,
 }
 
 impl Watch {
@@ -55,12 +56,12 @@ impl Watch {
 
     /// Where the panic came from that ended the run, when it came from a peer's handler. The panic
     /// itself goes on in [`Simulation::run`](crate::Simulation::run).
-    pub fn panicked(&self) -> Option<Where> {
+    pub fn panicked(&self) -> Option<Location> {
         self.panicked.get().copied()
     }
 
     /// Notes where a panic came from; the first is kept.
-    pub(crate) fn note_panic(&self, place: Where) {
+    pub(crate) fn note_panic(&self, place: Location) {
         self.panicked.get_or_init(|| place);
     }
 

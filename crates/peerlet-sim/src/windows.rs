@@ -3,7 +3,8 @@
 use std::mem;
 use std::ops::Range;
 
-use peerlet_core::{Depth, Seat, Time, Turns};
+use peerlet_core::runtime::{Depth, PackedEvents};
+use peerlet_core::{Seat, Time};
 use peerlet_memory::prefetch;
 
 use crate::chart::Doings;
@@ -83,7 +84,7 @@ impl Worker {
         let batch = &mut self.fabric.batch;
         let rows = batch.view().rows;
         let (mut all, next) = batch.lend();
-        let mut turns = Turns { all: &mut all, next, rows };
+        let mut turns = PackedEvents { all: &mut all, next, rows };
         let now = Moment { time: Time::ZERO, round: 0 };
         let mut here = Here::new(&mut self.fabric, Seat(0), now, None);
         self.host.run(&mut here, &mut turns);

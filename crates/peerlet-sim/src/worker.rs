@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use peerlet_core::{
-    Act, Address, Alarm, Body, Call, Class, Duration, Header, Host, Port, Registry, Seat, State,
-    Undelivered,
-};
+use peerlet_core::runtime::{Act, Alarm, Body, Call, Class, Header, Host, Port, Registry, State};
+use peerlet_core::{Address, Duration, Seat, Undelivered};
 use peerlet_measure::DropCause;
 
 use crate::books::Booked;

@@ -18,7 +18,7 @@
 //!     type Message = Nothing;
 //!     type Timer = ();
 //!
-//!     fn describe(about: &mut About<Self>) {
+//!     fn describe(about: &mut Description<Self>) {
 //!         about.measures(&TICKS);
 //!     }
 //!     fn start(&mut self, ctx: &mut Context<Self>) {

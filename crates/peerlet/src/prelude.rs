@@ -2,11 +2,11 @@
 
 pub use crate::experiment::Experiment;
 pub use peerlet_core::{
-    About, Address, CallError, Caller, Command, Contact, Context, Duration, Either, HOUR, Identity,
-    Kind, MICROSECOND, MILLISECOND, MINUTE, Map, Metric, NANOSECOND, Need, Nothing, Operation,
-    Peer, Peerlet, Question, Refusal, Refused, Rng, SECOND, Seat, Seats, Seed, Set, Sibling,
-    Signature, Task, TaskId, TestPeer, Time, TimerId, TrustError, Undelivered, Value, WaitSet,
-    join_all, race, race2,
+    Address, CallError, Caller, Command, Contact, Context, Description, Duration, Either, HOUR,
+    Identity, Kind, MICROSECOND, MILLISECOND, MINUTE, Map, Metric, NANOSECOND, Need, Nothing,
+    Operation, Peer, Peerlet, Question, Refusal, Refused, Rng, SECOND, Seat, Seats, Seed, Set,
+    Sibling, Signature, Task, TaskId, TestPeer, Time, TimerId, TrustError, Undelivered, Value,
+    WaitSet, join_all, race, race2,
 };
 pub use peerlet_overlay::{
     Alone, Bootstrap, Bootstrapped, ConfigError, Configured, Lookups, Neighbors, RingId, Router,

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use peerlet_core::{MILLISECOND, SECOND, Seat, SeatSet, Seed, Time};
+use peerlet_core::{MILLISECOND, SECOND, Seat, Seed, Time};
+use peerlet_core::runtime::{SeatSet};
 use peerlet_network::{
     Change, ConstantConfig, Departure, Fault, Faults, GeneratedConfig, KING_LIKE, Layers,
     LayersConfig, LognormalConfig, Model, NormalConfig, Packet, ParetoConfig, RegionsConfig, Site,

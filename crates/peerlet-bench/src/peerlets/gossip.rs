@@ -2,7 +2,7 @@
 //!
 //! With a number, so that a stack may have several of them.
 
-use peerlet_core::{About, Address, Context, Metric, Peerlet, SECOND};
+use peerlet_core::{Description, Address, Context, Metric, Peerlet, SECOND};
 use serde::{Deserialize, Serialize};
 
 use super::seats::{other, phase};
@@ -35,7 +35,7 @@ impl<const N: usize> Peerlet for Gossip<N> {
     type Message = Message;
     type Timer = Tick;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.help("pings a random peer every second").measures(&ACKS).measures(&COUNT);
     }
 

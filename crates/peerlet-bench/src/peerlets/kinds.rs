@@ -1,6 +1,6 @@
 //! Gossip with 64 kinds of messages: 32 kinds of pings, each with an answer of its own kind.
 
-use peerlet_core::{About, Address, Context, Metric, Peerlet, SECOND};
+use peerlet_core::{Description, Address, Context, Metric, Peerlet, SECOND};
 use serde::{Deserialize, Serialize};
 
 use super::seats::{other, phase};
@@ -23,7 +23,7 @@ impl Peerlet for Kinds {
     type Message = Message;
     type Timer = Tick;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.help("pings a random peer in one of 32 ways every second").measures(&ACKS);
     }
 

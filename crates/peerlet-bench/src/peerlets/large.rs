@@ -1,6 +1,6 @@
 //! Gossip with messages of 200 bytes.
 
-use peerlet_core::{About, Address, Context, Metric, Peerlet, SECOND};
+use peerlet_core::{Description, Address, Context, Metric, Peerlet, SECOND};
 use serde::{Deserialize, Serialize};
 
 use super::seats::{other, phase};
@@ -32,7 +32,7 @@ impl Peerlet for Large {
     type Message = Message;
     type Timer = Tick;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.help("pings a random peer with 200 bytes every second").measures(&ACKS);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The fingers are the seats at distances of powers of two.
 
-use peerlet_core::{About, Address, Context, Metric, Peerlet, SECOND, Seat};
+use peerlet_core::{Description, Address, Context, Metric, Peerlet, SECOND, Seat};
 use serde::{Deserialize, Serialize};
 
 use super::seats::{other_seat, phase};
@@ -39,7 +39,7 @@ impl Peerlet for Lookups {
     type Message = Message;
     type Timer = Tick;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.help("looks a random peer up every second").measures(&HOPS);
     }
 

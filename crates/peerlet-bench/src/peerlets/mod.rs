@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use peerlet_bench_yardstick::{Plan, Workload};
-use peerlet_core::{Act, Directive, Duration, MILLISECOND, Peer, Registry, SECOND, Seat, Time};
+use peerlet_core::{Duration, MILLISECOND, Peer, SECOND, Seat, Time};
+use peerlet_core::runtime::{Act, Directive, Registry};
 use peerlet_measure::Measures;
 use peerlet_sim::network::Uniform;
 use peerlet_sim::{Engine, Setup, Simulation};

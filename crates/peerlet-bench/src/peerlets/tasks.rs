@@ -1,6 +1,6 @@
 //! Asks a random peer, waits for its answer, sleeps a second, and so on: as a task.
 
-use peerlet_core::{About, Address, Context, Metric, Nothing, Peerlet, SECOND};
+use peerlet_core::{Description, Address, Context, Metric, Nothing, Peerlet, SECOND};
 use serde::{Deserialize, Serialize};
 
 use super::seats::{other, phase};
@@ -28,7 +28,7 @@ impl Peerlet for Tasks {
     type Message = Message;
     type Timer = Nothing;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.help("asks a random peer, then sleeps a second").measures(&ANSWERS);
     }
 

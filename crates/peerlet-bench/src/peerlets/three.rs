@@ -1,6 +1,6 @@
 //! Three gossips a peer, each with a timer and counters of its own, and nothing idle.
 
-use peerlet_core::Peer;
+use peerlet_core::{Peer};
 
 use super::gossip::Gossip;
 

@@ -12,7 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use peerlet_core::{Call, Port};
+use peerlet_core::runtime::{Call, Port};
 use peerlet_run::threads::refused;
 use peerlet_run::{Experiment, SimOptions};
 use peerlet_scenario::pipes_read;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use peerlet_core::decode_text;
+use peerlet_core::runtime::decode_text;
 use peerlet_live::{
     Admission, KeyError, LiveSetup, PrivateFileError, PrivateFileProblem, ProcessKey, Secret,
     SecretError, Sockets,

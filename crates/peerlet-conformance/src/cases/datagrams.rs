@@ -1,6 +1,7 @@
 //! Chapter "Delivery": datagrams.
 
-use peerlet_core::{Act, DATAGRAM_MAX, MILLISECOND, Peer};
+use peerlet_core::runtime::Act;
+use peerlet_core::{DATAGRAM_MAX, MILLISECOND, Peer};
 use peerlet_measure::DropCause;
 
 use super::{address, pair};

@@ -1,7 +1,8 @@
 //! Chapter "Delivery": messages that travel in pieces, and messages that are too large.
 
+use peerlet_core::runtime::Act;
 use peerlet_core::{
-    Act, CallError, Context, MESSAGE_MAX, MILLISECOND, Peer, Refusal, SECOND, Seat, wire,
+    CallError, Context, MESSAGE_MAX, MILLISECOND, Peer, Refusal, SECOND, Seat, wire,
 };
 
 use super::{address, duo};

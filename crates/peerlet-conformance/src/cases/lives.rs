@@ -1,6 +1,7 @@
 //! Chapter "Lives".
 
-use peerlet_core::{Act, MILLISECOND, Peer, SECOND, Seat, Undelivered};
+use peerlet_core::runtime::Act;
+use peerlet_core::{MILLISECOND, Peer, SECOND, Seat, Undelivered};
 
 use peerlet_measure::DropCause;
 

@@ -1,6 +1,7 @@
 //! Chapter "Delivery": reliable messages.
 
-use peerlet_core::{Act, FRAME_MAX, MILLISECOND, Peer, SECOND, Seat, Undelivered};
+use peerlet_core::runtime::{Act, FRAME_MAX};
+use peerlet_core::{MILLISECOND, Peer, SECOND, Seat, Undelivered};
 
 use super::{address, pair};
 use crate::candidate::Experiment;

@@ -1,8 +1,9 @@
 //! Tasks: calls with tries and time-outs, over the world's own network.
 
+use peerlet_core::runtime::Act;
 use peerlet_core::{
-    Act, CallError, Context, Either, MILLISECOND, SECOND, Task, Undelivered, WaitSet, join_all,
-    race, race2,
+    CallError, Context, Either, MILLISECOND, SECOND, Task, Undelivered, WaitSet, join_all, race,
+    race2,
 };
 
 use super::{address, duo, pair};

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use peerlet_core::{Act, Context, MILLISECOND, SECOND};
+use peerlet_core::runtime::Act;
+use peerlet_core::{Context, MILLISECOND, SECOND};
 
 use super::solo;
 use crate::journal::{Journal, What};

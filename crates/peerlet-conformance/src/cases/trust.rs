@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use peerlet_core::runtime::Act;
 use peerlet_core::{
-    Act, Contact, Context, Identity, MILLISECOND, Need, Peer, SECOND, Seat, Time, TrustError,
+    Contact, Context, Identity, MILLISECOND, Need, Peer, SECOND, Seat, Time, TrustError,
     Undelivered,
 };
 use peerlet_measure::DropCause;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use peerlet_core::{Act, Kind, MILLISECOND, Peer, Port, SECOND, Seat, Signature, Value};
+use peerlet_core::runtime::{Act, Port};
+use peerlet_core::{Kind, MILLISECOND, Peer, SECOND, Seat, Signature, Value};
 
 use super::{address, pair, solo};
 use crate::candidate::Experiment;

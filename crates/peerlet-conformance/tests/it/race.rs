@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use peerlet_conformance::Overlap;
+use peerlet_core::runtime::{Act, Directive};
 use peerlet_core::{
-    About, Act, Address, Context, Directive, Duration, MILLISECOND, Need, Nothing, Peer, Peerlet,
-    Seat, Time,
+    Address, Context, Description, Duration, MILLISECOND, Need, Nothing, Peer, Peerlet, Seat, Time,
 };
 use peerlet_live::LiveSetup;
 
@@ -44,7 +44,7 @@ impl Peerlet for Racer {
     type Message = u64;
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.needs(Need::Reliable);
     }
 

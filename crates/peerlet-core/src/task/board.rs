@@ -8,9 +8,9 @@ use peerlet_memory::Value;
 use super::wake::Kept;
 use crate::address::Address;
 use crate::context::Context;
-use crate::few::Few;
+use crate::parcel::Class;
 use crate::peerlet::Peerlet;
-use crate::runtime::Class;
+use crate::small_map::SmallMap;
 use crate::time::Duration;
 
 /// Where a task and its peer exchange operations and answers. Both sides run on one thread at a
@@ -18,7 +18,7 @@ use crate::time::Duration;
 pub(super) struct Board<P: Peerlet> {
     serial: u32,
     pub(super) requests: Vec<(u32, Request<P>)>,
-    slots: Few<u32, Slot>,
+    slots: SmallMap<u32, Slot>,
     /// Where the waker points to with which the task itself is polled, which wakes nothing.
     pub(super) anchor: usize,
     /// How many answers were taken, since the peer last looked, that had been counted as late.
@@ -75,7 +75,7 @@ impl Removed {
 
 impl<P: Peerlet> Board<P> {
     pub(super) fn new() -> Board<P> {
-        let (requests, slots) = (Vec::with_capacity(1), Few::default());
+        let (requests, slots) = (Vec::with_capacity(1), SmallMap::default());
         Board { serial: 0, requests, slots, anchor: 0, timely: 0 }
     }
 

@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 use super::board::Request;
 use super::operation::Task;
 use crate::address::Address;
+use crate::parcel::{Class, Undelivered};
 use crate::peerlet::Peerlet;
 use crate::refusal::Refusal;
-use crate::runtime::{Class, Undelivered};
 use crate::time::{Duration, SECOND};
 
 /// A question, which is asked when it is awaited first.

@@ -17,10 +17,11 @@ use crate::address::Address;
 use crate::column::Rows;
 use crate::context::{Context, Env};
 use crate::life::{OpenCall, Operated, Resting};
+use crate::parcel::{Call, Class};
 use crate::peerlet::Peerlet;
-use crate::runtime::{Alarm, Call, Class};
 use crate::time::Duration;
 use crate::wire;
+use crate::world::Alarm;
 
 /// How often a task may be polled within one event: more is a loop that never waits.
 const POLLS_MAX: u32 = 100_000;

@@ -63,7 +63,7 @@ fn check_refused(handler: &str) {
     let errors = errors.filter(|line| !line.contains("aborting")).count();
     assert_eq!(errors, 1, "{said}");
     assert!(said.contains("write `task.with(|peerlet, ctx| ..).await` inside the task"), "{said}");
-    for private in ["dyn World", "RefCell", "House", "Column"] {
+    for private in ["dyn World", "RefCell", "HostShared", "Column"] {
         assert!(!said.contains(private), "it names {private}: {said}");
     }
 }

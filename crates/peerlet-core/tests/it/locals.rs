@@ -1,8 +1,7 @@
 //! Siblings and local events.
 
-use peerlet_core::{
-    About, Address, Context, Nothing, Peer, Peerlet, Registry, StackError, TestPeer,
-};
+use peerlet_core::runtime::{Registry, StackError};
+use peerlet_core::{Address, Context, Description, Nothing, Peer, Peerlet, TestPeer};
 
 struct Changed(u32);
 
@@ -24,7 +23,7 @@ impl Peerlet for Store {
     type Message = u32;
     type Timer = Nothing;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.hears(|me: &mut Store, ctx, _: &Nested| {
             // The one who made the event is done by now, so both are free.
             let sibling = ctx.sibling::<Reader>().expect("the reader is not on the stack");
@@ -47,7 +46,7 @@ impl Peerlet for Reader {
     type Message = u32;
     type Timer = Nothing;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.uses::<Store>().hears(Reader::changed);
     }
 
@@ -114,7 +113,7 @@ impl Peerlet for Echo {
     type Message = ();
     type Timer = Nothing;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.hears(Echo::again);
     }
 
@@ -148,7 +147,7 @@ impl Peerlet for Hopeful {
     type Message = u32;
     type Timer = Nothing;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.hears(|me: &mut Hopeful, _, changed: &Changed| me.seen = changed.0);
     }
 

@@ -1,8 +1,8 @@
 //! Contacts that a peerlet trusts, by the test's hand.
 
+use peerlet_core::runtime::TRUSTED_MAX;
 use peerlet_core::{
-    Address, Contact, Context, Identity, Nothing, Peer, Peerlet, SECOND, Seat, TRUSTED_MAX,
-    TestPeer, TrustError,
+    Address, Contact, Context, Identity, Nothing, Peer, Peerlet, SECOND, Seat, TestPeer, TrustError,
 };
 
 fn contact(seat: u32, identity: u8) -> Contact {

@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
+use peerlet_core::runtime::{
+    Alarm, Body, Call, Class, Clock, Entropy, Header, Host, MetricIndex, Network, PackedEvent,
+    PackedEvents, Parcel, Port, Record, Registry, RowOf, World,
+};
 use peerlet_core::{
-    Address, Alarm, Body, Call, Class, Clock, Contact, Context, Entropy, Header, Host, Identity,
-    MetricIndex, Network, Nothing, Parcel, Peer, Peerlet, Port, Record, Refusal, Registry, RowOf,
-    SECOND, Seat, Seats, Seed, Time, TimerId, Turn, Turns, World,
+    Address, Contact, Context, Identity, Nothing, Peer, Peerlet, Refusal, SECOND, Seat, Seats,
+    Seed, Time, TimerId,
 };
 
 /// A world that takes every turn, and counts those that pass.
@@ -68,10 +71,10 @@ impl World for Taker {
     fn seats(&self) -> &dyn Seats {
         self
     }
-    fn take_turn(&mut self, _: &Turn, _: u32, _: u32) -> bool {
+    fn take_event(&mut self, _: &PackedEvent, _: u32, _: u32) -> bool {
         true
     }
-    fn pass_turn(&mut self, _: &Turn) {
+    fn pass_event(&mut self, _: &PackedEvent) {
         self.passed += 1;
     }
 }
@@ -166,10 +169,10 @@ impl Brought {
         let (row, handle, body) = self.body(&mut world);
         let place = u64::from(row);
         let turn = match self {
-            Brought::Timer(..) => Turn::timer(place, RINGER, handle, 0, body),
-            _ => Turn::datagram(place, RINGER, Seat(1), 0, body),
+            Brought::Timer(..) => PackedEvent::timer(place, RINGER, handle, 0, body),
+            _ => PackedEvent::datagram(place, RINGER, Seat(1), 0, body),
         };
-        let mut turns = Turns { all: &mut [turn], next: 0, rows: RowOf::new(0, 0) };
+        let mut turns = PackedEvents { all: &mut [turn], next: 0, rows: RowOf::new(0, 0) };
         host.run(&mut world, &mut turns);
         assert_eq!(turns.next, 1, "{self:?} is taken");
         let seen = host.peerlet::<Ringer>(0).expect("row 0 has one").handled;

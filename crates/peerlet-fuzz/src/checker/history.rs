@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use peerlet_core::{Duration, Seat, SeatSet, Time};
+use peerlet_core::runtime::SeatSet;
+use peerlet_core::{Duration, Seat, Time};
 use peerlet_scenario::Timeline;
 
 use crate::expected::{Almanac, Course};

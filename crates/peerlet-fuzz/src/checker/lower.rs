@@ -1,7 +1,7 @@
 //! The sibling below a witness: it says whether peerlets of one stack start, stop and hear in the
 //! order of the contract.
 
-use peerlet_core::{About, Context, Nothing, Peerlet};
+use peerlet_core::{Context, Description, Nothing, Peerlet};
 
 /// What a witness tells its sibling, to see when it hears of it.
 pub(crate) struct Nudge(pub(crate) u64);
@@ -21,7 +21,7 @@ impl Peerlet for Sill {
     type Message = Nothing;
     type Timer = Nothing;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.help("stands below `witness`").hears(Sill::nudged);
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use peerlet_core::{
-    About, Address, Context, Duration, Metric, Peerlet, Seat, Task, TaskId, Time, TimerId,
+    Address, Context, Description, Duration, Metric, Peerlet, Seat, Task, TaskId, Time, TimerId,
 };
 
 use super::history::Book;
@@ -48,7 +48,7 @@ impl Peerlet for Mate {
     type Message = u64;
     type Timer = Tick;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.help("stands beside some `witness`es").measures(&LENT).hears(Mate::take_back);
     }
 

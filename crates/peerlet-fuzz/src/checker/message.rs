@@ -1,7 +1,8 @@
 //! What witnesses say to each other. Each message is sealed, so that one whose bits were flipped is
 //! known.
 
-use peerlet_core::{Seat, Time, mix};
+use peerlet_core::runtime::mix;
+use peerlet_core::{Seat, Time};
 use serde::{Deserialize, Serialize};
 
 /// What witnesses say to each other.

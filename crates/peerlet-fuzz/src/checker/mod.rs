@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use peerlet_core::{
-    About, Address, AnyPeerlet, Context, Duration, Need, Peer, Peerlet, Seat, TaskId, Time,
+    Address, AnyPeerlet, Context, Description, Duration, Need, Peer, Peerlet, Seat, TaskId, Time,
     TimerId, Undelivered,
 };
 
@@ -84,7 +84,7 @@ impl Peerlet for Witness {
     type Message = Message;
     type Timer = Tick;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.help("holds its runtime to the contract").needs(Need::Reliable).uses::<Sill>();
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use peerlet_core::{About, Address, Context, MILLISECOND, Metric, Peerlet, SECOND, Seat};
+use peerlet_core::{Address, Context, Description, MILLISECOND, Metric, Peerlet, SECOND, Seat};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -142,7 +142,7 @@ impl Peerlet for Asking {
     type Message = Message;
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.measures(&ANSWERS);
     }
 

@@ -263,7 +263,8 @@ impl Road {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use peerlet_core::{MILLISECOND, SeatSet};
+    use peerlet_core::MILLISECOND;
+    use peerlet_core::runtime::SeatSet;
     use peerlet_network::{
         Change, Constant, Fault, Faults, Layers, LossLaw, Probability, Rate, Ways,
     };

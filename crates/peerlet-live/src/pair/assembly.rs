@@ -9,7 +9,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use peerlet_core::{Call, Duration, FRAME_MAX, MESSAGE_MAX_LIMIT, Time};
+use peerlet_core::runtime::{Call, FRAME_MAX, MESSAGE_MAX_LIMIT};
+use peerlet_core::{Duration, Time};
 
 use super::receiving::Key;
 use crate::frame::{Message, Part};

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use peerlet_core::{Address, Call, MILLISECOND, Time};
+use peerlet_core::runtime::Call;
+use peerlet_core::{Address, MILLISECOND, Time};
 
 use super::{Effect, PairConfig, Pairs, QUEUE_BYTES_MAX};
 use crate::frame::{Frame, Kind, Link, Message, Part, Tag};
@@ -11,7 +12,7 @@ use crate::fuzzing::Choices;
 
 const STEPS_MAX: usize = 512;
 /// A large message is longer than this.
-const LARGE: usize = peerlet_core::FRAME_MAX;
+const LARGE: usize = peerlet_core::runtime::FRAME_MAX;
 
 struct Machine {
     pairs: Pairs,

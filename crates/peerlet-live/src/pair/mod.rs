@@ -21,9 +21,8 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use peerlet_core::{
-    Address, Duration, FRAME_MAX, Identity, MESSAGE_MAX, Time, TrustError, Trusted, Undelivered,
-};
+use peerlet_core::runtime::{FRAME_MAX, Trusted};
+use peerlet_core::{Address, Duration, Identity, MESSAGE_MAX, Time, TrustError, Undelivered};
 
 use crate::counters::{Cause, Counters};
 use crate::frame::{Frame, Kind, Link, Message, Part, Tag};
@@ -149,7 +148,8 @@ enum Local {
 /// whole message (`Grant`).
 ///
 /// ```
-/// # use peerlet_core::{Address, Call, Time};
+/// # use peerlet_core::{Address, Time};
+/// # use peerlet_core::runtime::{Call};
 /// # use peerlet_live::{Effect, Frame, Kind, Message, PairConfig, Pairs, Tag};
 /// let mut pairs = Pairs::new(PairConfig::new(Tag::of("hello", &[]), 7));
 /// pairs.started(0, 1);

@@ -4,7 +4,8 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use peerlet_core::{Duration, FRAME_MAX, Identity, Time};
+use peerlet_core::runtime::FRAME_MAX;
+use peerlet_core::{Duration, Identity, Time};
 
 use super::sending::Key;
 use super::{

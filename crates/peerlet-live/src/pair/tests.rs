@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use peerlet_core::{MILLISECOND, Rng, SECOND, Seed};
 
 use super::*;
-use peerlet_core::Call;
+use peerlet_core::runtime::Call;
 
 mod large;
 mod trust;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use peerlet_core::mix;
+use peerlet_core::runtime::mix;
 use quinn::Connection;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;

@@ -1,6 +1,6 @@
 //! The event that a shard is handling, for those who ask what it was.
 
-use peerlet_core::{Handler, Where};
+use peerlet_core::runtime::{Handler, Location};
 
 use crate::panics::{PanicPlace, caught_now};
 use crate::shard::Shard;
@@ -30,12 +30,12 @@ impl Shard {
     }
 
     /// Where the panic came from, as exactly as that is known.
-    fn place(&self) -> Option<Where> {
+    fn place(&self) -> Option<Location> {
         let (seats, time) = (&self.seats, self.ground.now);
         self.host.unwound(|row| seats[row], time).or_else(|| {
             let (row, handler) = self.doing.event?;
             let (seat, life) = (seats[row], self.host.life(row));
-            Some(Where { seat, life, peerlet: None, handler, time })
+            Some(Location { seat, life, peerlet: None, handler, time })
         })
     }
 

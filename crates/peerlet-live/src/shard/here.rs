@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use peerlet_core::runtime::{
+    Alarm, Body, Class, Clock, Entropy, Header, MetricIndex, Network, Parcel, Port, Record, Swept,
+    Tampering, Tampers, World,
+};
 use peerlet_core::{
-    Address, Alarm, Body, Class, Clock, Contact, DATAGRAM_MAX, Entropy, Header, Identity, Map,
-    MetricIndex, Network, Parcel, Port, Record, Refusal, Seat, Seats, Seed, Swept, Tampering,
-    Tampers, Time, TrustError, World,
+    Address, Contact, DATAGRAM_MAX, Identity, Map, Refusal, Seat, Seats, Seed, Time, TrustError,
 };
 use peerlet_measure::{DropCause, Ledger, Recorder};
 use ring::rand::{SecureRandom, SystemRandom};

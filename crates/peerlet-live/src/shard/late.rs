@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use peerlet_core::{Duration, Handler, MILLISECOND, Port, Time, Where};
+use peerlet_core::runtime::{Handler, Location, Port};
+use peerlet_core::{Duration, MILLISECOND, Time};
 
 use crate::monitor::{Delays, LOST_AFTER, Late};
 use crate::shard::Shard;
@@ -19,7 +20,7 @@ pub(crate) struct Punctuality {
     pub(super) due: Option<Time>,
     pub(super) delays: Delays,
     /// The handler that took longest since it had looked last.
-    slowest: Option<(Where, Duration)>,
+    slowest: Option<(Location, Duration)>,
     /// In which it did not run.
     lost: Vec<Range<Time>>,
 }
@@ -68,7 +69,7 @@ impl Shard {
         let port = port.or_else(|| only.then_some(Port(0)));
         let peerlet = port.and_then(|port| Some(registry.entry(port)?.name()));
         let (seat, life, time) = (self.seats[row], self.host.life(row), self.ground.now);
-        let place = Where { seat, life, peerlet, handler, time };
+        let place = Location { seat, life, peerlet, handler, time };
         let took = Duration::from(took);
         self.late.delays.note_blocked(place, took);
         if self.late.slowest.is_none_or(|(_, longest)| took > longest) {

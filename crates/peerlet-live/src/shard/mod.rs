@@ -20,7 +20,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use peerlet_core::{Directive, Duration, Host, Peer, Seat, Time};
+use peerlet_core::runtime::{Directive, Host};
+use peerlet_core::{Duration, Peer, Seat, Time};
 use peerlet_measure::{Ledger, Measures};
 use tokio::sync::{mpsc, oneshot, watch};
 

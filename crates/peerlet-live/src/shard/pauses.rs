@@ -6,7 +6,8 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use peerlet_core::{Act, Alarm, Directive, Duration, Map, State, Time};
+use peerlet_core::runtime::{Act, Alarm, Directive, State};
+use peerlet_core::{Duration, Map, Time};
 use peerlet_measure::DropCause;
 
 use crate::counters::Cause;

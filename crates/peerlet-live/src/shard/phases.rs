@@ -28,7 +28,7 @@ const SAID_MAX: usize = 64;
 /// Why a shard that lives goes on.
 enum Wake {
     /// There is something to do.
-    Turn,
+    PackedEvent,
     /// All peers are to stop.
     Stop,
     /// The run broke elsewhere.
@@ -147,7 +147,7 @@ impl Shard {
                 return;
             }
             match self.wait(inbox).await {
-                Wake::Turn => {}
+                Wake::PackedEvent => {}
                 Wake::Stop => {
                     self.caught(Shard::stop_all);
                     self.send().await;
@@ -204,7 +204,7 @@ impl Shard {
             (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
             () = due => {}
         }
-        Wake::Turn
+        Wake::PackedEvent
     }
 
     /// Lets what the peers sent reliably before they stopped arrive, for a while. From then on

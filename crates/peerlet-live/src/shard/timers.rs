@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use peerlet_core::{Alarm, Swept, Time};
+use peerlet_core::Time;
+use peerlet_core::runtime::{Alarm, Swept};
 
 /// An alarm with the life that set it.
 pub(crate) struct Waiting {

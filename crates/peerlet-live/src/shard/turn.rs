@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use peerlet_core::{
-    Act, Address, Alarm, Body, Class, Directive, Duration, Handler, Header, Host, Identity, Port,
-    Seat, State, Time,
+use peerlet_core::runtime::{
+    Act, Alarm, Body, Class, Directive, Handler, Header, Host, Port, State,
 };
+use peerlet_core::{Address, Duration, Identity, Seat, Time};
 use peerlet_measure::DropCause;
 
 use crate::counters::Cause;

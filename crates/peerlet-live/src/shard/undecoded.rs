@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use peerlet_core::runtime::{Port, Registry};
 use peerlet_core::wire::DecodeError;
-use peerlet_core::{Address, Port, Registry, Seat};
+use peerlet_core::{Address, Seat};
 
 use crate::member::Notice;
 

@@ -87,7 +87,7 @@ fn frame_at(packet: &[u8], at: usize) -> Option<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use peerlet_core::Call;
+    use peerlet_core::runtime::Call;
 
     use super::*;
     use crate::frame::{Message, Tag};

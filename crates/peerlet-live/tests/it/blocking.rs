@@ -3,7 +3,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use peerlet_core::{About, Context, Handler, MILLISECOND, Metric, Peer, Peerlet, SECOND, Seat};
+use peerlet_core::runtime::Handler;
+use peerlet_core::{Context, Description, MILLISECOND, Metric, Peer, Peerlet, SECOND, Seat};
 use peerlet_live::{LiveError, LiveSetup, PanicPlace};
 
 use crate::runs::{LONG, run, run_until_stopped, runtime, starts};
@@ -22,7 +23,7 @@ impl Peerlet for Blocks {
     type Message = u32;
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.measures(&LEVEL);
     }
 

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use peerlet_core::runtime::Call;
 use peerlet_core::{
-    About, Address, Call, Context, Identity, MILLISECOND, Metric, Peer, Peerlet, Seat, wire,
+    Address, Context, Description, Identity, MILLISECOND, Metric, Peer, Peerlet, Seat, wire,
 };
 use peerlet_live::{
     Admission, Cause, Frame, Join, Kind, LiveError, LiveOutcome, LiveSetup,
@@ -45,7 +46,7 @@ impl Peerlet for Asks {
     type Message = Message;
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.measures(&ROUNDS);
     }
 

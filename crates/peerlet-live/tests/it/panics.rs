@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use peerlet_core::runtime::{Act, Directive, Handler, Port};
 use peerlet_core::{
-    About, Act, Address, Command, Context, Directive, Duration, Handler, MILLISECOND, Peer,
-    Peerlet, Port, Seat, Signature, Time, Undelivered,
+    Address, Command, Context, Description, Duration, MILLISECOND, Peer, Peerlet, Seat, Signature,
+    Time, Undelivered,
 };
 use peerlet_live::{Join, LiveError, LiveSetup, Medium, PanicPlace, Panicked, ProcessKey, Sockets};
 use peerlet_network::{Constant, Departure, Model, Packet, State};
@@ -33,7 +34,7 @@ impl Peerlet for Boom {
     type Message = u32;
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.command(Signature::new("explode"));
         about.hears(|boom, _, _: &Changed| boom.may_panic(Handler::Event));
     }
@@ -101,7 +102,7 @@ impl Drop for Boom {
 /// Five peers on two shards, one of which panics in this handler once time is zero.
 fn setup(handler: Handler) -> LiveSetup {
     let peer = |handler, is_loud| Peer::new().with(Boom { handler, is_loud });
-    let registry = peerlet_core::Registry::of([peer(Handler::Build, false)]);
+    let registry = peerlet_core::runtime::Registry::of([peer(Handler::Build, false)]);
     LiveSetup {
         shards: 2,
         seed: Some(42),

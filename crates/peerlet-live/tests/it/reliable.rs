@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use peerlet_core::{Address, Call, MILLISECOND, Time};
+use peerlet_core::runtime::Call;
+use peerlet_core::{Address, MILLISECOND, Time};
 use peerlet_live::{
     Effect, Frame, Inbound, Message, Outbound, PairConfig, Pairs, ProcessKey, QuicTransport,
     SendError, Tag, Transport,

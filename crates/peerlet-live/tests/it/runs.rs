@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use peerlet_core::{Act, Directive, SECOND, Seat, Time};
+use peerlet_core::runtime::{Act, Directive};
+use peerlet_core::{SECOND, Seat, Time};
 use peerlet_live::{LiveError, LiveOutcome, LiveSetup, Notice};
 use tokio::sync::watch;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use peerlet_core::{
-    About, Address, Context, MILLISECOND, Metric, Need, Nothing, Peer, Peerlet, Seat,
+    Address, Context, Description, MILLISECOND, Metric, Need, Nothing, Peer, Peerlet, Seat,
 };
 use peerlet_live::{Join, LiveSetup, Sockets};
 
@@ -28,7 +28,7 @@ impl Peerlet for Store {
     type Message = u32;
     type Timer = u32;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.measures(&STORED);
     }
 
@@ -82,7 +82,7 @@ impl Peerlet for Needs {
     type Message = Nothing;
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.needs(Need::Identity);
     }
 }

@@ -93,7 +93,7 @@ impl Peerlet for Subject {
     type Message = Message;
     type Timer = ();
 
-    fn describe(about: &mut peerlet_core::About<Self>) {
+    fn describe(about: &mut peerlet_core::Description<Self>) {
         about.hears(|_, _, _: &Again| {});
     }
 

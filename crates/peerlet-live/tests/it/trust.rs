@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use peerlet_core::{
-    About, Address, Contact, Context, Identity, MILLISECOND, Need, Peer, Peerlet, SECOND, Seat,
-    TrustError, Undelivered,
+    Address, Contact, Context, Description, Identity, MILLISECOND, Need, Peer, Peerlet, SECOND,
+    Seat, TrustError, Undelivered,
 };
 use peerlet_live::{Join, LiveError, LiveSetup, ProcessKey, Sockets};
 use peerlet_measure::DropCause;
@@ -43,7 +43,7 @@ impl Peerlet for Truster {
     type Message = (Seat, u64);
     type Timer = u64;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.needs(Need::Identity);
     }
 

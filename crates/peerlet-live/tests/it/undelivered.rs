@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use peerlet_core::{
-    Act, Address, Context, Directive, MILLISECOND, Peer, Peerlet, Seat, Tampering, Time,
-    Undelivered,
-};
+use peerlet_core::runtime::{Act, Directive, Tampering};
+use peerlet_core::{Address, Context, MILLISECOND, Peer, Peerlet, Seat, Time, Undelivered};
 use peerlet_live::{Cause, Join, LiveSetup, ProcessKey};
 use peerlet_measure::DropCause;
 use tokio::sync::watch;

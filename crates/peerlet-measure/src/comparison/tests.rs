@@ -1,7 +1,8 @@
 //! Verdicts on runs made by hand, and how they are shown.
 
 use expect_test::expect;
-use peerlet_core::{Class, Metric, SECOND, Time};
+use peerlet_core::runtime::Class;
+use peerlet_core::{Metric, SECOND, Time};
 
 use super::*;
 use std::collections::BTreeMap;

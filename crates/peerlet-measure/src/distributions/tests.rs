@@ -1,7 +1,8 @@
 //! What is written is read back; what nobody wrote is refused.
 
 use expect_test::expect;
-use peerlet_core::{Metric, QUANTA_MAX, SECOND, Seed, Time};
+use peerlet_core::runtime::QUANTA_MAX;
+use peerlet_core::{Metric, SECOND, Seed, Time};
 
 use super::*;
 use crate::epochs::Epochs;

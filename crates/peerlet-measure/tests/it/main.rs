@@ -7,7 +7,8 @@ mod words;
 
 use std::env;
 
-use peerlet_core::{QUANTA_MAX, Rng, Seed};
+use peerlet_core::runtime::QUANTA_MAX;
+use peerlet_core::{Rng, Seed};
 
 /// The randomness of one test, from `PEERLET_SEED` when it is set: a number or any other text, such
 /// as a commit's hash.

@@ -1,6 +1,6 @@
 //! Against values that are kept, sorted and summed directly.
 
-use peerlet_core::QUANTA_MAX;
+use peerlet_core::runtime::QUANTA_MAX;
 use peerlet_measure::{Accumulator, ks};
 
 use crate::{DISTRIBUTIONS, draw, rng};

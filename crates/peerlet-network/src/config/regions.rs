@@ -268,7 +268,8 @@ impl RegionsConfig {
 
 #[cfg(test)]
 mod tests {
-    use peerlet_core::{MILLISECOND, SeatSet, Seed};
+    use peerlet_core::runtime::SeatSet;
+    use peerlet_core::{MILLISECOND, Seed};
 
     use super::super::tests::read;
     use super::*;

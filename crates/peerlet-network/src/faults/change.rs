@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use peerlet_core::{Duration, SeatSet, Value};
+use peerlet_core::runtime::SeatSet;
+use peerlet_core::{Duration, Value};
 
 use crate::loss::{Gilbert, GilbertError, LossLaw};
 use crate::probability::{Probability, ProbabilityError};
@@ -310,7 +311,7 @@ impl Change {
     /// When there is no such call, or it takes other arguments.
     ///
     /// ```
-    /// use peerlet_core::Value;
+    /// use peerlet_core::{Value};
     /// use peerlet_network::Change;
     /// assert!(Change::read("loss", None, &[Value::Float(0.1)]).is_ok());
     /// assert!(Change::read("loss", None, &[Value::Float(1.1)]).is_err());

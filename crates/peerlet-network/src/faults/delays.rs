@@ -97,7 +97,8 @@ impl Model for PairDelays {
 
 #[cfg(test)]
 mod tests {
-    use peerlet_core::{MILLISECOND, SECOND, SeatSet, Seed, Time};
+    use peerlet_core::runtime::SeatSet;
+    use peerlet_core::{MILLISECOND, SECOND, Seed, Time};
 
     use super::*;
     use crate::delay::Constant;

@@ -1,6 +1,7 @@
 //! Which peers are cut from which.
 
-use peerlet_core::{Seat, SeatSet, Time};
+use peerlet_core::runtime::SeatSet;
+use peerlet_core::{Seat, Time};
 
 use super::{Change, Fault, Ways, others};
 

@@ -13,7 +13,8 @@ mod steps;
 
 use std::fmt;
 
-use peerlet_core::{Duration, SeatSet, Time};
+use peerlet_core::runtime::SeatSet;
+use peerlet_core::{Duration, Time};
 
 pub use change::{CALLS, CallEntry, Change, FaultError, Ways};
 pub use delays::PairDelays;

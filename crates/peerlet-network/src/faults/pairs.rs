@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use peerlet_core::{Seat, SeatSet, Time};
+use peerlet_core::runtime::SeatSet;
+use peerlet_core::{Seat, Time};
 
 /// Changes of so few pairs are found by the pair, and those of more by a search through them all:
 /// a line may name all pairs of a large network.

@@ -1,6 +1,7 @@
 //! What holds for each seat from which instant on.
 
-use peerlet_core::{Seat, SeatSet, Time};
+use peerlet_core::runtime::SeatSet;
+use peerlet_core::{Seat, Time};
 
 /// The history of one property: for each seat the values that it takes, in order of time.
 pub(super) struct Steps<V> {

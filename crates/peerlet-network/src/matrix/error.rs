@@ -2,7 +2,7 @@
 
 use std::{error, fmt, io};
 
-use peerlet_core::TextError;
+use peerlet_core::runtime::TextError;
 
 use super::{ROWS_MAX, Unit};
 

@@ -1,6 +1,7 @@
 //! Damaged files and noise are read or refused, and never cause a panic.
 
-use peerlet_core::{Rng, Seed, decode_text};
+use peerlet_core::runtime::decode_text;
+use peerlet_core::{Rng, Seed};
 
 use super::{Form, MatrixError, NONE, Table, Wanted};
 
@@ -84,7 +85,7 @@ fn has_place(error: &MatrixError) -> bool {
         MatrixError::Ambiguous
             | MatrixError::Empty
             | MatrixError::Oblong { .. }
-            | MatrixError::Text(peerlet_core::TextError::Encoding(_))
+            | MatrixError::Text(peerlet_core::runtime::TextError::Encoding(_))
             | MatrixError::TooManyRows { .. }
             | MatrixError::Sparse { .. }
     );

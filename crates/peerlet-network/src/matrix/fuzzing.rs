@@ -1,6 +1,6 @@
 //! Files of round trips for fuzzing.
 
-use peerlet_core::decode_text;
+use peerlet_core::runtime::decode_text;
 
 use super::read::decompress;
 use super::{Form, MatrixError, Missing, NONE, Table, Unit, Wanted};

@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use peerlet_core::decode_text;
+use peerlet_core::runtime::decode_text;
 use ruzstd::decoding::StreamingDecoder;
 
 use super::lines::{Line, Lines};

@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use peerlet_core::{Seat, SeatSet, Seed};
+use peerlet_core::runtime::SeatSet;
+use peerlet_core::{Seat, Seed};
 use peerlet_network::{BuildError, MatrixConfig, Model, RegionsConfig, Site};
 
 /// Where tests may write.

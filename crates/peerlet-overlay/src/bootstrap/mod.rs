@@ -4,7 +4,7 @@
 mod config;
 mod members;
 
-use peerlet_core::{About, Address, Context, Duration, Peerlet, Seat, Time};
+use peerlet_core::{Address, Context, Description, Duration, Peerlet, Seat, Time};
 use serde::{Deserialize, Serialize};
 
 pub use config::BootstrapConfig;
@@ -39,7 +39,7 @@ pub struct Alone;
 /// have neighbors itself.
 ///
 /// ```
-/// use peerlet_core::TestPeer;
+/// use peerlet_core::{TestPeer};
 /// use peerlet_overlay::{Bootstrap, BootstrapMessage};
 ///
 /// let mut server = TestPeer::new(Bootstrap::default()); // The test bench's only seat is 0.
@@ -59,7 +59,8 @@ pub struct Alone;
 /// peer that has not joined takes nobody in.
 ///
 /// ```
-/// use peerlet_core::{About, Act, Address, Context, Directive, Nothing, Peer, Peerlet, SECOND};
+/// use peerlet_core::{Description, Address, Context, Nothing, Peer, Peerlet, SECOND};
+/// use peerlet_core::runtime::{Act, Directive};
 /// use peerlet_core::{Seat, Time};
 /// use peerlet_overlay::{Alone, Bootstrap, Bootstrapped};
 /// use peerlet_sim::{Setup, Simulation};
@@ -83,7 +84,7 @@ pub struct Alone;
 ///     type Message = ClubMessage;
 ///     type Timer = Nothing;
 ///
-///     fn describe(about: &mut About<Self>) {
+///     fn describe(about: &mut Description<Self>) {
 ///         about.uses::<Bootstrap>().hears(Club::alone).hears(Club::bootstrapped);
 ///     }
 ///
@@ -168,7 +169,7 @@ impl Peerlet for Bootstrap {
     type Message = BootstrapMessage;
     type Timer = BootstrapTimer;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.help("finds the first other peers through one that everybody knows");
     }
 

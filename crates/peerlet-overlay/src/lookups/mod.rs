@@ -6,7 +6,7 @@ mod rate;
 
 use std::collections::BTreeMap;
 
-use peerlet_core::{About, Address, Context, Duration, Metric, Peerlet, Seat, Time, wire};
+use peerlet_core::{Address, Context, Description, Duration, Metric, Peerlet, Seat, Time, wire};
 use serde::{Deserialize, Serialize};
 
 pub use config::LookupsConfig;
@@ -107,7 +107,7 @@ impl Peerlet for Lookups {
     type Message = LookupsMessage;
     type Timer = LookupsTimer;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about
             .help("looks up random keys and measures who answers")
             .uses::<Router>()

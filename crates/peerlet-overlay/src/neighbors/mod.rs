@@ -9,7 +9,9 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use peerlet_core::{About, Address, Context, Duration, Metric, Peerlet, Rng, Seed, Time, TimerId};
+use peerlet_core::{
+    Address, Context, Description, Duration, Metric, Peerlet, Rng, Seed, Time, TimerId,
+};
 
 pub use config::{LayoutConfig, NeighborsConfig};
 use layout::{Layout, Links};
@@ -121,7 +123,7 @@ impl Peerlet for Neighbors {
     type Message = NeighborsMessage;
     type Timer = NeighborsTimer;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about
             .help("keeps random links and the nearest peers on a ring")
             .hears(Neighbors::bootstrapped)

@@ -6,7 +6,7 @@ mod message;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use peerlet_core::{About, Address, Command, Context, Kind, Metric, Peerlet, Signature};
+use peerlet_core::{Address, Command, Context, Description, Kind, Metric, Peerlet, Signature};
 
 pub use config::RouterConfig;
 pub use message::{Envelope, PAYLOAD_MAX, Payload, PayloadError, RouterMessage};
@@ -47,7 +47,7 @@ pub struct Delivered {
 /// Brings payloads to the peer that is nearest to a key, as far as its neighbors know.
 ///
 /// ```
-/// use peerlet_core::{About, Context, Nothing, Peer, Peerlet, TestPeer};
+/// use peerlet_core::{Description, Context, Nothing, Peer, Peerlet, TestPeer};
 /// use peerlet_overlay::{Bootstrap, Delivered, Neighbors, Payload, RingId, Router};
 ///
 /// /// Sends a greeting to a key and collects those that come.
@@ -59,7 +59,7 @@ pub struct Delivered {
 ///     type Message = Nothing;
 ///     type Timer = Nothing;
 ///
-///     fn describe(about: &mut About<Self>) {
+///     fn describe(about: &mut Description<Self>) {
 ///         about.uses::<Router>().hears(Postcards::delivered);
 ///     }
 ///     fn start(&mut self, ctx: &mut Context<Self>) {
@@ -113,7 +113,7 @@ impl Peerlet for Router {
     type Message = RouterMessage;
     type Timer = RouterTimer;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about
             .help("brings payloads to the peer nearest to a key")
             .uses::<Neighbors>()

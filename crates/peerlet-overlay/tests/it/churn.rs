@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use peerlet_core::{Act, Address, Directive, SECOND, Seat, Seed, Time};
+use peerlet_core::runtime::{Act, Directive};
+use peerlet_core::{Address, SECOND, Seat, Seed, Time};
 use peerlet_overlay::Neighbors;
 use peerlet_sim::Simulation;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use peerlet_core::{About, Address, Context, Duration, MILLISECOND, Peer, Peerlet, SECOND};
+use peerlet_core::{Address, Context, Description, Duration, MILLISECOND, Peer, Peerlet, SECOND};
 use peerlet_core::{Seat, Seed, Time};
 use peerlet_overlay::{
     Alone, Bootstrap, BootstrapConfig, Bootstrapped, Configured, Neighbors, NeighborsConfig,
@@ -34,7 +34,7 @@ impl Peerlet for Joiner {
     type Message = JoinerMessage;
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.uses::<Bootstrap>().hears(Joiner::bootstrapped).hears(Joiner::alone);
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use peerlet_core::{Act, Address, Directive, Peer, SECOND, Seat, Seed, TestPeer, Time};
+use peerlet_core::runtime::{Act, Directive};
+use peerlet_core::{Address, Peer, SECOND, Seat, Seed, TestPeer, Time};
 use peerlet_overlay::{
     Configured, LayoutConfig, Lookups, LookupsConfig, Neighbors, NeighborsConfig, Router,
 };

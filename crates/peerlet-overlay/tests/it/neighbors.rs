@@ -1,7 +1,8 @@
 //! Bootstrap and neighbors: a hand-sized world, and one peer on the test bench.
 
+use peerlet_core::runtime::Act;
 use peerlet_core::{
-    About, Act, Address, Context, Nothing, Peer, Peerlet, SECOND, Seat, TestPeer, Time,
+    Address, Context, Description, Nothing, Peer, Peerlet, SECOND, Seat, TestPeer, Time,
 };
 use peerlet_overlay::{
     Bootstrap, NeighborFound, NeighborLost, Neighbors, NeighborsMessage, Peers, RingId,
@@ -85,7 +86,7 @@ impl Peerlet for Watcher {
     type Message = Nothing;
     type Timer = Nothing;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.uses::<Neighbors>().hears(Watcher::found).hears(Watcher::lost);
     }
 }

@@ -1,9 +1,10 @@
 //! Routing and lookups: hand-sized worlds, one router on the test bench, and loss by size.
 
 use expect_test::expect;
+use peerlet_core::runtime::Act;
 use peerlet_core::{
-    Act, Address, Context, MILLISECOND, Nothing, Peer, Peerlet, SECOND, Seat, TestPeer, Time,
-    Value, wire,
+    Address, Context, MILLISECOND, Nothing, Peer, Peerlet, SECOND, Seat, TestPeer, Time, Value,
+    wire,
 };
 use peerlet_overlay::{
     Bootstrap, Envelope, Neighbors, NeighborsMessage, Payload, RingId, Router, RouterMessage,

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use peerlet_core::{
-    Act, Address, Directive, Duration, Peer, Peerlet, Rng, SECOND, Seat, Seed, Time,
-};
+use peerlet_core::runtime::{Act, Directive};
+use peerlet_core::{Address, Duration, Peer, Peerlet, Rng, SECOND, Seat, Seed, Time};
 use peerlet_overlay::{
     Bootstrap, Configured, Lookups, LookupsConfig, Neighbors, Rate, RingId, Router,
 };
@@ -153,7 +152,7 @@ pub fn seed() -> u64 {
 pub fn running(simulation: &Simulation, peers: u32) -> Vec<Seat> {
     (0..peers)
         .map(Seat)
-        .filter(|seat| simulation.state(*seat) == peerlet_core::State::Running)
+        .filter(|seat| simulation.state(*seat) == peerlet_core::runtime::State::Running)
         .collect()
 }
 

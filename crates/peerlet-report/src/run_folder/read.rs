@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
-use peerlet_core::decode_text;
+use peerlet_core::runtime::decode_text;
 use peerlet_measure::{Distribution, MessageFigures, MetricFigures, RunFigures};
 use peerlet_scenario::read_regular_file;
 use serde::Deserialize;

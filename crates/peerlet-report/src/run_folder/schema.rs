@@ -306,7 +306,8 @@ impl From<&Row> for Measure {
 mod tests {
     use std::collections::BTreeSet;
 
-    use peerlet_core::{Call, Port, SECOND, Seat, Time};
+    use peerlet_core::runtime::{Call, Port};
+    use peerlet_core::{SECOND, Seat, Time};
     use peerlet_measure::{Epochs, Measures, write_csv, write_distributions};
     use peerlet_sim::{EventKind, Handled, JsonTrace, Sums, Trace};
 

@@ -1,6 +1,7 @@
 //! Damaged scenarios are refused or read, and never cause a panic.
 
-use peerlet_core::{Rng, Seat, SeatSet, Seed, Time};
+use peerlet_core::runtime::SeatSet;
+use peerlet_core::{Rng, Seat, Seed, Time};
 use peerlet_scenario::{Law, Override, Scenario, Source, Timeline};
 
 const SCENARIO: &str = include_str!("fuzz.toml");

@@ -9,9 +9,8 @@
 
 use std::collections::VecDeque;
 
-use peerlet_core::{
-    Address, Body, Duration, FRAME_MAX, Header, MESSAGE_MAX_LIMIT, Map, Seat, Time, Undelivered,
-};
+use peerlet_core::runtime::{Body, FRAME_MAX, Header, MESSAGE_MAX_LIMIT};
+use peerlet_core::{Address, Duration, Map, Seat, Time, Undelivered};
 
 use super::{CONTROL_BYTES, Outgoing, Phase, Queued, Signal};
 use crate::event::{Event, Key, Letter, Way};

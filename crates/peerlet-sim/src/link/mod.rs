@@ -12,10 +12,8 @@ mod trust;
 
 use std::collections::VecDeque;
 
-use peerlet_core::{
-    Address, Body, Class, Duration, Header, Map, NANOSECOND, Port, Seat, State, Time, Trusted,
-    Undelivered,
-};
+use peerlet_core::runtime::{Body, Class, Header, Port, State, Trusted};
+use peerlet_core::{Address, Duration, Map, NANOSECOND, Seat, Time, Undelivered};
 use peerlet_measure::DropCause;
 use peerlet_network::Departure;
 

@@ -2,7 +2,8 @@
 
 use std::mem;
 
-use peerlet_core::{Address, Class, Header, Parcel, Port, Refusal, State};
+use peerlet_core::runtime::{Class, Header, Parcel, Port, State};
+use peerlet_core::{Address, Refusal};
 use peerlet_measure::DropCause;
 
 use super::{Outgoing, Queued};

@@ -5,9 +5,8 @@
 //! So whether a peer is mistaken in an address is known when it trusts a contact. It finds that out
 //! as on real sockets: with the answer of the other end, at the cost of a round trip.
 
-use peerlet_core::{
-    Address, Class, Identity, NANOSECOND, Seat, Seed, TrustError, Trusted, Undelivered,
-};
+use peerlet_core::runtime::{Class, Trusted};
+use peerlet_core::{Address, Identity, NANOSECOND, Seat, Seed, TrustError, Undelivered};
 use peerlet_measure::DropCause;
 
 use super::Phase;

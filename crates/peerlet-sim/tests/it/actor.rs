@@ -3,9 +3,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use peerlet_core::runtime::{Act, Directive, FRAME_MAX, Port};
 use peerlet_core::{
-    About, Act, Address, Command, Context, Directive, Duration, FRAME_MAX, Metric, Need, Peer,
-    Peerlet, Port, Seat, Signature, Time, Undelivered,
+    Address, Command, Context, Description, Duration, Metric, Need, Peer, Peerlet, Seat, Signature,
+    Time, Undelivered,
 };
 use peerlet_network::Model;
 use peerlet_sim::{Handled, Outcome, Setup, Simulation, Trace};
@@ -166,7 +167,7 @@ impl Peerlet for Actor {
     type Message = Message;
     type Timer = u64;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.needs(Need::Reliable).measures(&SAID).measures(&LEVEL).command(Signature::new("cue"));
     }
     fn start(&mut self, ctx: &mut Context<Self>) {

@@ -1,6 +1,7 @@
 //! Cuts: where epochs end, where the world may be looked at, and where a run ends.
 
-use peerlet_core::{Act, Duration, MILLISECOND, NANOSECOND, SECOND, Seat, State, Time};
+use peerlet_core::runtime::{Act, State};
+use peerlet_core::{Duration, MILLISECOND, NANOSECOND, SECOND, Seat, Time};
 use peerlet_measure::Measures;
 use peerlet_sim::Simulation;
 

@@ -1,6 +1,7 @@
 //! Nobody's dice move when somebody else comes or goes.
 
-use peerlet_core::{Act, Duration, MILLISECOND, SECOND, Seat, Seed};
+use peerlet_core::runtime::Act;
+use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, Seed};
 use peerlet_network::Uniform;
 
 use crate::actor::{Entry, Happened, Log, Stage, note, send};

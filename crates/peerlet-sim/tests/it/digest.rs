@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 
+use peerlet_core::runtime::{Act, Directive};
 use peerlet_core::{
-    Act, Address, Context, Directive, Duration, MILLISECOND, NANOSECOND, Peer, Peerlet, SECOND,
-    Seat, Time,
+    Address, Context, Duration, MILLISECOND, NANOSECOND, Peer, Peerlet, SECOND, Seat, Time,
 };
 use peerlet_network::{Cause, Constant, Departure, Model, Packet, State};
 use peerlet_sim::{Digest, JsonTrace, Outcome, Setup, Simulation};

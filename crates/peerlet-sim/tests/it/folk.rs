@@ -2,8 +2,8 @@
 //! remember all that they see.
 
 use peerlet_core::{
-    About, Address, Caller, Command, Context, Duration, Kind, MILLISECOND, Metric, Need, Peer,
-    Peerlet, Seat, Signature, Task, TaskId, TimerId, Undelivered, join_all, race,
+    Address, Caller, Command, Context, Description, Duration, Kind, MILLISECOND, Metric, Need,
+    Peer, Peerlet, Seat, Signature, Task, TaskId, TimerId, Undelivered, join_all, race,
 };
 use peerlet_sim::{Simulation, fold};
 use serde::{Deserialize, Serialize};
@@ -156,7 +156,7 @@ impl Peerlet for Talker {
     type Message = Said;
     type Timer = Chime;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.needs(Need::Reliable).measures(&SAID).measures(&LENGTH);
         about.command(Signature::new("talk").takes("words", Kind::Integer));
     }
@@ -256,7 +256,7 @@ impl Peerlet for Keeper {
     type Message = ();
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.uses::<Talker>().hears(Keeper::heard).measures(&LEVEL);
     }
     fn timer(&mut self, ctx: &mut Context<Self>, (): ()) {
@@ -338,7 +338,7 @@ impl Peerlet for Asker {
     type Message = Talk;
     type Timer = Asking;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.needs(Need::Reliable).measures(&ANSWERS).measures(&TOOK);
         about.command(Signature::new("ask"));
     }

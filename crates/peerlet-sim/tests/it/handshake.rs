@@ -1,6 +1,7 @@
 //! Handshakes before the first message, to the nanosecond.
 
-use peerlet_core::{Act, Duration, MILLISECOND, SECOND, Seat};
+use peerlet_core::runtime::Act;
+use peerlet_core::{Duration, MILLISECOND, SECOND, Seat};
 use peerlet_measure::{DropCause, Flow};
 use peerlet_network::Constant;
 

@@ -2,8 +2,8 @@
 //! peer has, in every way in which one can act for another.
 
 use peerlet_core::{
-    About, Address, Context, Duration, MILLISECOND, Metric, Need, Peer, Peerlet, Rng, Seat, Task,
-    TaskId, TimerId, Undelivered, join_all,
+    Address, Context, Description, Duration, MILLISECOND, Metric, Need, Peer, Peerlet, Rng, Seat,
+    Task, TaskId, TimerId, Undelivered, join_all,
 };
 use peerlet_sim::{Simulation, fold};
 use serde::{Deserialize, Serialize};
@@ -210,7 +210,7 @@ impl<const N: usize> Peerlet for Kin<N> {
     type Message = Talk;
     type Timer = Due;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.needs(Need::Reliable).measures(&DONE).measures(&LEVEL);
         about.hears(|me: &mut Self, ctx, heard: &Heard| remember(&mut me.memory, ctx, heard.0));
     }

@@ -1,8 +1,8 @@
 //! Messages that come in pieces: how long they take, and what becomes of them under faults.
 
+use peerlet_core::runtime::{Act, FRAME_MAX, MESSAGE_MAX_LIMIT};
 use peerlet_core::{
-    Act, Duration, FRAME_MAX, MESSAGE_MAX, MESSAGE_MAX_LIMIT, MILLISECOND, Refusal, SECOND, Seat,
-    Seed, Time, Undelivered,
+    Duration, MESSAGE_MAX, MILLISECOND, Refusal, SECOND, Seat, Seed, Time, Undelivered,
 };
 use peerlet_measure::DropCause;
 use peerlet_network::{AccessConfig, Constant, LayersConfig, Rate, Size};

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use peerlet_core::{Act, Duration, MILLISECOND, NANOSECOND, SECOND, Seat, Undelivered};
+use peerlet_core::runtime::Act;
+use peerlet_core::{Duration, MILLISECOND, NANOSECOND, SECOND, Seat, Undelivered};
 use peerlet_network::Constant;
 use peerlet_sim::EventKind;
 

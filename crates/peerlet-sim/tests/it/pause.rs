@@ -1,6 +1,7 @@
 //! Peers that are paused.
 
-use peerlet_core::{Act, Duration, MILLISECOND, NANOSECOND, SECOND, Seat, Undelivered};
+use peerlet_core::runtime::Act;
+use peerlet_core::{Duration, MILLISECOND, NANOSECOND, SECOND, Seat, Undelivered};
 use peerlet_measure::DropCause;
 use peerlet_network::Constant;
 use peerlet_sim::{Engine, EventKind};

@@ -3,9 +3,8 @@
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use peerlet_core::{
-    Act, Context, Directive, Duration, MILLISECOND, NANOSECOND, Rng, SECOND, Seat, Seed, Time,
-};
+use peerlet_core::runtime::{Act, Directive};
+use peerlet_core::{Context, Duration, MILLISECOND, NANOSECOND, Rng, SECOND, Seat, Seed, Time};
 use peerlet_sim::{Digest, Engine, Outcome};
 
 use crate::actor::{Actor, Happened, Log, Stage, send, send_sized};

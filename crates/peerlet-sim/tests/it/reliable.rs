@@ -1,6 +1,7 @@
 //! Reliable delivery, to the nanosecond.
 
-use peerlet_core::{Act, Duration, MILLISECOND, NANOSECOND, SECOND, Seat, Undelivered};
+use peerlet_core::runtime::Act;
+use peerlet_core::{Duration, MILLISECOND, NANOSECOND, SECOND, Seat, Undelivered};
 use peerlet_measure::DropCause;
 use peerlet_network::{Cause, Constant, Departure, Model, Packet, State};
 use peerlet_sim::Engine;

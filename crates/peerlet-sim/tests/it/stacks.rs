@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
+use peerlet_core::runtime::{Act, Call, Directive};
 use peerlet_core::{
-    Act, Call, Context, Directive, Duration, MILLISECOND, Nothing, Peer, Peerlet, Rng, SECOND,
-    Seat, Seed, Task, Time,
+    Context, Duration, MILLISECOND, Nothing, Peer, Peerlet, Rng, SECOND, Seat, Seed, Task, Time,
 };
 use peerlet_measure::Ledger;
 use peerlet_network::{Constant, Model, Uniform};

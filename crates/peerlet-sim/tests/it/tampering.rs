@@ -1,6 +1,7 @@
 //! Peers that tamper with what they send.
 
-use peerlet_core::{Act, Duration, MILLISECOND, SECOND, Seat, Tampering};
+use peerlet_core::runtime::{Act, Tampering};
+use peerlet_core::{Duration, MILLISECOND, SECOND, Seat};
 use peerlet_measure::DropCause;
 use peerlet_network::Constant;
 use peerlet_sim::Engine;

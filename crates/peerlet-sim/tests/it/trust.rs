@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use peerlet_core::runtime::Act;
 use peerlet_core::{
-    Act, Contact, Context, Duration, Identity, MILLISECOND, SECOND, Seat, Time, TrustError,
-    Undelivered,
+    Contact, Context, Duration, Identity, MILLISECOND, SECOND, Seat, Time, TrustError, Undelivered,
 };
 use peerlet_measure::{DropCause, Ledger};
 use peerlet_network::{Constant, Uniform};

@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use peerlet_core::runtime::{Act, Directive, Port, SeatSet, State, Tampering};
 use peerlet_core::{
-    Act, Directive, Duration, MILLISECOND, NANOSECOND, Port, Rng, SECOND, Seat, SeatSet, Seed,
-    Signature, State, Tampering, Time, Value,
+    Duration, MILLISECOND, NANOSECOND, Rng, SECOND, Seat, Seed, Signature, Time, Value,
 };
 use peerlet_network::{
     AccessConfig, Arrival, Cause, Change, Constant, CorruptConfig, Departure, Fault, Faults,

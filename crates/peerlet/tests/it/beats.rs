@@ -65,7 +65,7 @@ impl Peerlet for Beats {
     type Message = Beat;
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.help("sends beats and takes note of those that come");
         let counters =
             [&SENT, &SENT_FIRST, &CAME, &CAME_FIRST, &TO_FIRST, &SENT_TO_FIRST, &AGAIN, &BEHIND];

@@ -18,7 +18,7 @@ impl Peerlet for Caller {
     type Message = u64;
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.help("calls out once").needs(Need::Broadcast).measures(&HEARD);
     }
 

@@ -34,7 +34,7 @@ impl Peerlet for Census {
     type Message = Nothing;
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.help("measures who its peer's neighbors are").uses::<Neighbors>();
         about.measures(&LINK).measures(&DRAW);
     }

@@ -3,7 +3,7 @@
 use peerlet::live::{LiveOutcome, LiveSetup};
 use peerlet::measure::Summary;
 use peerlet::prelude::*;
-use peerlet_core::{Act, Directive};
+use peerlet_core::runtime::{Act, Directive};
 
 fn run(setup: LiveSetup, seats: u32) -> LiveOutcome {
     let start = |seat| Directive { at: Time::ZERO, seat: Seat(seat), act: Act::Start };

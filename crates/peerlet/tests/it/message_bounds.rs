@@ -6,7 +6,8 @@ use peerlet::live::{LiveError, LiveSetup, Medium, Sockets};
 use peerlet::network::Constant;
 use peerlet::prelude::*;
 use peerlet::sim::{Setup, Simulation};
-use peerlet_core::{Act, Directive, Refusal, wire};
+use peerlet_core::runtime::{Act, Directive};
+use peerlet_core::{Refusal, wire};
 
 use crate::sockets;
 
@@ -36,7 +37,7 @@ impl Peerlet for Sizes {
     type Message = Vec<u8>;
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.needs(Need::Reliable);
     }
 

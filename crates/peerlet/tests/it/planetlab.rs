@@ -5,7 +5,7 @@ use std::path::Path;
 use peerlet::network::{MatrixConfig, Model, Site};
 use peerlet::prelude::*;
 use peerlet::sim::{Setup, Simulation};
-use peerlet_core::{Act, Directive};
+use peerlet_core::runtime::{Act, Directive};
 
 const RTT: Metric = Metric::distribution("rtt").unit("s").quantum(1e-9);
 
@@ -26,7 +26,7 @@ impl Peerlet for AllPairs {
     type Message = Message;
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.measures(&RTT);
     }
 

@@ -8,7 +8,7 @@ use peerlet::prelude::*;
 use peerlet::scenario::Source;
 use peerlet::sim::{Setup, Simulation};
 use peerlet::{Plan, World, scenario};
-use peerlet_core::State;
+use peerlet_core::runtime::State;
 
 fn plan(source: Source) -> Plan {
     Plan::new(&Experiment::new("test"), source, &[], World::Sim).expect("it is in order")

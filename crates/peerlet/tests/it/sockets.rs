@@ -2,7 +2,7 @@
 
 use peerlet::Plan;
 use peerlet::live::{LiveOutcome, LiveSetup};
-use peerlet_core::Directive;
+use peerlet_core::runtime::Directive;
 use tokio::runtime::{Builder, Runtime};
 
 /// A runtime of few threads, so that tests leave each other some.

@@ -69,7 +69,7 @@ impl Peerlet for Gives {
     type Message = Part;
     type Timer = Again;
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.needs(Need::Reliable);
     }
 

@@ -7,7 +7,8 @@ use peerlet::live::{LiveSetup, Medium};
 use peerlet::network::{AccessConfig, Constant, LayersConfig, Model, Rate, Size};
 use peerlet::prelude::*;
 use peerlet::sim::{Setup, Simulation};
-use peerlet_core::{Act, Directive, Undelivered};
+use peerlet_core::Undelivered;
+use peerlet_core::runtime::{Act, Directive};
 
 use crate::sockets;
 
@@ -31,7 +32,7 @@ impl Peerlet for TwoWays {
     type Message = Vec<u8>;
     type Timer = ();
 
-    fn describe(about: &mut About<Self>) {
+    fn describe(about: &mut Description<Self>) {
         about.needs(Need::Reliable);
     }
 

@@ -1,7 +1,7 @@
 //! The memory that others can make a process hold, by its constants, as docs/SECURITY.md has it.
 
 use bytes::Bytes;
-use peerlet_core::MESSAGE_MAX_LIMIT;
+use peerlet_core::runtime::MESSAGE_MAX_LIMIT;
 
 use super::soon;
 use crate::frame::{DATAGRAM_FRAME_MAX, Frame, Kind, Tag};

@@ -1,7 +1,8 @@
 //! Two processes that dialled each other at once, with reliable delivery over both connections, of
 //! which one breaks. The connections' time is in the test's hands.
 
-use peerlet_core::{Address, Call, Time};
+use peerlet_core::runtime::Call;
+use peerlet_core::{Address, Time};
 
 use super::*;
 use crate::frame::{Frame, Message, Tag};

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use peerlet_core::mix;
+use peerlet_core::runtime::mix;
 use tokio::net::UdpSocket;
 
 use super::scene::Scene;

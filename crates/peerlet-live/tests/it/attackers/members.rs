@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use peerlet_core::{Call, FRAME_MAX};
+use peerlet_core::runtime::{Call, FRAME_MAX};
 use peerlet_live::{Kind, Link, Message, Part};
 
 use super::scene::Scene;

@@ -9,7 +9,7 @@ use std::fmt;
 use std::mem;
 
 use crate::address::Seat;
-use crate::context::{Env, House};
+use crate::context::{Env, HostShared};
 use crate::time::Time;
 
 /// A kind of handler, or another part of a user's program that a runtime calls.
@@ -62,11 +62,12 @@ impl Handler {
     }
 }
 
-/// Where something happened: the peer, its peerlet and handler, and the time.
+/// The place at which something happened: the peer, its peerlet and handler, and the time.
 ///
 /// ```
-/// use peerlet_core::{Handler, SECOND, Seat, Time, Where};
-/// let place = Where {
+/// use peerlet_core::{SECOND, Seat, Time};
+/// use peerlet_core::runtime::{Handler, Location};
+/// let place = Location {
 ///     seat: Seat(3),
 ///     life: 1,
 ///     peerlet: Some("chord"),
@@ -76,7 +77,7 @@ impl Handler {
 /// assert_eq!(place.to_string(), "peer 3 (life 1), peerlet `chord`, handler `timer`, at 2s");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Where {
+pub struct Location {
     /// The peer's seat.
     pub seat: Seat,
     /// Its life; 0 before the first.
@@ -89,9 +90,9 @@ pub struct Where {
     pub time: Time,
 }
 
-impl fmt::Display for Where {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Where { seat, life, peerlet, handler, time } = self;
+        let Location { seat, life, peerlet, handler, time } = self;
         write!(f, "peer {} (life {life}), ", seat.0)?;
         if let Some(peerlet) = peerlet {
             write!(f, "peerlet `{peerlet}`, ")?;
@@ -137,11 +138,11 @@ impl Drop for Guard<'_, '_> {
 }
 
 /// The same around what has no environment.
-pub(crate) struct RowGuard<'a>(&'a House, Unwound);
+pub(crate) struct RowGuard<'a>(&'a HostShared, Unwound);
 
 impl<'a> RowGuard<'a> {
     pub(crate) fn new(
-        house: &'a House,
+        house: &'a HostShared,
         row: usize,
         peerlet: Option<&'static str>,
         handler: Handler,

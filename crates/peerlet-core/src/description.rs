@@ -31,12 +31,12 @@ impl Need {
     }
 }
 
-pub(crate) type Ear<P> = Box<dyn Fn(&mut P, &mut Context<P>, &dyn Any) + Send + Sync>;
+pub(crate) type Listener<P> = Box<dyn Fn(&mut P, &mut Context<P>, &dyn Any) + Send + Sync>;
 
 /// A peerlet's description of itself, filled in by [`Peerlet::describe`].
 ///
 /// ```
-/// use peerlet_core::{About, Context, Kind, Metric, Need, Nothing, Peerlet, Signature};
+/// use peerlet_core::{Description, Context, Kind, Metric, Need, Nothing, Peerlet, Signature};
 ///
 /// struct Lost;
 /// const LOSSES: Metric = Metric::counter("losses").help("neighbors lost");
@@ -47,7 +47,7 @@ pub(crate) type Ear<P> = Box<dyn Fn(&mut P, &mut Context<P>, &dyn Any) + Send + 
 ///     type Message = Nothing;
 ///     type Timer = Nothing;
 ///
-///     fn describe(about: &mut About<Self>) {
+///     fn describe(about: &mut Description<Self>) {
 ///         about
 ///             .help("counts lost neighbors")
 ///             .hears(Watcher::lost)
@@ -62,22 +62,22 @@ pub(crate) type Ear<P> = Box<dyn Fn(&mut P, &mut Context<P>, &dyn Any) + Send + 
 ///     }
 /// }
 /// ```
-pub struct About<P: Peerlet> {
+pub struct Description<P: Peerlet> {
     pub(crate) help: &'static str,
     pub(crate) needs: Vec<Need>,
     pub(crate) uses: Vec<(TypeId, &'static str)>,
-    pub(crate) ears: Vec<(TypeId, Ear<P>)>,
+    pub(crate) listeners: Vec<(TypeId, Listener<P>)>,
     pub(crate) metrics: Vec<Metric>,
     pub(crate) commands: Vec<Signature>,
 }
 
-impl<P: Peerlet> About<P> {
-    pub(crate) fn of() -> About<P> {
-        let mut about = About {
+impl<P: Peerlet> Description<P> {
+    pub(crate) fn of() -> Description<P> {
+        let mut about = Description {
             help: "",
             needs: Vec::new(),
             uses: Vec::new(),
-            ears: Vec::new(),
+            listeners: Vec::new(),
             metrics: Vec::new(),
             commands: Vec::new(),
         };
@@ -106,11 +106,15 @@ impl<P: Peerlet> About<P> {
     }
 
     /// Names a handler for a kind of local event that siblings [emit](Context::emit).
-    pub fn hears<E: 'static>(&mut self, ear: fn(&mut P, &mut Context<P>, &E)) -> &mut Self {
-        let ear = move |me: &mut P, ctx: &mut Context<P>, event: &dyn Any| {
-            ear(me, ctx, event.downcast_ref().expect("an event comes to the ears of its type"));
+    pub fn hears<E: 'static>(&mut self, listener: fn(&mut P, &mut Context<P>, &E)) -> &mut Self {
+        let listener = move |me: &mut P, ctx: &mut Context<P>, event: &dyn Any| {
+            listener(
+                me,
+                ctx,
+                event.downcast_ref().expect("an event comes to the listeners of its type"),
+            );
         };
-        self.ears.push((TypeId::of::<E>(), Box::new(ear)));
+        self.listeners.push((TypeId::of::<E>(), Box::new(listener)));
         self
     }
 

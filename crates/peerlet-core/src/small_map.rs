@@ -10,7 +10,7 @@ const FEW: usize = 16;
 
 /// A map that is a plain row while it has few entries, and hashes when it has more. Many peers have
 /// several of these each, nearly always with one entry or none: that one is in place.
-pub(crate) struct Few<K, V> {
+pub(crate) struct SmallMap<K, V> {
     first: Option<(K, V)>,
     /// The others.
     more: More<K, V>,
@@ -21,13 +21,13 @@ enum More<K, V> {
     Map(Box<Map<K, V>>),
 }
 
-impl<K, V> Default for Few<K, V> {
-    fn default() -> Few<K, V> {
-        Few { first: None, more: More::Row(Vec::new()) }
+impl<K, V> Default for SmallMap<K, V> {
+    fn default() -> SmallMap<K, V> {
+        SmallMap { first: None, more: More::Row(Vec::new()) }
     }
 }
 
-impl<K: Copy + Eq + Hash, V> Few<K, V> {
+impl<K: Copy + Eq + Hash, V> SmallMap<K, V> {
     pub(crate) fn len(&self) -> usize {
         let more = match &self.more {
             More::Row(row) => row.len(),
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn it_is_a_map_of_any_size() {
         let mut rng = Seed::new(1).rng();
-        let (mut few, mut model) = (Few::default(), BTreeMap::new());
+        let (mut few, mut model) = (SmallMap::default(), BTreeMap::new());
         let mut most = 0;
         for step in 0..20_000u64 {
             // It grows and shrinks again, now and then.

@@ -1,0 +1,250 @@
+//! Messages in the hands of a runtime: values that it need not know, with what travels beside them.
+
+use std::fmt;
+
+use peerlet_memory::Value;
+
+/// Which peerlet type a message, a timer or a command is for: its index in the run's
+/// [`Registry`](crate::runtime::Registry).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Port(pub u16);
+
+/// Which metric a value belongs to: its index in the run's [`Registry`](crate::runtime::Registry).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct MetricIndex(pub u16);
+
+/// Whether a message is a question, an answer, or neither. The number is the caller's; it is the
+/// same over all tries.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Call {
+    /// A message on its own.
+    #[default]
+    None,
+    /// Somebody waits for an answer with this number.
+    Question(u32),
+    /// The answer to the question with this number.
+    Answer(u32),
+    /// There will be no answer to the question with this number: it is longer than a message may
+    /// be. Carries no message.
+    NoAnswer(u32),
+}
+
+/// What travels with every message.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Header {
+    /// The peerlet it is from and for.
+    pub port: Port,
+    /// Its part in a call.
+    pub call: Call,
+}
+
+/// The two classes of delivery.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Class {
+    /// May be lost, duplicated and reordered; the sender is not told.
+    Datagram,
+    /// In order, without loss while the connection lives; failure is told.
+    Reliable,
+}
+
+impl Class {
+    /// The class's name in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Class::Datagram => "datagram",
+            Class::Reliable => "reliable",
+        }
+    }
+}
+
+/// Why a reliable message is not known to be delivered.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Undelivered {
+    /// The other peer stopped or lives another life.
+    Reset,
+    /// Nothing was heard for the connection's time-out.
+    Timeout,
+    /// Another identity than the one that the sender [trusts](crate::Context::trust) is at the
+    /// address.
+    Identity,
+    /// Nothing was heard for the connection's time-out, since one of the two processes does not let
+    /// the other one in: it has another secret, or is not on the list. Live only.
+    Admission,
+}
+
+impl fmt::Display for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Undelivered::Reset => "the other peer stopped or lives another life",
+            Undelivered::Timeout => "nothing was heard from the other peer in time",
+            Undelivered::Identity => "another identity than the trusted one is at the address",
+            Undelivered::Admission => "one of the two processes does not let the other one in",
+        })
+    }
+}
+
+/// A typed value on its way through a runtime, which neither knows nor needs its type.
+///
+/// It takes 24 bytes; values of up to 16 bytes are inside, larger ones in a box.
+pub struct Body(Value);
+
+/// What a body holds in place of a value that was encoded.
+struct Bytes(Vec<u8>);
+
+impl Body {
+    /// A body that carries the value itself.
+    #[inline]
+    pub fn value<T: Send + 'static>(value: T) -> Body {
+        Body(Value::new(value))
+    }
+
+    /// A body that holds nothing.
+    pub fn empty() -> Body {
+        Body(Value::empty())
+    }
+
+    /// A body that carries an encoded message; it is decoded when it is delivered.
+    pub fn encoded(bytes: Vec<u8>) -> Body {
+        Body(Value::new(Bytes(bytes)))
+    }
+
+    /// Takes the message out.
+    ///
+    /// # Errors
+    /// Fails when encoded bytes are no `M`.
+    ///
+    /// # Panics
+    /// Panics when the body carries a value of another type: a runtime mixed up its ports.
+    #[inline]
+    pub(crate) fn message<M: crate::wire::Message>(
+        &mut self,
+    ) -> Result<M, crate::wire::DecodeError> {
+        match self.0.extract() {
+            Some(message) => Ok(message),
+            None => decode(&mut self.0),
+        }
+    }
+
+    /// Takes the value out, if it is a `T`.
+    #[inline]
+    pub fn extract<T: 'static>(&mut self) -> Option<T> {
+        self.0.extract()
+    }
+
+    /// The value, to look at, if it is a `T`.
+    #[inline]
+    pub fn get<T: 'static>(&self) -> Option<&T> {
+        self.0.get()
+    }
+
+    /// Whether there is nothing to drop: no value, or one of plain bytes.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.0.is_plain()
+    }
+
+    /// Takes the body out and leaves one that holds nothing.
+    #[inline(always)]
+    pub fn leave(&mut self) -> Body {
+        Body(self.0.leave())
+    }
+}
+
+/// Decodes a message that is no value, which is what real sockets and `--wire` bring.
+#[cold]
+fn decode<M: crate::wire::Message>(value: &mut Value) -> Result<M, crate::wire::DecodeError> {
+    let bytes = value.extract::<Bytes>().expect("a body comes to its own port");
+    crate::wire::decode(&bytes.0)
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.get::<Bytes>() {
+            None => f.write_str("Body(value)"),
+            Some(bytes) => write!(f, "Body({} bytes)", bytes.0.len()),
+        }
+    }
+}
+
+/// What encodes the message of one parcel.
+#[derive(Clone, Copy)]
+pub struct Codec(fn(&Body, &mut Vec<u8>));
+
+impl Codec {
+    /// Appends the encoded message, which must be the one of the same parcel.
+    ///
+    /// # Panics
+    /// Panics when it is of another type, or was taken out.
+    pub fn encode(self, message: &Body, into: &mut Vec<u8>) {
+        (self.0)(message, into);
+    }
+}
+
+/// A message in the hands of a runtime that has not decided yet whether to encode it or to keep it
+/// as a value.
+pub struct Parcel {
+    body: Body,
+    size: usize,
+    encode: fn(&Body, &mut Vec<u8>),
+}
+
+impl Parcel {
+    /// A message, as a value.
+    ///
+    /// # Panics
+    /// Panics when the codec cannot carry messages of this type.
+    #[inline(always)]
+    pub fn new<M: crate::wire::Message>(message: M) -> Parcel {
+        let size = crate::wire::encoded_len(&message).unwrap_or_else(|error| panic!("{error}"));
+        Parcel { size, body: Body::value(message), encode: encode::<M> }
+    }
+
+    /// A message that is encoded already: one that is sent again, or a copy.
+    pub fn encoded(bytes: Vec<u8>) -> Parcel {
+        Parcel { size: bytes.len(), body: Body::encoded(bytes), encode: copy }
+    }
+
+    /// How long the encoded message is.
+    #[inline]
+    pub fn encoded_len(&self) -> usize {
+        self.size
+    }
+
+    /// Appends the encoded message.
+    pub fn encode(&self, into: &mut Vec<u8>) {
+        (self.encode)(&self.body, into);
+    }
+
+    /// Whether there is nothing to drop: no message, or one of plain bytes.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.body.is_plain()
+    }
+
+    /// Takes the message out, with what encodes it, and leaves nothing.
+    #[inline(always)]
+    pub fn take_with_codec(&mut self) -> (Body, Codec) {
+        (self.body.leave(), Codec(self.encode))
+    }
+
+    /// Takes the message out and leaves nothing.
+    #[inline(always)]
+    pub fn take(&mut self) -> Body {
+        self.body.leave()
+    }
+
+    /// The message that was put in, when nobody took it.
+    pub(crate) fn take_back<M: crate::wire::Message>(mut self) -> M {
+        self.body.extract().expect("a refused parcel is untouched")
+    }
+}
+
+fn encode<M: crate::wire::Message>(body: &Body, into: &mut Vec<u8>) {
+    let message: &M = body.get().expect("a parcel is encoded before it is taken");
+    crate::wire::encode(message, into).unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn copy(body: &Body, into: &mut Vec<u8>) {
+    let bytes: &Bytes = body.get().expect("a parcel is encoded before it is taken");
+    into.extend_from_slice(&bytes.0);
+}
