@@ -53,7 +53,7 @@ pub(crate) enum Command {
     Man,
 }
 
-/// What is run, and what is changed in it.
+/// The scenario, and the changes to it.
 #[derive(Args, Debug)]
 pub(crate) struct What {
     /// The scenario file; may be left out by programs with one experiment of their own
@@ -117,7 +117,7 @@ impl What {
         }
     }
 
-    /// Everything that the options change in the scenario. The options of their own come first, so
+    /// The changes that the options make to the scenario. The options of their own come first, so
     /// that `--set` has the last word.
     pub(crate) fn overrides(&self) -> Result<Vec<Override>, Problems> {
         let named = [

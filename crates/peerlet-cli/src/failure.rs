@@ -1,4 +1,4 @@
-//! Why a command ended without its result, and the exit code that says it.
+//! Failures of a command, and their exit codes.
 
 use std::io;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! How a comparison is told: to people, to programs, in documents.
+//! A comparison as a table, as JSON and as Markdown.
 
 use std::collections::BTreeSet;
 
@@ -64,7 +64,7 @@ impl JsonSide<'_> {
 }
 
 impl Report<'_> {
-    /// What should be known before the figures are trusted.
+    /// Reasons to distrust the comparison.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         let titles = |side: &Side| -> BTreeSet<String> {
@@ -136,7 +136,7 @@ impl Report<'_> {
         format!("{what}\n\n- {left}\n- {right}\n\n{table}\n{end}\n")
     }
 
-    /// What is compared: the scenario, and each side.
+    /// The heading: the scenario, and each side.
     fn head(&self) -> [String; 3] {
         let first = self.left.first();
         let what =

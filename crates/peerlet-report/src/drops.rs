@@ -1,4 +1,4 @@
-//! What sockets dropped, in words.
+//! Drops at the sockets, in words.
 
 use peerlet_live::{Cause, Counters};
 

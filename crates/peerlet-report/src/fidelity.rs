@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{Facts, Report, Side, void};
 
-/// What came out over one transport.
+/// The comparison over one transport.
 pub struct Case {
     /// The transport.
     pub transport: Transport,
@@ -93,7 +93,7 @@ fn line(transport: &str, row: &ComparedMetric) -> Vec<String> {
     vec![transport.to_owned(), row.metric.clone(), values, mean, half, most, ks, verdict.to_owned()]
 }
 
-/// What follows for one transport, and how far it can be trusted; `gap` ends each line once more.
+/// The conclusion for one transport, with the lateness of its emulation. `gap` ends each line.
 fn conclusion(case: &Case, gap: &str) -> String {
     let Case { transport, comparison, runs, .. } = case;
     let late = runs.late.map(|late| format!("{:.0} us late at p99", late.as_secs_f64() * 1e6));

@@ -1,4 +1,4 @@
-//! How much memory this process takes.
+//! The memory of this process.
 
 /// The peak of the resident set in bytes, from `/proc`; 0 where there is none.
 pub fn peak_rss_bytes() -> u64 {
@@ -10,7 +10,7 @@ pub fn rss_bytes() -> Option<u64> {
     bytes("VmRSS:")
 }
 
-/// What the line of this name says, which is in KiB.
+/// The value of the line with this name, which is in KiB.
 fn bytes(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;

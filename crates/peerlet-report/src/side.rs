@@ -35,7 +35,7 @@ impl Side {
         Ok(Side { path: path.display().to_string(), facts, figures, passed_over })
     }
 
-    /// What the first run is of. So are all others, once [`check`] has looked at them.
+    /// The scenario and world of the first run; all others share them once [`check`] has passed.
     pub fn first(&self) -> &Facts {
         self.facts.first().expect("a side has at least one run")
     }

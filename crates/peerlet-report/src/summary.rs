@@ -45,7 +45,7 @@ impl Packets {
 }
 
 impl Account {
-    /// What a live run cannot account for is not in flight but unaccounted.
+    /// In live runs, messages of unknown fate are unaccounted, not in flight.
     fn of(flow: &Flow, run: &Results) -> Account {
         let knows_all = run.world != World::Live;
         Account {
@@ -298,7 +298,7 @@ fn account(name: &str, flow: &Flow, run: &Results) -> String {
     )
 }
 
-/// What became of packets, and in an emulation how late they were.
+/// The fates of packets, and in an emulation how late they were.
 fn packets(carried: &Carried, run: &Results) -> String {
     let is_emulated = run.world == World::Emulate;
     let Carried { packets, lateness, read, warm_up, lost, unaccounted, stalled, .. } = carried;
@@ -326,7 +326,7 @@ fn packets(carried: &Carried, run: &Results) -> String {
     line
 }
 
-/// What was dropped, by cause.
+/// Drops by cause.
 fn dropped(counts: impl IntoIterator<Item = (&'static str, u64)>) -> String {
     let counts = counts.into_iter().filter(|(_, count)| *count > 0);
     let causes: Vec<_> =

@@ -1,4 +1,4 @@
-//! Why an emulation is void, in words.
+//! The reasons for which an emulation is void, in words.
 
 use peerlet_live::{Flaw, LATENESS_MAX, Lost};
 use peerlet_run::Results;

@@ -1,4 +1,4 @@
-//! Why a plan was not run to its end.
+//! Errors of running a plan.
 
 use std::error::Error;
 use std::fmt;

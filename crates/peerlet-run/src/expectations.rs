@@ -1,4 +1,4 @@
-//! Whether a run came up to what its scenario expects.
+//! The expectations of a scenario, judged on a run's results.
 
 use peerlet_measure::{STATISTICS, Summary};
 use peerlet_scenario::{Scenario, Side};

@@ -1,4 +1,4 @@
-//! Everything that scenarios can name in one program.
+//! The peerlets, stacks and network models of one program.
 
 use std::sync::Arc;
 

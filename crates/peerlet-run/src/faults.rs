@@ -1,4 +1,4 @@
-//! What a scenario's events do to the network.
+//! Changes of the network, read from a scenario's events.
 
 use peerlet_core::runtime::SeatSet;
 use peerlet_network::{CALLS, Change, Fault, FaultError};

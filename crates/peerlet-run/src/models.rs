@@ -142,7 +142,7 @@ fn wrap(
         .map_err(|error| problem(sources, &network.parameters, parts, &error).into())
 }
 
-/// What is wrong with a network, at the key that can mend it; at the table where that is missing.
+/// The problem with a network, at the key that can mend it; at the table where that is missing.
 fn problem(sources: &Sources, table: &Raw, parts: &[Part], error: &BuildError) -> Problem {
     let places = error.places();
     let found = places.iter().find_map(|path| {
@@ -151,7 +151,7 @@ fn problem(sources: &Sources, table: &Raw, parts: &[Part], error: &BuildError) -
         rest.iter().try_fold(&part.raw, |raw, key| within(raw, key))
     });
     let span = found.map_or(&table.span, |raw| &raw.span);
-    // What is wrong and what to do about it stand in one sentence, two halves of which are these.
+    // The message is one sentence: first the problem, then the remedy.
     let message = error.to_string();
     let (what, remedy) = message.rsplit_once("; ").unwrap_or((&message, ""));
     let problem = sources.problem(span, what, remedy);

@@ -11,7 +11,7 @@ use crate::world::World;
 pub struct OnSockets {
     /// Frames that the sockets dropped, by cause.
     pub counters: Counters,
-    /// What seat 0's process knows of the whole network, when there are several processes.
+    /// Coverage of the whole network, at seat 0's process of several.
     pub whole: Option<Whole>,
     /// Shares of the whole network that are missing, in words.
     pub missing: Vec<String>,
@@ -82,12 +82,12 @@ impl Results {
         }
     }
 
-    /// What became of packets, where a model stood between real sockets.
+    /// The fates of packets, where a model stood between real sockets.
     pub fn carried(&self) -> Option<&Carried> {
         self.sockets.as_ref()?.carried.as_ref()
     }
 
-    /// What seat 0's process knows of the whole network.
+    /// Coverage of the whole network, at seat 0's process of several.
     pub fn whole(&self) -> Option<&Whole> {
         self.sockets.as_ref()?.whole.as_ref()
     }

@@ -1,4 +1,4 @@
-//! Panics of a run: caught, and told once, each with its place.
+//! Panics of a run: each is caught and reported once, with its place.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;

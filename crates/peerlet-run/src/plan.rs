@@ -38,9 +38,9 @@ pub struct Plan {
     pub transport: Option<Transport>,
     build: Build,
     timeline: Arc<Timeline>,
-    /// What each event's command is, and for which peerlet.
+    /// The command of each event, and its peerlet.
     commands: Arc<Vec<Resolved>>,
-    /// What happens to the network.
+    /// The changes of the network.
     faults: Vec<Fault>,
 }
 
@@ -49,7 +49,7 @@ impl Plan {
     /// transport that the scenario names.
     ///
     /// # Errors
-    /// Everything that is wrong with it, each with its place. Nothing runs then.
+    /// All problems of the scenario, each with its place. Nothing runs then.
     pub fn new(
         experiment: &Experiment,
         source: Source,
@@ -63,7 +63,7 @@ impl Plan {
     /// else the one that the scenario names.
     ///
     /// # Errors
-    /// Everything that is wrong with it, each with its place. Nothing runs then.
+    /// All problems of the scenario, each with its place. Nothing runs then.
     pub fn resolve(
         experiment: &Experiment,
         mut scenario: Scenario,
@@ -124,7 +124,7 @@ impl Plan {
         Ok(Box::new(Layers::around(model, vec![Box::new(faults)])))
     }
 
-    /// What the scenario does to the network, as a model that adds nothing else; `None` when it
+    /// The scenario's changes of the network, as a model that adds nothing else; `None` when it
     /// does nothing. `is_share` says that some of the peers live in other processes.
     ///
     /// # Errors
@@ -160,7 +160,7 @@ impl Plan {
         Ok(())
     }
 
-    /// What the environment does, in order.
+    /// The acts of the environment, in order.
     pub fn directives(&self) -> impl Iterator<Item = Directive> + Send + 'static {
         let (timeline, commands) = (self.timeline.clone(), self.commands.clone());
         (0..timeline.entries().len()).flat_map(move |i| {
@@ -247,7 +247,7 @@ fn check_servers(scenario: &Scenario) -> Result<(), Problems> {
     Ok(())
 }
 
-/// What an event does to one seat.
+/// The acts of an event on one seat.
 fn acts(action: &Action, command: &Resolved) -> Vec<Act> {
     match action {
         Action::Start => vec![Act::Start],

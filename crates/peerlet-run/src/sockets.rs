@@ -50,7 +50,7 @@ pub fn run_live(
     Ok(Results::on_sockets(World::Live, plan, shards, ran, is_seeded))
 }
 
-/// What a run on real sockets came to.
+/// The outcome of a run on real sockets.
 pub struct Ran {
     pub outcome: LiveOutcome,
     pub transport: Transport,

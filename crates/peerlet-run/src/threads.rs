@@ -1,5 +1,5 @@
-//! Threads and descriptors that a run needs, asked for before it begins: a container or a shell may
-//! limit them, and what cannot be had is said with its remedy.
+//! Threads and descriptors, checked before a run begins: a container or a shell may limit them. An
+//! error names the limit and the remedy.
 
 use std::error::Error;
 use std::sync::{Mutex, PoisonError};
@@ -30,7 +30,7 @@ impl fmt::Display for SystemLimit {
 
 impl Error for SystemLimit {}
 
-/// Sees to it that this process can start so many threads more, by starting them.
+/// Checks that this process can start this many threads more, by starting them.
 ///
 /// # Errors
 /// When the system refuses one of them.
@@ -59,7 +59,7 @@ pub fn of_runtime() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// Sees to it that a run on real sockets can have its threads.
+/// Checks that a run on real sockets can have its threads.
 pub fn make_sure_on_sockets() -> Result<(), SystemLimit> {
     make_sure(of_runtime() + ON_SOCKETS)
 }

@@ -1,4 +1,4 @@
-//! What a peerlet and its program need: `use peerlet::prelude::*;`.
+//! Names for peerlets and their programs: `use peerlet::prelude::*;`.
 
 pub use crate::experiment::Experiment;
 pub use peerlet_core::{

@@ -66,7 +66,7 @@ fn a_panic_is_reported_once() {
         ] {
             assert_eq!(said.matches(words).count(), 1, "{words:?} in {said}");
         }
-        assert!(!said.contains('\x1b') && !said.contains("--twin"), "{said}");
+        assert!(!said.contains('\x1b') && !said.contains("--second-run"), "{said}");
         assert_eq!(said.lines().count(), 3, "{said}");
     }
 }

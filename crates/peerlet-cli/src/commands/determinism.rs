@@ -21,8 +21,8 @@ use peerlet_sim::{Engine, Handled, Sums, Trace, fold};
 use crate::commands::sim::{Sim, plan};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::terminal::attended::{Way, simulate};
-use crate::terminal::monitor::Lookout;
+use crate::terminal::attended::{SimRun, simulate};
+use crate::terminal::monitor::Monitor;
 use crate::terminal::print::print;
 use crate::terminal::status;
 
@@ -33,7 +33,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Runs twice and compares.
 pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
-    // What only one process can read is found before there are two.
+    // Input that only one process can read is refused before there are two.
     plan(experiment, sim, None)?;
     if let Some(pipe) = pipes_read().first() {
         return Err(Failure::Usage(format!(
@@ -42,20 +42,20 @@ pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure>
             pipe.display()
         )));
     }
-    let lookout = Lookout::start(sim.shows_progress())?;
+    let monitor = Monitor::start(sim.shows_progress())?;
     let paths = Pair::new();
-    // The second run is this very command once more, so nothing is lost on the way.
+    // The second run is this very command once more, so nothing is lost on the how.
     let exe = std::env::current_exe().map_err(Failure::io("this program"))?;
     let second = Command::new(exe)
         .args(std::env::args_os().skip(1))
-        .arg("--twin")
+        .arg("--second-run")
         .arg(&paths.second)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
         .map_err(refused("the second process"))?;
-    let first = write_events(experiment, sim, 1, Some(&lookout), &paths.first);
-    let Some(second) = wait(second, &lookout).map_err(Failure::io("the second process"))? else {
+    let first = write_events(experiment, sim, 1, Some(&monitor), &paths.first);
+    let Some(second) = wait(second, &monitor).map_err(Failure::io("the second process"))? else {
         status::say("interrupted: nothing was compared");
         return Ok(Exit::Interrupted);
     };
@@ -107,8 +107,8 @@ fn second_threads(sim: &Sim) -> u32 {
 }
 
 /// Waits for the second process, or ends it when this one is interrupted.
-fn wait(mut second: Child, lookout: &Lookout) -> io::Result<Option<ExitStatus>> {
-    while !lookout.is_interrupted() {
+fn wait(mut second: Child, monitor: &Monitor) -> io::Result<Option<ExitStatus>> {
+    while !monitor.is_interrupted() {
         if let Some(status) = second.try_wait()? {
             return Ok(Some(status));
         }
@@ -165,7 +165,7 @@ fn write_events(
     experiment: &Experiment,
     sim: &Sim,
     threads: u32,
-    lookout: Option<&Lookout>,
+    monitor: Option<&Monitor>,
     path: &Path,
 ) -> Result<String, Failure> {
     let file = File::create_new(path).map_err(Failure::io(path.display()))?;
@@ -176,8 +176,8 @@ fn write_events(
     let plan = plan(experiment, sim, None)?;
     let watch = Arc::default();
     let options = SimOptions { engine, threads, wire: true, trace, watch };
-    let way = Way { options, lookout, name: None };
-    let run = simulate(experiment, plan, way)?;
+    let how = SimRun { options, monitor, name: None };
+    let run = simulate(experiment, plan, how)?;
     Ok(run.digest.unwrap_or_default())
 }
 

@@ -13,7 +13,7 @@ use crate::commands::compare::{Judged, exit};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::logs;
-use crate::terminal::attended::{self, Way, simulate};
+use crate::terminal::attended::{self, SimRun, simulate};
 use crate::terminal::print::print;
 use crate::terminal::status;
 
@@ -73,8 +73,8 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
         let (name, mut simulated, mut runs) = (transport.name(), Runs::default(), Runs::default());
         for seed in seeds.clone() {
             let plan = fidelity.plan(experiment, *transport, seed, false)?;
-            let way = Way { name: Some(format!("seed {seed}")), ..Way::default() };
-            simulated.add(&simulate(experiment, plan, way)?);
+            let how = SimRun { name: Some(format!("seed {seed}")), ..SimRun::default() };
+            simulated.add(&simulate(experiment, plan, how)?);
         }
         for seed in seeds.clone() {
             let time = simulated.duration;

@@ -161,7 +161,7 @@ fn unusable(file: &PrivateFileError, error: &dyn std::error::Error) -> Failure {
 /// Bytes of a list of identities: 65,536 of them, with room for words beside each.
 const LIST_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// Who may connect: those with the secret in a file, those on a list in a file, or anybody.
+/// The rule of admission: a secret in a file, a list of identities in a file, or anybody.
 fn admission(live: &Live) -> Result<Admission, Failure> {
     let list = match &live.allow {
         None => Admission::default(),

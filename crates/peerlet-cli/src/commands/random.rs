@@ -1,4 +1,4 @@
-//! `sim --random` and `sim --witness`: what they show, and their exit codes.
+//! `sim --random` and `sim --witness`: their output and exit codes.
 
 use std::fmt::Write;
 use std::io::Write as _;
@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::commands::sim::Sim;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::terminal::monitor::Lookout;
+use crate::terminal::monitor::Monitor;
 use crate::terminal::print::print;
 use crate::terminal::progress::Progress;
 use crate::terminal::{again, status};
@@ -32,11 +32,11 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim, count: u64) -> Result<Exit
         None => SEED,
         Some(text) => seed(text)?,
     };
-    let lookout = Lookout::start(false)?;
+    let monitor = Monitor::start(false)?;
     let (begun, mut shown, shows) = (Instant::now(), Instant::now(), sim.shows_progress());
     let (search, over) = (Search { experiment, count, seed }, over(sim.transport)?);
     let alter = handshakes(sim.transport);
-    let findings = search.run_watched(&alter, &attended(&lookout), |number, findings| {
+    let findings = search.run_watched(&alter, &attended(&monitor), |number, findings| {
         tracing::info!(number, held = findings.held, "a random scenario");
         if shows && shown.elapsed() >= TICK {
             shown = Instant::now();
@@ -75,8 +75,8 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim, count: u64) -> Result<Exit
 pub(crate) fn run_file(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
     over(sim.transport)?;
     let source = sim.what.source()?;
-    let (name, lookout) = (source.name.clone(), Lookout::start(sim.shows_progress())?);
-    let (alter, attend) = (&handshakes(sim.transport), &attended(&lookout));
+    let (name, monitor) = (source.name.clone(), Monitor::start(sim.shows_progress())?);
+    let (alter, attend) = (&handshakes(sim.transport), &attended(&monitor));
     let trial = Trial { experiment, alter, attend, is_thorough: true };
     let (said, code) = match trial.try_source(source) {
         Ok(score) => {
@@ -94,15 +94,15 @@ pub(crate) fn run_file(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failu
     Ok(code)
 }
 
-/// Lets a lookout attend to every run.
-fn attended(lookout: &Lookout) -> impl Fn(Arc<Watch>, Time, &mut dyn FnMut()) {
+/// Lets a monitor attend to every run.
+fn attended(monitor: &Monitor) -> impl Fn(Arc<Watch>, Time, &mut dyn FnMut()) {
     move |watch, end, run| {
-        let _attention = lookout.attend(watch, Progress::new(None, end));
+        let _attention = monitor.attend(watch, Progress::new(None, end));
         run();
     }
 }
 
-/// What of the command says which transport is simulated; witnesses need one with both classes.
+/// The option that names the simulated transport; the checker needs one with both classes.
 fn over(transport: Option<Transport>) -> Result<&'static str, Failure> {
     match transport {
         None => Ok(""),

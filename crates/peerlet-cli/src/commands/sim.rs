@@ -20,8 +20,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::logs;
 use crate::terminal::again::again;
-use crate::terminal::attended::{Way, simulate};
-use crate::terminal::monitor::Lookout;
+use crate::terminal::attended::{SimRun, simulate};
+use crate::terminal::monitor::Monitor;
 use crate::terminal::print::print;
 use crate::terminal::status;
 
@@ -83,7 +83,7 @@ pub(crate) struct Sim {
     pub(crate) no_progress: bool,
     /// Be the second run of a check for determinism: write all events here and nothing else
     #[arg(long, hide = true, value_name = "FILE")]
-    pub(crate) twin: Option<PathBuf>,
+    pub(crate) second_run: Option<PathBuf>,
 }
 
 impl Sim {
@@ -101,7 +101,7 @@ impl Sim {
 /// Runs the `sim` command.
 pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
     if let Some(count) = sim.random {
-        // What random scenarios warn of is of no interest, and there is much of it.
+        // Random scenarios warn of much that is of no interest.
         logs::start(sim.what.verbose.saturating_sub(1), sim.what.verbose < 2);
         threads::make_sure(2)?;
         return random::run(experiment, sim, count);
@@ -111,12 +111,12 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
         let said = "the reference engine has one thread; leave out --reference or --threads";
         return Err(Failure::Usage(said.to_owned()));
     }
-    let runs_twice = sim.witness || sim.check_determinism || sim.twin.is_some();
+    let runs_twice = sim.witness || sim.check_determinism || sim.second_run.is_some();
     threads::make_sure(if runs_twice { sim.threads.max(2) } else { sim.threads } as usize)?;
     if sim.witness {
         return random::run_file(experiment, sim);
     }
-    if let Some(path) = &sim.twin {
+    if let Some(path) = &sim.second_run {
         return determinism::be_second(experiment, sim, path);
     }
     if sim.check_determinism {
@@ -126,14 +126,14 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
         return repeat(experiment, sim, first..=last);
     }
     let plan = plan(experiment, sim, None)?;
-    // Whoever sees the folder may interrupt: from here on that leads to partial results in it.
-    let lookout = Lookout::start(sim.shows_progress())?;
+    // From here on an interrupt leads to partial results in the folder.
+    let monitor = Monitor::start(sim.shows_progress())?;
     with_folder(sim.output.as_ref(), |folder| {
-        let way = Way { lookout: Some(&lookout), ..Way::of(sim, &plan) };
+        let how = SimRun { monitor: Some(&monitor), ..SimRun::of(sim, &plan) };
         if let Some(folder) = folder {
-            folder.write_scenario(&plan, &sim.what.overrides()?, way.options.wire)?;
+            folder.write_scenario(&plan, &sim.what.overrides()?, how.options.wire)?;
         }
-        let run = simulate_into(folder.filter(|_| sim.trace), experiment, plan, way)?;
+        let run = simulate_into(folder.filter(|_| sim.trace), experiment, plan, how)?;
         conclude(&run, folder, &sim.what, sim.json)
     })
 }
@@ -144,7 +144,7 @@ pub(crate) fn plan(experiment: &Experiment, sim: &Sim, seed: Option<u64>) -> Res
     Ok(Plan::resolve(experiment, scenario, World::Sim, sim.transport)?)
 }
 
-/// Everything that the options change in the scenario, with this seed where one is given.
+/// The changes that the options make to the scenario, with this seed where one is given.
 fn overrides(sim: &Sim, seed: Option<u64>) -> Result<Vec<Override>, Problems> {
     let mut overrides = sim.what.overrides()?;
     if let Some(seed) = seed {
@@ -153,14 +153,14 @@ fn overrides(sim: &Sim, seed: Option<u64>) -> Result<Vec<Override>, Problems> {
     Ok(overrides)
 }
 
-impl Way<'_> {
+impl SimRun<'_> {
     /// As the options say, and where they say nothing the scenario; unseen.
-    fn of(sim: &Sim, plan: &Plan) -> Way<'static> {
+    fn of(sim: &Sim, plan: &Plan) -> SimRun<'static> {
         let (engine, threads) = (sim.engine(), sim.threads);
         let wire = sim.wire || plan.scenario.run.wire;
-        Way {
+        SimRun {
             options: SimOptions { engine, threads, wire, ..SimOptions::default() },
-            ..Way::default()
+            ..SimRun::default()
         }
     }
 }
@@ -170,12 +170,12 @@ fn simulate_into(
     folder: Option<&Folder>,
     experiment: &Experiment,
     plan: Plan,
-    way: Way<'_>,
+    how: SimRun<'_>,
 ) -> Result<Results, Failure> {
     let trace = folder.map(|folder| SharedTrace::create(folder, &plan)).transpose()?;
-    let mut way = way;
-    way.options.trace = trace.clone().map(|trace| Box::new(trace) as Box<dyn Trace>);
-    let run = simulate(experiment, plan, way)?;
+    let mut how = how;
+    how.options.trace = trace.clone().map(|trace| Box::new(trace) as Box<dyn Trace>);
+    let run = simulate(experiment, plan, how)?;
     if let Some((trace, folder)) = trace.zip(folder) {
         trace.finish(folder)?;
     }
@@ -189,20 +189,20 @@ fn repeat(
 ) -> Result<Exit, Failure> {
     let (mut all, mut runs, mut held) = (Repeats::default(), Vec::new(), true);
     let (last, mut not_reached, mut over) = (*seeds.end(), None, sim.transport);
-    let lookout = Lookout::start(sim.shows_progress())?;
+    let monitor = Monitor::start(sim.shows_progress())?;
     let set = sim.output.as_ref().map(|path| FolderSet::create(path, seeds.clone())).transpose()?;
     for seed in seeds {
         let name = Some(format!("seed {seed} of {last}"));
         status::label(&format!("seed {seed}: "));
         let plan = plan(experiment, sim, Some(seed))?;
-        let way = Way { lookout: Some(&lookout), name, ..Way::of(sim, &plan) };
+        let how = SimRun { monitor: Some(&monitor), name, ..SimRun::of(sim, &plan) };
         over = plan.transport;
         let path = set.as_ref().map(|set| set.path_of(seed));
         let (run, verdicts) = with_folder(path.as_ref(), |folder| {
             if let Some(folder) = folder {
-                folder.write_scenario(&plan, &overrides(sim, Some(seed))?, way.options.wire)?;
+                folder.write_scenario(&plan, &overrides(sim, Some(seed))?, how.options.wire)?;
             }
-            let run = simulate_into(folder.filter(|_| sim.trace), experiment, plan, way)?;
+            let run = simulate_into(folder.filter(|_| sim.trace), experiment, plan, how)?;
             let verdicts = run.verdicts();
             folder.map_or(Ok(()), |folder| folder.write(&run, &verdicts))?;
             Ok((run, verdicts))
@@ -247,7 +247,7 @@ impl SharedTrace {
         let trace = self.0.borrow_mut().take();
         let path = folder.path_of(TRACE);
         trace.map_or(Ok(()), JsonTrace::finish).map_err(|error| {
-            // What made it fail is the error that matters.
+            // The error of writing matters more.
             std::fs::remove_file(&path).ok();
             Failure::io(path.display())(error)
         })

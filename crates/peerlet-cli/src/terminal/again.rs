@@ -31,7 +31,7 @@ fn repeated(arguments: impl IntoIterator<Item = OsString>, seed: Option<u64>) ->
         };
         match name {
             "--trace" => {}
-            "--twin" => drop(value.is_none().then(|| typed.next())),
+            "--second-run" => drop(value.is_none().then(|| typed.next())),
             // Another one takes their place.
             "--seed" | "--seeds" if seed.is_some() => drop(value.is_none().then(|| typed.next())),
             "--set" => {
@@ -133,7 +133,7 @@ mod tests {
         check("p|sim|--seeds|1..9|-q", Some(3), "p sim -q --seed 3");
         check("p|sim|--seeds=1..9|--set|x='", Some(3), r"p sim --set 'x='\''' --seed 3");
         check("p|sim|--set=a=b c", None, "p sim --set 'a=b c'");
-        check("p|sim|--seed|4|--twin|/tmp/x", None, "p sim --seed 4");
+        check("p|sim|--seed|4|--second-run|/tmp/x", None, "p sim --seed 4");
         check("p|sim|--seed|4", Some(5), "p sim --seed 5");
         check("p|sim|x|--set|seed=4|--seeds|1..2", Some(1), "p sim x --seed 1");
         check("p|fidelity|x|--seeds|1..9", Some(3), "p fidelity x --seeds 3..3");

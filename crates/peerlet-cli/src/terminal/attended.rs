@@ -1,5 +1,4 @@
-//! Runs in front of a terminal: their progress is shown, signals end them in order, and panics are
-//! told.
+//! Runs in front of a terminal: progress is shown, signals end a run in order, panics are reported.
 
 use peerlet_core::Time;
 use peerlet_live::LiveSetup;
@@ -8,17 +7,17 @@ use tokio::sync::watch;
 
 use crate::failure::Failure;
 use crate::terminal::again::again;
-use crate::terminal::monitor::Lookout;
+use crate::terminal::monitor::Monitor;
 use crate::terminal::progress::Progress;
 use crate::terminal::signals::{self, Taken};
 use crate::terminal::status;
 
-/// How a plan is simulated, and how that shows.
+/// The options of a simulation, and how it shows.
 #[derive(Default)]
-pub(crate) struct Way<'a> {
+pub(crate) struct SimRun<'a> {
     pub(crate) options: SimOptions,
-    /// Who shows its progress and may end it early.
-    pub(crate) lookout: Option<&'a Lookout>,
+    /// The monitor that shows its progress and may stop it.
+    pub(crate) monitor: Option<&'a Monitor>,
     /// The name of the run in its progress, where it is one of several.
     pub(crate) name: Option<String>,
 }
@@ -27,12 +26,12 @@ pub(crate) struct Way<'a> {
 pub(crate) fn simulate(
     experiment: &Experiment,
     plan: Plan,
-    way: Way<'_>,
+    how: SimRun<'_>,
 ) -> Result<Results, Failure> {
-    let Way { options, lookout, name } = way;
+    let SimRun { options, monitor, name } = how;
     let seed = name.is_some().then_some(plan.scenario.seed);
     let progress = Progress::new(name, Time::ZERO + plan.scenario.duration);
-    let attention = lookout.map(|lookout| lookout.attend(options.watch.clone(), progress));
+    let attention = monitor.map(|monitor| monitor.attend(options.watch.clone(), progress));
     let ran = peerlet_run::simulate(experiment, plan, options);
     drop(attention);
     let run = ran.map_err(|error| match error {
@@ -86,7 +85,7 @@ fn on_sockets(
     Ok((run, signals))
 }
 
-/// Tells of panics that ended no run.
+/// Reports panics that ended no run.
 fn say_thread_panics(messages: &[String]) {
     messages.iter().for_each(|words| status::say(&format!("a thread panicked: {words}")));
 }

@@ -1,4 +1,4 @@
-//! A thread beside a simulation that shows how far it is and ends it early when asked to.
+//! The monitor: a thread beside a simulation that shows its progress and stops it on a signal.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -22,17 +22,17 @@ const SILENT: Duration = Duration::from_secs(1);
 
 /// Keeps watch over simulations, one after the other: shows their progress, and ends them early
 /// when this process is interrupted or asked to end. A second time ends the process at once.
-pub(crate) struct Lookout {
-    scene: Arc<Mutex<Scene>>,
+pub(crate) struct Monitor {
+    shared: Arc<Mutex<Shared>>,
     shows_progress: bool,
     /// Dropped, it ends the thread.
     over: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the lookout and the run know of each other.
+/// State shared by the monitor's thread and the run.
 #[derive(Default)]
-struct Scene {
+struct Shared {
     is_interrupted: bool,
     run: Option<Attended>,
 }
@@ -43,60 +43,60 @@ struct Attended {
     begun: Instant,
 }
 
-impl Lookout {
+impl Monitor {
     /// From now on the process ends in order when it is interrupted.
-    pub(crate) fn start(shows_progress: bool) -> Result<Lookout, Failure> {
+    pub(crate) fn start(shows_progress: bool) -> Result<Monitor, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(refused("the lookout's runtime"))?;
+            .map_err(refused("the monitor's runtime"))?;
         let interrupts = {
             let _entered = runtime.enter();
             Interrupts::new().map_err(refused("signals"))?
         };
-        let scene = Arc::new(Mutex::new(Scene::default()));
+        let shared = Arc::new(Mutex::new(Shared::default()));
         let (over, is_over) = oneshot::channel();
-        let keep = keep_watch(scene.clone(), interrupts, is_over, shows_progress);
+        let keep = keep_watch(shared.clone(), interrupts, is_over, shows_progress);
         let thread = Builder::new()
-            .name("lookout".to_owned())
+            .name("monitor".to_owned())
             .spawn(move || runtime.block_on(keep))
-            .map_err(refused("the lookout's thread"))?;
-        Ok(Lookout { scene, shows_progress, over: Some(over), thread: Some(thread) })
+            .map_err(refused("the monitor's thread"))?;
+        Ok(Monitor { shared, shows_progress, over: Some(over), thread: Some(thread) })
     }
 
     /// Attends to a run from here on, until what is returned is dropped.
     pub(crate) fn attend(&self, watch: Arc<Watch>, progress: Progress) -> Attention<'_> {
-        let mut scene = lock(&self.scene);
-        if scene.is_interrupted {
+        let mut shared = lock(&self.shared);
+        if shared.is_interrupted {
             watch.stop();
         }
-        scene.run = Some(Attended { watch, progress, begun: Instant::now() });
+        shared.run = Some(Attended { watch, progress, begun: Instant::now() });
         Attention(self)
     }
 
     /// Whether somebody asked for the end.
     pub(crate) fn is_interrupted(&self) -> bool {
-        lock(&self.scene).is_interrupted
+        lock(&self.shared).is_interrupted
     }
 }
 
-impl Drop for Lookout {
+impl Drop for Monitor {
     fn drop(&mut self) {
         drop(self.over.take());
         if let Some(thread) = self.thread.take() {
-            // What it showed may be incomplete when it panicked; the run is not.
+            // If it panicked, its output may be incomplete; the run's is not.
             thread.join().ok();
         }
     }
 }
 
 /// A run is attended to as long as this lives.
-pub(crate) struct Attention<'a>(&'a Lookout);
+pub(crate) struct Attention<'a>(&'a Monitor);
 
 impl Drop for Attention<'_> {
     fn drop(&mut self) {
-        let mut scene = lock(&self.0.scene);
-        scene.run = None;
+        let mut shared = lock(&self.0.shared);
+        shared.run = None;
         // Where it shows nothing, the line may be somebody else's.
         if self.0.shows_progress {
             status::clear();
@@ -105,7 +105,7 @@ impl Drop for Attention<'_> {
 }
 
 async fn keep_watch(
-    scene: Arc<Mutex<Scene>>,
+    shared: Arc<Mutex<Shared>>,
     mut interrupts: Interrupts,
     mut is_over: oneshot::Receiver<()>,
     shows_progress: bool,
@@ -115,13 +115,13 @@ async fn keep_watch(
     loop {
         tokio::select! {
             _ = &mut is_over => return,
-            () = interrupts.next() => lock(&scene).interrupt(),
-            _ = ticks.tick(), if shows_progress => lock(&scene).show_progress(),
+            () = interrupts.next() => lock(&shared).interrupt(),
+            _ = ticks.tick(), if shows_progress => lock(&shared).show_progress(),
         }
     }
 }
 
-impl Scene {
+impl Shared {
     fn interrupt(&mut self) {
         if self.is_interrupted {
             status::clear();
@@ -148,7 +148,7 @@ impl Scene {
     }
 }
 
-/// A panic elsewhere left nothing half-done in a scene.
-fn lock(scene: &Mutex<Scene>) -> MutexGuard<'_, Scene> {
-    scene.lock().unwrap_or_else(PoisonError::into_inner)
+/// A panic elsewhere left nothing half-done in a shared.
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! How far a run is, in words.
+//! The progress of a run, in words.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -26,9 +26,9 @@ pub(crate) struct Sample {
 
 const START: Sample = Sample { after: Duration::ZERO, now: Time::ZERO, events: 0 };
 
-/// What is known of a run from looking at it again and again.
+/// The progress of a run, from samples taken while it runs.
 pub(crate) struct Progress {
-    /// What the run is called, if it is one of several.
+    /// The name of the run, if it is one of several.
     name: Option<String>,
     end: Time,
     /// The recent looks, the oldest first; there is always one.

@@ -1,4 +1,4 @@
-//! The signals that ask a process to end, for runs that then end in order.
+//! SIGINT and SIGTERM: the first ends a run in order, the second ends the process.
 
 use std::io;
 use std::thread::Builder;
@@ -39,7 +39,7 @@ const FILE_SIZE: i32 = 25;
 pub(crate) fn outlive_file_limits() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let _entered = runtime.enter();
-    // What handles it stays for as long as the process lives.
+    // The handler stays for as long as the process lives.
     signal(SignalKind::from_raw(FILE_SIZE)).map(drop)
 }
 

@@ -1,6 +1,6 @@
 //! The line at the foot of a terminal that is written over and over, on standard error.
 //!
-//! Whatever else goes to standard error while it is shown comes through here, so that it stands on
+//! All other output to standard error while it is shown comes through here, so that it stands on
 //! a line of its own.
 
 use std::io::{self, IsTerminal, Write};

@@ -1,4 +1,4 @@
-//! Why a run folder could not be written, read or compared.
+//! Errors of writing, reading and comparing run folders.
 
 use std::error::Error;
 use std::{fmt, io};

@@ -17,13 +17,13 @@ use crate::run_folder::schema::{Account, Measure, RunSummary, SCHEMA};
 /// bytes each, so that this is room for a hundred metrics that use them all.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
-/// What a run was of.
+/// The scenario and world of a run.
 pub struct Facts {
     /// Its folder, as it is shown.
     pub path: String,
     /// The world it ran in: `sim`, `emulate` or `live`.
     pub world: String,
-    /// What its messages went over, where that shows.
+    /// The transport of its messages, where that shows.
     pub transport: Option<String>,
     /// The scenario's title.
     pub scenario: String,
@@ -43,7 +43,7 @@ impl Facts {
     }
 }
 
-/// What comes first: of another schema nothing else can be read.
+/// The first field, read alone: files of another schema cannot be read further.
 #[derive(Deserialize)]
 struct Head {
     schema: u64,

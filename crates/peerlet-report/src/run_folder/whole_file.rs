@@ -27,7 +27,7 @@ pub fn write_whole(
     drop(file.into_parts());
     let placed = written.and_then(|()| std::fs::rename(&draft, path));
     if placed.is_err() {
-        // What made it fail is the error that matters.
+        // The error of writing matters more.
         std::fs::remove_file(&draft).ok();
     }
     placed

@@ -69,7 +69,7 @@ impl Folder {
         };
         let entries: Vec<_> = fs::read_dir(&self.path).into_iter().flatten().flatten().collect();
         if entries.iter().all(is_early) {
-            // What made the run fail is the error that matters.
+            // The error that made the run fail matters more.
             fs::remove_file(self.path_of("scenario.toml")).ok();
             fs::remove_dir_all(self.path_of(inputs::FOLDER)).ok();
         }
