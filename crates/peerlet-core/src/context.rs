@@ -424,8 +424,8 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     ///
     /// # Panics
     /// Panics when this peer has no `Q`, whether or not other peers of the run have one: there is
-    /// nobody to act for. Declare [`uses`](crate::Description::uses) where it is always there, and ask
-    /// [`has`](Context::has) where it may not be.
+    /// nobody to act for. Declare [`uses`](crate::Description::uses) where it is always there, and
+    /// ask [`has`](Context::has) where it may not be.
     ///
     /// ```
     /// # use peerlet_core::*;

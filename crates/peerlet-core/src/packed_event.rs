@@ -96,8 +96,8 @@ impl PackedEvent {
         self.head >> PackedEvent::PLACE_SHIFT << PackedEvent::PLACE_SHIFT
     }
 
-    /// The place without its low bits: `shift` is at least [`PLACE_SHIFT`](PackedEvent::PLACE_SHIFT), and
-    /// so many bits more are left out.
+    /// The place without its low bits: `shift` is at least
+    /// [`PLACE_SHIFT`](PackedEvent::PLACE_SHIFT), and as many bits more are left out.
     #[inline(always)]
     pub fn place_from(&self, shift: u32) -> u64 {
         debug_assert!((PackedEvent::PLACE_SHIFT..64).contains(&shift), "nothing but the place");

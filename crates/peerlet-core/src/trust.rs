@@ -50,8 +50,8 @@ impl<P: Peerlet> Context<'_, '_, P> {
     /// which UDP is, then refuses to run.
     ///
     /// # Errors
-    /// Trusts nobody new when the peer trusts [`TRUSTED_MAX`](crate::runtime::TRUSTED_MAX) other contacts,
-    /// and nobody at all where there are no identities: whoever is there is reached then.
+    /// Trusts nobody new when the peer trusts [`TRUSTED_MAX`](crate::runtime::TRUSTED_MAX) other
+    /// contacts, and nobody at all where there are no identities: whoever is there is reached then.
     ///
     /// ```
     /// use peerlet_core::*;

@@ -2,8 +2,8 @@
 //!
 //! A peerlet decides, a runtime acts: everything a peerlet does goes through its
 //! [`Context`](crate::Context), and the context hands it on to the four traits here. Whoever
-//! implements [`World`] and drives a [`Host`](crate::runtime::Host) has written a runtime; the suite
-//! in `peerlet-conformance` says whether it keeps the contract.
+//! implements [`World`] and drives a [`Host`](crate::runtime::Host) has written a runtime; the
+//! suite in `peerlet-conformance` says whether it keeps the contract.
 
 use crate::address::{Address, Contact, Identity, Seat};
 use crate::packed_event::PackedEvent;
@@ -92,7 +92,8 @@ pub trait Network {
     /// `None`, at any. Other peers are not affected. Default: there are no identities.
     ///
     /// # Errors
-    /// When there are no identities, or the peer trusts [`TRUSTED_MAX`](crate::runtime::TRUSTED_MAX) others.
+    /// When there are no identities, or the peer trusts
+    /// [`TRUSTED_MAX`](crate::runtime::TRUSTED_MAX) others.
     fn trust(&mut self, _at: Address, _identity: Option<Identity>) -> Result<(), TrustError> {
         Err(TrustError::NoIdentities)
     }

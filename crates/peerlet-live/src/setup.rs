@@ -104,8 +104,8 @@ pub struct LiveSetup {
     /// as simulated.
     pub connection_timeout: Duration,
     /// How long a reliable message may be, in encoded bytes; at most
-    /// [`MESSAGE_MAX_LIMIT`](peerlet_core::runtime::MESSAGE_MAX_LIMIT). Default 16 MiB, the same value as
-    /// simulated.
+    /// [`MESSAGE_MAX_LIMIT`](peerlet_core::runtime::MESSAGE_MAX_LIMIT). Default 16 MiB, the same
+    /// value as simulated.
     pub message_max: usize,
 }
 

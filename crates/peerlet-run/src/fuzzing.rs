@@ -1,4 +1,5 @@
-//! A check of scenarios for fuzzing: a text, values put over those in it, and a file of event lines.
+//! A check of scenarios, for fuzzing: a text, values put over those in it, and a file of event
+//! lines.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

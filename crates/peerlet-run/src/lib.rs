@@ -1,9 +1,9 @@
 //! From a scenario to its results.
 //!
 //! An [`Experiment`] names the peerlets, stacks and network models of a program. A [`Plan`] is a
-//! scenario resolved with one: everything that can be wrong with it is found then. [`simulate`] runs
-//! a plan in virtual time; with the feature `live`, [`emulate`] and [`run_live`] run it on real
-//! sockets. All of them give [`Results`].
+//! scenario resolved with one: all its problems are found then. [`simulate`] runs a plan in virtual
+//! time; with the feature `live`, `emulate` and `run_live` run it on real sockets. All of them give
+//! [`Results`].
 //!
 //! This crate prints nothing, reads no arguments and ends no process.
 

@@ -1,5 +1,5 @@
-//! The sections of a scenario that the processes of a live run compare when one joins. `[network]` is
-//! left out, since a live run does not apply it.
+//! The sections of a scenario that the processes of a live run compare when one joins. `[network]`
+//! is left out, since a live run does not apply it.
 
 use peerlet_live::Section;
 use peerlet_scenario::{Raw, RawValue, StackEntry};

@@ -34,6 +34,7 @@ const WITHOUT_TOKIO: &[&str] = &[
     "peerlet-scenario",
     "peerlet-overlay",
     "peerlet-sim",
+    "peerlet-fuzz",
 ];
 
 /// Words that name no thing: a file of this name has no duty of its own.
@@ -88,6 +89,24 @@ fn crates_use_lower_floors_only() {
         }
     }
     assert!(errors.is_empty(), "{errors:#?}");
+}
+
+/// A program that only simulates builds neither a runtime of threads nor a command line.
+#[test]
+fn the_library_without_features_is_lean() {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--package", "peerlet", "--no-default-features", "--edges", "normal"])
+        .args(["--prefix", "none", "--offline"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).expect("names of crates are text");
+    let crates: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(crates.contains(&"peerlet-sim"), "{crates:?}");
+    for heavy in ["tokio", "clap", "quinn", "rustls", "tracing-subscriber"] {
+        assert!(!crates.contains(&heavy), "`peerlet` without features depends on {heavy}");
+    }
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {

@@ -20,8 +20,8 @@ const RUNNING: &str = "running.lock";
 /// A run folder: `scenario.toml`, which gives the same run again, with its files in `inputs`;
 /// `measures.csv`, `distributions.csv`, `summary.json`, and `events.jsonl` when traced.
 ///
-/// While this lives, `running.lock` is in it, locked, so that no other run writes there. Dropped, it
-/// leaves the folder to its reader.
+/// While this lives, `running.lock` is in it, locked, so that no other run writes there. Dropped,
+/// it leaves the folder to its reader.
 pub struct Folder {
     path: PathBuf,
     /// Whether it was made for this run.
