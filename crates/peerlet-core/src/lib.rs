@@ -69,3 +69,8 @@ pub use time::{
 pub use trust::TrustError;
 pub use wire::{DATAGRAM_MAX, MESSAGE_MAX, Message};
 pub use world::Seats;
+
+/// The examples in the page of the crate run as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Page;
