@@ -2,7 +2,7 @@
 
 use peerlet_core::Time;
 use peerlet_measure::{DropCause, Flow, Ledger, Measures};
-use peerlet_network::Cause;
+use peerlet_network::PacketDrop;
 
 use crate::counters::Counters;
 use crate::medium::Carried;
@@ -97,12 +97,12 @@ pub(crate) fn add_up(outcomes: Vec<ShardOutcome>) -> Option<LiveOutcome> {
 }
 
 /// A model's cause in the accounts of messages.
-pub(crate) fn drop_cause(cause: Cause) -> DropCause {
+pub(crate) fn drop_cause(cause: PacketDrop) -> DropCause {
     match cause {
-        Cause::Loss => DropCause::Loss,
-        Cause::Queue => DropCause::Queue,
-        Cause::Partition => DropCause::Partition,
-        Cause::Nat => DropCause::Nat,
+        PacketDrop::Loss => DropCause::Loss,
+        PacketDrop::Queue => DropCause::Queue,
+        PacketDrop::Partition => DropCause::Partition,
+        PacketDrop::Nat => DropCause::Nat,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which row of a matrix, or which region, each peer has.
+//! The assignment of rows of a matrix, or of regions, to peers.
 
 use std::fmt;
 

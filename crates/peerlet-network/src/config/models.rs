@@ -7,13 +7,13 @@ use peerlet_core::Duration;
 use super::BuildError;
 use crate::assign::Assign;
 use crate::delay::{Constant, Uniform};
-use crate::drawn::Drawn;
+use crate::distribution::Distribution;
 use crate::generated::{Generated, Preset};
 use crate::lan::Lan;
-use crate::law::Law;
 use crate::matrix::{Form, Matrix, Missing, Unit};
 use crate::model::Model;
 use crate::per::{Per, PerPair};
+use crate::sampled::Sampled;
 use crate::site::Site;
 
 /// The shortest one-way delay of measured and generated networks, where none is given: 1 ms, which
@@ -192,7 +192,7 @@ impl MatrixConfig {
     }
 }
 
-/// Of [`Drawn`], by [`Law::Normal`].
+/// Of [`Sampled`], by [`Distribution::Normal`].
 #[derive(Clone, PartialEq, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NormalConfig {
@@ -220,11 +220,15 @@ impl NormalConfig {
     /// Never.
     pub fn build(&self, site: &Site<'_>) -> Result<Box<dyn Model>, BuildError> {
         let NormalConfig { mean, sd, floor, per } = *self;
-        Ok(sampled(Drawn { delays: Law::Normal { mean, sd }.table()?, floor }, per, site))
+        Ok(sampled(
+            Sampled { delays: Distribution::Normal { mean, sd }.table()?, floor },
+            per,
+            site,
+        ))
     }
 }
 
-/// Of [`Drawn`], by [`Law::Lognormal`].
+/// Of [`Sampled`], by [`Distribution::Lognormal`].
 #[derive(Clone, PartialEq, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LognormalConfig {
@@ -253,12 +257,12 @@ impl LognormalConfig {
     /// Refuses a sigma that is not from 0 to 4.
     pub fn build(&self, site: &Site<'_>) -> Result<Box<dyn Model>, BuildError> {
         let LognormalConfig { median, sigma, floor, per } = *self;
-        let delays = Law::Lognormal { median, sigma }.table()?;
-        Ok(sampled(Drawn { delays, floor }, per, site))
+        let delays = Distribution::Lognormal { median, sigma }.table()?;
+        Ok(sampled(Sampled { delays, floor }, per, site))
     }
 }
 
-/// Of [`Drawn`], by [`Law::Pareto`].
+/// Of [`Sampled`], by [`Distribution::Pareto`].
 #[derive(Clone, PartialEq, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ParetoConfig {
@@ -283,7 +287,7 @@ impl ParetoConfig {
     /// Refuses a shape that is not above 1.
     pub fn build(&self, site: &Site<'_>) -> Result<Box<dyn Model>, BuildError> {
         let ParetoConfig { min, shape, per } = *self;
-        let delays = Law::Pareto { min, shape }.table()?;
-        Ok(sampled(Drawn { delays, floor: Duration::ZERO }, per, site))
+        let delays = Distribution::Pareto { min, shape }.table()?;
+        Ok(sampled(Sampled { delays, floor: Duration::ZERO }, per, site))
     }
 }

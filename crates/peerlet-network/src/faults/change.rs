@@ -5,7 +5,7 @@ use std::fmt;
 use peerlet_core::runtime::SeatSet;
 use peerlet_core::{Duration, Value};
 
-use crate::loss::{Gilbert, GilbertError, LossLaw};
+use crate::loss::{Gilbert, GilbertError, LossModel};
 use crate::probability::{Probability, ProbabilityError};
 use crate::units::{QuantityError, Rate};
 
@@ -38,8 +38,8 @@ pub enum Change {
         /// The others; everybody where none are named.
         from: Option<SeatSet>,
     },
-    /// What they send is lost by this law.
-    Loss(LossLaw),
+    /// What they send is lost by this model.
+    Loss(LossModel),
     /// What is sent to them is lost with this probability.
     LossIn(Probability),
     /// What they send arrives twice with this probability; the copy takes up to twice as long.
@@ -285,12 +285,12 @@ impl Arguments<'_> {
         }
     }
 
-    /// A law of loss: a probability, and how long bursts are.
-    fn loss(&mut self) -> Result<LossLaw, FaultError> {
+    /// A loss model: a probability, and how long bursts are.
+    fn loss(&mut self) -> Result<LossModel, FaultError> {
         let (probability, burst) = (self.probability()?, self.number_or_none()?);
-        let Some(burst) = burst else { return Ok(LossLaw::Independent(probability)) };
+        let Some(burst) = burst else { return Ok(LossModel::Independent(probability)) };
         let gilbert = Gilbert::of(probability, burst);
-        gilbert.map(LossLaw::Gilbert).map_err(|why| FaultError::Gilbert(self.place(), why))
+        gilbert.map(LossModel::Gilbert).map_err(|why| FaultError::Gilbert(self.place(), why))
     }
 
     /// Whether a cut hits what is on its way.

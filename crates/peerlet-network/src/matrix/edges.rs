@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::lines::{Cell, Line, Lines, Number};
+use super::lines::{Cell, Lines, Number, TextLine};
 use super::read::{cell, check_rows};
-use super::{MatrixError, NONE, ROWS_MAX, Table, Unit, Wanted};
+use super::{LatencyTable, MatrixError, NONE, ROWS_MAX, Unit, Wanted};
 
 /// What a column may be called that has the first host, in lower case.
 const FROM: [&str; 8] = ["source", "src", "from", "sender", "origin", "host1", "node1", "peer1"];
@@ -43,7 +43,7 @@ pub(super) struct Edges {
 
 impl Edges {
     /// The square that they make.
-    pub(super) fn table(self) -> Result<Table, MatrixError> {
+    pub(super) fn table(self) -> Result<LatencyTable, MatrixError> {
         let Edges { rows, edges, is_both_ways, names } = self;
         check_rows(rows)?;
         if rows > DENSE_ROWS && edges.len() < rows * rows / 100 {
@@ -63,7 +63,7 @@ impl Edges {
                 *back = *micros;
             }
         }
-        Ok(Table { rows, cells, names })
+        Ok(LatencyTable { rows, cells, names })
     }
 }
 
@@ -78,7 +78,7 @@ struct Columns {
 }
 
 /// Whether the first line names two columns as those of hosts: then it heads a long table.
-pub(super) fn are_headed(first: &Line<'_>) -> bool {
+pub(super) fn are_headed(first: &TextLine<'_>) -> bool {
     let has = |known: &[&str]| first.cells.iter().any(|cell| known.contains(&&*lower(cell)));
     has(&FROM) && has(&TO)
 }
@@ -97,9 +97,12 @@ pub(super) fn can_be(lines: &Lines<'_>) -> bool {
     })
 }
 
-impl Table {
+impl LatencyTable {
     /// Reads a long table, with or without a line that names the columns.
-    pub(super) fn from_edges(lines: &Lines<'_>, wanted: Wanted) -> Result<Table, MatrixError> {
+    pub(super) fn from_edges(
+        lines: &Lines<'_>,
+        wanted: Wanted,
+    ) -> Result<LatencyTable, MatrixError> {
         let Some(first) = lines.iter(ROWS_MAX).next() else { return Err(MatrixError::Empty) };
         let first = first?;
         let is_headed = first.cells.get(2).is_some_and(|value| !value.is_numeric())
@@ -119,7 +122,7 @@ impl Table {
 }
 
 fn edge(
-    line: &Line<'_>,
+    line: &TextLine<'_>,
     columns: Columns,
     hosts: &mut Hosts,
     unit: Unit,
@@ -221,7 +224,7 @@ fn timed(name: &str) -> (&str, Option<Unit>) {
 }
 
 /// Which columns a line names.
-fn columns(header: &Line<'_>, wanted: Wanted) -> Result<Columns, MatrixError> {
+fn columns(header: &TextLine<'_>, wanted: Wanted) -> Result<Columns, MatrixError> {
     let line = header.number;
     let names: Vec<Cow<'_, str>> = header.cells.iter().map(lower).collect();
     let one = |what: &'static str, is_such: &dyn Fn(&str) -> bool| {

@@ -1,4 +1,4 @@
-//! Networks whose latencies were measured: a matrix of round trips, a row and a column a host.
+//! Networks with measured latencies: a matrix of round trips, a row and a column a host.
 
 mod edges;
 mod error;
@@ -22,7 +22,7 @@ pub use unit::{Unit, UnitError};
 
 use crate::assign::Rows;
 use crate::config::{BuildError, MatrixConfig};
-use crate::model::{Cause, Departure, Model, Packet, State};
+use crate::model::{Departure, Model, ModelState, Packet, PacketDrop};
 use crate::site::Site;
 
 /// The most rows a matrix may have: 20,000 take 1.6 GB in memory, and are eight times the hosts of
@@ -48,7 +48,7 @@ pub enum Missing {
     /// Take the median of all round trips between different rows that are there (the lower of the
     /// middle two).
     Median,
-    /// No message arrives that way: it is dropped as [`Cause::Partition`].
+    /// No message arrives that way: it is dropped as [`PacketDrop::Partition`].
     Unreachable,
 }
 
@@ -74,14 +74,14 @@ struct Wanted {
 }
 
 /// A square of times in microseconds, row by row.
-pub(crate) struct Table {
+pub(crate) struct LatencyTable {
     rows: usize,
     cells: Vec<u32>,
     /// The names of the rows, if they have any.
     names: Vec<String>,
 }
 
-impl Table {
+impl LatencyTable {
     /// Reads the times of a network of regions from a file: all of them, those within one included.
     pub(crate) fn of_regions(
         file: &Path,
@@ -91,7 +91,8 @@ impl Table {
         let file = site.base.join(file);
         let wrong = |why| BuildError::Matrix { file: file.clone(), why };
         let wanted = Wanted { unit, form: None, is_one_way: true };
-        let Table { rows, cells, names } = Table::read(&file, site, wanted).map_err(wrong)?;
+        let LatencyTable { rows, cells, names } =
+            LatencyTable::read(&file, site, wanted).map_err(wrong)?;
         let gaps = cells.iter().filter(|cell| **cell == NONE).count();
         if let Some(first) = cells.iter().position(|cell| *cell == NONE) {
             let (from, to) = (first / rows, first % rows);
@@ -166,7 +167,7 @@ fn half(rtt_us: u32) -> Duration {
 /// raised to it, zeros included. The diagonal is not looked at. It takes 4 bytes a cell and 2 a
 /// peer.
 pub struct Matrix {
-    table: Table,
+    table: LatencyTable,
     /// Each seat's row: [`ROWS_MAX`] fits 16 bits.
     rows: Vec<u16>,
     floor: Duration,
@@ -183,7 +184,7 @@ impl Matrix {
     pub fn read(config: &MatrixConfig, site: &Site<'_>) -> Result<Matrix, BuildError> {
         let file = site.base.join(&config.file);
         let wanted = Wanted { unit: config.unit, form: config.form, is_one_way: false };
-        let read = Table::read(&file, site, wanted).and_then(|mut table| {
+        let read = LatencyTable::read(&file, site, wanted).and_then(|mut table| {
             if table.rows == 1 {
                 return Err(MatrixError::One);
             }
@@ -225,10 +226,10 @@ impl Model for Matrix {
         true
     }
 
-    fn depart(&self, packet: &Packet, _state: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, _state: &mut ModelState) -> Departure {
         match self.one_way(packet.from, packet.to) {
             Some(after) => Departure::Arrive { after },
-            None => Departure::Drop(Cause::Partition),
+            None => Departure::Drop(PacketDrop::Partition),
         }
     }
 

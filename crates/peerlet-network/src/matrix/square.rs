@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::lines::{Line, Lines, Number};
+use super::lines::{Lines, Number, TextLine};
 use super::read::{cell, check_rows};
-use super::{MatrixError, NONE, ROWS_MAX, Table, Unit};
+use super::{LatencyTable, MatrixError, NONE, ROWS_MAX, Unit};
 
 /// What the lines of a square have besides its numbers.
 struct Shape {
@@ -18,9 +18,9 @@ struct Shape {
     rows: usize,
 }
 
-impl Table {
+impl LatencyTable {
     /// Reads a square.
-    pub(super) fn from_square(lines: &Lines<'_>, unit: Unit) -> Result<Table, MatrixError> {
+    pub(super) fn from_square(lines: &Lines<'_>, unit: Unit) -> Result<LatencyTable, MatrixError> {
         let shape = Shape::of(lines)?;
         let Shape { rows, has_names, .. } = shape;
         check_rows(rows)?;
@@ -47,13 +47,13 @@ impl Table {
         if count != rows {
             return Err(MatrixError::Oblong { lines: count, cells: rows });
         }
-        arrange(shape.columns, &names, Table { rows, cells, names: Vec::new() })
+        arrange(shape.columns, &names, LatencyTable { rows, cells, names: Vec::new() })
     }
 }
 
 /// The number at a place of a line, whose rows begin at `first`.
 fn round_trip(
-    line: &Line<'_>,
+    line: &TextLine<'_>,
     place: usize,
     (row, first): (usize, usize),
     unit: Unit,
@@ -73,8 +73,8 @@ fn round_trip(
 fn arrange(
     columns: Option<(usize, Vec<String>)>,
     rows: &[(usize, String)],
-    mut table: Table,
-) -> Result<Table, MatrixError> {
+    mut table: LatencyTable,
+) -> Result<LatencyTable, MatrixError> {
     if let Some((line, columns)) = &columns {
         let mut seen = BTreeMap::new();
         if let Some(name) = columns.iter().find(|name| seen.insert(name.as_str(), ()).is_some()) {
@@ -153,7 +153,7 @@ impl Shape {
     }
 
     /// That of a square whose first line has names, where so many lines have cells.
-    fn named(first: &Line<'_>, second: Option<&Line<'_>>, count: usize) -> Shape {
+    fn named(first: &TextLine<'_>, second: Option<&TextLine<'_>>, count: usize) -> Shape {
         let width = first.cells.len();
         let below = second.map_or(0, |line| line.cells.len());
         let is_word = second.is_some_and(|line| !line.cells[0].is_numeric());
@@ -167,7 +167,11 @@ impl Shape {
 
     /// That of a square whose first cell is empty and whose first line has numbers besides. They
     /// are names where the first column has the same ones and the diagonal goes on with a number.
-    fn cornered(lines: &Lines<'_>, first: &Line<'_>, bare: Shape) -> Result<Shape, MatrixError> {
+    fn cornered(
+        lines: &Lines<'_>,
+        first: &TextLine<'_>,
+        bare: Shape,
+    ) -> Result<Shape, MatrixError> {
         let width = first.cells.len();
         let names: Vec<usize> =
             first.cells[1..].iter().map_while(|cell| cell.text.parse().ok()).collect();

@@ -1,4 +1,4 @@
-//! What models there are, for `peerlet list` and for whoever reads scenarios.
+//! The catalog of models and layers, for `peerlet list` and for readers of scenarios.
 
 use crate::generated::{KING_LIKE, PLANETLAB_LIKE, WORLD_LIKE};
 
@@ -224,10 +224,10 @@ pub const LAYERS: &[LayerEntry] = &[
     LayerEntry {
         name: "jitter",
         help: "adds a time of its own to each message's delay",
-        shape: "duration (uniform from zero to that), or a law: { uniform = { min, max } }, \
+        shape: "duration (uniform from zero to that), or a distribution: { uniform = { min, max } }, \
                 { exponential = { mean } }, { normal = { mean, sd } }, { lognormal = { median, \
                 sigma } }, { pareto = { min, shape } }; \
-                per = \"pair\" beside a law samples once a pair",
+                per = \"pair\" beside a distribution samples once a pair",
     },
     LayerEntry {
         name: "loss",
@@ -242,7 +242,7 @@ pub const LAYERS: &[LayerEntry] = &[
     },
 ];
 
-/// Models, layers and laws that are planned, to be refused as `not yet: NAME`.
+/// Models, layers and distributions that are planned, to be refused as `not yet: NAME`.
 pub const NOT_YET: &[&str] = &["bandwidth", "exponential", "flow", "nat", "queue", "transit-stub"];
 
 #[cfg(test)]
