@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use peerlet_core::Duration;
+use peerlet_core::{Duration, Seat};
 
 use super::BuildError;
-use crate::assign::Assign;
+use crate::assign::{Assign, Rows};
 use crate::delay::{Constant, Uniform};
 use crate::distribution::Distribution;
 use crate::generated::{Generated, Preset};
 use crate::lan::Lan;
-use crate::matrix::{Form, Matrix, Missing, Unit};
+use crate::matrix::{Form, LatencyTable, Matrix, Missing, Unit};
 use crate::model::Model;
 use crate::per::{Per, PerPair};
 use crate::sampled::Sampled;
@@ -183,12 +183,19 @@ pub struct MatrixConfig {
 }
 
 impl MatrixConfig {
-    /// Reads the matrix; a relative path starts from the site's folder.
+    /// Reads the matrix and gives each peer a row; a relative path starts from the site's folder.
     ///
     /// # Errors
-    /// Says what is wrong with the file, and where.
+    /// Says what is wrong with the file, and where. Refuses gaps unless [`missing`](Self::missing)
+    /// says what they mean, and more peers than rows unless they may share them.
     pub fn build(&self, site: &Site<'_>) -> Result<Box<dyn Model>, BuildError> {
-        Ok(Box::new(Matrix::read(self, site)?))
+        let file = site.base.join(&self.file);
+        let table = LatencyTable::of_hosts(&file, self.unit, self.form, self.missing, site)
+            .map_err(|why| BuildError::Matrix { file, why })?;
+        let known = Rows { what: "row", count: table.rows(), names: table.names() };
+        let random = |seat: Seat| site.seed.at(u64::from(seat.0)).rng().index(known.count);
+        let rows = self.assign.rows(site, &known, random).map_err(BuildError::Assign)?;
+        Ok(Box::new(Matrix::new(table, rows, self.assign.shares_rows(), self.floor)))
     }
 }
 

@@ -248,7 +248,9 @@ impl RegionsConfig {
             }
             Some(DelaysConfig::File(file)) => {
                 let Some(unit) = self.unit else { return wrong(RegionsError::NoUnit) };
-                LatencyTable::of_regions(file, unit, site)?
+                let file = site.base.join(file);
+                LatencyTable::of_regions(&file, unit, site)
+                    .map_err(|why| BuildError::Matrix { file, why })?
             }
         };
         let Some(own) = &self.names else { return Ok((names, delays)) };

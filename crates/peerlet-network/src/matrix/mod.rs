@@ -20,8 +20,6 @@ pub use error::MatrixError;
 pub use read::read_file;
 pub use unit::{Unit, UnitError};
 
-use crate::assign::Rows;
-use crate::config::{BuildError, MatrixConfig};
 use crate::model::{Departure, Model, ModelState, Packet, PacketDrop};
 use crate::site::Site;
 
@@ -82,27 +80,51 @@ pub(crate) struct LatencyTable {
 }
 
 impl LatencyTable {
-    /// Reads the times of a network of regions from a file: all of them, those within one included.
+    /// Reads the delays of a network of regions from a file: all of them, those within one included.
     pub(crate) fn of_regions(
         file: &Path,
         unit: Unit,
         site: &Site<'_>,
-    ) -> Result<(Vec<String>, Vec<Duration>), BuildError> {
-        let file = site.base.join(file);
-        let wrong = |why| BuildError::Matrix { file: file.clone(), why };
+    ) -> Result<(Vec<String>, Vec<Duration>), MatrixError> {
         let wanted = Wanted { unit, form: None, is_one_way: true };
-        let LatencyTable { rows, cells, names } =
-            LatencyTable::read(&file, site, wanted).map_err(wrong)?;
+        let LatencyTable { rows, cells, names } = LatencyTable::read(file, site, wanted)?;
         let gaps = cells.iter().filter(|cell| **cell == NONE).count();
         if let Some(first) = cells.iter().position(|cell| *cell == NONE) {
             let (from, to) = (first / rows, first % rows);
-            return Err(wrong(MatrixError::Gaps { count: gaps, from, to }));
+            return Err(MatrixError::Gaps { count: gaps, from, to });
         }
         let micros = |cell: u32| Duration::from_micros(u64::from(cell));
         Ok((names, cells.into_iter().map(micros).collect()))
     }
 
-    /// The cells off the diagonal, with their places.
+    /// Reads the round trips between hosts from a file, and fills its gaps.
+    pub(crate) fn of_hosts(
+        file: &Path,
+        unit: Unit,
+        form: Option<Form>,
+        missing: Missing,
+        site: &Site<'_>,
+    ) -> Result<LatencyTable, MatrixError> {
+        let wanted = Wanted { unit, form, is_one_way: false };
+        let mut table = LatencyTable::read(file, site, wanted)?;
+        if table.rows == 1 {
+            return Err(MatrixError::One);
+        }
+        table.complete(missing)?;
+        Ok(table)
+    }
+
+    /// How many rows there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The names of the rows, if they have any.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The cells off the diagonal, with their row and column.
     fn pairs(&self) -> impl Iterator<Item = ((usize, usize), u32)> {
         let place = |i| (i / self.rows, i % self.rows);
         let cells = self.cells.iter().enumerate().map(move |(i, &rtt)| (place(i), rtt));
@@ -175,33 +197,19 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// Reads the matrix, which a relative path looks for in the site's folder, and gives each peer
-    /// a row.
-    ///
-    /// # Errors
-    /// Refuses files that hold no matrix, gaps unless the configuration says what they mean, and
-    /// more peers than rows unless it lets them share.
-    pub fn read(config: &MatrixConfig, site: &Site<'_>) -> Result<Matrix, BuildError> {
-        let file = site.base.join(&config.file);
-        let wanted = Wanted { unit: config.unit, form: config.form, is_one_way: false };
-        let read = LatencyTable::read(&file, site, wanted).and_then(|mut table| {
-            if table.rows == 1 {
-                return Err(MatrixError::One);
-            }
-            table.complete(config.missing)?;
-            Ok(table)
-        });
-        let table = read.map_err(|why| BuildError::Matrix { file, why })?;
-        let (floor, count) = (config.floor, table.rows);
-        let random = |seat: Seat| site.seed.at(u64::from(seat.0)).rng().index(count);
-        let known = Rows { what: "row", count, names: &table.names };
-        let rows = config.assign.rows(site, &known, random).map_err(BuildError::Assign)?;
-        let lookahead = match config.assign.shares_rows() {
+    /// The network in which each seat has a row of the table, its own or shared with others.
+    pub(crate) fn new(
+        table: LatencyTable,
+        rows: Vec<u16>,
+        are_shared: bool,
+        floor: Duration,
+    ) -> Matrix {
+        let lookahead = match are_shared {
             false => table.shortest().max(floor),
-            // Two peers may share a row.
+            // Two peers of one row are as near as the floor.
             true => floor,
         };
-        Ok(Matrix { table, rows, floor, lookahead })
+        Matrix { table, rows, floor, lookahead }
     }
 
     /// The delay that way; `None` where there is no way.
