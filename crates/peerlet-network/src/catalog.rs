@@ -224,9 +224,10 @@ pub const LAYERS: &[LayerEntry] = &[
     LayerEntry {
         name: "jitter",
         help: "adds a time of its own to each message's delay",
-        shape: "duration (uniform from zero to that), or a distribution: { uniform = { min, max } }, \
-                { exponential = { mean } }, { normal = { mean, sd } }, { lognormal = { median, \
-                sigma } }, { pareto = { min, shape } }; \
+        shape: "duration (uniform from zero to that), or a distribution: \
+                { uniform = { min, max } }, { exponential = { mean } }, \
+                { normal = { mean, sd } }, { lognormal = { median, sigma } }, \
+                { pareto = { min, shape } }; \
                 per = \"pair\" beside a distribution samples once a pair",
     },
     LayerEntry {

@@ -83,13 +83,14 @@ impl fmt::Display for DistributionError {
             DistributionError::Sigma(sigma) => {
                 write!(
                     f,
-                    "a sigma of {sigma} makes no lognormal distribution; give one from 0 to 4, as 0.5"
+                    "a sigma of {sigma} makes no lognormal distribution; give one from 0 to 4, as \
+                     0.5"
                 )
             }
             DistributionError::Shape(shape) => write!(
                 f,
-                "a shape of {shape} makes no Pareto distribution with a mean; give one above 1 and up to \
-                 100, as 2.5"
+                "a shape of {shape} makes no Pareto distribution with a mean; give one above 1 and \
+                 up to 100, as 2.5"
             ),
         }
     }
@@ -193,8 +194,8 @@ impl Tail {
     }
 }
 
-/// The quantiles of a distribution in nanoseconds, fine enough that the mean is right to a ten-thousandth.
-/// 17 KB.
+/// The quantiles of a distribution in nanoseconds, fine enough that the mean is right to a
+/// ten-thousandth. 17 KB.
 ///
 /// ```
 /// use peerlet_core::{Duration, Seed};

@@ -9,8 +9,8 @@ use crate::seat_states::SeatStates;
 /// Sends some packets of a model on their way a second time, with a delay of their own. It takes
 /// nothing a peer.
 ///
-/// Both copies are found by the same random streams of everything that lies around this; so a lost packet is
-/// lost with its copy.
+/// The layers around this use the same random streams for both copies; so a lost packet is lost
+/// with its copy.
 #[derive(Debug)]
 pub struct Duplicated {
     /// Decides how long each copy takes.

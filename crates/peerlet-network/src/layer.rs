@@ -10,14 +10,14 @@ use crate::seat_states::SeatStates;
 /// Something that the network does to messages, whatever model says how long they take.
 ///
 /// The contract is that of a [`Model`]: a layer is a pure function of the packet, the fate so far
-/// and its own state, and takes its random stream by name, so that no other stream changes. It never makes a
-/// packet arrive earlier than what is inside it says.
+/// and its own state, and takes its random stream by name, so that no other stream changes. It
+/// never makes a packet arrive earlier than what is inside it says.
 ///
 /// # Examples
 /// Messages of more than 500 bytes take a second longer:
 /// ```
 /// use peerlet_core::{MILLISECOND, SECOND, Seat, Seed, Time};
-/// use peerlet_network::{Constant, Departure, Layer, Layers, Model, Packet, ModelState};
+/// use peerlet_network::{Constant, Departure, Layer, Layers, Model, ModelState, Packet};
 ///
 /// #[derive(Debug)]
 /// struct SlowGiants;

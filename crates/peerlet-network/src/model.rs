@@ -152,17 +152,17 @@ impl fmt::Display for PacketDrop {
     }
 }
 
-/// ModelState that one peer's side of a model keeps: `None` for stateless models.
+/// State that one peer's side of a model keeps: `None` for stateless models.
 pub type ModelState = Option<Box<dyn Any + Send>>;
 
 /// Decides the fate of every message between different peers.
 ///
 /// The contract: [`depart`](Model::depart) and [`arrive`](Model::arrive) are pure functions of the
 /// packet and the state. They read no clock and no other randomness than the packet's own streams,
-/// and remember nothing but in the state; so a fate does not depend on the thread that decides it, nor
-/// on what happens between other peers. An engine calls `depart` in the sender's order of events,
-/// with the state that the sender owns, and `arrive` in the receiver's, with the receiver's.
-/// No delay is shorter than the [`lookahead`](Model::lookahead). Seats are those of the scenario:
+/// and remember nothing but in the state; so a fate depends neither on the thread that decides it
+/// nor on what happens between other peers. An engine calls `depart` in the sender's order of
+/// events, with the state that the sender owns, and `arrive` in the receiver's order, with the
+/// receiver's state. No delay is shorter than the [`lookahead`](Model::lookahead). Seats are those of the scenario:
 /// a model built for so many peers may panic beyond them.
 ///
 /// A model takes its random streams by name (`packet.random.named("loss")`). When a layer is added
@@ -172,7 +172,7 @@ pub type ModelState = Option<Box<dyn Any + Send>>;
 /// A network of two halves, near within and far across, with up to a millisecond of jitter:
 /// ```
 /// use peerlet_core::{Duration, MILLISECOND, Seat, Seed, Time};
-/// use peerlet_network::{Departure, Model, Packet, ModelState};
+/// use peerlet_network::{Departure, Model, ModelState, Packet};
 ///
 /// #[derive(Debug)]
 /// struct Halves { peers: u32, near: Duration, far: Duration }

@@ -1,4 +1,4 @@
-//! What an event does: `Peer.stop()`, `Peer.Router.setDropMessages(true)`.
+//! The calls of event lines: `Peer.stop()`, `Peer.Router.setDropMessages(true)`.
 
 use std::fmt;
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! How scenarios name sets of seats: `*`, `3`, `4-9`, `0,4,7-9`, `10-*`, `10%`.
+//! The notation for sets of seats: `*`, `3`, `4-9`, `0,4,7-9`, `10-*`, `10%`.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -29,7 +29,7 @@ impl Refusal {
     }
 }
 
-/// Seats as written, before lots are drawn.
+/// Seats as written, before random choices are made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Selection {
     /// These seats.
@@ -58,10 +58,10 @@ impl Selection {
 
     /// The seats meant: those written, or as many as written, chosen at random among the
     /// `eligible`.
-    pub(crate) fn resolve(self, eligible: &SeatSet, lots: impl FnOnce() -> Seed) -> SeatSet {
+    pub(crate) fn resolve(self, eligible: &SeatSet, random: impl FnOnce() -> Seed) -> SeatSet {
         match self {
             Selection::Seats(seats) => seats,
-            Selection::Count(count) => eligible.draw(count as usize, lots()),
+            Selection::Count(count) => eligible.draw(count as usize, random()),
         }
     }
 }

@@ -115,7 +115,8 @@ impl<'de> Visitor<'de> for JitterVisitor {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the longest jitter, as \"5ms\", or a distribution, as { exponential = { mean = \"2ms\" } }",
+            "the longest jitter, as \"5ms\", or a distribution, as { exponential = { mean = \
+             \"2ms\" } }",
         )
     }
 
@@ -137,7 +138,7 @@ impl<'de> Visitor<'de> for JitterVisitor {
                     "two distributions are given for one jitter; leave one out",
                 ));
             } else {
-                // A distribution is a table of one key, whose value is read by the distribution's own rules.
+                // A distribution is a table of one key, whose value is read by its own rules.
                 let name = key.into_deserializer();
                 let value = OneDistribution { name: Some(name), map: &mut map };
                 distribution = Some(Distribution::deserialize(MapAccessDeserializer::new(value))?);

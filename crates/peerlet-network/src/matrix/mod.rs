@@ -80,7 +80,7 @@ pub(crate) struct LatencyTable {
 }
 
 impl LatencyTable {
-    /// Reads the delays of a network of regions from a file: all of them, those within one included.
+    /// Reads the delays of a network of regions from a file, those within one region included.
     pub(crate) fn of_regions(
         file: &Path,
         unit: Unit,
