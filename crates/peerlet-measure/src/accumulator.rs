@@ -1,4 +1,4 @@
-//! Everything that is kept of the values of one metric: exact sums, extremes and a histogram.
+//! The accumulator of one metric: exact sums, extremes and a histogram.
 
 use peerlet_core::runtime::QUANTA_MAX;
 

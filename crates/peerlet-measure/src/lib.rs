@@ -39,7 +39,6 @@ mod comparison;
 mod csv;
 mod distributions;
 mod epochs;
-mod figures;
 mod histogram;
 mod ledger;
 mod levels;
@@ -48,27 +47,28 @@ mod recorder;
 mod relative;
 mod repeats;
 mod spread;
+mod statistics;
 mod student;
 mod summary;
 mod table;
 mod words;
 pub use accumulator::{Accumulator, COUNT_MAX};
 pub use comparison::{
-    CompareError, ComparedFigure, ComparedMetric, Comparison, KsDistance, Limits, RUNS_MAX,
+    CompareError, ComparedMetric, ComparedStatistic, Comparison, KsDistance, Limits, RUNS_MAX,
     Undecided, Verdict,
 };
 pub use csv::write_csv;
 pub use distributions::{
-    Distribution, DistributionsError, read_distributions, write_distributions,
+    DistributionsError, RecordedDistribution, read_distributions, write_distributions,
 };
 pub use epochs::{EPOCHS_MAX, Epochs, EpochsError};
-pub use figures::{MessageFigures, MetricFigures, RunFigures};
 pub use histogram::{Bucket, Histogram, ks};
 pub use ledger::{DropCause, Flow, Ledger};
 pub use measures::{EpochMeasures, Measures, MetricEntry, ReportError};
 pub use recorder::Recorder;
 pub use relative::{RelativeError, ks_critical};
 pub use repeats::{Estimate, RepeatRow, Repeats};
+pub use statistics::{MessageStatistics, MetricStatistics, RunStatistics};
 pub use student::{student_t, student_t_one_sided};
 pub use summary::{Row, STATISTICS, Statistic, Summary};
 pub use words::WordsError;

@@ -1,4 +1,4 @@
-//! What was measured in a run: an accumulator for each epoch and metric, mergeable in any order.
+//! The measurements of a run: an accumulator for each epoch and metric, mergeable in any order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -38,7 +38,7 @@ impl MetricEntry {
     }
 }
 
-/// What was measured in one epoch.
+/// The measurements of one epoch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EpochMeasures {
     /// Which epoch it is, counted from 0.

@@ -1,4 +1,4 @@
-//! How sure several runs are: means over runs, each with a 95 % confidence interval.
+//! Several runs together: means over runs, each with a 95 % confidence interval.
 
 use std::collections::BTreeMap;
 use std::fmt;

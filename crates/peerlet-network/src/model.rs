@@ -162,8 +162,8 @@ pub type ModelState = Option<Box<dyn Any + Send>>;
 /// and remember nothing but in the state; so a fate depends neither on the thread that decides it
 /// nor on what happens between other peers. An engine calls `depart` in the sender's order of
 /// events, with the state that the sender owns, and `arrive` in the receiver's order, with the
-/// receiver's state. No delay is shorter than the [`lookahead`](Model::lookahead). Seats are those of the scenario:
-/// a model built for so many peers may panic beyond them.
+/// receiver's state. No delay is shorter than the [`lookahead`](Model::lookahead). Seats are those
+/// of the scenario: a model may panic beyond the number of peers it was built for.
 ///
 /// A model takes its random streams by name (`packet.random.named("loss")`). When a layer is added
 /// around it, no other random stream changes.

@@ -64,7 +64,7 @@ impl JsonSide<'_> {
 }
 
 impl Report<'_> {
-    /// What should be known before the figures are trusted.
+    /// What should be known before the statistics are trusted.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         let titles = |side: &Side| -> BTreeSet<String> {
@@ -145,7 +145,7 @@ impl Report<'_> {
             let seeds = seeds(&side.seeds());
             format!("{name}: {}, {seeds} ({})", side.first().place(), side.path)
         };
-        let pairs = match (self.comparison.paired, self.left.figures.len()) {
+        let pairs = match (self.comparison.paired, self.left.statistics.len()) {
             (true, 2..) => ", in pairs with the left ones",
             _ => "",
         };

@@ -1,4 +1,4 @@
-//! How far two distributions lie apart, by Kolmogorov and Smirnov, and how sure that is.
+//! The Kolmogorov-Smirnov distance between two distributions, with its interval.
 
 use serde::Serialize;
 

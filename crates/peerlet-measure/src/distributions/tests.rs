@@ -1,4 +1,4 @@
-//! What is written is read back; what nobody wrote is refused.
+//! Files that a run wrote are read back; others are refused.
 
 use expect_test::expect;
 use peerlet_core::runtime::QUANTA_MAX;
@@ -60,7 +60,7 @@ fn what_is_written_is_read_back() {
         let table = [MetricEntry::new("a", Metric::distribution("b").unit("ms").quantum(quantum))];
         let measures = measures(&table, &[&values]);
         let read = read_distributions(&written(&measures)).unwrap();
-        let Distribution { kind, unit, quantum: read_quantum, histogram } = &read["a/b"];
+        let RecordedDistribution { kind, unit, quantum: read_quantum, histogram } = &read["a/b"];
         assert_eq!(histogram, measures.total()[0].histogram(), "quantum {quantum}");
         assert_eq!(
             (*kind, unit.as_str(), *read_quantum),

@@ -1,5 +1,4 @@
-//! However the peers are spread over owners, and in whatever order these are merged: the same to
-//! the bit.
+//! Merging: the same to the bit for any spread of the peers over owners and any order.
 
 use std::sync::Arc;
 
