@@ -1,4 +1,4 @@
-//! The server's list of peers: bounded, and quick to draw a random sample from.
+//! The server's list of peers: bounded, and quick to sample from at random.
 
 use std::collections::BTreeMap;
 
@@ -194,8 +194,8 @@ mod tests {
             (0..10).for_each(|n| members.hear(peer(n), standing, Time::ZERO, 10, &mut rng));
             let mut counts = [0u32; 10];
             for _ in 0..9_000 {
-                for drawn in members.sample(new, 3, peer(0), |_| true, &mut rng) {
-                    counts[drawn.slot() as usize] += 1;
+                for member in members.sample(new, 3, peer(0), |_| true, &mut rng) {
+                    counts[member.slot() as usize] += 1;
                 }
             }
             // Each of nine comes in a third of the samples: 3,000 times, and five standard

@@ -1,4 +1,4 @@
-//! What routers say to each other, and the payload they carry.
+//! The messages of routers, and the payload they carry.
 
 use std::fmt;
 

@@ -9,7 +9,7 @@ use peerlet_overlay::{
 };
 use peerlet_sim::{Setup, Simulation};
 
-use crate::town::{act, in_order, measured, misplaced, reached};
+use crate::overlay_fixture::{act, in_order, measured, misplaced, reached};
 
 const PEERS: u32 = 40;
 

@@ -13,7 +13,7 @@ use peerlet_sim::network::{
 use peerlet_sim::{Outcome, Setup, Simulation};
 
 /// A world of peers with the stock stack on a king-like network.
-pub struct Town {
+pub struct OverlayFixture {
     pub peers: u32,
     pub seed: u64,
     pub span: Duration,
@@ -30,9 +30,9 @@ pub struct Town {
     pub wire: bool,
 }
 
-impl Town {
-    pub fn new(peers: u32, seed: u64) -> Town {
-        Town {
+impl OverlayFixture {
+    pub fn new(peers: u32, seed: u64) -> OverlayFixture {
+        OverlayFixture {
             peers,
             seed,
             span: SECOND * 60,
