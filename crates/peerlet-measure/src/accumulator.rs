@@ -285,7 +285,7 @@ mod tests {
 
     const EXTREMES: &str = "the extremes are outside of the buckets";
 
-    /// What is said of these words: of an accumulator, a number of buckets, and the buckets.
+    /// The refusal of these words: of an accumulator, a number of buckets, and the buckets.
     fn refusal(words: &[u64]) -> String {
         match Accumulator::read(&mut Words::new(&mut words.iter().copied())) {
             Ok(accumulator) => format!("read: {accumulator:?}"),

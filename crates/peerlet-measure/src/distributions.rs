@@ -195,7 +195,7 @@ impl BucketLine {
 pub enum DistributionsError {
     /// The first line is not the one of this version.
     Version {
-        /// What it is.
+        /// The line.
         found: String,
     },
     /// The text ends within a line.
@@ -221,7 +221,7 @@ pub enum DistributionsError {
         line: usize,
         /// The name of the field.
         field: &'static str,
-        /// What it holds.
+        /// Its text.
         text: String,
     },
     /// There is no such kind of metric.

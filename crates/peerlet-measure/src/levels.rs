@@ -9,7 +9,7 @@ const PAGE: usize = 64;
 /// Stands for a seat without a level. Recorded quanta never come near it.
 const NONE: i64 = i64::MIN;
 
-/// What each seat last said; the newest value replaces the one before.
+/// The last value of each seat; a new one replaces the one before.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Levels {
     pages: Vec<Option<Box<[i64; PAGE]>>>,

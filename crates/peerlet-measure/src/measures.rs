@@ -47,7 +47,7 @@ pub struct EpochMeasures {
     pub from: Time,
     /// The instant that it ends before. Earlier than planned in a run that was interrupted.
     pub to: Time,
-    /// What was recorded, by the metric's index in the table.
+    /// The recorded values, by the metric's index in the table.
     pub accumulators: Vec<Accumulator>,
 }
 

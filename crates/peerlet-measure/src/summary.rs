@@ -100,7 +100,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// What was accumulated of a metric, in its unit.
+    /// The accumulated values of a metric, in its unit.
     pub fn of(metric: &Metric, values: &Accumulator) -> Row {
         let whole = |quanta: Option<i64>| quanta.map(|quanta| metric.value(quanta as f64));
         let percentile = |percent: u32| whole(values.quantile(f64::from(percent) / 100.0));

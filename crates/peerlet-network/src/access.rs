@@ -41,7 +41,7 @@ pub const WORLD_2020: [AccessClass; 5] = [
     class(175, 81_000, 123_000),
 ];
 
-/// What peers of file sharing had in 2006 (after Bharambe, Herley, Padmanabhan: INFOCOM 2006).
+/// Access of file-sharing peers in 2006 (after Bharambe, Herley, Padmanabhan: INFOCOM 2006).
 pub const P2P_2006: [AccessClass; 4] =
     [class(20, 128, 784), class(40, 384, 1_500), class(25, 1_000, 3_000), class(15, 5_000, 10_000)];
 
@@ -244,7 +244,7 @@ mod tests {
             );
             carried += if fate.arrives() { 8_000 } else { 0 };
         }
-        // What is in the queue at the end comes on top.
+        // The contents of the queue at the end come on top.
         assert!((10_000_000..10_000_000 + 8 * 66_000).contains(&carried), "{carried}");
     }
 

@@ -117,7 +117,7 @@ impl<'de> Deserialize<'de> for Places {
 pub enum AssignError {
     /// There are more peers than rows.
     TooFew {
-        /// What there are too few of.
+        /// The word for one: row or region.
         what: &'static str,
         /// How many there are.
         rows: usize,
@@ -135,16 +135,16 @@ pub enum AssignError {
     Row {
         /// The group.
         group: String,
-        /// What is written, if anything is.
+        /// The text of the scenario, if there is any.
         written: String,
-        /// What there are.
+        /// The rows that exist.
         known: String,
     },
     /// Some seats are in none of the groups.
     Others {
         /// The seats.
         seats: SeatSet,
-        /// What they have none of.
+        /// The word for one: row or region.
         what: &'static str,
     },
 }
@@ -189,7 +189,7 @@ impl AssignError {
 
 /// The rows or regions that are assigned.
 pub(crate) struct Rows<'a> {
-    /// What one is called.
+    /// The word for one.
     pub(crate) what: &'static str,
     /// How many there are; at most 2^16.
     pub(crate) count: usize,

@@ -7,7 +7,7 @@ use crate::generated::{KING_LIKE, PLANETLAB_LIKE, WORLD_LIKE};
 pub struct ModelEntry {
     /// The name in a scenario.
     pub name: &'static str,
-    /// What it is, in one line.
+    /// Its description, in one line.
     pub help: &'static str,
     /// The keys that stand beside its name.
     pub parameters: &'static [Parameter],
@@ -18,11 +18,11 @@ pub struct ModelEntry {
 pub struct Parameter {
     /// The key.
     pub name: &'static str,
-    /// What kind of value it takes.
+    /// The kind of its values.
     pub shape: &'static str,
     /// The value where none is given, as a scenario writes it; `None` where one must be given.
     pub default: Option<&'static str>,
-    /// What it is, in one line.
+    /// Its description, in one line.
     pub help: &'static str,
 }
 
@@ -197,9 +197,9 @@ pub const MODELS: &[ModelEntry] = &[
 pub struct LayerEntry {
     /// The key in a scenario.
     pub name: &'static str,
-    /// What it does, in one line.
+    /// Its effect, in one line.
     pub help: &'static str,
-    /// What kinds of values it takes.
+    /// The kinds of its values.
     pub shape: &'static str,
 }
 

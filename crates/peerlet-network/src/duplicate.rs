@@ -25,7 +25,7 @@ impl Duplicated {
         self.probability.happens(packet.random.named("duplicate").bits())
     }
 
-    /// What becomes of a packet that is duplicated, the first copy of which has this fate.
+    /// The fate of a duplicated packet, given that of its first copy.
     fn both(&self, first: Departure, packet: &Packet, state: &mut ModelState) -> Departure {
         let twin = Packet { random: packet.random.named("twin"), ..*packet };
         match (first, self.inner.depart(&twin, state)) {

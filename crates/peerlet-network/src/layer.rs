@@ -67,14 +67,14 @@ pub trait Layer: Send + Sync + fmt::Debug {
         false
     }
 
-    /// What becomes of a packet that departs now, for which what is inside has this fate. `state`
-    /// is the layer's own at the sender.
+    /// The fate of a packet that departs now, given its fate inside. `state` is the layer's own at
+    /// the sender.
     fn depart(&self, _packet: &Packet, fate: Departure, _state: &mut ModelState) -> Departure {
         fate
     }
 
-    /// What becomes of a packet that arrives now, for which what is inside has this fate. `state`
-    /// is the layer's own at the receiver.
+    /// The fate of a packet that arrives now, given its fate inside. `state` is the layer's own at
+    /// the receiver.
     fn arrive(&self, _packet: &Packet, fate: Arrival, _state: &mut ModelState) -> Arrival {
         fate
     }

@@ -24,7 +24,7 @@ pub struct Packet {
     pub random: Seed,
 }
 
-/// What becomes of a packet when it departs.
+/// The fate of a packet at its departure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Departure {
     /// It arrives.
@@ -93,7 +93,7 @@ pub fn damage(bytes: &mut [u8], bits: u32, random: Seed) {
     }
 }
 
-/// What becomes of a packet when it arrives.
+/// The fate of a packet at its arrival.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Arrival {
     /// The peer gets it.

@@ -9,7 +9,7 @@ use peerlet_core::{Duration, DurationError, Value};
 use crate::problem::suggest;
 use crate::seats::Refusal;
 
-/// What happens to a peer.
+/// The action of an event on a peer or on the network.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Action {
     /// A new life begins.
@@ -341,8 +341,7 @@ mod tests {
     use super::*;
     use expect_test::{Expect, expect};
 
-    /// What is said of each text: the part that is wrong in brackets, what is wrong with it, what
-    /// to do.
+    /// The refusal of each text: the part that is wrong in brackets, the reason, the remedy.
     fn refused(texts: &[&str], expected: Expect) {
         let mut said = String::new();
         for text in texts {

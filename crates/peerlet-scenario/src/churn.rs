@@ -15,7 +15,7 @@ use crate::reader::{Fields, Reader};
 pub struct Churn {
     /// The seats that come and go; when none are named, all but the servers.
     pub peers: Option<SeatSet>,
-    /// Who is up when its churn begins.
+    /// The seats that are up when their churn begins.
     pub initial: Initial,
     /// How long a peer stays.
     pub session: SessionDistribution,
@@ -23,7 +23,7 @@ pub struct Churn {
     pub absence: SessionDistribution,
 }
 
-/// Who is up when its churn begins.
+/// The seats that are up when their churn begins.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Initial {
     /// Everybody.

@@ -18,7 +18,7 @@ pub struct ScenarioEvent {
     pub at: Time,
     /// To whom.
     pub seats: SeatSet,
-    /// What.
+    /// The action.
     pub action: Action,
     /// Where the call is written, for [`Sources::problem`](crate::Sources::problem).
     pub span: Range<usize>,

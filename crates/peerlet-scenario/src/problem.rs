@@ -83,12 +83,12 @@ impl Problem {
         format!("{}:{}:{}", self.name, self.line.number, self.line.column)
     }
 
-    /// What happened.
+    /// The message.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What to do.
+    /// The remedy.
     pub fn remedy(&self) -> Option<&str> {
         self.help.as_deref()
     }
@@ -179,8 +179,7 @@ fn boundary(text: &str, byte: usize) -> usize {
     (0..=byte).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0)
 }
 
-/// Everything found wrong with a scenario, up to [`PROBLEMS_MAX`] things. Displays as their plain
-/// drawings.
+/// The problems of a scenario, [`PROBLEMS_MAX`] at most. Displays as rendered in plain ASCII.
 #[derive(Clone, Debug)]
 pub struct Problems(pub Vec<Problem>);
 

@@ -15,11 +15,11 @@ use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 pub struct Raw {
     /// Where it is written, for [`Sources::problem`](crate::Sources::problem).
     pub span: Range<usize>,
-    /// What it is.
+    /// Its value.
     pub value: RawValue,
 }
 
-/// What a part of a scenario is.
+/// The value of a part of a scenario.
 #[derive(Clone, PartialEq, Debug)]
 pub enum RawValue {
     /// A text, without its quotes.
@@ -86,7 +86,7 @@ impl Raw {
         self.get(name).or_else(deeper)
     }
 
-    /// What it is, in words.
+    /// Its kind, in words.
     pub fn kind(&self) -> &'static str {
         match &self.value {
             RawValue::Text(_) => "a text",

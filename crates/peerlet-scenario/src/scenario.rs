@@ -31,7 +31,7 @@ pub const EVENTS_MAX: usize = 10_000_000;
 /// dozen metrics this many take a gigabyte; epochs of 10 s last for 46 days.
 pub const EPOCHS_MAX: u64 = 400_000;
 
-/// Everything that a file and the command line say about a run.
+/// A scenario: all that a file and the command line say about a run.
 ///
 /// Shares of seats are settled here: `"10%"` is a tenth of all peers, chosen at random from the
 /// seed among the seats that no stack names as a server (under the parameters `server` and
@@ -40,7 +40,7 @@ pub const EPOCHS_MAX: u64 = 400_000;
 pub struct Scenario {
     /// The texts that it was read from, for problems found later.
     pub sources: Sources,
-    /// What it is about; may be empty.
+    /// Its title; may be empty.
     pub title: String,
     /// Where all chance comes from; 1 unless given.
     pub seed: u64,
@@ -59,15 +59,15 @@ pub struct Scenario {
     pub groups: Vec<Group>,
     /// The seats that the stacks name as servers; seat 0 where they name none.
     pub servers: SeatSet,
-    /// Who comes and goes.
+    /// The churn.
     pub churn: Option<Churn>,
     /// How reliable delivery behaves.
     pub connection: Connection,
     /// How measures are taken.
     pub measure: Measure,
-    /// What is checked at the end.
+    /// The expectations that are checked at the end.
     pub expect: Vec<Expect>,
-    /// What happens to peers, in the order written: the lines first, then those of the file.
+    /// The events, in the order written: the lines first, then those of the file.
     pub events: Vec<ScenarioEvent>,
     /// How many event lines are left out because the command line ends the run before them.
     pub left_out: usize,

@@ -66,7 +66,7 @@ impl Selection {
     }
 }
 
-/// What to do about seats that cannot be read.
+/// The remedy for seats that cannot be read.
 pub(crate) const SEATS_HELP: &str = "write peers as `*`, `3`, `4-9`, `0,4,7-9`, `10-*` or `10%`";
 
 /// How many peers a share is: the nearest whole number.
@@ -136,8 +136,7 @@ mod tests {
         }
     }
 
-    /// What is said of each text: the part that is wrong in brackets, what is wrong with it, what
-    /// to do.
+    /// The refusal of each text: the part that is wrong in brackets, the reason, the remedy.
     fn refused(texts: &[&str], expected: Expect) {
         let mut said = String::new();
         for text in texts {

@@ -91,7 +91,7 @@ impl Sources {
         (source, span.start - start..span.end.saturating_sub(*start))
     }
 
-    /// What is written at this range; empty when nothing can be.
+    /// The text at this range; empty where there is none.
     pub(crate) fn text(&self, span: &Range<usize>) -> &str {
         let (source, local) = self.find(span);
         source.text.get(local).unwrap_or("")

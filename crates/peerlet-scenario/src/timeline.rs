@@ -41,7 +41,7 @@ pub struct Timeline {
 pub struct TimelineEntry {
     /// When.
     pub at: Time,
-    /// What.
+    /// Its effect.
     pub step: Step,
 }
 
@@ -182,7 +182,7 @@ enum Begin {
 
 /// How the run of each seat begins.
 fn begins(scenario: &Scenario) -> Vec<Begin> {
-    // What happens to the network happens to no seat.
+    // A change of the network happens to no seat.
     let is_theirs = |event: &&ScenarioEvent| !matches!(event.action, Action::Network { .. });
     let mut order: Vec<&ScenarioEvent> = scenario.events.iter().filter(is_theirs).collect();
     order.sort_by_key(|event| event.at);

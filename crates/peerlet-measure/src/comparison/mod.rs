@@ -94,7 +94,7 @@ impl Default for Limits {
 /// [`RelativeError::unpaired`]: crate::RelativeError::unpaired
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Comparison {
-    /// What was held to what.
+    /// The limits that were applied.
     pub limits: Limits,
     /// Whether runs of the same seed were compared with each other.
     pub paired: bool,
@@ -277,9 +277,9 @@ pub enum CompareError {
     Differ {
         /// Its full name.
         metric: String,
-        /// What it is in one run.
+        /// Its description in one run.
         one: String,
-        /// What it is in another one.
+        /// Its description in another one.
         other: String,
     },
 }

@@ -31,7 +31,7 @@ pub struct ComparedMetric {
     pub statistics: Vec<ComparedStatistic>,
     /// How far apart the values of both sides lie; `None` for counters, and where a side has none.
     pub ks: Option<KsDistance>,
-    /// What follows from all that.
+    /// The verdict on the metric.
     pub verdict: Verdict,
     /// Why the verdict is inconclusive, where it is: of several reasons the one that takes most.
     pub undecided: Option<Undecided>,

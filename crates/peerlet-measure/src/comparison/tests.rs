@@ -284,7 +284,7 @@ fn rows_as_json() {
     assert_eq!(serde_json::to_value(rows[4].verdict).unwrap(), "only_right");
 }
 
-/// What the comparison of these sides says of its only metric.
+/// The verdict of the comparison of these sides on its only metric.
 fn said(
     left: &[RunStatistics],
     right: &[RunStatistics],

@@ -72,7 +72,7 @@ fn what_is_written_is_read_back() {
     assert!(read["hello/never"].histogram.is_empty());
 }
 
-/// What is said of the text with one thing replaced.
+/// The refusal of the text with one thing replaced.
 fn refused(from: &str, to: &str) -> String {
     let good = small();
     assert!(good.contains(from), "{from}");

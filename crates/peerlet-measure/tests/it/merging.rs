@@ -12,7 +12,7 @@ const SENT: usize = 0;
 const LOAD: usize = 1;
 const TIME: usize = 2;
 
-/// What happens to one seat.
+/// An event at one seat.
 #[derive(Clone, Copy)]
 enum Event {
     Sent(i64),
@@ -49,8 +49,8 @@ impl World {
         World { table, epochs, events }
     }
 
-    /// What an owner of the seats that `owns` names measures. It closes epochs at each edge that it
-    /// passes.
+    /// The measurements of an owner of the seats that `owns` names. It closes epochs at each edge
+    /// that it passes.
     pub(crate) fn run(&self, owns: impl Fn(Seat) -> bool) -> Measures {
         let mut recorder = Recorder::new(self.table.clone(), self.epochs);
         for (time, seat, event) in self.events.iter().filter(|(_, seat, _)| owns(*seat)) {

@@ -12,7 +12,7 @@ use crate::rng;
 
 /// How often each difference is compared.
 const COMPARISONS: u32 = 2_000;
-/// What tests at 5 % say wrongly at most: 5 %, and five standard deviations of the binomial.
+/// The most wrong verdicts of tests at 5 %: 5 %, and five standard deviations of the binomial.
 const WRONG_MAX: u32 = 100 + 49;
 
 /// The limit of relative errors in these tests, and of distances.

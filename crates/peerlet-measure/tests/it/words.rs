@@ -76,7 +76,7 @@ fn mutate(rng: &mut Rng, words: &mut Vec<u64>) {
     }
 }
 
-/// Everything that is ever done with measures.
+/// Every operation on measurements.
 fn use_up(world: &World, epoch: &EpochMeasures) {
     let mut measures = Measures::new(world.table.clone(), world.epochs);
     let added = [0; 3].map(|_| measures.try_add(epoch.clone()).is_ok());

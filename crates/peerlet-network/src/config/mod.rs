@@ -43,7 +43,7 @@ pub enum BuildError {
     Matrix {
         /// Its file.
         file: PathBuf,
-        /// What is wrong with it.
+        /// Why not.
         why: MatrixError,
     },
     /// Rows or regions cannot be assigned.

@@ -171,7 +171,7 @@ pub struct MatrixConfig {
     /// Whether a text is a square or a list of edges. The one that it shows.
     #[serde(default)]
     pub form: Option<Form>,
-    /// What to do about round trips that the file lacks. Refuse the file.
+    /// The treatment of round trips that the file lacks. The default refuses the file.
     #[serde(default)]
     pub missing: Missing,
     /// Which row of the matrix a peer has. The one with its seat's index.

@@ -14,13 +14,13 @@ use crate::units::{QuantityError, Rate};
 pub enum Ways {
     /// Nothing goes through either way.
     Both,
-    /// What they send does not get through.
+    /// Their own packets do not get through.
     Out,
-    /// What is sent to them does not get through.
+    /// Packets to them do not get through.
     In,
 }
 
-/// What changes for some peers.
+/// A change of the network for some peers.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Change {
@@ -38,17 +38,17 @@ pub enum Change {
         /// The others; everybody where none are named.
         from: Option<SeatSet>,
     },
-    /// What they send is lost by this model.
+    /// Their packets are lost by this model.
     Loss(LossModel),
-    /// What is sent to them is lost with this probability.
+    /// Packets to them are lost with this probability.
     LossIn(Probability),
-    /// What they send arrives twice with this probability; the copy takes up to twice as long.
+    /// Their packets arrive twice with this probability; the copy takes up to twice as long.
     Duplicate(Probability),
-    /// What they send is held up with this probability, for less than this time.
+    /// Their packets are held up with this probability, for less than this time.
     Reorder(Probability, Duration),
-    /// What they send takes up to this much longer.
+    /// Their packets take up to this much longer.
     Jitter(Duration),
-    /// So many bits of what they send are flipped with this probability.
+    /// So many bits of their packets are flipped with this probability.
     Corrupt(Probability, u32),
     /// How fast packets leave them and come into them, with a queue of 64 KiB before each link.
     Bandwidth {
@@ -57,26 +57,26 @@ pub enum Change {
         /// `None` for as fast as otherwise.
         down: Option<Rate>,
     },
-    /// What they send and what is sent to them takes so many times as long, times 2^16; never less.
+    /// Packets from and to them take this many times as long, times 2^16; never less.
     Slow(u32),
-    /// What they and these others send each other takes so long, whatever the model says; `None`
-    /// for as long as the model says. It is [`PairDelays`](super::PairDelays) that does it.
+    /// Packets between them and these others take this long instead of the model's time; `None`
+    /// restores the model's. [`PairDelays`](super::PairDelays) applies it.
     PairDelay {
         /// The others.
         others: SeatSet,
         /// How long it takes, one way.
         delay: Option<Duration>,
     },
-    /// What they and these others send each other is lost with this probability.
+    /// Packets between them and these others are lost with this probability.
     PairLoss {
         /// The others.
         others: SeatSet,
         /// The probability.
         probability: Probability,
     },
-    /// What they send is held until it is released.
+    /// Their packets are held until they are released.
     Clog,
-    /// What was held goes its way.
+    /// Held packets go on their way.
     Release,
 }
 
@@ -87,7 +87,7 @@ pub struct CallEntry {
     pub name: &'static str,
     /// How it is written.
     pub call: &'static str,
-    /// What it does to the peers of its line, in one line.
+    /// Its effect on the peers of its line, in one line.
     pub help: &'static str,
 }
 

@@ -18,7 +18,7 @@ pub(super) struct CutChange {
 }
 
 impl CutChange {
-    /// What a fault does to cuts, if it does anything.
+    /// The cut, or its end, that a fault makes; `None` for other faults.
     pub(super) fn of(fault: &Fault, peers: u32) -> Option<CutChange> {
         let (those, ways, is_cut, in_flight) = match &fault.change {
             Change::Cut { from, ways, in_flight } => {

@@ -65,7 +65,7 @@ pub struct Faults {
     has_down: bool,
 }
 
-/// What a side of a peer keeps.
+/// The state of one side of a peer.
 #[derive(Default)]
 struct Kept {
     is_bad: Option<bool>,
@@ -221,7 +221,7 @@ impl Layer for Faults {
             None => return Departure::Drop(PacketDrop::Queue),
         }
         if self.clog.at(from, at) == Some(true) {
-            // What is never released is on its way when the run ends.
+            // A packet that is never released is on its way when the run ends.
             let release = self.clog.next(from, at, |is_clogged| !is_clogged);
             fate = fate.later(release.unwrap_or(Time::MAX).since(at));
         }

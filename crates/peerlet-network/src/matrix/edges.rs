@@ -8,16 +8,16 @@ use super::lines::{Cell, Lines, Number, TextLine};
 use super::read::{cell, check_rows};
 use super::{LatencyTable, MatrixError, NONE, ROWS_MAX, Unit, Wanted};
 
-/// What a column may be called that has the first host, in lower case.
+/// Names of the column of the first host, in lower case.
 const FROM: [&str; 8] = ["source", "src", "from", "sender", "origin", "host1", "node1", "peer1"];
-/// What a column may be called that has the second host.
+/// Names of the column of the second host.
 const TO: [&str; 9] =
     ["destination", "dest", "dst", "to", "target", "receiver", "host2", "node2", "peer2"];
-/// What a column is called that has round trips, besides all that have `rtt` in their name.
+/// Names of a column of round trips, besides all with `rtt` in their name.
 const ROUND_TRIP: [&str; 4] = ["round_trip", "roundtrip", "round_trip_time", "ping"];
-/// What a column is called that has delays of one way.
+/// Names of a column of one-way delays.
 const ONE_WAY: [&str; 4] = ["one_way", "oneway", "one_way_delay", "owd"];
-/// What a column of either may be called.
+/// Names of a column of either.
 const EITHER: [&str; 3] = ["latency", "delay", "median"];
 
 /// Tables of more rows than this have a round trip for one pair in a hundred at least: a short file

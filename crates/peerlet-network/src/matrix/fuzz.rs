@@ -45,7 +45,7 @@ const PIECES: [&str; 24] = [
     "é",
 ];
 
-/// What noise like numbers is made of.
+/// The characters of noise that looks like numbers.
 const SIGNS: &[u8] = b"0123456789,;\t -.\n\r\"#a";
 
 /// The file with some pieces taken out, doubled or put in, as bytes with some of them changed.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::MatrixError;
 
-/// What separates the cells of a line.
+/// The separator of the cells of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Separator {
     /// Any white space, as much as there is.

@@ -34,7 +34,7 @@ pub(crate) const FILE_BYTES_MAX: u64 = 1 << 30;
 /// A cell without a round trip.
 const NONE: u32 = u32::MAX;
 
-/// What to do about round trips that the matrix lacks.
+/// The treatment of round trips that the matrix lacks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Missing {

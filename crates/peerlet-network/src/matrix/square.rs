@@ -6,7 +6,7 @@ use super::lines::{Lines, Number, TextLine};
 use super::read::{cell, check_rows};
 use super::{LatencyTable, MatrixError, NONE, ROWS_MAX, Unit};
 
-/// What the lines of a square have besides its numbers.
+/// The shape of a square: its size, and the names beside its numbers.
 struct Shape {
     /// How many lines come before the first row.
     before: usize,
@@ -114,7 +114,7 @@ fn arrange(
 }
 
 impl Shape {
-    /// What the lines show of it.
+    /// The shape that the lines show.
     fn of(lines: &Lines<'_>) -> Result<Shape, MatrixError> {
         let mut first_two = lines.iter(ROWS_MAX + 2).take(2);
         let Some(first) = first_two.next() else { return Err(MatrixError::Empty) };

@@ -160,7 +160,7 @@ impl KnownPeers {
         heard.min().map(|heard| heard + silence)
     }
 
-    /// Who was silent for this long.
+    /// The peers that were silent for this long.
     pub(super) fn silent(&self, now: Time, silence: Duration) -> Vec<Address> {
         let silent = self.peers.iter().filter(|(_, known)| now.since(known.heard) >= silence);
         silent.map(|(peer, _)| *peer).collect()

@@ -100,14 +100,14 @@ pub struct Neighbors {
     sought: usize,
 }
 
-/// What was asked of a peer that was not heard yet.
+/// A question to a peer that was not heard yet.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     at: Time,
     connect: bool,
 }
 
-/// What `Neighbors` does by the clock.
+/// The timers of `Neighbors`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NeighborsTimer {
     /// Tell neighbors that this peer lives, and drop those that do not.
@@ -223,7 +223,7 @@ impl Peerlet for Neighbors {
     }
 }
 
-/// What siblings ask.
+/// The queries of siblings.
 impl Neighbors {
     /// All neighbors, in order of their addresses.
     pub fn all(&self) -> impl Iterator<Item = Neighbor> {
@@ -308,7 +308,7 @@ impl Neighbors {
 
 /// The ring.
 impl Neighbors {
-    /// What to tell a peer: whom this one knows near it, and some random ones.
+    /// The peers to tell another one: those known near it, and some random ones.
     fn peers_for(&self, peer: Address, rng: &mut Rng) -> Peers {
         let side = self.config.ring as usize + 2;
         let near = self.known.nearest(RingId::of(peer), side, peer);
@@ -437,7 +437,7 @@ impl Neighbors {
     }
 }
 
-/// Who lives.
+/// Liveness.
 impl Neighbors {
     /// Notes that a peer is about to be written to; false where it was or there is no room.
     fn ask(&mut self, peer: Address, at: Time, connect: bool) -> bool {

@@ -28,7 +28,7 @@ fn neighbors(fixture: &OverlayFixture, acts: &[(u64, u32, Act)], until: u64, of:
 fn five_peers_are_neighbors_until_they_leave() {
     let fixture = OverlayFixture::new(5, 1);
     assert_eq!(neighbors(&fixture, &[], 5, 0), [1, 2, 3, 4]);
-    // Who stops says so; who crashes is missed after three silent periods.
+    // A peer that stops says so; one that crashes is missed after three silent periods.
     assert_eq!(neighbors(&fixture, &[(5, 2, Act::Stop)], 6, 0), [1, 3, 4]);
     assert_eq!(neighbors(&fixture, &[(5, 2, Act::Crash)], 6, 0), [1, 2, 3, 4]);
     assert_eq!(neighbors(&fixture, &[(5, 2, Act::Crash)], 10, 0), [1, 3, 4]);
