@@ -175,10 +175,10 @@ mod tests {
                 self.waiting.pop_front();
             }
             let mut left = 0;
-            for (place, (bytes, end)) in self.waiting.iter().enumerate() {
+            for (index, (bytes, end)) in self.waiting.iter().enumerate() {
                 // Of the one that is on the line, part is through.
                 let unsent = (end - now).div_ceil(self.nanos_a_byte);
-                left += if place == 0 { unsent.min(*bytes) } else { *bytes };
+                left += if index == 0 { unsent.min(*bytes) } else { *bytes };
             }
             if left > 0 && left + bytes > self.room {
                 return None;

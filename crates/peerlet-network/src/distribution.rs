@@ -227,13 +227,13 @@ impl Quantiles {
     #[inline]
     pub fn sample(&self, bits: u64) -> Duration {
         // The first bit is the side. The zeros that follow are the octave: each is half as probable
-        // as the one before. What follows the first one is the place in it.
+        // as the one before. The bits behind the first one are the offset in it.
         let (side, rest) = ((bits >> 63) as usize, bits << 1);
         let octave = (rest.leading_zeros() as usize).min(OCTAVES - 1);
-        let place = rest << (octave + 1);
+        let offset = rest << (octave + 1);
         let cells = &self.octaves[side * OCTAVES + octave];
-        let cell = (place >> (64 - CELL_BITS)) as usize;
-        let along = place << CELL_BITS >> 32;
+        let cell = (offset >> (64 - CELL_BITS)) as usize;
+        let along = offset << CELL_BITS >> 32;
         let (from, to) = (cells[cell], cells[cell + 1]);
         let step = ((i128::from(to) - i128::from(from)) * i128::from(along)) >> 32;
         Duration::from_nanos((i128::from(from) + step) as u64)

@@ -97,7 +97,7 @@ impl Preset {
     }
 
     /// Where the peer with these random bits is.
-    fn place(&self, bits: u64) -> Position {
+    fn position(&self, bits: u64) -> Position {
         let cluster = self.cluster((bits >> 48) as u32);
         let offset = |shift| {
             let normal = i64::from(NORMAL[entry(bits, shift)]);
@@ -129,7 +129,7 @@ impl Preset {
         (distance * factor) >> 16
     }
 
-    /// No round trip is shorter: two smallest heights at one place, and the smallest factor.
+    /// No round trip is shorter: two smallest heights at one point, and the smallest factor.
     fn smallest(&self) -> u64 {
         let (height, factor) = (u64::from(self.heights[0]), u64::from(self.factors[0]));
         (2 * height * factor) >> 16
@@ -179,7 +179,7 @@ impl Generated {
     /// are raised to it, which gives an engine a lookahead worth having.
     pub fn new(preset: &'static Preset, seed: u64, peers: u32, floor: Duration) -> Generated {
         let root = Seed::new(seed);
-        let positions = (0..peers).map(|i| preset.place(root.at(u64::from(i)).bits())).collect();
+        let positions = (0..peers).map(|i| preset.position(root.at(u64::from(i)).bits())).collect();
         // Any constant keeps the random streams of pairs apart from those of peers.
         let pairs = Seed::new(seed ^ 0x5bd1_e995);
         Generated { preset, positions, pairs, floor }

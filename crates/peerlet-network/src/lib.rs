@@ -56,7 +56,7 @@ pub mod fuzzing {
 }
 
 pub use access::{ACCESS_OVERHEAD, ACCESS_QUEUE, Access, AccessClass, P2P_2006, WORLD_2020};
-pub use assign::{Assign, AssignError, Place};
+pub use assign::{Assign, AssignError, RowSelection};
 pub use catalog::{LAYERS, LayerEntry, MODELS, ModelEntry, NOT_YET, Parameter};
 pub use config::{
     AccessConfig, BuildError, ClassConfig, ClassesConfig, ConstantConfig, CorruptConfig,

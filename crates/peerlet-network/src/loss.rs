@@ -184,8 +184,8 @@ impl Loss {
         let random = packet.random.named("loss");
         if !self.links.is_empty() {
             let link = (packet.from, packet.to);
-            if let Ok(place) = self.links.binary_search_by_key(&link, |(link, _)| *link) {
-                return self.loses_on(place, random, state);
+            if let Ok(index) = self.links.binary_search_by_key(&link, |(link, _)| *link) {
+                return self.loses_on(index, random, state);
             }
         }
         if !self.up.has_state() {
@@ -194,15 +194,15 @@ impl Loss {
         self.up.loses(&mut chains(state).own, random)
     }
 
-    fn loses_on(&self, place: usize, random: Seed, state: &mut ModelState) -> bool {
-        let model = self.links[place].1;
+    fn loses_on(&self, index: usize, random: Seed, state: &mut ModelState) -> bool {
+        let model = self.links[index].1;
         if !model.has_state() {
             return model.loses(&mut None, random);
         }
-        let (LinkChains(links), place) =
-            (&mut **chains(state).links.get_or_insert_default(), place as u32);
-        let known = links.iter().position(|(link, _)| *link == place).unwrap_or_else(|| {
-            links.push((place, None));
+        let (LinkChains(links), index) =
+            (&mut **chains(state).links.get_or_insert_default(), index as u32);
+        let known = links.iter().position(|(link, _)| *link == index).unwrap_or_else(|| {
+            links.push((index, None));
             links.len() - 1
         });
         model.loses(&mut links[known].1, random)

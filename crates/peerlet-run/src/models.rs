@@ -144,8 +144,8 @@ fn wrap(
 
 /// What is wrong with a network, at the key that can mend it; at the table where that is missing.
 fn problem(sources: &Sources, table: &Raw, parts: &[Part], error: &BuildError) -> Problem {
-    let places = error.places();
-    let found = places.iter().find_map(|path| {
+    let keys = error.keys();
+    let found = keys.iter().find_map(|path| {
         let (first, rest) = path.split_first()?;
         let part = parts.iter().find(|part| part.name == *first)?;
         rest.iter().try_fold(&part.raw, |raw, key| within(raw, key))

@@ -78,7 +78,7 @@ impl Stage<'_> {
             // A line stands in the source as it is, unless it was written with escapes.
             let start = written[cursor..].find(line).map(|at| cursor + at);
             cursor = start.map_or(cursor, |start| start + line.len());
-            let place = |at: Range<usize>| match start {
+            let location = |at: Range<usize>| match start {
                 Some(start) => span.start + start + at.start..span.start + start + at.end,
                 None => span.clone(),
             };
@@ -88,18 +88,18 @@ impl Stage<'_> {
             match self.line(line) {
                 Ok((at, ..)) if at >= Time::ZERO + self.duration => reader.left_out += 1,
                 Ok((at, seats, action, call)) => {
-                    let event = ScenarioEvent { at, seats, action, span: place(call.clone()) };
+                    let event = ScenarioEvent { at, seats, action, span: location(call.clone()) };
                     match self.swizzle(&event, &line[call.clone()]) {
                         None => events.push(event),
                         Some(Ok(parts)) => events.extend(parts),
                         Some(Err(refusal)) => {
                             let refusal = refusal.shift(call.start);
-                            reader.refuse(&place(refusal.at), refusal.message, refusal.help);
+                            reader.refuse(&location(refusal.at), refusal.message, refusal.help);
                         }
                     }
                 }
                 Err(refusal) => {
-                    reader.refuse(&place(refusal.at), refusal.message, refusal.help);
+                    reader.refuse(&location(refusal.at), refusal.message, refusal.help);
                 }
             }
         }
@@ -157,8 +157,8 @@ impl Stage<'_> {
             (NetworkCall::Pairs, Some(Value::Integer(seat))) => seat.to_string(),
             _ => return Ok(()),
         };
-        let place = call::argument_place(call, 0).unwrap_or(0..call.len());
-        let named = self.select(&others).map_err(|refusal| Refusal { at: place, ..refusal })?;
+        let location = call::argument_range(call, 0).unwrap_or(0..call.len());
+        let named = self.select(&others).map_err(|refusal| Refusal { at: location, ..refusal })?;
         *from = Some(named.resolve(self.eligible, || random.named("others")));
         arguments.remove(0);
         Ok(())
@@ -177,9 +177,9 @@ impl Stage<'_> {
         }
         let [Value::Duration(span)] = arguments.as_slice() else {
             let wrong = usize::from(matches!(arguments.first(), Some(Value::Duration(_))));
-            let place = call::argument_place(call, wrong).unwrap_or(0..call.len());
+            let location = call::argument_range(call, wrong).unwrap_or(0..call.len());
             let message = "these are not the arguments of a swizzle";
-            return Some(Refusal::new(place, message, "write Network.swizzle(TIME)"));
+            return Some(Refusal::new(location, message, "write Network.swizzle(TIME)"));
         };
         let random = self.seed.named("swizzle").at(event.at.as_nanos());
         let half = *span / 2;

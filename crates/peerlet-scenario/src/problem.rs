@@ -42,7 +42,7 @@ impl Problem {
         let start = boundary(text, span.start);
         let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = text[start..].find(['\r', '\n']).map_or(text.len(), |length| start + length);
-        // The caret stays on its line, and has a place even behind the last character.
+        // The caret stays on its line, and has a column even behind the last character.
         let end = boundary(text, span.end.clamp(start, line_end));
         let (left, right) = window(&text[line_start..line_end], start - line_start);
         let (left, right) = (line_start + left, line_start + right);
@@ -78,8 +78,8 @@ impl Problem {
         Problem { is_unreadable: true, ..self }
     }
 
-    /// The place as `file:line:column`; lines and columns (in characters) count from 1.
-    pub fn place(&self) -> String {
+    /// The location as `file:line:column`; lines and columns (in characters) count from 1.
+    pub fn location(&self) -> String {
         format!("{}:{}:{}", self.name, self.line.number, self.line.column)
     }
 
@@ -101,7 +101,7 @@ impl Problem {
         let mut rendered = String::new();
         let result = handler.render_report(&mut rendered, self);
         result.expect("a line held in memory can be rendered");
-        // Editors find the place when the line begins with it, so miette's first line gives way.
+        // Editors find the location when the line begins with it, so miette's first line gives way.
         let snippet = rendered.split_once('\n').map_or("", |(_, snippet)| snippet);
         match color {
             true => format!("\x1b[1m{self}\x1b[0m\n{snippet}"),
@@ -112,7 +112,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place(), self.message)
+        write!(f, "{}: {}", self.location(), self.message)
     }
 }
 
@@ -145,7 +145,7 @@ const BEFORE_MAX: usize = 80;
 const BEHIND_MAX: usize = 120;
 /// Characters of a user's text that a message repeats.
 pub const QUOTED_MAX: usize = 200;
-/// The mark of a place where something is left out.
+/// The mark of an omission.
 const CUT: &str = "...";
 
 /// The part of a line that is shown, with a caret at this byte.
@@ -173,7 +173,7 @@ pub fn shortened(text: &str) -> String {
     format!("{head}{CUT}{tail}")
 }
 
-/// The last place at or before this byte where a character begins or the text ends.
+/// The last location at or before this byte where a character begins or the text ends.
 fn boundary(text: &str, byte: usize) -> usize {
     let byte = byte.min(text.len());
     (0..=byte).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0)
@@ -266,8 +266,8 @@ mod tests {
               help: do \u{8}y
         "#]]
         .assert_eq(&plain);
-        let place = problem.place();
-        assert!(!place.contains(char::is_control), "{place:?}");
+        let location = problem.location();
+        assert!(!location.contains(char::is_control), "{location:?}");
     }
 
     #[test]
@@ -276,7 +276,7 @@ mod tests {
         let at = text.find('#').unwrap();
         let said = format!("`{}` is long", "é".repeat(5_000));
         let problem = Problem::new(&Source::new("x", text.as_str()), at..at + 5_000, said, "");
-        assert!(problem.place().starts_with("x:1:5008"), "{}", problem.place());
+        assert!(problem.location().starts_with("x:1:5008"), "{}", problem.location());
         let rendered = problem.render(false);
         assert!(rendered.chars().count() < 700, "{rendered}");
         let lines: Vec<&str> = rendered.lines().collect();

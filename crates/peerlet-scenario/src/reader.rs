@@ -196,7 +196,7 @@ impl Reader {
         items.clone()
     }
 
-    /// The place of a range of `text`, which is what the string at `span` means: exact, unless
+    /// The location of a range of `text`, which is what the string at `span` means: exact, unless
     /// escapes are in between.
     pub(crate) fn inside(
         &self,

@@ -121,7 +121,7 @@ impl Scenario {
     /// Reads a scenario, with these values put over those in the text; later ones win.
     ///
     /// # Errors
-    /// Tells everything that is wrong with it, each with its place.
+    /// Tells everything that is wrong with it, each with its location.
     ///
     /// ```
     /// use peerlet_scenario::{Override, Scenario, Source};

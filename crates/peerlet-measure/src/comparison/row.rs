@@ -195,8 +195,8 @@ impl Sides<'_> {
         let (of_left, of_right) = (plain(&left), plain(&right));
         let error = if paired {
             let pair = |(seed, value): &(u64, f64)| {
-                let place = right.binary_search_by_key(seed, |(seed, _)| *seed).ok()?;
-                Some((*value, right[place].1))
+                let index = right.binary_search_by_key(seed, |(seed, _)| *seed).ok()?;
+                Some((*value, right[index].1))
             };
             RelativeError::paired(&left.iter().filter_map(pair).collect::<Vec<_>>())
         } else {

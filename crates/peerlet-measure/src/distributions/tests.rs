@@ -178,12 +178,12 @@ fn damaged_texts_never_panic() {
     for _ in 0..20_000 {
         let mut bytes = good.clone();
         for _ in 0..=rng.below(3) {
-            // Never cut to nothing, so that there is a place.
-            let place = rng.below(bytes.len() as u64) as usize;
+            // Never cut to nothing, so that there is a byte.
+            let index = rng.below(bytes.len() as u64) as usize;
             match rng.below(3) {
-                0 => bytes[place] = b"0123456789.,-e\"\n"[rng.below(16) as usize],
-                1 => drop(bytes.remove(place)),
-                _ => bytes.truncate(place.max(3)),
+                0 => bytes[index] = b"0123456789.,-e\"\n"[rng.below(16) as usize],
+                1 => drop(bytes.remove(index)),
+                _ => bytes.truncate(index.max(3)),
             }
         }
         refused += u64::from(read_distributions(&String::from_utf8(bytes).unwrap()).is_err());

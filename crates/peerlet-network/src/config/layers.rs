@@ -242,9 +242,10 @@ mod tests {
             access: Some(read(r#"{ "up": "1 Mbit/s" }"#)),
         };
         let shown = layers(&all);
-        let places = ["Duplicated", "Constant", "Jitter", "Reorder", "Corrupt", "Loss", "Access {"]
-            .map(|name| shown.find(name).unwrap_or_else(|| panic!("{name} in {shown}")));
-        assert!(places.is_sorted(), "{shown}");
+        let positions =
+            ["Duplicated", "Constant", "Jitter", "Reorder", "Corrupt", "Loss", "Access {"]
+                .map(|name| shown.find(name).unwrap_or_else(|| panic!("{name} in {shown}")));
+        assert!(positions.is_sorted(), "{shown}");
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub enum BuildError {
 impl BuildError {
     /// The keys that can mend it, the most likely one first, each as the path that leads to it from
     /// the `[network]` table; numbers lead into lists. None where a key is missing in that table.
-    pub fn places(&self) -> Vec<Vec<String>> {
+    pub fn keys(&self) -> Vec<Vec<String>> {
         let path = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect();
         let paths = |keys: &[&str]| keys.iter().map(|key| path(&[key])).collect::<Vec<_>>();
         match self {
@@ -99,11 +99,11 @@ impl BuildError {
                 group.into_iter().chain([path(&["assign"])]).collect()
             }
             BuildError::Regions(why) => {
-                let place = |(key, item): (&str, Option<usize>)| {
+                let keys = |(key, item): (&str, Option<usize>)| {
                     let item = item.map(|item| item.to_string());
                     [key.to_owned()].into_iter().chain(item).collect()
                 };
-                why.keys().into_iter().map(place).collect()
+                why.keys().into_iter().map(keys).collect()
             }
             BuildError::Distribution(why) => why.keys().iter().map(|key| path(&[key])).collect(),
             BuildError::Seat { link, end, .. } => {
@@ -122,7 +122,7 @@ impl BuildError {
                     keys.insert(0, (*layer).to_owned());
                     keys
                 };
-                why.places().into_iter().map(within).chain([path(&[layer])]).collect()
+                why.keys().into_iter().map(within).chain([path(&[layer])]).collect()
             }
         }
     }

@@ -177,7 +177,7 @@ impl fmt::Display for RegionsError {
 impl std::error::Error for RegionsError {}
 
 impl RegionsError {
-    /// The keys that can mend it, the most likely one first, each with the place in its list.
+    /// The keys that can mend it, the most likely one first, each with the index in its list.
     pub(super) fn keys(&self) -> Vec<(&'static str, Option<usize>)> {
         match self {
             RegionsError::Count(_) => vec![("delays", None)],

@@ -232,8 +232,8 @@ impl Arguments<'_> {
         FaultError::Arguments { call: self.call, argument }
     }
 
-    /// The place of the last one that was taken.
-    fn place(&self) -> usize {
+    /// The index of the last one that was taken.
+    fn index(&self) -> usize {
         self.taken.saturating_sub(1)
     }
 
@@ -261,7 +261,7 @@ impl Arguments<'_> {
 
     fn probability(&mut self) -> Result<Probability, FaultError> {
         let number = self.number()?;
-        Probability::new(number).map_err(|why| FaultError::Probability(self.place(), why))
+        Probability::new(number).map_err(|why| FaultError::Probability(self.index(), why))
     }
 
     fn duration_or_none(&mut self) -> Result<Option<Duration>, FaultError> {
@@ -279,7 +279,7 @@ impl Arguments<'_> {
             None => Ok(None),
             Some(Value::Text(text)) => {
                 let rate = text.parse();
-                rate.map(Some).map_err(|why| FaultError::Rate(self.place(), why))
+                rate.map(Some).map_err(|why| FaultError::Rate(self.index(), why))
             }
             Some(_) => Err(self.wrong()),
         }
@@ -290,7 +290,7 @@ impl Arguments<'_> {
         let (probability, burst) = (self.probability()?, self.number_or_none()?);
         let Some(burst) = burst else { return Ok(LossModel::Independent(probability)) };
         let gilbert = Gilbert::of(probability, burst);
-        gilbert.map(LossModel::Gilbert).map_err(|why| FaultError::Gilbert(self.place(), why))
+        gilbert.map(LossModel::Gilbert).map_err(|why| FaultError::Gilbert(self.index(), why))
     }
 
     /// Whether a cut hits what is on its way.

@@ -28,7 +28,7 @@ pub fn matrices(bytes: &[u8], allocated: fn() -> usize) {
     };
     let taken = allocated() - before;
     if how % 8 != 1 {
-        // Cells, names and places of hosts for what is written, and a table that a short list of
+        // Cells, names and indices of hosts for what is written, and a table that a short list of
         // pairs may ask for: 2,000 rows.
         assert!(taken <= 256 * file.len() + (17 << 20), "{taken} bytes for {}", file.len());
     }

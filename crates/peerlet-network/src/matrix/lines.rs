@@ -251,11 +251,11 @@ mod tests {
 
     #[test]
     fn quotes_that_do_not_end_are_refused_at_their_place() {
-        for (text, place) in [("1,2\n3, \"4\n", (2, 4)), ("\"1\"2,3", (1, 1))] {
+        for (text, location) in [("1,2\n3, \"4\n", (2, 4)), ("\"1\"2,3", (1, 1))] {
             let lines = Lines::new(text);
             let error = lines.iter(9).find_map(Result::err);
             let Some(MatrixError::Quote { line, column }) = error else { panic!("{error:?}") };
-            assert_eq!((line, column), place);
+            assert_eq!((line, column), location);
         }
     }
 }

@@ -126,8 +126,8 @@ impl LatencyTable {
 
     /// The cells off the diagonal, with their row and column.
     fn pairs(&self) -> impl Iterator<Item = ((usize, usize), u32)> {
-        let place = |i| (i / self.rows, i % self.rows);
-        let cells = self.cells.iter().enumerate().map(move |(i, &rtt)| (place(i), rtt));
+        let at = |i| (i / self.rows, i % self.rows);
+        let cells = self.cells.iter().enumerate().map(move |(i, &rtt)| (at(i), rtt));
         cells.filter(|((from, to), _)| from != to)
     }
 

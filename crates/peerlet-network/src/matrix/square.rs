@@ -36,8 +36,8 @@ impl LatencyTable {
             if has_names {
                 names.push((line.number, line.cells[0].text.clone().into_owned()));
             }
-            for place in width - rows..width {
-                cells.push(round_trip(&line, place, (count, width - rows), unit)?);
+            for index in width - rows..width {
+                cells.push(round_trip(&line, index, (count, width - rows), unit)?);
             }
             count += 1;
         }
@@ -51,20 +51,20 @@ impl LatencyTable {
     }
 }
 
-/// The number at a place of a line, whose rows begin at `first`.
+/// The number in a cell of a line, whose rows begin at `first`.
 fn round_trip(
     line: &TextLine<'_>,
-    place: usize,
+    index: usize,
     (row, first): (usize, usize),
     unit: Unit,
 ) -> Result<u32, MatrixError> {
-    match line.cells[place].number() {
-        None => Err(line.word(place)),
+    match line.cells[index].number() {
+        None => Err(line.word(index)),
         Some(Number::None) => Ok(NONE),
         Some(Number::Value(value)) => cell(value, unit).ok_or(MatrixError::TooLong {
             line: line.number,
             from: row,
-            to: place - first,
+            to: index - first,
         }),
     }
 }
@@ -81,9 +81,9 @@ fn arrange(
             return Err(MatrixError::Label { line: *line, name: name.clone() });
         }
     }
-    let mut places = BTreeMap::new();
+    let mut indices = BTreeMap::new();
     for (line, name) in rows {
-        if places.insert(name.as_str(), places.len()).is_some() {
+        if indices.insert(name.as_str(), indices.len()).is_some() {
             return Err(MatrixError::Label { line: *line, name: name.clone() });
         }
     }
@@ -94,7 +94,7 @@ fn arrange(
             // Where each row's name stands among the columns.
             let mut order = vec![usize::MAX; table.rows];
             for (column, name) in columns.iter().enumerate() {
-                if let Some(row) = places.get(name.as_str()) {
+                if let Some(row) = indices.get(name.as_str()) {
                     order[*row] = column;
                 }
             }

@@ -166,7 +166,7 @@ impl KnownPeers {
         silent.map(|(peer, _)| *peer).collect()
     }
 
-    /// Whether a peer at this place would be a ring neighbor.
+    /// Whether a peer at this position would be a ring neighbor.
     pub(super) fn improves(&self, id: RingId) -> bool {
         let (side, me) = (self.side.wrapping_sub(1), self.me);
         let clockwise = |(far, _): &(RingId, Address)| me.clockwise(id) < me.clockwise(*far);
@@ -175,7 +175,7 @@ impl KnownPeers {
             || self.predecessors.get(side).is_none_or(counterclockwise)
     }
 
-    /// The known peers nearest to this place on each side, up to `side` each, but for one.
+    /// The known peers nearest to this position on each side, up to `side` each, but for one.
     pub(super) fn nearest(&self, id: RingId, side: usize, except: Address) -> Vec<Address> {
         let others = self.peers.iter().filter(|(peer, _)| **peer != except);
         let sorted = clockwise_from(id, others.map(|(peer, known)| (known.id, *peer)));
@@ -195,7 +195,7 @@ impl KnownPeers {
     }
 }
 
-/// These peers in the order in which they are met, going clockwise from a place.
+/// These peers in the order in which they are met, going clockwise from a position.
 pub(super) fn clockwise_from(
     id: RingId,
     peers: impl Iterator<Item = (RingId, Address)>,

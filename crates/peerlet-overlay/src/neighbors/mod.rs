@@ -49,7 +49,7 @@ pub struct NeighborLost(pub Address);
 pub struct Neighbor {
     /// Where it is reached.
     pub address: Address,
-    /// Its place on the ring.
+    /// Its position on the ring.
     pub id: RingId,
     /// Whether there is a random link to it; if not, it is a ring neighbor only.
     pub random: bool,
@@ -343,7 +343,7 @@ impl Neighbors {
     }
 
     /// Others told of these peers. Those that would be ring neighbors are asked whether they live,
-    /// and whom they know that is nearer still: so a newcomer finds its place in a few round trips.
+    /// and whom they know that is nearer still: a newcomer finds its position in a few round trips.
     fn learn(&mut self, ctx: &mut Context<Self>, peers: Peers) {
         let (me, now) = (ctx.address(), ctx.now());
         for peer in &peers.random {
@@ -392,8 +392,8 @@ impl Neighbors {
         if self.candidates.len() < CANDIDATES_MAX {
             self.candidates.push(peer);
         } else {
-            let place = rng.index(CANDIDATES_MAX);
-            self.candidates[place] = peer;
+            let index = rng.index(CANDIDATES_MAX);
+            self.candidates[index] = peer;
         }
     }
 
@@ -403,8 +403,8 @@ impl Neighbors {
         let asked = self.asked.values().filter(|asked| asked.connect).count();
         let mut missing = self.sought.saturating_sub(self.known.random().count() + asked);
         while missing > 0 && !self.candidates.is_empty() {
-            let place = ctx.rng().index(self.candidates.len());
-            let peer = self.candidates.swap_remove(place);
+            let index = ctx.rng().index(self.candidates.len());
+            let peer = self.candidates.swap_remove(index);
             if !self.known.is_random(peer) && !self.is_gone(peer, now) && self.ask(peer, now, true)
             {
                 ctx.send(peer, NeighborsMessage::Connect);
