@@ -1,7 +1,7 @@
 //! What came out of a live run.
 
 use peerlet_core::Time;
-use peerlet_measure::{DropCause, Flow, Ledger, Measures};
+use peerlet_measure::{DropCause, Flow, Ledger, Measurements};
 use peerlet_network::PacketDrop;
 
 use crate::counters::Counters;
@@ -15,7 +15,7 @@ pub struct LiveOutcome {
     /// The accounts of all messages. `in_flight` holds those that are unaccounted for.
     pub ledger: Ledger,
     /// What was measured, epoch by epoch.
-    pub measures: Measures,
+    pub measures: Measurements,
     /// What the sockets and the pairs dropped, by cause: garbage, frames of other experiments and
     /// so on.
     pub counters: Counters,

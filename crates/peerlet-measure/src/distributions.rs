@@ -9,7 +9,7 @@ use peerlet_core::{Metric, MetricKind};
 
 use crate::csv::{RecordError, Records, quoted};
 use crate::histogram::{Histogram, ends};
-use crate::measures::Measures;
+use crate::measurements::Measurements;
 
 /// The most values of one metric in one run that are read back: 2^48, more than a run makes in a
 /// year, so that those of all runs that are ever compared fit into 64 bits.
@@ -27,9 +27,12 @@ const HEADER: &str = "metric,unit,kind,quantum,low,high,count";
 ///
 /// # Errors
 /// Gives on what the writer says.
-pub fn write_distributions(measures: &Measures, out: &mut impl io::Write) -> io::Result<()> {
+pub fn write_distributions(
+    measurements: &Measurements,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
     writeln!(out, "{HEADER}")?;
-    for (entry, values) in measures.metrics().iter().zip(measures.total()) {
+    for (entry, values) in measurements.metrics().iter().zip(measurements.total()) {
         let metric = &entry.metric;
         let (name, unit) = (quoted(&entry.full_name), quoted(metric.unit_symbol()));
         let head = format!("{name},{unit},{},{}", metric.kind().name(), metric.resolution());

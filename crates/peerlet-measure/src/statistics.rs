@@ -7,7 +7,7 @@ use peerlet_core::MetricKind;
 
 use crate::histogram::Histogram;
 use crate::ledger::{DropCause, Ledger};
-use crate::measures::Measures;
+use crate::measurements::Measurements;
 use crate::summary::Row;
 
 /// The statistics of one run, over its epochs after the warm-up.
@@ -35,9 +35,9 @@ pub struct RunStatistics {
 
 impl RunStatistics {
     /// The statistics of a run that was measured in this process.
-    pub fn of(seed: u64, measures: &Measures, ledger: &Ledger) -> RunStatistics {
-        let total = measures.total();
-        let metrics = measures.metrics().iter().zip(&total).map(|(entry, values)| {
+    pub fn of(seed: u64, measurements: &Measurements, ledger: &Ledger) -> RunStatistics {
+        let total = measurements.total();
+        let metrics = measurements.metrics().iter().zip(&total).map(|(entry, values)| {
             let (metric, row) = (&entry.metric, Row::of(&entry.metric, values));
             let statistics = MetricStatistics {
                 kind: metric.kind(),

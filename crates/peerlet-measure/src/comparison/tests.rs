@@ -9,18 +9,18 @@ use std::collections::BTreeMap;
 
 use crate::epochs::Epochs;
 use crate::ledger::{DropCause, Ledger};
-use crate::measures::{EpochMeasures, Measures, MetricEntry};
+use crate::measurements::{EpochMeasurements, Measurements, MetricEntry};
 use crate::statistics::MessageStatistics;
 
 /// A run of one metric.
 fn run(seed: u64, metric: Metric, values: impl IntoIterator<Item = i64>) -> RunStatistics {
     let whole = Time::ZERO..Time::ZERO + SECOND;
     let grid = Epochs::new(SECOND, whole.clone()).unwrap();
-    let mut measures = Measures::new([MetricEntry::new("hello", metric)].into(), grid);
-    let mut epoch = EpochMeasures::new(0, whole, 1);
+    let mut measurements = Measurements::new([MetricEntry::new("hello", metric)].into(), grid);
+    let mut epoch = EpochMeasurements::new(0, whole, 1);
     values.into_iter().for_each(|value| epoch.accumulators[0].record(value));
-    measures.add(epoch);
-    RunStatistics::of(seed, &measures, &Ledger::default())
+    measurements.add(epoch);
+    RunStatistics::of(seed, &measurements, &Ledger::default())
 }
 
 fn with_messages(seed: u64, sent: u64, lost: u64) -> RunStatistics {
