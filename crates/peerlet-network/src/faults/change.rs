@@ -293,6 +293,25 @@ impl Arguments<'_> {
         gilbert.map(LossModel::Gilbert).map_err(|why| FaultError::Gilbert(self.index(), why))
     }
 
+    /// A corruption: a probability, and the number of bits.
+    fn corrupt(&mut self) -> Result<Change, FaultError> {
+        let (probability, bits) = (self.probability()?, self.number_or_none()?);
+        let bits = bits.unwrap_or(1.0);
+        if !(1.0..=1e6).contains(&bits) || bits.fract() != 0.0 {
+            return Err(self.wrong());
+        }
+        Ok(Change::Corrupt(probability, bits as u32))
+    }
+
+    /// A factor of slowness.
+    fn slow(&mut self) -> Result<Change, FaultError> {
+        let factor = self.number()?;
+        if !(1.0..=10_000.0).contains(&factor) {
+            return Err(FaultError::Factor(0, factor));
+        }
+        Ok(Change::Slow((factor * 65_536.0).round() as u32))
+    }
+
     /// Whether a cut hits what is on its way.
     fn in_flight(&mut self) -> Result<bool, FaultError> {
         match self.take() {
@@ -332,14 +351,7 @@ impl Change {
                 Change::Bandwidth { up, down }
             }
             "clog" => Change::Clog,
-            "corrupt" => {
-                let (probability, bits) = (arguments.probability()?, arguments.number_or_none()?);
-                let bits = bits.unwrap_or(1.0);
-                if !(1.0..=1e6).contains(&bits) || bits.fract() != 0.0 {
-                    return Err(arguments.wrong());
-                }
-                Change::Corrupt(probability, bits as u32)
-            }
+            "corrupt" => arguments.corrupt()?,
             "cut" | "cut_in" | "cut_out" => {
                 let ways = match name {
                     "cut_in" => Ways::In,
@@ -366,14 +378,8 @@ impl Change {
                 let (probability, by) = (arguments.probability()?, arguments.duration_or_none()?);
                 Change::Reorder(probability, by.unwrap_or(Duration::from_millis(20)))
             }
-            "slow" => {
-                let factor = arguments.number()?;
-                if !(1.0..=10_000.0).contains(&factor) {
-                    return Err(FaultError::Factor(0, factor));
-                }
-                Change::Slow((factor * 65_536.0).round() as u32)
-            }
-            // A swizzle is told by the clogs and releases that it is made of.
+            "slow" => arguments.slow()?,
+            // The scenario has made clogs and releases of a swizzle.
             _ => return Err(arguments.wrong()),
         };
         match arguments.take() {
