@@ -8,12 +8,12 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use peerlet_core::runtime::SeatSet;
 use peerlet_core::{MILLISECOND, SECOND, Seat, Seed, Time};
-use peerlet_core::runtime::{SeatSet};
 use peerlet_network::{
     Change, ConstantConfig, Departure, Fault, Faults, GeneratedConfig, KING_LIKE, Layers,
-    LayersConfig, LognormalConfig, Model, NormalConfig, Packet, ParetoConfig, RegionsConfig, Site,
-    SeatStates, UniformConfig, Ways,
+    LayersConfig, LognormalConfig, Model, NormalConfig, Packet, ParetoConfig, RegionsConfig,
+    SeatStates, Site, UniformConfig, Ways,
 };
 
 const PEERS: u32 = 1_000_000;
