@@ -16,7 +16,7 @@
 //!     --set network.jitter=1ms
 //! ```
 
-use peerlet::network::{Cause, Departure, Model, Packet, Probability, State};
+use peerlet::network::{Departure, Model, ModelState, Packet, PacketDrop, Probability};
 use peerlet::prelude::*;
 
 /// The line: how many peers stand along it.
@@ -53,12 +53,12 @@ impl Model for Line {
         true
     }
 
-    fn depart(&self, packet: &Packet, _state: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, _state: &mut ModelState) -> Departure {
         let a_tenth = Probability::new(0.1).expect("a tenth is a probability");
         let is_near = [packet.from, packet.to].map(|seat| self.is_near_a_train(seat, packet.at));
         // Dice of its own, so that nothing around it moves them.
-        if is_near.contains(&true) && a_tenth.happens(packet.draws.named("train").bits()) {
-            return Departure::Drop(Cause::Loss);
+        if is_near.contains(&true) && a_tenth.happens(packet.random.named("train").bits()) {
+            return Departure::Drop(PacketDrop::Loss);
         }
         Departure::Arrive { after: Line::delay(packet.from, packet.to) }
     }

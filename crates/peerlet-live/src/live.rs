@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use peerlet_core::runtime::{Directive, Host, Registry};
 use peerlet_core::{Duration, Identity, MILLISECOND, Map, Seed, Time};
-use peerlet_measure::{Epochs, Ledger, Measures, MetricEntry, Recorder};
+use peerlet_measure::{Epochs, Ledger, Measurements, MetricEntry, Recorder};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -206,7 +206,7 @@ impl Run {
         let (send_epoch, epochs) = mpsc::unbounded_channel();
         self.line = Some(MemberLine { heard: hear, strangers: overhear, said });
         self.epochs = Some(send_epoch);
-        let nothing = Measures::new(MetricEntry::table(&parts.registry), parts.epochs);
+        let nothing = Measurements::new(MetricEntry::table(&parts.registry), parts.epochs);
         Member::new(member::Setup {
             role,
             own,

@@ -1,8 +1,8 @@
 //! What came out of a live run.
 
 use peerlet_core::Time;
-use peerlet_measure::{DropCause, Flow, Ledger, Measures};
-use peerlet_network::Cause;
+use peerlet_measure::{DropCause, Flow, Ledger, Measurements};
+use peerlet_network::PacketDrop;
 
 use crate::counters::Counters;
 use crate::medium::Carried;
@@ -15,7 +15,7 @@ pub struct LiveOutcome {
     /// The accounts of all messages. `in_flight` holds those that are unaccounted for.
     pub ledger: Ledger,
     /// What was measured, epoch by epoch.
-    pub measures: Measures,
+    pub measures: Measurements,
     /// What the sockets and the pairs dropped, by cause: garbage, frames of other experiments and
     /// so on.
     pub counters: Counters,
@@ -97,12 +97,12 @@ pub(crate) fn add_up(outcomes: Vec<ShardOutcome>) -> Option<LiveOutcome> {
 }
 
 /// A model's cause in the accounts of messages.
-pub(crate) fn drop_cause(cause: Cause) -> DropCause {
+pub(crate) fn drop_cause(cause: PacketDrop) -> DropCause {
     match cause {
-        Cause::Loss => DropCause::Loss,
-        Cause::Queue => DropCause::Queue,
-        Cause::Partition => DropCause::Partition,
-        Cause::Nat => DropCause::Nat,
+        PacketDrop::Loss => DropCause::Loss,
+        PacketDrop::Queue => DropCause::Queue,
+        PacketDrop::Partition => DropCause::Partition,
+        PacketDrop::Nat => DropCause::Nat,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Everything that is kept of the values of one metric: exact sums, extremes and a histogram.
+//! The accumulator of one metric: exact sums, extremes and a histogram.
 
 use peerlet_core::runtime::QUANTA_MAX;
 
@@ -285,7 +285,7 @@ mod tests {
 
     const EXTREMES: &str = "the extremes are outside of the buckets";
 
-    /// What is said of these words: of an accumulator, a number of buckets, and the buckets.
+    /// The refusal of these words: of an accumulator, a number of buckets, and the buckets.
     fn refusal(words: &[u64]) -> String {
         match Accumulator::read(&mut Words::new(&mut words.iter().copied())) {
             Ok(accumulator) => format!("read: {accumulator:?}"),
@@ -296,11 +296,11 @@ mod tests {
 
     /// 3, 5 and 1,000 with one word replaced: count, sum in two, squares in two, min, max, number
     /// of buckets, then a key and a count each. Keys are 3, 5 and 506: 1,000 lies in 1,000..=1,003.
-    fn with(place: usize, word: i64) -> String {
+    fn with(index: usize, word: i64) -> String {
         let mut words = Vec::new();
         of([3, 5, 1000]).words(&mut |word| words.push(word));
         assert_eq!(words, [3, 1008, 0, 1_000_034, 0, 3, 1000, 3, 3, 1, 5, 1, 506, 1]);
-        words[place] = word as u64;
+        words[index] = word as u64;
         refusal(&words)
     }
 
@@ -312,7 +312,7 @@ mod tests {
         let count = "the count is not that of the buckets";
         let sum = "the sum is outside of the buckets";
         let squares = "the squares are outside of the buckets";
-        for (place, word, why) in [
+        for (index, word, why) in [
             (0, 4, count),
             (1, 1007, sum),
             (1, 1009, sum),
@@ -336,7 +336,7 @@ mod tests {
             (12, 5377, beyond),
             (12, 1 << 32, beyond),
         ] {
-            assert_eq!(with(place, word), why, "word {place} as {word}");
+            assert_eq!(with(index, word), why, "word {index} as {word}");
         }
         for len in [4, i64::MAX, -1] {
             assert_eq!(with(7, len), WordsError::TooFew.to_string(), "{len} buckets");
@@ -353,10 +353,10 @@ mod tests {
         assert!(most.starts_with("read"), "{most}");
         let none = [0, 0, 0, 0, 0, i64::MAX as u64, i64::MIN as u64, 0];
         assert!(refusal(&none).starts_with("read"));
-        for place in 1..=6 {
+        for index in 1..=6 {
             let mut words = none;
-            words[place] ^= 1;
-            assert_eq!(refusal(&words), "no values have a sum or extremes", "word {place}");
+            words[index] ^= 1;
+            assert_eq!(refusal(&words), "no values have a sum or extremes", "word {index}");
         }
     }
 

@@ -1,10 +1,10 @@
-//! `measures.csv`: the measures of each epoch, for spreadsheets and data frames. And how fields are
-//! quoted and read back, in all files of that kind.
+//! `measures.csv`: the measurements of each epoch, for spreadsheets and data frames; and how fields
+//! of all such files are quoted and read back.
 
 use std::borrow::Cow;
 use std::io;
 
-use crate::measures::Measures;
+use crate::measurements::Measurements;
 use crate::summary::Row;
 
 /// Writes a header, then one row for each epoch and metric, in order of epoch and table; the
@@ -16,10 +16,10 @@ use crate::summary::Row;
 ///
 /// # Errors
 /// Gives on what the writer says.
-pub fn write_csv(measures: &Measures, out: &mut impl io::Write) -> io::Result<()> {
+pub fn write_csv(measurements: &Measurements, out: &mut impl io::Write) -> io::Result<()> {
     writeln!(out, "from,to,metric,unit,kind,count,sum,mean,min,max,std,p5,p50,p95,p99")?;
-    for epoch in measures.epochs() {
-        for (entry, accumulator) in measures.metrics().iter().zip(&epoch.accumulators) {
+    for epoch in measurements.epochs() {
+        for (entry, accumulator) in measurements.metrics().iter().zip(&epoch.accumulators) {
             let row = Row::of(&entry.metric, accumulator);
             let (from, to) = (epoch.from.as_secs_f64(), epoch.to.as_secs_f64());
             let (name, unit) = (quoted(&entry.full_name), quoted(row.unit));
@@ -149,7 +149,7 @@ mod tests {
 
     use super::*;
     use crate::epochs::Epochs;
-    use crate::measures::{EpochMeasures, MetricEntry};
+    use crate::measurements::{EpochMeasurements, MetricEntry};
 
     #[test]
     fn rows() {
@@ -159,15 +159,15 @@ mod tests {
         ];
         let (edge, end) = (Time::ZERO + MILLISECOND * 1_500, Time::ZERO + MILLISECOND * 2_500);
         let grid = Epochs::new(MILLISECOND * 1_500, edge..end).unwrap();
-        let mut measures = Measures::new(entries.into(), grid);
-        let mut first = EpochMeasures::new(0, Time::ZERO..edge, 2);
+        let mut measurements = Measurements::new(entries.into(), grid);
+        let mut first = EpochMeasurements::new(0, Time::ZERO..edge, 2);
         [1, 1, 2].into_iter().for_each(|quanta| first.accumulators[0].record(quanta));
-        let mut second = EpochMeasures::new(1, edge..end, 2);
+        let mut second = EpochMeasurements::new(1, edge..end, 2);
         [-3, 4].into_iter().for_each(|quanta| second.accumulators[1].record(quanta));
-        measures.add(second);
-        measures.add(first);
+        measurements.add(second);
+        measurements.add(first);
         let mut text = Vec::new();
-        write_csv(&measures, &mut text).unwrap();
+        write_csv(&measurements, &mut text).unwrap();
         expect![[r#"
             from,to,metric,unit,kind,count,sum,mean,min,max,std,p5,p50,p95,p99
             0,1.5,hello/answers,1,counter,3,4,1.3333333333333333,1,2,0.5773502691896257,1,1,2,2

@@ -1,6 +1,6 @@
 //! `distributions.csv`: the whole distribution of each metric after the warm-up, and back.
 //!
-//! What is read may be anybody's: each line is checked, and what it makes is bounded by its length.
+//! The text may be anybody's: each line is checked, and takes memory bounded by its length.
 
 use std::collections::BTreeMap;
 use std::{fmt, io};
@@ -9,7 +9,7 @@ use peerlet_core::{Metric, MetricKind};
 
 use crate::csv::{RecordError, Records, quoted};
 use crate::histogram::{Histogram, ends};
-use crate::measures::Measures;
+use crate::measurements::Measurements;
 
 /// The most values of one metric in one run that are read back: 2^48, more than a run makes in a
 /// year, so that those of all runs that are ever compared fit into 64 bits.
@@ -27,9 +27,12 @@ const HEADER: &str = "metric,unit,kind,quantum,low,high,count";
 ///
 /// # Errors
 /// Gives on what the writer says.
-pub fn write_distributions(measures: &Measures, out: &mut impl io::Write) -> io::Result<()> {
+pub fn write_distributions(
+    measurements: &Measurements,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
     writeln!(out, "{HEADER}")?;
-    for (entry, values) in measures.metrics().iter().zip(measures.total()) {
+    for (entry, values) in measurements.metrics().iter().zip(measurements.total()) {
         let metric = &entry.metric;
         let (name, unit) = (quoted(&entry.full_name), quoted(metric.unit_symbol()));
         let head = format!("{name},{unit},{},{}", metric.kind().name(), metric.resolution());
@@ -46,7 +49,7 @@ pub fn write_distributions(measures: &Measures, out: &mut impl io::Write) -> io:
 
 /// One metric as `distributions.csv` tells it.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Distribution {
+pub struct RecordedDistribution {
     /// How the values are to be read.
     pub kind: MetricKind,
     /// The unit's symbol, `1` for plain numbers.
@@ -74,26 +77,26 @@ pub struct Distribution {
 /// Refuses other versions, texts that are cut short, and lines that no run writes.
 pub fn read_distributions(
     text: &str,
-) -> Result<BTreeMap<String, Distribution>, DistributionsError> {
+) -> Result<BTreeMap<String, RecordedDistribution>, DistributionsError> {
     let mut records = Records::new(text);
     let header = records.next().transpose().map_err(DistributionsError::record)?;
     let header = header.map(|(_, fields)| fields.join(",")).unwrap_or_default();
     if header != HEADER {
         return Err(DistributionsError::Version { found: header });
     }
-    let (mut all, mut last) = (BTreeMap::<String, Distribution>::new(), Last::default());
+    let (mut all, mut last) = (BTreeMap::<String, RecordedDistribution>::new(), Last::default());
     for record in records {
         let (line, fields) = record.map_err(DistributionsError::record)?;
         let found = fields.len();
         let fields: [String; 7] =
             fields.try_into().map_err(|_| DistributionsError::Fields { line, found })?;
-        let Line { name, metric, bucket } = Line::read(line, &fields)?;
+        let BucketLine { name, metric, bucket } = BucketLine::read(line, &fields)?;
         let known = all.contains_key(&name);
         if known != (last.name.as_ref() == Some(&name)) {
             return Err(DistributionsError::Order { line });
         }
         let distribution = all.entry(name.clone()).or_insert_with(|| metric.clone());
-        let Distribution { kind, unit, quantum, .. } = &metric;
+        let RecordedDistribution { kind, unit, quantum, .. } = &metric;
         if (kind, unit, quantum) != (&distribution.kind, &distribution.unit, &distribution.quantum)
         {
             return Err(DistributionsError::Changed { line });
@@ -145,17 +148,17 @@ impl Last {
     }
 }
 
-/// What one line says.
-struct Line {
+/// The contents of one line.
+struct BucketLine {
     name: String,
     /// The metric, without a value yet.
-    metric: Distribution,
+    metric: RecordedDistribution,
     /// The lower end of a bucket in quanta, and its count; `None` where there are no values.
     bucket: Option<(i64, u64)>,
 }
 
-impl Line {
-    fn read(line: usize, fields: &[String; 7]) -> Result<Line, DistributionsError> {
+impl BucketLine {
+    fn read(line: usize, fields: &[String; 7]) -> Result<BucketLine, DistributionsError> {
         let [name, unit, kind, quantum, low, high, count] = fields;
         let wrong =
             |field, text: &String| DistributionsError::Number { line, field, text: text.clone() };
@@ -184,8 +187,8 @@ impl Line {
             }
         };
         let histogram = Histogram::default();
-        let metric = Distribution { kind, unit: unit.clone(), quantum: step, histogram };
-        Ok(Line { name: name.clone(), metric, bucket })
+        let metric = RecordedDistribution { kind, unit: unit.clone(), quantum: step, histogram };
+        Ok(BucketLine { name: name.clone(), metric, bucket })
     }
 }
 
@@ -195,7 +198,7 @@ impl Line {
 pub enum DistributionsError {
     /// The first line is not the one of this version.
     Version {
-        /// What it is.
+        /// The line.
         found: String,
     },
     /// The text ends within a line.
@@ -221,7 +224,7 @@ pub enum DistributionsError {
         line: usize,
         /// The name of the field.
         field: &'static str,
-        /// What it holds.
+        /// Its text.
         text: String,
     },
     /// There is no such kind of metric.

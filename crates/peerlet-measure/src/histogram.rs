@@ -33,10 +33,10 @@ type Page = [u64; 1 << PAGE_BITS];
 /// ```
 #[derive(Clone, Default)]
 pub struct Histogram {
-    /// The number of the page that `places[0]` is about: the high bits of its keys.
+    /// The number of the page of `indices[0]`: the high bits of its keys.
     first: i32,
-    /// Where each page is found, counted from 1; 0 where no number was seen.
-    places: Vec<u16>,
+    /// The index of each page, counted from 1; 0 where no number was seen.
+    indices: Vec<u16>,
     /// In the order that they came into use.
     pages: Vec<Page>,
 }
@@ -138,9 +138,9 @@ impl Histogram {
 
     /// The keys in use and their counts, ascending.
     fn keys(&self) -> impl Iterator<Item = (i32, u64)> + '_ {
-        let pages = (self.first..).zip(&self.places).filter(|(_, place)| **place > 0);
-        let keys = pages.flat_map(|(page, place)| {
-            let counts = self.pages[usize::from(*place) - 1];
+        let pages = (self.first..).zip(&self.indices).filter(|(_, index)| **index > 0);
+        let keys = pages.flat_map(|(page, index)| {
+            let counts = self.pages[usize::from(*index) - 1];
             (page << PAGE_BITS..).zip(counts)
         });
         keys.filter(|(_, count)| *count > 0)
@@ -150,29 +150,29 @@ impl Histogram {
     fn slot(&mut self, key: i32) -> &mut u64 {
         let page = key >> PAGE_BITS;
         // A page before the first one wraps around to a huge index.
-        let place = match self.places.get(page.wrapping_sub(self.first) as u32 as usize) {
-            Some(place) if *place > 0 => *place,
+        let index = match self.indices.get(page.wrapping_sub(self.first) as u32 as usize) {
+            Some(index) if *index > 0 => *index,
             _ => self.open(page),
         };
-        &mut self.pages[usize::from(place) - 1][key as usize % (1 << PAGE_BITS)]
+        &mut self.pages[usize::from(index) - 1][key as usize % (1 << PAGE_BITS)]
     }
 
-    /// Brings a page into use; returns its place.
+    /// Brings a page into use; returns its index.
     #[cold]
     fn open(&mut self, page: i32) -> u16 {
-        if self.places.is_empty() {
+        if self.indices.is_empty() {
             self.first = page;
         } else if page < self.first {
             let missing = (self.first - page) as usize;
-            self.places.splice(0..0, iter::repeat_n(0, missing));
+            self.indices.splice(0..0, iter::repeat_n(0, missing));
             self.first = page;
         }
         let index = (page - self.first) as usize;
-        self.places.resize(self.places.len().max(index + 1), 0);
+        self.indices.resize(self.indices.len().max(index + 1), 0);
         self.pages.push(Page::default());
         // All 64-bit numbers fall into 912 pages.
-        self.places[index] = self.pages.len() as u16;
-        self.places[index]
+        self.indices[index] = self.pages.len() as u16;
+        self.indices[index]
     }
 }
 
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn memory_follows_the_range_in_use() {
-        let pages = |histogram: Histogram| (histogram.pages.len(), histogram.places.len());
+        let pages = |histogram: Histogram| (histogram.pages.len(), histogram.indices.len());
         assert_eq!(pages(of([1, 15])), (1, 1));
         assert_eq!(pages(of([1_000_000_000, 1_001_000_000])), (1, 1));
         assert_eq!(pages(of([i64::MIN, i64::MAX])), (2, 912));
@@ -320,7 +320,7 @@ mod tests {
             let histogram = Histogram::read(&mut Words::new(&mut words.iter().copied())).unwrap();
             assert_eq!(histogram.pages.len() as i64, buckets);
             let bytes = histogram.pages.capacity() * size_of::<Page>()
-                + histogram.places.capacity() * size_of::<u16>();
+                + histogram.indices.capacity() * size_of::<u16>();
             // Seven words of an accumulator come before each histogram.
             assert!(bytes < 24 * 8 * (7 + words.len()), "{buckets} buckets: {bytes} bytes");
         }

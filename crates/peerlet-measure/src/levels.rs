@@ -9,7 +9,7 @@ const PAGE: usize = 64;
 /// Stands for a seat without a level. Recorded quanta never come near it.
 const NONE: i64 = i64::MIN;
 
-/// What each seat last said; the newest value replaces the one before.
+/// The last value of each seat; a new one replaces the one before.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Levels {
     pages: Vec<Option<Box<[i64; PAGE]>>>,
@@ -17,12 +17,12 @@ pub(crate) struct Levels {
 
 impl Levels {
     pub(crate) fn set(&mut self, seat: Seat, quanta: i64) {
-        let (page, place) = (seat.index() / PAGE, seat.index() % PAGE);
+        let (page, offset) = (seat.index() / PAGE, seat.index() % PAGE);
         if page >= self.pages.len() {
             self.pages.resize(page + 1, None);
         }
         // Only `NONE` itself must not be kept as a level.
-        self.pages[page].get_or_insert_with(|| Box::new([NONE; PAGE]))[place] =
+        self.pages[page].get_or_insert_with(|| Box::new([NONE; PAGE]))[offset] =
             quanta.max(NONE + 1);
     }
 

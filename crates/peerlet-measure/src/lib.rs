@@ -1,12 +1,12 @@
 //! Turns the measurements of many peers into one mergeable summary and writes it out.
 //!
 //! Each owner of peers (a thread, a shard, a process) has a [`Recorder`], which sums whole quanta
-//! by metric and [epoch](Epochs). What the owners finish with are [`Measures`]; merging those is
+//! by metric and [epoch](Epochs). The owners finish with [`Measurements`]; merging those is
 //! associative and commutative to the bit, so one thread and many machines agree. Between processes
-//! they travel as [words](EpochMeasures::from_words), an epoch at a time. A [`Summary`] reads them
-//! as numbers in units, [`write_csv`] lists them epoch by epoch, and [`Repeats`] tells how sure
-//! several runs are. A [`Comparison`] tells whether two sets of runs, say of two worlds, measured
-//! the same. There is no clock in here and no file.
+//! they travel as [words](EpochMeasurements::from_words), an epoch at a time. A [`Summary`] has the
+//! statistics in units, [`write_csv`] lists them epoch by epoch, and [`Repeats`] gives the
+//! confidence intervals of several runs. A [`Comparison`] decides whether two sets of runs, say of
+//! two worlds, measured the same. This crate has no clock and touches no file.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -26,9 +26,9 @@
 //! right.record(0, 1);
 //! right.level(1, Seat(7), 5);
 //!
-//! let mut measures = left.finish(end);
-//! measures.merge(&right.finish(end));
-//! let summary = Summary::of(&measures);
+//! let mut measurements = left.finish(end);
+//! measurements.merge(&right.finish(end));
+//! let summary = Summary::of(&measurements);
 //! assert_eq!(summary.rows["hello/answers"].sum, 2.0);
 //! assert_eq!(summary.rows["hello/neighbors"].count, 6, "one value at the end of each epoch");
 //! # Ok::<(), peerlet_measure::EpochsError>(())
@@ -39,36 +39,36 @@ mod comparison;
 mod csv;
 mod distributions;
 mod epochs;
-mod figures;
 mod histogram;
 mod ledger;
 mod levels;
-mod measures;
+mod measurements;
 mod recorder;
 mod relative;
 mod repeats;
 mod spread;
+mod statistics;
 mod student;
 mod summary;
 mod table;
 mod words;
 pub use accumulator::{Accumulator, COUNT_MAX};
 pub use comparison::{
-    CompareError, ComparedFigure, ComparedMetric, Comparison, KsDistance, Limits, RUNS_MAX,
+    CompareError, ComparedMetric, ComparedStatistic, Comparison, KsDistance, Limits, RUNS_MAX,
     Undecided, Verdict,
 };
 pub use csv::write_csv;
 pub use distributions::{
-    Distribution, DistributionsError, read_distributions, write_distributions,
+    DistributionsError, RecordedDistribution, read_distributions, write_distributions,
 };
 pub use epochs::{EPOCHS_MAX, Epochs, EpochsError};
-pub use figures::{MessageFigures, MetricFigures, RunFigures};
 pub use histogram::{Bucket, Histogram, ks};
 pub use ledger::{DropCause, Flow, Ledger};
-pub use measures::{EpochMeasures, Measures, MetricEntry, ReportError};
+pub use measurements::{EpochMeasurements, Measurements, MetricEntry, ReportError};
 pub use recorder::Recorder;
 pub use relative::{RelativeError, ks_critical};
 pub use repeats::{Estimate, RepeatRow, Repeats};
+pub use statistics::{MessageStatistics, MetricStatistics, RunStatistics};
 pub use student::{student_t, student_t_one_sided};
 pub use summary::{Row, STATISTICS, Statistic, Summary};
 pub use words::WordsError;

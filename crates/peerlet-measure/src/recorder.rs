@@ -8,7 +8,7 @@ use peerlet_core::{MetricKind, Seat, Time};
 
 use crate::epochs::Epochs;
 use crate::levels::Levels;
-use crate::measures::{EpochMeasures, Measures, MetricEntry};
+use crate::measurements::{EpochMeasurements, Measurements, MetricEntry};
 
 /// How often each number below 256 was recorded: what is counted is mostly small.
 type Small = [u64; 256];
@@ -16,7 +16,7 @@ type Small = [u64; 256];
 /// Records for one owner of peers: a thread, a shard or a process.
 ///
 /// Metrics are known by their index in the table; whoever calls turns values into quanta
-/// ([`Metric::quanta`]). Every value is part of the measures that [`finish`](Recorder::finish)
+/// ([`Metric::quanta`]). Every value is part of the measurements that [`finish`](Recorder::finish)
 /// gives, those of the last epoch included.
 ///
 /// [`Metric::quanta`]: peerlet_core::Metric::quanta
@@ -31,21 +31,21 @@ type Small = [u64; 256];
 /// recorder.level(0, Seat(2), 6);
 /// recorder.close_epoch(at(10));
 /// recorder.forget(Seat(2));
-/// let measures = recorder.finish(at(20));
-/// let means: Vec<_> = measures.epochs().map(|epoch| epoch.accumulators[0].mean()).collect();
+/// let measurements = recorder.finish(at(20));
+/// let means: Vec<_> = measurements.epochs().map(|epoch| epoch.accumulators[0].mean()).collect();
 /// assert_eq!(means, [Some(5.0), Some(4.0)]);
 /// # Ok::<(), peerlet_measure::EpochsError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Recorder {
     epochs: Epochs,
-    open: EpochMeasures,
+    open: EpochMeasurements,
     /// One a metric: how often each small number was recorded in the open epoch and is not in it
     /// yet. Counting is several times faster than recording. `None` for gauges.
     small: Vec<Option<Box<Small>>>,
     /// One a metric; those of counters and distributions stay empty.
     levels: Vec<Levels>,
-    finished: Measures,
+    finished: Measurements,
     /// A span in which its peers did not run.
     absent: Option<Range<Time>>,
 }
@@ -57,11 +57,11 @@ impl Recorder {
     /// Panics when two metrics have the same full name.
     pub fn new(metrics: Arc<[MetricEntry]>, epochs: Epochs) -> Recorder {
         let levels = vec![Levels::default(); metrics.len()];
-        let open = EpochMeasures::new(0, planned(&epochs, 0), metrics.len());
+        let open = EpochMeasurements::new(0, planned(&epochs, 0), metrics.len());
         let counted = |entry: &MetricEntry| entry.metric.kind() != MetricKind::Gauge;
         let small =
             metrics.iter().map(|entry| counted(entry).then(|| Box::new([0; 256]))).collect();
-        let finished = Measures::new(metrics, epochs);
+        let finished = Measurements::new(metrics, epochs);
         Recorder { epochs, open, small, levels, finished, absent: None }
     }
 
@@ -146,7 +146,7 @@ impl Recorder {
     ///
     /// Ending on the edge of an epoch that was just opened leaves that one out, unless something
     /// was recorded in it.
-    pub fn finish(mut self, end: Time) -> Measures {
+    pub fn finish(mut self, end: Time) -> Measurements {
         self.take_small();
         while self.open.to < end && self.open.epoch + 1 < self.epochs.len() {
             self.close();
@@ -159,7 +159,7 @@ impl Recorder {
     }
 
     /// The epochs closed so far.
-    pub fn finished(&self) -> &Measures {
+    pub fn finished(&self) -> &Measurements {
         &self.finished
     }
 
@@ -183,7 +183,7 @@ impl Recorder {
             }
         }
         let next = self.open.epoch + 1;
-        let opened = EpochMeasures::new(next, planned(&self.epochs, next), self.levels.len());
+        let opened = EpochMeasurements::new(next, planned(&self.epochs, next), self.levels.len());
         self.finished.add(mem::replace(&mut self.open, opened));
     }
 
@@ -218,15 +218,15 @@ mod tests {
     }
 
     /// One line an epoch: from, to, and the sum and count of both metrics.
-    fn lines(measures: &Measures) -> Vec<String> {
-        let line = |epoch: &EpochMeasures| {
+    fn lines(measurements: &Measurements) -> Vec<String> {
+        let line = |epoch: &EpochMeasurements| {
             let [sent, load] = [SENT, LOAD].map(|metric| {
                 let values = &epoch.accumulators[metric];
                 format!("{}/{}", values.sum(), values.count())
             });
             format!("{}-{}: sent {sent} load {load}", epoch.from, epoch.to)
         };
-        measures.epochs().map(line).collect()
+        measurements.epochs().map(line).collect()
     }
 
     #[test]
@@ -242,9 +242,9 @@ mod tests {
         assert_eq!(recorder.finished().epochs().count(), 3);
         recorder.close_epoch(at(30));
         recorder.record(SENT, 16);
-        let measures = recorder.finish(at(30));
+        let measurements = recorder.finish(at(30));
         assert_eq!(
-            lines(&measures),
+            lines(&measurements),
             [
                 "0s-10s: sent 3/2 load 0/0",
                 "10s-15s: sent 4/1 load 0/0",
@@ -252,7 +252,7 @@ mod tests {
                 "20s-30s: sent 24/2 load 0/0",
             ]
         );
-        assert_eq!(measures.total()[SENT].sum(), 24, "the warm-up does not count");
+        assert_eq!(measurements.total()[SENT].sum(), 24, "the warm-up does not count");
     }
 
     #[test]
@@ -263,8 +263,8 @@ mod tests {
         recorder.absent(at(11)..at(14));
         recorder.absent(at(14)..at(21));
         recorder.close_epoch(at(21));
-        let levels = |measures: &Measures| -> Vec<u64> {
-            measures.epochs().map(|epoch| epoch.accumulators[LOAD].count()).collect()
+        let levels = |measurements: &Measurements| -> Vec<u64> {
+            measurements.epochs().map(|epoch| epoch.accumulators[LOAD].count()).collect()
         };
         assert_eq!(levels(recorder.finished()), [1, 1, 0], "it ran in a part of the second one");
         recorder.absent(at(29)..at(30));

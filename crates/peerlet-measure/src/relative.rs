@@ -1,4 +1,4 @@
-//! By how much a number differs between two sides of several runs, and how sure that is.
+//! Relative errors between two sides of several runs, with intervals.
 
 use serde::Serialize;
 

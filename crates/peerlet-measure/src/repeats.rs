@@ -1,4 +1,4 @@
-//! How sure several runs are: means over runs, each with a 95 % confidence interval.
+//! Several runs together: means over runs, each with a 95 % confidence interval.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -154,7 +154,7 @@ mod tests {
 
     use super::*;
     use crate::epochs::Epochs;
-    use crate::measures::{EpochMeasures, Measures, MetricEntry};
+    use crate::measurements::{EpochMeasurements, Measurements, MetricEntry};
 
     #[test]
     fn estimates() {
@@ -172,12 +172,12 @@ mod tests {
         ];
         let whole = Time::ZERO..Time::ZERO + SECOND;
         let grid = Epochs::new(SECOND, whole.clone()).unwrap();
-        let mut measures = Measures::new(entries.into(), grid);
-        let mut epoch = EpochMeasures::new(0, whole, 3);
+        let mut measurements = Measurements::new(entries.into(), grid);
+        let mut epoch = EpochMeasurements::new(0, whole, 3);
         epoch.accumulators[0].record(1);
         values.iter().for_each(|value| epoch.accumulators[1].record(*value));
-        measures.add(epoch);
-        Summary::of(&measures)
+        measurements.add(epoch);
+        Summary::of(&measurements)
     }
 
     /// A table in the columns of a source file: its headers without what all of them say.

@@ -1,4 +1,4 @@
-//! How far an estimate from several runs may be off, and how that depends on the number of runs.
+//! The error of an estimate from several runs, as a function of the number of runs.
 
 use crate::relative::mean;
 use crate::student::student_t_one_sided;

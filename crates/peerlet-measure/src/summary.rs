@@ -1,4 +1,4 @@
-//! A run's measures as numbers in units: for people a table, for programs JSON.
+//! A run's measurements as numbers in units: for people a table, for programs JSON.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use peerlet_core::{Metric, MetricKind};
 use serde::Serialize;
 
 use crate::accumulator::Accumulator;
-use crate::measures::Measures;
+use crate::measurements::Measurements;
 use crate::table::{number, total, write_table};
 
 /// The metrics of a run by full name, over the epochs after the warm-up.
@@ -25,12 +25,12 @@ pub struct Summary {
 
 impl Summary {
     /// Sums up the epochs that begin at or after the end of the warm-up.
-    pub fn of(measures: &Measures) -> Summary {
-        let total = measures.total();
-        let rows = measures.metrics().iter().zip(&total).map(|(entry, accumulator)| {
+    pub fn of(measurements: &Measurements) -> Summary {
+        let total = measurements.total();
+        let rows = measurements.metrics().iter().zip(&total).map(|(entry, accumulator)| {
             (entry.full_name.clone(), Row::of(&entry.metric, accumulator))
         });
-        Summary { rows: rows.collect(), seconds: measures.measured().as_secs_f64() }
+        Summary { rows: rows.collect(), seconds: measurements.measured().as_secs_f64() }
     }
 }
 
@@ -100,7 +100,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// What was accumulated of a metric, in its unit.
+    /// The accumulated values of a metric, in its unit.
     pub fn of(metric: &Metric, values: &Accumulator) -> Row {
         let whole = |quanta: Option<i64>| quanta.map(|quanta| metric.value(quanta as f64));
         let percentile = |percent: u32| whole(values.quantile(f64::from(percent) / 100.0));
@@ -155,7 +155,7 @@ mod tests {
 
     use super::*;
     use crate::epochs::Epochs;
-    use crate::measures::{EpochMeasures, MetricEntry};
+    use crate::measurements::{EpochMeasurements, MetricEntry};
 
     fn summary() -> Summary {
         let entries = [
@@ -164,12 +164,12 @@ mod tests {
             MetricEntry::new("chord", Metric::gauge("fingers").quantum(1.0)),
         ];
         let grid = Epochs::new(SECOND, Time::ZERO..Time::ZERO + SECOND).unwrap();
-        let mut measures = Measures::new(entries.into(), grid);
-        let mut epoch = EpochMeasures::new(0, Time::ZERO..Time::ZERO + SECOND, 3);
+        let mut measurements = Measurements::new(entries.into(), grid);
+        let mut epoch = EpochMeasurements::new(0, Time::ZERO..Time::ZERO + SECOND, 3);
         (0..1_500_000).for_each(|_| epoch.accumulators[0].record(1));
         (1..=1000).for_each(|i| epoch.accumulators[1].record(i * i));
-        measures.add(epoch);
-        Summary::of(&measures)
+        measurements.add(epoch);
+        Summary::of(&measurements)
     }
 
     #[test]

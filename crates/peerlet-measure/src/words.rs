@@ -1,5 +1,5 @@
 //! The reading side of `words`: from integers that another process sent, and that anybody may have
-//! made up, back to measures.
+//! made up, back to measurements.
 
 use std::fmt;
 
@@ -26,13 +26,13 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Why words cannot be read back as measures.
+/// Why words cannot be read back as measurements.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum WordsError {
-    /// The words end before the measures do.
+    /// The words end before the measurements do.
     TooFew,
-    /// The measures end before the words do.
+    /// The measurements end before the words do.
     TooMany {
         /// How many words are left over.
         left: usize,
@@ -52,11 +52,11 @@ impl fmt::Display for WordsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             WordsError::TooFew => {
-                f.write_str("the words end before the measures do; send all words of one epoch")
+                f.write_str("the words end before the measurements do; send all words of one epoch")
             }
             WordsError::TooMany { left } => write!(
                 f,
-                "words are left over behind the measures: {left}; send one epoch at a time"
+                "words are left over behind the measurements: {left}; send one epoch at a time"
             ),
             WordsError::OtherTable { metrics, measured } => write!(
                 f,
@@ -66,7 +66,7 @@ impl fmt::Display for WordsError {
             WordsError::Impossible(why) => write!(
                 f,
                 "no values give such words: {why}; \
-                 send what `EpochMeasures::words` feeds, unchanged"
+                 send what `EpochMeasurements::words` feeds, unchanged"
             ),
         }
     }
@@ -77,19 +77,19 @@ impl std::error::Error for WordsError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measures::EpochMeasures;
+    use crate::measurements::EpochMeasurements;
 
     #[test]
     fn refusals_say_what_to_do() {
         let none = [0, 0, 0, 0, 0, i64::MAX as u64, i64::MIN as u64, 0];
         let check = |head: [u64; 4], tail: &[u64]| {
-            let error = EpochMeasures::from_words([&head, tail].concat(), 1).unwrap_err();
+            let error = EpochMeasurements::from_words([&head, tail].concat(), 1).unwrap_err();
             error.to_string()
         };
         let last = crate::EPOCHS_MAX - 1;
         let whole = [[last, 7, 7, 1].as_slice(), &none].concat();
-        assert_eq!(EpochMeasures::from_words(whole, 1).unwrap().epoch as u64, last);
-        assert_eq!(EpochMeasures::from_words([], 1), Err(WordsError::TooFew));
+        assert_eq!(EpochMeasurements::from_words(whole, 1).unwrap().epoch as u64, last);
+        assert_eq!(EpochMeasurements::from_words([], 1), Err(WordsError::TooFew));
         let errors = [
             check([0, 0, 1, 1], &none[..7]),
             check([0, 0, 1, 1], &[none, none].concat()),
@@ -99,16 +99,16 @@ mod tests {
         ];
         // Broken after the semicolon, where it says what to do.
         expect_test::expect![[r#"
-            the words end before the measures do;
+            the words end before the measurements do;
               send all words of one epoch
-            words are left over behind the measures: 8;
+            words are left over behind the measurements: 8;
               send one epoch at a time
             the words' table of metrics is 18446744073709551615 long, that of the run 1;
               run the same program with the same scenario in each process
             no values give such words: the epoch ends before it begins;
-              send what `EpochMeasures::words` feeds, unchanged
+              send what `EpochMeasurements::words` feeds, unchanged
             no values give such words: the epoch is later than any run's last;
-              send what `EpochMeasures::words` feeds, unchanged"#]]
+              send what `EpochMeasurements::words` feeds, unchanged"#]]
         .assert_eq(&errors.join("\n").replace("; ", ";\n  "));
     }
 }

@@ -2,9 +2,9 @@
 
 use peerlet_core::{Duration, Seat, Seed};
 
+use crate::bottleneck::{Bottleneck, Pace};
 use crate::layer::Layer;
-use crate::line::{Line, Pace};
-use crate::model::{Arrival, Cause, Departure, Packet, State};
+use crate::model::{Arrival, Departure, ModelState, Packet, PacketDrop};
 use crate::shares;
 use crate::units::{Rate, Size};
 
@@ -41,7 +41,7 @@ pub const WORLD_2020: [AccessClass; 5] = [
     class(175, 81_000, 123_000),
 ];
 
-/// What peers of file sharing had in 2006 (after Bharambe, Herley, Padmanabhan: INFOCOM 2006).
+/// Access of file-sharing peers in 2006 (after Bharambe, Herley, Padmanabhan: INFOCOM 2006).
 pub const P2P_2006: [AccessClass; 4] =
     [class(20, 128, 784), class(40, 384, 1_500), class(25, 1_000, 3_000), class(15, 5_000, 10_000)];
 
@@ -52,7 +52,7 @@ pub const P2P_2006: [AccessClass; 4] =
 /// busy, with more bytes still to be sent than the queue holds together with its own, is dropped
 /// (tail drop). A reliable message of more than 1,500 bytes stands for a train of packets under
 /// congestion control: it fills three quarters of the queue at most, and packets that come
-/// meanwhile go before the rest of it. A peer's class is drawn from the seed.
+/// meanwhile go before the rest of it. A peer's class is sampled from the seed.
 ///
 /// It takes 32 bytes for each side of a peer that has a rate.
 #[derive(Clone, Debug)]
@@ -64,9 +64,9 @@ pub struct Access {
 }
 
 /// One side of a peer's access.
-struct Link {
+struct AccessSide {
     pace: Pace,
-    line: Line,
+    bottleneck: Bottleneck,
 }
 
 impl Access {
@@ -86,22 +86,25 @@ impl Access {
     /// The class of a seat.
     pub fn class_of(&self, seat: Seat) -> &AccessClass {
         let mut rng = self.seed.at(u64::from(seat.0)).rng();
-        let drawn = shares::drawn(self.classes.iter().map(|class| class.share), &mut rng);
-        &self.classes[drawn.expect("a class has a share")]
+        let index = shares::sample(self.classes.iter().map(|class| class.share), &mut rng);
+        &self.classes[index.expect("a class has a share")]
     }
 
-    fn state(&self, rate: Option<Rate>) -> State {
-        let link = |rate| Link { pace: Pace::new(rate, self.queue), line: Line::default() };
-        rate.map(|rate| Box::new(link(rate)) as _)
+    fn state(&self, rate: Option<Rate>) -> ModelState {
+        let side = |rate| AccessSide {
+            pace: Pace::new(rate, self.queue),
+            bottleneck: Bottleneck::default(),
+        };
+        rate.map(|rate| Box::new(side(rate)) as _)
     }
 
     #[inline]
-    fn pass(&self, packet: &Packet, state: &mut State) -> Option<Duration> {
-        let Some(link) = state.as_mut().and_then(|state| state.downcast_mut::<Link>()) else {
+    fn pass(&self, packet: &Packet, state: &mut ModelState) -> Option<Duration> {
+        let Some(side) = state.as_mut().and_then(|state| state.downcast_mut::<AccessSide>()) else {
             return Some(Duration::ZERO);
         };
         let bytes = u64::from(packet.size) + u64::from(self.overhead);
-        link.line.pass(bytes, link.pace, packet.at)
+        side.bottleneck.pass(bytes, side.pace, packet.at)
     }
 }
 
@@ -114,11 +117,11 @@ impl Layer for Access {
         self.classes.iter().all(|class| class.up.is_none() && class.down.is_none())
     }
 
-    fn outbound(&self, seat: Seat) -> State {
+    fn outbound(&self, seat: Seat) -> ModelState {
         self.state(self.class_of(seat).up)
     }
 
-    fn inbound(&self, seat: Seat) -> State {
+    fn inbound(&self, seat: Seat) -> ModelState {
         self.state(self.class_of(seat).down)
     }
 
@@ -126,20 +129,20 @@ impl Layer for Access {
         self.classes.iter().any(|class| class.down.is_some())
     }
 
-    fn depart(&self, packet: &Packet, fate: Departure, state: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, fate: Departure, state: &mut ModelState) -> Departure {
         match self.pass(packet, state) {
             Some(wait) => fate.later(wait),
-            None => Departure::Drop(Cause::Queue),
+            None => Departure::Drop(PacketDrop::Queue),
         }
     }
 
-    fn arrive(&self, packet: &Packet, fate: Arrival, state: &mut State) -> Arrival {
+    fn arrive(&self, packet: &Packet, fate: Arrival, state: &mut ModelState) -> Arrival {
         if matches!(fate, Arrival::Drop(_)) {
             return fate;
         }
         match self.pass(packet, state) {
             Some(wait) => fate.later(wait),
-            None => Arrival::Drop(Cause::Queue),
+            None => Arrival::Drop(PacketDrop::Queue),
         }
     }
 }
@@ -153,29 +156,29 @@ mod tests {
     use super::*;
 
     fn packet(at: Time, size: u32) -> Packet {
-        Packet { from: Seat(0), to: Seat(1), at, size, draws: Seed::new(1) }
+        Packet { from: Seat(0), to: Seat(1), at, size, random: Seed::new(1) }
     }
 
     /// A queue of bytes before a line, moved on byte by byte: nothing of it is shared with the
     /// layer.
-    struct Line {
+    struct ByteQueue {
         nanos_a_byte: u64,
         room: u64,
         /// The bytes of each packet that is not through, with the instant when it is.
         waiting: VecDeque<(u64, u64)>,
     }
 
-    impl Line {
+    impl ByteQueue {
         /// When a packet is through, or `None` when it is dropped.
         fn pass(&mut self, now: u64, bytes: u64) -> Option<u64> {
             while self.waiting.front().is_some_and(|(_, end)| *end <= now) {
                 self.waiting.pop_front();
             }
             let mut left = 0;
-            for (place, (bytes, end)) in self.waiting.iter().enumerate() {
+            for (index, (bytes, end)) in self.waiting.iter().enumerate() {
                 // Of the one that is on the line, part is through.
                 let unsent = (end - now).div_ceil(self.nanos_a_byte);
-                left += if place == 0 { unsent.min(*bytes) } else { *bytes };
+                left += if index == 0 { unsent.min(*bytes) } else { *bytes };
             }
             if left > 0 && left + bytes > self.room {
                 return None;
@@ -193,7 +196,7 @@ mod tests {
         let class = AccessClass { share: 1, up: rate, down: rate };
         let access = Access::new(vec![class], queue, 40, Seed::new(2));
         let (mut up, mut down) = (access.outbound(Seat(0)), access.inbound(Seat(1)));
-        let line = || Line { nanos_a_byte: 1_000, room: 10_000, waiting: VecDeque::new() };
+        let line = || ByteQueue { nanos_a_byte: 1_000, room: 10_000, waiting: VecDeque::new() };
         let (mut up_line, mut down_line, mut rng) = (line(), line(), Seed::new(5).rng());
         let (mut now, mut dropped, mut waited) = (0, 0, 0);
         for _ in 0..100_000 {
@@ -209,7 +212,7 @@ mod tests {
                     waited += u64::from(after > MILLISECOND * 2);
                 }
                 fate => {
-                    assert!(fate == Departure::Drop(Cause::Queue) && through.is_none());
+                    assert!(fate == Departure::Drop(PacketDrop::Queue) && through.is_none());
                     dropped += 1;
                 }
             }
@@ -217,7 +220,7 @@ mod tests {
             let inner = Arrival::Accept { after: Duration::ZERO };
             match access.arrive(&packet(time, size), inner, &mut down) {
                 Arrival::Accept { after } => assert_eq!(Some(now + after.as_nanos()), through),
-                Arrival::Drop(cause) => assert!(cause == Cause::Queue && through.is_none()),
+                Arrival::Drop(cause) => assert!(cause == PacketDrop::Queue && through.is_none()),
             }
         }
         assert!(dropped > 1_000 && waited > 10_000, "{dropped} {waited}");
@@ -241,7 +244,7 @@ mod tests {
             );
             carried += if fate.arrives() { 8_000 } else { 0 };
         }
-        // What is in the queue at the end comes on top.
+        // The contents of the queue at the end come on top.
         assert!((10_000_000..10_000_000 + 8 * 66_000).contains(&carried), "{carried}");
     }
 
@@ -256,7 +259,7 @@ mod tests {
         };
         let after = SECOND + MICROSECOND;
         assert_eq!(fate(Time::ZERO, 1_000), Departure::Arrive { after });
-        assert_eq!(fate(Time::ZERO, 1), Departure::Drop(Cause::Queue));
+        assert_eq!(fate(Time::ZERO, 1), Departure::Drop(PacketDrop::Queue));
         assert!(fate(Time::ZERO + MILLISECOND * 950, 50).arrives());
     }
 

@@ -1,4 +1,4 @@
-//! Which row of a matrix, or which region, each peer has.
+//! The assignment of rows of a matrix, or of regions, to peers.
 
 use std::fmt;
 
@@ -20,12 +20,12 @@ pub enum Assign {
     Random,
     /// Each group has rows of its own, in turn over its seats. The name `*` stands for all seats
     /// that are in none of these groups.
-    Groups(Vec<(String, Vec<Place>)>),
+    Groups(Vec<(String, Vec<RowSelection>)>),
 }
 
 /// One or several rows, as a scenario writes them.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Place {
+pub enum RowSelection {
     /// The name of a row, or numbers as in `0-9,12`.
     Text(String),
     /// The number of a row, from 0.
@@ -59,8 +59,8 @@ impl<'de> Deserialize<'de> for Assign {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Assign, A::Error> {
                 let mut groups = Vec::new();
-                while let Some((group, Places(places))) = map.next_entry()? {
-                    groups.push((group, places));
+                while let Some((group, RowSelections(selections))) = map.next_entry()? {
+                    groups.push((group, selections));
                 }
                 Ok(Assign::Groups(groups))
             }
@@ -71,39 +71,43 @@ impl<'de> Deserialize<'de> for Assign {
 }
 
 /// The rows of one group: one, or a list.
-struct Places(Vec<Place>);
+struct RowSelections(Vec<RowSelection>);
 
-impl<'de> Deserialize<'de> for Places {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Places, D::Error> {
+impl<'de> Deserialize<'de> for RowSelections {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RowSelections, D::Error> {
         struct Listed;
 
         impl<'de> Visitor<'de> for Listed {
-            type Value = Places;
+            type Value = RowSelections;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("the name or the number of a row or region, or a list of them")
             }
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Places, E> {
-                Ok(Places(vec![Place::Text(text.to_owned())]))
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<RowSelections, E> {
+                Ok(RowSelections(vec![RowSelection::Text(text.to_owned())]))
             }
 
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Places, E> {
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<RowSelections, E> {
                 let wrong = || E::invalid_value(de::Unexpected::Signed(number), &self);
-                Ok(Places(vec![Place::Number(number.try_into().map_err(|_| wrong())?)]))
+                Ok(RowSelections(vec![RowSelection::Number(
+                    number.try_into().map_err(|_| wrong())?,
+                )]))
             }
 
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Places, E> {
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<RowSelections, E> {
                 let wrong = || E::invalid_value(de::Unexpected::Unsigned(number), &self);
-                Ok(Places(vec![Place::Number(number.try_into().map_err(|_| wrong())?)]))
+                Ok(RowSelections(vec![RowSelection::Number(
+                    number.try_into().map_err(|_| wrong())?,
+                )]))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Places, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RowSelections, A::Error> {
                 let mut all = Vec::new();
-                while let Some(Places(places)) = seq.next_element()? {
-                    all.extend(places);
+                while let Some(RowSelections(selections)) = seq.next_element()? {
+                    all.extend(selections);
                 }
-                Ok(Places(all))
+                Ok(RowSelections(all))
             }
         }
 
@@ -117,7 +121,7 @@ impl<'de> Deserialize<'de> for Places {
 pub enum AssignError {
     /// There are more peers than rows.
     TooFew {
-        /// What there are too few of.
+        /// The word for one: row or region.
         what: &'static str,
         /// How many there are.
         rows: usize,
@@ -135,16 +139,16 @@ pub enum AssignError {
     Row {
         /// The group.
         group: String,
-        /// What is written, if anything is.
+        /// The text of the scenario, if there is any.
         written: String,
-        /// What there are.
+        /// The rows that exist.
         known: String,
     },
     /// Some seats are in none of the groups.
     Others {
         /// The seats.
         seats: SeatSet,
-        /// What they have none of.
+        /// The word for one: row or region.
         what: &'static str,
     },
 }
@@ -189,7 +193,7 @@ impl AssignError {
 
 /// The rows or regions that are assigned.
 pub(crate) struct Rows<'a> {
-    /// What one is called.
+    /// The word for one.
     pub(crate) what: &'static str,
     /// How many there are; at most 2^16.
     pub(crate) count: usize,
@@ -226,7 +230,7 @@ impl Assign {
 }
 
 fn by_group(
-    groups: &[(String, Vec<Place>)],
+    groups: &[(String, Vec<RowSelection>)],
     site: &Site<'_>,
     rows: &Rows<'_>,
 ) -> Result<Vec<u16>, AssignError> {
@@ -239,8 +243,8 @@ fn by_group(
             assigned[seat.index()] = *row;
         }
     };
-    for (name, places) in groups {
-        let own = rows.chosen(name, places)?;
+    for (name, selections) in groups {
+        let own = rows.chosen(name, selections)?;
         if name == "*" {
             others = Some(own);
             continue;
@@ -262,7 +266,7 @@ fn by_group(
 
 impl Rows<'_> {
     /// The rows that a group is given.
-    fn chosen(&self, group: &str, places: &[Place]) -> Result<Vec<u16>, AssignError> {
+    fn chosen(&self, group: &str, selections: &[RowSelection]) -> Result<Vec<u16>, AssignError> {
         let wrong = |written: String| AssignError::Row {
             group: group.to_owned(),
             written,
@@ -276,13 +280,13 @@ impl Rows<'_> {
             },
         };
         let mut rows = Vec::new();
-        for place in places {
-            match place {
-                Place::Number(number) if (*number as usize) < self.count => {
+        for selection in selections {
+            match selection {
+                RowSelection::Number(number) if (*number as usize) < self.count => {
                     rows.push(*number as u16);
                 }
-                Place::Number(number) => return Err(wrong(number.to_string())),
-                Place::Text(text) => match self.names.iter().position(|name| name == text) {
+                RowSelection::Number(number) => return Err(wrong(number.to_string())),
+                RowSelection::Text(text) => match self.names.iter().position(|name| name == text) {
                     Some(row) => rows.push(row as u16),
                     None => rows.extend(self.ranges(text).ok_or_else(|| wrong(text.clone()))?),
                 },

@@ -1,7 +1,7 @@
 //! Messages whose bits are flipped on the way.
 
 use crate::layer::Layer;
-use crate::model::{Departure, Packet, State};
+use crate::model::{Departure, ModelState, Packet};
 use crate::probability::Probability;
 
 /// Flips bits of some encoded messages. It takes nothing a peer; a message that is hit is encoded.
@@ -21,10 +21,10 @@ impl Layer for Corrupt {
     }
 
     #[inline]
-    fn depart(&self, packet: &Packet, fate: Departure, _: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, fate: Departure, _: &mut ModelState) -> Departure {
         match fate {
             Departure::Arrive { after }
-                if self.probability.happens(packet.draws.named("corrupt").bits()) =>
+                if self.probability.happens(packet.random.named("corrupt").bits()) =>
             {
                 Departure::Damaged { after, bits: self.bits }
             }
@@ -38,14 +38,14 @@ mod tests {
     use peerlet_core::{MILLISECOND, Seat, Seed, Time};
 
     use super::*;
-    use crate::model::{Cause, damage};
+    use crate::model::{PacketDrop, damage};
 
     #[test]
     fn its_share_is_hit() {
         let corrupt = Corrupt { probability: Probability::new(0.25).unwrap(), bits: 2 };
         let fate = |i: u64, fate| {
-            let draws = Seed::new(8).at(i);
-            let packet = Packet { from: Seat(0), to: Seat(1), at: Time::ZERO, size: 0, draws };
+            let random = Seed::new(8).at(i);
+            let packet = Packet { from: Seat(0), to: Seat(1), at: Time::ZERO, size: 0, random };
             corrupt.depart(&packet, fate, &mut None)
         };
         let whole = Departure::Arrive { after: MILLISECOND };
@@ -56,7 +56,7 @@ mod tests {
         });
         // Five standard deviations of a binomial around 10,000 of 40,000 are 433.
         assert!(hit.count().abs_diff(10_000) < 433);
-        let gone = Departure::Drop(Cause::Loss);
+        let gone = Departure::Drop(PacketDrop::Loss);
         assert!((0..100).all(|i| fate(i, gone) == gone));
     }
 

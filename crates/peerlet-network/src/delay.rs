@@ -2,7 +2,7 @@
 
 use peerlet_core::{Duration, Seat};
 
-use crate::model::{Departure, Model, Packet, State};
+use crate::model::{Departure, Model, ModelState, Packet};
 
 /// Every message takes the same time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,7 +20,7 @@ impl Model for Constant {
         true
     }
 
-    fn depart(&self, _packet: &Packet, _state: &mut State) -> Departure {
+    fn depart(&self, _packet: &Packet, _state: &mut ModelState) -> Departure {
         Departure::Arrive { after: self.delay }
     }
 
@@ -49,11 +49,11 @@ impl Model for Uniform {
         true
     }
 
-    fn depart(&self, packet: &Packet, _state: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, _state: &mut ModelState) -> Departure {
         let width = (self.max - self.min).as_nanos();
-        let draw = u128::from(packet.draws.named("delay").bits());
+        let sample = u128::from(packet.random.named("delay").bits());
         // The high word of the product is uniform below `width`, biased by at most width / 2^64.
-        let extra = ((draw * u128::from(width)) >> 64) as u64;
+        let extra = ((sample * u128::from(width)) >> 64) as u64;
         Departure::Arrive { after: self.min + Duration::from_nanos(extra) }
     }
 
@@ -71,8 +71,8 @@ mod tests {
     fn delays(model: &dyn Model, count: u64) -> Vec<Duration> {
         let (from, to) = (Seat(0), Seat(1));
         let delay = |i| {
-            let draws = Seed::new(5).at(0).at(1).at(i);
-            let packet = Packet { from, to, at: Time::ZERO, size: 0, draws };
+            let random = Seed::new(5).at(0).at(1).at(i);
+            let packet = Packet { from, to, at: Time::ZERO, size: 0, random };
             match model.depart(&packet, &mut None) {
                 Departure::Arrive { after } => after,
                 fate => panic!("lost: {fate:?}"),
@@ -105,9 +105,9 @@ mod tests {
     #[test]
     fn uniform_reaches_both_ends() {
         let min = SECOND;
-        let drawn = delays(&Uniform { min, max: min + Duration::from_nanos(2) }, 100);
-        assert!(drawn.contains(&min) && drawn.contains(&(min + Duration::from_nanos(1))));
-        assert!(drawn.iter().all(|&d| d < min + Duration::from_nanos(2)));
+        let seen = delays(&Uniform { min, max: min + Duration::from_nanos(2) }, 100);
+        assert!(seen.contains(&min) && seen.contains(&(min + Duration::from_nanos(1))));
+        assert!(seen.iter().all(|&d| d < min + Duration::from_nanos(2)));
         assert_eq!(delays(&Uniform { min, max: min }, 3), [min; 3]);
         assert_eq!(delays(&Uniform { min, max: Duration::ZERO }, 3), [min; 3]);
         let widest = Uniform { min: Duration::ZERO, max: Duration::MAX };

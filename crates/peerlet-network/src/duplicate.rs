@@ -2,15 +2,15 @@
 
 use peerlet_core::{Duration, Seat};
 
-use crate::model::{Arrival, Departure, Model, Packet, State};
+use crate::model::{Arrival, Departure, Model, ModelState, Packet};
 use crate::probability::Probability;
-use crate::states::States;
+use crate::seat_states::SeatStates;
 
 /// Sends some packets of a model on their way a second time, with a delay of their own. It takes
 /// nothing a peer.
 ///
-/// Both copies are found by the same dice of everything that lies around this; so a lost packet is
-/// lost with its copy.
+/// The layers around this use the same random streams for both copies; so a lost packet is lost
+/// with its copy.
 #[derive(Debug)]
 pub struct Duplicated {
     /// Decides how long each copy takes.
@@ -22,12 +22,12 @@ pub struct Duplicated {
 impl Duplicated {
     #[inline]
     fn happens(&self, packet: &Packet) -> bool {
-        self.probability.happens(packet.draws.named("duplicate").bits())
+        self.probability.happens(packet.random.named("duplicate").bits())
     }
 
-    /// What becomes of a packet that is duplicated, the first copy of which has this fate.
-    fn both(&self, first: Departure, packet: &Packet, state: &mut State) -> Departure {
-        let twin = Packet { draws: packet.draws.named("twin"), ..*packet };
+    /// The fate of a duplicated packet, given that of its first copy.
+    fn both(&self, first: Departure, packet: &Packet, state: &mut ModelState) -> Departure {
+        let twin = Packet { random: packet.random.named("twin"), ..*packet };
         match (first, self.inner.depart(&twin, state)) {
             (Departure::Arrive { after: first }, Departure::Arrive { after: second }) => {
                 Departure::Twice { first, second }
@@ -52,11 +52,11 @@ impl Model for Duplicated {
         self.inner.is_stateless()
     }
 
-    fn outbound(&self, seat: Seat) -> State {
+    fn outbound(&self, seat: Seat) -> ModelState {
         self.inner.outbound(seat)
     }
 
-    fn inbound(&self, seat: Seat) -> State {
+    fn inbound(&self, seat: Seat) -> ModelState {
         self.inner.inbound(seat)
     }
 
@@ -64,12 +64,12 @@ impl Model for Duplicated {
         self.inner.has_arrival()
     }
 
-    fn depart(&self, packet: &Packet, state: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, state: &mut ModelState) -> Departure {
         let first = self.inner.depart(packet, state);
         if self.happens(packet) { self.both(first, packet, state) } else { first }
     }
 
-    fn depart_all(&self, packets: &[Packet], states: &mut States, fates: &mut Vec<Departure>) {
+    fn depart_all(&self, packets: &[Packet], states: &mut SeatStates, fates: &mut Vec<Departure>) {
         if !self.is_stateless() {
             let each = |p: &Packet| states.with(p.from, |state| self.depart(p, state));
             return fates.extend(packets.iter().map(each));
@@ -83,7 +83,7 @@ impl Model for Duplicated {
         }
     }
 
-    fn arrive(&self, packet: &Packet, state: &mut State) -> Arrival {
+    fn arrive(&self, packet: &Packet, state: &mut ModelState) -> Arrival {
         self.inner.arrive(packet, state)
     }
 
@@ -98,13 +98,13 @@ mod tests {
 
     use super::*;
     use crate::delay::Uniform;
-    use crate::model::Cause;
+    use crate::model::PacketDrop;
 
     const INNER: Uniform = Uniform { min: MILLISECOND, max: Duration::from_millis(9) };
 
     fn packet(i: u64) -> Packet {
-        let draws = Seed::new(4).at(0).at(1).at(i);
-        Packet { from: Seat(0), to: Seat(1), at: Time::ZERO, size: 0, draws }
+        let random = Seed::new(4).at(0).at(1).at(i);
+        Packet { from: Seat(0), to: Seat(1), at: Time::ZERO, size: 0, random }
     }
 
     fn duplicated(probability: f64) -> Duplicated {
@@ -137,9 +137,10 @@ mod tests {
         let model = duplicated(0.3);
         let packets: Vec<Packet> = (0..1_000).map(packet).collect();
         let expected: Vec<_> = packets.iter().map(|p| model.depart(p, &mut None)).collect();
-        let (mut states, mut fates) = (States::default(), vec![Departure::Drop(Cause::Nat)]);
+        let (mut states, mut fates) =
+            (SeatStates::default(), vec![Departure::Drop(PacketDrop::Nat)]);
         model.depart_all(&packets, &mut states, &mut fates);
-        assert_eq!(fates[0], Departure::Drop(Cause::Nat), "what was there is left alone");
+        assert_eq!(fates[0], Departure::Drop(PacketDrop::Nat), "what was there is left alone");
         assert_eq!(fates[1..], expected);
     }
 }

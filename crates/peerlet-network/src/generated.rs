@@ -10,8 +10,8 @@ use std::fmt;
 use peerlet_core::{Duration, Seat, Seed};
 use peerlet_memory::prefetch;
 
-use crate::model::{Departure, Model, Packet, State};
-use crate::states::States;
+use crate::model::{Departure, Model, ModelState, Packet};
+use crate::seat_states::SeatStates;
 use crate::tables::{king, normal::NORMAL, planetlab, world};
 
 /// So many packets ahead, the receiver's position is asked for.
@@ -97,7 +97,7 @@ impl Preset {
     }
 
     /// Where the peer with these random bits is.
-    fn place(&self, bits: u64) -> Position {
+    fn position(&self, bits: u64) -> Position {
         let cluster = self.cluster((bits >> 48) as u32);
         let offset = |shift| {
             let normal = i64::from(NORMAL[entry(bits, shift)]);
@@ -129,7 +129,7 @@ impl Preset {
         (distance * factor) >> 16
     }
 
-    /// No round trip is shorter: two smallest heights at one place, and the smallest factor.
+    /// No round trip is shorter: two smallest heights at one point, and the smallest factor.
     fn smallest(&self) -> u64 {
         let (height, factor) = (u64::from(self.heights[0]), u64::from(self.factors[0]));
         (2 * height * factor) >> 16
@@ -179,8 +179,8 @@ impl Generated {
     /// are raised to it, which gives an engine a lookahead worth having.
     pub fn new(preset: &'static Preset, seed: u64, peers: u32, floor: Duration) -> Generated {
         let root = Seed::new(seed);
-        let positions = (0..peers).map(|i| preset.place(root.at(u64::from(i)).bits())).collect();
-        // Any constant keeps the dice of pairs apart from those of peers.
+        let positions = (0..peers).map(|i| preset.position(root.at(u64::from(i)).bits())).collect();
+        // Any constant keeps the random streams of pairs apart from those of peers.
         let pairs = Seed::new(seed ^ 0x5bd1_e995);
         Generated { preset, positions, pairs, floor }
     }
@@ -232,11 +232,11 @@ impl Model for Generated {
         true
     }
 
-    fn depart(&self, packet: &Packet, _state: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, _state: &mut ModelState) -> Departure {
         Departure::Arrive { after: self.one_way(packet.from, packet.to) }
     }
 
-    fn depart_all(&self, packets: &[Packet], _states: &mut States, fates: &mut Vec<Departure>) {
+    fn depart_all(&self, packets: &[Packet], _states: &mut SeatStates, fates: &mut Vec<Departure>) {
         fates.extend(packets.iter().enumerate().map(|(i, packet)| {
             if let Some(later) = packets.get(i + AHEAD) {
                 prefetch(&self.positions, later.to.index());
@@ -358,12 +358,12 @@ mod tests {
     fn many_fates_are_those_of_each() {
         let network = Generated::new(&KING_LIKE, 3, 50, MILLISECOND);
         let packet = |to| {
-            let (from, to, draws) = (Seat(to / 2), Seat(to), Seed::new(0));
-            Packet { from, to, at: Time::ZERO, size: 0, draws }
+            let (from, to, random) = (Seat(to / 2), Seat(to), Seed::new(0));
+            Packet { from, to, at: Time::ZERO, size: 0, random }
         };
         let packets: Vec<Packet> = (1..50).map(packet).collect();
         let mut fates = Vec::new();
-        network.depart_all(&packets, &mut States::default(), &mut fates);
+        network.depart_all(&packets, &mut SeatStates::default(), &mut fates);
         let each: Vec<_> = packets.iter().map(|p| network.depart(p, &mut None)).collect();
         assert_eq!(fates, each);
     }

@@ -2,15 +2,15 @@
 
 use peerlet_core::Duration;
 
-use crate::law::Quantiles;
+use crate::distribution::Quantiles;
 use crate::layer::Layer;
-use crate::model::{Departure, Packet, State};
+use crate::model::{Departure, ModelState, Packet};
 use crate::probability::Probability;
 
 /// Adds a time of its own to each packet's way. It takes 17 KB, and nothing a peer.
 #[derive(Debug)]
 pub struct Jitter {
-    /// Where the times are drawn.
+    /// Where the times are sampled.
     pub extra: Quantiles,
 }
 
@@ -20,8 +20,8 @@ impl Layer for Jitter {
     }
 
     #[inline]
-    fn depart(&self, packet: &Packet, fate: Departure, _: &mut State) -> Departure {
-        fate.later(self.extra.draw(packet.draws.named("jitter").bits()))
+    fn depart(&self, packet: &Packet, fate: Departure, _: &mut ModelState) -> Departure {
+        fate.later(self.extra.sample(packet.random.named("jitter").bits()))
     }
 }
 
@@ -40,10 +40,10 @@ impl Layer for Reorder {
     }
 
     #[inline]
-    fn depart(&self, packet: &Packet, fate: Departure, _: &mut State) -> Departure {
-        let dice = packet.draws.named("reorder");
-        match self.probability.happens(dice.bits()) {
-            true => fate.later(Duration::from_nanos(dice.rng().below(self.by.as_nanos()))),
+    fn depart(&self, packet: &Packet, fate: Departure, _: &mut ModelState) -> Departure {
+        let random = packet.random.named("reorder");
+        match self.probability.happens(random.bits()) {
+            true => fate.later(Duration::from_nanos(random.rng().below(self.by.as_nanos()))),
             false => fate,
         }
     }
@@ -54,11 +54,11 @@ mod tests {
     use peerlet_core::{MILLISECOND, Seat, Seed, Time};
 
     use super::*;
-    use crate::law::Law;
+    use crate::distribution::Distribution;
 
     fn extra(layer: &dyn Layer, i: u64) -> Duration {
-        let draws = Seed::new(3).at(0).at(1).at(i);
-        let packet = Packet { from: Seat(0), to: Seat(1), at: Time::ZERO, size: 0, draws };
+        let random = Seed::new(3).at(0).at(1).at(i);
+        let packet = Packet { from: Seat(0), to: Seat(1), at: Time::ZERO, size: 0, random };
         match layer.depart(&packet, Departure::Arrive { after: MILLISECOND }, &mut None) {
             Departure::Arrive { after } => after - MILLISECOND,
             fate => panic!("it only delays: {fate:?}"),
@@ -66,9 +66,9 @@ mod tests {
     }
 
     #[test]
-    fn jitter_follows_its_law() {
+    fn jitter_follows_its_distribution() {
         let mean = MILLISECOND * 4;
-        let jitter = Jitter { extra: Law::Exponential { mean }.table().unwrap() };
+        let jitter = Jitter { extra: Distribution::Exponential { mean }.table().unwrap() };
         let sum: u64 = (0..40_000).map(|i| extra(&jitter, i).as_nanos()).sum();
         // Five standard deviations of the mean of 40,000 are 2.5 %.
         assert!((sum / 40_000).abs_diff(mean.as_nanos()) < mean.as_nanos() / 40, "{sum}");

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use peerlet_core::{Duration, Seat};
 
-use crate::model::{Departure, Model, Packet, State};
+use crate::model::{Departure, Model, ModelState, Packet};
 
 /// Local networks of so many peers each, seat by seat: seats 0 to `size - 1` are on the first one.
 ///
@@ -39,7 +39,7 @@ impl Model for Lan {
         true
     }
 
-    fn depart(&self, packet: &Packet, _: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, _: &mut ModelState) -> Departure {
         Departure::Arrive { after: self.delay(packet.from, packet.to) }
     }
 
@@ -72,7 +72,7 @@ mod tests {
             let of = |seat: u32| [0, 0, 0, 0, 1, 1, 1, 1, 2, 2][seat as usize];
             let expected = if of(from) == of(to) { within } else { between };
             let (from, to) = (Seat(from), Seat(to));
-            let packet = Packet { from, to, at: Time::ZERO, size: 0, draws: Seed::new(1) };
+            let packet = Packet { from, to, at: Time::ZERO, size: 0, random: Seed::new(1) };
             assert_eq!(lan.depart(&packet, &mut None), Departure::Arrive { after: expected });
             assert_eq!(lan.round_trip(from, to), expected * 2);
             assert_eq!(lan.local_network(from).contains(&to.0), expected == within);

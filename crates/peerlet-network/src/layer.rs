@@ -4,20 +4,20 @@ use std::fmt;
 
 use peerlet_core::{Duration, Seat};
 
-use crate::model::{Arrival, Departure, Model, Packet, State};
-use crate::states::States;
+use crate::model::{Arrival, Departure, Model, ModelState, Packet};
+use crate::seat_states::SeatStates;
 
 /// Something that the network does to messages, whatever model says how long they take.
 ///
 /// The contract is that of a [`Model`]: a layer is a pure function of the packet, the fate so far
-/// and its own state, and takes its dice by name, so that it moves nobody else's. It never makes a
-/// packet arrive earlier than what is inside it says.
+/// and its own state, and takes its random stream by name, so that no other stream changes. It
+/// never makes a packet arrive earlier than what is inside it says.
 ///
 /// # Examples
 /// Messages of more than 500 bytes take a second longer:
 /// ```
 /// use peerlet_core::{MILLISECOND, SECOND, Seat, Seed, Time};
-/// use peerlet_network::{Constant, Departure, Layer, Layers, Model, Packet, State};
+/// use peerlet_network::{Constant, Departure, Layer, Layers, Model, ModelState, Packet};
 ///
 /// #[derive(Debug)]
 /// struct SlowGiants;
@@ -29,15 +29,15 @@ use crate::states::States;
 ///     fn is_stateless(&self) -> bool {
 ///         true
 ///     }
-///     fn depart(&self, packet: &Packet, fate: Departure, _: &mut State) -> Departure {
+///     fn depart(&self, packet: &Packet, fate: Departure, _: &mut ModelState) -> Departure {
 ///         if packet.size > 500 { fate.later(SECOND) } else { fate }
 ///     }
 /// }
 ///
 /// let constant = Box::new(Constant { delay: MILLISECOND });
 /// let network = Layers::around(constant, vec![Box::new(SlowGiants)]);
-/// let (from, to, at, draws) = (Seat(0), Seat(1), Time::ZERO, Seed::new(0));
-/// let fate = |size| network.depart(&Packet { from, to, at, size, draws }, &mut None);
+/// let (from, to, at, random) = (Seat(0), Seat(1), Time::ZERO, Seed::new(0));
+/// let fate = |size| network.depart(&Packet { from, to, at, size, random }, &mut None);
 /// assert_eq!(fate(500), Departure::Arrive { after: MILLISECOND });
 /// assert_eq!(fate(501), Departure::Arrive { after: MILLISECOND + SECOND });
 /// ```
@@ -53,12 +53,12 @@ pub trait Layer: Send + Sync + fmt::Debug {
     }
 
     /// The state that the layer starts with at this seat's outgoing side.
-    fn outbound(&self, _seat: Seat) -> State {
+    fn outbound(&self, _seat: Seat) -> ModelState {
         None
     }
 
     /// The state that the layer starts with at this seat's incoming side.
-    fn inbound(&self, _seat: Seat) -> State {
+    fn inbound(&self, _seat: Seat) -> ModelState {
         None
     }
 
@@ -67,15 +67,15 @@ pub trait Layer: Send + Sync + fmt::Debug {
         false
     }
 
-    /// What becomes of a packet that departs now, for which what is inside has this fate. `state`
-    /// is the layer's own at the sender.
-    fn depart(&self, _packet: &Packet, fate: Departure, _state: &mut State) -> Departure {
+    /// The fate of a packet that departs now, given its fate inside. `state` is the layer's own at
+    /// the sender.
+    fn depart(&self, _packet: &Packet, fate: Departure, _state: &mut ModelState) -> Departure {
         fate
     }
 
-    /// What becomes of a packet that arrives now, for which what is inside has this fate. `state`
-    /// is the layer's own at the receiver.
-    fn arrive(&self, _packet: &Packet, fate: Arrival, _state: &mut State) -> Arrival {
+    /// The fate of a packet that arrives now, given its fate inside. `state` is the layer's own at
+    /// the receiver.
+    fn arrive(&self, _packet: &Packet, fate: Arrival, _state: &mut ModelState) -> Arrival {
         fate
     }
 }
@@ -93,7 +93,7 @@ pub struct Layers {
 }
 
 /// The states of what is inside and of each layer, where there are any.
-struct Parts(Box<[State]>);
+struct Parts(Box<[ModelState]>);
 
 impl Layers {
     /// Puts the layers around a model; the first is the innermost.
@@ -107,7 +107,12 @@ impl Layers {
 
     /// Shows the state of one part, 0 for what is inside, to whoever it belongs to.
     #[inline]
-    fn part<T>(&self, all: &mut State, part: usize, owner: impl FnOnce(&mut State) -> T) -> T {
+    fn part<T>(
+        &self,
+        all: &mut ModelState,
+        part: usize,
+        owner: impl FnOnce(&mut ModelState) -> T,
+    ) -> T {
         if let Some(sole) = self.sole {
             return if sole == part { owner(all) } else { owner(&mut None) };
         }
@@ -123,11 +128,11 @@ impl Layers {
     }
 
     /// All states together; none where there is none.
-    fn parts(&self, mut state: impl FnMut(usize) -> State) -> State {
+    fn parts(&self, mut state: impl FnMut(usize) -> ModelState) -> ModelState {
         if let Some(sole) = self.sole {
             return state(sole);
         }
-        let parts: Box<[State]> = (0..=self.layers.len()).map(state).collect();
+        let parts: Box<[ModelState]> = (0..=self.layers.len()).map(state).collect();
         parts.iter().any(Option::is_some).then(|| Box::new(Parts(parts)) as _)
     }
 
@@ -149,14 +154,14 @@ impl Model for Layers {
         self.inner.is_stateless() && self.layers.iter().all(|layer| layer.is_stateless())
     }
 
-    fn outbound(&self, seat: Seat) -> State {
+    fn outbound(&self, seat: Seat) -> ModelState {
         self.parts(|part| match part {
             0 => self.inner.outbound(seat),
             _ => self.layers[part - 1].outbound(seat),
         })
     }
 
-    fn inbound(&self, seat: Seat) -> State {
+    fn inbound(&self, seat: Seat) -> ModelState {
         self.parts(|part| match part {
             0 => self.inner.inbound(seat),
             _ => self.layers[part - 1].inbound(seat),
@@ -167,26 +172,26 @@ impl Model for Layers {
         self.inner.has_arrival() || self.layers.iter().any(|layer| layer.has_arrival())
     }
 
-    fn depart(&self, packet: &Packet, state: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, state: &mut ModelState) -> Departure {
         let fate = self.part(state, 0, |own| self.inner.depart(packet, own));
         self.each().fold(fate, |fate, (part, layer)| {
             self.part(state, part, |own| layer.depart(packet, fate, own))
         })
     }
 
-    fn depart_all(&self, packets: &[Packet], states: &mut States, fates: &mut Vec<Departure>) {
+    fn depart_all(&self, packets: &[Packet], states: &mut SeatStates, fates: &mut Vec<Departure>) {
         let from = fates.len();
         if self.inner.is_stateless() {
-            self.inner.depart_all(packets, &mut States::default(), fates);
+            self.inner.depart_all(packets, &mut SeatStates::default(), fates);
         } else {
             fates.extend(packets.iter().map(|packet| {
-                let inner = |own: &mut State| self.inner.depart(packet, own);
+                let inner = |own: &mut ModelState| self.inner.depart(packet, own);
                 states.with(packet.from, |state| self.part(state, 0, inner))
             }));
         }
         for (part, layer) in self.each() {
             for (packet, fate) in packets.iter().zip(&mut fates[from..]) {
-                let change = |own: &mut State| layer.depart(packet, *fate, own);
+                let change = |own: &mut ModelState| layer.depart(packet, *fate, own);
                 *fate = match layer.is_stateless() {
                     true => change(&mut None),
                     false => states.with(packet.from, |state| self.part(state, part, change)),
@@ -195,7 +200,7 @@ impl Model for Layers {
         }
     }
 
-    fn arrive(&self, packet: &Packet, state: &mut State) -> Arrival {
+    fn arrive(&self, packet: &Packet, state: &mut ModelState) -> Arrival {
         let fate = self.part(state, 0, |own| self.inner.arrive(packet, own));
         self.each().filter(|(_, layer)| layer.has_arrival()).fold(fate, |fate, (part, layer)| {
             self.part(state, part, |own| layer.arrive(packet, fate, own))
@@ -221,7 +226,7 @@ mod tests {
 
     use super::*;
     use crate::delay::Constant;
-    use crate::model::Cause;
+    use crate::model::PacketDrop;
 
     /// Counts what passes and adds so many milliseconds for each that passed before.
     #[derive(Debug)]
@@ -232,7 +237,7 @@ mod tests {
     }
 
     impl Counting {
-        fn count(state: &mut State) -> u64 {
+        fn count(state: &mut ModelState) -> u64 {
             let count: &mut u64 =
                 state.get_or_insert_with(|| Box::new(0u64)).downcast_mut().expect("its own");
             *count += 1;
@@ -241,26 +246,26 @@ mod tests {
     }
 
     impl Layer for Counting {
-        fn outbound(&self, _: Seat) -> State {
+        fn outbound(&self, _: Seat) -> ModelState {
             self.starts.then(|| Box::new(0u64) as _)
         }
         fn has_arrival(&self) -> bool {
             self.arrives
         }
-        fn depart(&self, _: &Packet, fate: Departure, state: &mut State) -> Departure {
+        fn depart(&self, _: &Packet, fate: Departure, state: &mut ModelState) -> Departure {
             fate.later(MILLISECOND * Counting::count(state))
         }
-        fn arrive(&self, _: &Packet, _: Arrival, state: &mut State) -> Arrival {
+        fn arrive(&self, _: &Packet, _: Arrival, state: &mut ModelState) -> Arrival {
             match Counting::count(state) {
                 0 => Arrival::Accept { after: MILLISECOND },
-                _ => Arrival::Drop(Cause::Nat),
+                _ => Arrival::Drop(PacketDrop::Nat),
             }
         }
     }
 
     fn packet(from: u32, to: u32) -> Packet {
-        let draws = Seed::new(11).at(u64::from(from)).at(u64::from(to));
-        Packet { from: Seat(from), to: Seat(to), at: Time::ZERO, size: 0, draws }
+        let random = Seed::new(11).at(u64::from(from)).at(u64::from(to));
+        Packet { from: Seat(from), to: Seat(to), at: Time::ZERO, size: 0, random }
     }
 
     fn counting(starts: bool, arrives: bool) -> Box<dyn Layer> {
@@ -296,13 +301,13 @@ mod tests {
                 false => network(layers()),
                 true => Layers::around(Box::new(network(layers())), layers()),
             };
-            let mut states = States::new(0..3, |seat| network.outbound(seat));
+            let mut states = SeatStates::new(0..3, |seat| network.outbound(seat));
             let each = |p: &Packet| states.with(p.from, |state| network.depart(p, state));
             let expected: Vec<_> = packets.iter().map(each).collect();
-            let mut states = States::new(0..3, |seat| network.outbound(seat));
-            let mut fates = vec![Departure::Drop(Cause::Nat)];
+            let mut states = SeatStates::new(0..3, |seat| network.outbound(seat));
+            let mut fates = vec![Departure::Drop(PacketDrop::Nat)];
             network.depart_all(&packets, &mut states, &mut fates);
-            assert_eq!(fates[0], Departure::Drop(Cause::Nat), "what was there is left alone");
+            assert_eq!(fates[0], Departure::Drop(PacketDrop::Nat), "what was there is left alone");
             assert_eq!(fates[1..], expected);
         }
     }
@@ -314,7 +319,7 @@ mod tests {
         let mut state = network.inbound(Seat(1));
         let mut arrive = || network.arrive(&packet(0, 1), &mut state);
         assert_eq!(arrive(), Arrival::Accept { after: MILLISECOND });
-        assert_eq!(arrive(), Arrival::Drop(Cause::Nat));
+        assert_eq!(arrive(), Arrival::Drop(PacketDrop::Nat));
     }
 
     #[test]

@@ -12,31 +12,31 @@
 //! let site = Site::new(seed, 1_000, ".".as_ref());
 //! let model = GeneratedConfig::default().build(&KING_LIKE, &site)?;
 //! let (from, to) = (Seat(3), Seat(4));
-//! let draws = seed.at(3).at(4).at(0);
-//! let packet = Packet { from, to, at: Time::ZERO, size: 0, draws };
+//! let random = seed.at(3).at(4).at(0);
+//! let packet = Packet { from, to, at: Time::ZERO, size: 0, random };
 //! let Departure::Arrive { after } = model.depart(&packet, &mut None) else { unreachable!() };
 //! assert!(after >= model.lookahead() && after < Duration::from_secs(4));
 //! # Ok::<(), peerlet_network::BuildError>(())
 //! ```
 
-mod law;
+mod bottleneck;
+mod distribution;
 mod layer;
-mod line;
 mod model;
 mod probability;
+mod seat_states;
 mod shares;
 mod site;
-mod states;
 mod units;
 
 mod assign;
 mod delay;
-mod drawn;
 mod generated;
 mod lan;
 mod matrix;
 mod per;
 mod regions;
+mod sampled;
 mod tables;
 
 mod access;
@@ -46,7 +46,7 @@ mod faults;
 mod jitter;
 mod loss;
 
-mod catalogue;
+mod catalog;
 mod config;
 
 #[cfg(feature = "fuzzing")]
@@ -56,8 +56,8 @@ pub mod fuzzing {
 }
 
 pub use access::{ACCESS_OVERHEAD, ACCESS_QUEUE, Access, AccessClass, P2P_2006, WORLD_2020};
-pub use assign::{Assign, AssignError, Place};
-pub use catalogue::{LAYERS, LayerEntry, MODELS, ModelEntry, NOT_YET, Parameter};
+pub use assign::{Assign, AssignError, RowSelection};
+pub use catalog::{LAYERS, LayerEntry, MODELS, ModelEntry, NOT_YET, Parameter};
 pub use config::{
     AccessConfig, BuildError, ClassConfig, ClassesConfig, ConstantConfig, CorruptConfig,
     DelaysConfig, GeneratedConfig, JitterConfig, LanConfig, LayersConfig, LinkConfig,
@@ -66,20 +66,20 @@ pub use config::{
 };
 pub use corrupt::Corrupt;
 pub use delay::{Constant, Uniform};
-pub use drawn::Drawn;
+pub use distribution::{Distribution, DistributionError, Quantiles};
 pub use duplicate::Duplicated;
 pub use faults::{CALLS, CallEntry, Change, Fault, FaultError, Faults, PairDelays, Ways};
 pub use generated::{Generated, KING_LIKE, PLANETLAB_LIKE, Preset, WORLD_LIKE};
 pub use jitter::{Jitter, Reorder};
 pub use lan::Lan;
-pub use law::{Law, LawError, Quantiles};
 pub use layer::{Layer, Layers};
-pub use loss::{Gilbert, GilbertError, Loss, LossLaw};
+pub use loss::{Gilbert, GilbertError, Loss, LossModel};
 pub use matrix::{Form, Matrix, MatrixError, Missing, Unit, UnitError, read_file};
-pub use model::{Arrival, Cause, Departure, Model, Packet, State, damage};
+pub use model::{Arrival, Departure, Model, ModelState, Packet, PacketDrop, damage};
 pub use per::{Per, PerPair};
 pub use probability::{Probability, ProbabilityError};
 pub use regions::{REGION_NAMES, REGIONS, REGIONS_MAX, Regions};
+pub use sampled::Sampled;
+pub use seat_states::SeatStates;
 pub use site::{ReadFile, Site};
-pub use states::States;
 pub use units::{QuantityError, Rate, Size};

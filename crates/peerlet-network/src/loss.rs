@@ -5,12 +5,12 @@ use std::fmt;
 use peerlet_core::{Seat, Seed};
 
 use crate::layer::Layer;
-use crate::model::{Arrival, Cause, Departure, Packet, State};
+use crate::model::{Arrival, Departure, ModelState, Packet, PacketDrop};
 use crate::probability::{Probability, ProbabilityError};
 
-/// How packets are lost one after the other.
+/// A model of consecutive losses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LossLaw {
+pub enum LossModel {
     /// Each with the same probability, whatever happened to others (Bernoulli).
     Independent(Probability),
     /// In bursts.
@@ -93,37 +93,37 @@ impl Gilbert {
 
     /// Whether this packet is lost; the chain takes its step.
     #[inline]
-    fn loses(self, is_bad: &mut Option<bool>, dice: Seed) -> bool {
-        let lost = *is_bad.get_or_insert_with(|| self.mean.happens(dice.named("first").bits()));
+    fn loses(self, is_bad: &mut Option<bool>, random: Seed) -> bool {
+        let lost = *is_bad.get_or_insert_with(|| self.mean.happens(random.named("first").bits()));
         let flips = if lost { self.leave } else { self.enter };
-        *is_bad = Some(lost != flips.happens(dice.bits()));
+        *is_bad = Some(lost != flips.happens(random.bits()));
         lost
     }
 }
 
-impl LossLaw {
+impl LossModel {
     /// Whether nothing is ever lost.
     pub const fn is_none(self) -> bool {
         match self {
-            LossLaw::Independent(probability) => probability.is_zero(),
-            LossLaw::Gilbert(chain) => chain.mean.is_zero(),
+            LossModel::Independent(probability) => probability.is_zero(),
+            LossModel::Gilbert(chain) => chain.mean.is_zero(),
         }
     }
 
     const fn has_state(self) -> bool {
-        matches!(self, LossLaw::Gilbert(_))
+        matches!(self, LossModel::Gilbert(_))
     }
 
     #[inline]
-    pub(crate) fn loses(self, is_bad: &mut Option<bool>, dice: Seed) -> bool {
+    pub(crate) fn loses(self, is_bad: &mut Option<bool>, random: Seed) -> bool {
         match self {
-            LossLaw::Independent(probability) => probability.happens(dice.bits()),
-            LossLaw::Gilbert(chain) => chain.loses(is_bad, dice),
+            LossModel::Independent(probability) => probability.happens(random.bits()),
+            LossModel::Gilbert(chain) => chain.loses(is_bad, random),
         }
     }
 }
 
-/// Loses packets by a law of their sender's, their receiver's, or of the one link that they take.
+/// Loses packets by a model of their sender's, their receiver's, or of the one link that they take.
 ///
 /// Loss strikes on the way: a lost packet has used its sender's link, and one that had no path
 /// anyway is counted as such. A packet that the network duplicates is lost with its copy. Bursts
@@ -131,10 +131,10 @@ impl LossLaw {
 /// memory; bursts take 32 bytes for each side of a peer, and 8 a link.
 #[derive(Clone, Debug)]
 pub struct Loss {
-    up: LossLaw,
-    down: LossLaw,
-    /// Links with a law of their own, which holds instead of their sender's, in order.
-    links: Vec<((Seat, Seat), LossLaw)>,
+    up: LossModel,
+    down: LossModel,
+    /// Links with a model of their own, which holds instead of their sender's, in order.
+    links: Vec<((Seat, Seat), LossModel)>,
 }
 
 /// The chains at one side of a peer.
@@ -145,72 +145,72 @@ struct Chains {
     links: Option<Box<LinkChains>>,
 }
 
-/// The chains of links, by their places among all.
+/// The chains of links, by their indices among all.
 #[derive(Default)]
 struct LinkChains(Vec<(u32, Option<bool>)>);
 
 impl Loss {
     /// Loss on the way out of each peer.
-    pub fn up(law: LossLaw) -> Loss {
-        let none = LossLaw::Independent(Probability::default());
-        Loss { up: law, down: none, links: Vec::new() }
+    pub fn up(model: LossModel) -> Loss {
+        let none = LossModel::Independent(Probability::default());
+        Loss { up: model, down: none, links: Vec::new() }
     }
 
     /// And on the way into each.
     #[must_use]
-    pub fn and_down(self, law: LossLaw) -> Loss {
-        Loss { down: law, ..self }
+    pub fn and_down(self, model: LossModel) -> Loss {
+        Loss { down: model, ..self }
     }
 
-    /// And, instead of the sender's law, on the way from one peer to another.
+    /// And, instead of the sender's model, on the way from one peer to another.
     #[must_use]
-    pub fn and_link(mut self, from: Seat, to: Seat, law: LossLaw) -> Loss {
+    pub fn and_link(mut self, from: Seat, to: Seat, model: LossModel) -> Loss {
         match self.links.binary_search_by_key(&(from, to), |(link, _)| *link) {
-            Ok(place) => self.links[place].1 = law,
-            Err(place) => self.links.insert(place, ((from, to), law)),
+            Ok(index) => self.links[index].1 = model,
+            Err(index) => self.links.insert(index, ((from, to), model)),
         }
         self
     }
 
     /// Whether nothing is ever lost.
     pub fn is_none(&self) -> bool {
-        let mut laws = self.links.iter().map(|(_, law)| *law).chain([self.up, self.down]);
-        laws.all(LossLaw::is_none)
+        let mut models = self.links.iter().map(|(_, model)| *model).chain([self.up, self.down]);
+        models.all(LossModel::is_none)
     }
 
     /// Whether a packet is lost on its way out.
     #[inline]
-    fn loses(&self, packet: &Packet, state: &mut State) -> bool {
-        let dice = packet.draws.named("loss");
+    fn loses(&self, packet: &Packet, state: &mut ModelState) -> bool {
+        let random = packet.random.named("loss");
         if !self.links.is_empty() {
             let link = (packet.from, packet.to);
-            if let Ok(place) = self.links.binary_search_by_key(&link, |(link, _)| *link) {
-                return self.loses_on(place, dice, state);
+            if let Ok(index) = self.links.binary_search_by_key(&link, |(link, _)| *link) {
+                return self.loses_on(index, random, state);
             }
         }
         if !self.up.has_state() {
-            return self.up.loses(&mut None, dice);
+            return self.up.loses(&mut None, random);
         }
-        self.up.loses(&mut chains(state).own, dice)
+        self.up.loses(&mut chains(state).own, random)
     }
 
-    fn loses_on(&self, place: usize, dice: Seed, state: &mut State) -> bool {
-        let law = self.links[place].1;
-        if !law.has_state() {
-            return law.loses(&mut None, dice);
+    fn loses_on(&self, index: usize, random: Seed, state: &mut ModelState) -> bool {
+        let model = self.links[index].1;
+        if !model.has_state() {
+            return model.loses(&mut None, random);
         }
-        let (LinkChains(links), place) =
-            (&mut **chains(state).links.get_or_insert_default(), place as u32);
-        let known = links.iter().position(|(link, _)| *link == place).unwrap_or_else(|| {
-            links.push((place, None));
+        let (LinkChains(links), index) =
+            (&mut **chains(state).links.get_or_insert_default(), index as u32);
+        let known = links.iter().position(|(link, _)| *link == index).unwrap_or_else(|| {
+            links.push((index, None));
             links.len() - 1
         });
-        law.loses(&mut links[known].1, dice)
+        model.loses(&mut links[known].1, random)
     }
 }
 
 /// The chains in a state, which is made when it is not there yet.
-fn chains(state: &mut State) -> &mut Chains {
+fn chains(state: &mut ModelState) -> &mut Chains {
     let state = state.get_or_insert_with(|| Box::new(Chains::default()));
     state.downcast_mut().expect("a layer gets its own state")
 }
@@ -220,11 +220,11 @@ impl Layer for Loss {
         !self.up.has_state() && !self.has_arrival() && !self.links.iter().any(|l| l.1.has_state())
     }
 
-    fn outbound(&self, _: Seat) -> State {
+    fn outbound(&self, _: Seat) -> ModelState {
         self.up.has_state().then(|| Box::new(Chains::default()) as _)
     }
 
-    fn inbound(&self, _: Seat) -> State {
+    fn inbound(&self, _: Seat) -> ModelState {
         self.down.has_state().then(|| Box::new(Chains::default()) as _)
     }
 
@@ -235,28 +235,28 @@ impl Layer for Loss {
     }
 
     #[inline]
-    fn depart(&self, packet: &Packet, fate: Departure, state: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, fate: Departure, state: &mut ModelState) -> Departure {
         if !fate.arrives() {
             return fate;
         }
-        let is_lost_there = |law: LossLaw| match law {
-            LossLaw::Independent(probability) if !probability.is_zero() => {
-                probability.happens(packet.draws.named("loss-down").bits())
+        let is_lost_there = |model: LossModel| match model {
+            LossModel::Independent(probability) if !probability.is_zero() => {
+                probability.happens(packet.random.named("loss-down").bits())
             }
             _ => false,
         };
         match self.loses(packet, state) || is_lost_there(self.down) {
-            true => Departure::Drop(Cause::Loss),
+            true => Departure::Drop(PacketDrop::Loss),
             false => fate,
         }
     }
 
-    fn arrive(&self, packet: &Packet, fate: Arrival, state: &mut State) -> Arrival {
+    fn arrive(&self, packet: &Packet, fate: Arrival, state: &mut ModelState) -> Arrival {
         if matches!(fate, Arrival::Drop(_)) || !self.down.has_state() {
             return fate;
         }
-        match self.down.loses(&mut chains(state).own, packet.draws.named("loss-down")) {
-            true => Arrival::Drop(Cause::Loss),
+        match self.down.loses(&mut chains(state).own, packet.random.named("loss-down")) {
+            true => Arrival::Drop(PacketDrop::Loss),
             false => fate,
         }
     }
@@ -274,16 +274,16 @@ mod tests {
     const INNER: Uniform = Uniform { min: MILLISECOND, max: Duration::from_millis(9) };
 
     fn packet(i: u64) -> Packet {
-        let draws = Seed::new(11).at(0).at(1).at(i);
-        Packet { from: Seat(0), to: Seat(1), at: Time::ZERO, size: 0, draws }
+        let random = Seed::new(11).at(0).at(1).at(i);
+        Packet { from: Seat(0), to: Seat(1), at: Time::ZERO, size: 0, random }
     }
 
-    fn independent(probability: f64) -> LossLaw {
-        LossLaw::Independent(Probability::new(probability).unwrap())
+    fn independent(probability: f64) -> LossModel {
+        LossModel::Independent(Probability::new(probability).unwrap())
     }
 
-    fn gilbert(mean: f64, burst: f64) -> LossLaw {
-        LossLaw::Gilbert(Gilbert::new(mean, burst).unwrap())
+    fn gilbert(mean: f64, burst: f64) -> LossModel {
+        LossModel::Gilbert(Gilbert::new(mean, burst).unwrap())
     }
 
     fn network(loss: Loss) -> Layers {
@@ -295,8 +295,8 @@ mod tests {
         let mut lost = 0;
         for i in 0..of {
             match model.depart(&packet(i), &mut None) {
-                Departure::Drop(cause) => lost += u64::from(cause == Cause::Loss),
-                // The layer moves nobody's dice.
+                Departure::Drop(cause) => lost += u64::from(cause == PacketDrop::Loss),
+                // The layer changes no other random stream.
                 kept => assert_eq!(kept, INNER.depart(&packet(i), &mut None)),
             }
         }
@@ -311,7 +311,7 @@ mod tests {
         assert!(lost(0.05, 100_000).abs_diff(5_000) < 345);
     }
 
-    /// The dice of loss are its own: slow messages are lost as often as fast ones.
+    /// Loss has a random stream of its own: slow messages are lost as often as fast ones.
     #[test]
     fn loss_does_not_depend_on_delay() {
         let model = network(Loss::up(independent(0.5)));
@@ -393,7 +393,7 @@ mod tests {
         assert!(bursty.has_arrival() && bursty.outbound(Seat(1)).is_none());
         let mut state = bursty.inbound(Seat(1));
         let is_lost = |i| match bursty.arrive(&packet(i), &mut state) {
-            Arrival::Drop(cause) => cause == Cause::Loss,
+            Arrival::Drop(cause) => cause == PacketDrop::Loss,
             Arrival::Accept { .. } => false,
         };
         let (share, length, _) = bursts((0..400_000).map(is_lost));
@@ -404,10 +404,10 @@ mod tests {
     #[test]
     fn what_is_lost_already_stays_what_it_is() {
         let loss = Loss::up(independent(1.0));
-        let gone = Departure::Drop(Cause::Partition);
+        let gone = Departure::Drop(PacketDrop::Partition);
         assert_eq!(loss.depart(&packet(0), gone, &mut None), gone);
         let twice = Departure::Twice { first: MILLISECOND, second: MILLISECOND * 2 };
-        assert_eq!(loss.depart(&packet(0), twice, &mut None), Departure::Drop(Cause::Loss));
+        assert_eq!(loss.depart(&packet(0), twice, &mut None), Departure::Drop(PacketDrop::Loss));
         let none = Loss::up(independent(0.0));
         assert_eq!(none.depart(&packet(0), twice, &mut None), twice);
         assert!(none.is_none() && !loss.is_none());

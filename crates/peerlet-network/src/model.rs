@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use peerlet_core::{Duration, Seat, Seed, Time};
 
-use crate::states::States;
+use crate::seat_states::SeatStates;
 
 /// One attempt to move one message, as a model sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,11 +19,12 @@ pub struct Packet {
     pub at: Time,
     /// The encoded size in bytes; 0 unless [`Model::needs_size`].
     pub size: u32,
-    /// Where this packet's dice are found: `seed.at(from).at_pair(to, count)`, the sender's count.
-    pub draws: Seed,
+    /// The root of this packet's random streams: `seed.at(from).at_pair(to, count)`, the sender's
+    /// count.
+    pub random: Seed,
 }
 
-/// What becomes of a packet when it departs.
+/// The fate of a packet at its departure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Departure {
     /// It arrives.
@@ -42,11 +43,12 @@ pub enum Departure {
     Damaged {
         /// How long after its departure; at least the model's lookahead.
         after: Duration,
-        /// How many bits of the encoded message; which, the packet's dice say ([`damage`]).
+        /// How many bits of the encoded message. The packet's random stream chooses which
+        /// ([`damage`]).
         bits: u32,
     },
     /// It never arrives.
-    Drop(Cause),
+    Drop(PacketDrop),
 }
 
 impl Departure {
@@ -78,20 +80,20 @@ impl Departure {
     }
 }
 
-/// Flips so many bits of an encoded message, chosen by the dice of its packet. A bit that is chosen
-/// twice is flipped back.
-pub fn damage(bytes: &mut [u8], bits: u32, draws: Seed) {
+/// Flips so many bits of an encoded message, chosen by the random stream of its packet. A bit that
+/// is chosen twice is flipped back.
+pub fn damage(bytes: &mut [u8], bits: u32, random: Seed) {
     if bytes.is_empty() {
         return;
     }
-    let mut rng = draws.named("damage").rng();
+    let mut rng = random.named("damage").rng();
     for _ in 0..bits {
         let bit = rng.below(bytes.len() as u64 * 8);
         bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
     }
 }
 
-/// What becomes of a packet when it arrives.
+/// The fate of a packet at its arrival.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Arrival {
     /// The peer gets it.
@@ -100,7 +102,7 @@ pub enum Arrival {
         after: Duration,
     },
     /// The peer never gets it.
-    Drop(Cause),
+    Drop(PacketDrop),
 }
 
 impl Arrival {
@@ -117,7 +119,7 @@ impl Arrival {
 
 /// Why a model dropped a packet.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Cause {
+pub enum PacketDrop {
     /// The network lost it by chance.
     Loss,
     /// A queue was full.
@@ -128,48 +130,49 @@ pub enum Cause {
     Nat,
 }
 
-impl Cause {
+impl PacketDrop {
     /// All causes, in the order of their declaration.
-    pub const ALL: [Cause; 4] = [Cause::Loss, Cause::Queue, Cause::Partition, Cause::Nat];
+    pub const ALL: [PacketDrop; 4] =
+        [PacketDrop::Loss, PacketDrop::Queue, PacketDrop::Partition, PacketDrop::Nat];
 
     /// The cause's name in counters and summaries.
     pub const fn name(self) -> &'static str {
         match self {
-            Cause::Loss => "loss",
-            Cause::Queue => "queue",
-            Cause::Partition => "partition",
-            Cause::Nat => "nat",
+            PacketDrop::Loss => "loss",
+            PacketDrop::Queue => "queue",
+            PacketDrop::Partition => "partition",
+            PacketDrop::Nat => "nat",
         }
     }
 }
 
-impl fmt::Display for Cause {
+impl fmt::Display for PacketDrop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
 /// State that one peer's side of a model keeps: `None` for stateless models.
-pub type State = Option<Box<dyn Any + Send>>;
+pub type ModelState = Option<Box<dyn Any + Send>>;
 
 /// Decides the fate of every message between different peers.
 ///
 /// The contract: [`depart`](Model::depart) and [`arrive`](Model::arrive) are pure functions of the
-/// packet and the state. They read no clock and no other randomness than the packet's own dice, and
-/// remember nothing but in the state; so a fate does not depend on the thread that decides it, nor
-/// on what happens between other peers. An engine calls `depart` in the sender's order of events,
-/// with the state that the sender owns, and `arrive` in the receiver's, with the receiver's.
-/// No delay is shorter than the [`lookahead`](Model::lookahead). Seats are those of the scenario:
-/// a model built for so many peers may panic beyond them.
+/// packet and the state. They read no clock and no other randomness than the packet's own streams,
+/// and remember nothing but in the state; so a fate depends neither on the thread that decides it
+/// nor on what happens between other peers. An engine calls `depart` in the sender's order of
+/// events, with the state that the sender owns, and `arrive` in the receiver's order, with the
+/// receiver's state. No delay is shorter than the [`lookahead`](Model::lookahead). Seats are those
+/// of the scenario: a model may panic beyond the number of peers it was built for.
 ///
-/// A model takes its dice by name (`packet.draws.named("loss")`), so that a layer added around
-/// it moves nobody's dice.
+/// A model takes its random streams by name (`packet.random.named("loss")`). When a layer is added
+/// around it, no other random stream changes.
 ///
 /// # Examples
 /// A network of two halves, near within and far across, with up to a millisecond of jitter:
 /// ```
 /// use peerlet_core::{Duration, MILLISECOND, Seat, Seed, Time};
-/// use peerlet_network::{Departure, Model, Packet, State};
+/// use peerlet_network::{Departure, Model, ModelState, Packet};
 ///
 /// #[derive(Debug)]
 /// struct Halves { peers: u32, near: Duration, far: Duration }
@@ -185,8 +188,8 @@ pub type State = Option<Box<dyn Any + Send>>;
 ///     fn lookahead(&self) -> Duration {
 ///         self.near.min(self.far)
 ///     }
-///     fn depart(&self, packet: &Packet, _state: &mut State) -> Departure {
-///         let jitter = packet.draws.named("jitter").rng().below(MILLISECOND.as_nanos());
+///     fn depart(&self, packet: &Packet, _state: &mut ModelState) -> Departure {
+///         let jitter = packet.random.named("jitter").rng().below(MILLISECOND.as_nanos());
 ///         let distance = self.distance(packet.from, packet.to);
 ///         Departure::Arrive { after: distance + Duration::from_nanos(jitter) }
 ///     }
@@ -196,8 +199,8 @@ pub type State = Option<Box<dyn Any + Send>>;
 /// }
 ///
 /// let model = Halves { peers: 10, near: MILLISECOND * 5, far: MILLISECOND * 80 };
-/// let draws = Seed::new(7).at(4).at(5).at(0);
-/// let packet = Packet { from: Seat(4), to: Seat(5), at: Time::ZERO, size: 0, draws };
+/// let random = Seed::new(7).at(4).at(5).at(0);
+/// let packet = Packet { from: Seat(4), to: Seat(5), at: Time::ZERO, size: 0, random };
 /// let Departure::Arrive { after } = model.depart(&packet, &mut None) else { unreachable!() };
 /// assert!((MILLISECOND * 80..MILLISECOND * 81).contains(&after));
 /// assert_eq!(model.lookahead(), MILLISECOND * 5);
@@ -218,12 +221,12 @@ pub trait Model: Send + Sync + fmt::Debug {
     }
 
     /// The state that this seat's outgoing side starts with.
-    fn outbound(&self, _seat: Seat) -> State {
+    fn outbound(&self, _seat: Seat) -> ModelState {
         None
     }
 
     /// The state that this seat's incoming side starts with.
-    fn inbound(&self, _seat: Seat) -> State {
+    fn inbound(&self, _seat: Seat) -> ModelState {
         None
     }
 
@@ -233,11 +236,11 @@ pub trait Model: Send + Sync + fmt::Debug {
     }
 
     /// The fate of a packet that departs now. `state` is the sender's outgoing side.
-    fn depart(&self, packet: &Packet, state: &mut State) -> Departure;
+    fn depart(&self, packet: &Packet, state: &mut ModelState) -> Departure;
 
     /// The fates of packets that departed, in their senders' order, put into `fates`. It is
     /// [`depart`](Model::depart) for each of them, at the cost of one call through a pointer.
-    fn depart_all(&self, packets: &[Packet], states: &mut States, fates: &mut Vec<Departure>) {
+    fn depart_all(&self, packets: &[Packet], states: &mut SeatStates, fates: &mut Vec<Departure>) {
         fates.extend(
             packets
                 .iter()
@@ -246,7 +249,7 @@ pub trait Model: Send + Sync + fmt::Debug {
     }
 
     /// The fate of a packet that arrives now. `state` is the receiver's incoming side.
-    fn arrive(&self, _packet: &Packet, _state: &mut State) -> Arrival {
+    fn arrive(&self, _packet: &Packet, _state: &mut ModelState) -> Arrival {
         Arrival::Accept { after: Duration::ZERO }
     }
 

@@ -4,7 +4,7 @@ use peerlet_core::{Duration, Seat, Seed};
 use serde::Deserialize;
 
 use crate::layer::Layer;
-use crate::model::{Departure, Model, Packet, State};
+use crate::model::{Departure, Model, ModelState, Packet};
 
 /// How often a distribution is sampled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -31,10 +31,10 @@ impl<M> PerPair<M> {
     /// The packet as what is inside sees it: with the random stream of its pair.
     #[inline]
     fn paired(&self, packet: &Packet) -> Packet {
-        Packet { draws: self.draws(packet.from, packet.to), ..*packet }
+        Packet { random: self.random(packet.from, packet.to), ..*packet }
     }
 
-    fn draws(&self, a: Seat, b: Seat) -> Seed {
+    fn random(&self, a: Seat, b: Seat) -> Seed {
         self.seed.at(u64::from(a.min(b).0)).at(u64::from(a.max(b).0))
     }
 }
@@ -49,13 +49,13 @@ impl Model for PerPair<Box<dyn Model>> {
     }
 
     #[inline]
-    fn depart(&self, packet: &Packet, _: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, _: &mut ModelState) -> Departure {
         self.inner.depart(&self.paired(packet), &mut None)
     }
 
     fn round_trip(&self, from: Seat, to: Seat) -> Duration {
         let at = peerlet_core::Time::ZERO;
-        let packet = Packet { from, to, at, size: 0, draws: self.draws(from, to) };
+        let packet = Packet { from, to, at, size: 0, random: self.random(from, to) };
         match self.inner.depart(&packet, &mut None) {
             Departure::Arrive { after } => after * 2,
             _ => self.inner.round_trip(from, to),
@@ -69,7 +69,7 @@ impl Layer for PerPair<Box<dyn Layer>> {
     }
 
     #[inline]
-    fn depart(&self, packet: &Packet, fate: Departure, _: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, fate: Departure, _: &mut ModelState) -> Departure {
         self.inner.depart(&self.paired(packet), fate, &mut None)
     }
 }
@@ -80,12 +80,12 @@ mod tests {
 
     use super::*;
     use crate::delay::Uniform;
+    use crate::distribution::Distribution;
     use crate::jitter::Jitter;
-    use crate::law::Law;
 
     fn after(model: &dyn Model, from: u32, to: u32, i: u64) -> Duration {
-        let draws = Seed::new(5).at(from.into()).at(to.into()).at(i);
-        let packet = Packet { from: Seat(from), to: Seat(to), at: Time::ZERO, size: 0, draws };
+        let random = Seed::new(5).at(from.into()).at(to.into()).at(i);
+        let packet = Packet { from: Seat(from), to: Seat(to), at: Time::ZERO, size: 0, random };
         match model.depart(&packet, &mut None) {
             Departure::Arrive { after } => after,
             fate => panic!("lost: {fate:?}"),
@@ -112,12 +112,12 @@ mod tests {
 
     #[test]
     fn layers_are_sampled_by_pair_as_well() {
-        let extra = Law::Exponential { mean: MILLISECOND }.table().unwrap();
+        let extra = Distribution::Exponential { mean: MILLISECOND }.table().unwrap();
         let inner: Box<dyn Layer> = Box::new(Jitter { extra });
         let layer = PerPair { inner, seed: Seed::new(3) };
         let fate = |from, to, i| {
-            let draws = Seed::new(i);
-            let packet = Packet { from: Seat(from), to: Seat(to), at: Time::ZERO, size: 0, draws };
+            let random = Seed::new(i);
+            let packet = Packet { from: Seat(from), to: Seat(to), at: Time::ZERO, size: 0, random };
             layer.depart(&packet, Departure::Arrive { after: MILLISECOND }, &mut None)
         };
         assert_eq!(fate(1, 2, 0), fate(2, 1, 1));

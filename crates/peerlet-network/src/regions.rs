@@ -4,7 +4,7 @@ use std::fmt;
 
 use peerlet_core::{Duration, Seat, Seed};
 
-use crate::model::{Departure, Model, Packet, State};
+use crate::model::{Departure, Model, ModelState, Packet};
 use crate::shares;
 
 /// How many stock regions there are.
@@ -46,10 +46,10 @@ pub(crate) fn stock() -> Vec<Duration> {
 ///
 /// # Panics
 /// Panics when all shares are zero.
-pub(crate) fn drawn(shares: &[u32], seed: Seed, seat: Seat) -> usize {
+pub(crate) fn sample(shares: &[u32], seed: Seed, seat: Seat) -> usize {
     let mut rng = seed.at(u64::from(seat.0)).rng();
-    let drawn = shares::drawn(shares.iter().copied(), &mut rng);
-    drawn.expect("no region has a share; give at least one")
+    let index = shares::sample(shares.iter().copied(), &mut rng);
+    index.expect("no region has a share; give at least one")
 }
 
 impl Regions {
@@ -59,7 +59,7 @@ impl Regions {
     /// Panics when all shares are zero and there is a peer.
     #[track_caller]
     pub fn new(shares: [u32; REGIONS], seed: Seed, peers: u32, floor: Duration) -> Regions {
-        let of = (0..peers).map(|seat| drawn(&shares, seed, Seat(seat)) as u8).collect();
+        let of = (0..peers).map(|seat| sample(&shares, seed, Seat(seat)) as u8).collect();
         Regions { of, count: REGIONS, delays: stock(), floor }
     }
 
@@ -97,7 +97,7 @@ impl Model for Regions {
         true
     }
 
-    fn depart(&self, packet: &Packet, _: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, _: &mut ModelState) -> Departure {
         Departure::Arrive { after: self.one_way(packet.from, packet.to) }
     }
 
@@ -140,7 +140,7 @@ mod tests {
         for (a, row) in ROUND_TRIPS.iter().enumerate() {
             for (b, round_trip) in row.iter().enumerate() {
                 let (from, to) = (some(a)[0], some(b)[1]);
-                let packet = Packet { from, to, at: Time::ZERO, size: 0, draws: Seed::new(0) };
+                let packet = Packet { from, to, at: Time::ZERO, size: 0, random: Seed::new(0) };
                 let after = Duration::from_micros(round_trip * 500);
                 assert_eq!(regions.depart(&packet, &mut None), Departure::Arrive { after });
                 assert!(after >= regions.lookahead());

@@ -1,4 +1,4 @@
-//! How a scenario puts a peerlet on a stack by name, with parameters.
+//! Peerlets that a scenario puts on a stack by name, with parameters.
 
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;

@@ -1,4 +1,4 @@
-//! Positions on a ring of 2^64, on which every peer and every key has its place.
+//! Positions on a ring of 2^64, on which every peer and every key has its own.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub struct RingId(pub u64);
 
 impl RingId {
-    /// The place of the peer at this address: a fixed hash of the address's 22 bytes.
+    /// The position of the peer at this address: a fixed hash of the address's 22 bytes.
     pub fn of(address: Address) -> RingId {
         let hash = address.to_bytes().chunks(8).fold(0, |hash, chunk| {
             let mut word = [0; 8];

@@ -145,7 +145,7 @@ impl Report<'_> {
             let seeds = seeds(&side.seeds());
             format!("{name}: {}, {seeds} ({})", side.first().place(), side.path)
         };
-        let pairs = match (self.comparison.paired, self.left.figures.len()) {
+        let pairs = match (self.comparison.paired, self.left.statistics.len()) {
             (true, 2..) => ", in pairs with the left ones",
             _ => "",
         };

@@ -1,7 +1,7 @@
 //! The report of `fidelity`: a table with a line for each metric and transport, or JSON.
 
 use peerlet_core::MetricKind;
-use peerlet_measure::{ComparedMetric, Comparison, RunFigures, Verdict};
+use peerlet_measure::{ComparedMetric, Comparison, RunStatistics, Verdict};
 use peerlet_run::{Results, Transport};
 use serde_json::json;
 
@@ -67,8 +67,8 @@ fn is_shown(row: &ComparedMetric) -> bool {
 
 fn line(transport: &str, row: &ComparedMetric) -> Vec<String> {
     let error = |name: &str| {
-        let figure = row.figures.iter().find(|figure| figure.figure == name);
-        match figure.map(|figure| (figure.error, figure.left, figure.right)) {
+        let statistic = row.statistics.iter().find(|statistic| statistic.name == name);
+        match statistic.map(|statistic| (statistic.error, statistic.left, statistic.right)) {
             Some((Some(error), ..)) => error.to_string(),
             Some((None, Some(left), Some(right))) => format!("{left} → {right}"),
             _ => String::new(),
@@ -189,8 +189,8 @@ pub struct Runs {
     /// How long each lasts.
     pub duration: peerlet_core::Duration,
     facts: Vec<Facts>,
-    /// The figures of each run.
-    pub figures: Vec<RunFigures>,
+    /// The statistics of each run.
+    pub statistics: Vec<RunStatistics>,
     /// The worst 99th percentile of lateness.
     pub late: Option<peerlet_core::Duration>,
     /// How many runs were repeated since they were void.
@@ -210,7 +210,7 @@ impl Runs {
             peers: scenario.peers,
             virtual_seconds: run.end.as_secs_f64(),
         });
-        self.figures.push(RunFigures::of(scenario.seed, &run.measures, &run.ledger));
+        self.statistics.push(RunStatistics::of(scenario.seed, &run.measures, &run.ledger));
         let late = run.carried().and_then(|carried| carried.lateness.quantile(0.99));
         self.late = self.late.max(late);
     }
@@ -218,14 +218,15 @@ impl Runs {
     /// Takes the runs of these seeds away.
     pub fn leave_out(&mut self, is_out: impl Fn(u64) -> bool) {
         let runs =
-            std::mem::take(&mut self.facts).into_iter().zip(std::mem::take(&mut self.figures));
-        (self.facts, self.figures) = runs.filter(|(_, run)| !is_out(run.seed)).unzip();
+            std::mem::take(&mut self.facts).into_iter().zip(std::mem::take(&mut self.statistics));
+        (self.facts, self.statistics) = runs.filter(|(_, run)| !is_out(run.seed)).unzip();
     }
 
     /// Hands the runs over as a side of a comparison.
     pub fn side(&mut self, name: &str) -> Side {
-        let (facts, figures) = (std::mem::take(&mut self.facts), std::mem::take(&mut self.figures));
-        Side { path: name.to_owned(), facts, figures, passed_over: Vec::new() }
+        let (facts, statistics) =
+            (std::mem::take(&mut self.facts), std::mem::take(&mut self.statistics));
+        Side { path: name.to_owned(), facts, statistics, passed_over: Vec::new() }
     }
 }
 

@@ -27,15 +27,15 @@ pub fn run_folders(bytes: &[u8], allocated: fn() -> usize) {
     // A bucket far from zero makes room for those before it: 90 KiB for each metric, which has at
     // least eighty bytes in both files.
     assert!(taken <= 2048 * bytes.len() + (1 << 20), "{taken} bytes for {}", bytes.len());
-    let Ok((facts, figures)) = one else { return };
-    let side = |(facts, figures)| {
-        let (facts, figures, passed_over) = (vec![facts], vec![figures], Vec::new());
-        Side { path: "run".to_owned(), facts, figures, passed_over }
+    let Ok((facts, statistics)) = one else { return };
+    let side = |(facts, statistics)| {
+        let (facts, statistics, passed_over) = (vec![facts], vec![statistics], Vec::new());
+        Side { path: "run".to_owned(), facts, statistics, passed_over }
     };
-    let left = side((facts, figures));
+    let left = side((facts, statistics));
     let right = side(read().unwrap_or_else(|_| panic!("the same files were read before")));
     assert!(check(&left, &right).is_ok(), "a run has everything in common with itself");
-    match Comparison::of(&left.figures, &right.figures, &Limits::default()) {
+    match Comparison::of(&left.statistics, &right.statistics, &Limits::default()) {
         Ok(comparison) => {
             let report = Report { left: &left, right: &right, comparison: &comparison };
             for text in [report.json(), report.markdown(), report.text()] {

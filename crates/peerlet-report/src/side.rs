@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use peerlet_measure::{RUNS_MAX, RunFigures};
+use peerlet_measure::{RUNS_MAX, RunStatistics};
 
 use super::run_folder::{self, Facts};
 use crate::run_folder::FolderError;
@@ -14,7 +14,7 @@ pub struct Side {
     /// Of each run; at least one.
     pub facts: Vec<Facts>,
     /// Of each run, in the same order.
-    pub figures: Vec<RunFigures>,
+    pub statistics: Vec<RunStatistics>,
     /// Sub-folders that hold no run.
     pub passed_over: Vec<String>,
 }
@@ -26,13 +26,13 @@ impl Side {
             true => (vec![path.to_owned()], Vec::new()),
             false => runs_in(path)?,
         };
-        let (mut facts, mut figures) = (Vec::new(), Vec::new());
+        let (mut facts, mut statistics) = (Vec::new(), Vec::new());
         for folder in &folders {
             let (of, run) = run_folder::read(folder)?;
             facts.push(of);
-            figures.push(run);
+            statistics.push(run);
         }
-        Ok(Side { path: path.display().to_string(), facts, figures, passed_over })
+        Ok(Side { path: path.display().to_string(), facts, statistics, passed_over })
     }
 
     /// The scenario and world of the first run; all others share them once [`check`] has passed.
@@ -42,7 +42,7 @@ impl Side {
 
     /// The seeds in ascending order.
     pub fn seeds(&self) -> Vec<u64> {
-        let mut seeds: Vec<u64> = self.figures.iter().map(|run| run.seed).collect();
+        let mut seeds: Vec<u64> = self.statistics.iter().map(|run| run.seed).collect();
         seeds.sort_unstable();
         seeds
     }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use peerlet_core::Duration;
 use peerlet_live::{Carried, Delays};
 use peerlet_measure::{DropCause, Flow};
-use peerlet_network::Cause;
+use peerlet_network::PacketDrop;
 use peerlet_run::{Results, Transport, Verdict, World};
 
 use crate::digits::grouped;
@@ -27,7 +27,7 @@ impl Packets {
             damaged: packets.damaged,
             carried: packets.carried,
             waiting: packets.waiting,
-            dropped: counts(Cause::ALL.map(|cause| (cause.name(), packets.dropped(cause)))),
+            dropped: counts(PacketDrop::ALL.map(|cause| (cause.name(), packets.dropped(cause)))),
             late_p50_us: lateness.quantile(0.5).map(micros),
             late_p99_us: lateness.quantile(0.99).map(micros),
             late_max_us: micros(lateness.max()),
@@ -303,7 +303,7 @@ fn packets(carried: &Carried, run: &Results) -> String {
     let is_emulated = run.world == World::Emulate;
     let Carried { packets, lateness, read, warm_up, lost, unaccounted, stalled, .. } = carried;
     let (sent, took) = (grouped(packets.sent), grouped(packets.carried));
-    let dropped = dropped(Cause::ALL.map(|cause| (cause.name(), packets.dropped(cause))));
+    let dropped = dropped(PacketDrop::ALL.map(|cause| (cause.name(), packets.dropped(cause))));
     let mut line = format!("packets: {sent} sent, {took} carried, dropped: {dropped}");
     if is_emulated {
         line += &format!("; late: {lateness}; read late: {read}; stood still {stalled} at most");

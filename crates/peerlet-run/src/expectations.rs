@@ -48,7 +48,7 @@ pub fn check(scenario: &Scenario, summary: &Summary) -> Vec<Verdict> {
                 value: bound.value,
                 actual,
                 held: actual.is_some_and(|actual| bound.holds(actual)),
-                place: scenario.sources.problem(&bound.span, "", "").place(),
+                place: scenario.sources.problem(&bound.span, "", "").location(),
             });
         }
     }

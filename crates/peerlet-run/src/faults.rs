@@ -2,7 +2,7 @@
 
 use peerlet_core::runtime::SeatSet;
 use peerlet_network::{CALLS, Change, Fault, FaultError};
-use peerlet_scenario::{Action, Event, Problem, Problems, Scenario, normalize, suggest};
+use peerlet_scenario::{Action, Problem, Problems, Scenario, ScenarioEvent, normalize, suggest};
 
 /// Reads the calls on the network of all events.
 pub fn read(scenario: &Scenario) -> Result<Vec<Fault>, Problems> {
@@ -17,7 +17,7 @@ pub fn read(scenario: &Scenario) -> Result<Vec<Fault>, Problems> {
     if problems.is_empty() { Ok(faults) } else { Err(Problems(problems)) }
 }
 
-fn fault(event: &Event, peers: u32) -> Option<Result<Fault, FaultError>> {
+fn fault(event: &ScenarioEvent, peers: u32) -> Option<Result<Fault, FaultError>> {
     let Action::Network { name, from, arguments } = &event.action else { return None };
     let known = CALLS.iter().find(|call| normalize(call.name) == normalize(name));
     let name = known.map_or(name.as_str(), |call| call.name);
@@ -31,7 +31,7 @@ fn fault(event: &Event, peers: u32) -> Option<Result<Fault, FaultError>> {
     Some(change.map(fault))
 }
 
-fn problem(scenario: &Scenario, event: &Event, error: &FaultError) -> Problem {
+fn problem(scenario: &Scenario, event: &ScenarioEvent, error: &FaultError) -> Problem {
     let help = match error {
         FaultError::Unknown(name) => {
             let names: Vec<&str> = CALLS.iter().map(|call| call.name).collect();
@@ -55,15 +55,17 @@ fn problem(scenario: &Scenario, event: &Event, error: &FaultError) -> Problem {
 }
 
 /// Refuses what cannot be done to the real network: how long anything takes there is known to
-/// nobody, and of several processes each decides for what it sends.
-pub fn refuse_live(scenario: &Scenario, is_share: bool) -> Result<(), Problems> {
-    let refused = scenario.events.iter().filter_map(|event| {
-        let Action::Network { name, arguments, .. } = &event.action else { return None };
-        let help = match normalize(name).as_str() {
-            "slow" | "pairdelay" => {
+/// nobody, and of several processes each decides for what it sends. `faults` are those that
+/// [`read`] gave for the scenario.
+pub fn refuse_live(scenario: &Scenario, faults: &[Fault], is_share: bool) -> Result<(), Problems> {
+    let is_fault = |event: &&ScenarioEvent| matches!(event.action, Action::Network { .. });
+    let calls = scenario.events.iter().filter(is_fault).zip(faults);
+    let refused = calls.filter_map(|(event, fault)| {
+        let help = match fault.change {
+            Change::Slow(_) | Change::PairDelay { .. } => {
                 "name a time, as in Network.jitter(200ms), or run it with `sim` or `emulate`"
             }
-            "bandwidth" if is_share && arguments.len() > 1 => {
+            Change::Bandwidth { down: Some(_), .. } if is_share => {
                 "leave the second rate out, or run all peers in one process"
             }
             _ => return None,

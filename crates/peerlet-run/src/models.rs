@@ -8,7 +8,7 @@ use peerlet_network::{
     PairDelays, ParetoConfig, Preset, RegionsConfig, Site, UniformConfig, WORLD_LIKE,
 };
 use peerlet_scenario::{
-    Network, Part, Problem, Problems, Raw, RawValue, Scenario, Sources, read_file, suggest,
+    NetworkTable, Part, Problem, Problems, Raw, RawValue, Scenario, Sources, read_file, suggest,
 };
 
 /// Makes a user's own model for a run with this seed and this many peers.
@@ -69,7 +69,7 @@ impl Models {
     fn bare(
         &self,
         sources: &Sources,
-        network: &Network,
+        network: &NetworkTable,
         parameters: &Raw,
         site: &Site<'_>,
     ) -> Result<Box<dyn Model>, Problems> {
@@ -106,7 +106,7 @@ impl Models {
         }
     }
 
-    fn unknown(&self, sources: &Sources, network: &Network) -> Problem {
+    fn unknown(&self, sources: &Sources, network: &NetworkTable) -> Problem {
         let known: Vec<_> = MODELS.iter().map(|model| model.name).chain(self.own()).collect();
         let help = match suggest(&network.model, &known) {
             Some(meant) => format!("did you mean `{meant}`?"),
@@ -122,7 +122,7 @@ fn wrap(
     sources: &Sources,
     parts: &[Part],
     model: Box<dyn Model>,
-    network: &Network,
+    network: &NetworkTable,
     site: &Site<'_>,
 ) -> Result<Box<dyn Model>, Problems> {
     let mut layers = LayersConfig::default();
@@ -144,8 +144,8 @@ fn wrap(
 
 /// The problem with a network, at the key that can mend it; at the table where that is missing.
 fn problem(sources: &Sources, table: &Raw, parts: &[Part], error: &BuildError) -> Problem {
-    let places = error.places();
-    let found = places.iter().find_map(|path| {
+    let keys = error.keys();
+    let found = keys.iter().find_map(|path| {
         let (first, rest) = path.split_first()?;
         let part = parts.iter().find(|part| part.name == *first)?;
         rest.iter().try_fold(&part.raw, |raw, key| within(raw, key))

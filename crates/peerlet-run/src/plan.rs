@@ -7,8 +7,8 @@ use peerlet_core::{Command, Duration, Need, Peer, Seat, Seed, Value};
 use peerlet_network::{Constant, Fault, Faults, Layers, Model};
 use peerlet_overlay::LayoutConfig;
 use peerlet_scenario::{
-    Action, Event, Override, Problem, Problems, Scenario, Source, StackEntry, Step, Timeline,
-    normalize, suggest,
+    Action, Override, Problem, Problems, Scenario, ScenarioEvent, Source, StackEntry, Step,
+    Timeline, normalize, suggest,
 };
 
 use crate::catalog::Prototype;
@@ -130,7 +130,7 @@ impl Plan {
     /// # Errors
     /// When some of it cannot be done to a real network.
     pub fn live_faults(&self, is_share: bool) -> Result<Option<Box<dyn Model>>, Problems> {
-        faults::refuse_live(&self.scenario, is_share)?;
+        faults::refuse_live(&self.scenario, &self.faults, is_share)?;
         if self.faults.is_empty() {
             return Ok(None);
         }
@@ -345,7 +345,7 @@ fn stack_problem_at(scenario: &Scenario, stack: &[StackEntry], error: &StackErro
 /// Resolves the commands of all events: a call that no peer could ever take is an error.
 fn commands(scenario: &Scenario, registry: &Registry) -> Result<Vec<Resolved>, Problems> {
     let mut problems = Vec::new();
-    let resolve = |event: &Event| match &event.action {
+    let resolve = |event: &ScenarioEvent| match &event.action {
         Action::Command { peerlet, name, arguments } => {
             match command(registry, peerlet, name, arguments) {
                 Ok(command) => Some(command),

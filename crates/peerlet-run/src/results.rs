@@ -1,7 +1,7 @@
 //! Results of a run, in any world.
 
 use peerlet_core::Time;
-use peerlet_measure::{Ledger, Measures, Summary};
+use peerlet_measure::{Ledger, Measurements, Summary};
 use peerlet_sim::Outcome;
 
 use crate::expectations::{self, Verdict};
@@ -34,7 +34,7 @@ pub struct Results {
     /// The accounts of messages.
     pub ledger: Ledger,
     /// All that was measured, by epoch.
-    pub measures: Measures,
+    pub measures: Measurements,
     /// Answers that came after the question was given up.
     pub late_answers: u64,
     /// Acts of the scenario that found nothing to do.

@@ -1,4 +1,4 @@
-//! What an event does: `Peer.stop()`, `Peer.Router.setDropMessages(true)`.
+//! The calls of event lines: `Peer.stop()`, `Peer.Router.setDropMessages(true)`.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use peerlet_core::{Duration, DurationError, Value};
 use crate::problem::suggest;
 use crate::seats::Refusal;
 
-/// What happens to a peer.
+/// The action of an event on a peer or on the network.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Action {
     /// A new life begins.
@@ -219,11 +219,11 @@ fn tamper(path: &str, arguments: &[Value]) -> Result<Action, Refusal> {
     Refusal::new(0..path.len(), message, help)
 }
 
-/// The place of an argument in the text of a call, from 0.
-pub(crate) fn argument_place(text: &str, argument: usize) -> Option<Range<usize>> {
-    let mut places = Vec::new();
-    arguments_at(text, text.find('(')?, &mut places).ok()?;
-    places.get(argument).cloned()
+/// The range of an argument, counted from 0, in the text of a call.
+pub(crate) fn argument_range(text: &str, argument: usize) -> Option<Range<usize>> {
+    let mut ranges = Vec::new();
+    arguments_at(text, text.find('(')?, &mut ranges).ok()?;
+    ranges.get(argument).cloned()
 }
 
 /// Reads the arguments behind the parenthesis at `open`, and says where the call ends.
@@ -235,7 +235,7 @@ fn arguments(text: &str, open: usize) -> Result<(Vec<Value>, usize), Refusal> {
 fn arguments_at(
     text: &str,
     open: usize,
-    places: &mut Vec<Range<usize>>,
+    ranges: &mut Vec<Range<usize>>,
 ) -> Result<(Vec<Value>, usize), Refusal> {
     let mut values = Vec::new();
     let mut at = skip_space(text, open + 1);
@@ -256,7 +256,7 @@ fn arguments_at(
             }
         };
         values.push(value);
-        places.push(at..at + text[at..end].trim_end().len());
+        ranges.push(at..at + text[at..end].trim_end().len());
         at = skip_space(text, end);
         match text[at..].chars().next() {
             Some(',') => at = skip_space(text, at + 1),
@@ -341,8 +341,7 @@ mod tests {
     use super::*;
     use expect_test::{Expect, expect};
 
-    /// What is said of each text: the part that is wrong in brackets, what is wrong with it, what
-    /// to do.
+    /// The refusal of each text: the part that is wrong in brackets, the reason, the remedy.
     fn refused(texts: &[&str], expected: Expect) {
         let mut said = String::new();
         for text in texts {
@@ -393,9 +392,9 @@ mod tests {
     #[test]
     fn arguments_have_their_place() {
         let text = "Network.loss( 0.1 , 'a,)' ,3s) # (4)";
-        let place = |i| argument_place(text, i).map(|place| &text[place]);
-        assert_eq!([place(0), place(1), place(2)], [Some("0.1"), Some("'a,)'"), Some("3s")]);
-        assert_eq!((place(3), argument_place("Network.loss", 0)), (None, None));
+        let range = |i| argument_range(text, i).map(|range| &text[range]);
+        assert_eq!([range(0), range(1), range(2)], [Some("0.1"), Some("'a,)'"), Some("3s")]);
+        assert_eq!((range(3), argument_range("Network.loss", 0)), (None, None));
     }
 
     #[test]

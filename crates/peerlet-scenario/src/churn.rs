@@ -1,4 +1,4 @@
-//! Churn: peers that come and go by laws of chance.
+//! Churn: peers that come and go at random.
 
 use peerlet_core::runtime::SeatSet;
 use peerlet_core::{Duration, Rng, Seed};
@@ -7,7 +7,7 @@ use crate::group::read_seats;
 use crate::raw::{Part, RawValue};
 use crate::reader::{Fields, Reader};
 
-/// Which peers come and go, and how.
+/// The peers that come and go, and how.
 ///
 /// A seat's churn begins at its instant of the join ramp, or at its first `start()` among the
 /// events.
@@ -15,15 +15,15 @@ use crate::reader::{Fields, Reader};
 pub struct Churn {
     /// The seats that come and go; when none are named, all but the servers.
     pub peers: Option<SeatSet>,
-    /// Who is up when its churn begins.
+    /// The seats that are up when their churn begins.
     pub initial: Initial,
     /// How long a peer stays.
-    pub session: Law,
+    pub session: SessionDistribution,
     /// How long a peer stays away.
-    pub absence: Law,
+    pub absence: SessionDistribution,
 }
 
-/// Who is up when its churn begins.
+/// The seats that are up when their churn begins.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Initial {
     /// Everybody.
@@ -35,35 +35,34 @@ pub enum Initial {
     Stationary,
 }
 
-/// A law that lengths of time are drawn from.
+/// A distribution of sessions or absences.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Law {
-    /// The time to the next of events that happen at a constant rate; what is left of it is of the
-    /// same law at any time.
+pub enum SessionDistribution {
+    /// The time to the next of events that happen at a constant rate: memoryless.
     Exponential {
         /// The mean.
         mean: Duration,
     },
 }
 
-/// The laws that will be known one day.
+/// The distributions that are planned.
 const PLANNED: [&str; 4] = ["weibull", "pareto", "lognormal", "trace"];
 
-impl Law {
-    /// The mean of all lengths drawn.
+impl SessionDistribution {
+    /// The mean length.
     pub const fn mean(&self) -> Duration {
         match self {
-            Law::Exponential { mean } => *mean,
+            SessionDistribution::Exponential { mean } => *mean,
         }
     }
 
-    /// Draws a length, at least a nanosecond.
+    /// Samples a length, at least a nanosecond.
     ///
     /// The logarithm is `libm`'s, at a pinned version: the platform's own may differ in the last
     /// bit.
-    pub fn draw(&self, rng: &mut Rng) -> Duration {
+    pub fn sample(&self, rng: &mut Rng) -> Duration {
         match self {
-            Law::Exponential { mean } => {
+            SessionDistribution::Exponential { mean } => {
                 // In (0, 1], so that the logarithm is finite.
                 let left = 1.0 - rng.unit();
                 let nanos = -libm::log(left) * mean.as_nanos() as f64;
@@ -72,16 +71,16 @@ impl Law {
         }
     }
 
-    fn read(part: &Part, reader: &mut Reader) -> Option<Law> {
+    fn read(part: &Part, reader: &mut Reader) -> Option<SessionDistribution> {
         if !matches!(part.raw.value, RawValue::Table(_)) {
-            reader.wrong_kind(part, "a law of chance", format!("write {} = {LAW}", part.name));
+            reader.wrong_kind(part, "a distribution", format!("write {} = {EXAMPLE}", part.name));
             return None;
         }
-        let mut laws = Fields::new(part.name.as_str(), &part.raw);
-        let law = laws.take("exponential");
-        let others = laws.rest();
-        if law.is_none() && others.is_empty() {
-            reader.missing(&part.raw.span, "exponential", &part.name, LAW);
+        let mut distributions = Fields::new(part.name.as_str(), &part.raw);
+        let distribution = distributions.take("exponential");
+        let others = distributions.rest();
+        if distribution.is_none() && others.is_empty() {
+            reader.missing(&part.raw.span, "exponential", &part.name, EXAMPLE);
         }
         for other in &others {
             match PLANNED.contains(&other.name.as_str()) {
@@ -89,25 +88,25 @@ impl Law {
                 false => {
                     reader.refuse(
                         &other.name_span,
-                        format!("`{}` is no law of chance", other.name),
-                        format!("write {} = {LAW}", part.name),
+                        format!("`{}` is no distribution", other.name),
+                        format!("write {} = {EXAMPLE}", part.name),
                     );
                 }
             }
         }
-        let law = law?;
-        let mut fields = reader.table(&law, "`exponential`")?;
+        let distribution = distribution?;
+        let mut fields = reader.table(&distribution, "`exponential`")?;
         let mean = fields.take("mean");
         fields.finish(reader, &[]);
         if mean.is_none() {
-            reader.missing(&law.raw.span, "mean", "`exponential`", "mean = \"5m\"");
+            reader.missing(&distribution.raw.span, "mean", "`exponential`", "mean = \"5m\"");
         }
         let mean = reader.period(&mean?)?;
-        Some(Law::Exponential { mean })
+        Some(SessionDistribution::Exponential { mean })
     }
 }
 
-const LAW: &str = "{ exponential = { mean = \"5m\" } }";
+const EXAMPLE: &str = "{ exponential = { mean = \"5m\" } }";
 
 impl Churn {
     /// Whether a seat is up when its churn begins.
@@ -123,7 +122,7 @@ impl Churn {
     }
 
     /// How many starts and stops a seat has on average in this time.
-    pub(crate) fn turns(&self, duration: Duration) -> f64 {
+    pub(crate) fn transitions(&self, duration: Duration) -> f64 {
         let cycle = self.session.mean().as_secs_f64() + self.absence.mean().as_secs_f64();
         2.0 * duration.as_secs_f64() / cycle
     }
@@ -138,18 +137,18 @@ impl Churn {
         let mut fields = reader.table(part, "[churn]")?;
         let seats = fields.take("peers").and_then(|part| read_seats(&part, peers, reader));
         let initial = fields.take("initial").map(|part| Initial::read(&part, reader));
-        let laws = ["session", "absence"].map(|name| {
-            let law = fields.take(name);
-            if law.is_none() {
-                reader.missing(&part.name_span, name, "[churn]", &format!("{name} = {LAW}"));
+        let distributions = ["session", "absence"].map(|name| {
+            let distribution = fields.take(name);
+            if distribution.is_none() {
+                reader.missing(&part.name_span, name, "[churn]", &format!("{name} = {EXAMPLE}"));
             }
-            law.and_then(|part| Law::read(&part, reader))
+            distribution.and_then(|part| SessionDistribution::read(&part, reader))
         });
         fields.finish(reader, &[]);
-        let [session, absence] = laws;
-        let lots = || seed.named("churn").named("peers");
+        let [session, absence] = distributions;
+        let random = || seed.named("churn").named("peers");
         Some(Churn {
-            peers: seats.map(|seats| seats.resolve(eligible, lots)),
+            peers: seats.map(|seats| seats.resolve(eligible, random)),
             initial: initial.unwrap_or(Some(Initial::All))?,
             session: session?,
             absence: absence?,
@@ -178,13 +177,14 @@ mod tests {
 
     #[test]
     fn exponential_lengths_have_their_mean_and_spread() {
-        let law = Law::Exponential { mean: Duration::from_secs(100) };
+        let distribution = SessionDistribution::Exponential { mean: Duration::from_secs(100) };
         let mut rng = Seed::new(5).rng();
-        let draws: Vec<f64> = (0..100_000).map(|_| law.draw(&mut rng).as_secs_f64()).collect();
-        let mean = draws.iter().sum::<f64>() / 1e5;
+        let samples: Vec<f64> =
+            (0..100_000).map(|_| distribution.sample(&mut rng).as_secs_f64()).collect();
+        let mean = samples.iter().sum::<f64>() / 1e5;
         // The mean's standard deviation is 0.32 s.
         assert!((mean - 100.0).abs() < 1.6, "{mean}");
-        let late = draws.iter().filter(|draw| **draw > 300.0).count();
+        let late = samples.iter().filter(|sample| **sample > 300.0).count();
         // exp(-3) of 100,000 is 4,979, give or take 69.
         assert!(late.abs_diff(4979) < 345, "{late}");
     }
@@ -193,9 +193,9 @@ mod tests {
     /// machines.
     #[test]
     fn golden_draws() {
-        let law = Law::Exponential { mean: Duration::from_secs(300) };
+        let distribution = SessionDistribution::Exponential { mean: Duration::from_secs(300) };
         let mut rng = Seed::new(7).named("churn").at(3).rng();
-        let draws: Vec<u64> = (0..3).map(|_| law.draw(&mut rng).as_nanos()).collect();
-        assert_eq!(draws, [86_693_534_667, 763_435_143_932, 405_230_954_673]);
+        let samples: Vec<u64> = (0..3).map(|_| distribution.sample(&mut rng).as_nanos()).collect();
+        assert_eq!(samples, [86_693_534_667, 763_435_143_932, 405_230_954_673]);
     }
 }

@@ -13,18 +13,42 @@ use crate::seats::{Refusal, Selection};
 
 /// Something that the scenario does to peers at an instant.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Event {
+pub struct ScenarioEvent {
     /// When.
     pub at: Time,
     /// To whom.
     pub seats: SeatSet,
-    /// What.
+    /// The action.
     pub action: Action,
     /// Where the call is written, for [`Sources::problem`](crate::Sources::problem).
     pub span: Range<usize>,
 }
 
-/// What event lines are checked against.
+/// The calls on the network that a scenario resolves, as far as it can without knowing a model.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NetworkCall {
+    /// A cut or its end, whose first argument may name others.
+    Cut,
+    /// A change of pairs, whose first argument names others.
+    Pairs,
+    /// A swizzle, which stands for many clogs and releases.
+    Swizzle,
+    /// All others, which the network reads.
+    Other,
+}
+
+impl NetworkCall {
+    fn of(name: &str) -> NetworkCall {
+        match normalize(name).as_str() {
+            "cut" | "cutin" | "cutout" | "heal" => NetworkCall::Cut,
+            "pairdelay" | "pairloss" => NetworkCall::Pairs,
+            "swizzle" => NetworkCall::Swizzle,
+            _ => NetworkCall::Other,
+        }
+    }
+}
+
+/// The parts of a scenario that event lines are checked against.
 pub(crate) struct Stage<'a> {
     pub(crate) peers: u32,
     pub(crate) duration: Duration,
@@ -32,7 +56,7 @@ pub(crate) struct Stage<'a> {
     /// where a scenario that contradicts itself is refused.
     pub(crate) cut_short: bool,
     pub(crate) seed: Seed,
-    /// The seats that shares are drawn from.
+    /// The seats that shares are chosen from.
     pub(crate) eligible: &'a SeatSet,
     /// The groups, which lines can name.
     pub(crate) groups: &'a [Group],
@@ -45,7 +69,7 @@ impl Stage<'_> {
         text: &str,
         span: &Range<usize>,
         reader: &mut Reader,
-        events: &mut Vec<Event>,
+        events: &mut Vec<ScenarioEvent>,
     ) {
         let written = reader.sources.text(span).to_owned();
         let mut cursor = 0;
@@ -54,7 +78,7 @@ impl Stage<'_> {
             // A line stands in the source as it is, unless it was written with escapes.
             let start = written[cursor..].find(line).map(|at| cursor + at);
             cursor = start.map_or(cursor, |start| start + line.len());
-            let place = |at: Range<usize>| match start {
+            let location = |at: Range<usize>| match start {
                 Some(start) => span.start + start + at.start..span.start + start + at.end,
                 None => span.clone(),
             };
@@ -64,18 +88,18 @@ impl Stage<'_> {
             match self.line(line) {
                 Ok((at, ..)) if at >= Time::ZERO + self.duration => reader.left_out += 1,
                 Ok((at, seats, action, call)) => {
-                    let event = Event { at, seats, action, span: place(call.clone()) };
+                    let event = ScenarioEvent { at, seats, action, span: location(call.clone()) };
                     match self.swizzle(&event, &line[call.clone()]) {
                         None => events.push(event),
                         Some(Ok(parts)) => events.extend(parts),
                         Some(Err(refusal)) => {
                             let refusal = refusal.shift(call.start);
-                            reader.refuse(&place(refusal.at), refusal.message, refusal.help);
+                            reader.refuse(&location(refusal.at), refusal.message, refusal.help);
                         }
                     }
                 }
                 Err(refusal) => {
-                    reader.refuse(&place(refusal.at), refusal.message, refusal.help);
+                    reader.refuse(&location(refusal.at), refusal.message, refusal.help);
                 }
             }
         }
@@ -97,10 +121,10 @@ impl Stage<'_> {
         let mut action =
             call::parse(&line[call.clone()]).map_err(|refusal| refusal.shift(call.start))?;
         // The choice depends on the event and its time, so another line changes no other choice.
-        let lots = self.seed.named("event").at(at.as_nanos()).named(&action.to_string());
+        let random = self.seed.named("event").at(at.as_nanos()).named(&action.to_string());
         let text = &line[call.clone()];
-        self.name_others(&mut action, text, lots).map_err(|refusal| refusal.shift(call.start))?;
-        Ok((at, selection.resolve(self.eligible, || lots), action, call))
+        self.name_others(&mut action, text, random).map_err(|refusal| refusal.shift(call.start))?;
+        Ok((at, selection.resolve(self.eligible, || random), action, call))
     }
 
     /// Reads peers: a group by its name, or seats.
@@ -123,49 +147,51 @@ impl Stage<'_> {
 
     /// Reads the others that a call on the network names, which are its first argument. `call` is
     /// its text.
-    fn name_others(&self, action: &mut Action, call: &str, lots: Seed) -> Result<(), Refusal> {
+    fn name_others(&self, action: &mut Action, call: &str, random: Seed) -> Result<(), Refusal> {
         let Action::Network { name, from, arguments } = action else { return Ok(()) };
-        let others = match (normalize(name).as_str(), arguments.first()) {
-            ("cut" | "cutin" | "cutout" | "heal", Some(Value::Text(others)))
-                if others != "in-flight" =>
-            {
+        let others = match (NetworkCall::of(name), arguments.first()) {
+            (NetworkCall::Cut, Some(Value::Text(others))) if others != "in-flight" => {
                 others.clone()
             }
-            ("pairdelay" | "pairloss", Some(Value::Text(others))) => others.clone(),
-            ("pairdelay" | "pairloss", Some(Value::Integer(seat))) => seat.to_string(),
+            (NetworkCall::Pairs, Some(Value::Text(others))) => others.clone(),
+            (NetworkCall::Pairs, Some(Value::Integer(seat))) => seat.to_string(),
             _ => return Ok(()),
         };
-        let place = call::argument_place(call, 0).unwrap_or(0..call.len());
-        let named = self.select(&others).map_err(|refusal| Refusal { at: place, ..refusal })?;
-        *from = Some(named.resolve(self.eligible, || lots.named("others")));
+        let location = call::argument_range(call, 0).unwrap_or(0..call.len());
+        let named = self.select(&others).map_err(|refusal| Refusal { at: location, ..refusal })?;
+        *from = Some(named.resolve(self.eligible, || random.named("others")));
         arguments.remove(0);
         Ok(())
     }
 
     /// The parts of an event that stands for many: a swizzle clogs its seats one by one and
     /// releases them in another order.
-    fn swizzle(&self, event: &Event, call: &str) -> Option<Result<Vec<Event>, Refusal>> {
+    fn swizzle(
+        &self,
+        event: &ScenarioEvent,
+        call: &str,
+    ) -> Option<Result<Vec<ScenarioEvent>, Refusal>> {
         let Action::Network { name, arguments, .. } = &event.action else { return None };
-        if normalize(name) != "swizzle" {
+        if NetworkCall::of(name) != NetworkCall::Swizzle {
             return None;
         }
         let [Value::Duration(span)] = arguments.as_slice() else {
             let wrong = usize::from(matches!(arguments.first(), Some(Value::Duration(_))));
-            let place = call::argument_place(call, wrong).unwrap_or(0..call.len());
+            let location = call::argument_range(call, wrong).unwrap_or(0..call.len());
             let message = "these are not the arguments of a swizzle";
-            return Some(Refusal::new(place, message, "write Network.swizzle(TIME)"));
+            return Some(Refusal::new(location, message, "write Network.swizzle(TIME)"));
         };
-        let dice = self.seed.named("swizzle").at(event.at.as_nanos());
+        let random = self.seed.named("swizzle").at(event.at.as_nanos());
         let half = *span / 2;
         let part = |seat: Seat, name: &str, from: Duration| {
-            let instant = dice.at(u64::from(seat.0)).named(name).rng().below(half.as_nanos());
+            let instant = random.at(u64::from(seat.0)).named(name).rng().below(half.as_nanos());
             let action =
                 Action::Network { name: name.to_owned(), from: None, arguments: Vec::new() };
             let at = event.at + from + Duration::from_nanos(instant);
             let seats = SeatSet::from_iter([seat]);
-            Event { at, seats, action, span: event.span.clone() }
+            ScenarioEvent { at, seats, action, span: event.span.clone() }
         };
-        let mut parts: Vec<Event> = event
+        let mut parts: Vec<ScenarioEvent> = event
             .seats
             .iter()
             .flat_map(|seat| [part(seat, "clog", Duration::ZERO), part(seat, "release", half)])

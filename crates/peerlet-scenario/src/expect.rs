@@ -11,7 +11,7 @@ pub const STATISTICS: [&str; 15] = [
     "p95", "p99",
 ];
 
-/// What is expected of a measure at the end.
+/// The bounds on a metric at the end of a run.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Expect {
     /// The measure's full name, such as `chord/lookup_success`.

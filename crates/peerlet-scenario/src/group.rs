@@ -96,7 +96,7 @@ fn seat(raw: &Raw) -> Option<Seat> {
     raw.read::<u32>().ok().map(Seat)
 }
 
-/// A group before its lots are drawn.
+/// A group before its seats are chosen.
 pub(crate) struct Draft {
     name: String,
     span: Range<usize>,
@@ -137,7 +137,7 @@ fn read_group(table: &Raw, peers: u32, reader: &mut Reader) -> Option<Draft> {
     Some(Draft { name, span, seats_span: seats.raw.span, selection: selection?, over })
 }
 
-/// Reads which seats: a text, or a number of them to draw.
+/// Reads which seats: a text, or a number of them to choose at random.
 pub(crate) fn read_seats(part: &Part, peers: u32, reader: &mut Reader) -> Option<Selection> {
     if let RawValue::Integer(_) = part.raw.value {
         let count = reader.integer(part, 1..=u64::from(peers))?;
@@ -176,8 +176,8 @@ pub(crate) fn form_groups(
                 continue;
             }
             let free = eligible.without(&taken);
-            let lots = || seed.named("group").named(&draft.name);
-            *seats = draft.selection.clone().resolve(&free, lots);
+            let random = || seed.named("group").named(&draft.name);
+            *seats = draft.selection.clone().resolve(&free, random);
             check_seats(draft, seats, &taken, reader);
             taken = taken.union(seats);
         }
@@ -195,7 +195,7 @@ fn check_seats(draft: &Draft, seats: &SeatSet, taken: &SeatSet, reader: &mut Rea
     if let Selection::Count(count) = draft.selection {
         if seats.len() < count as usize {
             let message = format!("only {} seats are left for this group of {count}", seats.len());
-            let help = "make it smaller: seats of other groups and of servers are not drawn";
+            let help = "make it smaller: seats of other groups and of servers are not chosen";
             reader.refuse(&draft.seats_span, message, help);
         }
         return;

@@ -3,7 +3,7 @@
 //! A scenario says how many peers there are, what is on their stacks, which network lies between
 //! them, and what happens to them when. [`Scenario::parse`] reads it from TOML, with [`Override`]s
 //! from the command line, and refuses what it cannot honor with [`Problems`] that point at the
-//! text. [`Timeline::expand`] then draws all that is random in it (first starts, churn, shares)
+//! text. [`Timeline::expand`] then makes all its random choices (first starts, churn, shares)
 //! *before* the run, so that every world replays the same list. This crate knows no peerlet and no
 //! network model: their parameters are kept as [`Raw`] parts for whoever does.
 //!
@@ -51,9 +51,9 @@ mod rewrite;
 mod source;
 
 pub use call::{Action, PEER_CALLS, normalize};
-pub use churn::{Churn, Initial, Law};
+pub use churn::{Churn, Initial, SessionDistribution};
 pub use connection::Connection;
-pub use event::Event;
+pub use event::ScenarioEvent;
 pub use expect::{Bound, Expect, STATISTICS, Side};
 pub use files::{PIPE_BYTES_MAX, is_of_content, is_pipe, pipes_read, read_file, read_regular_file};
 pub use group::{Group, StackEntry};
@@ -63,6 +63,6 @@ pub use problem::{PROBLEMS_MAX, Problem, Problems, QUOTED_MAX, shortened, sugges
 pub use raw::{Part, Raw, RawValue};
 pub use rewrite::Rewrite;
 pub use run::{Checksum, Run};
-pub use scenario::{EPOCHS_MAX, EVENTS_MAX, EventFile, Measure, Network, PEERS_MAX, Scenario};
+pub use scenario::{EPOCHS_MAX, EVENTS_MAX, EventFile, Measure, NetworkTable, PEERS_MAX, Scenario};
 pub use source::{SOURCE_BYTES_MAX, Source, Sources};
-pub use timeline::{ENTRIES_MAX, Entry, Step, Timeline};
+pub use timeline::{ENTRIES_MAX, Step, Timeline, TimelineEntry};

@@ -20,9 +20,9 @@ pub const PATH_MAX: usize = 16;
 pub struct Override {
     /// The option as typed.
     text: String,
-    /// The keys that lead to the value, with their places in the text.
+    /// The keys that lead to the value, with their locations in the text.
     path: Vec<(String, Range<usize>)>,
-    /// The value's place in the text; `None` where the key is taken away.
+    /// The value's location in the text; `None` where the key is taken away.
     value: Option<Range<usize>>,
 }
 
@@ -98,16 +98,16 @@ impl Override {
         let start = sources.add(command_line(&self.text));
         let (last, parents) = self.path.split_last().expect("a path has at least one key");
         let Some(value) = &self.value else { return self.take_away(root, start, sources) };
-        let mut place = root;
+        let mut part = root;
         for (key, span) in parents {
-            place = descend(place, key, &shift(span, start), sources)?;
+            part = descend(part, key, &shift(span, start), sources)?;
         }
         let (key, span) = (&last.0, shift(&last.1, start));
         let raw = self.read(value, start);
-        if let RawValue::Table(parts) = &mut place.value {
+        if let RawValue::Table(parts) = &mut part.value {
             Raw::put(parts, Part { name: key.clone(), name_span: span, raw });
         } else {
-            *descend(place, key, &span, sources)? = raw;
+            *descend(part, key, &span, sources)? = raw;
         }
         Ok(())
     }
@@ -123,25 +123,25 @@ impl Override {
     /// Takes the key away, with everything below it.
     fn take_away(&self, root: &mut Raw, start: usize, sources: &Sources) -> Result<(), Problem> {
         let (last, parents) = self.path.split_last().expect("a path has at least one key");
-        let mut place = root;
+        let mut part = root;
         for (key, span) in parents {
             let span = shift(span, start);
-            if matches!(place.value, RawValue::Table(_)) && place.get(key).is_none() {
-                return Err(nothing_there(place, key, &span, sources));
+            if matches!(part.value, RawValue::Table(_)) && part.get(key).is_none() {
+                return Err(nothing_there(part, key, &span, sources));
             }
-            place = descend(place, key, &span, sources)?;
+            part = descend(part, key, &span, sources)?;
         }
         let (key, span) = (&last.0, shift(&last.1, start));
-        if matches!(place.value, RawValue::Table(_)) && place.get(key).is_none() {
-            return Err(nothing_there(place, key, &span, sources));
+        if matches!(part.value, RawValue::Table(_)) && part.get(key).is_none() {
+            return Err(nothing_there(part, key, &span, sources));
         }
-        if let RawValue::Table(parts) = &mut place.value {
+        if let RawValue::Table(parts) = &mut part.value {
             parts.retain(|part| part.name != *key);
             return Ok(());
         }
         // The index is in range, or this says that it is not.
-        descend(place, key, &span, sources)?;
-        if let (RawValue::List(items), Ok(index)) = (&mut place.value, key.parse::<usize>()) {
+        descend(part, key, &span, sources)?;
+        if let (RawValue::List(items), Ok(index)) = (&mut part.value, key.parse::<usize>()) {
             items.remove(index);
         }
         Ok(())
@@ -149,8 +149,8 @@ impl Override {
 }
 
 /// Says that there is no such key to take away.
-fn nothing_there(place: &Raw, key: &str, span: &Range<usize>, sources: &Sources) -> Problem {
-    let names: Vec<&str> = place.parts().iter().map(|part| part.name.as_str()).collect();
+fn nothing_there(part: &Raw, key: &str, span: &Range<usize>, sources: &Sources) -> Problem {
+    let names: Vec<&str> = part.parts().iter().map(|part| part.name.as_str()).collect();
     let help = match (suggest(key, &names), names.as_slice()) {
         (Some(meant), _) => format!("did you mean `{meant}`?"),
         (None, []) => "leave this out; an empty text is written KEY='\"\"'".to_owned(),
@@ -161,15 +161,15 @@ fn nothing_there(place: &Raw, key: &str, span: &Range<usize>, sources: &Sources)
     sources.problem(span, format!("there is no `{key}` to take away"), help)
 }
 
-/// The part of `place` that `key` leads to; a table that is missing is made.
+/// The child of `part` that `key` leads to; a table that is missing is made.
 fn descend<'a>(
-    place: &'a mut Raw,
+    part: &'a mut Raw,
     key: &str,
     span: &Range<usize>,
     sources: &Sources,
 ) -> Result<&'a mut Raw, Problem> {
-    let kind = place.kind();
-    match &mut place.value {
+    let kind = part.kind();
+    match &mut part.value {
         RawValue::Table(parts) => {
             let at = parts.iter().position(|part| part.name == key).unwrap_or_else(|| {
                 let raw = Raw::table(span.clone());

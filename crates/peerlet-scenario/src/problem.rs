@@ -1,4 +1,4 @@
-//! What is wrong with a scenario: where, what, and what to do about it.
+//! Problems of a scenario: where, what, and what to do about it.
 
 use std::fmt;
 use std::ops::Range;
@@ -14,14 +14,14 @@ use crate::source::Source;
 /// The most problems that are reported at once: more than a screen helps nobody.
 pub const PROBLEMS_MAX: usize = 20;
 
-/// One thing wrong with a scenario. Displays as one line, `file:line:column: message`; drawn with
-/// the offending line, a caret and the remedy by [`Problem::render`].
+/// One thing wrong with a scenario. Displays as one line, `file:line:column: message`;
+/// [`Problem::render`] adds the offending line, a caret and the remedy.
 #[derive(Clone, Debug, Diagnostic)]
 pub struct Problem {
     name: String,
     message: String,
     #[source_code]
-    line: Line,
+    line: SourceLine,
     #[label]
     caret: SourceSpan,
     #[help]
@@ -42,7 +42,7 @@ impl Problem {
         let start = boundary(text, span.start);
         let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = text[start..].find(['\r', '\n']).map_or(text.len(), |length| start + length);
-        // The caret stays on its line, and has a place even behind the last character.
+        // The caret stays on its line, and has a column even behind the last character.
         let end = boundary(text, span.end.clamp(start, line_end));
         let (left, right) = window(&text[line_start..line_end], start - line_start);
         let (left, right) = (line_start + left, line_start + right);
@@ -61,7 +61,7 @@ impl Problem {
         Problem {
             name: shown(&source.name.replace('\n', "\\n")),
             message: shown(&with_short_quotes(&message.into()).replace('\n', "; ")),
-            line: Line {
+            line: SourceLine {
                 text: shown(&line),
                 number: text[..line_start].matches('\n').count() as u32 + 1,
                 column: text[line_start..start].chars().count() as u32 + 1,
@@ -78,31 +78,31 @@ impl Problem {
         Problem { is_unreadable: true, ..self }
     }
 
-    /// The place as `file:line:column`; lines and columns (in characters) count from 1.
-    pub fn place(&self) -> String {
+    /// The location as `file:line:column`; lines and columns (in characters) count from 1.
+    pub fn location(&self) -> String {
         format!("{}:{}:{}", self.name, self.line.number, self.line.column)
     }
 
-    /// What happened.
+    /// The message.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What to do.
+    /// The remedy.
     pub fn remedy(&self) -> Option<&str> {
         self.help.as_deref()
     }
 
-    /// Draws the problem; in color for a terminal, else in plain ASCII.
+    /// Renders the problem; in color for a terminal, else in plain ASCII.
     pub fn render(&self, color: bool) -> String {
         let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::none() };
         let handler =
             GraphicalReportHandler::new_themed(theme).with_wrap_lines(false).with_links(color);
-        let mut drawing = String::new();
-        let drawn = handler.render_report(&mut drawing, self);
-        drawn.expect("a line held in memory can be drawn");
-        // Editors find the place when the line begins with it, so miette's first line gives way.
-        let snippet = drawing.split_once('\n').map_or("", |(_, snippet)| snippet);
+        let mut rendered = String::new();
+        let result = handler.render_report(&mut rendered, self);
+        result.expect("a line held in memory can be rendered");
+        // Editors find the location when the line begins with it, so miette's first line gives way.
+        let snippet = rendered.split_once('\n').map_or("", |(_, snippet)| snippet);
         match color {
             true => format!("\x1b[1m{self}\x1b[0m\n{snippet}"),
             false => format!("{self}\n{snippet}"),
@@ -112,7 +112,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place(), self.message)
+        write!(f, "{}: {}", self.location(), self.message)
     }
 }
 
@@ -120,13 +120,13 @@ impl std::error::Error for Problem {}
 
 /// The one line that a problem shows; its number and the problem's column in it count from 1.
 #[derive(Clone, Debug)]
-struct Line {
+struct SourceLine {
     text: String,
     number: u32,
     column: u32,
 }
 
-impl SourceCode for Line {
+impl SourceCode for SourceLine {
     fn read_span<'a>(
         &'a self,
         _span: &SourceSpan,
@@ -145,7 +145,7 @@ const BEFORE_MAX: usize = 80;
 const BEHIND_MAX: usize = 120;
 /// Characters of a user's text that a message repeats.
 pub const QUOTED_MAX: usize = 200;
-/// The mark of a place where something is left out.
+/// The mark of an omission.
 const CUT: &str = "...";
 
 /// The part of a line that is shown, with a caret at this byte.
@@ -173,14 +173,13 @@ pub fn shortened(text: &str) -> String {
     format!("{head}{CUT}{tail}")
 }
 
-/// The last place at or before this byte where a character begins or the text ends.
+/// The last location at or before this byte where a character begins or the text ends.
 fn boundary(text: &str, byte: usize) -> usize {
     let byte = byte.min(text.len());
     (0..=byte).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0)
 }
 
-/// Everything found wrong with a scenario, up to [`PROBLEMS_MAX`] things. Displays as their plain
-/// drawings.
+/// The problems of a scenario, [`PROBLEMS_MAX`] at most. Displays as rendered in plain ASCII.
 #[derive(Clone, Debug)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -190,13 +189,13 @@ impl Problems {
         !self.0.is_empty() && self.0.iter().all(|problem| problem.is_unreadable)
     }
 
-    /// Draws all problems; in color for a terminal, else in plain ASCII.
+    /// Renders all problems; in color for a terminal, else in plain ASCII.
     pub fn render(&self, color: bool) -> String {
-        let mut drawing: String = self.0.iter().map(|problem| problem.render(color)).collect();
+        let mut rendered: String = self.0.iter().map(|problem| problem.render(color)).collect();
         if self.0.len() == PROBLEMS_MAX {
-            drawing.push_str("there may be more; these are the first\n");
+            rendered.push_str("there may be more; these are the first\n");
         }
-        drawing
+        rendered
     }
 }
 
@@ -267,8 +266,8 @@ mod tests {
               help: do \u{8}y
         "#]]
         .assert_eq(&plain);
-        let place = problem.place();
-        assert!(!place.contains(char::is_control), "{place:?}");
+        let location = problem.location();
+        assert!(!location.contains(char::is_control), "{location:?}");
     }
 
     #[test]
@@ -277,13 +276,13 @@ mod tests {
         let at = text.find('#').unwrap();
         let said = format!("`{}` is long", "é".repeat(5_000));
         let problem = Problem::new(&Source::new("x", text.as_str()), at..at + 5_000, said, "");
-        assert!(problem.place().starts_with("x:1:5008"), "{}", problem.place());
-        let drawing = problem.render(false);
-        assert!(drawing.chars().count() < 700, "{drawing}");
-        let lines: Vec<&str> = drawing.lines().collect();
+        assert!(problem.location().starts_with("x:1:5008"), "{}", problem.location());
+        let rendered = problem.render(false);
+        assert!(rendered.chars().count() < 700, "{rendered}");
+        let lines: Vec<&str> = rendered.lines().collect();
         let column = |line: &str, mark| line.chars().position(|c| c == mark);
-        assert_eq!(column(lines[2], '#'), column(lines[3], '^'), "{drawing}");
-        assert!(lines[2].contains(" ...é") && lines[2].ends_with("b..."), "{drawing}");
+        assert_eq!(column(lines[2], '#'), column(lines[3], '^'), "{rendered}");
+        assert!(lines[2].contains(" ...é") && lines[2].ends_with("b..."), "{rendered}");
     }
 
     #[test]
@@ -291,8 +290,8 @@ mod tests {
         for text in ["", "\n", "ü", "a\r\nb"] {
             let source = Source::new("x", text);
             for span in [0..0, 0..1, 1..2, 1..100, 50..60] {
-                let drawing = Problem::new(&source, span, "wrong", "").render(false);
-                assert!(drawing.contains("x:"), "{drawing}");
+                let rendered = Problem::new(&source, span, "wrong", "").render(false);
+                assert!(rendered.contains("x:"), "{rendered}");
             }
         }
     }

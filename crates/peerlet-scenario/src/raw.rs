@@ -1,7 +1,7 @@
-//! The tree of a TOML text, owned, in the order written, each part with its place.
+//! The tree of a TOML text, owned, in the order written, each part with its location.
 //!
 //! `toml`'s own spanned tree borrows its text and sorts its keys; a scenario outlives its text, its
-//! stack is in order, and the parts that overrides bring have places of their own.
+//! stack is in order, and the parts that overrides bring have locations of their own.
 
 use std::ops::Range;
 
@@ -15,11 +15,11 @@ use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 pub struct Raw {
     /// Where it is written, for [`Sources::problem`](crate::Sources::problem).
     pub span: Range<usize>,
-    /// What it is.
+    /// Its value.
     pub value: RawValue,
 }
 
-/// What a part of a scenario is.
+/// The value of a part of a scenario.
 #[derive(Clone, PartialEq, Debug)]
 pub enum RawValue {
     /// A text, without its quotes.
@@ -86,7 +86,7 @@ impl Raw {
         self.get(name).or_else(deeper)
     }
 
-    /// What it is, in words.
+    /// Its kind, in words.
     pub fn kind(&self) -> &'static str {
         match &self.value {
             RawValue::Text(_) => "a text",
@@ -99,7 +99,7 @@ impl Raw {
         }
     }
 
-    /// Reads the part as a `T`; the error's span is a place of the scenario.
+    /// Reads the part as a `T`; the error's span is a location in the scenario.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
         T::deserialize(ValueDeserializer::from(self.to_toml()?))
     }
@@ -148,8 +148,8 @@ impl Raw {
     }
 
     fn from_toml(value: Spanned<DeValue<'_>>, offset: usize) -> Raw {
-        let place = |span: Range<usize>| span.start + offset..span.end + offset;
-        let span = place(value.span());
+        let shift = |span: Range<usize>| span.start + offset..span.end + offset;
+        let span = shift(value.span());
         let value = match value.into_inner() {
             DeValue::String(text) => RawValue::Text(text.into_owned()),
             DeValue::Integer(number) => RawValue::Integer(number.to_string()),
@@ -161,7 +161,7 @@ impl Raw {
             }
             DeValue::Table(table) => {
                 let part = |(name, raw): (Spanned<_>, _)| Part {
-                    name_span: place(name.span()),
+                    name_span: shift(name.span()),
                     name: std::borrow::Cow::into_owned(name.into_inner()),
                     raw: Raw::from_toml(raw, offset),
                 };

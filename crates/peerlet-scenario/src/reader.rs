@@ -13,7 +13,7 @@ use crate::source::Sources;
 
 /// The parts of one table, taken one by one; what nobody has taken in the end is unknown.
 pub(crate) struct Fields {
-    /// What the table is called in messages.
+    /// The name of the table in messages.
     what: String,
     parts: Vec<Part>,
     known: Vec<&'static str>,
@@ -196,7 +196,7 @@ impl Reader {
         items.clone()
     }
 
-    /// The place of a range of `text`, which is what the string at `span` means: exact, unless
+    /// The location of a range of `text`, which is what the string at `span` means: exact, unless
     /// escapes are in between.
     pub(crate) fn inside(
         &self,

@@ -35,7 +35,7 @@ impl Rewrite {
     /// The text of a scenario with these values in it; later ones win.
     ///
     /// # Errors
-    /// When the text is no TOML, or a value has no place in it.
+    /// When the text is no TOML, or a value does not fit into it.
     pub fn new(text: &str, overrides: &[Override]) -> Result<Rewrite, Problems> {
         let source = Source::new("scenario", text);
         let root = Raw::parse_file(text).map_err(|error| {

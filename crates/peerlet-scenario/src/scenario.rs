@@ -9,7 +9,7 @@ use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, Seed};
 
 use crate::churn::Churn;
 use crate::connection::Connection;
-use crate::event::{Event, Stage};
+use crate::event::{ScenarioEvent, Stage};
 use crate::expect::Expect;
 use crate::files::is_of_content;
 use crate::group::{self, Group, StackEntry};
@@ -31,7 +31,7 @@ pub const EVENTS_MAX: usize = 10_000_000;
 /// dozen metrics this many take a gigabyte; epochs of 10 s last for 46 days.
 pub const EPOCHS_MAX: u64 = 400_000;
 
-/// Everything that a file and the command line say about a run.
+/// A scenario: all that a file and the command line say about a run.
 ///
 /// Shares of seats are settled here: `"10%"` is a tenth of all peers, chosen at random from the
 /// seed among the seats that no stack names as a server (under the parameters `server` and
@@ -40,7 +40,7 @@ pub const EPOCHS_MAX: u64 = 400_000;
 pub struct Scenario {
     /// The texts that it was read from, for problems found later.
     pub sources: Sources,
-    /// What it is about; may be empty.
+    /// Its title; may be empty.
     pub title: String,
     /// Where all chance comes from; 1 unless given.
     pub seed: u64,
@@ -52,23 +52,23 @@ pub struct Scenario {
     /// unless given.
     pub join: Duration,
     /// The network between the peers; none when the scenario says nothing about it.
-    pub network: Option<Network>,
+    pub network: Option<NetworkTable>,
     /// The peerlets of each peer, in order.
     pub stack: Vec<StackEntry>,
     /// The seats with another stack, each in one group at most.
     pub groups: Vec<Group>,
     /// The seats that the stacks name as servers; seat 0 where they name none.
     pub servers: SeatSet,
-    /// Who comes and goes.
+    /// The churn.
     pub churn: Option<Churn>,
     /// How reliable delivery behaves.
     pub connection: Connection,
     /// How measures are taken.
     pub measure: Measure,
-    /// What is checked at the end.
+    /// The expectations that are checked at the end.
     pub expect: Vec<Expect>,
-    /// What happens to peers, in the order written: the lines first, then those of the file.
-    pub events: Vec<Event>,
+    /// The events, in the order written: the lines first, then those of the file.
+    pub events: Vec<ScenarioEvent>,
     /// How many event lines are left out because the command line ends the run before them.
     pub left_out: usize,
     /// The parts that are left out because the command line ends the run before them, in words:
@@ -93,7 +93,7 @@ pub struct EventFile {
 
 /// The network between the peers, as far as it can be read without knowing the models.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Network {
+pub struct NetworkTable {
     /// The model's name as written.
     pub model: String,
     /// Where the model's name is written.
@@ -121,7 +121,7 @@ impl Scenario {
     /// Reads a scenario, with these values put over those in the text; later ones win.
     ///
     /// # Errors
-    /// Tells everything that is wrong with it, each with its place.
+    /// Tells everything that is wrong with it, each with its location.
     ///
     /// ```
     /// use peerlet_scenario::{Override, Scenario, Source};
@@ -177,7 +177,7 @@ impl Scenario {
         let run = run.unwrap_or_default();
         let head = Head::read(&mut fields, run.cut, reader);
         let stack = fields.take("stack").map(|part| group::read_stack(&part, reader));
-        let network = fields.take("network").and_then(|part| Network::read(&part, reader));
+        let network = fields.take("network").and_then(|part| NetworkTable::read(&part, reader));
         let expect = fields.take("expect").map(|part| {
             let tables = reader.tables(&part);
             tables.iter().filter_map(|table| Expect::read(table, reader)).collect()
@@ -198,15 +198,15 @@ impl Scenario {
         // Some seat is what others begin with: where none is named, the first one.
         let first = || SeatSet::from_ranges([0..=0]);
         let servers = if servers.is_empty() { first() } else { servers };
-        let (eligible, dice) = (SeatSet::all(peers).without(&servers), Seed::new(seed));
-        let groups = group::form_groups(drafts, &stack, &eligible, dice, reader);
+        let (eligible, root) = (SeatSet::all(peers).without(&servers), Seed::new(seed));
+        let groups = group::form_groups(drafts, &stack, &eligible, root, reader);
         let churn = churn.and_then(|part| {
-            let churn = Churn::read(&part, peers, &eligible, dice, reader)?;
+            let churn = Churn::read(&part, peers, &eligible, root, reader)?;
             check_churn(&churn, &part, peers, duration, reader);
             Some(churn)
         });
         let (eligible, groups) = (&eligible, groups);
-        let stage = Stage { peers, duration, cut_short, seed: dice, eligible, groups: &groups };
+        let stage = Stage { peers, duration, cut_short, seed: root, eligible, groups: &groups };
         let events = events.map(|part| read_events(&part, &stage, reader));
         let (events, event_file) = events.unwrap_or_default();
         warn_of_lines(reader, duration);
@@ -296,8 +296,8 @@ impl Head {
     }
 }
 
-impl Network {
-    fn read(part: &Part, reader: &mut Reader) -> Option<Network> {
+impl NetworkTable {
+    fn read(part: &Part, reader: &mut Reader) -> Option<NetworkTable> {
         let mut fields = reader.table(part, "[network]")?;
         let model = fields.take("model");
         let mut parameters = Raw::table(part.raw.span.clone());
@@ -308,7 +308,7 @@ impl Network {
             reader.missing(&part.name_span, "model", "[network]", "model = \"king-like\"");
             return None;
         };
-        Some(Network {
+        Some(NetworkTable {
             model_span: model.raw.span.clone(),
             model: reader.text(&model)?,
             parameters,
@@ -387,9 +387,9 @@ fn round_to(nanos: u64) -> u64 {
 /// Refuses churn that would not fit into memory.
 fn check_churn(churn: &Churn, part: &Part, peers: u32, duration: Duration, reader: &mut Reader) {
     let seats = churn.peers.as_ref().map_or(peers as usize, SeatSet::len);
-    let turns = churn.turns(duration) * seats as f64;
-    if turns > ENTRIES_MAX as f64 {
-        let message = format!("{seats} peers would come and go about {turns:.0} times");
+    let transitions = churn.transitions(duration) * seats as f64;
+    if transitions > ENTRIES_MAX as f64 {
+        let message = format!("{seats} peers would come and go about {transitions:.0} times");
         let help = format!("more than {ENTRIES_MAX} do not fit; lengthen `session` or `absence`");
         reader.refuse(&part.name_span, message, help);
     }
@@ -406,7 +406,11 @@ fn warn_of_lines(reader: &mut Reader, end: Duration) {
     reader.warnings.push(format!("{count} event {lines} beyond the end of the run at {end}"));
 }
 
-fn read_events(part: &Part, stage: &Stage, reader: &mut Reader) -> (Vec<Event>, Option<EventFile>) {
+fn read_events(
+    part: &Part,
+    stage: &Stage,
+    reader: &mut Reader,
+) -> (Vec<ScenarioEvent>, Option<EventFile>) {
     let (mut events, mut event_file) = (Vec::new(), None);
     let Some(mut fields) = reader.table(part, "[events]") else { return (events, None) };
     let (lines, file) = (fields.take("lines"), fields.take("file"));

@@ -1,4 +1,4 @@
-//! How scenarios name sets of seats: `*`, `3`, `4-9`, `0,4,7-9`, `10-*`, `10%`.
+//! The notation for sets of seats: `*`, `3`, `4-9`, `0,4,7-9`, `10-*`, `10%`.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -29,7 +29,7 @@ impl Refusal {
     }
 }
 
-/// Seats as written, before lots are drawn.
+/// Seats as written, before random choices are made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Selection {
     /// These seats.
@@ -58,15 +58,15 @@ impl Selection {
 
     /// The seats meant: those written, or as many as written, chosen at random among the
     /// `eligible`.
-    pub(crate) fn resolve(self, eligible: &SeatSet, lots: impl FnOnce() -> Seed) -> SeatSet {
+    pub(crate) fn resolve(self, eligible: &SeatSet, random: impl FnOnce() -> Seed) -> SeatSet {
         match self {
             Selection::Seats(seats) => seats,
-            Selection::Count(count) => eligible.draw(count as usize, lots()),
+            Selection::Count(count) => eligible.draw(count as usize, random()),
         }
     }
 }
 
-/// What to do about seats that cannot be read.
+/// The remedy for seats that cannot be read.
 pub(crate) const SEATS_HELP: &str = "write peers as `*`, `3`, `4-9`, `0,4,7-9`, `10-*` or `10%`";
 
 /// How many peers a share is: the nearest whole number.
@@ -136,8 +136,7 @@ mod tests {
         }
     }
 
-    /// What is said of each text: the part that is wrong in brackets, what is wrong with it, what
-    /// to do.
+    /// The refusal of each text: the part that is wrong in brackets, the reason, the remedy.
     fn refused(texts: &[&str], expected: Expect) {
         let mut said = String::new();
         for text in texts {

@@ -1,6 +1,6 @@
 //! The texts that a scenario is read from: its file, the command line, a file of events.
 //!
-//! A scenario's parts come from several texts, yet a part's place is one plain range: each text
+//! A scenario's parts come from several texts, yet a part's location is one plain range: each text
 //! begins at an offset of its own in a common space, the scenario's file at zero (as in rustc's
 //! source map).
 
@@ -91,17 +91,17 @@ impl Sources {
         (source, span.start - start..span.end.saturating_sub(*start))
     }
 
-    /// What is written at this range; empty when nothing can be.
+    /// The text at this range; empty where there is none.
     pub(crate) fn text(&self, span: &Range<usize>) -> &str {
         let (source, local) = self.find(span);
         source.text.get(local).unwrap_or("")
     }
 
-    /// The place of an argument of the call at `span`, from 0; that of the whole call where it has
+    /// The range of an argument of the call at `span`, from 0; that of the whole call where it has
     /// no such argument.
     pub fn argument(&self, span: &Range<usize>, argument: usize) -> Range<usize> {
-        match call::argument_place(self.text(span), argument) {
-            Some(place) => span.start + place.start..span.start + place.end,
+        match call::argument_range(self.text(span), argument) {
+            Some(range) => span.start + range.start..span.start + range.end,
             None => span.clone(),
         }
     }

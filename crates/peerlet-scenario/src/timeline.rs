@@ -1,5 +1,5 @@
-//! The explicit, timed list of what a scenario does to its peers, drawn before the run so that
-//! every world replays it.
+//! The timeline: an explicit, timed list of all that a scenario does to its peers, made before the
+//! run so that every world replays it.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -9,13 +9,13 @@ use peerlet_core::{Duration, Rng, Seat, Seed, Time};
 
 use crate::call::Action;
 use crate::churn::Churn;
-use crate::event::Event;
+use crate::event::ScenarioEvent;
 use crate::scenario::Scenario;
 
 /// The most starts and stops that churn may add: 1.6 GB of them.
 pub const ENTRIES_MAX: usize = 100_000_000;
 
-/// What a scenario does to its peers, in order.
+/// All that a scenario does to its peers, in order.
 ///
 /// Entries are in order of time. At one instant, first starts and churn come before event lines,
 /// the former by seat, the latter in the order written, each for its seats ascending. Displayed, it
@@ -24,28 +24,28 @@ pub const ENTRIES_MAX: usize = 100_000_000;
 ///
 /// - *First starts.* Seat `i` of `n` starts at `join * i / n`. A seat whose first event is a
 ///   `start()` begins stopped and waits for it; so does a seat whose churn begins with an absence.
-/// - *Churn.* Each of its seats draws sessions and absences from its own stream, from its first
-///   start on (or, when it begins with an absence, from the instant of its first start). Churn
-///   knows nothing of other events: the start of a running seat does nothing.
+/// - *Churn.* Each of its seats samples sessions and absences from its own random stream, from its
+///   first start on (or, when it begins with an absence, from the instant of its first start).
+///   Churn knows nothing of other events: the start of a running seat does nothing.
 #[derive(Debug)]
 pub struct Timeline {
     peers: u32,
-    entries: Vec<Entry>,
-    events: Vec<Event>,
+    entries: Vec<TimelineEntry>,
+    events: Vec<ScenarioEvent>,
     waiting: u32,
-    turns: OnceLock<Turns>,
+    transitions: OnceLock<Transitions>,
 }
 
 /// One entry of a timeline: 16 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Entry {
+pub struct TimelineEntry {
     /// When.
     pub at: Time,
-    /// What.
+    /// Its effect.
     pub step: Step,
 }
 
-/// What an entry of a timeline does.
+/// The effect of an entry of a timeline.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     /// The seat starts: for the first time, or by churn.
@@ -68,7 +68,7 @@ impl Step {
 }
 
 impl Timeline {
-    /// Draws all that is random in a scenario. Churn that names no seats leaves out the `servers`.
+    /// Makes all random choices of a scenario. Churn that names no seats leaves out the `servers`.
     pub fn expand(scenario: &Scenario, servers: &[Seat]) -> Timeline {
         let mut entries = Vec::new();
         let servers: SeatSet = servers.iter().copied().collect();
@@ -90,7 +90,7 @@ impl Timeline {
                     let up = churn.is_none_or(|churn| churn.begins_up(&mut rng));
                     // A run that is cut short may be over before everybody has joined.
                     if up && at < Time::ZERO + scenario.duration {
-                        entries.push(Entry { at, step: Step::Start(seat) });
+                        entries.push(TimelineEntry { at, step: Step::Start(seat) });
                     }
                     (at, up)
                 }
@@ -101,19 +101,20 @@ impl Timeline {
             }
         }
         let events = scenario.events.iter().zip(0..);
-        entries.extend(events.map(|(event, i)| Entry { at: event.at, step: Step::Event(i) }));
+        entries
+            .extend(events.map(|(event, i)| TimelineEntry { at: event.at, step: Step::Event(i) }));
         entries.sort_unstable_by_key(|entry| (entry.at, entry.step.order()));
         Timeline {
             peers: scenario.peers,
             entries,
             events: scenario.events.clone(),
             waiting,
-            turns: OnceLock::new(),
+            transitions: OnceLock::new(),
         }
     }
 
     /// The entries in order.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[TimelineEntry] {
         &self.entries
     }
 
@@ -126,7 +127,7 @@ impl Timeline {
     ///
     /// # Panics
     /// Panics when the timeline has no such event.
-    pub fn event(&self, index: u32) -> &Event {
+    pub fn event(&self, index: u32) -> &ScenarioEvent {
         &self.events[index as usize]
     }
 
@@ -134,12 +135,12 @@ impl Timeline {
     /// first question builds an index of 16 bytes for every start and stop of every seat; each
     /// takes logarithmic time.
     pub fn running(&self, seat: Seat, at: Time) -> bool {
-        self.turns.get_or_init(|| Turns::of(self)).up(seat, at)
+        self.transitions.get_or_init(|| Transitions::of(self)).up(seat, at)
     }
 
     /// Calls `visit` with each start and stop of each seat, in order.
-    fn each_turn(&self, mut visit: impl FnMut(Seat, Time, bool)) {
-        for &Entry { at, step } in &self.entries {
+    fn each_transition(&self, mut visit: impl FnMut(Seat, Time, bool)) {
+        for &TimelineEntry { at, step } in &self.entries {
             match step {
                 Step::Start(seat) => visit(seat, at, true),
                 Step::Stop(seat) => visit(seat, at, false),
@@ -156,7 +157,7 @@ impl Timeline {
 
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Entry { at, step } in &self.entries {
+        for TimelineEntry { at, step } in &self.entries {
             match step {
                 Step::Start(seat) => writeln!(f, "{seat} {at} {}", Action::Start)?,
                 Step::Stop(seat) => writeln!(f, "{seat} {at} {}", Action::Stop)?,
@@ -173,7 +174,7 @@ impl fmt::Display for Timeline {
 /// How a seat's run begins.
 #[derive(Clone, Copy)]
 enum Begin {
-    /// In its turn of the join ramp.
+    /// At its instant of the join ramp.
     Join,
     /// By an event at this instant, which is its first.
     Event(Time),
@@ -181,9 +182,9 @@ enum Begin {
 
 /// How the run of each seat begins.
 fn begins(scenario: &Scenario) -> Vec<Begin> {
-    // What happens to the network happens to no seat.
-    let is_theirs = |event: &&Event| !matches!(event.action, Action::Network { .. });
-    let mut order: Vec<&Event> = scenario.events.iter().filter(is_theirs).collect();
+    // A change of the network happens to no seat.
+    let is_theirs = |event: &&ScenarioEvent| !matches!(event.action, Action::Network { .. });
+    let mut order: Vec<&ScenarioEvent> = scenario.events.iter().filter(is_theirs).collect();
     order.sort_by_key(|event| event.at);
     let mut begins = vec![None; scenario.peers as usize];
     let mut left = begins.len();
@@ -217,48 +218,49 @@ fn come_and_go(
     (begin, mut up): (Time, bool),
     end: Time,
     rng: &mut Rng,
-    entries: &mut Vec<Entry>,
+    entries: &mut Vec<TimelineEntry>,
 ) {
     let mut at = begin;
     loop {
-        let length: Duration = if up { churn.session.draw(rng) } else { churn.absence.draw(rng) };
+        let length: Duration =
+            if up { churn.session.sample(rng) } else { churn.absence.sample(rng) };
         at += length;
         if at >= end {
             return;
         }
         up = !up;
         let step = if up { Step::Start(seat) } else { Step::Stop(seat) };
-        entries.push(Entry { at, step });
+        entries.push(TimelineEntry { at, step });
     }
 }
 
 /// The starts and stops of every seat, in order: those of seat `i` at `firsts[i]..firsts[i + 1]`.
 #[derive(Debug)]
-struct Turns {
+struct Transitions {
     firsts: Vec<usize>,
-    turns: Vec<(Time, bool)>,
+    transitions: Vec<(Time, bool)>,
 }
 
-impl Turns {
-    fn of(timeline: &Timeline) -> Turns {
+impl Transitions {
+    fn of(timeline: &Timeline) -> Transitions {
         let mut firsts = vec![0; timeline.peers as usize + 1];
-        timeline.each_turn(|seat, _, _| firsts[seat.index() + 1] += 1);
+        timeline.each_transition(|seat, _, _| firsts[seat.index() + 1] += 1);
         for i in 1..firsts.len() {
             firsts[i] += firsts[i - 1];
         }
         let mut next = firsts.clone();
-        let mut turns = vec![(Time::ZERO, false); firsts[firsts.len() - 1]];
-        timeline.each_turn(|seat, at, up| {
-            turns[next[seat.index()]] = (at, up);
+        let mut transitions = vec![(Time::ZERO, false); firsts[firsts.len() - 1]];
+        timeline.each_transition(|seat, at, up| {
+            transitions[next[seat.index()]] = (at, up);
             next[seat.index()] += 1;
         });
-        Turns { firsts, turns }
+        Transitions { firsts, transitions }
     }
 
     fn up(&self, seat: Seat, at: Time) -> bool {
         let Some(&next) = self.firsts.get(seat.index() + 1) else { return false };
-        let turns = &self.turns[self.firsts[seat.index()]..next];
-        let done = turns.partition_point(|(turn, _)| *turn <= at);
-        done.checked_sub(1).is_some_and(|last| turns[last].1)
+        let transitions = &self.transitions[self.firsts[seat.index()]..next];
+        let done = transitions.partition_point(|(transition, _)| *transition <= at);
+        done.checked_sub(1).is_some_and(|last| transitions[last].1)
     }
 }

@@ -8,7 +8,7 @@ use peerlet_core::runtime::{PackedEvent, Parcel, Port, Swept, Tampering, Tampers
 use peerlet_core::{Duration, Map, NANOSECOND, Seat, Seed, Time};
 use peerlet_measure::{DropCause, Ledger, Recorder};
 use peerlet_memory::Table;
-use peerlet_network::{Arrival, Cause, Departure, Model, Packet, States};
+use peerlet_network::{Arrival, Departure, Model, Packet, PacketDrop, SeatStates};
 
 use crate::batch::Batch;
 use crate::chart::{Chart, Doings};
@@ -73,8 +73,8 @@ pub(crate) struct Fabric {
     pub(crate) handshakes: bool,
     /// Whether peers can tell who is at an address.
     pub(crate) identities: bool,
-    pub(crate) outbound: States,
-    inbound: States,
+    pub(crate) outbound: SeatStates,
+    inbound: SeatStates,
     /// The digests over the payloads that were delivered, by row; nothing without `--wire`.
     pub(crate) payloads: Vec<u64>,
     pub(crate) chart: Arc<Chart>,
@@ -157,8 +157,8 @@ impl Fabric {
             has_arrival,
             handshakes,
             identities,
-            outbound: States::new(seats.clone(), |seat| model.outbound(seat)),
-            inbound: States::new(seats.clone(), |seat| model.inbound(seat)),
+            outbound: SeatStates::new(seats.clone(), |seat| model.outbound(seat)),
+            inbound: SeatStates::new(seats.clone(), |seat| model.inbound(seat)),
             seats,
             payloads: if wire { vec![0; rows] } else { Vec::new() },
             model,
@@ -279,11 +279,11 @@ impl Fabric {
 }
 
 /// The ledger's name for why a model dropped something.
-pub(crate) fn drop_cause(cause: Cause) -> DropCause {
+pub(crate) fn drop_cause(cause: PacketDrop) -> DropCause {
     match cause {
-        Cause::Loss => DropCause::Loss,
-        Cause::Queue => DropCause::Queue,
-        Cause::Partition => DropCause::Partition,
-        Cause::Nat => DropCause::Nat,
+        PacketDrop::Loss => DropCause::Loss,
+        PacketDrop::Queue => DropCause::Queue,
+        PacketDrop::Partition => DropCause::Partition,
+        PacketDrop::Nat => DropCause::Nat,
     }
 }

@@ -186,7 +186,7 @@ impl Here<'_> {
             return true;
         }
         let (to, at) = (self.seat, self.now.time);
-        match self.fabric.arrive(&Packet { from, to, at, size: step.bytes(), draws }) {
+        match self.fabric.arrive(&Packet { from, to, at, size: step.bytes(), random: draws }) {
             Arrival::Accept { after: Duration::ZERO } => true,
             Arrival::Accept { after } => {
                 let packet = Handshake::Packet { from, step, draws, accepted: true };

@@ -119,7 +119,7 @@ impl Fabric {
                 let mut bytes = Vec::new();
                 codec.encode(body, &mut bytes);
                 drop(body.leave());
-                damage(&mut bytes, bits, packet.draws);
+                damage(&mut bytes, bits, packet.random);
                 arrive(self, packet.at + after, Body::encoded(bytes));
             }
             Departure::Twice { first, second } => {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use peerlet_core::{Seat, Time};
-use peerlet_measure::{Ledger, Measures};
+use peerlet_measure::{Ledger, Measurements};
 
 use crate::digest::Digest;
 
@@ -20,7 +20,7 @@ pub struct Outcome {
     /// The accounts of all messages.
     pub ledger: Ledger,
     /// What was measured, epoch by epoch.
-    pub measures: Measures,
+    pub measures: Measurements,
     /// Answers that came when nobody waited for them any more.
     pub late_answers: u64,
     /// Lifecycle events that did nothing: a start of a peer that lives, a stop or a command of one

@@ -100,7 +100,7 @@ impl Here<'_> {
             flow.bytes = flow.bytes.wrapping_add(size as u64);
             place.seq = u64::from(seq) + 1;
             let (from, at, draws) = (self.seat, self.now.time, place.next_draws(dest));
-            let packet = Packet { from, to: dest, at, size: size as u32, draws };
+            let packet = Packet { from, to: dest, at, size: size as u32, random: draws };
             room.put(packet, &mut parcel, seq, header.port);
             return mem::forget(parcel);
         }
@@ -164,13 +164,13 @@ impl Here<'_> {
         }
         let (from, at, size) = (self.seat, self.now.time, parcel.encoded_len() as u32);
         let draws = self.place().next_draws(dest);
-        self.send_packet(Packet { from, to: dest, at, size, draws }, header, &mut parcel);
+        self.send_packet(Packet { from, to: dest, at, size, random: draws }, header, &mut parcel);
     }
 
     /// Sends a datagram that cannot wait in the outbox.
     #[inline(never)]
     fn send_packet(&mut self, packet: Packet, header: Header, parcel: &mut Parcel) {
-        let Packet { to: dest, size, draws, .. } = packet;
+        let Packet { to: dest, size, random: draws, .. } = packet;
         let (seq, now) = (self.number(), self.now.time);
         self.fabric.empty_outbox();
         match self.fabric.depart(&packet) {
@@ -227,13 +227,13 @@ impl Here<'_> {
     pub(crate) fn depart(&mut self, to: Seat, size: u32) -> (Departure, Seed) {
         self.fabric.empty_outbox();
         let (from, at, draws) = (self.seat, self.now.time, self.place().next_draws(to));
-        (self.fabric.depart(&Packet { from, to, at, size, draws }), draws)
+        (self.fabric.depart(&Packet { from, to, at, size, random: draws }), draws)
     }
 
     /// Asks the receiving side of the model whether a message that arrives here gets through.
     pub(crate) fn arrive(&mut self, from: Seat, letter: &Letter) -> Arrival {
         let (to, at) = (self.seat, self.now.time);
-        let packet = Packet { from, to, at, size: letter.size, draws: letter.draws };
+        let packet = Packet { from, to, at, size: letter.size, random: letter.draws };
         self.fabric.arrive(&packet)
     }
 

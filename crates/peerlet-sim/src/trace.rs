@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use peerlet_core::runtime::{Call, Port};
 use peerlet_core::{Seat, Time};
-use peerlet_measure::{Ledger, Measures};
+use peerlet_measure::{Ledger, Measurements};
 
 use crate::digest::EventKind;
 
@@ -92,7 +92,7 @@ pub struct Sums {
 }
 
 impl Sums {
-    pub(crate) fn of(ledger: &Ledger, measures: &Measures) -> Sums {
+    pub(crate) fn of(ledger: &Ledger, measures: &Measurements) -> Sums {
         let mut words = Vec::new();
         measures.words(&mut |word| words.push(word));
         let bytes = [ledger.datagram.bytes, ledger.reliable.bytes].into();

@@ -8,12 +8,12 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use peerlet_core::runtime::SeatSet;
 use peerlet_core::{MILLISECOND, SECOND, Seat, Seed, Time};
-use peerlet_core::runtime::{SeatSet};
 use peerlet_network::{
     Change, ConstantConfig, Departure, Fault, Faults, GeneratedConfig, KING_LIKE, Layers,
-    LayersConfig, LognormalConfig, Model, NormalConfig, Packet, ParetoConfig, RegionsConfig, Site,
-    States, UniformConfig, Ways,
+    LayersConfig, LognormalConfig, Model, NormalConfig, Packet, ParetoConfig, RegionsConfig,
+    SeatStates, Site, UniformConfig, Ways,
 };
 
 const PEERS: u32 = 1_000_000;
@@ -109,7 +109,7 @@ fn measure(name: &str, json: &str) -> (f64, f64) {
             let mut rng = seed.at(i).rng();
             let [from, to] = [0; 2].map(|_: u32| Seat(rng.below(PEERS.into()) as u32));
             let at = Time::from_nanos(i * (SECOND.as_nanos() * 2 / (LOT * LOTS) as u64));
-            Packet { from, to, at, size: 40, draws: seed.at(u64::from(from.0)).at(i) }
+            Packet { from, to, at, size: 40, random: seed.at(u64::from(from.0)).at(i) }
         })
         .collect();
     let before = resident();
@@ -119,8 +119,8 @@ fn measure(name: &str, json: &str) -> (f64, f64) {
         true => model,
         false => Box::new(Layers::around(model, vec![Box::new(Faults::new(&faults, PEERS))])),
     };
-    let mut outbound = States::new(0..PEERS, |seat| model.outbound(seat));
-    let mut inbound = States::new(0..PEERS, |seat| model.inbound(seat));
+    let mut outbound = SeatStates::new(0..PEERS, |seat| model.outbound(seat));
+    let mut inbound = SeatStates::new(0..PEERS, |seat| model.inbound(seat));
     let (mut fates, mut best) = (Vec::with_capacity(LOT), f64::MAX);
     // The packets are made once and used several times, each later than the last.
     for round in 0..5u64 {

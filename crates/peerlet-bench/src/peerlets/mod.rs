@@ -6,7 +6,7 @@ use std::time::Instant;
 use peerlet_bench_yardstick::{Plan, Workload};
 use peerlet_core::{Duration, MILLISECOND, Peer, SECOND, Seat, Time};
 use peerlet_core::runtime::{Act, Directive, Registry};
-use peerlet_measure::Measures;
+use peerlet_measure::Measurements;
 use peerlet_sim::network::Uniform;
 use peerlet_sim::{Engine, Setup, Simulation};
 
@@ -80,7 +80,7 @@ pub fn run(workload: Workload, engine: Engine, plan: &Plan) -> Result<Sample, St
 }
 
 /// The mean of the metric that lookups have.
-fn mean_hops(measures: &Measures) -> Option<f64> {
+fn mean_hops(measures: &Measurements) -> Option<f64> {
     let name = lookups::HOPS.name();
     let place = measures.metrics().iter().position(|entry| entry.metric.name() == name)?;
     let mean = measures.total().get(place)?.mean()?;

@@ -96,7 +96,7 @@ pub(crate) fn run(compare: &Compare) -> Result<Exit, Failure> {
     let limits = compare.judged.limits();
     let (left, right) = (Side::read(&compare.left)?, Side::read(&compare.right)?);
     check_sides(&left, &right)?;
-    let comparison = Comparison::of(&left.figures, &right.figures, &limits)
+    let comparison = Comparison::of(&left.statistics, &right.statistics, &limits)
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let report = Report { left: &left, right: &right, comparison: &comparison };
     for warning in report.warnings() {

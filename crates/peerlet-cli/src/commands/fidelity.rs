@@ -86,8 +86,8 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
             if run.is_interrupted {
                 status::say(&format!(
                     "interrupted: {} of {} seeds were emulated over {name}; nothing was compared",
-                    runs.figures.len(),
-                    simulated.figures.len()
+                    runs.statistics.len(),
+                    simulated.statistics.len()
                 ));
                 return Ok(Exit::Interrupted);
             }
@@ -100,14 +100,14 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
         let left_out =
             |seed| void.iter().any(|run| (run.transport, run.seed) == (*transport, seed));
         simulated.leave_out(left_out);
-        if simulated.figures.is_empty() {
+        if simulated.statistics.is_empty() {
             continue;
         }
         let left = simulated.side(&format!("simulated over {name}"));
         let right = runs.side(&format!("emulated over {name}"));
         check_sides(&left, &right)?;
         let limits = fidelity.judged.limits();
-        let comparison = Comparison::of(&left.figures, &right.figures, &limits)
+        let comparison = Comparison::of(&left.statistics, &right.statistics, &limits)
             .map_err(|error| Failure::Usage(error.to_string()))?;
         cases.push(Case { transport: *transport, left, right, comparison, runs });
     }

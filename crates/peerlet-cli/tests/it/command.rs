@@ -246,11 +246,11 @@ fn what_is_not_built_is_refused_by_name() {
           help: leave it out; `peerlet list` shows what is built
     "#]],
     );
-    let law =
+    let distribution =
         format!("{GOOD}[churn]\nsession = {{ weibull = {{ shape = 0.5, scale = \"9m\" }} }}\n");
     refuse(
-        "law.toml",
-        &law,
+        "distribution.toml",
+        &distribution,
         2,
         expect![[r#"
         SCENARIO:7:13: not yet: weibull

@@ -145,7 +145,7 @@ fn parameters_that_make_no_network_are_refused_at_their_place() {
         "",
         &["check"],
         expect![[r#"
-            SCENARIO:5:9: a shape of 0.9 makes no Pareto law with a mean
+            SCENARIO:5:9: a shape of 0.9 makes no Pareto distribution with a mean
                ,----
              5 | shape = 0.9
                :         ^^^

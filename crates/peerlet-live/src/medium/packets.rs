@@ -1,7 +1,7 @@
 //! What became of packets.
 
 use peerlet_measure::DropCause;
-use peerlet_network::Cause;
+use peerlet_network::PacketDrop;
 
 use crate::outcome::drop_cause;
 
@@ -20,12 +20,12 @@ pub struct Packets {
     pub carried: u64,
     /// Packets that were still on their way at the end.
     pub waiting: u64,
-    dropped: [u64; Cause::ALL.len()],
+    dropped: [u64; PacketDrop::ALL.len()],
 }
 
 impl Packets {
     /// How many the network dropped for this cause.
-    pub fn dropped(&self, cause: Cause) -> u64 {
+    pub fn dropped(&self, cause: PacketDrop) -> u64 {
         self.dropped[cause as usize]
     }
 
@@ -39,15 +39,18 @@ impl Packets {
         self.sent + self.duplicated == self.carried + self.dropped_total() + self.waiting
     }
 
-    pub(crate) fn drop_for(&mut self, cause: Cause) {
+    pub(crate) fn drop_for(&mut self, cause: PacketDrop) {
         self.dropped[cause as usize] += 1;
     }
 
     /// Splits a number of datagrams among the causes, as the sealed packets that each of them took;
     /// `None` when they took none. A sealed packet that was damaged is taken for none (`decode`).
-    pub(crate) fn split(&self, count: u64) -> Option<[(DropCause, u64); Cause::ALL.len() + 1]> {
+    pub(crate) fn split(
+        &self,
+        count: u64,
+    ) -> Option<[(DropCause, u64); PacketDrop::ALL.len() + 1]> {
         let [loss, queue, partition, nat] =
-            Cause::ALL.map(|cause| (drop_cause(cause), self.dropped(cause)));
+            PacketDrop::ALL.map(|cause| (drop_cause(cause), self.dropped(cause)));
         let parts = [loss, queue, partition, nat, (DropCause::Decode, self.damaged)];
         let all: u64 = parts.iter().map(|(_, packets)| packets).sum();
         if all == 0 {
@@ -72,8 +75,8 @@ mod tests {
     fn a_split_adds_up() {
         let mut packets = Packets::default();
         assert_eq!(packets.split(5), None);
-        (0..3).for_each(|_| packets.drop_for(Cause::Loss));
-        packets.drop_for(Cause::Partition);
+        (0..3).for_each(|_| packets.drop_for(PacketDrop::Loss));
+        packets.drop_for(PacketDrop::Partition);
         let parts = |count| packets.split(count).unwrap().map(|(_, part)| part);
         assert_eq!(parts(8), [6, 0, 2, 0, 0]);
         assert_eq!(parts(0), [0; 5]);

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use peerlet_core::{Duration, Seat, Seed, Time};
 use peerlet_measure::Flow;
-use peerlet_network::{Arrival, Cause, Departure, Model, Packet, States};
+use peerlet_network::{Arrival, Departure, Model, Packet, PacketDrop, SeatStates};
 
 use super::packets::Packets;
 use super::wire::STAMP_LEN;
@@ -80,8 +80,8 @@ pub(super) struct Road {
     model: Box<dyn Model>,
     seed: Seed,
     damage: Damage,
-    outbound: States,
-    inbound: States,
+    outbound: SeatStates,
+    inbound: SeatStates,
     /// By seat: how many packets departed.
     counts: Vec<u64>,
     waiting: BinaryHeap<Waiting>,
@@ -108,8 +108,8 @@ impl Road {
         spares_others: bool,
     ) -> Road {
         Road {
-            outbound: States::new(0..seats, |seat| model.outbound(seat)),
-            inbound: States::new(0..seats, |seat| model.inbound(seat)),
+            outbound: SeatStates::new(0..seats, |seat| model.outbound(seat)),
+            inbound: SeatStates::new(0..seats, |seat| model.inbound(seat)),
             model,
             seed,
             damage,
@@ -195,12 +195,12 @@ impl Road {
 
     fn packet(&self, given: &Given, at: Time, draws: Seed) -> Packet {
         let size = (given.bytes.len() - STAMP_LEN + HEADS).saturating_sub(CHARGED) as u32;
-        Packet { from: given.from, to: given.to.0, at: self.time(at), size, draws }
+        Packet { from: given.from, to: given.to.0, at: self.time(at), size, random: draws }
     }
 
     fn wait(&mut self, given: Given, after: Duration, draws: Seed, is_in: bool) {
         if self.waiting.len() >= WAITING_MAX {
-            return self.drop(&given, Cause::Queue);
+            return self.drop(&given, PacketDrop::Queue);
         }
         self.wait_until(given.at + after, given, draws, is_in);
     }
@@ -211,7 +211,7 @@ impl Road {
         self.waiting.push(Waiting { due, number: self.number, given, draws, is_in });
     }
 
-    fn drop(&mut self, given: &Given, cause: Cause) {
+    fn drop(&mut self, given: &Given, cause: PacketDrop) {
         self.packets.drop_for(cause);
         self.datagrams.add_dropped(drop_cause(cause), u64::from(given.datagrams));
     }
@@ -266,7 +266,7 @@ mod tests {
     use peerlet_core::MILLISECOND;
     use peerlet_core::runtime::SeatSet;
     use peerlet_network::{
-        Change, Constant, Fault, Faults, Layers, LossLaw, Probability, Rate, Ways,
+        Change, Constant, Fault, Faults, Layers, LossModel, Probability, Rate, Ways,
     };
 
     use super::*;
@@ -338,8 +338,8 @@ mod tests {
         assert_eq!(came, [at(129), at(230)]);
         let (packets, datagrams) = road.finish();
         assert_eq!((packets.sent, packets.carried), (4, 2));
-        assert_eq!(packets.dropped(Cause::Partition), 2);
-        assert_eq!(datagrams.dropped(drop_cause(Cause::Partition)), 4, "two in each packet");
+        assert_eq!(packets.dropped(PacketDrop::Partition), 2);
+        assert_eq!(datagrams.dropped(drop_cause(PacketDrop::Partition)), 4, "two in each packet");
         assert!(packets.is_balanced());
     }
 
@@ -359,7 +359,7 @@ mod tests {
     fn what_is_not_of_the_run_is_spared_where_that_is_wanted() {
         for (spares_others, expected) in [(false, 0), (true, 2)] {
             let all = Probability::new(1.0).expect("a probability");
-            let loss = Change::Loss(LossLaw::Independent(all));
+            let loss = Change::Loss(LossModel::Independent(all));
             let mut road = road(&[(0, loss)], spares_others);
             for at in [Time::ZERO, at(500), at(1_000)] {
                 road.depart(given(at, 0, 1, 100));

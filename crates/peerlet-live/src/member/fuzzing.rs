@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use peerlet_core::{Duration, Identity, MILLISECOND, Metric, SECOND, Time, wire};
-use peerlet_measure::{EpochMeasures, Epochs, Measures, MetricEntry};
+use peerlet_measure::{EpochMeasurements, Epochs, Measurements, MetricEntry};
 
 use super::control::{Control, PIECE_MAX, PIECES_MAX, Refusal, Speaker, answer_max};
 use super::coordinator::{Coordinator, CoordinatorSetup};
@@ -31,7 +31,7 @@ pub(crate) fn reports(choices: &mut Choices<'_>) {
     let metrics = [MetricEntry::new("test", Metric::counter("count"))];
     let at = |secs| Time::ZERO + SECOND * secs;
     let grid = Epochs::new(SECOND * 10, at(0)..at(30)).expect("three epochs");
-    let mut network = Network::new(Measures::new(metrics.into(), grid), Some(SEATS));
+    let mut network = Network::new(Measurements::new(metrics.into(), grid), Some(SEATS));
     let mut now = Time::ZERO;
     for _ in 0..64 {
         if choices.is_empty() {
@@ -70,7 +70,7 @@ fn report(choices: &mut Choices<'_>) -> Report {
             // One that a process might make, and some words of it changed.
             let at = |epoch: usize| Time::ZERO + SECOND * 10 * epoch as u64;
             let number = choices.below(4);
-            let mut epoch = EpochMeasures::new(number, at(number)..at(number + 1), 1);
+            let mut epoch = EpochMeasurements::new(number, at(number)..at(number + 1), 1);
             for _ in 0..choices.below(4) {
                 epoch.accumulators[0].record_n(choices.number() as i64, u64::from(choices.byte()));
             }

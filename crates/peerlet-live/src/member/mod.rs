@@ -32,7 +32,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use peerlet_core::{Duration, Identity, Time, wire};
-use peerlet_measure::{EpochMeasures, Measures};
+use peerlet_measure::{EpochMeasurements, Measurements};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::frame::{Frame, Kind, Tag};
@@ -90,7 +90,7 @@ pub(crate) struct Line {
 
 /// An epoch as one shard of the process saw it.
 pub(crate) struct OwnEpoch {
-    pub(crate) measures: EpochMeasures,
+    pub(crate) measures: EpochMeasurements,
     /// The seat-nanoseconds of it in which the shard did not run.
     pub(crate) lost: u64,
 }
@@ -132,7 +132,7 @@ pub(crate) struct Setup {
     /// Whether this process was told to stop.
     pub(crate) stop: watch::Receiver<bool>,
     /// The measures of nothing: what those of others are added to.
-    pub(crate) nothing: Measures,
+    pub(crate) nothing: Measurements,
     pub(crate) notice: Notice,
 }
 

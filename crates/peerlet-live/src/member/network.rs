@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use peerlet_core::{Duration, Identity, Time};
-use peerlet_measure::{DropCause, EpochMeasures, Ledger, Measures};
+use peerlet_measure::{DropCause, EpochMeasurements, Ledger, Measurements};
 use serde::{Deserialize, Serialize};
 
 use super::numbers::Numbers;
@@ -90,7 +90,7 @@ struct Reported {
 
 /// What seat 0's process knows of the whole network.
 pub(crate) struct Network {
-    pub(crate) measures: Measures,
+    pub(crate) measures: Measurements,
     pub(crate) closing: Closing,
     /// The seat-nanoseconds that reported, by epoch.
     lived: BTreeMap<usize, u64>,
@@ -109,7 +109,7 @@ pub(crate) struct Network {
 
 impl Network {
     /// Nothing yet, of a network with so many seats, where that is known here.
-    pub(crate) fn new(nothing: Measures, count: Option<u32>) -> Network {
+    pub(crate) fn new(nothing: Measurements, count: Option<u32>) -> Network {
         let (closing, lived, reported, missing) = Default::default();
         let (processes, measures, lived_of) = (1, nothing, BTreeMap::new());
         let end = None;
@@ -152,7 +152,12 @@ impl Network {
     }
 
     /// Takes in an epoch of the own process.
-    pub(crate) fn add_own_epoch(&mut self, seats: (u32, u32), lived: u64, epoch: EpochMeasures) {
+    pub(crate) fn add_own_epoch(
+        &mut self,
+        seats: (u32, u32),
+        lived: u64,
+        epoch: EpochMeasurements,
+    ) {
         let number = epoch.epoch;
         self.measures.add(epoch);
         self.add_lived(seats, number, lived);
@@ -204,7 +209,7 @@ impl Network {
         words: &Numbers,
     ) -> Result<(), ReportRefusal> {
         let metrics = self.measures.metrics().len();
-        let mut epoch = EpochMeasures::from_words(words.iter(), metrics)
+        let mut epoch = EpochMeasurements::from_words(words.iter(), metrics)
             .map_err(|_| ReportRefusal::Unreadable)?;
         let known = self.reported.entry(from.identity).or_default();
         let number = epoch.epoch;
@@ -335,7 +340,7 @@ mod tests {
     fn network() -> Network {
         let metrics = [MetricEntry::new("test", Metric::counter("count"))];
         let grid = Epochs::new(SECOND * 10, Time::ZERO..Time::ZERO + SECOND * 30).unwrap();
-        Network::new(Measures::new(metrics.into(), grid), Some(20))
+        Network::new(Measurements::new(metrics.into(), grid), Some(20))
     }
 
     fn reporter(joined: u64, now: u64) -> Reporter {
@@ -346,7 +351,7 @@ mod tests {
 
     fn epoch(number: usize, lived: Duration, values: u64) -> Report {
         let at = |number: usize| Time::ZERO + SECOND * 10 * number as u64;
-        let mut epoch = EpochMeasures::new(number, at(number)..at(number + 1), 1);
+        let mut epoch = EpochMeasurements::new(number, at(number)..at(number + 1), 1);
         if values > 0 {
             epoch.accumulators[0].record_n(1, values);
         }
@@ -389,12 +394,12 @@ mod tests {
         network.add_own_epoch(
             (0, 9),
             SECOND.as_nanos() * 100,
-            EpochMeasures::new(0, at(0)..at(10_000), 1),
+            EpochMeasurements::new(0, at(0)..at(10_000), 1),
         );
         network.add_own_epoch(
             (0, 9),
             SECOND.as_nanos() * 45,
-            EpochMeasures::new(1, at(10_000)..at(14_500), 1),
+            EpochMeasurements::new(1, at(10_000)..at(14_500), 1),
         );
         let other = Reporter { identity: Identity([3; 32]), seats: (10, 14), ..reporter(0, 31) };
         assert_eq!(network.add(other, epoch(2, SECOND * 50, 3)), Ok(()), "it is left out");
@@ -410,7 +415,7 @@ mod tests {
         network.add_own_epoch(
             (0, 9),
             SECOND.as_nanos() * 45,
-            EpochMeasures::new(1, at(10_000)..at(14_500), 1),
+            EpochMeasurements::new(1, at(10_000)..at(14_500), 1),
         );
         assert_eq!(network.add(reporter(0, 31), epoch(1, SECOND * 100, 3)), Ok(()));
         assert_eq!(network.coverage(), Some(1.0));

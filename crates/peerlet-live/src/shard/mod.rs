@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use peerlet_core::runtime::{Directive, Host};
 use peerlet_core::{Duration, Peer, Seat, Time};
-use peerlet_measure::{Ledger, Measures};
+use peerlet_measure::{Ledger, Measurements};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::counters::Counters;
@@ -96,7 +96,7 @@ pub(crate) struct Shard {
 /// What came out of a shard.
 pub(crate) struct ShardOutcome {
     pub(crate) ledger: Ledger,
-    pub(crate) measures: Measures,
+    pub(crate) measures: Measurements,
     pub(crate) counters: Counters,
     pub(crate) late_answers: u64,
     pub(crate) idle_directives: u64,

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::time::Instant;
 
 use peerlet_core::{Duration, Identity, MILLISECOND, SECOND, Time};
-use peerlet_measure::{DropCause, EpochMeasures};
+use peerlet_measure::{DropCause, EpochMeasurements};
 use tokio::sync::watch;
 
 use crate::counters::Cause;
@@ -353,7 +353,7 @@ impl Shard {
     }
 
     /// An epoch that this shard has closed, with what it lost of it.
-    fn own_epoch(&self, epoch: &EpochMeasures) -> OwnEpoch {
+    fn own_epoch(&self, epoch: &EpochMeasurements) -> OwnEpoch {
         let lost = self.lost_in(epoch.from..epoch.to);
         OwnEpoch { measures: epoch.clone(), lost }
     }

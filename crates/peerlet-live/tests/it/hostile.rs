@@ -11,7 +11,7 @@ use peerlet_live::{
     Frame, Guard, Inbound, Kind, Outbound, ProcessKey, QuicTransport, Refusal, Section, Tag,
     Transport,
 };
-use peerlet_measure::EpochMeasures;
+use peerlet_measure::EpochMeasurements;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -107,7 +107,7 @@ impl Report {
     /// for longer than anybody can.
     pub fn epoch(number: usize, answers: u64) -> Report {
         let at = |number: usize| Time::ZERO + MILLISECOND * 500 * number as u64;
-        let mut epoch = EpochMeasures::new(number, at(number)..at(number + 1), 1);
+        let mut epoch = EpochMeasurements::new(number, at(number)..at(number + 1), 1);
         epoch.accumulators[0].record_n(1, answers);
         let mut words = Vec::new();
         epoch.words(&mut |word| words.push(word));

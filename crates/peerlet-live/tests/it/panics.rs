@@ -8,7 +8,7 @@ use peerlet_core::{
     Time, Undelivered,
 };
 use peerlet_live::{Join, LiveError, LiveSetup, Medium, PanicPlace, Panicked, ProcessKey, Sockets};
-use peerlet_network::{Constant, Departure, Model, Packet, State};
+use peerlet_network::{Constant, Departure, Model, ModelState, Packet};
 
 use crate::runs::{LONG, Lines, PATIENCE, run, run_until_stopped, runtime, seconds, starts};
 
@@ -244,7 +244,7 @@ impl Model for Faulty {
         MILLISECOND
     }
 
-    fn outbound(&self, _: Seat) -> State {
+    fn outbound(&self, _: Seat) -> ModelState {
         self.may_panic("outbound");
         None
     }
@@ -258,7 +258,7 @@ impl Model for Faulty {
         MILLISECOND * 2
     }
 
-    fn depart(&self, _: &Packet, _: &mut State) -> Departure {
+    fn depart(&self, _: &Packet, _: &mut ModelState) -> Departure {
         self.may_panic("depart");
         Departure::Arrive { after: MILLISECOND }
     }

@@ -1,4 +1,4 @@
-//! How far two distributions lie apart, by Kolmogorov and Smirnov, and how sure that is.
+//! The Kolmogorov-Smirnov distance between two distributions, with its interval.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::relative::{difference, ks_critical, mean};
 use crate::spread::Spread;
 use crate::student::{NORMAL_90, NORMAL_95, student_t_one_sided};
 
-/// How far apart two distributions lie.
+/// The distance between two distributions.
 ///
 /// Its interval is made of the runs, as any other is, and not of the single values, which depend on
 /// each other within a run. At each bound there is a share of values up to it in each run, so the
@@ -36,8 +36,8 @@ pub struct KsDistance {
     pub undecided: Option<Undecided>,
 }
 
-/// What the largest of many differences exceeds in 5 of 100 cases, in standard errors at the worst
-/// bound: twice sqrt(-ln(0.05) / 2), from the limit of the one-sided distance's distribution
+/// The 95th percentile of the largest of many differences, in standard errors at the worst bound:
+/// twice sqrt(-ln(0.05) / 2), from the limit of the one-sided distance's distribution
 /// (Smirnov 1939), where the normal quantile is for a single bound.
 const LARGEST_95: f64 = 2.447_747;
 

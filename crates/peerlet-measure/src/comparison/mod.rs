@@ -1,4 +1,4 @@
-//! Whether two sides of runs, say simulated and emulated ones, measured the same.
+//! The comparison of two sides of runs, say of simulated and emulated ones.
 
 mod decision;
 mod distance;
@@ -11,10 +11,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::figures::{MetricFigures, RunFigures};
+use crate::statistics::{MetricStatistics, RunStatistics};
 pub use decision::Undecided;
 pub use distance::KsDistance;
-pub use row::{ComparedFigure, ComparedMetric, Verdict};
+pub use row::{ComparedMetric, ComparedStatistic, Verdict};
 use row::{MESSAGES, Side, Sides};
 
 /// The most runs of one side. Their distributions are held at once, and by then an interval is
@@ -71,14 +71,14 @@ impl Default for Limits {
 ///
 /// ```
 /// use peerlet_core::{Metric, SECOND, Time};
-/// use peerlet_measure::{Comparison, Epochs, Ledger, Limits, MetricEntry, Recorder, RunFigures};
+/// use peerlet_measure::{Comparison, Epochs, Ledger, Limits, MetricEntry, Recorder, RunStatistics};
 /// let run = |seed: u64, slower: i64| {
 ///     let time = Metric::distribution("time").unit("ms").quantum(1.0);
 ///     let (table, end) = ([MetricEntry::new("hello", time)], Time::ZERO + SECOND);
 ///     let epochs = Epochs::new(SECOND, Time::ZERO..end).expect("an epoch");
 ///     let mut recorder = Recorder::new(table.into(), epochs);
 ///     (0..1000).for_each(|i| recorder.record(0, 500 + i + slower));
-///     RunFigures::of(seed, &recorder.finish(end), &Ledger::default())
+///     RunStatistics::of(seed, &recorder.finish(end), &Ledger::default())
 /// };
 /// let left = [run(1, 0), run(2, 2)];
 /// let same = Comparison::of(&left, &[run(1, 1), run(2, 3)], &Limits::default())?;
@@ -94,7 +94,7 @@ impl Default for Limits {
 /// [`RelativeError::unpaired`]: crate::RelativeError::unpaired
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Comparison {
-    /// What was held to what.
+    /// The limits that were applied.
     pub limits: Limits,
     /// Whether runs of the same seed were compared with each other.
     pub paired: bool,
@@ -111,8 +111,8 @@ impl Comparison {
     /// Refuses sides without runs or with more than [`RUNS_MAX`], and metrics that are not of the
     /// same kind, unit and quantum in all runs.
     pub fn of(
-        left: &[RunFigures],
-        right: &[RunFigures],
+        left: &[RunStatistics],
+        right: &[RunStatistics],
         limits: &Limits,
     ) -> Result<Comparison, CompareError> {
         for (side, runs) in [("left", left.len()), ("right", right.len())] {
@@ -185,7 +185,7 @@ enum Mode {
 }
 
 impl Mode {
-    fn of(left: &[RunFigures], right: &[RunFigures]) -> Mode {
+    fn of(left: &[RunStatistics], right: &[RunStatistics]) -> Mode {
         if let ([one], [other]) = (left, right)
             && (&one.metrics, &one.messages) == (&other.metrics, &other.messages)
         {
@@ -196,9 +196,9 @@ impl Mode {
 }
 
 /// Whether both sides have the same seeds, each of them once.
-fn is_paired(left: &[RunFigures], right: &[RunFigures]) -> bool {
+fn is_paired(left: &[RunStatistics], right: &[RunStatistics]) -> bool {
     let seeds =
-        |runs: &[RunFigures]| -> BTreeSet<u64> { runs.iter().map(|run| run.seed).collect() };
+        |runs: &[RunStatistics]| -> BTreeSet<u64> { runs.iter().map(|run| run.seed).collect() };
     let (of_left, of_right) = (seeds(left), seeds(right));
     of_left == of_right && of_left.len() == left.len() && of_right.len() == right.len()
 }
@@ -206,8 +206,8 @@ fn is_paired(left: &[RunFigures], right: &[RunFigures]) -> bool {
 /// The accounts of messages as counters: what was sent and delivered, and for whoever looks for a
 /// reason what was dropped.
 fn messages(
-    left: &[RunFigures],
-    right: &[RunFigures],
+    left: &[RunStatistics],
+    right: &[RunStatistics],
     of: &impl Fn(&Sides<'_>) -> ComparedMetric,
 ) -> Vec<ComparedMetric> {
     let causes = left.iter().chain(right).flat_map(|run| run.messages.dropped.keys());
@@ -217,14 +217,14 @@ fn messages(
         (format!("{MESSAGES}delivered"), true, Box::new(|run| run.messages.delivered)),
     ];
     accounts.extend(causes.into_iter().map(|cause| {
-        let account = move |run: &RunFigures| run.messages.dropped.get(cause).copied();
+        let account = move |run: &RunStatistics| run.messages.dropped.get(cause).copied();
         let account: Account<'_> = Box::new(move |run| account(run).unwrap_or(0));
         (format!("{MESSAGES}dropped/{cause}"), false, account)
     }));
     let mut rows = Vec::new();
     for (name, is_judged, account) in &accounts {
-        let counted = |runs: &[RunFigures]| -> Vec<MetricFigures> {
-            runs.iter().map(|run| MetricFigures::counted(account(run))).collect()
+        let counted = |runs: &[RunStatistics]| -> Vec<MetricStatistics> {
+            runs.iter().map(|run| MetricStatistics::counted(account(run))).collect()
         };
         let (counts_left, counts_right) = (counted(left), counted(right));
         let (left, right) = (Side::listed(left, &counts_left), Side::listed(right, &counts_right));
@@ -237,17 +237,17 @@ fn messages(
 }
 
 /// Reads one number off a run's account of messages.
-type Account<'a> = Box<dyn Fn(&RunFigures) -> u64 + 'a>;
+type Account<'a> = Box<dyn Fn(&RunStatistics) -> u64 + 'a>;
 
 fn check_alike<'a>(
     name: &str,
-    runs: impl Iterator<Item = &'a RunFigures>,
+    runs: impl Iterator<Item = &'a RunStatistics>,
 ) -> Result<(), CompareError> {
-    let mut first: Option<&MetricFigures> = None;
+    let mut first: Option<&MetricStatistics> = None;
     for metric in runs.filter_map(|run| run.metrics.get(name)) {
         let known = *first.get_or_insert(metric);
         if (metric.kind, &metric.unit, metric.quantum) != (known.kind, &known.unit, known.quantum) {
-            let text = |m: &MetricFigures| {
+            let text = |m: &MetricStatistics| {
                 format!("a {} in steps of {} {}", m.kind.name(), m.quantum, m.unit)
             };
             let (metric, one, other) = (name.to_owned(), text(known), text(metric));
@@ -277,9 +277,9 @@ pub enum CompareError {
     Differ {
         /// Its full name.
         metric: String,
-        /// What it is in one run.
+        /// Its description in one run.
         one: String,
-        /// What it is in another one.
+        /// Its description in another one.
         other: String,
     },
 }

@@ -54,18 +54,19 @@ impl ComparedMetric {
     /// Why the verdict is inconclusive, by the number that is hardest to decide.
     fn reason(&self) -> Option<String> {
         let hardest = self.undecided?;
-        let of_figure = self.figures.iter().find(|figure| figure.undecided == Some(hardest));
-        let what = match (of_figure, self.ks) {
-            (Some(figure), _) => match figure.interval.zip(figure.limit) {
+        let of_statistic =
+            self.statistics.iter().find(|statistic| statistic.undecided == Some(hardest));
+        let what = match (of_statistic, self.ks) {
+            (Some(statistic), _) => match statistic.interval.zip(statistic.limit) {
                 Some(([low, high], limit)) => {
                     let [low, high] = [low, high].map(|end| format!("{:+.2} %", end * 100.0));
                     let limit = format!("{} %", (limit * 1e4).round() / 100.0);
                     format!(
                         "the error of its {} is {low} to {high} ({limit} allowed)",
-                        figure.figure
+                        statistic.name
                     )
                 }
-                None => format!("its {} is 0 on the left and has no interval", figure.figure),
+                None => format!("its {} is 0 on the left and has no interval", statistic.name),
             },
             (None, Some(ks)) => match ks.interval {
                 Some([low, high]) => format!("its KS distance is {low:.4} to {high:.4}"),

@@ -6,15 +6,15 @@ use serde::{Serialize, Serializer};
 use super::decision::{Decision, Undecided, decide};
 use super::distance::{Differences, KsDistance};
 use super::{Limits, Mode};
-use crate::figures::{MetricFigures, RunFigures};
 use crate::histogram::Histogram;
 use crate::relative::{RelativeError, difference, mean};
 use crate::spread::Spread;
+use crate::statistics::{MetricStatistics, RunStatistics};
 
-/// What the names of the accounts of messages begin with.
+/// The prefix of the names of message accounts.
 pub(super) const MESSAGES: &str = "messages/";
 
-/// How a metric of both sides compares.
+/// The comparison of one metric of both sides.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct ComparedMetric {
     /// Its full name, or `messages/` and the name of an account.
@@ -26,21 +26,23 @@ pub struct ComparedMetric {
     pub kind: MetricKind,
     /// How many values the left and the right side have, all runs together.
     pub samples: [u64; 2],
-    /// Its numbers: of a counter the sum, of others the count, the mean and percentiles.
-    pub figures: Vec<ComparedFigure>,
+    /// Its statistics: of a counter the sum, of others the count, the mean and percentiles.
+    #[serde(rename = "figures")]
+    pub statistics: Vec<ComparedStatistic>,
     /// How far apart the values of both sides lie; `None` for counters, and where a side has none.
     pub ks: Option<KsDistance>,
-    /// What follows from all that.
+    /// The verdict on the metric.
     pub verdict: Verdict,
     /// Why the verdict is inconclusive, where it is: of several reasons the one that takes most.
     pub undecided: Option<Undecided>,
 }
 
-/// One number of both sides.
+/// One statistic of both sides.
 #[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct ComparedFigure {
-    /// Which number it is, by the names of [`STATISTICS`](crate::STATISTICS).
-    pub figure: &'static str,
+pub struct ComparedStatistic {
+    /// Its name, one of [`STATISTICS`](crate::STATISTICS).
+    #[serde(rename = "figure")]
+    pub name: &'static str,
     /// Its mean over the runs of the left side that have it.
     pub left: Option<f64>,
     /// Its mean over the runs of the right side that have it.
@@ -64,7 +66,7 @@ pub struct ComparedFigure {
     difference: Option<(f64, Option<Spread>)>,
 }
 
-/// What becomes of a row.
+/// The verdict on a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -108,20 +110,20 @@ fn name_of<S: Serializer>(kind: &MetricKind, serializer: S) -> Result<S::Ok, S::
 }
 
 /// One metric in the runs of one side that have it, each with its seed; ascending.
-pub(super) struct Side<'a>(Vec<(u64, &'a MetricFigures)>);
+pub(super) struct Side<'a>(Vec<(u64, &'a MetricStatistics)>);
 
 impl<'a> Side<'a> {
-    pub(super) fn of(runs: &'a [RunFigures], name: &str) -> Side<'a> {
+    pub(super) fn of(runs: &'a [RunStatistics], name: &str) -> Side<'a> {
         let found = runs.iter().filter_map(|run| Some((run.seed, run.metrics.get(name)?)));
         Side::sorted(found.collect())
     }
 
     /// From a list beside the runs.
-    pub(super) fn listed(runs: &'a [RunFigures], metrics: &'a [MetricFigures]) -> Side<'a> {
+    pub(super) fn listed(runs: &'a [RunStatistics], metrics: &'a [MetricStatistics]) -> Side<'a> {
         Side::sorted(runs.iter().map(|run| run.seed).zip(metrics).collect())
     }
 
-    fn sorted(mut runs: Vec<(u64, &'a MetricFigures)>) -> Side<'a> {
+    fn sorted(mut runs: Vec<(u64, &'a MetricStatistics)>) -> Side<'a> {
         runs.sort_by_key(|(seed, _)| *seed);
         Side(runs)
     }
@@ -151,12 +153,12 @@ pub(super) struct Sides<'a> {
 }
 
 /// Reads a number of a metric; `None` where it has no value.
-type Number = fn(&MetricFigures) -> Option<f64>;
+type Number = fn(&MetricStatistics) -> Option<f64>;
 
-/// What is shown of counters.
+/// The statistics of counters.
 const OF_COUNTERS: &[(&str, Number)] = &[("sum", |m| Some(m.sum))];
 
-/// What is shown of the others.
+/// The statistics of the other kinds.
 const OF_SAMPLES: &[(&str, Number)] = &[
     ("count", |m| Some(m.count as f64)),
     ("mean", |m| m.mean),
@@ -187,21 +189,21 @@ impl Sides<'_> {
         }
     }
 
-    fn figure(&self, name: &'static str, number: Number, paired: bool) -> ComparedFigure {
+    fn statistic(&self, name: &'static str, number: Number, paired: bool) -> ComparedStatistic {
         let (left, right) = (self.left.values(number), self.right.values(number));
         let plain = |side: &[(u64, f64)]| -> Vec<f64> { side.iter().map(|(_, v)| *v).collect() };
         let (of_left, of_right) = (plain(&left), plain(&right));
         let error = if paired {
             let pair = |(seed, value): &(u64, f64)| {
-                let place = right.binary_search_by_key(seed, |(seed, _)| *seed).ok()?;
-                Some((*value, right[place].1))
+                let index = right.binary_search_by_key(seed, |(seed, _)| *seed).ok()?;
+                Some((*value, right[index].1))
             };
             RelativeError::paired(&left.iter().filter_map(pair).collect::<Vec<_>>())
         } else {
             RelativeError::unpaired(&of_left, &of_right)
         };
-        ComparedFigure {
-            figure: name,
+        ComparedStatistic {
+            name,
             left: mean(&of_left),
             right: mean(&of_right),
             error,
@@ -225,14 +227,15 @@ impl ComparedMetric {
             MetricKind::Gauge | MetricKind::Distribution => (OF_SAMPLES, true),
         };
         let paired = mode != Mode::Unpaired;
-        let figures = numbers.iter().map(|(name, number)| sides.figure(name, *number, paired));
+        let statistics =
+            numbers.iter().map(|(name, number)| sides.statistic(name, *number, paired));
         let ks = samples.then(|| KsDistance::of(sides, paired)).flatten();
         let mut row = ComparedMetric {
             metric: sides.name.to_owned(),
             unit: any.unit.clone(),
             kind: any.kind,
             samples: [sides.left.samples(), sides.right.samples()],
-            figures: figures.collect(),
+            statistics: statistics.collect(),
             ks: ks.as_ref().map(|(distance, _)| *distance),
             verdict: sides.verdict(limits).unwrap_or(Verdict::Held),
             undecided: None,
@@ -251,16 +254,16 @@ impl ComparedMetric {
         limits: &Limits,
     ) {
         let kind = self.kind;
-        let limit = |figure| match (kind, figure) {
+        let limit = |statistic| match (kind, statistic) {
             (MetricKind::Counter, "sum") => Some((limits.counts, 0.0)),
             (MetricKind::Gauge | MetricKind::Distribution, "mean") => Some((limits.within, 0.0)),
             (MetricKind::Distribution, "p50" | "p95") => Some((limits.within, quantum)),
             _ => None,
         };
         let mut decisions = Vec::new();
-        for figure in &mut self.figures {
-            let Some((relative, step)) = limit(figure.figure) else { continue };
-            decisions.push(figure.judge(relative, step, mode));
+        for statistic in &mut self.statistics {
+            let Some((relative, step)) = limit(statistic.name) else { continue };
+            decisions.push(statistic.judge(relative, step, mode));
         }
         if let (MetricKind::Distribution, Some(ks), Some(differences)) =
             (kind, &mut self.ks, differences)
@@ -283,7 +286,7 @@ impl ComparedMetric {
     }
 }
 
-impl ComparedFigure {
+impl ComparedStatistic {
     /// Decides whether the relative error is within this limit, or the difference within one step.
     fn judge(&mut self, relative: f64, step: f64, mode: Mode) -> Decision {
         // A step between floats is off by their last digits.

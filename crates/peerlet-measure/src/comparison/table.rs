@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ComparedFigure, ComparedMetric, Comparison, KsDistance, Verdict};
+use super::{ComparedMetric, ComparedStatistic, Comparison, KsDistance, Verdict};
 use crate::relative::RelativeError;
 use crate::table::{number, total, write_table};
 
@@ -46,7 +46,8 @@ impl Comparison {
 impl ComparedMetric {
     /// The cells of each line.
     fn lines(&self) -> Vec<Vec<String>> {
-        let mut lines: Vec<_> = self.figures.iter().map(|figure| self.line(figure)).collect();
+        let mut lines: Vec<_> =
+            self.statistics.iter().map(|statistic| self.line(statistic)).collect();
         lines.extend(self.ks.as_ref().map(KsDistance::line));
         if let Some(first) = lines.first_mut() {
             first[0].clone_from(&self.metric);
@@ -59,12 +60,12 @@ impl ComparedMetric {
         lines
     }
 
-    fn line(&self, figure: &ComparedFigure) -> Vec<String> {
-        let unit = match (figure.figure, self.unit.as_str()) {
+    fn line(&self, statistic: &ComparedStatistic) -> Vec<String> {
+        let unit = match (statistic.name, self.unit.as_str()) {
             ("count", _) | (_, "1") => String::new(),
             (_, unit) => format!(" {unit}"),
         };
-        let value = |value: Option<f64>| match (figure.figure, value) {
+        let value = |value: Option<f64>| match (statistic.name, value) {
             (_, None) => "-".to_owned(),
             // The mean of large counts is shown like a count.
             ("count" | "sum", Some(value)) if value.abs() >= 1000.0 => {
@@ -73,10 +74,10 @@ impl ComparedMetric {
             ("count" | "sum", Some(value)) => format!("{}{unit}", total(value)),
             (_, value) => format!("{}{unit}", number(value)),
         };
-        let name = figure.figure.to_owned();
-        let error = figure.error.map_or_else(|| "-".to_owned(), |error| error.to_string());
-        let (left, right) = (value(figure.left), value(figure.right));
-        vec![String::new(), name, left, right, error, word(figure.verdict)]
+        let name = statistic.name.to_owned();
+        let error = statistic.error.map_or_else(|| "-".to_owned(), |error| error.to_string());
+        let (left, right) = (value(statistic.left), value(statistic.right));
+        vec![String::new(), name, left, right, error, word(statistic.verdict)]
     }
 }
 

@@ -8,44 +8,44 @@ use super::*;
 use std::collections::BTreeMap;
 
 use crate::epochs::Epochs;
-use crate::figures::MessageFigures;
 use crate::ledger::{DropCause, Ledger};
-use crate::measures::{EpochMeasures, Measures, MetricEntry};
+use crate::measurements::{EpochMeasurements, Measurements, MetricEntry};
+use crate::statistics::MessageStatistics;
 
 /// A run of one metric.
-fn run(seed: u64, metric: Metric, values: impl IntoIterator<Item = i64>) -> RunFigures {
+fn run(seed: u64, metric: Metric, values: impl IntoIterator<Item = i64>) -> RunStatistics {
     let whole = Time::ZERO..Time::ZERO + SECOND;
     let grid = Epochs::new(SECOND, whole.clone()).unwrap();
-    let mut measures = Measures::new([MetricEntry::new("hello", metric)].into(), grid);
-    let mut epoch = EpochMeasures::new(0, whole, 1);
+    let mut measurements = Measurements::new([MetricEntry::new("hello", metric)].into(), grid);
+    let mut epoch = EpochMeasurements::new(0, whole, 1);
     values.into_iter().for_each(|value| epoch.accumulators[0].record(value));
-    measures.add(epoch);
-    RunFigures::of(seed, &measures, &Ledger::default())
+    measurements.add(epoch);
+    RunStatistics::of(seed, &measurements, &Ledger::default())
 }
 
-fn with_messages(seed: u64, sent: u64, lost: u64) -> RunFigures {
+fn with_messages(seed: u64, sent: u64, lost: u64) -> RunStatistics {
     let mut ledger = Ledger::default();
     let flow = ledger.of(Class::Datagram);
     (flow.sent, flow.delivered) = (sent, sent - lost);
     flow.add_dropped(DropCause::Loss, lost);
-    RunFigures { messages: MessageFigures::of(&ledger), ..run(seed, COUNTER, []) }
+    RunStatistics { messages: MessageStatistics::of(&ledger), ..run(seed, COUNTER, []) }
 }
 
 const COUNTER: Metric = Metric::counter("answers");
 const GAUGE: Metric = Metric::gauge("load").quantum(1.0);
 const TIME: Metric = Metric::distribution("time").unit("ms").quantum(0.5);
 
-fn compare(left: &[RunFigures], right: &[RunFigures]) -> Comparison {
+fn compare(left: &[RunStatistics], right: &[RunStatistics]) -> Comparison {
     Comparison::of(left, right, &Limits::default()).unwrap()
 }
 
 /// The same run with two seeds: without any spread, an interval is a point.
-fn twice(run: &RunFigures) -> [RunFigures; 2] {
-    [1, 2].map(|seed| RunFigures { seed, ..run.clone() })
+fn twice(run: &RunStatistics) -> [RunStatistics; 2] {
+    [1, 2].map(|seed| RunStatistics { seed, ..run.clone() })
 }
 
 /// The verdict on the only metric.
-fn verdict(left: &RunFigures, right: &RunFigures) -> Verdict {
+fn verdict(left: &RunStatistics, right: &RunStatistics) -> Verdict {
     let comparison = compare(&twice(left), &twice(right));
     assert_eq!(comparison.rows.len(), 1, "{comparison}");
     let verdict = comparison.rows[0].verdict;
@@ -75,7 +75,7 @@ fn distributions_hold_by_mean_percentiles_and_distance() {
     let comparison = compare(&twice(&shaped(two)), &twice(&shaped(wide)));
     let row = &comparison.rows[0];
     assert_eq!(row.verdict, Verdict::Failed, "{comparison}");
-    assert!(row.figures.iter().all(|figure| figure.held != Some(false)), "{comparison}");
+    assert!(row.statistics.iter().all(|statistic| statistic.held != Some(false)), "{comparison}");
     let ks = row.ks.unwrap();
     assert_eq!((ks.held, ks.interval), (Some(false), Some([ks.distance; 2])));
     assert!((ks.distance - 400.0 / 1400.0).abs() < 1e-12, "{ks:?}");
@@ -118,7 +118,7 @@ fn what_is_missing_fails_and_what_is_rare_is_not_judged() {
     assert_eq!(verdict(&times(1), &times(100)), Verdict::Held, "judged, by the little there is");
     let slow = run(1, TIME, [1100]);
     assert_eq!(verdict(&slow, &times(100)), Verdict::Failed);
-    let other = RunFigures { metrics: BTreeMap::new(), ..times(1) };
+    let other = RunStatistics { metrics: BTreeMap::new(), ..times(1) };
     assert_eq!(verdict(&times(1), &other), Verdict::OnlyLeft, "the other program has none");
     assert_eq!(verdict(&other, &times(1)), Verdict::OnlyRight);
     let nothing = compare(&[times(0)], &[times(0)]);
@@ -149,15 +149,15 @@ fn messages_are_counters_and_drops_are_shown() {
 }
 
 /// Three runs of times around a base.
-fn runs(seeds: [u64; 3], bases: [i64; 3]) -> Vec<RunFigures> {
+fn runs(seeds: [u64; 3], bases: [i64; 3]) -> Vec<RunStatistics> {
     let of = |(seed, base): (u64, i64)| run(seed, TIME, (0..100).map(|i| base + i - 50));
     seeds.into_iter().zip(bases).map(of).collect()
 }
 
-fn mean_error(left: &[RunFigures], right: &[RunFigures]) -> (bool, f64, f64) {
+fn mean_error(left: &[RunStatistics], right: &[RunStatistics]) -> (bool, f64, f64) {
     let comparison = compare(left, right);
-    let mean = comparison.rows[0].figures.iter().find(|figure| figure.figure == "mean");
-    let error = mean.and_then(|figure| figure.error).unwrap();
+    let mean = comparison.rows[0].statistics.iter().find(|statistic| statistic.name == "mean");
+    let error = mean.and_then(|statistic| statistic.error).unwrap();
     (comparison.paired, error.value, error.margin.unwrap())
 }
 
@@ -186,7 +186,7 @@ fn runs_of_the_same_seeds_are_pairs_in_any_order() {
 fn mixed() -> Comparison {
     let mut left = [run(1, TIME, 1000..2000), run(2, TIME, 1000..2000)];
     let mut right = [run(1, TIME, 1030..2030), run(2, TIME, 1034..2034)];
-    right[0].metrics.insert("hello|x/extra".to_owned(), MetricFigures::counted(5));
+    right[0].metrics.insert("hello|x/extra".to_owned(), MetricStatistics::counted(5));
     for (seed, run) in (1..).zip(left.iter_mut().chain(&mut right)) {
         run.messages = with_messages(seed, 10_000 + seed, 40 * seed).messages;
     }
@@ -284,8 +284,11 @@ fn rows_as_json() {
     assert_eq!(serde_json::to_value(rows[4].verdict).unwrap(), "only_right");
 }
 
-/// What the comparison of these sides says of its only metric.
-fn said(left: &[RunFigures], right: &[RunFigures]) -> (Verdict, Option<Undecided>, Vec<String>) {
+/// The verdict of the comparison of these sides on its only metric.
+fn said(
+    left: &[RunStatistics],
+    right: &[RunStatistics],
+) -> (Verdict, Option<Undecided>, Vec<String>) {
     let comparison = compare(left, right);
     let row = &comparison.rows[0];
     assert_eq!(comparison.verdict(), row.verdict);
@@ -342,7 +345,7 @@ fn sides_that_measured_zero_have_no_relative_error() {
 
 #[test]
 fn refusals_say_what_to_do() {
-    let error = |left: &[RunFigures], right: &[RunFigures]| {
+    let error = |left: &[RunStatistics], right: &[RunStatistics]| {
         Comparison::of(left, right, &Limits::default()).unwrap_err().to_string()
     };
     let one = run(1, TIME, [1]);

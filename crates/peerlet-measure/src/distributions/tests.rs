@@ -1,4 +1,4 @@
-//! What is written is read back; what nobody wrote is refused.
+//! Files that a run wrote are read back; others are refused.
 
 use expect_test::expect;
 use peerlet_core::runtime::QUANTA_MAX;
@@ -6,22 +6,23 @@ use peerlet_core::{Metric, SECOND, Seed, Time};
 
 use super::*;
 use crate::epochs::Epochs;
-use crate::measures::{EpochMeasures, MetricEntry};
+use crate::measurements::{EpochMeasurements, MetricEntry};
 
-fn measures(table: &[MetricEntry], values: &[&[i64]]) -> Measures {
+fn measurements(table: &[MetricEntry], values: &[&[i64]]) -> Measurements {
     let whole = Time::ZERO..Time::ZERO + SECOND;
-    let mut measures = Measures::new(table.into(), Epochs::new(SECOND, whole.clone()).unwrap());
-    let mut epoch = EpochMeasures::new(0, whole, table.len());
+    let mut measurements =
+        Measurements::new(table.into(), Epochs::new(SECOND, whole.clone()).unwrap());
+    let mut epoch = EpochMeasurements::new(0, whole, table.len());
     for (accumulator, values) in epoch.accumulators.iter_mut().zip(values) {
         values.iter().for_each(|value| accumulator.record(*value));
     }
-    measures.add(epoch);
-    measures
+    measurements.add(epoch);
+    measurements
 }
 
-fn written(measures: &Measures) -> String {
+fn written(measurements: &Measurements) -> String {
     let mut text = Vec::new();
-    write_distributions(measures, &mut text).unwrap();
+    write_distributions(measurements, &mut text).unwrap();
     String::from_utf8(text).unwrap()
 }
 
@@ -31,7 +32,7 @@ fn small() -> String {
         MetricEntry::new("a \"b\",\nc", Metric::gauge("load").unit("m,s").quantum(0.5)),
         MetricEntry::new("hello", Metric::counter("never")),
     ];
-    written(&measures(&table, &[&[7, 7, 1000, -300], &[3], &[]]))
+    written(&measurements(&table, &[&[7, 7, 1000, -300], &[3], &[]]))
 }
 
 #[test]
@@ -58,10 +59,10 @@ fn what_is_written_is_read_back() {
             values.push(-(rng.below(1 << bits) as i64));
         }
         let table = [MetricEntry::new("a", Metric::distribution("b").unit("ms").quantum(quantum))];
-        let measures = measures(&table, &[&values]);
-        let read = read_distributions(&written(&measures)).unwrap();
-        let Distribution { kind, unit, quantum: read_quantum, histogram } = &read["a/b"];
-        assert_eq!(histogram, measures.total()[0].histogram(), "quantum {quantum}");
+        let measurements = measurements(&table, &[&values]);
+        let read = read_distributions(&written(&measurements)).unwrap();
+        let RecordedDistribution { kind, unit, quantum: read_quantum, histogram } = &read["a/b"];
+        assert_eq!(histogram, measurements.total()[0].histogram(), "quantum {quantum}");
         assert_eq!(
             (*kind, unit.as_str(), *read_quantum),
             (MetricKind::Distribution, "ms", quantum)
@@ -72,7 +73,7 @@ fn what_is_written_is_read_back() {
     assert!(read["hello/never"].histogram.is_empty());
 }
 
-/// What is said of the text with one thing replaced.
+/// The refusal of the text with one thing replaced.
 fn refused(from: &str, to: &str) -> String {
     let good = small();
     assert!(good.contains(from), "{from}");
@@ -178,12 +179,12 @@ fn damaged_texts_never_panic() {
     for _ in 0..20_000 {
         let mut bytes = good.clone();
         for _ in 0..=rng.below(3) {
-            // Never cut to nothing, so that there is a place.
-            let place = rng.below(bytes.len() as u64) as usize;
+            // Never cut to nothing, so that there is a byte.
+            let index = rng.below(bytes.len() as u64) as usize;
             match rng.below(3) {
-                0 => bytes[place] = b"0123456789.,-e\"\n"[rng.below(16) as usize],
-                1 => drop(bytes.remove(place)),
-                _ => bytes.truncate(place.max(3)),
+                0 => bytes[index] = b"0123456789.,-e\"\n"[rng.below(16) as usize],
+                1 => drop(bytes.remove(index)),
+                _ => bytes.truncate(index.max(3)),
             }
         }
         refused += u64::from(read_distributions(&String::from_utf8(bytes).unwrap()).is_err());

@@ -1,4 +1,4 @@
-//! The properties of measures as a runtime meets them: many owners of peers, merged.
+//! The properties of measurements as a runtime meets them: many owners of peers, merged.
 
 mod merging;
 mod spread;

@@ -1,10 +1,9 @@
-//! However the peers are spread over owners, and in whatever order these are merged: the same to
-//! the bit.
+//! Merging: the same to the bit for any spread of the peers over owners and any order.
 
 use std::sync::Arc;
 
 use peerlet_core::{Duration, Metric, Rng, SECOND, Seat, Time};
-use peerlet_measure::{Epochs, Measures, MetricEntry, Recorder, Summary, write_csv};
+use peerlet_measure::{Epochs, Measurements, MetricEntry, Recorder, Summary, write_csv};
 
 use crate::{DISTRIBUTIONS, draw, rng};
 
@@ -13,7 +12,7 @@ const SENT: usize = 0;
 const LOAD: usize = 1;
 const TIME: usize = 2;
 
-/// What happens to one seat.
+/// An event at one seat.
 #[derive(Clone, Copy)]
 enum Event {
     Sent(i64),
@@ -50,9 +49,9 @@ impl World {
         World { table, epochs, events }
     }
 
-    /// What an owner of the seats that `owns` names measures. It closes epochs at each edge that it
-    /// passes.
-    pub(crate) fn run(&self, owns: impl Fn(Seat) -> bool) -> Measures {
+    /// The measurements of an owner of the seats that `owns` names. It closes epochs at each edge
+    /// that it passes.
+    pub(crate) fn run(&self, owns: impl Fn(Seat) -> bool) -> Measurements {
         let mut recorder = Recorder::new(self.table.clone(), self.epochs);
         for (time, seat, event) in self.events.iter().filter(|(_, seat, _)| owns(*seat)) {
             recorder.close_epoch(*time);
@@ -77,14 +76,14 @@ fn event(rng: &mut Rng) -> Event {
     }
 }
 
-fn words(measures: &Measures) -> Vec<u64> {
+fn words(measurements: &Measurements) -> Vec<u64> {
     let mut words = Vec::new();
-    measures.words(&mut |word| words.push(word));
+    measurements.words(&mut |word| words.push(word));
     words
 }
 
 /// Merges parts in random order and random pairs, so that every bracketing comes up.
-fn merge_all(rng: &mut Rng, mut parts: Vec<Measures>) -> Measures {
+fn merge_all(rng: &mut Rng, mut parts: Vec<Measurements>) -> Measurements {
     while parts.len() > 1 {
         let part = parts.swap_remove(rng.index(parts.len()));
         let into = rng.index(parts.len());
@@ -120,10 +119,10 @@ fn nothing_recorded_is_lost_and_levels_are_those_of_running_peers() {
     let mut rng = rng("nothing lost");
     for _ in 0..20 {
         let world = World::new(&mut rng);
-        let measures = world.run(|_| true);
-        assert_eq!(measures.epochs().count(), world.epochs.len());
+        let measurements = world.run(|_| true);
+        assert_eq!(measurements.epochs().count(), world.epochs.len());
         for (epoch, span) in
-            measures.epochs().zip(0..).map(|(epoch, i)| (epoch, world.epochs.span(i).unwrap()))
+            measurements.epochs().zip(0..).map(|(epoch, i)| (epoch, world.epochs.span(i).unwrap()))
         {
             assert_eq!((epoch.from, epoch.to), (span.start, span.end));
             let inside = world.events.iter().filter(|(time, ..)| span.contains(time));
@@ -139,7 +138,7 @@ fn nothing_recorded_is_lost_and_levels_are_those_of_running_peers() {
             let after = world.events.iter().filter(move |(time, ..)| *time >= from);
             after.filter(|(.., event)| matches!(event, Event::Time(_))).count()
         };
-        assert_eq!(measures.total()[TIME].count(), times(world.epochs.from()) as u64);
+        assert_eq!(measurements.total()[TIME].count(), times(world.epochs.from()) as u64);
     }
 }
 

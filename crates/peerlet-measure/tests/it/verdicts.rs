@@ -1,17 +1,18 @@
-//! How often verdicts are right: many comparisons of sides whose true difference is known.
+//! The error rate of verdicts: many comparisons of sides whose true difference is known.
 
 use std::collections::BTreeMap;
 
 use peerlet_core::{MetricKind, Rng};
 use peerlet_measure::{
-    Comparison, Histogram, Limits, MessageFigures, MetricFigures, RunFigures, Undecided, Verdict,
+    Comparison, Histogram, Limits, MessageStatistics, MetricStatistics, RunStatistics, Undecided,
+    Verdict,
 };
 
 use crate::rng;
 
 /// How often each difference is compared.
 const COMPARISONS: u32 = 2_000;
-/// What tests at 5 % say wrongly at most: 5 %, and five standard deviations of the binomial.
+/// The most wrong verdicts of tests at 5 %: 5 %, and five standard deviations of the binomial.
 const WRONG_MAX: u32 = 100 + 49;
 
 /// The limit of relative errors in these tests, and of distances.
@@ -22,8 +23,8 @@ fn normal(rng: &mut Rng) -> f64 {
     (0..12).map(|_| rng.unit()).sum::<f64>() - 6.0
 }
 
-fn run(seed: u64, kind: MetricKind, sum: f64, histogram: Histogram) -> RunFigures {
-    let metric = MetricFigures {
+fn run(seed: u64, kind: MetricKind, sum: f64, histogram: Histogram) -> RunStatistics {
+    let metric = MetricStatistics {
         kind,
         unit: "1".to_owned(),
         quantum: 1.0,
@@ -37,7 +38,7 @@ fn run(seed: u64, kind: MetricKind, sum: f64, histogram: Histogram) -> RunFigure
         histogram,
     };
     let metrics = BTreeMap::from([("test/metric".to_owned(), metric)]);
-    RunFigures { seed, metrics, messages: MessageFigures::default() }
+    RunStatistics { seed, metrics, messages: MessageStatistics::default() }
 }
 
 /// Two sides of counters whose relative error is known.
@@ -120,7 +121,7 @@ fn clear_differences_are_decided() {
 /// Two sides of values spread evenly over 1,000, of which one is moved by `distance` thousandths on
 /// average, and each run by up to `apart` more or less: the distance is what it is moved by.
 fn moved(rng: &mut Rng, [distance, apart]: [i64; 2], runs: u64, paired: bool) -> Verdict {
-    let mut side = |offset: i64, first: u64| -> Vec<RunFigures> {
+    let mut side = |offset: i64, first: u64| -> Vec<RunStatistics> {
         let mut one = |seed| {
             let mut histogram = Histogram::default();
             let own = rng.below(2 * apart as u64 + 1) as i64 - apart;

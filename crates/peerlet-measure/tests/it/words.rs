@@ -2,7 +2,7 @@
 //! somebody made up do no harm.
 
 use peerlet_core::Rng;
-use peerlet_measure::{EpochMeasures, Measures, Summary, WordsError, ks, write_csv};
+use peerlet_measure::{EpochMeasurements, Measurements, Summary, WordsError, ks, write_csv};
 
 use crate::merging::World;
 use crate::rng;
@@ -10,17 +10,17 @@ use crate::rng;
 /// How many metrics a world has.
 const METRICS: usize = 3;
 
-fn words(epoch: &EpochMeasures) -> Vec<u64> {
+fn words(epoch: &EpochMeasurements) -> Vec<u64> {
     let mut words = Vec::new();
     epoch.words(&mut |word| words.push(word));
     words
 }
 
 /// The epochs of several owners of a world's peers, in random order.
-fn reports(rng: &mut Rng, world: &World, owners: u32) -> Vec<EpochMeasures> {
-    let measures = (0..owners).map(|owner| world.run(|seat| seat.0 % owners == owner));
+fn reports(rng: &mut Rng, world: &World, owners: u32) -> Vec<EpochMeasurements> {
+    let measurements = (0..owners).map(|owner| world.run(|seat| seat.0 % owners == owner));
     let mut reports: Vec<_> =
-        measures.flat_map(|m| m.epochs().cloned().collect::<Vec<_>>()).collect();
+        measurements.flat_map(|m| m.epochs().cloned().collect::<Vec<_>>()).collect();
     rng.shuffle(&mut reports);
     reports
 }
@@ -31,9 +31,9 @@ fn what_was_read_back_merges_the_same_to_the_bit() {
     for _ in 0..8 {
         let world = World::new(&mut rng);
         let owners = 1 + rng.below(5) as u32;
-        let mut collected = Measures::new(world.table.clone(), world.epochs);
+        let mut collected = Measurements::new(world.table.clone(), world.epochs);
         for report in reports(&mut rng, &world, owners) {
-            let read = EpochMeasures::from_words(words(&report), METRICS).unwrap();
+            let read = EpochMeasurements::from_words(words(&report), METRICS).unwrap();
             assert_eq!(read, report);
             assert_eq!(words(&read), words(&report));
             collected.try_add(read).unwrap();
@@ -53,7 +53,7 @@ fn every_cut_is_refused() {
     let world = World::new(&mut rng);
     let words = words(&reports(&mut rng, &world, 1)[0]);
     for len in 0..words.len() {
-        let read = EpochMeasures::from_words(words[..len].iter().copied(), METRICS);
+        let read = EpochMeasurements::from_words(words[..len].iter().copied(), METRICS);
         assert_eq!(read, Err(WordsError::TooFew), "{len} of {} words", words.len());
     }
 }
@@ -76,16 +76,16 @@ fn mutate(rng: &mut Rng, words: &mut Vec<u64>) {
     }
 }
 
-/// Everything that is ever done with measures.
-fn use_up(world: &World, epoch: &EpochMeasures) {
-    let mut measures = Measures::new(world.table.clone(), world.epochs);
-    let added = [0; 3].map(|_| measures.try_add(epoch.clone()).is_ok());
-    assert_eq!(measures.epochs().count(), usize::from(added[0]));
+/// Every operation on measurements.
+fn use_up(world: &World, epoch: &EpochMeasurements) {
+    let mut measurements = Measurements::new(world.table.clone(), world.epochs);
+    let added = [0; 3].map(|_| measurements.try_add(epoch.clone()).is_ok());
+    assert_eq!(measurements.epochs().count(), usize::from(added[0]));
     let before = world.run(|_| true);
-    measures.merge(&before);
-    write_csv(&measures, &mut Vec::new()).expect("a vector takes all");
-    assert!(!Summary::of(&measures).to_string().is_empty());
-    for (one, other) in measures.total().iter().zip(&epoch.accumulators) {
+    measurements.merge(&before);
+    write_csv(&measurements, &mut Vec::new()).expect("a vector takes all");
+    assert!(!Summary::of(&measurements).to_string().is_empty());
+    for (one, other) in measurements.total().iter().zip(&epoch.accumulators) {
         assert!((0.0..=1.0).contains(&ks(one.histogram(), other.histogram())));
         assert!(other.std().is_none_or(f64::is_finite));
         let [least, most] = [other.min(), other.max()]
@@ -106,7 +106,7 @@ fn words_that_were_tampered_with_are_refused_or_read_as_they_are() {
             let report = &reports[rng.index(reports.len())];
             let mut sent = words(report);
             (0..=rng.below(3)).for_each(|_| mutate(&mut rng, &mut sent));
-            match EpochMeasures::from_words(sent.iter().copied(), METRICS) {
+            match EpochMeasurements::from_words(sent.iter().copied(), METRICS) {
                 Err(_) => refused += 1,
                 Ok(epoch) => {
                     taken += 1;

@@ -96,7 +96,7 @@ impl<'de> Deserialize<'de> for ClassesConfig {
 }
 
 impl AccessConfig {
-    /// The layer, whose classes are drawn from this seed.
+    /// The layer, whose classes are sampled from this seed.
     pub(super) fn build(&self, seed: Seed) -> Result<Access, BuildError> {
         let AccessConfig { up, down, classes, queue, overhead } = self;
         let has_rates = up.is_some() || down.is_some();

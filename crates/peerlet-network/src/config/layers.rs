@@ -10,9 +10,9 @@ use serde::de::{
 
 use super::{AccessConfig, BuildError, LossConfig};
 use crate::corrupt::Corrupt;
+use crate::distribution::Distribution;
 use crate::duplicate::Duplicated;
 use crate::jitter::{Jitter, Reorder};
-use crate::law::Law;
 use crate::layer::{Layer, Layers};
 use crate::model::Model;
 use crate::per::{Per, PerPair};
@@ -48,8 +48,9 @@ impl LayersConfig {
         peers: u32,
     ) -> Result<Box<dyn Model>, BuildError> {
         let mut inside: Vec<Box<dyn Layer>> = Vec::new();
-        if let Some(JitterConfig { law, per }) = &self.jitter {
-            let table = law.table().map_err(|why| BuildError::from(why).within("jitter"))?;
+        if let Some(JitterConfig { distribution, per }) = &self.jitter {
+            let table =
+                distribution.table().map_err(|why| BuildError::from(why).within("jitter"))?;
             let jitter = Box::new(Jitter { extra: table });
             inside.push(match per {
                 Per::Message => jitter,
@@ -92,11 +93,11 @@ fn around(model: Box<dyn Model>, layers: Vec<Box<dyn Layer>>) -> Box<dyn Model> 
     if layers.is_empty() { model } else { Box::new(Layers::around(model, layers)) }
 }
 
-/// Of [`Jitter`]: a law, or a duration for all times between zero and that.
+/// Of [`Jitter`]: a distribution, or a duration for all times between zero and that.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct JitterConfig {
     /// Where the times are sampled.
-    pub law: Law,
+    pub distribution: Distribution,
     /// Whether each message samples its own, or each pair once. Each message.
     pub per: Per,
 }
@@ -114,45 +115,51 @@ impl<'de> Visitor<'de> for JitterVisitor {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the longest jitter, as \"5ms\", or a law, as { exponential = { mean = \"2ms\" } }",
+            "the longest jitter, as \"5ms\", or a distribution, as { exponential = { mean = \
+             \"2ms\" } }",
         )
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<JitterConfig, E> {
         let max = text.parse().map_err(E::custom)?;
-        Ok(JitterConfig { law: Law::Uniform { min: Duration::ZERO, max }, per: Per::Message })
+        Ok(JitterConfig {
+            distribution: Distribution::Uniform { min: Duration::ZERO, max },
+            per: Per::Message,
+        })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JitterConfig, A::Error> {
-        let (mut law, mut per) = (None, Per::Message);
+        let (mut distribution, mut per) = (None, Per::Message);
         while let Some(key) = map.next_key::<String>()? {
             if key == "per" {
                 per = map.next_value()?;
-            } else if law.is_some() {
-                return Err(de::Error::custom("two laws are given for one jitter; leave one out"));
+            } else if distribution.is_some() {
+                return Err(de::Error::custom(
+                    "two distributions are given for one jitter; leave one out",
+                ));
             } else {
-                // A law is a table of one key, whose value is read by the law's own rules.
+                // A distribution is a table of one key, whose value is read by its own rules.
                 let name = key.into_deserializer();
-                let value = OneLaw { name: Some(name), map: &mut map };
-                law = Some(Law::deserialize(MapAccessDeserializer::new(value))?);
+                let value = OneDistribution { name: Some(name), map: &mut map };
+                distribution = Some(Distribution::deserialize(MapAccessDeserializer::new(value))?);
             }
         }
-        match law {
-            Some(law) => Ok(JitterConfig { law, per }),
+        match distribution {
+            Some(distribution) => Ok(JitterConfig { distribution, per }),
             None => Err(de::Error::custom(
-                "jitter has no law; give one, as { exponential = { mean = \"2ms\" } }",
+                "jitter has no distribution; give one, as { exponential = { mean = \"2ms\" } }",
             )),
         }
     }
 }
 
 /// The entry of a map whose key was read already, as a map of its own.
-struct OneLaw<'a, A, E> {
+struct OneDistribution<'a, A, E> {
     name: Option<de::value::StringDeserializer<E>>,
     map: &'a mut A,
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for OneLaw<'_, A, A::Error> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for OneDistribution<'_, A, A::Error> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
@@ -235,31 +242,37 @@ mod tests {
             access: Some(read(r#"{ "up": "1 Mbit/s" }"#)),
         };
         let shown = layers(&all);
-        let places = ["Duplicated", "Constant", "Jitter", "Reorder", "Corrupt", "Loss", "Access {"]
-            .map(|name| shown.find(name).unwrap_or_else(|| panic!("{name} in {shown}")));
-        assert!(places.is_sorted(), "{shown}");
+        let positions =
+            ["Duplicated", "Constant", "Jitter", "Reorder", "Corrupt", "Loss", "Access {"]
+                .map(|name| shown.find(name).unwrap_or_else(|| panic!("{name} in {shown}")));
+        assert!(positions.is_sorted(), "{shown}");
     }
 
     #[test]
-    fn jitter_is_a_length_or_a_law() {
-        let JitterConfig { law, per } = read(r#""2ms""#);
-        let uniform = Law::Uniform { min: Duration::ZERO, max: MILLISECOND * 2 };
-        assert_eq!((law, per), (uniform, Per::Message));
-        let JitterConfig { law, per } = read(r#"{ "exponential": { "mean": "2ms" } }"#);
-        assert_eq!((law, per), (Law::Exponential { mean: MILLISECOND * 2 }, Per::Message));
+    fn jitter_is_a_length_or_a_distribution() {
+        let JitterConfig { distribution, per } = read(r#""2ms""#);
+        let uniform = Distribution::Uniform { min: Duration::ZERO, max: MILLISECOND * 2 };
+        assert_eq!((distribution, per), (uniform, Per::Message));
+        let JitterConfig { distribution, per } = read(r#"{ "exponential": { "mean": "2ms" } }"#);
+        assert_eq!(
+            (distribution, per),
+            (Distribution::Exponential { mean: MILLISECOND * 2 }, Per::Message)
+        );
         for paired in [
             r#"{ "per": "pair", "exponential": { "mean": "2ms" } }"#,
             r#"{ "exponential": { "mean": "2ms" }, "per": "pair" }"#,
         ] {
-            assert_eq!(read::<JitterConfig>(paired), JitterConfig { law, per: Per::Pair });
+            assert_eq!(read::<JitterConfig>(paired), JitterConfig { distribution, per: Per::Pair });
         }
         refused::<JitterConfig>(
             r#"{ "per": "pair" }"#,
-            expect![[r#"jitter has no law; give one, as { exponential = { mean = "2ms" } }"#]],
+            expect![[
+                r#"jitter has no distribution; give one, as { exponential = { mean = "2ms" } }"#
+            ]],
         );
         refused::<JitterConfig>(
             r#"{ "normal": { "mean": "2ms", "sd": "1ms" }, "pareto": {} }"#,
-            expect!["two laws are given for one jitter; leave one out"],
+            expect!["two distributions are given for one jitter; leave one out"],
         );
         refused::<JitterConfig>(
             r#""soon""#,

@@ -6,21 +6,21 @@ use peerlet_core::Seat;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::BuildError;
-use crate::loss::{Gilbert, Loss, LossLaw};
+use crate::loss::{Gilbert, Loss, LossModel};
 use crate::probability::Probability;
 
-/// Of [`Loss`]: a law of loss on the way out of each peer, or laws for several ways.
+/// Of [`Loss`]: a loss model on the way out of each peer, or models for several ways.
 #[derive(Clone, PartialEq, Debug)]
 pub struct LossConfig {
     /// On the way out of each peer.
-    pub up: LossLaw,
+    pub up: LossModel,
     /// On the way into each peer.
-    pub down: LossLaw,
+    pub down: LossModel,
     /// On the way from one peer to another, instead of `up`.
     pub links: Vec<LinkConfig>,
 }
 
-/// A law of loss on the way from one peer to another.
+/// A loss model on the way from one peer to another.
 #[derive(Clone, Copy, PartialEq, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkConfig {
@@ -28,14 +28,14 @@ pub struct LinkConfig {
     pub from: u32,
     /// The receiver's seat.
     pub to: u32,
-    /// The law.
-    pub loss: LossLaw,
+    /// The model.
+    pub loss: LossModel,
 }
 
-const NO_LOSS: LossLaw = LossLaw::Independent(Probability::NEVER);
+const NO_LOSS: LossModel = LossModel::Independent(Probability::NEVER);
 
-impl From<LossLaw> for LossConfig {
-    fn from(up: LossLaw) -> LossConfig {
+impl From<LossModel> for LossConfig {
+    fn from(up: LossModel) -> LossConfig {
         LossConfig { up, down: NO_LOSS, links: Vec::new() }
     }
 }
@@ -65,54 +65,54 @@ struct GilbertConfig {
 
 const LOSS_HINT: &str = "give a number from 0 to 1, or { gilbert = { mean = 0.005, burst = 3 } }";
 
-fn independent<E: de::Error>(value: f64) -> Result<LossLaw, E> {
+fn independent<E: de::Error>(value: f64) -> Result<LossModel, E> {
     let probability = Probability::new(value).map_err(|e| E::custom(format!("loss: {e}")))?;
-    Ok(LossLaw::Independent(probability))
+    Ok(LossModel::Independent(probability))
 }
 
-fn gilbert<'de, A: MapAccess<'de>>(map: &mut A) -> Result<LossLaw, A::Error> {
+fn gilbert<'de, A: MapAccess<'de>>(map: &mut A) -> Result<LossModel, A::Error> {
     let GilbertConfig { mean, burst } = map.next_value()?;
-    Gilbert::new(mean, burst).map(LossLaw::Gilbert).map_err(de::Error::custom)
+    Gilbert::new(mean, burst).map(LossModel::Gilbert).map_err(de::Error::custom)
 }
 
-impl<'de> Deserialize<'de> for LossLaw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<LossLaw, D::Error> {
-        struct Law;
+impl<'de> Deserialize<'de> for LossModel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<LossModel, D::Error> {
+        struct LossVisitor;
 
-        impl<'de> Visitor<'de> for Law {
-            type Value = LossLaw;
+        impl<'de> Visitor<'de> for LossVisitor {
+            type Value = LossModel;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the probability of loss, a number from 0 to 1, or a law of loss")
+                f.write_str("the probability of loss, a number from 0 to 1, or a loss model")
             }
 
-            fn visit_f64<E: de::Error>(self, value: f64) -> Result<LossLaw, E> {
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<LossModel, E> {
                 independent(value)
             }
 
-            fn visit_u64<E: de::Error>(self, value: u64) -> Result<LossLaw, E> {
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<LossModel, E> {
                 independent(value as f64)
             }
 
-            fn visit_i64<E: de::Error>(self, value: i64) -> Result<LossLaw, E> {
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<LossModel, E> {
                 independent(value as f64)
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LossLaw, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LossModel, A::Error> {
                 match map.next_key::<String>()?.as_deref() {
                     Some("gilbert") => gilbert(&mut map),
-                    other => Err(unknown_law(other)),
+                    other => Err(unknown_model(other)),
                 }
             }
         }
 
-        deserializer.deserialize_any(Law)
+        deserializer.deserialize_any(LossVisitor)
     }
 }
 
-fn unknown_law<E: de::Error>(law: Option<&str>) -> E {
-    match law {
-        Some(law) => E::custom(format!("no law of loss is `{law}`; {LOSS_HINT}")),
+fn unknown_model<E: de::Error>(model: Option<&str>) -> E {
+    match model {
+        Some(model) => E::custom(format!("no loss model is `{model}`; {LOSS_HINT}")),
         None => E::custom(format!("loss says nothing; {LOSS_HINT}")),
     }
 }
@@ -129,7 +129,7 @@ impl<'de> Visitor<'de> for LossVisitor {
     type Value = LossConfig;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the probability of loss, a number from 0 to 1, or a law of loss")
+        f.write_str("the probability of loss, a number from 0 to 1, or a loss model")
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<LossConfig, E> {
@@ -153,10 +153,10 @@ impl<'de> Visitor<'de> for LossVisitor {
                 "up" => loss.up = map.next_value()?,
                 "down" => loss.down = map.next_value()?,
                 "links" => loss.links = map.next_value()?,
-                other => return Err(unknown_law(Some(other))),
+                other => return Err(unknown_model(Some(other))),
             }
         }
-        if is_empty { Err(unknown_law(None)) } else { Ok(loss) }
+        if is_empty { Err(unknown_model(None)) } else { Ok(loss) }
     }
 }
 
@@ -168,18 +168,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loss_is_a_number_or_laws() {
-        let law = |p| LossLaw::Independent(Probability::new(p).unwrap());
+    fn loss_is_a_number_or_models() {
+        let model = |p| LossModel::Independent(Probability::new(p).unwrap());
         for (json, p) in [("0", 0.0), ("1", 1.0), ("0.05", 0.05)] {
-            assert_eq!(read::<LossConfig>(json), LossConfig::from(law(p)));
+            assert_eq!(read::<LossConfig>(json), LossConfig::from(model(p)));
         }
-        let bursts = LossLaw::Gilbert(Gilbert::new(0.005, 3.0).unwrap());
+        let bursts = LossModel::Gilbert(Gilbert::new(0.005, 3.0).unwrap());
         let gilbert = r#"{ "gilbert": { "mean": 0.005, "burst": 3 } }"#;
         assert_eq!(read::<LossConfig>(gilbert), LossConfig::from(bursts));
         let ways = r#"{ "up": 0.01, "down": { "gilbert": { "mean": 0.005, "burst": 3 } },
                         "links": [{ "from": 1, "to": 2, "loss": 0.5 }] }"#;
-        let links = vec![LinkConfig { from: 1, to: 2, loss: law(0.5) }];
-        let expected = LossConfig { up: law(0.01), down: bursts, links };
+        let links = vec![LinkConfig { from: 1, to: 2, loss: model(0.5) }];
+        let expected = LossConfig { up: model(0.01), down: bursts, links };
         assert_eq!(read::<LossConfig>(ways), expected);
         assert!(expected.build(3).is_ok());
         expect!["there is no seat 2; 2 peers have the seats 0 to 1"]
@@ -199,7 +199,7 @@ mod tests {
         loss(
             r#"{ "gilbret": {} }"#,
             expect![
-                "no law of loss is `gilbret`; give a number from 0 to 1, or { gilbert = { mean = \
+                "no loss model is `gilbret`; give a number from 0 to 1, or { gilbert = { mean = \
                  0.005, burst = 3 } }"
             ],
         );
@@ -214,7 +214,7 @@ mod tests {
             "true",
             expect![
                 "invalid type: boolean `true`, expected the probability of loss, a number from 0 \
-                 to 1, or a law of loss"
+                 to 1, or a loss model"
             ],
         );
     }

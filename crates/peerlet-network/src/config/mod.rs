@@ -1,4 +1,4 @@
-//! What a scenario's `[network]` table says, and how networks are built from it.
+//! The configuration of a scenario's `[network]` table, and the networks built from it.
 //!
 //! The table's `model` key names the model and is read by whoever reads the scenario. Of the other
 //! keys, those of [`LAYERS`](crate::LAYERS) are layers that go around any model, and the rest are
@@ -25,7 +25,7 @@ pub use models::{
 pub use regions::{DelaysConfig, RegionsConfig, RegionsError};
 
 use crate::assign::AssignError;
-use crate::law::LawError;
+use crate::distribution::DistributionError;
 use crate::matrix::MatrixError;
 
 /// Why a model could not be built.
@@ -43,15 +43,15 @@ pub enum BuildError {
     Matrix {
         /// Its file.
         file: PathBuf,
-        /// What is wrong with it.
+        /// Why not.
         why: MatrixError,
     },
     /// Rows or regions cannot be assigned.
     Assign(AssignError),
     /// The regions make no network.
     Regions(RegionsError),
-    /// A law of chance has parameters that make none.
-    Law(LawError),
+    /// A distribution has impossible parameters.
+    Distribution(DistributionError),
     /// The way of loss leads from or to a seat that there is not.
     Seat {
         /// Which of the ways, from 0.
@@ -84,7 +84,7 @@ pub enum BuildError {
 impl BuildError {
     /// The keys that can mend it, the most likely one first, each as the path that leads to it from
     /// the `[network]` table; numbers lead into lists. None where a key is missing in that table.
-    pub fn places(&self) -> Vec<Vec<String>> {
+    pub fn keys(&self) -> Vec<Vec<String>> {
         let path = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect();
         let paths = |keys: &[&str]| keys.iter().map(|key| path(&[key])).collect::<Vec<_>>();
         match self {
@@ -99,13 +99,13 @@ impl BuildError {
                 group.into_iter().chain([path(&["assign"])]).collect()
             }
             BuildError::Regions(why) => {
-                let place = |(key, item): (&str, Option<usize>)| {
+                let keys = |(key, item): (&str, Option<usize>)| {
                     let item = item.map(|item| item.to_string());
                     [key.to_owned()].into_iter().chain(item).collect()
                 };
-                why.keys().into_iter().map(place).collect()
+                why.keys().into_iter().map(keys).collect()
             }
-            BuildError::Law(why) => why.keys().iter().map(|key| path(&[key])).collect(),
+            BuildError::Distribution(why) => why.keys().iter().map(|key| path(&[key])).collect(),
             BuildError::Seat { link, end, .. } => {
                 vec![path(&["links", &link.to_string(), end])]
             }
@@ -116,13 +116,13 @@ impl BuildError {
             BuildError::Shares(_) => paths(&["classes"]),
             BuildError::Layer { layer, why } => {
                 let within = |mut keys: Vec<String>| {
-                    if let (BuildError::Law(law), "jitter") = (&**why, *layer) {
-                        keys.insert(0, law.law().to_owned());
+                    if let (BuildError::Distribution(distribution), "jitter") = (&**why, *layer) {
+                        keys.insert(0, distribution.distribution().to_owned());
                     }
                     keys.insert(0, (*layer).to_owned());
                     keys
                 };
-                why.places().into_iter().map(within).chain([path(&[layer])]).collect()
+                why.keys().into_iter().map(within).chain([path(&[layer])]).collect()
             }
         }
     }
@@ -142,7 +142,7 @@ impl fmt::Display for BuildError {
             BuildError::Matrix { file, why } => write!(f, "matrix {} {why}", file.display()),
             BuildError::Assign(why) => why.fmt(f),
             BuildError::Regions(why) => why.fmt(f),
-            BuildError::Law(why) => why.fmt(f),
+            BuildError::Distribution(why) => why.fmt(f),
             BuildError::Seat { seat, peers, .. } => write!(
                 f,
                 "there is no seat {seat}; {peers} peers have the seats 0 to {}",
@@ -158,9 +158,9 @@ impl fmt::Display for BuildError {
     }
 }
 
-impl From<LawError> for BuildError {
-    fn from(why: LawError) -> BuildError {
-        BuildError::Law(why)
+impl From<DistributionError> for BuildError {
+    fn from(why: DistributionError) -> BuildError {
+        BuildError::Distribution(why)
     }
 }
 
@@ -170,7 +170,7 @@ impl error::Error for BuildError {
             BuildError::Matrix { why, .. } => Some(why),
             BuildError::Assign(why) => Some(why),
             BuildError::Regions(why) => Some(why),
-            BuildError::Law(why) => Some(why),
+            BuildError::Distribution(why) => Some(why),
             BuildError::Layer { why, .. } => Some(why),
             _ => None,
         }
@@ -185,7 +185,7 @@ mod tests {
     use serde::de;
 
     use super::*;
-    use crate::catalogue::MODELS;
+    use crate::catalog::MODELS;
     use crate::per::Per;
     use crate::site::Site;
 
@@ -243,7 +243,7 @@ mod tests {
             .assert_eq(&refused.to_string());
     }
 
-    /// Reads the configuration once as the catalogue's defaults spell it out, once with only what
+    /// Reads the configuration once as the catalog's defaults spell it out, once with only what
     /// must be given.
     fn check_defaults<T: PartialEq + fmt::Debug + de::DeserializeOwned>(model: &str) {
         let entry = MODELS.iter().find(|entry| entry.name == model).unwrap();
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn the_catalogue_tells_the_defaults() {
+    fn the_catalog_tells_the_defaults() {
         check_defaults::<ConstantConfig>("constant");
         check_defaults::<LanConfig>("lan");
         check_defaults::<LognormalConfig>("lognormal");
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shares_of_the_catalogue_are_the_stock_regions() {
+    fn the_shares_of_the_catalog_are_the_stock_regions() {
         let entry = MODELS.iter().find(|entry| entry.name == "regions").unwrap();
         let shares = entry.parameters.iter().find(|p| p.name == "shares").unwrap().default.unwrap();
         let site = Site::new(Seed::new(1), 60, ".".as_ref());

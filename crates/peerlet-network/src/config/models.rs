@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 
-use peerlet_core::Duration;
+use peerlet_core::{Duration, Seat};
 
 use super::BuildError;
-use crate::assign::Assign;
+use crate::assign::{Assign, Rows};
 use crate::delay::{Constant, Uniform};
-use crate::drawn::Drawn;
+use crate::distribution::Distribution;
 use crate::generated::{Generated, Preset};
 use crate::lan::Lan;
-use crate::law::Law;
-use crate::matrix::{Form, Matrix, Missing, Unit};
+use crate::matrix::{Form, LatencyTable, Matrix, Missing, Unit};
 use crate::model::Model;
 use crate::per::{Per, PerPair};
+use crate::sampled::Sampled;
 use crate::site::Site;
 
 /// The shortest one-way delay of measured and generated networks, where none is given: 1 ms, which
@@ -171,7 +171,7 @@ pub struct MatrixConfig {
     /// Whether a text is a square or a list of edges. The one that it shows.
     #[serde(default)]
     pub form: Option<Form>,
-    /// What to do about round trips that the file lacks. Refuse the file.
+    /// The treatment of round trips that the file lacks. The default refuses the file.
     #[serde(default)]
     pub missing: Missing,
     /// Which row of the matrix a peer has. The one with its seat's index.
@@ -183,16 +183,23 @@ pub struct MatrixConfig {
 }
 
 impl MatrixConfig {
-    /// Reads the matrix; a relative path starts from the site's folder.
+    /// Reads the matrix and gives each peer a row; a relative path starts from the site's folder.
     ///
     /// # Errors
-    /// Says what is wrong with the file, and where.
+    /// Says what is wrong with the file, and where. Refuses gaps unless [`missing`](Self::missing)
+    /// says what they mean, and more peers than rows unless they may share them.
     pub fn build(&self, site: &Site<'_>) -> Result<Box<dyn Model>, BuildError> {
-        Ok(Box::new(Matrix::read(self, site)?))
+        let file = site.base.join(&self.file);
+        let table = LatencyTable::of_hosts(&file, self.unit, self.form, self.missing, site)
+            .map_err(|why| BuildError::Matrix { file, why })?;
+        let known = Rows { what: "row", count: table.rows(), names: table.names() };
+        let random = |seat: Seat| site.seed.at(u64::from(seat.0)).rng().index(known.count);
+        let rows = self.assign.rows(site, &known, random).map_err(BuildError::Assign)?;
+        Ok(Box::new(Matrix::new(table, rows, self.assign.shares_rows(), self.floor)))
     }
 }
 
-/// Of [`Drawn`], by [`Law::Normal`].
+/// Of [`Sampled`], by [`Distribution::Normal`].
 #[derive(Clone, PartialEq, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NormalConfig {
@@ -220,11 +227,15 @@ impl NormalConfig {
     /// Never.
     pub fn build(&self, site: &Site<'_>) -> Result<Box<dyn Model>, BuildError> {
         let NormalConfig { mean, sd, floor, per } = *self;
-        Ok(sampled(Drawn { delays: Law::Normal { mean, sd }.table()?, floor }, per, site))
+        Ok(sampled(
+            Sampled { delays: Distribution::Normal { mean, sd }.table()?, floor },
+            per,
+            site,
+        ))
     }
 }
 
-/// Of [`Drawn`], by [`Law::Lognormal`].
+/// Of [`Sampled`], by [`Distribution::Lognormal`].
 #[derive(Clone, PartialEq, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LognormalConfig {
@@ -253,12 +264,12 @@ impl LognormalConfig {
     /// Refuses a sigma that is not from 0 to 4.
     pub fn build(&self, site: &Site<'_>) -> Result<Box<dyn Model>, BuildError> {
         let LognormalConfig { median, sigma, floor, per } = *self;
-        let delays = Law::Lognormal { median, sigma }.table()?;
-        Ok(sampled(Drawn { delays, floor }, per, site))
+        let delays = Distribution::Lognormal { median, sigma }.table()?;
+        Ok(sampled(Sampled { delays, floor }, per, site))
     }
 }
 
-/// Of [`Drawn`], by [`Law::Pareto`].
+/// Of [`Sampled`], by [`Distribution::Pareto`].
 #[derive(Clone, PartialEq, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ParetoConfig {
@@ -283,7 +294,7 @@ impl ParetoConfig {
     /// Refuses a shape that is not above 1.
     pub fn build(&self, site: &Site<'_>) -> Result<Box<dyn Model>, BuildError> {
         let ParetoConfig { min, shape, per } = *self;
-        let delays = Law::Pareto { min, shape }.table()?;
-        Ok(sampled(Drawn { delays, floor: Duration::ZERO }, per, site))
+        let delays = Distribution::Pareto { min, shape }.table()?;
+        Ok(sampled(Sampled { delays, floor: Duration::ZERO }, per, site))
     }
 }

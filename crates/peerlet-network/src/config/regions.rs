@@ -9,7 +9,7 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 use super::BuildError;
 use super::models::floor;
 use crate::assign::{Assign, Rows};
-use crate::matrix::{Table, Unit};
+use crate::matrix::{LatencyTable, Unit};
 use crate::model::Model;
 use crate::regions::{self, REGION_NAMES, REGIONS_MAX, Regions};
 use crate::site::Site;
@@ -177,7 +177,7 @@ impl fmt::Display for RegionsError {
 impl std::error::Error for RegionsError {}
 
 impl RegionsError {
-    /// The keys that can mend it, the most likely one first, each with the place in its list.
+    /// The keys that can mend it, the most likely one first, each with the index in its list.
     pub(super) fn keys(&self) -> Vec<(&'static str, Option<usize>)> {
         match self {
             RegionsError::Count(_) => vec![("delays", None)],
@@ -223,7 +223,7 @@ impl RegionsConfig {
             return Err(BuildError::Shares("region"));
         }
         let rows = Rows { what: "region", count, names: &names };
-        let random = |seat: Seat| regions::drawn(&shares, site.seed, seat);
+        let random = |seat: Seat| regions::sample(&shares, site.seed, seat);
         let of = self.assign.rows(site, &rows, random).map_err(BuildError::Assign)?;
         let of = of.into_iter().map(|region| region as u8).collect();
         Ok(Box::new(Regions::own(of, delays, self.floor)))
@@ -248,7 +248,9 @@ impl RegionsConfig {
             }
             Some(DelaysConfig::File(file)) => {
                 let Some(unit) = self.unit else { return wrong(RegionsError::NoUnit) };
-                Table::of_regions(file, unit, site)?
+                let file = site.base.join(file);
+                LatencyTable::of_regions(&file, unit, site)
+                    .map_err(|why| BuildError::Matrix { file, why })?
             }
         };
         let Some(own) = &self.names else { return Ok((names, delays)) };

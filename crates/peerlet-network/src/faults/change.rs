@@ -5,7 +5,7 @@ use std::fmt;
 use peerlet_core::runtime::SeatSet;
 use peerlet_core::{Duration, Value};
 
-use crate::loss::{Gilbert, GilbertError, LossLaw};
+use crate::loss::{Gilbert, GilbertError, LossModel};
 use crate::probability::{Probability, ProbabilityError};
 use crate::units::{QuantityError, Rate};
 
@@ -14,13 +14,13 @@ use crate::units::{QuantityError, Rate};
 pub enum Ways {
     /// Nothing goes through either way.
     Both,
-    /// What they send does not get through.
+    /// Their own packets do not get through.
     Out,
-    /// What is sent to them does not get through.
+    /// Packets to them do not get through.
     In,
 }
 
-/// What changes for some peers.
+/// A change of the network for some peers.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Change {
@@ -38,17 +38,17 @@ pub enum Change {
         /// The others; everybody where none are named.
         from: Option<SeatSet>,
     },
-    /// What they send is lost by this law.
-    Loss(LossLaw),
-    /// What is sent to them is lost with this probability.
+    /// Their packets are lost by this model.
+    Loss(LossModel),
+    /// Packets to them are lost with this probability.
     LossIn(Probability),
-    /// What they send arrives twice with this probability; the copy takes up to twice as long.
+    /// Their packets arrive twice with this probability; the copy takes up to twice as long.
     Duplicate(Probability),
-    /// What they send is held up with this probability, for less than this time.
+    /// Their packets are held up with this probability, for less than this time.
     Reorder(Probability, Duration),
-    /// What they send takes up to this much longer.
+    /// Their packets take up to this much longer.
     Jitter(Duration),
-    /// So many bits of what they send are flipped with this probability.
+    /// So many bits of their packets are flipped with this probability.
     Corrupt(Probability, u32),
     /// How fast packets leave them and come into them, with a queue of 64 KiB before each link.
     Bandwidth {
@@ -57,26 +57,26 @@ pub enum Change {
         /// `None` for as fast as otherwise.
         down: Option<Rate>,
     },
-    /// What they send and what is sent to them takes so many times as long, times 2^16; never less.
+    /// Packets from and to them take this many times as long, times 2^16; never less.
     Slow(u32),
-    /// What they and these others send each other takes so long, whatever the model says; `None`
-    /// for as long as the model says. It is [`PairDelays`](super::PairDelays) that does it.
+    /// Packets between them and these others take this long instead of the model's time; `None`
+    /// restores the model's. [`PairDelays`](super::PairDelays) applies it.
     PairDelay {
         /// The others.
         others: SeatSet,
         /// How long it takes, one way.
         delay: Option<Duration>,
     },
-    /// What they and these others send each other is lost with this probability.
+    /// Packets between them and these others are lost with this probability.
     PairLoss {
         /// The others.
         others: SeatSet,
         /// The probability.
         probability: Probability,
     },
-    /// What they send is held until it is released.
+    /// Their packets are held until they are released.
     Clog,
-    /// What was held goes its way.
+    /// Held packets go on their way.
     Release,
 }
 
@@ -87,7 +87,7 @@ pub struct CallEntry {
     pub name: &'static str,
     /// How it is written.
     pub call: &'static str,
-    /// What it does to the peers of its line, in one line.
+    /// Its effect on the peers of its line, in one line.
     pub help: &'static str,
 }
 
@@ -232,8 +232,8 @@ impl Arguments<'_> {
         FaultError::Arguments { call: self.call, argument }
     }
 
-    /// The place of the last one that was taken.
-    fn place(&self) -> usize {
+    /// The index of the last one that was taken.
+    fn index(&self) -> usize {
         self.taken.saturating_sub(1)
     }
 
@@ -261,7 +261,7 @@ impl Arguments<'_> {
 
     fn probability(&mut self) -> Result<Probability, FaultError> {
         let number = self.number()?;
-        Probability::new(number).map_err(|why| FaultError::Probability(self.place(), why))
+        Probability::new(number).map_err(|why| FaultError::Probability(self.index(), why))
     }
 
     fn duration_or_none(&mut self) -> Result<Option<Duration>, FaultError> {
@@ -279,18 +279,37 @@ impl Arguments<'_> {
             None => Ok(None),
             Some(Value::Text(text)) => {
                 let rate = text.parse();
-                rate.map(Some).map_err(|why| FaultError::Rate(self.place(), why))
+                rate.map(Some).map_err(|why| FaultError::Rate(self.index(), why))
             }
             Some(_) => Err(self.wrong()),
         }
     }
 
-    /// A law of loss: a probability, and how long bursts are.
-    fn loss(&mut self) -> Result<LossLaw, FaultError> {
+    /// A loss model: a probability, and how long bursts are.
+    fn loss(&mut self) -> Result<LossModel, FaultError> {
         let (probability, burst) = (self.probability()?, self.number_or_none()?);
-        let Some(burst) = burst else { return Ok(LossLaw::Independent(probability)) };
+        let Some(burst) = burst else { return Ok(LossModel::Independent(probability)) };
         let gilbert = Gilbert::of(probability, burst);
-        gilbert.map(LossLaw::Gilbert).map_err(|why| FaultError::Gilbert(self.place(), why))
+        gilbert.map(LossModel::Gilbert).map_err(|why| FaultError::Gilbert(self.index(), why))
+    }
+
+    /// A corruption: a probability, and the number of bits.
+    fn corrupt(&mut self) -> Result<Change, FaultError> {
+        let (probability, bits) = (self.probability()?, self.number_or_none()?);
+        let bits = bits.unwrap_or(1.0);
+        if !(1.0..=1e6).contains(&bits) || bits.fract() != 0.0 {
+            return Err(self.wrong());
+        }
+        Ok(Change::Corrupt(probability, bits as u32))
+    }
+
+    /// A factor of slowness.
+    fn slow(&mut self) -> Result<Change, FaultError> {
+        let factor = self.number()?;
+        if !(1.0..=10_000.0).contains(&factor) {
+            return Err(FaultError::Factor(0, factor));
+        }
+        Ok(Change::Slow((factor * 65_536.0).round() as u32))
     }
 
     /// Whether a cut hits what is on its way.
@@ -332,14 +351,7 @@ impl Change {
                 Change::Bandwidth { up, down }
             }
             "clog" => Change::Clog,
-            "corrupt" => {
-                let (probability, bits) = (arguments.probability()?, arguments.number_or_none()?);
-                let bits = bits.unwrap_or(1.0);
-                if !(1.0..=1e6).contains(&bits) || bits.fract() != 0.0 {
-                    return Err(arguments.wrong());
-                }
-                Change::Corrupt(probability, bits as u32)
-            }
+            "corrupt" => arguments.corrupt()?,
             "cut" | "cut_in" | "cut_out" => {
                 let ways = match name {
                     "cut_in" => Ways::In,
@@ -366,14 +378,8 @@ impl Change {
                 let (probability, by) = (arguments.probability()?, arguments.duration_or_none()?);
                 Change::Reorder(probability, by.unwrap_or(Duration::from_millis(20)))
             }
-            "slow" => {
-                let factor = arguments.number()?;
-                if !(1.0..=10_000.0).contains(&factor) {
-                    return Err(FaultError::Factor(0, factor));
-                }
-                Change::Slow((factor * 65_536.0).round() as u32)
-            }
-            // A swizzle is told by the clogs and releases that it is made of.
+            "slow" => arguments.slow()?,
+            // The scenario has made clogs and releases of a swizzle.
             _ => return Err(arguments.wrong()),
         };
         match arguments.take() {

@@ -4,8 +4,8 @@ use peerlet_core::{Duration, Seat};
 
 use super::pairs::Pairs;
 use super::{Change, Fault};
-use crate::model::{Arrival, Departure, Model, Packet, State};
-use crate::states::States;
+use crate::model::{Arrival, Departure, Model, ModelState, Packet};
+use crate::seat_states::SeatStates;
 
 /// A model in which some pairs have other delays from an instant on.
 ///
@@ -54,11 +54,11 @@ impl Model for PairDelays {
         self.inner.is_stateless()
     }
 
-    fn outbound(&self, seat: Seat) -> State {
+    fn outbound(&self, seat: Seat) -> ModelState {
         self.inner.outbound(seat)
     }
 
-    fn inbound(&self, seat: Seat) -> State {
+    fn inbound(&self, seat: Seat) -> ModelState {
         self.inner.inbound(seat)
     }
 
@@ -66,11 +66,11 @@ impl Model for PairDelays {
         self.inner.has_arrival()
     }
 
-    fn depart(&self, packet: &Packet, state: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, state: &mut ModelState) -> Departure {
         self.changed(packet, self.inner.depart(packet, state))
     }
 
-    fn depart_all(&self, packets: &[Packet], states: &mut States, fates: &mut Vec<Departure>) {
+    fn depart_all(&self, packets: &[Packet], states: &mut SeatStates, fates: &mut Vec<Departure>) {
         let from = fates.len();
         self.inner.depart_all(packets, states, fates);
         for (packet, fate) in packets.iter().zip(&mut fates[from..]) {
@@ -78,7 +78,7 @@ impl Model for PairDelays {
         }
     }
 
-    fn arrive(&self, packet: &Packet, state: &mut State) -> Arrival {
+    fn arrive(&self, packet: &Packet, state: &mut ModelState) -> Arrival {
         self.inner.arrive(packet, state)
     }
 
@@ -121,12 +121,12 @@ mod tests {
         assert_eq!(model.lookahead(), short, "the shortest of all values");
         let fates = |at| {
             let packet = |(from, to)| {
-                let (at, draws) = (Time::ZERO + SECOND * at, Seed::new(1));
-                Packet { from: Seat(from), to: Seat(to), at, size: 0, draws }
+                let (at, random) = (Time::ZERO + SECOND * at, Seed::new(1));
+                Packet { from: Seat(from), to: Seat(to), at, size: 0, random }
             };
             let packets = [(0, 1), (1, 0), (0, 2), (1, 2)].map(packet);
             let mut fates = Vec::new();
-            model.depart_all(&packets, &mut States::default(), &mut fates);
+            model.depart_all(&packets, &mut SeatStates::default(), &mut fates);
             let each: Vec<_> = packets.iter().map(|p| model.depart(p, &mut None)).collect();
             assert_eq!(fates, each);
             let after = |fate: Departure| match fate {

@@ -1,15 +1,14 @@
-//! What a scenario does to the network while it runs: cuts, loss, slow peers, and whatever else
-//! comes and goes.
+//! Changes of the network while a scenario runs: cuts, loss, slow peers and so on.
 //!
 //! All of it is known before the run, as a list with times. So the layer that does it is a pure
 //! function of the packet like any other: the fate of a packet that departs at an instant is
 //! decided by what holds then.
 
 mod change;
+mod cuts;
 mod delays;
-mod links;
 mod pairs;
-mod steps;
+mod step_function;
 
 use std::fmt;
 
@@ -20,15 +19,15 @@ pub use change::{CALLS, CallEntry, Change, FaultError, Ways};
 pub use delays::PairDelays;
 
 use crate::access::{ACCESS_OVERHEAD, ACCESS_QUEUE};
+use crate::bottleneck::{Bottleneck, Pace};
 use crate::layer::Layer;
-use crate::line::{Line, Pace};
-use crate::loss::LossLaw;
-use crate::model::{Arrival, Cause, Departure, Packet, State};
+use crate::loss::LossModel;
+use crate::model::{Arrival, Departure, ModelState, Packet, PacketDrop};
 use crate::probability::Probability;
 use crate::units::Rate;
-use links::Links;
+use cuts::Cuts;
 use pairs::Pairs;
-use steps::Steps;
+use step_function::StepFunction;
 
 /// A change of the network that peers see from an instant on.
 #[derive(Clone, PartialEq, Debug)]
@@ -48,32 +47,32 @@ pub struct Fault {
 /// history, and 32 bytes for each side of a peer whose rate was ever limited or that lost packets
 /// in bursts.
 pub struct Faults {
-    links: Links,
-    loss: Steps<LossLaw>,
-    loss_in: Steps<Probability>,
+    cuts: Cuts,
+    loss: StepFunction<LossModel>,
+    loss_in: StepFunction<Probability>,
     pair_loss: Pairs<Probability>,
-    corrupt: Steps<(Probability, u32)>,
-    duplicate: Steps<Probability>,
-    reorder: Steps<(Probability, Duration)>,
-    jitter: Steps<Duration>,
-    slow: Steps<u32>,
-    up: Steps<Option<Rate>>,
-    down: Steps<Option<Rate>>,
-    clog: Steps<bool>,
+    corrupt: StepFunction<(Probability, u32)>,
+    duplicate: StepFunction<Probability>,
+    reorder: StepFunction<(Probability, Duration)>,
+    jitter: StepFunction<Duration>,
+    slow: StepFunction<u32>,
+    up: StepFunction<Option<Rate>>,
+    down: StepFunction<Option<Rate>>,
+    clog: StepFunction<bool>,
     /// Whether anybody's packets are lost in bursts, or leave or come in at a limited rate.
     has_bursts: bool,
     has_up: bool,
     has_down: bool,
 }
 
-/// What a side of a peer keeps.
+/// The state of one side of a peer.
 #[derive(Default)]
 struct Kept {
     is_bad: Option<bool>,
-    line: Line,
+    bottleneck: Bottleneck,
 }
 
-fn kept(state: &mut State) -> &mut Kept {
+fn kept(state: &mut ModelState) -> &mut Kept {
     let state = state.get_or_insert_with(|| Box::new(Kept::default()));
     state.downcast_mut().expect("a layer gets its own state")
 }
@@ -84,10 +83,10 @@ impl Faults {
     pub fn new(faults: &[Fault], peers: u32) -> Faults {
         let mut faults: Vec<&Fault> = faults.iter().collect();
         faults.sort_by_key(|fault| fault.at);
-        let links = faults.iter().filter_map(|fault| links::Link::of(fault, peers));
-        macro_rules! steps {
+        let cuts = faults.iter().filter_map(|fault| cuts::CutChange::of(fault, peers));
+        macro_rules! step_function {
             ($($pattern:pat => $value:expr),+) => {
-                Steps::new(faults.iter().filter_map(|fault| match fault.change {
+                StepFunction::new(faults.iter().filter_map(|fault| match fault.change {
                     $($pattern => Some((fault.at, &fault.seats, $value)),)+
                     _ => None,
                 }))
@@ -100,42 +99,42 @@ impl Faults {
             _ => None,
         });
         let pair_loss = Pairs::new(pair_loss);
-        let loss = steps!(Change::Loss(law) => law);
-        let up = steps!(Change::Bandwidth { up, .. } => up);
-        let down = steps!(Change::Bandwidth { down, .. } => down);
+        let loss = step_function!(Change::Loss(model) => model);
+        let up = step_function!(Change::Bandwidth { up, .. } => up);
+        let down = step_function!(Change::Bandwidth { down, .. } => down);
         Faults {
-            links: Links::new(links.collect()),
-            has_bursts: loss.any(|law| matches!(law, LossLaw::Gilbert(_))),
+            cuts: Cuts::new(cuts.collect()),
+            has_bursts: loss.any(|model| matches!(model, LossModel::Gilbert(_))),
             has_up: up.any(|rate| rate.is_some()),
             has_down: down.any(|rate| rate.is_some()),
             loss,
             pair_loss,
             up,
             down,
-            loss_in: steps!(Change::LossIn(probability) => probability),
-            corrupt: steps!(Change::Corrupt(probability, bits) => (probability, bits)),
-            duplicate: steps!(Change::Duplicate(probability) => probability),
-            reorder: steps!(Change::Reorder(probability, by) => (probability, by)),
-            jitter: steps!(Change::Jitter(most) => most),
-            slow: steps!(Change::Slow(factor) => factor),
-            clog: steps!(Change::Clog => true, Change::Release => false),
+            loss_in: step_function!(Change::LossIn(probability) => probability),
+            corrupt: step_function!(Change::Corrupt(probability, bits) => (probability, bits)),
+            duplicate: step_function!(Change::Duplicate(probability) => probability),
+            reorder: step_function!(Change::Reorder(probability, by) => (probability, by)),
+            jitter: step_function!(Change::Jitter(most) => most),
+            slow: step_function!(Change::Slow(factor) => factor),
+            clog: step_function!(Change::Clog => true, Change::Release => false),
         }
     }
 
-    fn is_lost(&self, packet: &Packet, state: &mut State) -> bool {
+    fn is_lost(&self, packet: &Packet, state: &mut ModelState) -> bool {
         let (from, to, at) = (packet.from, packet.to, packet.at);
-        let dice = packet.draws.named("fault-loss");
+        let random = packet.random.named("fault-loss");
         let lost = match self.loss.at(from, at) {
-            Some(law @ LossLaw::Gilbert(_)) => law.loses(&mut kept(state).is_bad, dice),
-            Some(law) => law.loses(&mut None, dice),
+            Some(model @ LossModel::Gilbert(_)) => model.loses(&mut kept(state).is_bad, random),
+            Some(model) => model.loses(&mut None, random),
             None => false,
         };
-        let dice = || packet.draws.named("fault-loss-in").bits();
-        let lost =
-            lost || self.loss_in.at(to, at).is_some_and(|probability| probability.happens(dice()));
-        let dice = || packet.draws.named("fault-pair-loss").bits();
+        let random = || packet.random.named("fault-loss-in").bits();
+        let lost = lost
+            || self.loss_in.at(to, at).is_some_and(|probability| probability.happens(random()));
+        let random = || packet.random.named("fault-pair-loss").bits();
         let pair = self.pair_loss.at(from, to, at);
-        lost || pair.is_some_and(|probability| probability.happens(dice()))
+        lost || pair.is_some_and(|probability| probability.happens(random()))
     }
 
     /// How much longer the packet takes than what is inside says, of ways that can differ between
@@ -144,13 +143,13 @@ impl Faults {
         let (from, at) = (packet.from, packet.at);
         let mut extra = Duration::ZERO;
         if let Some((probability, by)) = self.reorder.at(from, at) {
-            let dice = packet.draws.named("fault-reorder");
-            if probability.happens(dice.bits()) {
-                extra = Duration::from_nanos(dice.rng().below(by.as_nanos()));
+            let random = packet.random.named("fault-reorder");
+            if probability.happens(random.bits()) {
+                extra = Duration::from_nanos(random.rng().below(by.as_nanos()));
             }
         }
         if let Some(most) = self.jitter.at(from, at) {
-            let mut rng = packet.draws.named("fault-jitter").rng();
+            let mut rng = packet.random.named("fault-jitter").rng();
             extra = extra + Duration::from_nanos(rng.below(most.as_nanos().saturating_add(1)));
         }
         extra
@@ -162,16 +161,16 @@ impl Faults {
         let mut fate = fate.later(self.extra(packet));
         if let (Departure::Arrive { after }, Some((probability, bits))) =
             (fate, self.corrupt.at(from, at))
-            && probability.happens(packet.draws.named("fault-corrupt").bits())
+            && probability.happens(packet.random.named("fault-corrupt").bits())
         {
             fate = Departure::Damaged { after, bits };
         }
         if let (Departure::Arrive { after: first }, Some(probability)) =
             (fate, self.duplicate.at(from, at))
         {
-            let dice = packet.draws.named("fault-duplicate");
-            if probability.happens(dice.bits()) {
-                let more = Duration::from_nanos(dice.rng().below(first.as_nanos()));
+            let random = packet.random.named("fault-duplicate");
+            if probability.happens(random.bits()) {
+                let more = Duration::from_nanos(random.rng().below(first.as_nanos()));
                 fate = Departure::Twice { first, second: first + more };
             }
         }
@@ -186,10 +185,10 @@ impl Faults {
 }
 
 /// How long a packet waits for a line with this rate; `None` when its queue is full.
-fn wait(rate: Option<Option<Rate>>, packet: &Packet, state: &mut State) -> Option<Duration> {
+fn wait(rate: Option<Option<Rate>>, packet: &Packet, state: &mut ModelState) -> Option<Duration> {
     let Some(Some(rate)) = rate else { return Some(Duration::ZERO) };
     let bytes = u64::from(packet.size) + u64::from(ACCESS_OVERHEAD);
-    kept(state).line.pass(bytes, Pace::new(rate, ACCESS_QUEUE), packet.at)
+    kept(state).bottleneck.pass(bytes, Pace::new(rate, ACCESS_QUEUE), packet.at)
 }
 
 impl Layer for Faults {
@@ -205,34 +204,34 @@ impl Layer for Faults {
         self.has_down
     }
 
-    fn depart(&self, packet: &Packet, fate: Departure, state: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, fate: Departure, state: &mut ModelState) -> Departure {
         let (from, to, at) = (packet.from, packet.to, packet.at);
         if !fate.arrives() {
             return fate;
         }
-        if self.links.are_cut(from, to, at) {
-            return Departure::Drop(Cause::Partition);
+        if self.cuts.are_cut(from, to, at) {
+            return Departure::Drop(PacketDrop::Partition);
         }
         if self.is_lost(packet, state) {
-            return Departure::Drop(Cause::Loss);
+            return Departure::Drop(PacketDrop::Loss);
         }
         let mut fate = self.shape(packet, fate);
         match wait(self.up.at(from, at), packet, state) {
             Some(wait) => fate = fate.later(wait),
-            None => return Departure::Drop(Cause::Queue),
+            None => return Departure::Drop(PacketDrop::Queue),
         }
         if self.clog.at(from, at) == Some(true) {
-            // What is never released is on its way when the run ends.
+            // A packet that is never released is on its way when the run ends.
             let release = self.clog.next(from, at, |is_clogged| !is_clogged);
             fate = fate.later(release.unwrap_or(Time::MAX).since(at));
         }
-        let on_its_way = |after: Duration| self.links.hit(from, to, at, at + after);
+        let on_its_way = |after: Duration| self.cuts.hit(from, to, at, at + after);
         match fate {
             Departure::Arrive { after } | Departure::Damaged { after, .. } if on_its_way(after) => {
-                Departure::Drop(Cause::Partition)
+                Departure::Drop(PacketDrop::Partition)
             }
             Departure::Twice { first, second } => match (on_its_way(first), on_its_way(second)) {
-                (true, true) => Departure::Drop(Cause::Partition),
+                (true, true) => Departure::Drop(PacketDrop::Partition),
                 (true, false) => Departure::Arrive { after: second },
                 (false, true) => Departure::Arrive { after: first },
                 (false, false) => fate,
@@ -241,20 +240,20 @@ impl Layer for Faults {
         }
     }
 
-    fn arrive(&self, packet: &Packet, fate: Arrival, state: &mut State) -> Arrival {
+    fn arrive(&self, packet: &Packet, fate: Arrival, state: &mut ModelState) -> Arrival {
         if matches!(fate, Arrival::Drop(_)) {
             return fate;
         }
         match wait(self.down.at(packet.to, packet.at), packet, state) {
             Some(wait) => fate.later(wait),
-            None => Arrival::Drop(Cause::Queue),
+            None => Arrival::Drop(PacketDrop::Queue),
         }
     }
 }
 
 impl fmt::Debug for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Faults").field("links", &self.links).finish_non_exhaustive()
+        f.debug_struct("Faults").field("cuts", &self.cuts).finish_non_exhaustive()
     }
 }
 
@@ -273,8 +272,8 @@ mod tests {
     const AFTER: Duration = Duration::from_millis(40);
 
     fn packet(from: u32, to: u32, at: Time, i: u64) -> Packet {
-        let draws = Seed::new(6).at(u64::from(from)).at(u64::from(to)).at(i);
-        Packet { from: Seat(from), to: Seat(to), at, size: 36, draws }
+        let random = Seed::new(6).at(u64::from(from)).at(u64::from(to)).at(i);
+        Packet { from: Seat(from), to: Seat(to), at, size: 36, random }
     }
 
     fn second(second: u64) -> Time {
@@ -343,7 +342,7 @@ mod tests {
                 for (a, row) in (0..).zip(&cut) {
                     for (b, is_cut) in (0..).zip(row).filter(|(b, _)| *b != a) {
                         let seen = fate(&layer, a, b, second(now) + MILLISECOND);
-                        let gone = Departure::Drop(Cause::Partition);
+                        let gone = Departure::Drop(PacketDrop::Partition);
                         assert_eq!(seen == gone, *is_cut, "{a} to {b} at {now}: {faults:?}");
                     }
                 }
@@ -369,12 +368,12 @@ mod tests {
     #[test]
     fn shares_are_lost_damaged_and_doubled_from_their_instant_on() {
         let faults = [
-            fault(10, 0..=0, Change::Loss(LossLaw::Independent(probability(0.3)))),
+            fault(10, 0..=0, Change::Loss(LossModel::Independent(probability(0.3)))),
             fault(10, 2..=2, Change::LossIn(probability(0.2))),
             fault(10, 3..=3, Change::Corrupt(probability(0.4), 2)),
             fault(10, 4..=4, Change::Duplicate(probability(0.5))),
-            fault(10, 5..=5, Change::Loss(LossLaw::Gilbert(Gilbert::new(0.1, 4.0).unwrap()))),
-            fault(20, 0..=9, Change::Loss(LossLaw::Independent(probability(0.0)))),
+            fault(10, 5..=5, Change::Loss(LossModel::Gilbert(Gilbert::new(0.1, 4.0).unwrap()))),
+            fault(20, 0..=9, Change::Loss(LossModel::Independent(probability(0.0)))),
             fault(
                 10,
                 6..=6,
@@ -396,7 +395,7 @@ mod tests {
         let share = |fates: &[Departure], is_such: fn(&Departure) -> bool| {
             fates.iter().filter(|fate| is_such(fate)).count() as f64 / fates.len() as f64
         };
-        let lost = |fate: &Departure| *fate == Departure::Drop(Cause::Loss);
+        let lost = |fate: &Departure| *fate == Departure::Drop(PacketDrop::Loss);
         let near = |seen: f64, expected: f64| (seen - expected).abs() < 0.018;
         assert_eq!(share(&fates(0, 1, second(9)), lost), 0.0);
         assert!(near(share(&fates(0, 1, second(11)), lost), 0.3));

@@ -1,4 +1,4 @@
-//! What holds for each pair of seats from which instant on.
+//! Properties of pairs of seats as functions of time.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use peerlet_core::{Seat, Time};
 /// a line may name all pairs of a large network.
 const PAIRS_MAX: u64 = 1 << 10;
 
-/// The changes of one pair in order of time, each with its place among those of all pairs.
+/// The changes of one pair in order of time, each with its index among those of all pairs.
 type History<V> = Vec<(Time, usize, V)>;
 
 /// The history of one property of pairs, which is the same both ways.
@@ -26,7 +26,7 @@ pub(super) struct Pairs<V> {
 #[derive(Debug)]
 struct Wide<V> {
     at: Time,
-    place: usize,
+    index: usize,
     these: SeatSet,
     those: SeatSet,
     value: V,
@@ -38,15 +38,15 @@ impl<V: Copy> Pairs<V> {
         changes: impl Iterator<Item = (Time, &'a SeatSet, &'a SeatSet, V)>,
     ) -> Pairs<V> {
         let mut pairs = Pairs { narrow: BTreeMap::new(), wide: Vec::new() };
-        for (place, (at, these, those, value)) in changes.enumerate() {
+        for (index, (at, these, those, value)) in changes.enumerate() {
             if these.len() as u64 * those.len() as u64 > PAIRS_MAX {
                 let (these, those) = (these.clone(), those.clone());
-                pairs.wide.push(Wide { at, place, these, those, value });
+                pairs.wide.push(Wide { at, index, these, those, value });
                 continue;
             }
             for (a, b) in these.iter().flat_map(|a| those.iter().map(move |b| (a, b))) {
                 if a != b {
-                    pairs.narrow.entry(key(a, b)).or_default().push((at, place, value));
+                    pairs.narrow.entry(key(a, b)).or_default().push((at, index, value));
                 }
             }
         }
@@ -67,7 +67,7 @@ impl<V: Copy> Pairs<V> {
             let leads = |a, b| wide.these.contains(a) && wide.those.contains(b);
             leads(a, b) || leads(b, a)
         };
-        let wide = self.wide[..said].iter().rev().find(covers).map(|wide| (wide.place, wide.value));
+        let wide = self.wide[..said].iter().rev().find(covers).map(|wide| (wide.index, wide.value));
         // Where both speak of the pair, the later line holds.
         match (narrow, wide) {
             (Some((narrow, value)), Some((wide, _))) if narrow > wide => Some(value),

@@ -4,20 +4,20 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::lines::{Cell, Line, Lines, Number};
+use super::lines::{Cell, Lines, Number, TextLine};
 use super::read::{cell, check_rows};
-use super::{MatrixError, NONE, ROWS_MAX, Table, Unit, Wanted};
+use super::{LatencyTable, MatrixError, NONE, ROWS_MAX, Unit, Wanted};
 
-/// What a column may be called that has the first host, in lower case.
+/// Names of the column of the first host, in lower case.
 const FROM: [&str; 8] = ["source", "src", "from", "sender", "origin", "host1", "node1", "peer1"];
-/// What a column may be called that has the second host.
+/// Names of the column of the second host.
 const TO: [&str; 9] =
     ["destination", "dest", "dst", "to", "target", "receiver", "host2", "node2", "peer2"];
-/// What a column is called that has round trips, besides all that have `rtt` in their name.
+/// Names of a column of round trips, besides all with `rtt` in their name.
 const ROUND_TRIP: [&str; 4] = ["round_trip", "roundtrip", "round_trip_time", "ping"];
-/// What a column is called that has delays of one way.
+/// Names of a column of one-way delays.
 const ONE_WAY: [&str; 4] = ["one_way", "oneway", "one_way_delay", "owd"];
-/// What a column of either may be called.
+/// Names of a column of either.
 const EITHER: [&str; 3] = ["latency", "delay", "median"];
 
 /// Tables of more rows than this have a round trip for one pair in a hundred at least: a short file
@@ -43,7 +43,7 @@ pub(super) struct Edges {
 
 impl Edges {
     /// The square that they make.
-    pub(super) fn table(self) -> Result<Table, MatrixError> {
+    pub(super) fn table(self) -> Result<LatencyTable, MatrixError> {
         let Edges { rows, edges, is_both_ways, names } = self;
         check_rows(rows)?;
         if rows > DENSE_ROWS && edges.len() < rows * rows / 100 {
@@ -63,7 +63,7 @@ impl Edges {
                 *back = *micros;
             }
         }
-        Ok(Table { rows, cells, names })
+        Ok(LatencyTable { rows, cells, names })
     }
 }
 
@@ -78,7 +78,7 @@ struct Columns {
 }
 
 /// Whether the first line names two columns as those of hosts: then it heads a long table.
-pub(super) fn are_headed(first: &Line<'_>) -> bool {
+pub(super) fn are_headed(first: &TextLine<'_>) -> bool {
     let has = |known: &[&str]| first.cells.iter().any(|cell| known.contains(&&*lower(cell)));
     has(&FROM) && has(&TO)
 }
@@ -97,9 +97,12 @@ pub(super) fn can_be(lines: &Lines<'_>) -> bool {
     })
 }
 
-impl Table {
+impl LatencyTable {
     /// Reads a long table, with or without a line that names the columns.
-    pub(super) fn from_edges(lines: &Lines<'_>, wanted: Wanted) -> Result<Table, MatrixError> {
+    pub(super) fn from_edges(
+        lines: &Lines<'_>,
+        wanted: Wanted,
+    ) -> Result<LatencyTable, MatrixError> {
         let Some(first) = lines.iter(ROWS_MAX).next() else { return Err(MatrixError::Empty) };
         let first = first?;
         let is_headed = first.cells.get(2).is_some_and(|value| !value.is_numeric())
@@ -119,7 +122,7 @@ impl Table {
 }
 
 fn edge(
-    line: &Line<'_>,
+    line: &TextLine<'_>,
     columns: Columns,
     hosts: &mut Hosts,
     unit: Unit,
@@ -221,7 +224,7 @@ fn timed(name: &str) -> (&str, Option<Unit>) {
 }
 
 /// Which columns a line names.
-fn columns(header: &Line<'_>, wanted: Wanted) -> Result<Columns, MatrixError> {
+fn columns(header: &TextLine<'_>, wanted: Wanted) -> Result<Columns, MatrixError> {
     let line = header.number;
     let names: Vec<Cow<'_, str>> = header.cells.iter().map(lower).collect();
     let one = |what: &'static str, is_such: &dyn Fn(&str) -> bool| {

@@ -63,7 +63,7 @@ pub enum MatrixError {
         line: usize,
         /// The column, in characters from 1.
         column: usize,
-        /// What stands there.
+        /// The word.
         word: String,
     },
     /// A quoted cell does not end, or is not all of its cell.
@@ -94,7 +94,7 @@ pub enum MatrixError {
     Columns {
         /// The line that names them.
         line: usize,
-        /// What the column has.
+        /// The contents of the column.
         what: &'static str,
         /// Whether there are several.
         is_several: bool,
@@ -198,7 +198,7 @@ impl MatrixError {
         })
     }
 
-    /// What is wrong with the file as a whole; nothing where one line of it is wrong.
+    /// The error of the file as a whole; nothing where one line of it is wrong.
     fn whole(&self, f: &mut fmt::Formatter<'_>) -> Option<fmt::Result> {
         Some(match self {
             MatrixError::One => f.write_str(
@@ -247,7 +247,7 @@ impl MatrixError {
         })
     }
 
-    /// What is wrong with a line that names columns.
+    /// The error of a line that names columns.
     fn header(&self, f: &mut fmt::Formatter<'_>) -> Option<fmt::Result> {
         Some(match self {
             MatrixError::Label { line, name } => write!(

@@ -3,7 +3,7 @@
 use peerlet_core::runtime::decode_text;
 use peerlet_core::{Rng, Seed};
 
-use super::{Form, MatrixError, NONE, Table, Wanted};
+use super::{Form, LatencyTable, MatrixError, NONE, Wanted};
 
 /// One good file of each form.
 const FILES: [&str; 8] = [
@@ -45,7 +45,7 @@ const PIECES: [&str; 24] = [
     "é",
 ];
 
-/// What noise like numbers is made of.
+/// The characters of noise that looks like numbers.
 const SIGNS: &[u8] = b"0123456789,;\t -.\n\r\"#a";
 
 /// The file with some pieces taken out, doubled or put in, as bytes with some of them changed.
@@ -72,10 +72,10 @@ fn damaged(rng: &mut Rng, file: &str) -> Vec<u8> {
 }
 
 /// Reads bytes as a file of text.
-fn read(bytes: Vec<u8>, form: Option<Form>) -> Result<Table, MatrixError> {
+fn read(bytes: Vec<u8>, form: Option<Form>) -> Result<LatencyTable, MatrixError> {
     let text = decode_text(bytes).map_err(MatrixError::Text)?;
     let unit = "ms".parse().expect("a unit");
-    Table::from_text(&text, Wanted { unit, form, is_one_way: false })
+    LatencyTable::from_text(&text, Wanted { unit, form, is_one_way: false })
 }
 
 /// Whether the error says in which line it is, or is about all of the file.

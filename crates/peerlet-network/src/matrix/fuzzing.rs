@@ -3,7 +3,7 @@
 use peerlet_core::runtime::decode_text;
 
 use super::read::decompress;
-use super::{Form, MatrixError, Missing, NONE, Table, Unit, Wanted};
+use super::{Form, LatencyTable, MatrixError, Missing, NONE, Unit, Wanted};
 
 /// The most bytes that a compressed file gives here: one of a gigabyte takes seconds.
 const BYTES_MAX: u64 = 1 << 20;
@@ -19,8 +19,8 @@ pub fn matrices(bytes: &[u8], allocated: fn() -> usize) {
     let unit: Unit = text.parse().expect("a unit");
     let before = allocated();
     let read = match how % 8 {
-        0 => Table::from_words(file, unit),
-        1 => decompress(file, BYTES_MAX).and_then(|words| Table::from_words(&words, unit)),
+        0 => LatencyTable::from_words(file, unit),
+        1 => decompress(file, BYTES_MAX).and_then(|words| LatencyTable::from_words(&words, unit)),
         2 => text_of(file, Wanted { unit, form: Some(Form::Square), is_one_way: false }),
         3 => text_of(file, Wanted { unit, form: Some(Form::Edges), is_one_way: false }),
         4 => text_of(file, Wanted { unit, form: None, is_one_way: true }),
@@ -28,7 +28,7 @@ pub fn matrices(bytes: &[u8], allocated: fn() -> usize) {
     };
     let taken = allocated() - before;
     if how % 8 != 1 {
-        // Cells, names and places of hosts for what is written, and a table that a short list of
+        // Cells, names and indices of hosts for what is written, and a table that a short list of
         // pairs may ask for: 2,000 rows.
         assert!(taken <= 256 * file.len() + (17 << 20), "{taken} bytes for {}", file.len());
     }
@@ -38,12 +38,12 @@ pub fn matrices(bytes: &[u8], allocated: fn() -> usize) {
     }
 }
 
-fn text_of(file: &[u8], wanted: Wanted) -> Result<Table, MatrixError> {
+fn text_of(file: &[u8], wanted: Wanted) -> Result<LatencyTable, MatrixError> {
     let text = decode_text(file.to_vec()).map_err(MatrixError::Text)?;
-    Table::from_text(&text, wanted)
+    LatencyTable::from_text(&text, wanted)
 }
 
-fn check(mut table: Table, missing: usize) {
+fn check(mut table: LatencyTable, missing: usize) {
     assert_eq!(table.cells.len(), table.rows * table.rows);
     assert!(table.names.is_empty() || table.names.len() == table.rows);
     assert!(table.rows > 0);
@@ -64,7 +64,7 @@ fn check(mut table: Table, missing: usize) {
 }
 
 /// A table written as a square of microseconds reads as itself.
-fn written_is_read(table: &Table) {
+fn written_is_read(table: &LatencyTable) {
     let cell = |cell: &u32| match *cell {
         NONE => "-".to_owned(),
         micros => micros.to_string(),
@@ -73,7 +73,7 @@ fn written_is_read(table: &Table) {
     let text: Vec<String> = table.cells.chunks(table.rows).map(line).collect();
     let unit = "us".parse().expect("a unit");
     let wanted = Wanted { unit, form: Some(Form::Square), is_one_way: false };
-    let again = Table::from_text(&text.join("\n"), wanted).expect("a square can be read");
+    let again = LatencyTable::from_text(&text.join("\n"), wanted).expect("a square can be read");
     assert!(again.rows == table.rows && again.cells == table.cells);
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::MatrixError;
 
-/// What separates the cells of a line.
+/// The separator of the cells of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Separator {
     /// Any white space, as much as there is.
@@ -24,13 +24,13 @@ pub(super) struct Cell<'a> {
 
 /// One line that has cells.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Line<'a> {
+pub(super) struct TextLine<'a> {
     /// Its number in the file, from 1.
     pub(super) number: usize,
     pub(super) cells: Vec<Cell<'a>>,
 }
 
-impl Line<'_> {
+impl TextLine<'_> {
     /// The error for a cell that should be a number.
     pub(super) fn word(&self, cell: usize) -> MatrixError {
         let Cell { text, column } = &self.cells[cell];
@@ -100,7 +100,7 @@ impl<'a> Lines<'a> {
     pub(super) fn iter(
         &self,
         cells_max: usize,
-    ) -> impl Iterator<Item = Result<Line<'a>, MatrixError>> + use<'a> {
+    ) -> impl Iterator<Item = Result<TextLine<'a>, MatrixError>> + use<'a> {
         let separator = self.separator;
         let lines = self.text.lines().enumerate().filter(|(_, line)| has_cells(line));
         lines.map(move |(i, line)| cut(line, i + 1, separator, cells_max))
@@ -146,7 +146,7 @@ fn cut(
     number: usize,
     separator: Separator,
     cells_max: usize,
-) -> Result<Line<'_>, MatrixError> {
+) -> Result<TextLine<'_>, MatrixError> {
     let (mut cells, mut at) = (Vec::new(), 0);
     let is_blank = |c: char| c.is_whitespace() && separator != Separator::Character(c);
     let skip = |at: usize| line.len() - line[at..].trim_start_matches(is_blank).len();
@@ -189,7 +189,7 @@ fn cut(
             }
         }
     }
-    Ok(Line { number, cells })
+    Ok(TextLine { number, cells })
 }
 
 /// The text up to the quote that ends it, and how long it was written; two quotes stand for one.
@@ -215,7 +215,8 @@ mod tests {
 
     fn cut_all(text: &str) -> Vec<Vec<String>> {
         let lines = Lines::new(text);
-        let texts = |line: Line<'_>| line.cells.iter().map(|cell| cell.text.to_string()).collect();
+        let texts =
+            |line: TextLine<'_>| line.cells.iter().map(|cell| cell.text.to_string()).collect();
         lines.iter(usize::MAX).map(|line| texts(line.unwrap())).collect()
     }
 
@@ -250,11 +251,11 @@ mod tests {
 
     #[test]
     fn quotes_that_do_not_end_are_refused_at_their_place() {
-        for (text, place) in [("1,2\n3, \"4\n", (2, 4)), ("\"1\"2,3", (1, 1))] {
+        for (text, location) in [("1,2\n3, \"4\n", (2, 4)), ("\"1\"2,3", (1, 1))] {
             let lines = Lines::new(text);
             let error = lines.iter(9).find_map(Result::err);
             let Some(MatrixError::Quote { line, column }) = error else { panic!("{error:?}") };
-            assert_eq!((line, column), place);
+            assert_eq!((line, column), location);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Networks whose latencies were measured: a matrix of round trips, a row and a column a host.
+//! Networks with measured latencies: a matrix of round trips, a row and a column a host.
 
 mod edges;
 mod error;
@@ -20,9 +20,7 @@ pub use error::MatrixError;
 pub use read::read_file;
 pub use unit::{Unit, UnitError};
 
-use crate::assign::Rows;
-use crate::config::{BuildError, MatrixConfig};
-use crate::model::{Cause, Departure, Model, Packet, State};
+use crate::model::{Departure, Model, ModelState, Packet, PacketDrop};
 use crate::site::Site;
 
 /// The most rows a matrix may have: 20,000 take 1.6 GB in memory, and are eight times the hosts of
@@ -36,7 +34,7 @@ pub(crate) const FILE_BYTES_MAX: u64 = 1 << 30;
 /// A cell without a round trip.
 const NONE: u32 = u32::MAX;
 
-/// What to do about round trips that the matrix lacks.
+/// The treatment of round trips that the matrix lacks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Missing {
@@ -48,7 +46,7 @@ pub enum Missing {
     /// Take the median of all round trips between different rows that are there (the lower of the
     /// middle two).
     Median,
-    /// No message arrives that way: it is dropped as [`Cause::Partition`].
+    /// No message arrives that way: it is dropped as [`PacketDrop::Partition`].
     Unreachable,
 }
 
@@ -74,37 +72,62 @@ struct Wanted {
 }
 
 /// A square of times in microseconds, row by row.
-pub(crate) struct Table {
+pub(crate) struct LatencyTable {
     rows: usize,
     cells: Vec<u32>,
     /// The names of the rows, if they have any.
     names: Vec<String>,
 }
 
-impl Table {
-    /// Reads the times of a network of regions from a file: all of them, those within one included.
+impl LatencyTable {
+    /// Reads the delays of a network of regions from a file, those within one region included.
     pub(crate) fn of_regions(
         file: &Path,
         unit: Unit,
         site: &Site<'_>,
-    ) -> Result<(Vec<String>, Vec<Duration>), BuildError> {
-        let file = site.base.join(file);
-        let wrong = |why| BuildError::Matrix { file: file.clone(), why };
+    ) -> Result<(Vec<String>, Vec<Duration>), MatrixError> {
         let wanted = Wanted { unit, form: None, is_one_way: true };
-        let Table { rows, cells, names } = Table::read(&file, site, wanted).map_err(wrong)?;
+        let LatencyTable { rows, cells, names } = LatencyTable::read(file, site, wanted)?;
         let gaps = cells.iter().filter(|cell| **cell == NONE).count();
         if let Some(first) = cells.iter().position(|cell| *cell == NONE) {
             let (from, to) = (first / rows, first % rows);
-            return Err(wrong(MatrixError::Gaps { count: gaps, from, to }));
+            return Err(MatrixError::Gaps { count: gaps, from, to });
         }
         let micros = |cell: u32| Duration::from_micros(u64::from(cell));
         Ok((names, cells.into_iter().map(micros).collect()))
     }
 
-    /// The cells off the diagonal, with their places.
+    /// Reads the round trips between hosts from a file, and fills its gaps.
+    pub(crate) fn of_hosts(
+        file: &Path,
+        unit: Unit,
+        form: Option<Form>,
+        missing: Missing,
+        site: &Site<'_>,
+    ) -> Result<LatencyTable, MatrixError> {
+        let wanted = Wanted { unit, form, is_one_way: false };
+        let mut table = LatencyTable::read(file, site, wanted)?;
+        if table.rows == 1 {
+            return Err(MatrixError::One);
+        }
+        table.complete(missing)?;
+        Ok(table)
+    }
+
+    /// How many rows there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The names of the rows, if they have any.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The cells off the diagonal, with their row and column.
     fn pairs(&self) -> impl Iterator<Item = ((usize, usize), u32)> {
-        let place = |i| (i / self.rows, i % self.rows);
-        let cells = self.cells.iter().enumerate().map(move |(i, &rtt)| (place(i), rtt));
+        let at = |i| (i / self.rows, i % self.rows);
+        let cells = self.cells.iter().enumerate().map(move |(i, &rtt)| (at(i), rtt));
         cells.filter(|((from, to), _)| from != to)
     }
 
@@ -166,7 +189,7 @@ fn half(rtt_us: u32) -> Duration {
 /// raised to it, zeros included. The diagonal is not looked at. It takes 4 bytes a cell and 2 a
 /// peer.
 pub struct Matrix {
-    table: Table,
+    table: LatencyTable,
     /// Each seat's row: [`ROWS_MAX`] fits 16 bits.
     rows: Vec<u16>,
     floor: Duration,
@@ -174,33 +197,19 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// Reads the matrix, which a relative path looks for in the site's folder, and gives each peer
-    /// a row.
-    ///
-    /// # Errors
-    /// Refuses files that hold no matrix, gaps unless the configuration says what they mean, and
-    /// more peers than rows unless it lets them share.
-    pub fn read(config: &MatrixConfig, site: &Site<'_>) -> Result<Matrix, BuildError> {
-        let file = site.base.join(&config.file);
-        let wanted = Wanted { unit: config.unit, form: config.form, is_one_way: false };
-        let read = Table::read(&file, site, wanted).and_then(|mut table| {
-            if table.rows == 1 {
-                return Err(MatrixError::One);
-            }
-            table.complete(config.missing)?;
-            Ok(table)
-        });
-        let table = read.map_err(|why| BuildError::Matrix { file, why })?;
-        let (floor, count) = (config.floor, table.rows);
-        let random = |seat: Seat| site.seed.at(u64::from(seat.0)).rng().index(count);
-        let known = Rows { what: "row", count, names: &table.names };
-        let rows = config.assign.rows(site, &known, random).map_err(BuildError::Assign)?;
-        let lookahead = match config.assign.shares_rows() {
+    /// The network in which each seat has a row of the table, its own or shared with others.
+    pub(crate) fn new(
+        table: LatencyTable,
+        rows: Vec<u16>,
+        are_shared: bool,
+        floor: Duration,
+    ) -> Matrix {
+        let lookahead = match are_shared {
             false => table.shortest().max(floor),
-            // Two peers may share a row.
+            // Two peers of one row are as near as the floor.
             true => floor,
         };
-        Ok(Matrix { table, rows, floor, lookahead })
+        Matrix { table, rows, floor, lookahead }
     }
 
     /// The delay that way; `None` where there is no way.
@@ -225,10 +234,10 @@ impl Model for Matrix {
         true
     }
 
-    fn depart(&self, packet: &Packet, _state: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, _state: &mut ModelState) -> Departure {
         match self.one_way(packet.from, packet.to) {
             Some(after) => Departure::Arrive { after },
-            None => Departure::Drop(Cause::Partition),
+            None => Departure::Drop(PacketDrop::Partition),
         }
     }
 

@@ -8,7 +8,7 @@
 
 use super::edges::{Edge, Edges};
 use super::lines::has_cells;
-use super::{MatrixError, NONE, ROWS_MAX, Table, Unit, read};
+use super::{LatencyTable, MatrixError, NONE, ROWS_MAX, Unit, read};
 
 /// Words that begin lines without round trips.
 const OTHERS: [&str; 3] = ["topology", "failure_model", "node"];
@@ -34,8 +34,8 @@ pub(super) fn are_in(text: &str) -> bool {
     are_hosts && second.is_some_and(is_number) && words.next().is_none()
 }
 
-impl Table {
-    pub(super) fn from_pairs(text: &str, unit: Unit) -> Result<Table, MatrixError> {
+impl LatencyTable {
+    pub(super) fn from_pairs(text: &str, unit: Unit) -> Result<LatencyTable, MatrixError> {
         let (mut rows, mut nodes, mut edges) = (0, 0, Vec::new());
         for (line, text) in lines(text) {
             let mut words = text.split_whitespace();

@@ -13,29 +13,35 @@ use std::sync::Arc;
 use peerlet_core::runtime::decode_text;
 use ruzstd::decoding::StreamingDecoder;
 
-use super::lines::{Line, Lines};
-use super::{FILE_BYTES_MAX, Form, MatrixError, NONE, ROWS_MAX, Table, Unit, Wanted, edges, pairs};
+use super::lines::{Lines, TextLine};
+use super::{
+    FILE_BYTES_MAX, Form, LatencyTable, MatrixError, NONE, ROWS_MAX, Unit, Wanted, edges, pairs,
+};
 use crate::site::Site;
 
-impl Table {
+impl LatencyTable {
     /// Reads the file, whose numbers are times in this unit.
-    pub(super) fn read(file: &Path, site: &Site<'_>, wanted: Wanted) -> Result<Table, MatrixError> {
+    pub(super) fn read(
+        file: &Path,
+        site: &Site<'_>,
+        wanted: Wanted,
+    ) -> Result<LatencyTable, MatrixError> {
         let name = file.as_os_str().as_encoded_bytes();
         let bytes = (site.read)(file, FILE_BYTES_MAX).map_err(|error| match error.kind() {
             io::ErrorKind::FileTooLarge => MatrixError::TooLarge(error),
             _ => MatrixError::Read(error),
         })?;
         if name.ends_with(b".u16le.zst") {
-            Table::from_words(&decompress(&bytes[..], FILE_BYTES_MAX)?, wanted.unit)
+            LatencyTable::from_words(&decompress(&bytes[..], FILE_BYTES_MAX)?, wanted.unit)
         } else if name.ends_with(b".u16le") {
-            Table::from_words(&bytes, wanted.unit)
+            LatencyTable::from_words(&bytes, wanted.unit)
         } else {
             let bytes = Arc::unwrap_or_clone(bytes);
-            Table::from_text(&decode_text(bytes).map_err(MatrixError::Text)?, wanted)
+            LatencyTable::from_text(&decode_text(bytes).map_err(MatrixError::Text)?, wanted)
         }
     }
 
-    pub(super) fn from_words(bytes: &[u8], unit: Unit) -> Result<Table, MatrixError> {
+    pub(super) fn from_words(bytes: &[u8], unit: Unit) -> Result<LatencyTable, MatrixError> {
         let (words, rest) = bytes.as_chunks::<2>();
         let rows = words.len().isqrt();
         if !rest.is_empty() || rows * rows != words.len() {
@@ -53,13 +59,13 @@ impl Table {
                 })?,
             });
         }
-        Ok(Table { rows, cells, names: Vec::new() })
+        Ok(LatencyTable { rows, cells, names: Vec::new() })
     }
 
     /// Reads a text, in the form that it shows unless one is wanted.
-    pub(super) fn from_text(text: &str, wanted: Wanted) -> Result<Table, MatrixError> {
+    pub(super) fn from_text(text: &str, wanted: Wanted) -> Result<LatencyTable, MatrixError> {
         if wanted.form != Some(Form::Square) && pairs::are_in(text) {
-            return Table::from_pairs(text, wanted.unit);
+            return LatencyTable::from_pairs(text, wanted.unit);
         }
         let lines = Lines::new(text);
         let form = match wanted.form {
@@ -67,8 +73,8 @@ impl Table {
             None => shown(&lines, wanted.is_one_way)?,
         };
         match form {
-            Form::Square => Table::from_square(&lines, wanted.unit),
-            Form::Edges => Table::from_edges(&lines, wanted),
+            Form::Square => LatencyTable::from_square(&lines, wanted.unit),
+            Form::Edges => LatencyTable::from_edges(&lines, wanted),
         }
     }
 }
@@ -84,7 +90,7 @@ fn shown(lines: &Lines<'_>, is_one_way: bool) -> Result<Form, MatrixError> {
     if first.cells.len() != 3 || is_one_way {
         return Ok(Form::Square);
     }
-    let are_names = |line: &Line<'_>| match line.cells.as_slice() {
+    let are_names = |line: &TextLine<'_>| match line.cells.as_slice() {
         [from, to, time] => !from.is_numeric() && !to.is_numeric() && time.is_numeric(),
         _ => false,
     };

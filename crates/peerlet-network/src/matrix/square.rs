@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::lines::{Line, Lines, Number};
+use super::lines::{Lines, Number, TextLine};
 use super::read::{cell, check_rows};
-use super::{MatrixError, NONE, ROWS_MAX, Table, Unit};
+use super::{LatencyTable, MatrixError, NONE, ROWS_MAX, Unit};
 
-/// What the lines of a square have besides its numbers.
+/// The shape of a square: its size, and the names beside its numbers.
 struct Shape {
     /// How many lines come before the first row.
     before: usize,
@@ -18,9 +18,9 @@ struct Shape {
     rows: usize,
 }
 
-impl Table {
+impl LatencyTable {
     /// Reads a square.
-    pub(super) fn from_square(lines: &Lines<'_>, unit: Unit) -> Result<Table, MatrixError> {
+    pub(super) fn from_square(lines: &Lines<'_>, unit: Unit) -> Result<LatencyTable, MatrixError> {
         let shape = Shape::of(lines)?;
         let Shape { rows, has_names, .. } = shape;
         check_rows(rows)?;
@@ -36,8 +36,8 @@ impl Table {
             if has_names {
                 names.push((line.number, line.cells[0].text.clone().into_owned()));
             }
-            for place in width - rows..width {
-                cells.push(round_trip(&line, place, (count, width - rows), unit)?);
+            for index in width - rows..width {
+                cells.push(round_trip(&line, index, (count, width - rows), unit)?);
             }
             count += 1;
         }
@@ -47,24 +47,24 @@ impl Table {
         if count != rows {
             return Err(MatrixError::Oblong { lines: count, cells: rows });
         }
-        arrange(shape.columns, &names, Table { rows, cells, names: Vec::new() })
+        arrange(shape.columns, &names, LatencyTable { rows, cells, names: Vec::new() })
     }
 }
 
-/// The number at a place of a line, whose rows begin at `first`.
+/// The number in a cell of a line, whose rows begin at `first`.
 fn round_trip(
-    line: &Line<'_>,
-    place: usize,
+    line: &TextLine<'_>,
+    index: usize,
     (row, first): (usize, usize),
     unit: Unit,
 ) -> Result<u32, MatrixError> {
-    match line.cells[place].number() {
-        None => Err(line.word(place)),
+    match line.cells[index].number() {
+        None => Err(line.word(index)),
         Some(Number::None) => Ok(NONE),
         Some(Number::Value(value)) => cell(value, unit).ok_or(MatrixError::TooLong {
             line: line.number,
             from: row,
-            to: place - first,
+            to: index - first,
         }),
     }
 }
@@ -73,17 +73,17 @@ fn round_trip(
 fn arrange(
     columns: Option<(usize, Vec<String>)>,
     rows: &[(usize, String)],
-    mut table: Table,
-) -> Result<Table, MatrixError> {
+    mut table: LatencyTable,
+) -> Result<LatencyTable, MatrixError> {
     if let Some((line, columns)) = &columns {
         let mut seen = BTreeMap::new();
         if let Some(name) = columns.iter().find(|name| seen.insert(name.as_str(), ()).is_some()) {
             return Err(MatrixError::Label { line: *line, name: name.clone() });
         }
     }
-    let mut places = BTreeMap::new();
+    let mut indices = BTreeMap::new();
     for (line, name) in rows {
-        if places.insert(name.as_str(), places.len()).is_some() {
+        if indices.insert(name.as_str(), indices.len()).is_some() {
             return Err(MatrixError::Label { line: *line, name: name.clone() });
         }
     }
@@ -94,7 +94,7 @@ fn arrange(
             // Where each row's name stands among the columns.
             let mut order = vec![usize::MAX; table.rows];
             for (column, name) in columns.iter().enumerate() {
-                if let Some(row) = places.get(name.as_str()) {
+                if let Some(row) = indices.get(name.as_str()) {
                     order[*row] = column;
                 }
             }
@@ -114,7 +114,7 @@ fn arrange(
 }
 
 impl Shape {
-    /// What the lines show of it.
+    /// The shape that the lines show.
     fn of(lines: &Lines<'_>) -> Result<Shape, MatrixError> {
         let mut first_two = lines.iter(ROWS_MAX + 2).take(2);
         let Some(first) = first_two.next() else { return Err(MatrixError::Empty) };
@@ -153,7 +153,7 @@ impl Shape {
     }
 
     /// That of a square whose first line has names, where so many lines have cells.
-    fn named(first: &Line<'_>, second: Option<&Line<'_>>, count: usize) -> Shape {
+    fn named(first: &TextLine<'_>, second: Option<&TextLine<'_>>, count: usize) -> Shape {
         let width = first.cells.len();
         let below = second.map_or(0, |line| line.cells.len());
         let is_word = second.is_some_and(|line| !line.cells[0].is_numeric());
@@ -167,7 +167,11 @@ impl Shape {
 
     /// That of a square whose first cell is empty and whose first line has numbers besides. They
     /// are names where the first column has the same ones and the diagonal goes on with a number.
-    fn cornered(lines: &Lines<'_>, first: &Line<'_>, bare: Shape) -> Result<Shape, MatrixError> {
+    fn cornered(
+        lines: &Lines<'_>,
+        first: &TextLine<'_>,
+        bare: Shape,
+    ) -> Result<Shape, MatrixError> {
         let width = first.cells.len();
         let names: Vec<usize> =
             first.cells[1..].iter().map_while(|cell| cell.text.parse().ok()).collect();

@@ -6,8 +6,8 @@ use peerlet_network::{Generated, KING_LIKE, Model, PLANETLAB_LIKE, Preset, WORLD
 /// The percentiles that are compared.
 const PERCENTS: [usize; 7] = [5, 10, 25, 50, 75, 90, 95];
 
-/// What was measured, at these percentiles, in milliseconds of round trip. Those of `king-like`
-/// are the world's, scaled to a median of 159 ms.
+/// Measured round trips at these percentiles, in milliseconds. Those of `king-like` are the
+/// world's, scaled to a median of 159 ms.
 const PLANETLAB: [f64; 7] = [18.84, 30.87, 59.111, 133.905, 203.21, 290.765, 326.045];
 const WORLD: [f64; 7] = [22.953, 34.99, 77.08, 142.85, 217.265, 290.078, 330.45];
 const KING: [f64; 7] = [25.55, 38.95, 85.79, 159.0, 241.83, 322.87, 367.81];

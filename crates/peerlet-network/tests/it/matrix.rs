@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use expect_test::{Expect, expect};
 use peerlet_core::{Duration, MICROSECOND, MILLISECOND, Seat, Seed, Time};
 use peerlet_network::{
-    Assign, BuildError, Cause, Departure, MatrixConfig, Missing, Model, Packet, Site,
+    Assign, BuildError, Departure, MatrixConfig, Missing, Model, Packet, PacketDrop, Site,
 };
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
@@ -31,8 +31,8 @@ fn written(name: &str, bytes: impl AsRef<[u8]>, unit: &str) -> MatrixConfig {
 }
 
 fn fate(model: &dyn Model, from: u32, to: u32) -> Departure {
-    let draws = Seed::new(1);
-    let packet = Packet { from: Seat(from), to: Seat(to), at: Time::ZERO, size: 0, draws };
+    let random = Seed::new(1);
+    let packet = Packet { from: Seat(from), to: Seat(to), at: Time::ZERO, size: 0, random };
     model.depart(&packet, &mut None)
 }
 
@@ -127,7 +127,7 @@ fn seattle_is_read_by_direction_with_and_without_gaps() {
         if (from * 99 + to) % 20 == 7 {
             // The median of Seattle's round trips is 170 ms.
             assert_eq!(delay(&*filled, from, to), MILLISECOND * 85);
-            assert_eq!(fate(&*broken, from, to), Departure::Drop(Cause::Partition));
+            assert_eq!(fate(&*broken, from, to), Departure::Drop(PacketDrop::Partition));
         } else {
             assert_eq!(delay(&*filled, from, to), delay(&*whole, from, to));
             assert_eq!(delay(&*broken, from, to), delay(&*whole, from, to));
@@ -143,8 +143,8 @@ fn text_has_decimals_comments_and_gaps() {
     assert_eq!(delay(&*model, 0, 1), Duration::from_nanos(5_250_500), "half of 10,501 us");
     assert_eq!(delay(&*model, 0, 2), MILLISECOND * 10);
     assert_eq!(delay(&*model, 1, 0), Duration::from_micros(4_500));
-    assert_eq!(fate(&*model, 1, 2), Departure::Drop(Cause::Partition));
-    assert_eq!(fate(&*model, 2, 0), Departure::Drop(Cause::Partition));
+    assert_eq!(fate(&*model, 1, 2), Departure::Drop(PacketDrop::Partition));
+    assert_eq!(fate(&*model, 2, 0), Departure::Drop(PacketDrop::Partition));
     assert_eq!(delay(&*model, 2, 1), Duration::ZERO, "100 ns are no microsecond");
     assert_eq!(model.round_trip(Seat(0), Seat(1)), Duration::from_nanos(9_750_500));
     assert_eq!(model.round_trip(Seat(0), Seat(2)), MILLISECOND * 10);
@@ -313,8 +313,16 @@ fn pairs_are_read_as_p2psim_writes_them() {
     assert_eq!(delay(&*model, 1, 0), MILLISECOND * 5, "a pair is the same both ways");
     assert_eq!((delay(&*model, 0, 2), delay(&*model, 2, 0)), (MILLISECOND * 10, MILLISECOND * 15));
     assert_eq!(delay(&*model, 2, 1), MICROSECOND * 3_500);
-    assert_eq!(fate(&*model, 0, 3), Departure::Drop(Cause::Partition), "a negative one is none");
-    assert_eq!(fate(&*model, 3, 1), Departure::Drop(Cause::Partition), "nothing says how long");
+    assert_eq!(
+        fate(&*model, 0, 3),
+        Departure::Drop(PacketDrop::Partition),
+        "a negative one is none"
+    );
+    assert_eq!(
+        fate(&*model, 3, 1),
+        Departure::Drop(PacketDrop::Partition),
+        "nothing says how long"
+    );
     // Without a head, the greatest number is that of hosts.
     assert!(build(&written("pairs-bare", "1,2 9\n2,3 9\n1,3 9\n", "ms"), 3).is_ok());
 }

@@ -1,4 +1,4 @@
-//! The server's list of peers: bounded, and quick to draw a random sample from.
+//! The server's list of peers: bounded, and quick to sample from at random.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub(super) struct Members {
     list: Vec<Member>,
     /// How many at the start of the list are not new.
     settled: usize,
-    places: BTreeMap<Address, usize>,
+    indices: BTreeMap<Address, usize>,
 }
 
 impl Members {
@@ -50,37 +50,37 @@ impl Members {
         max: usize,
         rng: &mut Rng,
     ) {
-        if let Some(place) = self.places.get(&peer) {
-            self.list[*place].heard = now;
+        if let Some(index) = self.indices.get(&peer) {
+            self.list[*index].heard = now;
             self.set_standing(peer, standing);
             return;
         }
         if self.list.len() >= max {
             self.remove_at(rng.index(self.list.len()));
         }
-        self.places.insert(peer, self.list.len());
+        self.indices.insert(peer, self.list.len());
         self.list.push(Member { peer, heard: now, standing: Standing::New });
         self.set_standing(peer, standing);
         debug_assert!(self.list.len() <= max, "members are more than {max}");
-        debug_assert_eq!(self.list.len(), self.places.len(), "each member has its place");
+        debug_assert_eq!(self.list.len(), self.indices.len(), "each member has its index");
     }
 
     /// How far this peer has come; `None` for a stranger.
     pub(super) fn standing(&self, peer: Address) -> Option<Standing> {
-        self.places.get(&peer).map(|place| self.list[*place].standing)
+        self.indices.get(&peer).map(|index| self.list[*index].standing)
     }
 
     pub(super) fn set_standing(&mut self, peer: Address, standing: Standing) {
-        let Some(place) = self.places.get(&peer).copied() else { return };
-        let was_new = place >= self.settled;
-        self.list[place].standing = standing;
+        let Some(index) = self.indices.get(&peer).copied() else { return };
+        let was_new = index >= self.settled;
+        self.list[index].standing = standing;
         match standing {
             Standing::New if !was_new => {
                 self.settled -= 1;
-                self.swap(place, self.settled);
+                self.swap(index, self.settled);
             }
             Standing::Founder | Standing::Settled if was_new => {
-                self.swap(place, self.settled);
+                self.swap(index, self.settled);
                 self.settled += 1;
             }
             _ => {}
@@ -88,8 +88,8 @@ impl Members {
     }
 
     pub(super) fn remove(&mut self, peer: Address) {
-        if let Some(place) = self.places.get(&peer) {
-            self.remove_at(*place);
+        if let Some(index) = self.indices.get(&peer) {
+            self.remove_at(*index);
         }
     }
 
@@ -104,42 +104,42 @@ impl Members {
         rng: &mut Rng,
     ) -> Vec<Address> {
         let mut sample = Vec::with_capacity(count.min(self.list.len()));
-        let mut place = if new { self.settled } else { 0 };
+        let mut index = if new { self.settled } else { 0 };
         loop {
             let end = if new { self.list.len() } else { self.settled };
-            if place >= end || sample.len() >= count {
+            if index >= end || sample.len() >= count {
                 return sample;
             }
-            self.swap(place, place + rng.index(end - place));
-            let Member { peer, heard, .. } = self.list[place];
+            self.swap(index, index + rng.index(end - index));
+            let Member { peer, heard, .. } = self.list[index];
             if !is_fresh(heard) {
-                self.remove_at(place);
+                self.remove_at(index);
                 continue;
             }
             if peer != except {
                 sample.push(peer);
             }
-            place += 1;
+            index += 1;
         }
     }
 
     fn swap(&mut self, a: usize, b: usize) {
         self.list.swap(a, b);
-        for place in [a, b] {
-            self.places.insert(self.list[place].peer, place);
+        for index in [a, b] {
+            self.indices.insert(self.list[index].peer, index);
         }
     }
 
-    fn remove_at(&mut self, mut place: usize) {
-        if place < self.settled {
+    fn remove_at(&mut self, mut index: usize) {
+        if index < self.settled {
             self.settled -= 1;
-            self.swap(place, self.settled);
-            place = self.settled;
+            self.swap(index, self.settled);
+            index = self.settled;
         }
-        let Member { peer, .. } = self.list.swap_remove(place);
-        self.places.remove(&peer);
-        if let Some(moved) = self.list.get(place) {
-            self.places.insert(moved.peer, place);
+        let Member { peer, .. } = self.list.swap_remove(index);
+        self.indices.remove(&peer);
+        if let Some(moved) = self.list.get(index) {
+            self.indices.insert(moved.peer, index);
         }
     }
 }
@@ -178,10 +178,10 @@ mod tests {
                     assert!(sample.iter().all(|peer| is_new(peer) == new));
                 }
             }
-            assert!(members.len() <= 20 && members.places.len() == members.len());
-            for (place, member) in members.list.iter().enumerate() {
-                assert_eq!(members.places[&member.peer], place);
-                assert_eq!(member.standing == Standing::New, place >= members.settled);
+            assert!(members.len() <= 20 && members.indices.len() == members.len());
+            for (index, member) in members.list.iter().enumerate() {
+                assert_eq!(members.indices[&member.peer], index);
+                assert_eq!(member.standing == Standing::New, index >= members.settled);
             }
         }
     }
@@ -194,8 +194,8 @@ mod tests {
             (0..10).for_each(|n| members.hear(peer(n), standing, Time::ZERO, 10, &mut rng));
             let mut counts = [0u32; 10];
             for _ in 0..9_000 {
-                for drawn in members.sample(new, 3, peer(0), |_| true, &mut rng) {
-                    counts[drawn.slot() as usize] += 1;
+                for member in members.sample(new, 3, peer(0), |_| true, &mut rng) {
+                    counts[member.slot() as usize] += 1;
                 }
             }
             // Each of nine comes in a third of the samples: 3,000 times, and five standard

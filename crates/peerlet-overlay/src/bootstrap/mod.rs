@@ -142,7 +142,7 @@ pub struct Bootstrap {
     confirmed: bool,
 }
 
-/// What peers and the server say to each other.
+/// The messages between peers and the server.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum BootstrapMessage {
     /// I live, and have not been told of anybody; who else does?

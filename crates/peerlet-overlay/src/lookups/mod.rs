@@ -75,11 +75,11 @@ pub struct Lookups {
 struct Waiting {
     key: RingId,
     at: Time,
-    /// Who should have answered when it was asked.
+    /// The seat that should have answered at that time.
     responsible: Option<Seat>,
 }
 
-/// What the peer that a lookup reached and the one that asked say to each other.
+/// The messages between the peer that a lookup reached and the one that asked.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum LookupsMessage {
     /// I am nearest to your key.
@@ -93,7 +93,7 @@ pub enum LookupsMessage {
     Noted,
 }
 
-/// What `Lookups` does by the clock.
+/// The timers of `Lookups`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LookupsTimer {
     /// The next lookup begins.

@@ -1,4 +1,4 @@
-//! Who should answer: the seats in order of their places on the ring, as no peer can know them.
+//! The responsible seat for a key: all seats in ring order, as no peer can know them.
 
 use std::sync::{Arc, RwLock};
 
@@ -9,56 +9,56 @@ use crate::ring::RingId;
 /// How often seats are asked again where addresses were not known: live, they come in one by one.
 const REBUILD_PERIOD: Duration = SECOND;
 
-/// Finds the running seat nearest to a key. Clones share one table: it is the same for all.
+/// Finds the running seat nearest to a key. Clones share one order of seats.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Oracle {
-    table: Arc<RwLock<Table>>,
+    order: Arc<RwLock<RingOrder>>,
 }
 
-/// Places in order.
+/// The seats in the order of their positions on the ring.
 #[derive(Default, Debug)]
-struct Table {
+struct RingOrder {
     /// How many seats there were, and when they were asked.
     count: u32,
     at: Time,
-    places: Vec<(RingId, Seat)>,
+    positions: Vec<(RingId, Seat)>,
 }
 
 impl Oracle {
     /// The seat that should answer for the key; `None` where none runs.
     pub(super) fn responsible(&self, seats: &dyn Seats, key: RingId, now: Time) -> Option<Seat> {
-        let table = self.table.read().expect("building a table does not panic");
-        if table.is_current(seats, now) {
-            return table.nearest(seats, key);
+        let order = self.order.read().expect("building an order does not panic");
+        if order.is_current(seats, now) {
+            return order.nearest(seats, key);
         }
-        drop(table);
-        let mut table = self.table.write().expect("building a table does not panic");
-        if !table.is_current(seats, now) {
-            *table = Table::new(seats, now);
+        drop(order);
+        let mut order = self.order.write().expect("building an order does not panic");
+        if !order.is_current(seats, now) {
+            *order = RingOrder::new(seats, now);
         }
-        table.nearest(seats, key)
+        order.nearest(seats, key)
     }
 }
 
-impl Table {
-    fn new(seats: &dyn Seats, now: Time) -> Table {
+impl RingOrder {
+    fn new(seats: &dyn Seats, now: Time) -> RingOrder {
         let count = seats.count();
-        let place = |seat| seats.address(seat).map(|address| (RingId::of(address), seat));
-        let mut places: Vec<_> = (0..count).map(Seat).filter_map(place).collect();
-        places.sort_unstable();
-        Table { count, at: now, places }
+        let position = |seat| seats.address(seat).map(|address| (RingId::of(address), seat));
+        let mut positions: Vec<_> = (0..count).map(Seat).filter_map(position).collect();
+        positions.sort_unstable();
+        RingOrder { count, at: now, positions }
     }
 
     fn is_current(&self, seats: &dyn Seats, now: Time) -> bool {
-        let complete = self.places.len() == self.count as usize;
+        let complete = self.positions.len() == self.count as usize;
         self.count == seats.count() && (complete || now.since(self.at) < REBUILD_PERIOD)
     }
 
     /// Goes from the key both ways to the first seat that runs.
     fn nearest(&self, seats: &dyn Seats, key: RingId) -> Option<Seat> {
-        let start = self.places.partition_point(|(id, _)| *id < key);
-        let (before, after) = self.places.split_at(start);
-        let running = |place: &&(RingId, Seat)| seats.running(place.1);
+        let start = self.positions.partition_point(|(id, _)| *id < key);
+        let (before, after) = self.positions.split_at(start);
+        let running = |position: &&(RingId, Seat)| seats.running(position.1);
         let clockwise = after.iter().chain(before).find(running);
         let counterclockwise = before.iter().rev().chain(after.iter().rev()).find(running);
         let both = clockwise.into_iter().chain(counterclockwise);

@@ -1,4 +1,4 @@
-//! How often something happens, written as `1/s`.
+//! Rates of events, written as `1/s`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -38,7 +38,7 @@ impl Rate {
     /// The time until it happens next when it happens at random, independently of the past (a
     /// Poisson process); `None` when it never does.
     pub fn gap(self, rng: &mut Rng) -> Option<Duration> {
-        // `libm` and not the platform's logarithm: every machine draws the same gap.
+        // `libm` and not the platform's logarithm: every machine samples the same gap.
         let unit_gap = -libm::log(1.0 - rng.unit());
         (self.per_second > 0.0).then(|| Duration::from_secs_f64(unit_gap / self.per_second))
     }
@@ -154,6 +154,6 @@ mod tests {
         assert!((longer - 0.3679).abs() < 0.012, "{longer}");
         assert_eq!(Rate::per_second(0.0).unwrap().gap(&mut rng), None);
         let longest = Rate { per_second: 1e-300 }.gap(&mut rng).unwrap();
-        assert!(longest > SECOND, "the draw of a lifetime saturates");
+        assert!(longest > SECOND, "the longest sample saturates");
     }
 }

@@ -9,10 +9,10 @@ use peerlet_core::{Address, Rng, Seat, Seats, Seed};
 use super::config::NeighborsConfig;
 use crate::ring::RingId;
 
-/// The links of all seats. Clones share one table: it is the same for all.
+/// The links of all seats. Clones share one map: it is the same for all.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Layout {
-    table: Arc<RwLock<Option<Table>>>,
+    map: Arc<RwLock<Option<LinkMap>>>,
 }
 
 /// The links of one seat.
@@ -25,13 +25,13 @@ pub(super) struct Links {
 }
 
 #[derive(Debug)]
-struct Table {
-    /// What it was made from.
+struct LinkMap {
+    /// The seed and addresses that it was made from.
     seed: Seed,
     addresses: Vec<Address>,
     /// Seats in the order of the ring, and where each seat is in it.
     ring: Vec<u32>,
-    places: Vec<u32>,
+    positions: Vec<u32>,
     /// By seat: the seats at the other ends of its random links.
     random: Vec<Vec<u32>>,
 }
@@ -45,48 +45,48 @@ impl Layout {
         seed: Seed,
         config: &NeighborsConfig,
     ) -> Result<Links, Seat> {
-        let known = |table: &Table| {
+        let known = |map: &LinkMap| {
             let address =
-                |seat: Seat| seats.address(seat) == table.addresses.get(seat.index()).copied();
-            table.seed == seed && table.addresses.len() == seats.count() as usize && address(seat)
+                |seat: Seat| seats.address(seat) == map.addresses.get(seat.index()).copied();
+            map.seed == seed && map.addresses.len() == seats.count() as usize && address(seat)
         };
-        let table = self.table.read().expect("building a table does not panic");
-        if let Some(table) = table.as_ref().filter(|table| known(table)) {
-            return Ok(table.links(seat, config));
+        let map = self.map.read().expect("building a map does not panic");
+        if let Some(map) = map.as_ref().filter(|map| known(map)) {
+            return Ok(map.links(seat, config));
         }
-        drop(table);
-        let mut table = self.table.write().expect("building a table does not panic");
-        if !table.as_ref().is_some_and(known) {
-            *table = None;
-            *table = Some(Table::new(seats, seed, config.random as usize)?);
+        drop(map);
+        let mut map = self.map.write().expect("building a map does not panic");
+        if !map.as_ref().is_some_and(known) {
+            *map = None;
+            *map = Some(LinkMap::new(seats, seed, config.random as usize)?);
         }
-        let table = table.as_ref().expect("it was just made");
-        Ok(table.links(seat, config))
+        let map = map.as_ref().expect("it was just made");
+        Ok(map.links(seat, config))
     }
 }
 
-impl Table {
-    fn new(seats: &dyn Seats, seed: Seed, links: usize) -> Result<Table, Seat> {
+impl LinkMap {
+    fn new(seats: &dyn Seats, seed: Seed, links: usize) -> Result<LinkMap, Seat> {
         let all = (0..seats.count()).map(Seat);
         let addresses = all.map(|seat| seats.address(seat).ok_or(seat));
         let addresses: Vec<Address> = addresses.collect::<Result<_, _>>()?;
         let count = addresses.len() as u32;
         let mut ring: Vec<u32> = (0..count).collect();
         ring.sort_unstable_by_key(|seat| (RingId::of(addresses[*seat as usize]), *seat));
-        let mut places = vec![0; ring.len()];
-        ring.iter().zip(0..).for_each(|(seat, place)| places[*seat as usize] = place);
+        let mut positions = vec![0; ring.len()];
+        ring.iter().zip(0..).for_each(|(seat, position)| positions[*seat as usize] = position);
         let random = random_links(count, links, &mut seed.named("layout").rng());
-        Ok(Table { seed, addresses, ring, places, random })
+        Ok(LinkMap { seed, addresses, ring, positions, random })
     }
 
     fn links(&self, seat: Seat, config: &NeighborsConfig) -> Links {
         let (count, me) = (self.ring.len(), seat.index());
-        let Some(place) = self.places.get(me).map(|place| *place as usize) else {
+        let Some(position) = self.positions.get(me).map(|position| *position as usize) else {
             return Links { ring: Vec::new(), random: Vec::new() };
         };
         let side = (config.ring as usize).min(count - 1);
         let address = |seat: u32| self.addresses[seat as usize];
-        let at = |steps: usize| address(self.ring[(place + steps) % count]);
+        let at = |steps: usize| address(self.ring[(position + steps) % count]);
         let clockwise = (1..=side).map(at);
         let mut ring: Vec<Address> = clockwise.chain((1..=side).map(|k| at(count - k))).collect();
         ring.sort_unstable();
@@ -113,8 +113,8 @@ fn random_links(count: u32, links: usize, rng: &mut Rng) -> Vec<Vec<u32>> {
         left.sort_by_key(|seat| std::cmp::Reverse(all[*seat as usize].len()));
         while let Some(seat) = left.pop() {
             let stranger = left.iter().rposition(|other| !all[seat as usize].contains(other));
-            let Some(place) = stranger else { continue };
-            let other = left.remove(place);
+            let Some(position) = stranger else { continue };
+            let other = left.remove(position);
             all[seat as usize].push(other);
             all[other as usize].push(seat);
         }
@@ -178,9 +178,9 @@ mod tests {
         let links = all(20, 1, &config(0, 3));
         let mut ring: Vec<_> = (0..20).map(|seat| Address::simulated(Seat(seat))).collect();
         ring.sort_unstable_by_key(|address| RingId::of(*address));
-        for (place, address) in ring.iter().enumerate() {
+        for (position, address) in ring.iter().enumerate() {
             let mut near: Vec<_> =
-                [1, 2, 3, 17, 18, 19].map(|steps| ring[(place + steps) % 20]).to_vec();
+                [1, 2, 3, 17, 18, 19].map(|steps| ring[(position + steps) % 20]).to_vec();
             near.sort_unstable();
             assert_eq!(links[address.slot() as usize], Links { ring: near, random: Vec::new() });
         }
@@ -193,7 +193,7 @@ mod tests {
         let of = |seed| all(64, seed, &config(5, 2));
         assert_eq!(of(1), of(1));
         assert_ne!(of(1), of(2));
-        // One table serves another seed next, and the first again.
+        // One map serves another seed next, and the first again.
         let (layout, seats, config) = (Layout::default(), Known(64, 64), config(5, 2));
         let links = |seed| layout.links(&seats, Seat(3), Seed::new(seed), &config).unwrap();
         assert_eq!([links(1), links(2), links(1)], [1, 2, 1].map(|seed| of(seed)[3].clone()));

@@ -1,4 +1,4 @@
-//! What peers say to each other to become and stay neighbors.
+//! The messages by which peers become and stay neighbors.
 
 use peerlet_core::Address;
 use serde::{Deserialize, Serialize};
@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 /// How many peers near the receiver a list names at most: two more on each side than the most ring
 /// neighbors.
 pub(super) const NEAR_MAX: usize = 20;
-/// How many random peers a list names: two draws a second refill any pool soon.
+/// How many random peers a list names: two samples a second refill any pool soon.
 pub(super) const SAMPLE_MAX: usize = 2;
 
-/// What `Neighbors` says to others. Any of these says that the sender lives, but for the last.
+/// The messages of `Neighbors`. Any of these says that the sender lives, but for the last.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum NeighborsMessage {
     /// You are a neighbor of mine.

@@ -3,9 +3,9 @@
 //! Networks 53, 2009). Heartbeats tell who lives.
 
 mod config;
+mod known_peers;
 mod layout;
 mod message;
-mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +14,10 @@ use peerlet_core::{
 };
 
 pub use config::{LayoutConfig, NeighborsConfig};
+use known_peers::{KnownPeers, clockwise_from};
 use layout::{Layout, Links};
 use message::SAMPLE_MAX;
 pub use message::{NeighborsMessage, Peers};
-use table::{Table, clockwise_from};
 
 use crate::bootstrap::Bootstrapped;
 use crate::configured::{ConfigError, Configured};
@@ -49,7 +49,7 @@ pub struct NeighborLost(pub Address);
 pub struct Neighbor {
     /// Where it is reached.
     pub address: Address,
-    /// Its place on the ring.
+    /// Its position on the ring.
     pub id: RingId,
     /// Whether there is a random link to it; if not, it is a ring neighbor only.
     pub random: bool,
@@ -80,7 +80,7 @@ pub struct Neighbor {
 #[derive(Clone, Debug, Default)]
 pub struct Neighbors {
     config: NeighborsConfig,
-    table: Table,
+    known: KnownPeers,
     /// Peers that were written to and not heard yet.
     asked: BTreeMap<Address, Asked>,
     /// Peers that fell silent or left, and until when others' word that they live is not taken.
@@ -100,14 +100,14 @@ pub struct Neighbors {
     sought: usize,
 }
 
-/// What was asked of a peer that was not heard yet.
+/// A question to a peer that was not heard yet.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     at: Time,
     connect: bool,
 }
 
-/// What `Neighbors` does by the clock.
+/// The timers of `Neighbors`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NeighborsTimer {
     /// Tell neighbors that this peer lives, and drop those that do not.
@@ -137,7 +137,7 @@ impl Peerlet for Neighbors {
         let Neighbors { config, layout, seed, .. } = std::mem::take(self);
         let sought = config.random as usize;
         *self = Neighbors { config, layout, seed, sought, ..Neighbors::default() };
-        self.table = Table::new(RingId::of(ctx.address()), self.config.ring as usize);
+        self.known = KnownPeers::new(RingId::of(ctx.address()), self.config.ring as usize);
         ctx.measure(DEGREE, 0.0);
         if self.config.layout == LayoutConfig::Ring {
             self.lay_out(ctx);
@@ -150,7 +150,7 @@ impl Peerlet for Neighbors {
     }
 
     fn stop(&mut self, ctx: &mut Context<Self>) {
-        for neighbor in self.table.neighbors() {
+        for neighbor in self.known.neighbors() {
             ctx.send(neighbor.address, NeighborsMessage::Goodbye);
         }
     }
@@ -163,7 +163,7 @@ impl Peerlet for Neighbors {
         if message != NeighborsMessage::Goodbye {
             self.asked.remove(&from);
             self.gone.remove(&from);
-            self.table.hear(from, ctx.now());
+            self.known.hear(from, ctx.now());
         }
         match message {
             NeighborsMessage::Heartbeat { random } => self.answer_heartbeat(ctx, from, random),
@@ -181,11 +181,11 @@ impl Peerlet for Neighbors {
             }
             NeighborsMessage::Accept => drop(self.link(from)),
             NeighborsMessage::Refuse(instead) => {
-                self.table.set_random(from, false);
+                self.known.set_random(from, false);
                 let random = instead;
                 self.learn(ctx, Peers { near: Vec::new(), random }.bounded());
             }
-            NeighborsMessage::Goodbye if self.table.knows(from) => self.lose(from, ctx.now()),
+            NeighborsMessage::Goodbye if self.known.knows(from) => self.lose(from, ctx.now()),
             NeighborsMessage::Goodbye => {}
         }
         self.tell(ctx);
@@ -201,9 +201,9 @@ impl Peerlet for Neighbors {
                 self.seek(ctx);
                 self.tell(ctx);
                 self.watch_silence(ctx);
-                debug_assert!(self.table.is_sound(self.config.accepted_max()), "{:?}", self.table);
-                debug_assert!(!self.table.knows(ctx.address()), "nobody is their own neighbor");
-                for Neighbor { address, random, .. } in self.table.neighbors() {
+                debug_assert!(self.known.is_sound(self.config.accepted_max()), "{:?}", self.known);
+                debug_assert!(!self.known.knows(ctx.address()), "nobody is their own neighbor");
+                for Neighbor { address, random, .. } in self.known.neighbors() {
                     ctx.send(address, NeighborsMessage::Heartbeat { random });
                 }
             }
@@ -223,11 +223,11 @@ impl Peerlet for Neighbors {
     }
 }
 
-/// What siblings ask.
+/// The queries of siblings.
 impl Neighbors {
     /// All neighbors, in order of their addresses.
     pub fn all(&self) -> impl Iterator<Item = Neighbor> {
-        self.table.neighbors()
+        self.known.neighbors()
     }
 
     /// One neighbor, chosen uniformly; `None` while there is none.
@@ -238,29 +238,29 @@ impl Neighbors {
 
     /// The neighbors by random links.
     pub fn random(&self) -> impl Iterator<Item = Address> {
-        self.table.random()
+        self.known.random()
     }
 
     /// The ring neighbors clockwise, the nearest first.
     pub fn successors(&self) -> impl Iterator<Item = Address> {
-        self.table.successors()
+        self.known.successors()
     }
 
     /// The ring neighbors counterclockwise, the nearest first.
     pub fn predecessors(&self) -> impl Iterator<Item = Address> {
-        self.table.predecessors()
+        self.known.predecessors()
     }
 
     /// The neighbor nearest to a key; `None` where none is nearer than this peer.
     pub fn nearest(&self, key: RingId) -> Option<Address> {
         let nearest = self.all().min_by_key(|neighbor| neighbor.id.closeness(key))?;
-        nearest.id.is_nearer(key, self.table.me()).then_some(nearest.address)
+        nearest.id.is_nearer(key, self.known.me()).then_some(nearest.address)
     }
 
     /// A sibling waits in vain for this peer: until it is heard again, all can see that others are
     /// to be preferred. It stays a neighbor, for mostly it was a message that got lost.
     pub fn suspect(&mut self, peer: Address) {
-        self.table.suspect(peer);
+        self.known.suspect(peer);
     }
 
     /// Drops this peer at once, and does not take others' word that it lives for some time.
@@ -288,8 +288,8 @@ impl Neighbors {
             )
         });
         let now = ctx.now();
-        ring.iter().chain(&random).for_each(|peer| self.table.hear(*peer, now));
-        random.iter().for_each(|peer| self.table.set_random(*peer, true));
+        ring.iter().chain(&random).for_each(|peer| self.known.hear(*peer, now));
+        random.iter().for_each(|peer| self.known.set_random(*peer, true));
         self.sought = random.len();
         self.own = Some(Seed::new(ctx.rng().bits()).rng());
         // Siblings hear of it when all of them have started.
@@ -297,8 +297,8 @@ impl Neighbors {
     }
 
     /// Puts the stream of a peer whose links were laid out into the place of its peer's, or back.
-    /// How often this peerlet draws depends on the messages that come; what its siblings draw does
-    /// not, and so it is the same in every world.
+    /// This peerlet takes as many samples as the messages that come make it take. Its siblings' own
+    /// samples do not depend on that, and so are the same in every world.
     fn swap_streams(&mut self, ctx: &mut Context<Self>) {
         if let Some(own) = &mut self.own {
             std::mem::swap(own, ctx.rng());
@@ -308,15 +308,15 @@ impl Neighbors {
 
 /// The ring.
 impl Neighbors {
-    /// What to tell a peer: whom this one knows near it, and some random ones.
+    /// The peers to tell another one: those known near it, and some random ones.
     fn peers_for(&self, peer: Address, rng: &mut Rng) -> Peers {
         let side = self.config.ring as usize + 2;
-        let near = self.table.nearest(RingId::of(peer), side, peer);
+        let near = self.known.nearest(RingId::of(peer), side, peer);
         Peers { near, random: self.some_random(peer, rng) }
     }
 
     fn some_random(&self, except: Address, rng: &mut Rng) -> Vec<Address> {
-        let mut random: Vec<Address> = self.table.random().filter(|peer| *peer != except).collect();
+        let mut random: Vec<Address> = self.known.random().filter(|peer| *peer != except).collect();
         rng.shuffle(&mut random);
         random.truncate(SAMPLE_MAX);
         random
@@ -336,14 +336,14 @@ impl Neighbors {
     /// With whom to exchange: mostly with ring neighbors, which know best who is near, and in one
     /// of four cases with a random one, by which separate rings become one.
     fn partner(&self, rng: &mut Rng) -> Option<Address> {
-        let ring: Vec<Address> = self.table.ring().collect();
-        let random: Vec<Address> = self.table.random().collect();
+        let ring: Vec<Address> = self.known.ring().collect();
+        let random: Vec<Address> = self.known.random().collect();
         let (first, second) = if rng.below(4) == 0 { (random, ring) } else { (ring, random) };
         rng.choose(&first).or_else(|| rng.choose(&second)).copied()
     }
 
     /// Others told of these peers. Those that would be ring neighbors are asked whether they live,
-    /// and whom they know that is nearer still: so a newcomer finds its place in a few round trips.
+    /// and whom they know that is nearer still: a newcomer finds its position in a few round trips.
     fn learn(&mut self, ctx: &mut Context<Self>, peers: Peers) {
         let (me, now) = (ctx.address(), ctx.now());
         for peer in &peers.random {
@@ -352,12 +352,12 @@ impl Neighbors {
         let told = peers.near.into_iter().chain(peers.random);
         let fresh = told.map(|peer| (RingId::of(peer), peer)).filter(|(id, peer)| {
             *peer != me
-                && self.table.improves(*id)
-                && !self.table.knows(*peer)
+                && self.known.improves(*id)
+                && !self.known.knows(*peer)
                 && !self.asked.contains_key(peer)
                 && !self.is_gone(*peer, now)
         });
-        let mut fresh = clockwise_from(self.table.me(), fresh);
+        let mut fresh = clockwise_from(self.known.me(), fresh);
         fresh.dedup();
         let side = self.config.ring as usize;
         let (first, last) = (side.min(fresh.len()), fresh.len().saturating_sub(side).max(side));
@@ -392,8 +392,8 @@ impl Neighbors {
         if self.candidates.len() < CANDIDATES_MAX {
             self.candidates.push(peer);
         } else {
-            let place = rng.index(CANDIDATES_MAX);
-            self.candidates[place] = peer;
+            let index = rng.index(CANDIDATES_MAX);
+            self.candidates[index] = peer;
         }
     }
 
@@ -401,11 +401,11 @@ impl Neighbors {
     fn seek(&mut self, ctx: &mut Context<Self>) {
         let now = ctx.now();
         let asked = self.asked.values().filter(|asked| asked.connect).count();
-        let mut missing = self.sought.saturating_sub(self.table.random().count() + asked);
+        let mut missing = self.sought.saturating_sub(self.known.random().count() + asked);
         while missing > 0 && !self.candidates.is_empty() {
-            let place = ctx.rng().index(self.candidates.len());
-            let peer = self.candidates.swap_remove(place);
-            if !self.table.is_random(peer) && !self.is_gone(peer, now) && self.ask(peer, now, true)
+            let index = ctx.rng().index(self.candidates.len());
+            let peer = self.candidates.swap_remove(index);
+            if !self.known.is_random(peer) && !self.is_gone(peer, now) && self.ask(peer, now, true)
             {
                 ctx.send(peer, NeighborsMessage::Connect);
                 missing -= 1;
@@ -415,18 +415,18 @@ impl Neighbors {
 
     /// Makes a random link to a peer that was just heard; false where there is no room.
     fn link(&mut self, peer: Address) -> bool {
-        if !self.table.is_random(peer) {
-            let room = self.table.random().count() < self.config.accepted_max();
-            self.table.set_random(peer, room);
+        if !self.known.is_random(peer) {
+            let room = self.known.random().count() < self.config.accepted_max();
+            self.known.set_random(peer, room);
         }
-        self.table.is_random(peer)
+        self.known.is_random(peer)
     }
 
     /// A neighbor by only one side's account is made one by both, or told so.
     fn answer_heartbeat(&mut self, ctx: &mut Context<Self>, from: Address, random: bool) {
         if random && !self.link(from) {
             self.refuse(ctx, from);
-        } else if !self.table.is_neighbor(from) {
+        } else if !self.known.is_neighbor(from) {
             self.guide(ctx, from);
         }
     }
@@ -437,7 +437,7 @@ impl Neighbors {
     }
 }
 
-/// Who lives.
+/// Liveness.
 impl Neighbors {
     /// Notes that a peer is about to be written to; false where it was or there is no room.
     fn ask(&mut self, peer: Address, at: Time, connect: bool) -> bool {
@@ -454,7 +454,7 @@ impl Neighbors {
         if let Some(timer) = self.watching.take() {
             ctx.cancel(timer);
         }
-        let until = self.table.silent_at(self.config.silence_max()).map(|at| at - ctx.now());
+        let until = self.known.silent_at(self.config.silence_max()).map(|at| at - ctx.now());
         if let Some(wait) = until.filter(|wait| *wait < self.config.heartbeat) {
             self.watching = Some(ctx.after(wait, NeighborsTimer::Silence));
         }
@@ -462,11 +462,11 @@ impl Neighbors {
 
     fn drop_silent(&mut self, now: Time) {
         let silence = self.config.silence_max();
-        for peer in self.table.silent(now, silence) {
-            if self.table.is_neighbor(peer) {
+        for peer in self.known.silent(now, silence) {
+            if self.known.is_neighbor(peer) {
                 self.lose(peer, now)
             } else {
-                self.table.remove(peer)
+                self.known.remove(peer)
             }
         }
         let unheard = self.asked.iter().filter(|(_, asked)| now.since(asked.at) > silence);
@@ -481,7 +481,7 @@ impl Neighbors {
     }
 
     fn lose(&mut self, peer: Address, now: Time) {
-        self.table.remove(peer);
+        self.known.remove(peer);
         self.asked.remove(&peer);
         if self.gone.len() >= GONE_MAX {
             let soonest = self.gone.iter().min_by_key(|(_, until)| **until).map(|(peer, _)| *peer);
@@ -492,7 +492,7 @@ impl Neighbors {
 
     /// Tells siblings how the neighbors differ from those that they were told of.
     fn tell(&mut self, ctx: &mut Context<Self>) {
-        if !self.table.take_changed() {
+        if !self.known.take_changed() {
             return;
         }
         let now = self.all().map(|neighbor| neighbor.address).collect();

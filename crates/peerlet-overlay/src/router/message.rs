@@ -1,4 +1,4 @@
-//! What routers say to each other, and the payload they carry.
+//! The messages of routers, and the payload they carry.
 
 use std::fmt;
 
@@ -12,14 +12,14 @@ use crate::ring::RingId;
 /// own header.
 pub const PAYLOAD_MAX: usize = 800;
 
-/// What routers say to each other.
+/// The messages of routers.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum RouterMessage {
     /// Take this over.
     Route {
         /// The sender's number of this hop.
         hop: u32,
-        /// What to pass on.
+        /// The payload and its way.
         envelope: Envelope,
     },
     /// I took over the hop of this number.
@@ -31,13 +31,13 @@ pub enum RouterMessage {
 pub struct Envelope {
     /// Where it is going.
     pub key: RingId,
-    /// Who sent it.
+    /// The sender.
     pub origin: Address,
     /// The origin's random number of it, by which copies are known.
     pub id: u64,
     /// How many hops it made before it was sent to the reader.
     pub hops: u32,
-    /// What it carries.
+    /// The payload.
     pub payload: Payload,
 }
 

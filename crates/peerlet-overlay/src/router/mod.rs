@@ -36,11 +36,11 @@ const SEEN_MAX: usize = 256;
 pub struct Delivered {
     /// The key it was sent to.
     pub key: RingId,
-    /// Who sent it; maybe this peer.
+    /// The sender; maybe this peer.
     pub origin: Address,
     /// Over how many hops it came.
     pub hops: u32,
-    /// What it carried.
+    /// The payload.
     pub payload: Payload,
 }
 
@@ -136,7 +136,7 @@ impl Peerlet for Router {
     fn message(&mut self, ctx: &mut Context<Self>, from: Address, message: RouterMessage) {
         match message {
             RouterMessage::Route { hop, envelope } => {
-                // Who drops envelopes acknowledges them, too: a broken or malicious peer would.
+                // A peer that drops envelopes acknowledges them, too, as a malicious one would.
                 ctx.send(from, RouterMessage::Ack(hop));
                 self.take_over(ctx, envelope);
             }
@@ -153,7 +153,7 @@ impl Peerlet for Router {
         if let (Some(mut near), Some(silent)) = (ctx.sibling::<Neighbors>(), tried.last()) {
             near.suspect(*silent);
         }
-        // Who is nearer does not answer: this peer is the nearest that lives, as far as it knows.
+        // Nearer peers do not answer: this peer is the nearest that lives, as far as it knows.
         match self.next_hop(ctx, envelope.key, &tried) {
             Some(next) if tried.len() < self.config.tries as usize => {
                 self.pass_on(ctx, envelope, next, tried);

@@ -1,4 +1,4 @@
-//! What holds under churn and loss, whatever the seed, and what must hold again afterwards.
+//! Invariants under churn and loss for any seed, and the repair that must follow.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,9 @@ use peerlet_core::{Address, SECOND, Seat, Seed, Time};
 use peerlet_overlay::Neighbors;
 use peerlet_sim::Simulation;
 
-use crate::town::{Town, in_order, measured, misplaced, reached, running, seed};
+use crate::overlay_fixture::{
+    OverlayFixture, in_order, measured, misplaced, reached, running, seed,
+};
 
 const PEERS: u32 = 60;
 
@@ -50,17 +52,17 @@ fn check_safety(simulation: &Simulation, acts: &[Directive], now: Time) {
 }
 
 fn check(seed: u64) {
-    let town = Town {
+    let fixture = OverlayFixture {
         span: SECOND * (FAULTS_END + 60),
         from: SECOND * (FAULTS_END + 30),
         loss: 0.1,
         lossy: SECOND * FAULTS_END,
-        ..Town::new(PEERS, seed)
+        ..OverlayFixture::new(PEERS, seed)
     };
-    let mut acts = town.joins(SECOND * 5);
-    acts.extend(town.churn([SECOND * 10, SECOND * FAULTS_END], SECOND * 40, SECOND * 10));
+    let mut acts = fixture.joins(SECOND * 5);
+    acts.extend(fixture.churn([SECOND * 10, SECOND * FAULTS_END], SECOND * 40, SECOND * 10));
     let acts = in_order(acts);
-    let mut simulation = town.simulation(acts.clone());
+    let mut simulation = fixture.simulation(acts.clone());
     for now in (1..FAULTS_END).map(at) {
         simulation.run_until(now).unwrap();
         check_safety(&simulation, &acts, now);
@@ -85,10 +87,11 @@ fn faults_are_survived_whatever_the_seed() {
 /// a factor of five, so that a minute shows what five would.
 #[test]
 fn most_lookups_succeed_under_churn() {
-    let town = Town { span: SECOND * 90, from: SECOND * 30, ..Town::new(200, seed()) };
-    let mut acts = town.joins(SECOND);
-    acts.extend(town.churn([SECOND * 5, town.span], SECOND * 120, SECOND * 24));
-    let outcome = town.simulation(in_order(acts)).run().unwrap();
+    let fixture =
+        OverlayFixture { span: SECOND * 90, from: SECOND * 30, ..OverlayFixture::new(200, seed()) };
+    let mut acts = fixture.joins(SECOND);
+    acts.extend(fixture.churn([SECOND * 5, fixture.span], SECOND * 120, SECOND * 24));
+    let outcome = fixture.simulation(in_order(acts)).run().unwrap();
     let (count, success) = measured(&outcome, "lookups/success");
     assert!(count > 5_000 && success >= 0.9, "{success} of {count}");
 }

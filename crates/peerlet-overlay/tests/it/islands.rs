@@ -11,7 +11,7 @@ use peerlet_sim::network::{GeneratedConfig, KING_LIKE, Site};
 use peerlet_sim::{Setup, Simulation};
 use serde::{Deserialize, Serialize};
 
-use crate::town::{Town, islands, seed};
+use crate::overlay_fixture::{OverlayFixture, islands, seed};
 
 const PEERS: u32 = 100;
 
@@ -69,7 +69,8 @@ fn grown(
     let site = Site::new(Seed::new(seed).named("network"), PEERS, ".".as_ref());
     setup.model = GeneratedConfig::default().build(&KING_LIKE, &site).unwrap();
     setup.seed = seed;
-    let mut simulation = Simulation::new(setup, Town::new(PEERS, seed).joins(within)).unwrap();
+    let mut simulation =
+        Simulation::new(setup, OverlayFixture::new(PEERS, seed).joins(within)).unwrap();
     simulation.run_until(Time::ZERO + SECOND * 40).unwrap();
     simulation
 }

@@ -9,7 +9,7 @@ use peerlet_overlay::{
 };
 use peerlet_sim::{Setup, Simulation};
 
-use crate::town::{act, in_order, measured, misplaced, reached};
+use crate::overlay_fixture::{act, in_order, measured, misplaced, reached};
 
 const PEERS: u32 = 40;
 
@@ -102,7 +102,7 @@ fn who_fails_is_missed_and_comes_back_to_the_same_links() {
     assert!(again.is_superset(&first[7]), "{again:?} and {:?}", first[7]);
 }
 
-/// What peers look up is theirs to choose, whatever is said between neighbors.
+/// Peers choose the same lookups for any messages between neighbors.
 #[test]
 fn messages_between_neighbors_move_no_choice_of_a_sibling() {
     let lookups = |exchange| {

@@ -7,6 +7,6 @@ mod churn;
 mod islands;
 mod layout;
 mod neighbors;
+mod overlay_fixture;
 mod routing;
 mod scale;
-mod town;

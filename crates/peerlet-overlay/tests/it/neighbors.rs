@@ -9,16 +9,16 @@ use peerlet_overlay::{
 };
 use peerlet_sim::{Setup, Simulation};
 
-use crate::town::{Town, act, in_order, misplaced};
+use crate::overlay_fixture::{OverlayFixture, act, in_order, misplaced};
 
 fn at(secs: u64) -> Time {
     Time::ZERO + SECOND * secs
 }
 
-fn neighbors(town: &Town, acts: &[(u64, u32, Act)], until: u64, of: u32) -> Vec<u32> {
-    let mut all = town.joins(SECOND);
+fn neighbors(fixture: &OverlayFixture, acts: &[(u64, u32, Act)], until: u64, of: u32) -> Vec<u32> {
+    let mut all = fixture.joins(SECOND);
     all.extend(acts.iter().map(|(secs, seat, what)| act(at(*secs), *seat, what.clone())));
-    let mut simulation = town.simulation(in_order(all));
+    let mut simulation = fixture.simulation(in_order(all));
     simulation.run_until(at(until)).unwrap();
     let near = simulation.peerlet::<Neighbors>(Seat(of)).unwrap();
     near.all().map(|neighbor| neighbor.address.slot()).collect()
@@ -26,52 +26,52 @@ fn neighbors(town: &Town, acts: &[(u64, u32, Act)], until: u64, of: u32) -> Vec<
 
 #[test]
 fn five_peers_are_neighbors_until_they_leave() {
-    let town = Town::new(5, 1);
-    assert_eq!(neighbors(&town, &[], 5, 0), [1, 2, 3, 4]);
-    // Who stops says so; who crashes is missed after three silent periods.
-    assert_eq!(neighbors(&town, &[(5, 2, Act::Stop)], 6, 0), [1, 3, 4]);
-    assert_eq!(neighbors(&town, &[(5, 2, Act::Crash)], 6, 0), [1, 2, 3, 4]);
-    assert_eq!(neighbors(&town, &[(5, 2, Act::Crash)], 10, 0), [1, 3, 4]);
+    let fixture = OverlayFixture::new(5, 1);
+    assert_eq!(neighbors(&fixture, &[], 5, 0), [1, 2, 3, 4]);
+    // A peer that stops says so; one that crashes is missed after three silent periods.
+    assert_eq!(neighbors(&fixture, &[(5, 2, Act::Stop)], 6, 0), [1, 3, 4]);
+    assert_eq!(neighbors(&fixture, &[(5, 2, Act::Crash)], 6, 0), [1, 2, 3, 4]);
+    assert_eq!(neighbors(&fixture, &[(5, 2, Act::Crash)], 10, 0), [1, 3, 4]);
     for end in [Act::Stop, Act::Crash] {
         let back = [(5, 2, end), (8, 2, Act::Start)];
-        assert_eq!(neighbors(&town, &back, 12, 0), [1, 2, 3, 4]);
-        assert_eq!(neighbors(&town, &back, 12, 2), [0, 1, 3, 4]);
+        assert_eq!(neighbors(&fixture, &back, 12, 0), [1, 2, 3, 4]);
+        assert_eq!(neighbors(&fixture, &back, 12, 2), [0, 1, 3, 4]);
     }
 }
 
 #[test]
 fn a_server_that_crashed_learns_its_peers_again_and_takes_late_ones_in() {
-    let mut town = Town::new(20, 1);
-    town.span = SECOND * 120;
-    let mut acts = town.joins(SECOND);
+    let mut fixture = OverlayFixture::new(20, 1);
+    fixture.span = SECOND * 120;
+    let mut acts = fixture.joins(SECOND);
     // While the server is away, seat 7 begins a life with nobody to ask.
     acts.push(act(at(20), 0, Act::Crash));
     acts.push(act(at(21), 7, Act::Crash));
     acts.push(act(at(25), 7, Act::Start));
     acts.push(act(at(60), 0, Act::Start));
-    let mut simulation = town.simulation(in_order(acts));
+    let mut simulation = fixture.simulation(in_order(acts));
     simulation.run_until(at(59)).unwrap();
     assert_eq!(simulation.peerlet::<Neighbors>(Seat(7)).unwrap().all().count(), 0);
     simulation.run_until(at(100)).unwrap();
-    assert_eq!(misplaced(&simulation, town.peers, 2), 0);
+    assert_eq!(misplaced(&simulation, fixture.peers, 2), 0);
 }
 
 #[test]
 fn a_server_alone_waits() {
-    let town = Town { rate: 0.0, ..Town::new(1, 1) };
-    let outcome = town.simulation(town.joins(SECOND)).run().unwrap();
+    let fixture = OverlayFixture { rate: 0.0, ..OverlayFixture::new(1, 1) };
+    let outcome = fixture.simulation(fixture.joins(SECOND)).run().unwrap();
     assert_eq!(outcome.ledger.total().sent, 0);
     assert_eq!(outcome.events, 1 + 60 + 60 + 1, "its start, heartbeats, exchanges and a refresh");
 }
 
 #[test]
 fn two_find_each_other_again() {
-    let town = Town::new(2, 1);
+    let fixture = OverlayFixture::new(2, 1);
     for (lost, end) in [(0, Act::Stop), (0, Act::Crash), (1, Act::Stop), (1, Act::Crash)] {
         let acts = [(5, lost, end), (12, lost, Act::Start)];
-        assert_eq!(neighbors(&town, &acts, 11, 1 - lost), Vec::<u32>::new());
-        assert_eq!(neighbors(&town, &acts, 45, 0), [1]);
-        assert_eq!(neighbors(&town, &acts, 45, 1), [0]);
+        assert_eq!(neighbors(&fixture, &acts, 11, 1 - lost), Vec::<u32>::new());
+        assert_eq!(neighbors(&fixture, &acts, 45, 0), [1]);
+        assert_eq!(neighbors(&fixture, &acts, 45, 1), [0]);
     }
 }
 
@@ -112,7 +112,7 @@ fn exchange(near: &[Address]) -> NeighborsMessage {
 
 #[test]
 fn siblings_hear_who_came_and_who_was_lost() {
-    let mut acts = Town::new(3, 1).joins(SECOND);
+    let mut acts = OverlayFixture::new(3, 1).joins(SECOND);
     acts.push(act(at(5), 2, Act::Stop));
     let setup = Setup::new(3, SECOND * 10, |_| {
         Peer::new().with(Bootstrap::default()).with(Neighbors::default()).with(Watcher::default())

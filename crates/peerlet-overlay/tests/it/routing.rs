@@ -10,7 +10,7 @@ use peerlet_overlay::{
     Bootstrap, Envelope, Neighbors, NeighborsMessage, Payload, RingId, Router, RouterMessage,
 };
 
-use crate::town::{Town, act, in_order, measured};
+use crate::overlay_fixture::{OverlayFixture, act, in_order, measured};
 
 /// Makes one peer a neighbor at the start, by the first word that it would say.
 struct Introducer;
@@ -136,10 +136,11 @@ fn an_envelope_that_went_too_far_is_dropped() {
 
 /// Runs five peers for forty seconds; maybe one crashes on the way.
 fn five(crash: Option<u32>) -> (u64, f64, f64) {
-    let town = Town { span: SECOND * 40, from: SECOND * 10, ..Town::new(5, 1) };
-    let mut acts = town.joins(SECOND);
+    let fixture =
+        OverlayFixture { span: SECOND * 40, from: SECOND * 10, ..OverlayFixture::new(5, 1) };
+    let mut acts = fixture.joins(SECOND);
     acts.extend(crash.map(|seat| act(Time::ZERO + SECOND * 20, seat, Act::Crash)));
-    let outcome = town.simulation(in_order(acts)).run().unwrap();
+    let outcome = fixture.simulation(in_order(acts)).run().unwrap();
     assert!(outcome.ledger.is_balanced());
     let (count, success) = measured(&outcome, "lookups/success");
     (count, success, measured(&outcome, "lookups/hops").1)
@@ -156,8 +157,9 @@ fn among_five_every_lookup_is_right_and_takes_a_hop_at_most() {
 #[test]
 fn encoding_changes_nothing() {
     let digest = |wire| {
-        let town = Town { wire, span: SECOND * 30, loss: 0.05, ..Town::new(30, 1) };
-        town.simulation(town.joins(SECOND)).run().unwrap().digest
+        let fixture =
+            OverlayFixture { wire, span: SECOND * 30, loss: 0.05, ..OverlayFixture::new(30, 1) };
+        fixture.simulation(fixture.joins(SECOND)).run().unwrap().digest
     };
     assert_eq!(digest(true), digest(false));
 }
@@ -169,8 +171,8 @@ fn success_by_loss_and_size() {
     for loss in [0.0, 0.02, 0.1, 0.3] {
         let success = |peers| {
             let (span, from) = (SECOND * 40, SECOND * 10);
-            let town = Town { loss, span, from, ..Town::new(peers, 1) };
-            let outcome = town.simulation(town.joins(SECOND)).run().unwrap();
+            let fixture = OverlayFixture { loss, span, from, ..OverlayFixture::new(peers, 1) };
+            let outcome = fixture.simulation(fixture.joins(SECOND)).run().unwrap();
             measured(&outcome, "lookups/success").1
         };
         let [a, b, c] = [10, 30, 100].map(success);

@@ -2,16 +2,21 @@
 
 use peerlet_core::{SECOND, Time};
 
-use crate::town::{Town, measured, misplaced, reached, seed};
+use crate::overlay_fixture::{OverlayFixture, measured, misplaced, reached, seed};
 
 #[test]
 fn a_thousand_peers_find_their_places_and_their_keys() {
-    let town = Town { rate: 0.5, span: SECOND * 30, from: SECOND * 10, ..Town::new(1_000, seed()) };
-    let mut simulation = town.simulation(town.joins(SECOND));
+    let fixture = OverlayFixture {
+        rate: 0.5,
+        span: SECOND * 30,
+        from: SECOND * 10,
+        ..OverlayFixture::new(1_000, seed())
+    };
+    let mut simulation = fixture.simulation(fixture.joins(SECOND));
     simulation.run_until(Time::ZERO + SECOND * 10).unwrap();
-    assert_eq!(misplaced(&simulation, town.peers, 2), 0, "every ring neighbor is right");
-    assert_eq!(reached(&simulation, town.peers), 1_000);
-    simulation.run_until(Time::ZERO + town.span).unwrap();
+    assert_eq!(misplaced(&simulation, fixture.peers, 2), 0, "every ring neighbor is right");
+    assert_eq!(reached(&simulation, fixture.peers), 1_000);
+    simulation.run_until(Time::ZERO + fixture.span).unwrap();
     let outcome = simulation.finish();
     assert!(outcome.ledger.is_balanced());
     let (count, success) = measured(&outcome, "lookups/success");

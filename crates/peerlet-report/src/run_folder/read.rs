@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use peerlet_core::runtime::decode_text;
-use peerlet_measure::{Distribution, MessageFigures, MetricFigures, RunFigures};
+use peerlet_measure::{MessageStatistics, MetricStatistics, RecordedDistribution, RunStatistics};
 use peerlet_scenario::read_regular_file;
 use serde::Deserialize;
 
@@ -50,7 +50,7 @@ struct Head {
 }
 
 /// Reads a run folder.
-pub fn read(folder: &Path) -> Result<(Facts, RunFigures), FolderError> {
+pub fn read(folder: &Path) -> Result<(Facts, RunStatistics), FolderError> {
     read_from(folder, text)
 }
 
@@ -58,7 +58,7 @@ pub fn read(folder: &Path) -> Result<(Facts, RunFigures), FolderError> {
 pub fn read_from(
     folder: &Path,
     text: impl Fn(&Path) -> Result<String, FolderError>,
-) -> Result<(Facts, RunFigures), FolderError> {
+) -> Result<(Facts, RunStatistics), FolderError> {
     let path = folder.display().to_string();
     let at = folder.join("summary.json");
     let summary = summary(&at, &text(&at)?)?;
@@ -66,10 +66,10 @@ pub fn read_from(
     let at = folder.join("distributions.csv");
     let metrics = metrics(&at, &text(&at)?, summary.measures)?;
     let Account { sent, delivered, dropped, .. } = summary.messages.total;
-    let messages = MessageFigures { sent, delivered, dropped };
+    let messages = MessageStatistics { sent, delivered, dropped };
     let RunSummary { world, transport, scenario, seed, peers, virtual_seconds, .. } = summary;
     let facts = Facts { path, world, transport, scenario, peers, virtual_seconds };
-    Ok((facts, RunFigures { seed, metrics, messages }))
+    Ok((facts, RunStatistics { seed, metrics, messages }))
 }
 
 fn text(path: &Path) -> Result<String, FolderError> {
@@ -142,7 +142,7 @@ fn metrics(
     path: &Path,
     text: &str,
     mut measures: BTreeMap<String, Measure>,
-) -> Result<BTreeMap<String, MetricFigures>, FolderError> {
+) -> Result<BTreeMap<String, MetricStatistics>, FolderError> {
     let shown = path.display();
     let distributions = peerlet_measure::read_distributions(text)
         .map_err(|error| FolderError::Io(format!("{shown}:{}: {error}", error.line())))?;
@@ -159,7 +159,7 @@ fn metrics(
                 measure.count
             )));
         }
-        metrics.insert(name, figures(measure, distribution));
+        metrics.insert(name, statistics(measure, distribution));
     }
     if let Some(name) = measures.keys().next() {
         return Err(FolderError::Io(format!(
@@ -169,8 +169,8 @@ fn metrics(
     Ok(metrics)
 }
 
-fn figures(measure: Measure, distribution: Distribution) -> MetricFigures {
+fn statistics(measure: Measure, distribution: RecordedDistribution) -> MetricStatistics {
     let Measure { count, sum, mean, p5, p50, p95, p99, .. } = measure;
-    let Distribution { kind, unit, quantum, histogram } = distribution;
-    MetricFigures { kind, unit, quantum, count, sum, mean, p5, p50, p95, p99, histogram }
+    let RecordedDistribution { kind, unit, quantum, histogram } = distribution;
+    MetricStatistics { kind, unit, quantum, count, sum, mean, p5, p50, p95, p99, histogram }
 }

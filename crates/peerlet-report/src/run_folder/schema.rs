@@ -308,7 +308,7 @@ mod tests {
 
     use peerlet_core::runtime::{Call, Port};
     use peerlet_core::{SECOND, Seat, Time};
-    use peerlet_measure::{Epochs, Measures, write_csv, write_distributions};
+    use peerlet_measure::{Epochs, Measurements, write_csv, write_distributions};
     use peerlet_sim::{EventKind, Handled, JsonTrace, Sums, Trace};
 
     use super::*;
@@ -439,7 +439,7 @@ mod tests {
         let page = include_str!("../../../../docs/RUN_FOLDER.md");
         let second = Time::ZERO..Time::ZERO + SECOND;
         let grid = Epochs::new(SECOND, second).unwrap();
-        let none = Measures::new([].into(), grid);
+        let none = Measurements::new([].into(), grid);
         let (mut csv, mut distributions) = (Vec::new(), Vec::new());
         write_csv(&none, &mut csv).unwrap();
         write_distributions(&none, &mut distributions).unwrap();

@@ -1,8 +1,8 @@
-//! Churn drawn before the run.
+//! Churn, sampled before the run.
 
 use expect_test::expect;
 use peerlet_core::{Seat, Time};
-use peerlet_scenario::{Entry, Step, Timeline};
+use peerlet_scenario::{Step, Timeline, TimelineEntry};
 
 use crate::{parse, parse_with};
 
@@ -16,9 +16,9 @@ absence = { exponential = { mean = "25s" } }
 "#;
 
 /// The starts and stops of one seat.
-fn turns(timeline: &Timeline, seat: Seat) -> Vec<Entry> {
+fn transitions(timeline: &Timeline, seat: Seat) -> Vec<TimelineEntry> {
     let of_seat =
-        |entry: &&Entry| matches!(entry.step, Step::Start(s) | Step::Stop(s) if s == seat);
+        |entry: &&TimelineEntry| matches!(entry.step, Step::Start(s) | Step::Stop(s) if s == seat);
     timeline.entries().iter().filter(of_seat).copied().collect()
 }
 
@@ -28,7 +28,7 @@ fn turns(timeline: &Timeline, seat: Seat) -> Vec<Entry> {
 fn means(timeline: &Timeline, half: f64) -> (f64, f64) {
     let (mut sessions, mut absences) = ((0.0, 0), (0.0, 0));
     for seat in (0..1000).map(Seat) {
-        for pair in turns(timeline, seat).windows(2) {
+        for pair in transitions(timeline, seat).windows(2) {
             if pair[0].at.as_secs_f64() > half {
                 break;
             }
@@ -78,31 +78,31 @@ fn another_seat_moves_nobodys_churn() {
     let few = Timeline::expand(&parse(CHURN).unwrap(), &[]);
     let many = Timeline::expand(&parse_with(CHURN, &["peers=1001"]).unwrap(), &[]);
     for seat in (0..1000).map(Seat) {
-        assert_eq!(turns(&few, seat), turns(&many, seat));
+        assert_eq!(transitions(&few, seat), transitions(&many, seat));
     }
     let other = Timeline::expand(&parse_with(CHURN, &["seed=8"]).unwrap(), &[]);
-    assert_ne!(turns(&few, Seat(3)), turns(&other, Seat(3)));
+    assert_ne!(transitions(&few, Seat(3)), transitions(&other, Seat(3)));
 }
 
 #[test]
 fn servers_stay_unless_named() {
     let scenario = parse(CHURN).unwrap();
     let timeline = Timeline::expand(&scenario, &[Seat(0), Seat(5)]);
-    assert_eq!(turns(&timeline, Seat(5)).len(), 1);
-    assert!(turns(&timeline, Seat(4)).len() > 1);
+    assert_eq!(transitions(&timeline, Seat(5)).len(), 1);
+    assert!(transitions(&timeline, Seat(4)).len() > 1);
     let scenario = parse_with(CHURN, &["churn.peers=5-*"]).unwrap();
     let timeline = Timeline::expand(&scenario, &[Seat(0), Seat(5)]);
-    assert_eq!(turns(&timeline, Seat(4)).len(), 1);
-    assert!(turns(&timeline, Seat(5)).len() > 1);
+    assert_eq!(transitions(&timeline, Seat(4)).len(), 1);
+    assert!(transitions(&timeline, Seat(5)).len() > 1);
 }
 
 #[test]
 fn a_seat_started_by_event_comes_and_goes_from_there() {
     let text = format!("{CHURN}[events]\nlines = \"7 300 Peer.start()\"\n");
     let timeline = Timeline::expand(&parse(&text).unwrap(), &[]);
-    let turns = turns(&timeline, Seat(7));
-    assert!(turns[0].at > Time::from_nanos(300_000_000_000));
-    assert_eq!(turns[0].step, Step::Stop(Seat(7)), "the event has started it");
+    let transitions = transitions(&timeline, Seat(7));
+    assert!(transitions[0].at > Time::from_nanos(300_000_000_000));
+    assert_eq!(transitions[0].step, Step::Stop(Seat(7)), "the event has started it");
 }
 
 /// The values must not move between machines and releases.

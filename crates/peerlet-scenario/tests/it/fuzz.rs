@@ -2,7 +2,7 @@
 
 use peerlet_core::runtime::SeatSet;
 use peerlet_core::{Rng, Seat, Seed, Time};
-use peerlet_scenario::{Law, Override, Scenario, Source, Timeline};
+use peerlet_scenario::{Override, Scenario, SessionDistribution, Source, Timeline};
 
 const SCENARIO: &str = include_str!("fuzz.toml");
 
@@ -75,9 +75,11 @@ fn pick(rng: &mut Rng) -> &'static str {
 
 /// Expands a scenario that damage has not made long, and asks about its seats.
 fn expand(scenario: &Scenario) {
-    let is_short = |law: Law| law.mean().as_secs_f64() < 1.0;
+    let is_short = |distribution: SessionDistribution| distribution.mean().as_secs_f64() < 1.0;
     let churn = scenario.churn.as_ref().map(|churn| [churn.session, churn.absence]);
-    if scenario.peers > 2_000 || churn.is_some_and(|laws| laws.into_iter().any(is_short)) {
+    if scenario.peers > 2_000
+        || churn.is_some_and(|distributions| distributions.into_iter().any(is_short))
+    {
         return;
     }
     let servers: Vec<Seat> = scenario.servers.iter().collect();

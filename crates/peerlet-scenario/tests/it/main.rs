@@ -1,4 +1,4 @@
-//! What a scenario file may say, what is refused, and what becomes of it in time.
+//! Scenario files: their contents, refusals and timelines.
 
 mod churn;
 mod fuzz;

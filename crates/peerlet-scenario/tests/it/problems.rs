@@ -1,4 +1,4 @@
-//! What is refused, and how it is told.
+//! Refusals of scenarios, and their messages.
 
 use expect_test::{Expect, expect};
 
@@ -353,7 +353,7 @@ fn seats_in_two_groups() {
              8 | peers = 5
                :         ^
                `----
-              help: make it smaller: seats of other groups and of servers are not drawn
+              help: make it smaller: seats of other groups and of servers are not chosen
         "#]],
     );
 }
@@ -396,7 +396,7 @@ fn seats_of_groups() {
 }
 
 #[test]
-fn laws_of_churn() {
+fn distributions_of_churn() {
     check(
         "[churn]\nsession = { weibull = { shape = 0.59 } }\nabsence = \"5m\"\n",
         expect![[r#"
@@ -406,7 +406,7 @@ fn laws_of_churn() {
                :             ^^^^^^^
                `----
               help: leave it out; `peerlet list` shows what is built
-            test.toml:5:11: `absence` is a text, not a law of chance
+            test.toml:5:11: `absence` is a text, not a distribution
                ,----
              5 | absence = "5m"
                :           ^^^^
@@ -424,7 +424,7 @@ fn laws_of_churn() {
                :           ^^^^^^
                `----
               help: write "all", "none" or "stationary"
-            test.toml:4:13: `exponental` is no law of chance
+            test.toml:4:13: `exponental` is no distribution
                ,----
              4 | session = { exponental = { mean = "5m" } }
                :             ^^^^^^^^^^

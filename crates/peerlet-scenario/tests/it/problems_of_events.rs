@@ -1,4 +1,4 @@
-//! What is refused of events and of the command line, and how it is told.
+//! Refusals of events and of the command line, and their messages.
 
 use expect_test::{Expect, expect};
 use peerlet_scenario::{Override, Scenario, Source, Timeline};

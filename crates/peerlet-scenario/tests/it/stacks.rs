@@ -1,4 +1,4 @@
-//! What is kept of stacks, groups and the network, and how parts of them are read by others.
+//! The stacks, groups and network that are kept, and how others read parts of them.
 
 use expect_test::{Expect, expect};
 use peerlet_core::{Duration, Seat};

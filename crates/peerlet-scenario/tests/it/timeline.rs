@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 use peerlet_core::{Seat, Time};
-use peerlet_scenario::{Entry, Timeline};
+use peerlet_scenario::{Timeline, TimelineEntry};
 
 use crate::parse;
 
@@ -91,7 +91,7 @@ fn what_is_written_reads_as_the_same() {
 fn a_million_seats_are_lean() {
     let timeline = Timeline::expand(&parse("peers = 1_000_000\nfor = \"60s\"\n").unwrap(), &[]);
     assert_eq!(timeline.entries().len(), 1_000_000);
-    assert_eq!(size_of::<Entry>(), 16);
+    assert_eq!(size_of::<TimelineEntry>(), 16);
     assert_eq!(timeline.entries()[999_999].at, Time::from_nanos(59_999_940_000));
 }
 

@@ -2,7 +2,7 @@
 
 use peerlet_core::runtime::{Act, State};
 use peerlet_core::{Duration, MILLISECOND, NANOSECOND, SECOND, Seat, Time};
-use peerlet_measure::Measures;
+use peerlet_measure::Measurements;
 use peerlet_sim::Simulation;
 
 use crate::actor::{Actor, Happened, LEVEL, SAID, Stage, cue};
@@ -23,7 +23,7 @@ fn counting(seats: u32, at: &'static [u64], duration: Duration) -> Stage {
 }
 
 /// Each epoch's count and the sum of its levels.
-fn epochs(measures: &Measures) -> Vec<(u64, i128)> {
+fn epochs(measures: &Measurements) -> Vec<(u64, i128)> {
     let epochs = measures.epochs();
     epochs.map(|epoch| (epoch.accumulators[0].count(), epoch.accumulators[1].sum())).collect()
 }

@@ -10,7 +10,7 @@ use peerlet_core::runtime::{Act, Directive};
 use peerlet_core::{
     Address, Context, Duration, MILLISECOND, NANOSECOND, Peer, Peerlet, SECOND, Seat, Time,
 };
-use peerlet_network::{Cause, Constant, Departure, Model, Packet, State};
+use peerlet_network::{Constant, Departure, Model, ModelState, Packet, PacketDrop};
 use peerlet_sim::{Digest, JsonTrace, Outcome, Setup, Simulation};
 
 use crate::actor::{Happened, LEVEL, SAID, Stage, at, send};
@@ -28,7 +28,7 @@ impl Model for But {
     fn lookahead(&self) -> Duration {
         MILLISECOND
     }
-    fn depart(&self, packet: &Packet, _: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, _: &mut ModelState) -> Departure {
         match packet.from == Seat(2) && packet.at.as_nanos() == self.at.as_nanos() {
             true => self.fate,
             false => Departure::Arrive { after: self.delay },
@@ -80,7 +80,8 @@ fn one_nanosecond_of_one_message_changes_it() {
 fn drop_counters_are_in_it() {
     let at = MILLISECOND * 900;
     let never = Departure::Arrive { after: SECOND };
-    let [loss, queue] = [Cause::Loss, Cause::Queue].map(|cause| over(at, Departure::Drop(cause)));
+    let [loss, queue] =
+        [PacketDrop::Loss, PacketDrop::Queue].map(|cause| over(at, Departure::Drop(cause)));
     assert_ne!(loss, queue);
     assert_ne!(loss, over(at, never));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use peerlet_core::{Duration, MILLISECOND, NANOSECOND, SECOND, Seat, Seed, Time};
-use peerlet_network::{Constant, Departure, Model, Packet, State};
+use peerlet_network::{Constant, Departure, Model, ModelState, Packet};
 use peerlet_sim::{Digest, Engine, EventKind, Outcome};
 
 use crate::actor::{Happened, Log, Stage};
@@ -130,8 +130,8 @@ impl Model for Tide {
     fn lookahead(&self) -> Duration {
         Duration::from_nanos(self.0.load(Ordering::Relaxed))
     }
-    fn depart(&self, packet: &Packet, _: &mut State) -> Departure {
-        let extra = packet.draws.named("tide").bits() % 1_000_000;
+    fn depart(&self, packet: &Packet, _: &mut ModelState) -> Departure {
+        let extra = packet.random.named("tide").bits() % 1_000_000;
         Departure::Arrive { after: self.lookahead() + Duration::from_nanos(extra) }
     }
     fn round_trip(&self, _: Seat, _: Seat) -> Duration {

@@ -3,7 +3,7 @@
 use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, Seed};
 use peerlet_measure::DropCause;
 use peerlet_network::{
-    AccessConfig, Constant, CorruptConfig, LayersConfig, LossConfig, LossLaw, Probability, Rate,
+    AccessConfig, Constant, CorruptConfig, LayersConfig, LossConfig, LossModel, Probability, Rate,
     Size,
 };
 use peerlet_sim::Outcome;
@@ -67,7 +67,7 @@ fn reliable_messages_come_through_whole_and_in_order() {
 #[test]
 fn copies_are_counted() {
     let duplicate = Some(probability(0.25));
-    let loss = LossConfig::from(LossLaw::Independent(probability(0.1)));
+    let loss = LossConfig::from(LossModel::Independent(probability(0.1)));
     let layers = LayersConfig { duplicate, loss: Some(loss), ..LayersConfig::default() };
     let ran = sender(4_000, MILLISECOND, false, &layers).run();
     let (got, flow) = (received(&ran).len() as u64, ran.0.ledger.datagram);

@@ -3,7 +3,7 @@
 use peerlet_core::runtime::Act;
 use peerlet_core::{Duration, MILLISECOND, NANOSECOND, SECOND, Seat, Undelivered};
 use peerlet_measure::DropCause;
-use peerlet_network::{Cause, Constant, Departure, Model, Packet, State};
+use peerlet_network::{Constant, Departure, Model, ModelState, Packet, PacketDrop};
 use peerlet_sim::Engine;
 
 use crate::actor::{Happened, Stage, send_reliably};
@@ -119,17 +119,17 @@ impl Model for Few {
     fn lookahead(&self) -> Duration {
         DELAY
     }
-    fn outbound(&self, _: Seat) -> State {
+    fn outbound(&self, _: Seat) -> ModelState {
         Some(Box::new(0usize))
     }
-    fn depart(&self, packet: &Packet, state: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, state: &mut ModelState) -> Departure {
         let state = state.as_mut().and_then(|state| state.downcast_mut());
         let count: &mut usize = state.expect("every seat has its count");
         *count += 1;
         match self.0.get(*count - 1) {
             _ if packet.from != Seat(0) => Departure::Arrive { after: DELAY },
             Some(after) => Departure::Arrive { after: *after },
-            None => Departure::Drop(Cause::Loss),
+            None => Departure::Drop(PacketDrop::Loss),
         }
     }
     fn round_trip(&self, _: Seat, _: Seat) -> Duration {

@@ -1,7 +1,7 @@
 //! A network that does to messages whatever a network can do, as long as the weather is bad.
 
 use peerlet_core::{Duration, Seat, Time};
-use peerlet_network::{Arrival, Cause, Departure, Model, Packet, State};
+use peerlet_network::{Arrival, Departure, Model, ModelState, Packet, PacketDrop};
 
 /// A time in which seats on different sides do not reach each other.
 #[derive(Clone, Debug)]
@@ -79,16 +79,16 @@ impl Model for Weather {
         self.refusal > 0.0 || self.lag.0 > 0.0 || !self.gates.is_empty()
     }
 
-    fn depart(&self, packet: &Packet, _: &mut State) -> Departure {
+    fn depart(&self, packet: &Packet, _: &mut ModelState) -> Departure {
         if self.walls.iter().any(|wall| wall.stops(packet)) {
-            return Departure::Drop(Cause::Partition);
+            return Departure::Drop(PacketDrop::Partition);
         }
-        let mut rng = packet.draws.named("weather").rng();
+        let mut rng = packet.random.named("weather").rng();
         let width = (self.max - self.min).as_nanos() + 1;
         let after = self.min + Duration::from_nanos(rng.below(width));
         let is_bad = packet.at < self.until;
         if is_bad && rng.chance(self.loss) {
-            return Departure::Drop(Cause::Loss);
+            return Departure::Drop(PacketDrop::Loss);
         }
         if is_bad && rng.chance(self.twice) {
             let second = self.min + Duration::from_nanos(rng.below(width));
@@ -97,14 +97,14 @@ impl Model for Weather {
         Departure::Arrive { after }
     }
 
-    fn arrive(&self, packet: &Packet, _: &mut State) -> Arrival {
+    fn arrive(&self, packet: &Packet, _: &mut ModelState) -> Arrival {
         if self.gates.iter().any(|gate| gate.stops(packet)) {
-            return Arrival::Drop(Cause::Nat);
+            return Arrival::Drop(PacketDrop::Nat);
         }
-        let mut rng = packet.draws.named("arrival").rng();
+        let mut rng = packet.random.named("arrival").rng();
         let is_bad = packet.at < self.until;
         if is_bad && rng.chance(self.refusal) {
-            return Arrival::Drop(Cause::Queue);
+            return Arrival::Drop(PacketDrop::Queue);
         }
         let (chance, longest) = self.lag;
         let after = match is_bad && rng.chance(chance) {

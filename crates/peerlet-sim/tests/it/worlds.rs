@@ -10,10 +10,10 @@ use peerlet_core::{
     Duration, MILLISECOND, NANOSECOND, Rng, SECOND, Seat, Seed, Signature, Time, Value,
 };
 use peerlet_network::{
-    AccessConfig, Arrival, Cause, Change, Constant, CorruptConfig, Departure, Fault, Faults,
-    Generated, Gilbert, JitterConfig, KING_LIKE, Law, Layers, LayersConfig, LossConfig, LossLaw,
-    Model, PLANETLAB_LIKE, Packet, Per, Preset, Probability, Rate, ReorderConfig, Size,
-    State as Kept, Uniform, Ways,
+    AccessConfig, Arrival, Change, Constant, CorruptConfig, Departure, Distribution, Fault, Faults,
+    Generated, Gilbert, JitterConfig, KING_LIKE, Layers, LayersConfig, LossConfig, LossModel,
+    Model, ModelState as Kept, PLANETLAB_LIKE, Packet, PacketDrop, Per, Preset, Probability, Rate,
+    ReorderConfig, Size, Uniform, Ways,
 };
 use peerlet_sim::{Engine, Handled, Outcome, RunError, Setup, Simulation, Sums, Trace};
 
@@ -125,7 +125,7 @@ impl Model for Narrow {
         let (free, now) = (kept(state), packet.at.as_nanos());
         let waits = free.saturating_sub(now);
         if waits > 20_000_000 {
-            return Departure::Drop(Cause::Queue);
+            return Departure::Drop(PacketDrop::Queue);
         }
         *free = now + waits + 300_000;
         Departure::Arrive { after: self.0 + Duration::from_nanos(waits) }
@@ -134,7 +134,7 @@ impl Model for Narrow {
         let count = kept(state);
         *count += 1;
         match *count % 50 {
-            0 => Arrival::Drop(Cause::Nat),
+            0 => Arrival::Drop(PacketDrop::Nat),
             count => Arrival::Accept { after: MILLISECOND * (count % 4) },
         }
     }
@@ -221,13 +221,13 @@ fn layers(rng: &mut Rng) -> LayersConfig {
     layers.duplicate = any(0.3);
     layers.reorder = any(0.3).map(|probability| ReorderConfig { probability, by: MILLISECOND * 9 });
     layers.corrupt = any(0.3).map(|probability| CorruptConfig { probability, bits: 2 });
-    let law = Law::Exponential { mean: MILLISECOND };
-    layers.jitter =
-        any(0.3).map(|_| JitterConfig { law, per: any(0.5).map_or(Per::Message, |_| Per::Pair) });
+    let distribution = Distribution::Exponential { mean: MILLISECOND };
+    layers.jitter = any(0.3)
+        .map(|_| JitterConfig { distribution, per: any(0.5).map_or(Per::Message, |_| Per::Pair) });
     let mut loss = || match any(0.7) {
-        Some(probability) if any(0.5).is_none() => LossLaw::Independent(probability),
-        Some(_) => LossLaw::Gilbert(Gilbert::new(0.1, 3.0).expect("bursts are long enough")),
-        None => LossLaw::Independent(Probability::NEVER),
+        Some(probability) if any(0.5).is_none() => LossModel::Independent(probability),
+        Some(_) => LossModel::Gilbert(Gilbert::new(0.1, 3.0).expect("bursts are long enough")),
+        None => LossModel::Independent(Probability::NEVER),
     };
     layers.loss = Some(LossConfig { up: loss(), down: loss(), links: Vec::new() });
     let queue = Size::bytes(choose(rng, [0, 500, 20_000]));
@@ -250,8 +250,8 @@ fn faults(rng: &mut Rng, seats: u32, end: Time) -> Vec<Fault> {
         0 => Change::Cut { from: None, ways: Ways::Both, in_flight: rng.chance(0.5) },
         1 => Change::Cut { from: Some(some(rng)), ways: Ways::Out, in_flight: rng.chance(0.5) },
         2 => Change::Heal { from: None },
-        3 => Change::Loss(LossLaw::Independent(probability)),
-        4 => Change::Loss(LossLaw::Gilbert(Gilbert::new(0.1, 3.0).expect("bursts are long"))),
+        3 => Change::Loss(LossModel::Independent(probability)),
+        4 => Change::Loss(LossModel::Gilbert(Gilbert::new(0.1, 3.0).expect("bursts are long"))),
         5 => Change::Bandwidth { up: Some(Rate::bits(100_000)), down: None },
         6 => Change::Slow(3 << 16),
         7 => Change::Clog,

@@ -1,7 +1,7 @@
 //! Overlays that are laid out: the same in simulation and emulation, and whole on real sockets.
 
 use peerlet::live::{LiveSetup, Medium, Sockets};
-use peerlet::measure::{Measures, Summary};
+use peerlet::measure::{Measurements, Summary};
 use peerlet::prelude::*;
 use peerlet::scenario::{Override, Source};
 use peerlet::sim::{Setup, Simulation};
@@ -82,7 +82,7 @@ fn plan(seed: u64, world: World) -> Plan {
 }
 
 /// Every value of the links and of the choices.
-fn census(measures: &Measures) -> [Vec<i64>; 2] {
+fn census(measures: &Measurements) -> [Vec<i64>; 2] {
     let total = measures.total();
     ["census/link", "census/draw"].map(|name| {
         let at = measures.metrics().iter().position(|metric| metric.full_name == name);
@@ -91,7 +91,7 @@ fn census(measures: &Measures) -> [Vec<i64>; 2] {
     })
 }
 
-fn simulated(seed: u64) -> Measures {
+fn simulated(seed: u64) -> Measurements {
     let plan = plan(seed, World::Sim);
     let build = plan.stacks();
     let setup = Setup {
@@ -103,7 +103,7 @@ fn simulated(seed: u64) -> Measures {
     simulation.run().expect("nothing is endless").measures
 }
 
-fn on_sockets(seed: u64, sockets: Sockets, is_emulated: bool) -> Measures {
+fn on_sockets(seed: u64, sockets: Sockets, is_emulated: bool) -> Measurements {
     let plan = plan(seed, World::Emulate);
     let build = plan.stacks();
     let medium = match is_emulated {

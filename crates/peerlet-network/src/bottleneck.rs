@@ -1,4 +1,4 @@
-//! A line that takes one byte after the other, and the queue before it.
+//! A bottleneck link: a line that takes one byte after the other, and the queue before it.
 
 use peerlet_core::{Duration, Time};
 
@@ -16,7 +16,7 @@ const PACKET_MAX: u64 = 1_500;
 /// over QUIC keeps a queue as full as that on average. So a packet that comes behind a train waits
 /// for three quarters of a queue, and a train gets through a queue of any size.
 #[derive(Default)]
-pub(crate) struct Line {
+pub(crate) struct Bottleneck {
     /// Until when the packets in the queue take the line.
     busy: Time,
     /// For how long those of trains take it that are not in the queue yet.
@@ -49,7 +49,7 @@ impl Pace {
     }
 }
 
-impl Line {
+impl Bottleneck {
     /// Puts so many bytes on the line. How long until all of them are through; `None` when the
     /// queue is too full for them.
     #[inline]
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_train_takes_its_time_and_no_queue_is_too_small_for_it() {
-        let mut line = Line::default();
+        let mut line = Bottleneck::default();
         assert_eq!(line.pass(MS, pace(), ms(0)), Some(MILLISECOND));
         // The line is busy, and the train is a hundred times as long as the queue.
         assert_eq!(line.pass(1_000 * MS, pace(), ms(0)), Some(SECOND + MILLISECOND));
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_packet_behind_a_train_waits_for_three_quarters_of_a_queue() {
-        let mut line = Line::default();
+        let mut line = Bottleneck::default();
         assert_eq!(line.pass(100 * MS, pace(), ms(0)), Some(MILLISECOND * 100));
         assert_eq!(line.pass(MS, pace(), ms(0)), Some(MILLISECOND * 10));
         assert_eq!(line.pass(MS, pace(), ms(50)), Some(MILLISECOND * 10));
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn packets_that_fill_the_queue_are_dropped_behind_a_train_too() {
-        let mut line = Line::default();
+        let mut line = Bottleneck::default();
         line.pass(100 * MS, pace(), ms(0));
         let passed = (0..10).filter(|_| line.pass(MS, pace(), ms(0)).is_some()).count();
         assert_eq!(passed, 3);
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn no_time_of_the_line_is_lost() {
         let mut rng = peerlet_core::Seed::new(7).rng();
-        let (mut line, mut now, mut carried, mut busy) = (Line::default(), 0, 0, 0);
+        let (mut line, mut now, mut carried, mut busy) = (Bottleneck::default(), 0, 0, 0);
         for _ in 0..10_000 {
             now += rng.below(20_000) * 1_000;
             let bytes =
@@ -169,7 +169,7 @@ mod tests {
     fn the_slowest_and_the_fastest_rates_do_not_overflow() {
         for (rate, bytes) in [(1, u64::MAX), (1, 1_500), (1_000_000_000_000, 1_500)] {
             let pace = Pace::new(Rate::bits(rate), Size::bytes(1 << 40));
-            let wait = Line::default().pass(bytes, pace, Time::ZERO).unwrap();
+            let wait = Bottleneck::default().pass(bytes, pace, Time::ZERO).unwrap();
             let exact = 8e9 * bytes as f64 / rate as f64;
             assert!(wait == Duration::MAX || (wait.as_nanos() as f64 / exact - 1.0).abs() < 0.01);
         }

@@ -1,18 +1,20 @@
-//! What holds for each seat from which instant on.
+//! Properties of seats as step functions of time.
 
 use peerlet_core::runtime::SeatSet;
 use peerlet_core::{Seat, Time};
 
-/// The history of one property: for each seat the values that it takes, in order of time.
-pub(super) struct Steps<V> {
+/// One property: for each seat, the values that it takes in order of time.
+pub(super) struct StepFunction<V> {
     /// The first seat of each run of seats with one history, ascending.
     firsts: Vec<u32>,
     histories: Vec<Vec<(Time, V)>>,
 }
 
-impl<V: Copy> Steps<V> {
+impl<V: Copy> StepFunction<V> {
     /// The history that these changes make, which are in order of time.
-    pub(super) fn new<'a>(changes: impl Iterator<Item = (Time, &'a SeatSet, V)>) -> Steps<V> {
+    pub(super) fn new<'a>(
+        changes: impl Iterator<Item = (Time, &'a SeatSet, V)>,
+    ) -> StepFunction<V> {
         let changes: Vec<(Time, &SeatSet, V)> = changes.collect();
         let ranges = changes.iter().flat_map(|(_, seats, _)| seats.ranges());
         let mut firsts: Vec<u32> =
@@ -27,7 +29,7 @@ impl<V: Copy> Steps<V> {
                 histories[from..to].iter_mut().for_each(|history| history.push((at, value)));
             }
         }
-        Steps { firsts, histories }
+        StepFunction { firsts, histories }
     }
 
     fn history(&self, seat: Seat) -> &[(Time, V)] {
@@ -78,22 +80,22 @@ mod tests {
             let sets: Vec<SeatSet> = (0..8).map(|_| some()).collect();
             let at = |i: usize| Time::from_nanos(10 * (i as u64 / 2));
             let changes = sets.iter().enumerate().map(|(i, seats)| (at(i), seats, i));
-            let steps = Steps::new(changes.clone());
+            let function = StepFunction::new(changes.clone());
             for seat in (0..60).map(Seat) {
                 for now in (0..50).map(Time::from_nanos) {
                     let holds = |(since, seats, _): &(Time, &SeatSet, usize)| {
                         *since <= now && seats.contains(seat)
                     };
                     let expected = changes.clone().filter(holds).map(|(.., i)| i).next_back();
-                    assert_eq!(steps.at(seat, now), expected, "{seat} {now}");
+                    assert_eq!(function.at(seat, now), expected, "{seat} {now}");
                     let next = changes.clone().find(|(since, seats, i)| {
                         *since > now && seats.contains(seat) && i % 3 == 0
                     });
-                    assert_eq!(steps.next(seat, now, |i| i % 3 == 0), next.map(|(at, ..)| at));
+                    assert_eq!(function.next(seat, now, |i| i % 3 == 0), next.map(|(at, ..)| at));
                 }
             }
         }
-        let none = Steps::<u32>::new(std::iter::empty());
+        let none = StepFunction::<u32>::new(std::iter::empty());
         assert!(none.at(Seat(0), Time::MAX).is_none() && !none.any(|_| true));
     }
 }

@@ -1,4 +1,4 @@
-//! What models there are, for `peerlet list` and for whoever reads scenarios.
+//! The catalog of models and layers, for `peerlet list` and for readers of scenarios.
 
 use crate::generated::{KING_LIKE, PLANETLAB_LIKE, WORLD_LIKE};
 
@@ -7,7 +7,7 @@ use crate::generated::{KING_LIKE, PLANETLAB_LIKE, WORLD_LIKE};
 pub struct ModelEntry {
     /// The name in a scenario.
     pub name: &'static str,
-    /// What it is, in one line.
+    /// Its description, in one line.
     pub help: &'static str,
     /// The keys that stand beside its name.
     pub parameters: &'static [Parameter],
@@ -18,11 +18,11 @@ pub struct ModelEntry {
 pub struct Parameter {
     /// The key.
     pub name: &'static str,
-    /// What kind of value it takes.
+    /// The kind of its values.
     pub shape: &'static str,
     /// The value where none is given, as a scenario writes it; `None` where one must be given.
     pub default: Option<&'static str>,
-    /// What it is, in one line.
+    /// Its description, in one line.
     pub help: &'static str,
 }
 
@@ -197,9 +197,9 @@ pub const MODELS: &[ModelEntry] = &[
 pub struct LayerEntry {
     /// The key in a scenario.
     pub name: &'static str,
-    /// What it does, in one line.
+    /// Its effect, in one line.
     pub help: &'static str,
-    /// What kinds of values it takes.
+    /// The kinds of its values.
     pub shape: &'static str,
 }
 
@@ -224,10 +224,11 @@ pub const LAYERS: &[LayerEntry] = &[
     LayerEntry {
         name: "jitter",
         help: "adds a time of its own to each message's delay",
-        shape: "duration (uniform from zero to that), or a law: { uniform = { min, max } }, \
-                { exponential = { mean } }, { normal = { mean, sd } }, { lognormal = { median, \
-                sigma } }, { pareto = { min, shape } }; \
-                per = \"pair\" beside a law samples once a pair",
+        shape: "duration (uniform from zero to that), or a distribution: \
+                { uniform = { min, max } }, { exponential = { mean } }, \
+                { normal = { mean, sd } }, { lognormal = { median, sigma } }, \
+                { pareto = { min, shape } }; \
+                per = \"pair\" beside a distribution samples once a pair",
     },
     LayerEntry {
         name: "loss",
@@ -242,7 +243,7 @@ pub const LAYERS: &[LayerEntry] = &[
     },
 ];
 
-/// Models, layers and laws that are planned, to be refused as `not yet: NAME`.
+/// Models, layers and distributions that are planned, to be refused as `not yet: NAME`.
 pub const NOT_YET: &[&str] = &["bandwidth", "exponential", "flow", "nat", "queue", "transit-stub"];
 
 #[cfg(test)]

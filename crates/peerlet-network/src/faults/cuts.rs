@@ -1,4 +1,4 @@
-//! Which peers are cut from which.
+//! Cuts between peers, and their ends.
 
 use peerlet_core::runtime::SeatSet;
 use peerlet_core::{Seat, Time};
@@ -7,7 +7,7 @@ use super::{Change, Fault, Ways, others};
 
 /// A cut or its end.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct CutChange {
     at: Time,
     these: SeatSet,
     those: SeatSet,
@@ -17,9 +17,9 @@ pub(super) struct Link {
     in_flight: bool,
 }
 
-impl Link {
-    /// What a fault does to links, if it does anything.
-    pub(super) fn of(fault: &Fault, peers: u32) -> Option<Link> {
+impl CutChange {
+    /// The cut, or its end, that a fault makes; `None` for other faults.
+    pub(super) fn of(fault: &Fault, peers: u32) -> Option<CutChange> {
         let (those, ways, is_cut, in_flight) = match &fault.change {
             Change::Cut { from, ways, in_flight } => {
                 let from = from.clone().unwrap_or_else(|| others(&fault.seats, peers));
@@ -32,7 +32,7 @@ impl Link {
             _ => return None,
         };
         let (at, these) = (fault.at, fault.seats.clone());
-        Some(Link { at, these, those, ways, is_cut, in_flight })
+        Some(CutChange { at, these, those, ways, is_cut, in_flight })
     }
 
     /// Whether it is about packets from one peer to another.
@@ -48,35 +48,35 @@ impl Link {
 
 /// All cuts and their ends.
 #[derive(Debug)]
-pub(super) struct Links {
+pub(super) struct Cuts {
     /// In order of time.
-    links: Vec<Link>,
+    cuts: Vec<CutChange>,
 }
 
-impl Links {
-    /// Links that are in order of time.
-    pub(super) fn new(links: Vec<Link>) -> Links {
-        Links { links }
+impl Cuts {
+    /// Cuts that are in order of time.
+    pub(super) fn new(cuts: Vec<CutChange>) -> Cuts {
+        Cuts { cuts }
     }
 
     /// Whether no path leads from one peer to another: the last word on that pair says so.
     #[inline]
     pub(super) fn are_cut(&self, from: Seat, to: Seat, at: Time) -> bool {
-        if self.links.is_empty() {
+        if self.cuts.is_empty() {
             return false;
         }
-        let said = self.links.partition_point(|link| link.at <= at);
-        let last = self.links[..said].iter().rev().find(|link| link.covers(from, to));
-        last.is_some_and(|link| link.is_cut)
+        let said = self.cuts.partition_point(|cut| cut.at <= at);
+        let last = self.cuts[..said].iter().rev().find(|cut| cut.covers(from, to));
+        last.is_some_and(|cut| cut.is_cut)
     }
 
     /// Whether a cut hits what is on its way from one peer to another between two instants.
     pub(super) fn hit(&self, from: Seat, to: Seat, since: Time, until: Time) -> bool {
-        if self.links.is_empty() {
+        if self.cuts.is_empty() {
             return false;
         }
-        let range = [since, until].map(|at| self.links.partition_point(|link| link.at <= at));
-        let mut links = self.links[range[0]..range[1]].iter();
-        links.any(|link| link.is_cut && link.in_flight && link.covers(from, to))
+        let range = [since, until].map(|at| self.cuts.partition_point(|cut| cut.at <= at));
+        let mut cuts = self.cuts[range[0]..range[1]].iter();
+        cuts.any(|cut| cut.is_cut && cut.in_flight && cut.covers(from, to))
     }
 }

@@ -8,12 +8,12 @@ use peerlet_overlay::{
     Bootstrap, Configured, Lookups, LookupsConfig, Neighbors, Rate, RingId, Router,
 };
 use peerlet_sim::network::{
-    Cause, Departure, GeneratedConfig, KING_LIKE, Model, Packet, Probability, Site, State,
+    Departure, GeneratedConfig, KING_LIKE, Model, ModelState, Packet, PacketDrop, Probability, Site,
 };
 use peerlet_sim::{Outcome, Setup, Simulation};
 
 /// A world of peers with the stock stack on a king-like network.
-pub struct Town {
+pub struct OverlayFixture {
     pub peers: u32,
     pub seed: u64,
     pub span: Duration,
@@ -30,9 +30,9 @@ pub struct Town {
     pub wire: bool,
 }
 
-impl Town {
-    pub fn new(peers: u32, seed: u64) -> Town {
-        Town {
+impl OverlayFixture {
+    pub fn new(peers: u32, seed: u64) -> OverlayFixture {
+        OverlayFixture {
             peers,
             seed,
             span: SECOND * 60,
@@ -113,10 +113,10 @@ impl Model for LossyAtFirst {
         self.inner.lookahead()
     }
 
-    fn depart(&self, packet: &Packet, state: &mut State) -> Departure {
-        let is_lost = self.probability.happens(packet.draws.named("loss").bits());
+    fn depart(&self, packet: &Packet, state: &mut ModelState) -> Departure {
+        let is_lost = self.probability.happens(packet.random.named("loss").bits());
         if packet.at < self.until && is_lost {
-            return Departure::Drop(Cause::Loss);
+            return Departure::Drop(PacketDrop::Loss);
         }
         self.inner.depart(packet, state)
     }

@@ -1,7 +1,7 @@
-//! Laws that lengths of time are drawn from, as tables of quantiles.
+//! Distributions of lengths of time, sampled from tables of quantiles.
 //!
-//! A draw reads a table of integers, so it is the same on every machine; the table is made once, by
-//! `libm` at a pinned version.
+//! A sample is read from a table of integers, so it is the same on every machine. The table is made
+//! once, by `libm` at a pinned version.
 
 use std::fmt;
 
@@ -15,13 +15,13 @@ const OCTAVES: usize = 32;
 const CELL_BITS: u32 = 5;
 const CELLS: usize = 1 << CELL_BITS;
 
-/// A law of chance for lengths of time.
+/// A distribution of lengths of time.
 ///
-/// None is shorter than zero: a law that says so is cut there. The longest are those of probability
-/// 2^-33, about one in ten thousand million.
+/// Lengths below zero are cut to zero. The longest have a probability of 2^-33, about one in ten
+/// thousand million.
 #[derive(Clone, Copy, PartialEq, Debug, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum Law {
+pub enum Distribution {
     /// All lengths between two bounds are as probable.
     Uniform {
         /// The shortest.
@@ -57,10 +57,10 @@ pub enum Law {
     },
 }
 
-/// Why a law cannot be drawn from.
+/// Why a distribution cannot be sampled.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[non_exhaustive]
-pub enum LawError {
+pub enum DistributionError {
     /// Uniform bounds are the wrong way round.
     Bounds {
         /// The shortest length asked for.
@@ -74,74 +74,80 @@ pub enum LawError {
     Shape(f64),
 }
 
-impl fmt::Display for LawError {
+impl fmt::Display for DistributionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LawError::Bounds { min, max } => {
-                write!(f, "the uniform law's min {min} exceeds its max {max}; set both")
+            DistributionError::Bounds { min, max } => {
+                write!(f, "the uniform distribution's min {min} exceeds its max {max}; set both")
             }
-            LawError::Sigma(sigma) => {
-                write!(f, "a sigma of {sigma} makes no lognormal law; give one from 0 to 4, as 0.5")
+            DistributionError::Sigma(sigma) => {
+                write!(
+                    f,
+                    "a sigma of {sigma} makes no lognormal distribution; give one from 0 to 4, as \
+                     0.5"
+                )
             }
-            LawError::Shape(shape) => write!(
+            DistributionError::Shape(shape) => write!(
                 f,
-                "a shape of {shape} makes no Pareto law with a mean; give one above 1 and up to \
-                 100, as 2.5"
+                "a shape of {shape} makes no Pareto distribution with a mean; give one above 1 and \
+                 up to 100, as 2.5"
             ),
         }
     }
 }
 
-impl std::error::Error for LawError {}
+impl std::error::Error for DistributionError {}
 
-impl LawError {
-    /// The law's name.
-    pub(crate) const fn law(self) -> &'static str {
+impl DistributionError {
+    /// The distribution's name.
+    pub(crate) const fn distribution(self) -> &'static str {
         match self {
-            LawError::Bounds { .. } => "uniform",
-            LawError::Sigma(_) => "lognormal",
-            LawError::Shape(_) => "pareto",
+            DistributionError::Bounds { .. } => "uniform",
+            DistributionError::Sigma(_) => "lognormal",
+            DistributionError::Shape(_) => "pareto",
         }
     }
 
     /// The parameters that can mend it, the most likely one first.
     pub(crate) const fn keys(self) -> &'static [&'static str] {
         match self {
-            LawError::Bounds { .. } => &["max", "min"],
-            LawError::Sigma(_) => &["sigma"],
-            LawError::Shape(_) => &["shape"],
+            DistributionError::Bounds { .. } => &["max", "min"],
+            DistributionError::Sigma(_) => &["sigma"],
+            DistributionError::Shape(_) => &["shape"],
         }
     }
 }
 
-impl Law {
-    /// The table to draw from.
+impl Distribution {
+    /// The table to sample from.
     ///
     /// # Errors
-    /// When the parameters make no law.
-    pub fn table(&self) -> Result<Quantiles, LawError> {
+    /// When the parameters make no distribution.
+    pub fn table(&self) -> Result<Quantiles, DistributionError> {
         let nanos = |duration: Duration| duration.as_nanos() as f64;
         match *self {
-            Law::Uniform { min, max } if min > max => Err(LawError::Bounds { min, max }),
-            Law::Lognormal { sigma, .. } if !(0.0..=4.0).contains(&sigma) => {
-                Err(LawError::Sigma(sigma))
+            Distribution::Uniform { min, max } if min > max => {
+                Err(DistributionError::Bounds { min, max })
             }
-            Law::Pareto { shape, .. } if !(shape > 1.0 && shape <= 100.0) => {
-                Err(LawError::Shape(shape))
+            Distribution::Lognormal { sigma, .. } if !(0.0..=4.0).contains(&sigma) => {
+                Err(DistributionError::Sigma(sigma))
             }
-            Law::Uniform { min, max } => {
+            Distribution::Pareto { shape, .. } if !(shape > 1.0 && shape <= 100.0) => {
+                Err(DistributionError::Shape(shape))
+            }
+            Distribution::Uniform { min, max } => {
                 Ok(Quantiles::new(|tail| nanos(min) + (nanos(max) - nanos(min)) * tail.below()))
             }
-            Law::Exponential { mean } => {
+            Distribution::Exponential { mean } => {
                 Ok(Quantiles::new(|tail| -nanos(mean) * libm::log(tail.above())))
             }
-            Law::Normal { mean, sd } => {
+            Distribution::Normal { mean, sd } => {
                 Ok(Quantiles::new(|tail| nanos(mean) + nanos(sd) * tail.normal()))
             }
-            Law::Lognormal { median, sigma } => {
+            Distribution::Lognormal { median, sigma } => {
                 Ok(Quantiles::new(|tail| nanos(median) * libm::exp(sigma * tail.normal())))
             }
-            Law::Pareto { min, shape } => {
+            Distribution::Pareto { min, shape } => {
                 Ok(Quantiles::new(|tail| nanos(min) * libm::pow(tail.above(), -1.0 / shape)))
             }
         }
@@ -188,16 +194,16 @@ impl Tail {
     }
 }
 
-/// The quantiles of a law in nanoseconds, fine enough that the mean is right to a ten-thousandth.
-/// 17 KB.
+/// The quantiles of a distribution in nanoseconds, fine enough that the mean is right to a
+/// ten-thousandth. 17 KB.
 ///
 /// ```
 /// use peerlet_core::{Duration, Seed};
-/// use peerlet_network::Law;
-/// let law = Law::Exponential { mean: Duration::from_millis(10) }.table()?;
-/// let sum: u64 = (0..10_000).map(|i| law.draw(Seed::new(i).bits()).as_nanos()).sum();
+/// use peerlet_network::Distribution;
+/// let distribution = Distribution::Exponential { mean: Duration::from_millis(10) }.table()?;
+/// let sum: u64 = (0..10_000).map(|i| distribution.sample(Seed::new(i).bits()).as_nanos()).sum();
 /// assert!((9_700_000..10_300_000).contains(&(sum / 10_000)));
-/// # Ok::<(), peerlet_network::LawError>(())
+/// # Ok::<(), peerlet_network::DistributionError>(())
 /// ```
 #[derive(Clone)]
 pub struct Quantiles {
@@ -210,7 +216,7 @@ impl Quantiles {
         let value = |side: usize, octave: usize, cell: usize| {
             let p = (1.0 + cell as f64 / CELLS as f64) * 0.5f64.powi(octave as i32 + 2);
             let tail = if side == 0 { Tail::Low(p) } else { Tail::High(p) };
-            // What is negative becomes zero.
+            // A negative value becomes zero.
             quantile(tail).round() as u64
         };
         let octave = |i| std::array::from_fn(|cell| value(i / OCTAVES, i % OCTAVES, cell));
@@ -219,15 +225,15 @@ impl Quantiles {
 
     /// The length that 64 random bits choose.
     #[inline]
-    pub fn draw(&self, bits: u64) -> Duration {
+    pub fn sample(&self, bits: u64) -> Duration {
         // The first bit is the side. The zeros that follow are the octave: each is half as probable
-        // as the one before. What follows the first one is the place in it.
+        // as the one before. The bits behind the first one are the offset in it.
         let (side, rest) = ((bits >> 63) as usize, bits << 1);
         let octave = (rest.leading_zeros() as usize).min(OCTAVES - 1);
-        let place = rest << (octave + 1);
+        let offset = rest << (octave + 1);
         let cells = &self.octaves[side * OCTAVES + octave];
-        let cell = (place >> (64 - CELL_BITS)) as usize;
-        let along = place << CELL_BITS >> 32;
+        let cell = (offset >> (64 - CELL_BITS)) as usize;
+        let along = offset << CELL_BITS >> 32;
         let (from, to) = (cells[cell], cells[cell + 1]);
         let step = ((i128::from(to) - i128::from(from)) * i128::from(along)) >> 32;
         Duration::from_nanos((i128::from(from) + step) as u64)
@@ -260,72 +266,72 @@ mod tests {
 
     use super::*;
 
-    const DRAWS: u64 = 400_000;
+    const SAMPLES: u64 = 400_000;
 
-    /// Draws many lengths, sorted, in milliseconds.
-    fn drawn(law: Law) -> Vec<f64> {
-        let table = law.table().unwrap();
+    /// Many samples, sorted, in milliseconds.
+    fn samples(distribution: Distribution) -> Vec<f64> {
+        let table = distribution.table().unwrap();
         let seed = Seed::new(9);
-        let draw = |i| table.draw(seed.at(i).bits()).as_secs_f64() * 1e3;
-        let mut drawn: Vec<f64> = (0..DRAWS).map(draw).collect();
-        drawn.sort_by(f64::total_cmp);
-        drawn
+        let sample = |i| table.sample(seed.at(i).bits()).as_secs_f64() * 1e3;
+        let mut samples: Vec<f64> = (0..SAMPLES).map(sample).collect();
+        samples.sort_by(f64::total_cmp);
+        samples
     }
 
-    /// The distance between what was drawn and the law's own distribution function (Kolmogorov).
-    fn distance(drawn: &[f64], below: impl Fn(f64) -> f64) -> f64 {
-        let n = drawn.len() as f64;
-        let apart = drawn.iter().enumerate().map(|(i, &x)| {
+    /// The Kolmogorov distance between the samples and the distribution function.
+    fn distance(samples: &[f64], below: impl Fn(f64) -> f64) -> f64 {
+        let n = samples.len() as f64;
+        let apart = samples.iter().enumerate().map(|(i, &x)| {
             let p = below(x);
             (p - i as f64 / n).abs().max((p - (i + 1) as f64 / n).abs())
         });
         apart.fold(0.0, f64::max)
     }
 
-    fn mean(drawn: &[f64]) -> f64 {
-        drawn.iter().sum::<f64>() / drawn.len() as f64
+    fn mean(samples: &[f64]) -> f64 {
+        samples.iter().sum::<f64>() / samples.len() as f64
     }
 
     fn standard_normal(z: f64) -> f64 {
         0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)
     }
 
-    /// What may be between two such distributions once in ten thousand times.
+    /// The distance that is exceeded once in ten thousand times.
     fn critical() -> f64 {
-        2.23 / (DRAWS as f64).sqrt()
+        2.23 / (SAMPLES as f64).sqrt()
     }
 
     #[test]
-    fn draws_follow_the_law() {
+    fn samples_follow_their_distribution() {
         let ms = |ms: u64| MILLISECOND * ms;
-        let uniform = drawn(Law::Uniform { min: ms(5), max: ms(9) });
+        let uniform = samples(Distribution::Uniform { min: ms(5), max: ms(9) });
         assert!(distance(&uniform, |x| (x - 5.0) / 4.0) < critical());
         assert!(uniform[0] >= 5.0 && uniform[uniform.len() - 1] <= 9.0);
 
-        let exponential = drawn(Law::Exponential { mean: ms(20) });
+        let exponential = samples(Distribution::Exponential { mean: ms(20) });
         assert!(distance(&exponential, |x| 1.0 - libm::exp(-x / 20.0)) < critical());
         assert!((mean(&exponential) / 20.0 - 1.0).abs() < 0.01);
 
-        let normal = drawn(Law::Normal { mean: ms(80), sd: ms(10) });
+        let normal = samples(Distribution::Normal { mean: ms(80), sd: ms(10) });
         assert!(distance(&normal, |x| standard_normal((x - 80.0) / 10.0)) < critical());
         let variance = normal.iter().map(|x| (x - 80.0).powi(2)).sum::<f64>() / normal.len() as f64;
         assert!((variance.sqrt() / 10.0 - 1.0).abs() < 0.01, "{variance}");
 
-        let lognormal = drawn(Law::Lognormal { median: ms(70), sigma: 0.5 });
+        let lognormal = samples(Distribution::Lognormal { median: ms(70), sigma: 0.5 });
         let below = |x: f64| standard_normal(libm::log(x / 70.0) / 0.5);
         assert!(distance(&lognormal, below) < critical());
         assert!((mean(&lognormal) / (70.0 * libm::exp(0.125)) - 1.0).abs() < 0.01);
 
-        let pareto = drawn(Law::Pareto { min: ms(30), shape: 2.5 });
+        let pareto = samples(Distribution::Pareto { min: ms(30), shape: 2.5 });
         assert!(distance(&pareto, |x| 1.0 - libm::pow(30.0 / x, 2.5)) < critical());
         assert!(pareto[0] >= 30.0 && (mean(&pareto) / 50.0 - 1.0).abs() < 0.02);
     }
 
-    /// Tables are evaluated without chance: their means, cell by cell, are the laws'.
+    /// The mean of a table, summed cell by cell, is that of its distribution.
     #[test]
     fn means_are_right_to_a_ten_thousandth() {
-        let of = |law: Law| {
-            let table = law.table().unwrap();
+        let of = |distribution: Distribution| {
+            let table = distribution.table().unwrap();
             let octave_mean = |cells: &[u64; CELLS + 1]| {
                 let middles = cells.windows(2).map(|ends| (ends[0] + ends[1]) as f64 / 2.0);
                 middles.sum::<f64>() / CELLS as f64
@@ -337,41 +343,44 @@ mod tests {
         };
         let ms = |ms: u64| MILLISECOND * ms;
         let near = |seen: f64, exact: f64| (seen / exact - 1.0).abs() < 1e-4;
-        assert!(near(of(Law::Uniform { min: ms(1), max: ms(9) }), 5.0));
-        assert!(near(of(Law::Exponential { mean: ms(7) }), 7.0));
-        assert!(near(of(Law::Normal { mean: ms(80), sd: ms(10) }), 80.0));
-        let lognormal = of(Law::Lognormal { median: ms(70), sigma: 0.5 });
+        assert!(near(of(Distribution::Uniform { min: ms(1), max: ms(9) }), 5.0));
+        assert!(near(of(Distribution::Exponential { mean: ms(7) }), 7.0));
+        assert!(near(of(Distribution::Normal { mean: ms(80), sd: ms(10) }), 80.0));
+        let lognormal = of(Distribution::Lognormal { median: ms(70), sigma: 0.5 });
         assert!(near(lognormal, 70.0 * libm::exp(0.125)), "{lognormal}");
-        let pareto = of(Law::Pareto { min: ms(30), shape: 2.5 });
+        let pareto = of(Distribution::Pareto { min: ms(30), shape: 2.5 });
         assert!(near(pareto, 50.0), "{pareto}");
     }
 
     #[test]
     fn the_ends_and_the_middle_are_where_they_should_be() {
-        let table = Law::Uniform { min: MILLISECOND, max: MILLISECOND * 3 }.table().unwrap();
+        let table =
+            Distribution::Uniform { min: MILLISECOND, max: MILLISECOND * 3 }.table().unwrap();
         assert_eq!(table.median(), MILLISECOND * 2);
         assert_eq!(table.shortest(), MILLISECOND);
         // The first bits below and above the median.
-        let near = |bits: u64| table.draw(bits).as_nanos().abs_diff(2_000_000);
+        let near = |bits: u64| table.sample(bits).as_nanos().abs_diff(2_000_000);
         assert!(near(u64::MAX >> 1) < 2 && near(u64::MAX) < 2);
         // All zeros but the side: the ends.
-        assert!(table.draw(0).as_nanos() <= 1_000_001);
-        assert!(table.draw(1 << 63).as_nanos() >= 2_999_999);
-        let cut = Law::Normal { mean: MILLISECOND, sd: MILLISECOND }.table().unwrap();
+        assert!(table.sample(0).as_nanos() <= 1_000_001);
+        assert!(table.sample(1 << 63).as_nanos() >= 2_999_999);
+        let cut = Distribution::Normal { mean: MILLISECOND, sd: MILLISECOND }.table().unwrap();
         assert_eq!(cut.shortest(), Duration::ZERO, "no time is negative");
     }
 
     #[test]
-    fn what_makes_no_law_is_refused() {
-        let refused = |law: Law| law.table().unwrap_err().to_string();
+    fn impossible_parameters_are_refused() {
+        let refused = |distribution: Distribution| distribution.table().unwrap_err().to_string();
         let (min, max) = (MILLISECOND * 2, MILLISECOND);
-        assert!(refused(Law::Uniform { min, max }).contains("exceeds its max"));
+        assert!(refused(Distribution::Uniform { min, max }).contains("exceeds its max"));
         for sigma in [-1.0, 4.5, f64::NAN] {
-            let text = refused(Law::Lognormal { median: max, sigma });
-            assert!(text.contains("no lognormal law"), "{text}");
+            let text = refused(Distribution::Lognormal { median: max, sigma });
+            assert!(text.contains("no lognormal distribution"), "{text}");
         }
         for shape in [1.0, 0.0, f64::NAN, 101.0] {
-            assert!(refused(Law::Pareto { min, shape }).contains("no Pareto law"));
+            assert!(
+                refused(Distribution::Pareto { min, shape }).contains("no Pareto distribution")
+            );
         }
     }
 }

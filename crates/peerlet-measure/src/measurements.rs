@@ -1,4 +1,4 @@
-//! What was measured in a run: an accumulator for each epoch and metric, mergeable in any order.
+//! The measurements of a run: an accumulator for each epoch and metric, mergeable in any order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -38,24 +38,24 @@ impl MetricEntry {
     }
 }
 
-/// What was measured in one epoch.
+/// The measurements of one epoch.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct EpochMeasures {
+pub struct EpochMeasurements {
     /// Which epoch it is, counted from 0.
     pub epoch: usize,
     /// Its first instant.
     pub from: Time,
     /// The instant that it ends before. Earlier than planned in a run that was interrupted.
     pub to: Time,
-    /// What was recorded, by the metric's index in the table.
+    /// The recorded values, by the metric's index in the table.
     pub accumulators: Vec<Accumulator>,
 }
 
-impl EpochMeasures {
+impl EpochMeasurements {
     /// An epoch without any value, for a table of this many metrics.
-    pub fn new(epoch: usize, span: Range<Time>, metrics: usize) -> EpochMeasures {
+    pub fn new(epoch: usize, span: Range<Time>, metrics: usize) -> EpochMeasurements {
         let accumulators = vec![Accumulator::default(); metrics];
-        EpochMeasures { epoch, from: span.start, to: span.end, accumulators }
+        EpochMeasurements { epoch, from: span.start, to: span.end, accumulators }
     }
 
     /// Takes in what another owner of peers measured in the same epoch. It ends when its last owner
@@ -63,7 +63,7 @@ impl EpochMeasures {
     ///
     /// # Panics
     /// Panics when it is another epoch or counts other metrics.
-    pub fn merge(&mut self, other: &EpochMeasures) {
+    pub fn merge(&mut self, other: &EpochMeasurements) {
         assert_eq!(
             (self.epoch, self.from),
             (other.epoch, other.from),
@@ -87,7 +87,7 @@ impl EpochMeasures {
 
     /// Feeds all its integers to a digest, or to a message for [`from_words`].
     ///
-    /// [`from_words`]: EpochMeasures::from_words
+    /// [`from_words`]: EpochMeasurements::from_words
     pub fn words(&self, sink: &mut impl FnMut(u64)) {
         [
             self.epoch as u64,
@@ -100,21 +100,21 @@ impl EpochMeasures {
         self.accumulators.iter().for_each(|accumulator| accumulator.words(sink));
     }
 
-    /// Reads back what [`words`](EpochMeasures::words) fed, for a table of this many metrics.
+    /// Reads back what [`words`](EpochMeasurements::words) fed, for a table of this many metrics.
     ///
     /// The words may come from anybody: what is read can be added up and looked at without harm,
     /// gives the same words again, and takes less than 32 times their memory.
     ///
     /// ```
     /// use peerlet_core::{SECOND, Time};
-    /// use peerlet_measure::{EpochMeasures, WordsError};
-    /// let mut epoch = EpochMeasures::new(0, Time::ZERO..Time::ZERO + SECOND, 1);
+    /// use peerlet_measure::{EpochMeasurements, WordsError};
+    /// let mut epoch = EpochMeasurements::new(0, Time::ZERO..Time::ZERO + SECOND, 1);
     /// epoch.accumulators[0].record(5);
     /// let mut words = Vec::new();
     /// epoch.words(&mut |word| words.push(word));
-    /// assert_eq!(EpochMeasures::from_words(words.iter().copied(), 1), Ok(epoch));
+    /// assert_eq!(EpochMeasurements::from_words(words.iter().copied(), 1), Ok(epoch));
     /// words.pop();
-    /// assert_eq!(EpochMeasures::from_words(words, 1), Err(WordsError::TooFew));
+    /// assert_eq!(EpochMeasurements::from_words(words, 1), Err(WordsError::TooFew));
     /// ```
     ///
     /// # Errors
@@ -123,7 +123,7 @@ impl EpochMeasures {
     pub fn from_words(
         words: impl IntoIterator<Item = u64>,
         metrics: usize,
-    ) -> Result<EpochMeasures, WordsError> {
+    ) -> Result<EpochMeasurements, WordsError> {
         let mut words = words.into_iter();
         let mut words = Words::new(&mut words);
         let [epoch, from, to, measured] = words.take()?;
@@ -145,37 +145,37 @@ impl EpochMeasures {
             return Err(WordsError::TooMany { left });
         }
         let (from, to) = (Time::from_nanos(from), Time::from_nanos(to));
-        Ok(EpochMeasures { epoch: epoch as usize, from, to, accumulators })
+        Ok(EpochMeasurements { epoch: epoch as usize, from, to, accumulators })
     }
 }
 
 /// The finished epochs of one or more owners of peers.
 ///
-/// Merging is associative and commutative to the bit, and [`words`](Measures::words) are equal when
-/// the measures are.
+/// Merging is associative and commutative to the bit, and [`words`](Measurements::words) are equal
+/// when the measurements are.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Measures {
+pub struct Measurements {
     metrics: Arc<[MetricEntry]>,
     grid: Epochs,
-    epochs: BTreeMap<usize, EpochMeasures>,
+    epochs: BTreeMap<usize, EpochMeasurements>,
 }
 
-impl Measures {
+impl Measurements {
     /// No epochs yet, of these metrics on this grid.
     ///
     /// # Panics
     /// Panics when two metrics have the same full name: one would hide the other.
-    pub fn new(metrics: Arc<[MetricEntry]>, grid: Epochs) -> Measures {
+    pub fn new(metrics: Arc<[MetricEntry]>, grid: Epochs) -> Measurements {
         let names: BTreeSet<&str> = metrics.iter().map(|entry| entry.full_name.as_str()).collect();
         assert_eq!(names.len(), metrics.len(), "each metric of a run has a full name of its own");
-        Measures { metrics, grid, epochs: BTreeMap::new() }
+        Measurements { metrics, grid, epochs: BTreeMap::new() }
     }
 
     /// Takes in one finished epoch of this process, in any order.
     ///
     /// # Panics
     /// Panics when the epoch was cut or counted by another table or grid.
-    pub fn add(&mut self, epoch: EpochMeasures) {
+    pub fn add(&mut self, epoch: EpochMeasurements) {
         assert_eq!(
             self.metrics.len(),
             epoch.accumulators.len(),
@@ -201,12 +201,12 @@ impl Measures {
     /// # Errors
     /// Refuses an epoch that was cut by another grid or counted by another table, and more than
     /// [`COUNT_MAX`] values of one metric in it.
-    pub fn try_add(&mut self, report: EpochMeasures) -> Result<(), ReportError> {
+    pub fn try_add(&mut self, report: EpochMeasurements) -> Result<(), ReportError> {
         let (metrics, measured) = (self.metrics.len(), report.accumulators.len());
         if metrics != measured {
             return Err(ReportError::OtherTable { metrics, measured });
         }
-        let EpochMeasures { epoch, from, to, .. } = report;
+        let EpochMeasurements { epoch, from, to, .. } = report;
         let planned = self.grid.span(epoch);
         if !planned.is_some_and(|span| from == span.start && (from..=span.end).contains(&to)) {
             return Err(ReportError::OtherGrid { epoch, from, to });
@@ -227,10 +227,10 @@ impl Measures {
     ///
     /// # Panics
     /// Panics when the other has another table of metrics or another grid of epochs.
-    pub fn merge(&mut self, other: &Measures) {
+    pub fn merge(&mut self, other: &Measurements) {
         assert!(
             self.metrics == other.metrics && self.grid == other.grid,
-            "measures merge when they have the same metrics and the same grid of epochs"
+            "measurements merge when they have the same metrics and the same grid of epochs"
         );
         other.epochs().for_each(|epoch| self.add(epoch.clone()));
     }
@@ -251,7 +251,7 @@ impl Measures {
     }
 
     /// The epochs in order, those of the warm-up included.
-    pub fn epochs(&self) -> impl Iterator<Item = &EpochMeasures> {
+    pub fn epochs(&self) -> impl Iterator<Item = &EpochMeasurements> {
         self.epochs.values()
     }
 
@@ -339,15 +339,15 @@ mod tests {
 
     use super::*;
 
-    fn measures(names: [&'static str; 2]) -> Measures {
+    fn measurements(names: [&'static str; 2]) -> Measurements {
         let entries = names.map(|name| MetricEntry::new("test", Metric::counter(name)));
         let measured = Time::ZERO + SECOND..Time::ZERO + SECOND * 5;
-        Measures::new(Arc::new(entries), Epochs::new(SECOND, measured).unwrap())
+        Measurements::new(Arc::new(entries), Epochs::new(SECOND, measured).unwrap())
     }
 
-    fn epoch(index: u64, values: [i64; 2]) -> EpochMeasures {
+    fn epoch(index: u64, values: [i64; 2]) -> EpochMeasurements {
         let from = Time::ZERO + SECOND * index;
-        let mut epoch = EpochMeasures::new(index as usize, from..from + SECOND, 2);
+        let mut epoch = EpochMeasurements::new(index as usize, from..from + SECOND, 2);
         for (accumulator, value) in epoch.accumulators.iter_mut().zip(values) {
             accumulator.record(value);
         }
@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn epochs_come_in_any_order_and_the_warm_up_does_not_count() {
-        let (mut one, mut other) = (measures(["a", "b"]), measures(["a", "b"]));
+        let (mut one, mut other) = (measurements(["a", "b"]), measurements(["a", "b"]));
         let parts = [epoch(0, [1, 2]), epoch(2, [10, 20]), epoch(2, [100, 200]), epoch(1, [5, 6])];
         parts.iter().for_each(|part| one.add(part.clone()));
         parts.iter().rev().for_each(|part| other.add(part.clone()));
@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn an_epoch_ends_when_its_last_owner_ended_it() {
         let (short, long) = (epoch(0, [1, 2]), epoch(0, [3, 4]));
-        let short = EpochMeasures { to: Time::from_nanos(7), ..short };
+        let short = EpochMeasurements { to: Time::from_nanos(7), ..short };
         let (mut one, mut other) = (short.clone(), long.clone());
         one.merge(&long);
         other.merge(&short);
@@ -380,33 +380,33 @@ mod tests {
     #[test]
     #[should_panic(expected = "a full name of its own")]
     fn names_differ() {
-        measures(["a", "a"]);
+        measurements(["a", "a"]);
     }
 
     #[test]
     #[should_panic(expected = "the same metrics")]
     fn tables_agree() {
-        measures(["a", "b"]).merge(&measures(["a", "c"]));
+        measurements(["a", "b"]).merge(&measurements(["a", "c"]));
     }
 
     #[test]
     #[should_panic(expected = "where the grid of the run says")]
     fn grids_agree() {
-        measures(["a", "b"]).add(EpochMeasures { epoch: 1, ..epoch(2, [0, 0]) });
+        measurements(["a", "b"]).add(EpochMeasurements { epoch: 1, ..epoch(2, [0, 0]) });
     }
 
     #[test]
     fn reports_add_up_or_are_refused_whole() {
-        let mut measures = measures(["a", "b"]);
-        measures.add(epoch(3, [1, 2]));
-        let early = EpochMeasures { to: epoch(4, [0, 0]).from, ..epoch(4, [5, 6]) };
+        let mut measurements = measurements(["a", "b"]);
+        measurements.add(epoch(3, [1, 2]));
+        let early = EpochMeasurements { to: epoch(4, [0, 0]).from, ..epoch(4, [5, 6]) };
         for report in [epoch(3, [10, 20]), early, epoch(3, [100, 200])] {
-            assert_eq!(measures.try_add(report), Ok(()));
+            assert_eq!(measurements.try_add(report), Ok(()));
         }
-        let sums: Vec<i128> = measures.total().iter().map(Accumulator::sum).collect();
+        let sums: Vec<i128> = measurements.total().iter().map(Accumulator::sum).collect();
         assert_eq!(sums, [116, 228]);
 
-        let before = measures.clone();
+        let before = measurements.clone();
         let good = epoch(3, [7, 7]);
         let mut full = good.clone();
         for _ in 0..40 {
@@ -414,16 +414,16 @@ mod tests {
             full.accumulators[1].merge(&twice);
         }
         let (from, to) = (good.from, good.to);
-        let later = EpochMeasures { to: to + SECOND, ..good.clone() };
-        let backwards = EpochMeasures { to: Time::ZERO, ..good.clone() };
-        let narrow = EpochMeasures::new(3, from..to, 1);
+        let later = EpochMeasurements { to: to + SECOND, ..good.clone() };
+        let backwards = EpochMeasurements { to: Time::ZERO, ..good.clone() };
+        let narrow = EpochMeasurements::new(3, from..to, 1);
         let mut fuller = epoch(2, [0, 0]);
         (0..2).for_each(|_| fuller.accumulators[0].merge(&full.accumulators[1]));
-        let bad = [later, backwards, epoch(5, [0, 0]), EpochMeasures { epoch: 2, ..good }];
+        let bad = [later, backwards, epoch(5, [0, 0]), EpochMeasurements { epoch: 2, ..good }];
         let errors: Vec<String> = bad
             .into_iter()
             .chain([narrow, full, fuller])
-            .map(|report| measures.try_add(report).unwrap_err().to_string())
+            .map(|report| measurements.try_add(report).unwrap_err().to_string())
             .collect();
         // Broken after the semicolon, where it says what to do.
         expect_test::expect![[r#"
@@ -442,6 +442,6 @@ mod tests {
             metric 0 would have more than 1099511627776 values in epoch 2;
               make epochs shorter, or find out who reports too much"#]]
         .assert_eq(&errors.join("\n").replace("; ", ";\n  "));
-        assert_eq!(measures, before);
+        assert_eq!(measurements, before);
     }
 }

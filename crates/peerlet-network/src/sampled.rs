@@ -1,21 +1,20 @@
-//! Networks where every message takes a time of its own, by a law of chance.
+//! Networks where the delay of each message is sampled from a distribution.
 
 use peerlet_core::{Duration, Seat};
 
-use crate::law::Quantiles;
-use crate::model::{Departure, Model, Packet, State};
+use crate::distribution::Quantiles;
+use crate::model::{Departure, Model, ModelState, Packet};
 
-/// Every message takes its own time, drawn from one law for all pairs. It takes 17 KB, and nothing
-/// a peer.
+/// Samples each delay from one distribution for all pairs. It takes 17 KB, and nothing a peer.
 #[derive(Debug)]
-pub struct Drawn {
-    /// Where the delays, one way, are drawn.
+pub struct Sampled {
+    /// Where the delays, one way, are sampled.
     pub delays: Quantiles,
-    /// What is shorter is raised to this, which gives an engine a lookahead worth having.
+    /// Shorter delays are raised to this, which gives an engine a lookahead worth having.
     pub floor: Duration,
 }
 
-impl Model for Drawn {
+impl Model for Sampled {
     fn lookahead(&self) -> Duration {
         self.delays.shortest().max(self.floor)
     }
@@ -25,8 +24,8 @@ impl Model for Drawn {
     }
 
     #[inline]
-    fn depart(&self, packet: &Packet, _: &mut State) -> Departure {
-        let delay = self.delays.draw(packet.draws.named("delay").bits());
+    fn depart(&self, packet: &Packet, _: &mut ModelState) -> Departure {
+        let delay = self.delays.sample(packet.random.named("delay").bits());
         Departure::Arrive { after: delay.max(self.floor) }
     }
 
@@ -41,21 +40,21 @@ mod tests {
     use peerlet_core::{MILLISECOND, Seed, Time};
 
     use super::*;
-    use crate::law::Law;
+    use crate::distribution::Distribution;
 
     #[test]
-    fn delays_follow_the_law_and_the_floor() {
-        let law = Law::Lognormal { median: MILLISECOND * 20, sigma: 1.0 };
-        let (delays, floor) = (law.table().unwrap(), MILLISECOND * 5);
-        let model = Drawn { delays, floor };
+    fn delays_follow_the_distribution_and_the_floor() {
+        let distribution = Distribution::Lognormal { median: MILLISECOND * 20, sigma: 1.0 };
+        let (delays, floor) = (distribution.table().unwrap(), MILLISECOND * 5);
+        let model = Sampled { delays, floor };
         assert_eq!(
             (model.lookahead(), model.round_trip(Seat(0), Seat(1))),
             (floor, MILLISECOND * 40)
         );
         let (mut raised, mut long) = (0u64, 0u64);
         for i in 0..40_000 {
-            let draws = Seed::new(5).at(0).at(1).at(i);
-            let packet = Packet { from: Seat(0), to: Seat(1), at: Time::ZERO, size: 0, draws };
+            let random = Seed::new(5).at(0).at(1).at(i);
+            let packet = Packet { from: Seat(0), to: Seat(1), at: Time::ZERO, size: 0, random };
             let Departure::Arrive { after } = model.depart(&packet, &mut None) else {
                 panic!("nothing is lost")
             };
@@ -69,9 +68,9 @@ mod tests {
     }
 
     #[test]
-    fn a_law_with_a_shortest_delay_needs_no_floor() {
-        let law = Law::Pareto { min: MILLISECOND * 30, shape: 2.5 };
-        let model = Drawn { delays: law.table().unwrap(), floor: MILLISECOND };
+    fn a_distribution_with_a_shortest_delay_needs_no_floor() {
+        let distribution = Distribution::Pareto { min: MILLISECOND * 30, shape: 2.5 };
+        let model = Sampled { delays: distribution.table().unwrap(), floor: MILLISECOND };
         assert_eq!(model.lookahead(), MILLISECOND * 30);
     }
 }

@@ -1,4 +1,5 @@
-//! What a comparison needs of one run, whether it was just measured or read from its folder.
+//! The statistics of one run that a comparison needs, whether it was just measured or read from its
+//! folder.
 
 use std::collections::BTreeMap;
 
@@ -6,39 +7,39 @@ use peerlet_core::MetricKind;
 
 use crate::histogram::Histogram;
 use crate::ledger::{DropCause, Ledger};
-use crate::measures::Measures;
+use crate::measurements::Measurements;
 use crate::summary::Row;
 
-/// The figures of one run, over its epochs after the warm-up.
+/// The statistics of one run, over its epochs after the warm-up.
 ///
 /// ```
 /// use peerlet_core::{Metric, SECOND, Time};
-/// use peerlet_measure::{Epochs, Ledger, MetricEntry, Recorder, RunFigures};
+/// use peerlet_measure::{Epochs, Ledger, MetricEntry, Recorder, RunStatistics};
 /// let table = [MetricEntry::new("hello", Metric::distribution("time").unit("s").quantum(1e-9))];
 /// let end = Time::ZERO + SECOND;
 /// let mut recorder = Recorder::new(table.into(), Epochs::new(SECOND, Time::ZERO..end)?);
 /// recorder.record(0, 250_000_000);
-/// let figures = RunFigures::of(7, &recorder.finish(end), &Ledger::default());
-/// assert_eq!(figures.metrics["hello/time"].mean, Some(0.25));
+/// let statistics = RunStatistics::of(7, &recorder.finish(end), &Ledger::default());
+/// assert_eq!(statistics.metrics["hello/time"].mean, Some(0.25));
 /// # Ok::<(), peerlet_measure::EpochsError>(())
 /// ```
 #[derive(Clone, PartialEq, Debug)]
-pub struct RunFigures {
+pub struct RunStatistics {
     /// The seed of the run: runs of both sides with the same one are a pair.
     pub seed: u64,
     /// The metrics by full name, those without a value included.
-    pub metrics: BTreeMap<String, MetricFigures>,
+    pub metrics: BTreeMap<String, MetricStatistics>,
     /// The account of all messages.
-    pub messages: MessageFigures,
+    pub messages: MessageStatistics,
 }
 
-impl RunFigures {
-    /// The figures of a run that was measured in this process.
-    pub fn of(seed: u64, measures: &Measures, ledger: &Ledger) -> RunFigures {
-        let total = measures.total();
-        let metrics = measures.metrics().iter().zip(&total).map(|(entry, values)| {
+impl RunStatistics {
+    /// The statistics of a run that was measured in this process.
+    pub fn of(seed: u64, measurements: &Measurements, ledger: &Ledger) -> RunStatistics {
+        let total = measurements.total();
+        let metrics = measurements.metrics().iter().zip(&total).map(|(entry, values)| {
             let (metric, row) = (&entry.metric, Row::of(&entry.metric, values));
-            let figures = MetricFigures {
+            let statistics = MetricStatistics {
                 kind: metric.kind(),
                 unit: row.unit.to_owned(),
                 quantum: metric.resolution(),
@@ -51,15 +52,15 @@ impl RunFigures {
                 p99: row.p99,
                 histogram: values.histogram().clone(),
             };
-            (entry.full_name.clone(), figures)
+            (entry.full_name.clone(), statistics)
         });
-        RunFigures { seed, metrics: metrics.collect(), messages: MessageFigures::of(ledger) }
+        RunStatistics { seed, metrics: metrics.collect(), messages: MessageStatistics::of(ledger) }
     }
 }
 
 /// The values of one metric in one run, in its unit; the histogram in quanta.
 #[derive(Clone, PartialEq, Debug)]
-pub struct MetricFigures {
+pub struct MetricStatistics {
     /// How the values are to be read.
     pub kind: MetricKind,
     /// The unit's symbol, `1` for plain numbers.
@@ -84,10 +85,10 @@ pub struct MetricFigures {
     pub histogram: Histogram,
 }
 
-impl MetricFigures {
+impl MetricStatistics {
     /// So many things that happened, of which nothing else is known.
-    pub(crate) fn counted(count: u64) -> MetricFigures {
-        MetricFigures {
+    pub(crate) fn counted(count: u64) -> MetricStatistics {
+        MetricStatistics {
             kind: MetricKind::Counter,
             unit: "1".to_owned(),
             quantum: 1.0,
@@ -105,7 +106,7 @@ impl MetricFigures {
 
 /// The account of one run's messages, both classes of delivery together.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct MessageFigures {
+pub struct MessageStatistics {
     /// Messages that peers sent.
     pub sent: u64,
     /// Messages that reached a handler or a task.
@@ -114,13 +115,13 @@ pub struct MessageFigures {
     pub dropped: BTreeMap<String, u64>,
 }
 
-impl MessageFigures {
-    /// What these accounts come to.
-    pub fn of(ledger: &Ledger) -> MessageFigures {
+impl MessageStatistics {
+    /// The totals of these accounts.
+    pub fn of(ledger: &Ledger) -> MessageStatistics {
         let total = ledger.total();
         let dropped = DropCause::ALL.into_iter();
         let dropped = dropped.map(|cause| (cause.name().to_owned(), total.dropped(cause)));
         let (sent, delivered) = (total.sent, total.delivered);
-        MessageFigures { sent, delivered, dropped: dropped.collect() }
+        MessageStatistics { sent, delivered, dropped: dropped.collect() }
     }
 }
