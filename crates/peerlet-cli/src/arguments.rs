@@ -1,57 +1,13 @@
-//! The command line as a whole, and the arguments that several commands have.
+//! The arguments that several commands have.
 
 use std::path::PathBuf;
 
+use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
 use peerlet_run::Transport;
 use peerlet_scenario::{Override, Problems, Source};
 
-use crate::commands::check::Check;
-use crate::commands::compare::Compare;
-use crate::commands::emulate::Emulate;
-use crate::commands::fidelity::Fidelity;
-use crate::commands::list::List;
-use crate::commands::live::Live;
-use crate::commands::secret::Secret;
-use crate::commands::sim::Sim;
 use crate::failure::Failure;
-
-/// Runs peer-to-peer experiments.
-#[derive(Parser, Debug)]
-#[command(version, about, long_about = None)]
-#[command(subcommand_required = true, arg_required_else_help = true)]
-pub(crate) struct Arguments {
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
-
-#[derive(Subcommand, Debug)]
-pub(crate) enum Command {
-    /// Run a scenario in virtual time
-    Sim(Sim),
-    /// Run this process's share of the peers on real sockets; `[network]` is left to the real one
-    Live(Live),
-    /// Run all peers in this process on real sockets, with the scenario's network between them
-    Emulate(Emulate),
-    /// Read and check a scenario, and run nothing
-    Check(Check),
-    /// Compare a scenario's simulation with its emulation, over several seeds
-    Fidelity(Fidelity),
-    /// Compare two runs, or two sets of runs, metric by metric
-    Compare(Compare),
-    /// Make the secret that the processes of one network share
-    Secret(Secret),
-    /// List peerlets, commands and network models, with parameters, units and defaults
-    List(List),
-    /// Print completions for a shell
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-    /// Print the manual page
-    Man,
-}
 
 /// The scenario, and the changes to it.
 #[derive(Args, Debug)]
@@ -140,12 +96,6 @@ impl What {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_command_line_is_sound() {
-        Arguments::command().debug_assert();
-    }
 
     #[test]
     fn seeds_are_a_range_with_both_ends() {

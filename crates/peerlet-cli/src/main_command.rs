@@ -1,19 +1,62 @@
-//! From the command line to an exit code.
+//! The command line as a whole: from arguments to an exit code.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use peerlet_run::Experiment;
 use peerlet_scenario::{QUOTED_MAX, is_steering, printable, shortened};
 
-use crate::arguments::{Arguments, Command};
 use crate::commands;
+use crate::commands::check::Check;
+use crate::commands::compare::Compare;
+use crate::commands::emulate::Emulate;
+use crate::commands::fidelity::Fidelity;
+use crate::commands::list::List;
+use crate::commands::live::Live;
+use crate::commands::secret::Secret;
+use crate::commands::sim::Sim;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::print::{print, try_print, unprinted};
 use crate::terminal::{color, signals, status};
+
+/// Runs peer-to-peer experiments.
+#[derive(Parser, Debug)]
+#[command(version, about, long_about = None)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run a scenario in virtual time
+    Sim(Sim),
+    /// Run this process's share of the peers on real sockets; `[network]` is left to the real one
+    Live(Live),
+    /// Run all peers in this process on real sockets, with the scenario's network between them
+    Emulate(Emulate),
+    /// Read and check a scenario, and run nothing
+    Check(Check),
+    /// Compare a scenario's simulation with its emulation, over several seeds
+    Fidelity(Fidelity),
+    /// Compare two runs, or two sets of runs, metric by metric
+    Compare(Compare),
+    /// Make the secret that the processes of one network share
+    Secret(Secret),
+    /// List peerlets, commands and network models, with parameters, units and defaults
+    List(List),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
 
 /// Runs a command line: the arguments of a process, its name first. Returns the exit code, of which
 /// `docs/CLI.md` has the table.
@@ -98,4 +141,14 @@ fn show_usage(error: &clap::Error, arguments: &[OsString]) -> io::Result<()> {
         false => try_print(&printable(&text))?,
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
 }

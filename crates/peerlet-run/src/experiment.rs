@@ -7,7 +7,12 @@ use peerlet_overlay::Configured;
 
 use crate::catalog::Catalog;
 use crate::models::{MakeModel, Models};
-use crate::plan::Build;
+
+/// Builds the stack of a seat's peer.
+pub type Build = Arc<dyn Fn(Seat) -> Peer + Send + Sync>;
+
+/// The stacks of all seats.
+pub type Stacks = dyn Fn(Seat) -> Peer + Send + Sync;
 
 /// Names what a program can run.
 ///

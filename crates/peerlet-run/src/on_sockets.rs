@@ -1,11 +1,24 @@
 //! The part of the results that only runs on real sockets have.
 
-use peerlet_live::{Carried, Counters, Delays, Whole};
+use peerlet_live::{Carried, Counters, Delays, LiveOutcome, Whole};
 
+use crate::panics::PanicReport;
 use crate::plan::Plan;
 use crate::results::Results;
-use crate::sockets::Ran;
+use crate::transport::Transport;
 use crate::world::World;
+
+/// The outcome of a run on real sockets.
+pub struct Ran {
+    pub outcome: LiveOutcome,
+    pub transport: Transport,
+    pub wall_seconds: f64,
+    pub is_interrupted: bool,
+    /// The panic that ended it, if one did: the outcome is partial.
+    pub panicked: Option<PanicReport>,
+    /// Messages of threads that panicked and ended no run.
+    pub thread_panics: Vec<String>,
+}
 
 /// The part of the results that only runs on real sockets have.
 pub struct OnSockets {

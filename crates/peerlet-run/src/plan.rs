@@ -12,16 +12,10 @@ use peerlet_scenario::{
 };
 
 use crate::catalog::Prototype;
-use crate::experiment::Experiment;
+use crate::experiment::{Build, Experiment, Stacks};
 use crate::transport::{self, Transport};
 use crate::world::World;
 use crate::{faults, inputs};
-
-/// Builds the stack of a seat's peer.
-pub type Build = Arc<dyn Fn(Seat) -> Peer + Send + Sync>;
-
-/// The stacks of all seats.
-pub type Stacks = dyn Fn(Seat) -> Peer + Send + Sync;
 
 /// A command with the peerlet that it is for; events that are none have none.
 type Resolved = Option<(Port, Arc<Command>)>;

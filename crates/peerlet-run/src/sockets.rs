@@ -9,7 +9,8 @@ use tokio::sync::watch;
 
 use crate::error::RunError;
 use crate::experiment::Experiment;
-use crate::panics::{self, PanicReport};
+use crate::on_sockets::Ran;
+use crate::panics;
 use crate::plan::Plan;
 use crate::results::Results;
 use crate::transport::Transport;
@@ -48,18 +49,6 @@ pub fn run_live(
     let (shards, is_seeded) = (setup.shards, setup.seed.is_some());
     let ran = run(setup, plan.directives().collect(), stop)?;
     Ok(Results::on_sockets(World::Live, plan, shards, ran, is_seeded))
-}
-
-/// The outcome of a run on real sockets.
-pub struct Ran {
-    pub outcome: LiveOutcome,
-    pub transport: Transport,
-    pub wall_seconds: f64,
-    pub is_interrupted: bool,
-    /// The panic that ended it, if one did: the outcome is partial.
-    pub panicked: Option<PanicReport>,
-    /// Messages of threads that panicked and ended no run.
-    pub thread_panics: Vec<String>,
 }
 
 /// Runs peers on real sockets to their end, or until `stop` is true.
