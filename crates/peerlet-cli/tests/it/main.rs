@@ -1,5 +1,6 @@
 //! The command from outside, and the rules of the house.
 
+mod circles;
 mod command;
 mod compare;
 mod digest;

@@ -43,7 +43,8 @@ const NAMELESS: &[&str] = &["utils", "util", "common", "types", "helpers", "help
 const LINES_MAX: usize = 600;
 const COLUMNS_MAX: usize = 100;
 
-fn root() -> PathBuf {
+/// The folder of the workspace.
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the root is there")
 }
 
@@ -109,7 +110,8 @@ fn the_library_without_features_is_lean() {
     }
 }
 
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+/// All sources below a folder.
+pub(crate) fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a folder can be read") {
         let path = entry.expect("an entry can be read").path();
         if path.is_dir() {
