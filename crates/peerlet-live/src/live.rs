@@ -31,8 +31,8 @@ use crate::quic::QuicTransport;
 use crate::seats::SeatMap;
 use crate::setup::{LiveError, LiveSetup, Sockets};
 use crate::shard::{
-    AlarmClock, Doing, Ground, MemberLine, Pauses, Punctuality, Shard, ShardOutcome, Timers,
-    Undecoded, Wires,
+    AlarmClock, Doing, MemberLine, Pauses, Punctuality, Shard, ShardChannels, ShardOutcome,
+    ShardState, Timers, Undecoded,
 };
 use crate::transport::{BindError, Transport};
 use crate::udp::UdpTransport;
@@ -243,7 +243,7 @@ impl Run {
         }
         for ((shard, transport), directives) in (0..shards).zip(transports).zip(by_shard) {
             let (outcome, receiver) = oneshot::channel();
-            let wires = Wires {
+            let channels = ShardChannels {
                 zero: self.zero.subscribe(),
                 stop: self.halt.subscribe(),
                 finish: self.finish.subscribe(),
@@ -255,7 +255,7 @@ impl Run {
             };
             self.outcomes.push_back(receiver);
             let number = shard;
-            let shard = parts.shard(shard, transport, directives, wires, ear.clone());
+            let shard = parts.shard(shard, transport, directives, channels, ear.clone());
             let failures = self.tell.clone();
             self.shards.push(tokio::spawn(async move {
                 if let Err(payload) = caught(shard.run()).await {
@@ -522,7 +522,7 @@ impl Parts<'_> {
         shard: u32,
         transport: Box<dyn Transport>,
         directives: Vec<Directive>,
-        wires: Wires,
+        channels: ShardChannels,
         ear: Ear,
     ) -> Shard {
         let tag = self.tag();
@@ -530,7 +530,7 @@ impl Parts<'_> {
         config.timeout = self.setup.connection_timeout;
         config.message_max = self.setup.message_max;
         let seats = self.setup.seats_of(shard);
-        let ground = Ground {
+        let state = ShardState {
             now: Time::ZERO,
             socket: transport.local_addr(),
             identity: self.key.identity(),
@@ -554,7 +554,7 @@ impl Parts<'_> {
             number: shard,
             host: Host::new(self.registry.clone(), seats.len()),
             seats,
-            ground,
+            state,
             pauses: Pauses::default(),
             transport,
             alarm_clock: AlarmClock::new(),
@@ -572,7 +572,7 @@ impl Parts<'_> {
             has_stopped: false,
             backlog: 0,
             since: Instant::now(),
-            wires,
+            channels,
             reported: 0,
             undecoded: self.undecoded.clone(),
             kept_out: self.kept_out.clone(),

@@ -24,14 +24,14 @@ impl Shard {
     pub(super) fn caught(&mut self, act: impl FnOnce(&mut Shard)) {
         if let Err(payload) = caught_now(|| act(self)) {
             let place = self.place().map_or(PanicPlace::Shard(self.number), PanicPlace::Peer);
-            self.wires.failures.tell(place, &payload);
+            self.channels.failures.tell(place, &payload);
             self.is_broken = true;
         }
     }
 
     /// Where the panic came from, as exactly as that is known.
     fn place(&self) -> Option<Location> {
-        let (seats, time) = (&self.seats, self.ground.now);
+        let (seats, time) = (&self.seats, self.state.now);
         self.host.unwound(|row| seats[row], time).or_else(|| {
             let (row, handler) = self.doing.event?;
             let (seat, life) = (seats[row], self.host.life(row));

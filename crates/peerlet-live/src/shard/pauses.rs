@@ -14,7 +14,7 @@ use crate::counters::Cause;
 use crate::frame::{Frame, Kind};
 use crate::pair::Effect;
 use crate::shard::Shard;
-use crate::shard::here::Soon;
+use crate::shard::live_world::Soon;
 use crate::shard::share::Share;
 
 /// How many datagrams wait for a peer that is paused: about as many as Linux's default buffer of a
@@ -93,7 +93,7 @@ impl Shard {
         let Some(paused) = row.and_then(|row| self.pauses.0.get_mut(&row)) else { return false };
         match frame.kind {
             Kind::Datagram(_) if paused.datagrams == DATAGRAMS_MAX => {
-                self.ground.ledger.datagram.drop_for(DropCause::Queue);
+                self.state.ledger.datagram.drop_for(DropCause::Queue);
                 return true;
             }
             Kind::Datagram(_) => paused.datagrams += 1,
@@ -130,7 +130,7 @@ impl Shard {
     /// else is done to the peer.
     pub(super) fn end_pause(&mut self, row: usize, lives: bool) {
         let Some(Paused { held, .. }) = self.pauses.0.swap_remove(&row) else { return };
-        self.ground.is_catching_up = true;
+        self.state.is_catching_up = true;
         for held in held {
             match held {
                 // It was seen before that it is from there.
@@ -139,13 +139,13 @@ impl Shard {
                 Held::Soon { life, soon } => self.soon(row, life, soon),
                 Held::Effect(effect) => self.effect(effect),
                 Held::Act(act) if lives => {
-                    let directive = Directive { at: self.ground.now, seat: self.seats[row], act };
+                    let directive = Directive { at: self.state.now, seat: self.seats[row], act };
                     self.direct(directive);
                 }
                 Held::Act(_) => self.idle_directives += 1,
             }
             self.settle(&mut Share::new());
         }
-        self.ground.is_catching_up = false;
+        self.state.is_catching_up = false;
     }
 }

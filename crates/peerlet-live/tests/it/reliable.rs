@@ -59,7 +59,7 @@ impl Shard {
     }
 
     /// Waits for one batch and does all that follows from it; gives how many links were lost.
-    async fn turn(&mut self) -> usize {
+    async fn iterate(&mut self) -> usize {
         self.transmit().await;
         let (mut batch, mut lost) = (Vec::new(), 0);
         self.transport.receive(&mut batch).await;
@@ -112,8 +112,8 @@ async fn ten_thousand_messages_each_way_arrive_in_order() {
         bob.transmit().await;
         soon(async {
             tokio::select! {
-                _ = alice.turn() => {}
-                _ = bob.turn() => {}
+                _ = alice.iterate() => {}
+                _ = bob.iterate() => {}
             }
         })
         .await;
@@ -133,8 +133,8 @@ async fn a_process_that_is_gone_is_dialled_again_and_found_when_it_is_back() {
     soon(async {
         while bob.delivered.is_empty() {
             tokio::select! {
-                _ = alice.turn() => {}
-                _ = bob.turn() => {}
+                _ = alice.iterate() => {}
+                _ = bob.iterate() => {}
             }
         }
     })
@@ -142,7 +142,7 @@ async fn a_process_that_is_gone_is_dialled_again_and_found_when_it_is_back() {
     // Bob's process ends; another one, with another key, takes its place.
     soon(bob.transport.close(peerlet_core::SECOND * 10)).await;
     drop(bob);
-    soon(async { while alice.turn().await == 0 {} }).await;
+    soon(async { while alice.iterate().await == 0 {} }).await;
     let mut again = Shard::bind(3);
     again.transport = loop {
         match QuicTransport::bind(ProcessKey::generate(), b.socket()) {
@@ -154,8 +154,8 @@ async fn a_process_that_is_gone_is_dialled_again_and_found_when_it_is_back() {
     soon(async {
         while again.delivered.is_empty() {
             tokio::select! {
-                _ = alice.turn() => {}
-                _ = again.turn() => {}
+                _ = alice.iterate() => {}
+                _ = again.iterate() => {}
             }
         }
     })

@@ -91,7 +91,7 @@ fn what_was_tampered_with_is_dropped_and_counted() {
     assert!(told < 100, "bytes were changed");
 }
 
-/// More messages than a turn has room for are told of, with no other event to wake the shard.
+/// More messages than an iteration has room for are told of, with no other event to wake the shard.
 #[test]
 fn all_that_is_undelivered_is_told() {
     const QUEUE: usize = 256;
