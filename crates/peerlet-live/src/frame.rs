@@ -1,4 +1,4 @@
-//! What goes over the wire: one frame a message, coded by hand so that its size is known and its
+//! The frames between processes: one a message, coded by hand so that its size is known and its
 //! parser is short. [`Frame`] has the layout; bodies are the codec's business.
 
 use std::fmt;

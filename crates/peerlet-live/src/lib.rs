@@ -4,7 +4,7 @@
 //!
 //! - [`ProcessKey`]: the key whose hash names a process, and the file that keeps it.
 //! - [`Secret`]: proof of belonging, for networks whose processes share one, and its file.
-//! - [`Frame`]: what goes over the wire, byte by byte.
+//! - [`Frame`]: one message of the protocol, byte by byte.
 //! - [`Transport`]: the seam to the sockets, one await a batch; [`QuicTransport`] has identities,
 //!   datagrams and ordered streams, [`UdpTransport`] has datagrams only and is for networks that
 //!   are closed or share a [`Secret`].
@@ -30,8 +30,8 @@ mod tls;
 mod transport;
 mod udp;
 
+mod emulation;
 mod live;
-mod medium;
 mod member;
 mod monitor;
 mod outcome;
@@ -46,16 +46,16 @@ pub mod fuzzing;
 
 pub use admission::{Admission, AllowListError};
 pub use counters::{Cause, Counters};
+pub use emulation::{
+    Carried, EMULATED_MAX, Flaw, LATE_MAX, LATENESS_MAX, Lateness, Lost, Medium, MediumError,
+    Packets, SocketLimit, WarmUp, ask_for_priority, make_room,
+};
 pub use frame::{
     DATAGRAM_FRAME_MAX, Frame, FrameError, Kind, Link, Message, Part, STREAM_FRAME_MAX, Tag,
     VERSION,
 };
 pub use key::{KeyError, ProcessKey};
 pub use live::run;
-pub use medium::{
-    Carried, EMULATED_MAX, Flaw, LATE_MAX, LATENESS_MAX, Lateness, Lost, Medium, MediumError,
-    Packets, SocketLimit, WarmUp, ask_for_priority, make_room,
-};
 pub use member::{Difference, Join, JoinError, JoinTextError, Notice, Refusal, Section};
 pub use monitor::Delays;
 pub use outcome::{LiveOutcome, Whole};

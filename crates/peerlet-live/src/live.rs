@@ -15,10 +15,10 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::counters::Counters;
+use crate::emulation::Emulator;
 use crate::frame::Tag;
 use crate::kept_out::KeptOut;
 use crate::key::ProcessKey;
-use crate::medium::Between;
 use crate::member::{
     self, JoinError, Member, Network, OwnEnd, OwnEpoch, Process, Role, SHARDS_MAX,
     STRANGERS_WAITING_MAX, WAITING_MAX,
@@ -99,10 +99,10 @@ async fn run_through(
     setup.shards = setup.shards.clamp(1, SHARDS_MAX as u32).min(last - first + 1);
     setup.check()?;
     let key = setup.key.take().unwrap_or_else(ProcessKey::generate);
-    let mut between = Between::new(&mut setup)?;
+    let mut emulator = Emulator::new(&mut setup)?;
     let mut transports = Vec::new();
     for shard in 0..setup.shards {
-        transports.push(bind(&setup, &key, shard, between.as_mut()).await?);
+        transports.push(bind(&setup, &key, shard, emulator.as_mut()).await?);
     }
     let sockets: Vec<_> = transports.iter().map(|transport| transport.local_addr()).collect();
     let mut own = own_process(&setup, &sockets, key.identity());
@@ -110,13 +110,13 @@ async fn run_through(
         // Nobody else is there: peers reach each other on this machine.
         own.set_ip(Ipv4Addr::LOCALHOST.into());
     }
-    match &between {
+    match &emulator {
         // An emulation's sockets are known as what they say themselves.
-        Some(between) if between.is_emulated() => between.show(&seats),
+        Some(emulator) if emulator.is_emulated() => emulator.show(&seats),
         _ => show(&setup, &own, &mut transports, &seats),
     }
     let budget = Budget::default();
-    let undecoded = between.is_none().then(|| Undecoded::new(setup.notice.clone()));
+    let undecoded = emulator.is_none().then(|| Undecoded::new(setup.notice.clone()));
     let kept_out = KeptOut::new(setup.notice.clone());
     for transport in &mut transports {
         transport.on_kept_out(kept_out.of_transport());
@@ -126,18 +126,18 @@ async fn run_through(
     let mut run = Run::new(&parts, stop, tell, failures);
     let monitor = Monitor::start(Handle::current(), run.zero.subscribe());
     let monitor = monitor.map_err(LiveError::Thread)?;
-    let is_alone = role.is_none() && run_is_real(&between);
+    let is_alone = role.is_none() && run_is_real(&emulator);
     let member = role.map(|role| run.member(&parts, role, own, sockets));
-    if let Some(between) = &mut between {
+    if let Some(emulator) = &mut emulator {
         let (measured, zero) = (setup.from..end, run.zero.subscribe());
-        let quiet = between.begin(parts.seats.clone(), measured, zero, run.tell.clone())?;
-        run.quiet = between.is_emulated().then_some(quiet);
+        let quiet = emulator.begin(parts.seats.clone(), measured, zero, run.tell.clone())?;
+        run.quiet = emulator.is_emulated().then_some(quiet);
     }
     run.start(&parts, transports, directives, member.is_some(), &monitor.ear());
     let ended = run.finish(member, end, is_alone.then_some(setup.seats)).await;
     let still = monitor.finish();
     let mut ended = ended?;
-    ended.complete(still, between);
+    ended.complete(still, emulator);
     if let Some(outcome) = &mut ended.outcome {
         outcome.kept_out = parts.kept_out.lines();
     }
@@ -369,8 +369,8 @@ impl Run {
 }
 
 /// Whether nothing but the real network is between the sockets, faults on it included.
-fn run_is_real(between: &Option<Between>) -> bool {
-    between.as_ref().is_none_or(|between| !between.is_emulated())
+fn run_is_real(emulator: &Option<Emulator>) -> bool {
+    emulator.as_ref().is_none_or(|emulator| !emulator.is_emulated())
 }
 
 /// What came of the shards' time.
@@ -392,14 +392,14 @@ struct Ended {
 impl Ended {
     /// Adds what others than the shards know: how often and how long the process stood still, and
     /// what became of packets.
-    fn complete(&mut self, still: (u32, Duration), between: Option<Between>) {
+    fn complete(&mut self, still: (u32, Duration), emulator: Option<Emulator>) {
         let Some(outcome) = &mut self.outcome else { return };
         (outcome.delays.suspensions, outcome.delays.suspended) = still;
-        match (between, &self.failure) {
+        match (emulator, &self.failure) {
             (None, _) => {}
-            (Some(between), None) => between.finish(outcome),
+            (Some(emulator), None) => emulator.finish(outcome),
             // Its thread may be what does not answer any more.
-            (Some(between), Some(_)) => between.give_up(outcome),
+            (Some(emulator), Some(_)) => emulator.give_up(outcome),
         }
     }
 }
@@ -482,14 +482,14 @@ async fn bind(
     setup: &LiveSetup,
     key: &ProcessKey,
     shard: u32,
-    between: Option<&mut Between>,
+    emulator: Option<&mut Emulator>,
 ) -> Result<Box<dyn Transport>, BindError> {
     let mut at = setup.bind;
     if at.port() != 0 {
         at.set_port(at.port().saturating_add(shard as u16));
     }
-    if let Some(between) = between {
-        return between.bind(setup, key, shard, at);
+    if let Some(emulator) = emulator {
+        return emulator.bind(setup, key, shard, at);
     }
     Ok(match setup.sockets {
         Sockets::Quic => Box::new(QuicTransport::bind_guarded(key.copy(), at, setup.guard())?),

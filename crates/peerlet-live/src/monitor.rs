@@ -16,7 +16,7 @@ use peerlet_core::runtime::Location;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::medium::Lateness;
+use crate::emulation::Lateness;
 
 /// How often the monitor wakes up.
 const TICK: Duration = Duration::from_millis(100);

@@ -5,7 +5,7 @@ use peerlet_measure::{DropCause, Flow, Ledger, Measures};
 use peerlet_network::Cause;
 
 use crate::counters::Counters;
-use crate::medium::Carried;
+use crate::emulation::Carried;
 use crate::member::{Closing, JoinError, Network};
 use crate::monitor::Delays;
 use crate::shard::ShardOutcome;
@@ -39,7 +39,7 @@ pub struct LiveOutcome {
     /// Processes that this one did not let in or refused, or that did not let this one in, in
     /// words: some by name, and how often others were kept out.
     pub kept_out: Vec<String>,
-    /// What became of packets, where a model stood between the sockets.
+    /// The fates of packets, where the run had a model between its sockets.
     pub carried: Option<Carried>,
     /// How late this process's shards were, and why.
     pub delays: Delays,

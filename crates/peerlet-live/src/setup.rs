@@ -9,8 +9,8 @@ use peerlet_core::{Duration, MESSAGE_MAX, MILLISECOND, Need, Peer, SECOND, Seat,
 use peerlet_measure::EpochsError;
 
 use crate::admission::Admission;
+use crate::emulation::{LATE_MAX, Medium, MediumError};
 use crate::key::ProcessKey;
-use crate::medium::{LATE_MAX, Medium, MediumError};
 use crate::member::{Join, JoinError, Notice, Role, Section};
 use crate::panics::{PanicPlace, Panicked, caught_now, message_of};
 use crate::quic::Guard;
@@ -64,7 +64,7 @@ pub struct LiveSetup {
     pub seed: Option<u64>,
     /// The sockets. Default: QUIC.
     pub sockets: Sockets,
-    /// What stands between the sockets. Default: nothing but the real network.
+    /// The medium between the sockets. Default: the real network.
     pub medium: Medium,
     /// Where the first shard binds; shard k binds k ports higher, or any port where this one is 0.
     /// Default: a free port of 127.0.0.1.
@@ -100,12 +100,12 @@ pub struct LiveSetup {
     pub epoch: Duration,
     /// From when on values count in the summary. Default: time zero.
     pub from: Time,
-    /// After how long without success a reliable connection gives up. Default 10 s, the same value
-    /// as simulated.
+    /// After how long without success a reliable connection gives up. Default 10 s, as in
+    /// simulation.
     pub connection_timeout: Duration,
     /// How long a reliable message may be, in encoded bytes; at most
-    /// [`MESSAGE_MAX_LIMIT`](peerlet_core::runtime::MESSAGE_MAX_LIMIT). Default 16 MiB, the same value as
-    /// simulated.
+    /// [`MESSAGE_MAX_LIMIT`](peerlet_core::runtime::MESSAGE_MAX_LIMIT). Default 16 MiB, as in
+    /// simulation.
     pub message_max: usize,
 }
 

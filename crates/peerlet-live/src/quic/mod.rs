@@ -26,9 +26,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::admission::Admission;
 use crate::counters::{Cause, Counters};
+use crate::emulation::EmulatedSocket;
 use crate::frame::{DATAGRAM_FRAME_MAX, STREAM_FRAME_MAX};
 use crate::key::ProcessKey;
-use crate::medium::Wire;
 use crate::tls;
 use crate::transport::{
     BATCH_MAX, BindError, Capabilities, Inbound, KeptOutNotice, LinkError, Outbound, Transport,
@@ -181,13 +181,13 @@ impl QuicTransport {
         QuicTransport::over(key, endpoint, guard).map_err(io)
     }
 
-    /// QUIC over a wire; must be called within a tokio runtime.
-    pub(crate) fn carried(
+    /// QUIC over an emulated socket; must be called within a tokio runtime.
+    pub(crate) fn emulated(
         key: ProcessKey,
-        wire: Arc<Wire>,
+        socket: Arc<EmulatedSocket>,
         guard: Guard,
     ) -> io::Result<QuicTransport> {
-        let endpoint = config::over(&key, wire)?;
+        let endpoint = config::over(&key, socket)?;
         QuicTransport::over(key, endpoint, guard)
     }
 

@@ -37,8 +37,8 @@ impl Punctuality {
 }
 
 impl Shard {
-    /// Sees how late it is, at the beginning of an iteration. What would have happened in a second and
-    /// more did not: nothing was measured then.
+    /// Notes how late it is, at the beginning of an iteration. A second or more that was missed is
+    /// time in which nothing was measured.
     pub(super) fn look_at_the_clock(&mut self) {
         let now = self.state.now;
         let slowest = self.late.slowest.take();

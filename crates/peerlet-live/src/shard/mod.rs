@@ -1,9 +1,9 @@
 //! A shard: the peers of one task, their socket and their timers.
 //!
 //! A shard is one task. It owns its peers and runs their handlers inline, so handlers of one peer
-//! never overlap; a peer never leaves its shard. Each iteration of its loop takes a share of what is due
-//! and one of what arrived, and hands over one batch of what is to go. However much there is to do,
-//! it looks at its sockets after each iteration, and leaves its thread to others after a while.
+//! never overlap; a peer never leaves its shard. Each iteration of its loop takes a share of the
+//! events that are due and of the frames that arrived, and sends one batch of frames. However much
+//! there is to do, it looks at its sockets after each iteration, and yields its thread after a while.
 
 mod alarm_clock;
 mod doing;

@@ -1,4 +1,4 @@
-//! Why there cannot be a model between the sockets of a run.
+//! Errors of the medium: why there cannot be a model between the sockets of a run.
 
 use std::{fmt, io};
 

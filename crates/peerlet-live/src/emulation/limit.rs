@@ -6,9 +6,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::EMULATED_MAX;
 
-/// What each peer has open: its socket, and its shard's alarm clock.
+/// Descriptors of each peer: its socket, and its shard's alarm clock.
 const EACH: u64 = 2;
-/// What a process has open besides: the runtime's own, files, standard streams.
+/// Descriptors that a process has open besides: the runtime's own, files, standard streams.
 const OTHERS: u64 = 64;
 
 /// So many sockets cannot be had.

@@ -1,4 +1,5 @@
-//! What happens to packets between two sockets, as a machine without threads, sockets or clocks.
+//! The emulated links between sockets: the fates of packets, as a machine without threads, sockets
+//! or clocks.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -8,22 +9,22 @@ use peerlet_core::{Duration, Seat, Seed, Time};
 use peerlet_measure::Flow;
 use peerlet_network::{Arrival, Cause, Departure, Model, Packet, States};
 
-use super::packets::Packets;
-use super::wire::STAMP_LEN;
+use super::account::Packets;
+use super::packet::STAMP_LEN;
 use crate::outcome::drop_cause;
 
 /// Packets on their way: at 1.2 kB each, 1.2 GB. A network that holds more drops them (`queue`).
 const WAITING_MAX: usize = 1 << 20;
-/// What a packet has on a link in front of UDP's payload: IP's and UDP's heads.
+/// The bytes of a packet in front of UDP's payload: IP's and UDP's heads.
 const HEADS: usize = 28;
-/// What a model that asks for sizes adds to each message where nobody says otherwise. A packet
-/// shows all its bytes, so they must not be charged twice.
+/// The default overhead that a model with rates adds to each message. A packet shows all its bytes,
+/// so they must not be charged twice.
 const CHARGED: usize = peerlet_network::ACCESS_OVERHEAD as usize;
 
-/// Flips so many bits of the messages in a packet, by these dice.
+/// Flips this many bits of the messages in a packet, chosen at random from this seed.
 pub(crate) type Damage = fn(&mut [u8], u32, Seed);
 
-/// A packet that a wire was given. Instants count from the epoch of the run.
+/// A packet that a socket was given. Instants count from the epoch of the run.
 pub(super) struct Given {
     pub(super) at: Time,
     pub(super) from: Seat,
@@ -76,7 +77,7 @@ pub(super) struct Due {
 }
 
 /// The network between the sockets: the model, its states, and the packets on their way.
-pub(super) struct Road {
+pub(super) struct EmulatedLinks {
     model: Box<dyn Model>,
     seed: Seed,
     damage: Damage,
@@ -94,11 +95,11 @@ pub(super) struct Road {
     before_end: usize,
     end: Time,
     packets: Packets,
-    /// What became of the datagrams that can be seen in packets.
+    /// The account of the datagrams that can be seen in packets.
     datagrams: Flow,
 }
 
-impl Road {
+impl EmulatedLinks {
     pub(super) fn new(
         model: Box<dyn Model>,
         seed: Seed,
@@ -106,8 +107,8 @@ impl Road {
         end: Time,
         damage: Damage,
         spares_others: bool,
-    ) -> Road {
-        Road {
+    ) -> EmulatedLinks {
+        EmulatedLinks {
             outbound: States::new(0..seats, |seat| model.outbound(seat)),
             inbound: States::new(0..seats, |seat| model.inbound(seat)),
             model,
@@ -173,7 +174,7 @@ impl Road {
             return;
         }
         let packet = self.packet(&given, given.at, draws);
-        let Road { model, outbound, .. } = self;
+        let EmulatedLinks { model, outbound, .. } = self;
         match outbound.with(from, |state| model.depart(&packet, state)) {
             Departure::Arrive { after } => self.wait(given, after, draws, false),
             Departure::Twice { first, second } => {
@@ -246,11 +247,11 @@ impl Road {
 
     fn arrive(&mut self, given: &Given, at: Time, draws: Seed) -> Arrival {
         let packet = self.packet(given, at, draws);
-        let Road { model, inbound, .. } = self;
+        let EmulatedLinks { model, inbound, .. } = self;
         inbound.with(given.to.0, |state| model.arrive(&packet, state))
     }
 
-    /// What became of all packets, and of the datagrams that could be seen in them.
+    /// The accounts of all packets, and of the datagrams that could be seen in them.
     pub(super) fn finish(mut self) -> (Packets, Flow) {
         self.packets.waiting += self.waiting.len() as u64;
         let datagrams = |waiting: &Waiting| u64::from(waiting.given.datagrams);
@@ -288,8 +289,8 @@ mod tests {
         Given { at, from: Seat(from), to: (Seat(to), socket(to)), bytes, datagrams: 2 }
     }
 
-    /// A road of three seats with these faults, which ends after a second.
-    fn road(faults: &[(u64, Change)], spares_others: bool) -> Road {
+    /// The links of three seats with these faults; the run ends after a second.
+    fn links(faults: &[(u64, Change)], spares_others: bool) -> EmulatedLinks {
         let all = SeatSet::all(3);
         let faults: Vec<Fault> = faults
             .iter()
@@ -303,40 +304,41 @@ mod tests {
         let model = Layers::around(Box::new(Constant { delay: DELAY }), layers);
         let end = Time::ZERO + MILLISECOND * 1_000;
         let damage = peerlet_network::damage;
-        let mut road = Road::new(Box::new(model), Seed::new(1), 3, end, damage, spares_others);
-        road.set_zero(ZERO);
-        road
+        let mut links =
+            EmulatedLinks::new(Box::new(model), Seed::new(1), 3, end, damage, spares_others);
+        links.set_zero(ZERO);
+        links
     }
 
-    fn all_due(road: &mut Road, by: Time) -> Vec<(Time, u32, SocketAddr)> {
-        std::iter::from_fn(|| road.next(by).map(|due| (due.at, due.from.0, due.to))).collect()
+    fn all_due(links: &mut EmulatedLinks, by: Time) -> Vec<(Time, u32, SocketAddr)> {
+        std::iter::from_fn(|| links.next(by).map(|due| (due.at, due.from.0, due.to))).collect()
     }
 
     #[test]
     fn packets_come_when_they_are_due_and_in_order() {
-        let mut road = road(&[], false);
+        let mut links = links(&[], false);
         for (millis, from, to) in [(5, 0, 1), (5, 2, 1), (3, 1, 0)] {
-            road.depart(given(at(millis), from, to, 100));
+            links.depart(given(at(millis), from, to, 100));
         }
-        assert_eq!(road.next_due(), Some(at(33)));
-        assert_eq!(all_due(&mut road, at(32)), []);
-        assert_eq!(all_due(&mut road, at(33)), [(at(33), 1, socket(0))]);
+        assert_eq!(links.next_due(), Some(at(33)));
+        assert_eq!(all_due(&mut links, at(32)), []);
+        assert_eq!(all_due(&mut links, at(33)), [(at(33), 1, socket(0))]);
         let rest = [(at(35), 0, socket(1)), (at(35), 2, socket(1))];
-        assert_eq!(all_due(&mut road, at(50)), rest, "at one instant in the order of departure");
-        assert_eq!(road.next_due(), None);
+        assert_eq!(all_due(&mut links, at(50)), rest, "at one instant in the order of departure");
+        assert_eq!(links.next_due(), None);
     }
 
     #[test]
     fn packets_meet_what_holds_when_they_depart() {
         let cut = Change::Cut { from: Some(SeatSet::all(3)), ways: Ways::Both, in_flight: false };
         let heal = Change::Heal { from: None };
-        let mut road = road(&[(100, cut), (200, heal)], false);
+        let mut links = links(&[(100, cut), (200, heal)], false);
         for millis in [99, 100, 199, 200] {
-            road.depart(given(at(millis), 0, 1, 100));
+            links.depart(given(at(millis), 0, 1, 100));
         }
-        let came: Vec<_> = all_due(&mut road, at(500)).iter().map(|(at, ..)| *at).collect();
+        let came: Vec<_> = all_due(&mut links, at(500)).iter().map(|(at, ..)| *at).collect();
         assert_eq!(came, [at(129), at(230)]);
-        let (packets, datagrams) = road.finish();
+        let (packets, datagrams) = links.finish();
         assert_eq!((packets.sent, packets.carried), (4, 2));
         assert_eq!(packets.dropped(Cause::Partition), 2);
         assert_eq!(datagrams.dropped(drop_cause(Cause::Partition)), 4, "two in each packet");
@@ -347,11 +349,11 @@ mod tests {
     fn a_link_takes_the_bytes_that_are_on_it() {
         // Ten bytes a millisecond: a packet of 172 bytes and IP's and UDP's heads takes 20 ms.
         let rate = Change::Bandwidth { up: Some(Rate::bits(80_000)), down: None };
-        let mut road = road(&[(0, rate)], false);
+        let mut links = links(&[(0, rate)], false);
         for _ in 0..3 {
-            road.depart(given(at(10), 0, 1, 172));
+            links.depart(given(at(10), 0, 1, 172));
         }
-        let came: Vec<_> = all_due(&mut road, at(500)).iter().map(|(at, ..)| *at).collect();
+        let came: Vec<_> = all_due(&mut links, at(500)).iter().map(|(at, ..)| *at).collect();
         assert_eq!(came, [at(60), at(80), at(100)]);
     }
 
@@ -360,11 +362,11 @@ mod tests {
         for (spares_others, expected) in [(false, 0), (true, 2)] {
             let all = Probability::new(1.0).expect("a probability");
             let loss = Change::Loss(LossLaw::Independent(all));
-            let mut road = road(&[(0, loss)], spares_others);
+            let mut links = links(&[(0, loss)], spares_others);
             for at in [Time::ZERO, at(500), at(1_000)] {
-                road.depart(given(at, 0, 1, 100));
+                links.depart(given(at, 0, 1, 100));
             }
-            let came: Vec<_> = all_due(&mut road, at(2_000)).iter().map(|(at, ..)| *at).collect();
+            let came: Vec<_> = all_due(&mut links, at(2_000)).iter().map(|(at, ..)| *at).collect();
             assert_eq!(came.len(), expected);
             assert!(!spares_others || came == [Time::ZERO, at(1_000)], "and at once: {came:?}");
         }
@@ -372,13 +374,13 @@ mod tests {
 
     #[test]
     fn it_is_quiet_when_all_came_that_departed_before_the_end() {
-        let mut road = road(&[], false);
-        road.depart(given(at(990), 0, 1, 100));
-        road.depart(given(at(1_001), 0, 1, 100));
-        assert!(!road.is_quiet(at(1_000)));
-        assert_eq!(all_due(&mut road, at(2_000)).len(), 1, "the other one stays on its way");
-        assert!(!road.is_quiet(at(999)) && road.is_quiet(at(1_000)));
-        let (packets, datagrams) = road.finish();
+        let mut links = links(&[], false);
+        links.depart(given(at(990), 0, 1, 100));
+        links.depart(given(at(1_001), 0, 1, 100));
+        assert!(!links.is_quiet(at(1_000)));
+        assert_eq!(all_due(&mut links, at(2_000)).len(), 1, "the other one stays on its way");
+        assert!(!links.is_quiet(at(999)) && links.is_quiet(at(1_000)));
+        let (packets, datagrams) = links.finish();
         assert_eq!((packets.waiting, datagrams.in_flight), (1, 2));
     }
 }
