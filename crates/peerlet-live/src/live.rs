@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::connection::{Budget, ConnectionConfig, Connections};
 use crate::counters::Counters;
 use crate::emulation::Emulator;
 use crate::frame::Tag;
@@ -25,7 +26,6 @@ use crate::member::{
 };
 use crate::monitor::{Ear, Monitor};
 use crate::outcome::{LiveOutcome, Whole, add_up};
-use crate::pair::{Budget, PairConfig, Pairs};
 use crate::panics::{Failure, Failures, PanicPlace, Panicked, caught, message_of};
 use crate::quic::QuicTransport;
 use crate::seats::SeatMap;
@@ -526,7 +526,7 @@ impl Parts<'_> {
         ear: Ear,
     ) -> Shard {
         let tag = self.tag();
-        let mut config = PairConfig::new(tag, random() as u32);
+        let mut config = ConnectionConfig::new(tag, random() as u32);
         config.timeout = self.setup.connection_timeout;
         config.message_max = self.setup.message_max;
         let seats = self.setup.seats_of(shard);
@@ -542,7 +542,7 @@ impl Parts<'_> {
             is_catching_up: false,
             soon: Default::default(),
             outbox: Vec::new(),
-            pairs: Pairs::new(config).sharing(self.budget.clone()),
+            connections: Connections::new(config).sharing(self.budget.clone()),
             refused: Map::default(),
             tampers: Map::default(),
             has_identities: transport.capabilities().identity,

@@ -16,7 +16,7 @@ pub struct LiveOutcome {
     pub ledger: Ledger,
     /// What was measured, epoch by epoch.
     pub measures: Measures,
-    /// What the sockets and the pairs dropped, by cause: garbage, frames of other experiments and
+    /// Drops at sockets and connections, by cause: garbage, frames of other experiments and
     /// so on.
     pub counters: Counters,
     /// Answers that came when nobody waited for them any more.

@@ -20,7 +20,7 @@ const HELD_HIGH: usize = 4 * 1024 * 1024;
 const HELD_LOW: usize = HELD_HIGH / 2;
 /// Bytes for one process that are held at all: twice what the reliable pairs may have under way, so
 /// that only a shard that does not listen gets here.
-const HELD_MAX: usize = 2 * crate::pair::LINK_BYTES_MAX;
+const HELD_MAX: usize = 2 * crate::connection::LINK_BYTES_MAX;
 /// The priority of the stream with answers: others have 0, and wait for it.
 const ANSWERS_FIRST: i32 = 1;
 /// Bytes that are written at once: small frames share a write.

@@ -10,11 +10,11 @@ use peerlet_core::runtime::{
 use peerlet_core::{Address, Duration, Identity, Seat, Time};
 use peerlet_measure::DropCause;
 
+use crate::connection::Effect;
 use crate::counters::Cause;
 use crate::frame::{Frame, Kind, Message, Tag, is_control};
 use crate::kept_out::Why;
 use crate::monitor::BLOCKED_AFTER;
-use crate::pair::Effect;
 use crate::seats::SeatsNow;
 use crate::shard::live_world::{LiveWorld, Soon};
 use crate::shard::pauses::Held;
@@ -25,12 +25,12 @@ use crate::transport::{Inbound, LinkError, Outbound};
 impl Shard {
     /// When the shard has something to do next, if nothing arrives before.
     pub(super) fn wake_at(&mut self) -> Time {
-        if !self.state.soon.is_empty() || self.state.pairs.has_effects() {
+        if !self.state.soon.is_empty() || self.state.connections.has_effects() {
             return self.state.now;
         }
         let directive = self.directives.peek().map(|d| d.at);
-        let (timer, pair) = (self.state.timers.next(), self.state.pairs.deadline());
-        let waits = [directive, timer, pair, self.pauses.next()];
+        let (timer, connection) = (self.state.timers.next(), self.state.connections.deadline());
+        let waits = [directive, timer, connection, self.pauses.next()];
         waits.into_iter().flatten().fold(self.end, Time::min)
     }
 
@@ -50,8 +50,8 @@ impl Shard {
         if self.work_off_backlog() {
             self.take_due();
             self.take_in(inbox);
-            self.state.pairs.timer(self.state.now);
-            self.state.pairs.flush(self.state.now);
+            self.state.connections.timer(self.state.now);
+            self.state.connections.flush(self.state.now);
         }
         let share = &mut Share::new();
         while self.takes(share) && self.settle_one() {}
@@ -103,8 +103,8 @@ impl Shard {
         *inbox = waiting.collect();
     }
 
-    /// Does what the last event left to be done: what peers do to themselves, and what the pairs
-    /// want. What is beyond the share waits for the next iteration.
+    /// Does what the last event left to be done: what peers do to themselves, and the effects of
+    /// connections. What is beyond the share waits for the next iteration.
     pub(super) fn settle(&mut self, share: &mut Share) {
         for _ in 0..SOON {
             if !self.has_something() || !self.takes(share) || !self.settle_one() {
@@ -123,13 +123,13 @@ impl Shard {
     }
 
     fn has_something(&self) -> bool {
-        !self.state.soon.is_empty() || self.state.pairs.has_effects()
+        !self.state.soon.is_empty() || self.state.connections.has_effects()
     }
 
-    /// Does one thing that is left to be done; false when there is none. The pairs come first: what
-    /// they want is mostly no event, and never without end.
+    /// Does one thing that is left to be done; false when there is none. Connections come first:
+    /// their effects are mostly no events, and never without end.
     fn settle_one(&mut self) -> bool {
-        if let Some(effect) = self.state.pairs.poll() {
+        if let Some(effect) = self.state.connections.poll() {
             self.effect(effect);
         } else if let Some((row, life, soon)) = self.state.soon.pop_front() {
             self.backlog = self.backlog.saturating_sub(1);
@@ -211,7 +211,7 @@ impl Shard {
                 self.doing.begin(row, Handler::Drop);
                 let crashed = self.host.crash(row);
                 if crashed {
-                    self.state.pairs.crashed(slot);
+                    self.state.connections.crashed(slot);
                     self.state.recorder.forget(Seat(slot));
                     self.end_pause(row, false);
                 }
@@ -236,7 +236,7 @@ impl Shard {
             return false;
         }
         let (seat, life) = (self.seats[row], self.host.life(row) + 1);
-        self.state.pairs.started(seat.0, life);
+        self.state.connections.started(seat.0, life);
         let build = self.build.clone();
         let seats = self.state.seats.clone();
         let now = self.state.now;
@@ -257,7 +257,7 @@ impl Shard {
         let stopped = self.with(row, (Handler::Stop, None), |host, world| host.stop(row, world));
         if stopped {
             let seat = self.seats[row];
-            self.state.pairs.stopped(seat.0);
+            self.state.connections.stopped(seat.0);
             self.state.recorder.forget(seat);
         }
         stopped
@@ -271,7 +271,7 @@ impl Shard {
             self.stop(row);
             self.settle_all();
         }
-        self.state.pairs.flush(self.state.now);
+        self.state.connections.flush(self.state.now);
         self.settle_all();
     }
 
@@ -281,8 +281,8 @@ impl Shard {
         for inbound in inbox.drain(..) {
             self.inbound(inbound);
         }
-        self.state.pairs.timer(self.state.now);
-        self.state.pairs.flush(self.state.now);
+        self.state.connections.timer(self.state.now);
+        self.state.connections.flush(self.state.now);
         self.settle_all();
     }
 
@@ -296,14 +296,14 @@ impl Shard {
             }
             Inbound::Stream { from, identity, frame } => self.frame(from, identity, &frame),
             Inbound::LinkUp { with, .. } => {
-                self.state.pairs.link_up(with);
+                self.state.connections.link_up(with);
                 self.link_news(&inbound);
             }
             Inbound::LinkLost { with, why } => {
                 tracing::debug!(%with, %why, "a link is lost");
-                self.state.pairs.link_lost(now, with);
+                self.state.connections.link_lost(now, with);
                 if why.is_admission() {
-                    self.state.pairs.kept_out(with);
+                    self.state.connections.kept_out(with);
                 }
                 if why == LinkError::Admission && self.channels.member.is_none() {
                     self.kept_out.note(Duration::ZERO, (with, None), Why::KeepsUsOut);
@@ -311,10 +311,10 @@ impl Shard {
                 self.link_news(&inbound);
             }
             Inbound::Mistaken { to, pair, identity } => {
-                self.state.pairs.mistaken(to, pair, identity);
+                self.state.connections.mistaken(to, pair, identity);
             }
-            Inbound::Blocked { to } => self.state.pairs.blocked(to),
-            Inbound::Unblocked { to } => self.state.pairs.unblocked(to),
+            Inbound::Blocked { to } => self.state.connections.blocked(to),
+            Inbound::Unblocked { to } => self.state.connections.unblocked(to),
         }
     }
 
@@ -346,7 +346,7 @@ impl Shard {
                 (Class::Datagram, Message { port, call, body: Cow::Borrowed(body) })
             }
             Kind::Control(_) => return,
-            _ => match self.state.pairs.receive(self.state.now, from, &frame) {
+            _ => match self.state.connections.receive(self.state.now, from, &frame) {
                 Some(message) => (Class::Reliable, message),
                 None => return,
             },

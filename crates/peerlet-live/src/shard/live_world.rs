@@ -15,8 +15,8 @@ use peerlet_core::{
 use peerlet_measure::{DropCause, Ledger, Recorder};
 use ring::rand::{SecureRandom, SystemRandom};
 
+use crate::connection::{Connections, SendError};
 use crate::frame::{Frame, Kind, Message, Tag};
-use crate::pair::{Pairs, SendError};
 use crate::seats::{SeatMap, SeatsNow};
 use crate::shard::timers::Timers;
 use crate::transport::Outbound;
@@ -60,7 +60,7 @@ pub(crate) struct ShardState {
     /// Messages and alarms of peers to themselves that are due at once, by row and life.
     pub(crate) soon: VecDeque<(usize, u32, Soon)>,
     pub(crate) outbox: Vec<Outbound>,
-    pub(crate) pairs: Pairs,
+    pub(crate) connections: Connections,
     /// The peerlets that met a full queue, by slot and destination.
     pub(crate) refused: Map<(u32, Address), Vec<Port>>,
     /// Whether the transport knows who is at the other end.
@@ -165,7 +165,7 @@ impl Network for LiveWorld<'_> {
             flow.sent += 1;
             flow.bytes += again.len() as u64;
         }
-        let trusted = self.state.pairs.trusted(self.seat.0, to);
+        let trusted = self.state.connections.trusted(self.seat.0, to);
         let Header { port, call } = header;
         for body in &bodies {
             let kind = Kind::Datagram(Message { port: port.0, call, body: &body[..] });
@@ -202,7 +202,7 @@ impl Network for LiveWorld<'_> {
         header: Header,
         parcel: &mut Parcel,
     ) -> Result<(), Refusal> {
-        let (size, max) = (parcel.encoded_len(), self.state.pairs.message_max());
+        let (size, max) = (parcel.encoded_len(), self.state.connections.message_max());
         if size > max {
             return Err(Refusal::TooLarge { size, max });
         }
@@ -235,7 +235,7 @@ impl Network for LiveWorld<'_> {
             }
             return Err(TrustError::NoIdentities);
         }
-        self.state.pairs.trust(self.seat.0, at, identity)
+        self.state.connections.trust(self.seat.0, at, identity)
     }
 }
 
@@ -259,7 +259,7 @@ impl LiveWorld<'_> {
         let size = body.len();
         let message = Message { port: header.port.0, call: header.call, body: body.into() };
         let (slot, now) = (self.seat.0, self.state.now);
-        let taken = self.state.pairs.send(now, slot, to, message);
+        let taken = self.state.connections.send(now, slot, to, message);
         if taken == Err(SendError::Full) {
             let ports = self.state.refused.entry((slot, to)).or_default();
             if !ports.contains(&header.port) {

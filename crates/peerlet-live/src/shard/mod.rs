@@ -3,7 +3,8 @@
 //! A shard is one task. It owns its peers and runs their handlers inline, so handlers of one peer
 //! never overlap; a peer never leaves its shard. Each iteration of its loop takes a share of the
 //! events that are due and of the frames that arrived, and sends one batch of frames. However much
-//! there is to do, it looks at its sockets after each iteration, and yields its thread after a while.
+//! there is to do, it looks at its sockets after each iteration, and yields its thread
+//! after a while.
 
 mod alarm_clock;
 mod doing;

@@ -10,9 +10,9 @@ use peerlet_core::runtime::{Act, Alarm, Directive, State};
 use peerlet_core::{Duration, Map, Time};
 use peerlet_measure::DropCause;
 
+use crate::connection::Effect;
 use crate::counters::Cause;
 use crate::frame::{Frame, Kind};
-use crate::pair::Effect;
 use crate::shard::Shard;
 use crate::shard::live_world::Soon;
 use crate::shard::share::Share;

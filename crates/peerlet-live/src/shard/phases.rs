@@ -213,8 +213,9 @@ impl Shard {
         let (stopped, until) =
             (self.state.now, self.zero.elapsed() + std::time::Duration::from(DRAIN));
         let after_zero = |at: Time| std::time::Duration::from(at - Time::ZERO);
-        while !self.is_broken && self.state.pairs.is_sending() && self.zero.elapsed() < until {
-            let due = self.state.pairs.deadline().map_or(until, after_zero);
+        while !self.is_broken && self.state.connections.is_sending() && self.zero.elapsed() < until
+        {
+            let due = self.state.connections.deadline().map_or(until, after_zero);
             let wake = self.zero + due.min(until);
             tokio::select! {
                 biased;
@@ -374,7 +375,7 @@ impl Shard {
         }
         let mut counters = self.counters;
         counters.merge(&self.transport.counters());
-        counters.merge(self.state.pairs.counters());
+        counters.merge(self.state.connections.counters());
         let refused = counters.get(Cause::Identity);
         self.state.ledger.datagram.add_dropped(DropCause::Identity, refused);
         let outcome = ShardOutcome {

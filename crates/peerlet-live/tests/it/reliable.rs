@@ -1,4 +1,4 @@
-//! Reliable pairs over QUIC: what a shard does with the two, without peers.
+//! Reliable connections over QUIC: what a shard does with the two, without peers.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -8,14 +8,14 @@ use bytes::Bytes;
 use peerlet_core::runtime::Call;
 use peerlet_core::{Address, MILLISECOND, Time};
 use peerlet_live::{
-    Effect, Frame, Inbound, Message, Outbound, PairConfig, Pairs, ProcessKey, QuicTransport,
-    SendError, Tag, Transport,
+    ConnectionConfig, Connections, Effect, Frame, Inbound, Message, Outbound, ProcessKey,
+    QuicTransport, SendError, Tag, Transport,
 };
 
 /// A shard with one peer, in slot 1.
 struct Shard {
     transport: QuicTransport,
-    pairs: Pairs,
+    connections: Connections,
     now: Time,
     delivered: Vec<u32>,
     undelivered: usize,
@@ -27,10 +27,10 @@ impl Shard {
         let at = SocketAddr::from(([127, 0, 0, 1], 0));
         let transport =
             QuicTransport::bind(ProcessKey::generate(), at).expect("loopback can be bound");
-        let mut pairs = Pairs::new(PairConfig::new(Tag::of("test", &[]), nonce));
-        pairs.started(1, 1);
+        let mut connections = Connections::new(ConnectionConfig::new(Tag::of("test", &[]), nonce));
+        connections.started(1, 1);
         let (now, delivered) = (Time::ZERO, Vec::new());
-        Shard { transport, pairs, now, delivered, undelivered: 0, writable: 0 }
+        Shard { transport, connections, now, delivered, undelivered: 0, writable: 0 }
     }
 
     fn address(&self) -> Address {
@@ -39,13 +39,13 @@ impl Shard {
 
     fn send(&mut self, to: Address, number: u32) -> Result<(), SendError> {
         let body = Bytes::copy_from_slice(&number.to_be_bytes());
-        self.pairs.send(self.now, 1, to, Message { port: 0, call: Call::None, body })
+        self.connections.send(self.now, 1, to, Message { port: 0, call: Call::None, body })
     }
 
     /// Sends what the machine wants sent.
     async fn transmit(&mut self) {
         let mut batch = Vec::new();
-        while let Some(effect) = self.pairs.poll() {
+        while let Some(effect) = self.connections.poll() {
             match effect {
                 Effect::Transmit { to, pair, frame, .. } => {
                     batch.push(Outbound::Stream { to, pair, frame: frame.into() });
@@ -68,7 +68,7 @@ impl Shard {
             match inbound {
                 Inbound::Stream { from, frame, .. } => {
                     let frame = Frame::parse(&frame).expect("the other side sends frames");
-                    if let Some(message) = self.pairs.receive(self.now, from, &frame) {
+                    if let Some(message) = self.connections.receive(self.now, from, &frame) {
                         let number =
                             message.body.as_ref().try_into().expect("four bytes were sent");
                         self.delivered.push(u32::from_be_bytes(number));
@@ -76,16 +76,18 @@ impl Shard {
                 }
                 Inbound::LinkLost { with, .. } => {
                     lost += 1;
-                    self.pairs.link_lost(self.now, with);
+                    self.connections.link_lost(self.now, with);
                 }
-                Inbound::Blocked { to } => self.pairs.blocked(to),
-                Inbound::Unblocked { to } => self.pairs.unblocked(to),
-                Inbound::LinkUp { with, .. } => self.pairs.link_up(with),
-                Inbound::Mistaken { to, pair, identity } => self.pairs.mistaken(to, pair, identity),
+                Inbound::Blocked { to } => self.connections.blocked(to),
+                Inbound::Unblocked { to } => self.connections.unblocked(to),
+                Inbound::LinkUp { with, .. } => self.connections.link_up(with),
+                Inbound::Mistaken { to, pair, identity } => {
+                    self.connections.mistaken(to, pair, identity)
+                }
                 Inbound::Datagram { .. } => {}
             }
         }
-        self.pairs.flush(self.now);
+        self.connections.flush(self.now);
         self.transmit().await;
         lost
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peerlet_core::runtime::{Call, FRAME_MAX};
-use peerlet_live::{Kind, Link, Message, Part};
+use peerlet_live::{ConnectionPosition, Kind, Message, Part};
 
 use super::scene::Scene;
 use super::speaker::Speaker;
@@ -99,13 +99,13 @@ pub async fn unfinished_reports(scene: Scene) {
 /// Messages in the name of peers of others, and of its own to peers that nobody has.
 pub async fn forged_frames(scene: Scene) {
     let (speaker, own, _) = Speaker::member(&scene).await;
-    let link = Link { life: 1, seq: 1 };
+    let position = ConnectionPosition { life: 1, seq: 1 };
     let each = |(from, to)| {
         [
             forged_datagram(from, to),
-            forged(from, to, |_| Kind::Open(link)),
-            forged(from, to, |message| Kind::Data(link, message)),
-            forged(from, to, |_| Kind::Reset(link)),
+            forged(from, to, |_| Kind::Open(position)),
+            forged(from, to, |message| Kind::Data(position, message)),
+            forged(from, to, |_| Kind::Reset(position)),
         ]
     };
     let pairs = [(0, 1), (1, 0), (2, 0), (3, 1), (9, 0), (own.first, 900)];
@@ -144,7 +144,7 @@ pub async fn reliable_connections(scene: Scene) {
     scene.begin().await;
     for life in 1.. {
         scene.turn().await;
-        let open = Kind::Open(Link { life: 0, seq: 1 });
+        let open = Kind::Open(ConnectionPosition { life: 0, seq: 1 });
         speaker.datagram(honest::frame((own.first, life), life % 2, open).into()).await;
     }
 }
@@ -175,25 +175,26 @@ pub async fn unfinished_messages(scene: Scene) {
     let mut scene = scene;
     scene.begin().await;
     let total = PIECES * FRAME_MAX as u32;
-    let (link, body) = (Link { life: 1, seq: 1 }, vec![7; FRAME_MAX]);
+    let (position, body) = (ConnectionPosition { life: 1, seq: 1 }, vec![7; FRAME_MAX]);
     let mut open = Vec::new();
     for life in 1.. {
         let write = |kind: Kind| {
             let frame = honest::frame((own.first, life), life % 2, kind);
             [&(frame.len() as u32).to_be_bytes()[..], &frame].concat()
         };
-        let asks = Kind::Ask(link, total);
-        let begin = [write(Kind::Open(Link { life: 0, seq: 1 })), write(asks)].concat();
+        let asks = Kind::Ask(position, total);
+        let begin =
+            [write(Kind::Open(ConnectionPosition { life: 0, seq: 1 })), write(asks)].concat();
         let Some(mut stream) = speaker.stream(&begin).await else {
             scene.turn().await;
             continue;
         };
         for piece in 0..PIECES - 1 {
             scene.turn().await;
-            let link = Link { life: 1, seq: u64::from(piece) + 1 };
+            let position = ConnectionPosition { life: 1, seq: u64::from(piece) + 1 };
             let part = Part { offset: piece * FRAME_MAX as u32, total };
             let message = Message { port: 0, call: Call::None, body: &body[..] };
-            let piece = write(Kind::Piece(link, part, message));
+            let piece = write(Kind::Piece(position, part, message));
             let written = tokio::time::timeout(SECOND, stream.write_all(&piece)).await;
             if !matches!(written, Ok(Ok(()))) {
                 break;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use peerlet_live::{Kind, Link, Refusal, Section};
+use peerlet_live::{ConnectionPosition, Kind, Refusal, Section};
 
 use super::bytes_alone::malformed;
 use super::scene::Scene;
@@ -99,12 +99,12 @@ pub async fn reports(scene: Scene) {
 /// Messages in the name of peers of others.
 pub async fn forged_frames(scene: Scene) {
     say(scene, |_, _| {
-        let link = Link { life: 1, seq: 1 };
+        let position = ConnectionPosition { life: 1, seq: 1 };
         let each = |(from, to)| {
             [
                 forged_datagram(from, to),
-                forged(from, to, |_| Kind::Open(link)),
-                forged(from, to, |message| Kind::Data(link, message)),
+                forged(from, to, |_| Kind::Open(position)),
+                forged(from, to, |message| Kind::Data(position, message)),
             ]
         };
         let all = [(0, 2), (2, 0), (3, 1), (1, 1), (9, 0)].into_iter().flat_map(each);

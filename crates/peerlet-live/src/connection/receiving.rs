@@ -1,5 +1,5 @@
-//! The receiver's side of reliable connections: what was taken from whom, and which
-//! acknowledgements are due.
+//! The receiver's side of reliable connections: the last number taken on each, and the
+//! acknowledgements that are due.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use peerlet_core::{Address, Duration, Time};
 
 use super::assembly::{Assembly, Budget, Put};
 use super::{Effects, RECEIVING_MAX, RECEIVING_PER_LINK_MAX};
-use crate::frame::{Kind, Link, Message, Part};
+use crate::frame::{ConnectionPosition, Kind, Message, Part};
 
 /// Our slot, their slot, their life.
 pub(super) type Key = (u32, u32, u32);
@@ -171,7 +171,7 @@ impl Receiving {
     ) {
         let Some(taken) = self.links.get(&from).and_then(|link| link.get(&key)) else { return };
         let (slot, peer, life) = key;
-        let grant = Kind::Grant(Link { life, seq }, total);
+        let grant = Kind::Grant(ConnectionPosition { life, seq }, total);
         effects.transmit(slot, taken.life, Address::new(from, peer), grant);
     }
 
@@ -193,7 +193,7 @@ impl Receiving {
             let Some(taken) = taken.filter(|taken| taken.ack_due) else { continue };
             taken.ack_due = false;
             let (slot, peer, life) = key;
-            let ack = Kind::Ack(Link { life, seq: taken.last });
+            let ack = Kind::Ack(ConnectionPosition { life, seq: taken.last });
             effects.transmit(slot, taken.life, Address::new(from, peer), ack);
         }
     }

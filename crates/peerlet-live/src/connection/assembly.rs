@@ -1,4 +1,4 @@
-//! How large messages are put together: who may start one, and the bytes that have come so far.
+//! The assembly of large messages: who may start one, and the bytes that have come so far.
 //!
 //! A sender asks before it starts. It is let start when the process has room for the whole message
 //! within its budget; otherwise it waits and asks again. Memory is taken as bytes come, never by
@@ -15,7 +15,7 @@ use peerlet_core::{Duration, Time};
 use super::receiving::Key;
 use crate::frame::{Message, Part};
 
-/// Senders that wait for their turn to start; more are told to ask again, and have no place in the
+/// Senders that wait to start; more are told to ask again, and have no place in the
 /// order.
 const WAITING_MAX: usize = 1024;
 /// How long a sender that waits keeps its place without asking again: it asks twice a second.
@@ -54,7 +54,7 @@ impl Default for Budget {
 /// Where a connection comes from, and which of its process's it is.
 type Place = (SocketAddr, Key);
 
-/// What becomes of a piece that came in its turn.
+/// The outcome of a piece that came in order.
 pub(super) enum Put {
     /// More are to come.
     More,
