@@ -21,18 +21,18 @@ use crate::frame::Tag;
 use crate::kept_out::KeptOut;
 use crate::key::ProcessKey;
 use crate::member::{
-    self, JoinError, Member, Network, OwnEnd, OwnEpoch, Process, Role, SHARDS_MAX,
+    self, JoinError, Member, NetworkTotals, OwnEnd, OwnEpoch, Process, Role, SHARDS_MAX,
     STRANGERS_WAITING_MAX, WAITING_MAX,
 };
-use crate::monitor::{Ear, Monitor};
+use crate::monitor::{Monitor, MonitorHandle};
 use crate::outcome::{LiveOutcome, Whole, add_up};
 use crate::panics::{Failure, Failures, PanicPlace, Panicked, caught, message_of};
 use crate::quic::QuicTransport;
 use crate::seats::SeatMap;
 use crate::setup::{LiveError, LiveSetup, Sockets};
 use crate::shard::{
-    AlarmClock, Doing, MemberLine, Pauses, Punctuality, Shard, ShardChannels, ShardOutcome,
-    ShardState, Timers, Undecoded,
+    AlarmClock, CurrentEvent, MemberHandle, Pauses, Punctuality, Shard, ShardChannels,
+    ShardOutcome, ShardState, Timers, Undecoded,
 };
 use crate::transport::{BindError, Transport};
 use crate::udp::UdpTransport;
@@ -133,7 +133,7 @@ async fn run_through(
         let quiet = emulator.begin(parts.seats.clone(), measured, zero, run.tell.clone())?;
         run.quiet = emulator.is_emulated().then_some(quiet);
     }
-    run.start(&parts, transports, directives, member.is_some(), &monitor.ear());
+    run.start(&parts, transports, directives, member.is_some(), &monitor.handle());
     let ended = run.finish(member, end, is_alone.then_some(setup.seats)).await;
     let still = monitor.finish();
     let mut ended = ended?;
@@ -168,7 +168,7 @@ struct Run {
     /// Whether peers are to stop, for that reason or another.
     halt: watch::Sender<bool>,
     epochs: Option<mpsc::UnboundedSender<OwnEpoch>>,
-    line: Option<MemberLine>,
+    member: Option<MemberHandle>,
     /// In an emulation: whether nothing is on its way any more that departed before the end.
     quiet: Option<watch::Receiver<bool>>,
     outcomes: VecDeque<oneshot::Receiver<ShardOutcome>>,
@@ -188,8 +188,8 @@ impl Run {
         let (zero, finish) = (watch::channel(None).0, watch::channel(false).0);
         let halt = watch::channel(*stop.borrow()).0;
         let shards = Vec::with_capacity(parts.setup.shards as usize);
-        let (epochs, line, quiet, outcomes) = Default::default();
-        Run { zero, finish, stop, halt, epochs, line, quiet, outcomes, shards, tell, failures }
+        let (epochs, member, quiet, outcomes) = Default::default();
+        Run { zero, finish, stop, halt, epochs, member, quiet, outcomes, shards, tell, failures }
     }
 
     /// The member that speaks for this process, not running yet.
@@ -204,7 +204,7 @@ impl Run {
         let (overhear, strangers) = mpsc::channel(STRANGERS_WAITING_MAX);
         let (say, said) = mpsc::channel(WAITING_MAX);
         let (send_epoch, epochs) = mpsc::unbounded_channel();
-        self.line = Some(MemberLine { heard: hear, strangers: overhear, said });
+        self.member = Some(MemberHandle { heard: hear, strangers: overhear, said });
         self.epochs = Some(send_epoch);
         let nothing = Measures::new(MetricEntry::table(&parts.registry), parts.epochs);
         Member::new(member::Setup {
@@ -219,7 +219,7 @@ impl Run {
             count: parts.setup.seats,
             shards: parts.setup.shards as usize,
             start_within: parts.setup.start_within,
-            line: member::Line { heard, strangers, said: say, epochs },
+            channels: member::MemberChannels { heard, strangers, said: say, epochs },
             zero: self.zero.clone(),
             stop: self.stop.clone(),
             nothing,
@@ -234,7 +234,7 @@ impl Run {
         transports: Vec<Box<dyn Transport>>,
         directives: Vec<Directive>,
         has_member: bool,
-        ear: &Ear,
+        monitor: &MonitorHandle,
     ) {
         let shards = parts.setup.shards;
         let mut by_shard: Vec<Vec<Directive>> = vec![Vec::new(); shards as usize];
@@ -249,13 +249,13 @@ impl Run {
                 finish: self.finish.subscribe(),
                 epochs: self.epochs.clone(),
                 outcome: Some(outcome),
-                member: self.line.take(),
+                member: self.member.take(),
                 quiet: self.quiet.clone(),
                 failures: self.tell.clone(),
             };
             self.outcomes.push_back(receiver);
             let number = shard;
-            let shard = parts.shard(shard, transport, directives, channels, ear.clone());
+            let shard = parts.shard(shard, transport, directives, channels, monitor.clone());
             let failures = self.tell.clone();
             self.shards.push(tokio::spawn(async move {
                 if let Err(payload) = caught(shard.run()).await {
@@ -296,8 +296,8 @@ impl Run {
                 tokio::select! {
                     biased;
                     broken = self.failures.recv() => failure = broken,
-                    network = task => if let Some(network) = network.ok().flatten() {
-                        all.widen(network?);
+                    totals = task => if let Some(totals) = totals.ok().flatten() {
+                        all.widen(totals?);
                     },
                 }
             }
@@ -428,7 +428,7 @@ async fn gather(
 }
 
 /// A member that speaks, and gives nothing when it panicked.
-type Speaking = JoinHandle<Option<Result<Network, JoinError>>>;
+type Speaking = JoinHandle<Option<Result<NetworkTotals, JoinError>>>;
 
 /// Lets a member speak, in a task of its own.
 fn speak(member: Member, ended: oneshot::Receiver<OwnEnd>, failures: Failures) -> Speaking {
@@ -523,7 +523,7 @@ impl Parts<'_> {
         transport: Box<dyn Transport>,
         directives: Vec<Directive>,
         channels: ShardChannels,
-        ear: Ear,
+        monitor: MonitorHandle,
     ) -> Shard {
         let tag = self.tag();
         let mut config = ConnectionConfig::new(tag, random() as u32);
@@ -558,9 +558,9 @@ impl Parts<'_> {
             pauses: Pauses::default(),
             transport,
             alarm_clock: AlarmClock::new(),
-            doing: Doing::default(),
+            current: CurrentEvent::default(),
             late: Punctuality::default(),
-            ear,
+            monitor,
             is_broken: false,
             build: self.setup.build.clone(),
             directives: directives.into_iter().peekable(),

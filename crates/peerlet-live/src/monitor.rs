@@ -78,25 +78,25 @@ pub(crate) struct Late {
     pub(crate) slowest: Option<(Location, peerlet_core::Duration)>,
 }
 
-enum Told {
+enum MonitorReport {
     Late(Late),
     End,
 }
 
 /// Where shards tell that they were late.
 #[derive(Clone)]
-pub(crate) struct Ear(Sender<Told>);
+pub(crate) struct MonitorHandle(Sender<MonitorReport>);
 
-impl Ear {
+impl MonitorHandle {
     pub(crate) fn tell(&self, late: Late) {
         // Without a monitor the run is over.
-        self.0.send(Told::Late(late)).ok();
+        self.0.send(MonitorReport::Late(late)).ok();
     }
 }
 
 /// The monitor of one run.
 pub(crate) struct Monitor {
-    tell: Sender<Told>,
+    tell: Sender<MonitorReport>,
     thread: JoinHandle<Still>,
 }
 
@@ -112,13 +112,13 @@ impl Monitor {
         Ok(Monitor { tell, thread })
     }
 
-    pub(crate) fn ear(&self) -> Ear {
-        Ear(self.tell.clone())
+    pub(crate) fn handle(&self) -> MonitorHandle {
+        MonitorHandle(self.tell.clone())
     }
 
     /// Ends it; how often and how long the process stood still.
     pub(crate) fn finish(self) -> (u32, peerlet_core::Duration) {
-        self.tell.send(Told::End).ok();
+        self.tell.send(MonitorReport::End).ok();
         let still = self.thread.join().unwrap_or_default();
         (still.times, still.in_all.into())
     }
@@ -149,7 +149,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    fn run(mut self, told: &Receiver<Told>) -> Still {
+    fn run(mut self, told: &Receiver<MonitorReport>) -> Still {
         let mut last = Instant::now();
         loop {
             let told = told.recv_timeout(TICK);
@@ -158,9 +158,9 @@ impl Watcher {
             last = now;
             drop(self.runtime.spawn(async {}));
             match told {
-                Ok(Told::Late(late)) => self.late(&late),
+                Ok(MonitorReport::Late(late)) => self.late(&late),
                 Err(RecvTimeoutError::Timeout) => {}
-                Ok(Told::End) | Err(RecvTimeoutError::Disconnected) => return self.still,
+                Ok(MonitorReport::End) | Err(RecvTimeoutError::Disconnected) => return self.still,
             }
         }
     }

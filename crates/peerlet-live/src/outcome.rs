@@ -6,7 +6,7 @@ use peerlet_network::Cause;
 
 use crate::counters::Counters;
 use crate::emulation::Carried;
-use crate::member::{Closing, JoinError, Network};
+use crate::member::{Closing, JoinError, NetworkTotals};
 use crate::monitor::Delays;
 use crate::shard::ShardOutcome;
 
@@ -27,8 +27,8 @@ pub struct LiveOutcome {
     pub events: u64,
     /// How long it ran.
     pub end: Time,
-    /// What the network as a whole came to, at seat 0's process of several, and where there is one
-    /// only.
+    /// The results of the whole network, at seat 0's process, and where there is only one
+    /// process.
     pub whole: Option<Whole>,
     /// Whether this is the share of one process of several, and not the whole network: messages to
     /// and from other processes are in no balance then.
@@ -45,7 +45,7 @@ pub struct LiveOutcome {
     pub delays: Delays,
 }
 
-/// What seat 0's process knows of the whole network.
+/// The results of the whole network, as seat 0's process knows them.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Whole {
     /// The share of seat-seconds whose measures are among these.
@@ -148,17 +148,17 @@ impl LiveOutcome {
     }
 
     /// Takes in what the others reported: from the share of one process to the whole network.
-    pub(crate) fn widen(&mut self, network: Network) {
-        self.missing.extend(network.missing.iter().cloned());
+    pub(crate) fn widen(&mut self, totals: NetworkTotals) {
+        self.missing.extend(totals.missing.iter().cloned());
         // A process that joined keeps its own share; the whole is at seat 0's.
-        let Some(coverage) = network.coverage() else {
+        let Some(coverage) = totals.coverage() else {
             self.is_share = true;
             return;
         };
-        let Closing { ledger, counters, events, late_answers, idle_directives } = network.closing;
+        let Closing { ledger, counters, events, late_answers, idle_directives } = totals.closing;
         (self.ledger, self.counters, self.events) = (ledger, counters, events);
         (self.late_answers, self.idle_directives) = (late_answers, idle_directives);
-        self.measures = network.measures;
-        self.whole = Some(Whole { coverage, processes: network.processes });
+        self.measures = totals.measures;
+        self.whole = Some(Whole { coverage, processes: totals.processes });
     }
 }

@@ -18,10 +18,10 @@ use crate::frame::DATAGRAM_FRAME_MAX;
 use crate::key::ProcessKey;
 use crate::tls;
 
-/// Streams for pairs that each side may open on a connection, beside one for answers. A connection
-/// costs 70 kB at 100 and 1.1 MB at 4,096 (measured).
-pub(super) const LANES_MAX: usize = 64;
-const STREAMS_MAX: u32 = LANES_MAX as u32 + 1;
+/// Streams of single pairs that each side may open on a connection, beside one for answers. A
+/// connection costs 70 kB at 100 and 1.1 MB at 4,096 (measured).
+pub(super) const PAIR_STREAMS_MAX: usize = 64;
+const STREAMS_MAX: u32 = PAIR_STREAMS_MAX as u32 + 1;
 /// Packets are this large from the start, so that the largest datagram fits: see
 /// [`DATAGRAM_FRAME_MAX`].
 const MTU_MIN: u16 = 1232;

@@ -134,8 +134,8 @@ struct Pending {
     _keep: oneshot::Sender<()>,
 }
 
-/// How a handshake goes on.
-pub(super) enum Entry {
+/// The decision about a handshake.
+pub(super) enum HandshakeDecision {
     /// It may, until the receiver ends.
     Begin(Permit, oneshot::Receiver<()>),
     /// The address has to be proved first.
@@ -267,7 +267,7 @@ impl Gate {
         from: SocketAddr,
         is_proved: bool,
         connections: usize,
-    ) -> Entry {
+    ) -> HandshakeDecision {
         let canonical = SocketAddr::new(from.ip().to_canonical(), from.port());
         let (is_member, expected) = {
             let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
@@ -279,7 +279,7 @@ impl Gate {
             false => (2 * expected + STRANGER_CONNECTIONS_MAX).min(2 * LINKS_MAX),
         };
         if connections >= most {
-            return Entry::Full;
+            return HandshakeDecision::Full;
         }
         let network = network_of(from.ip());
         let mut handshakes = self.handshakes();
@@ -292,10 +292,10 @@ impl Gate {
         let strangers = handshakes.pending.len() - members;
         let near = count(&|pending| !pending.is_member && pending.network == network);
         if !is_proved && (strangers >= UNPROVEN_MAX || near >= UNPROVEN_PER_NETWORK_MAX) {
-            return Entry::Prove;
+            return HandshakeDecision::Prove;
         }
         if is_member && members >= MEMBER_HANDSHAKES_MAX {
-            return Entry::Full;
+            return HandshakeDecision::Full;
         }
         if !is_member {
             if near >= HANDSHAKES_PER_NETWORK_MAX {
@@ -310,7 +310,7 @@ impl Gate {
         let (keep, ended) = oneshot::channel();
         handshakes.pending.insert(number, Pending { network, is_member, _keep: keep });
         drop(handshakes);
-        Entry::Begin(Permit { gate: Arc::clone(self), number }, ended)
+        HandshakeDecision::Begin(Permit { gate: Arc::clone(self), number }, ended)
     }
 
     /// Lets the process at the other end of a fresh connection in: the list has it, and it proves
@@ -454,12 +454,12 @@ mod tests {
         let gate = gate(true);
         let mut held = Vec::new();
         let mut enter = |from, is_proved| match gate.enter(from, is_proved, 0) {
-            Entry::Begin(permit, ended) => {
+            HandshakeDecision::Begin(permit, ended) => {
                 held.push((permit, ended));
                 "begins"
             }
-            Entry::Prove => "proves",
-            Entry::Full => "full",
+            HandshakeDecision::Prove => "proves",
+            HandshakeDecision::Full => "full",
         };
         assert_eq!(enter(at(1, 1), true), "begins");
         for port in 0..200 {
@@ -486,28 +486,36 @@ mod tests {
         let mut held = Vec::new();
         for network in 0..=255u8 {
             for port in 0..4 {
-                if let Entry::Begin(permit, ended) = gate.enter(at(network, port + 2), true, 0) {
+                if let HandshakeDecision::Begin(permit, ended) =
+                    gate.enter(at(network, port + 2), true, 0)
+                {
                     held.push((permit, ended));
                 }
             }
         }
         assert_eq!(gate.handshakes().pending.len(), HANDSHAKES_MAX);
-        let Entry::Begin(permit, mut ended) = gate.enter(at(9, 1), true, 0) else { panic!("full") };
+        let HandshakeDecision::Begin(permit, mut ended) = gate.enter(at(9, 1), true, 0) else {
+            panic!("full")
+        };
         for port in 0..999 {
-            if let Entry::Begin(permit, ended) = gate.enter(at(9, port + 2), true, 0) {
+            if let HandshakeDecision::Begin(permit, ended) = gate.enter(at(9, port + 2), true, 0) {
                 held.push((permit, ended));
             }
         }
         assert_eq!(ended.try_recv(), Err(oneshot::error::TryRecvError::Empty), "it goes on");
         drop(permit);
-        assert!(matches!(gate.enter(at(9, 1), false, 0), Entry::Prove), "it may be anybody");
+        assert!(
+            matches!(gate.enter(at(9, 1), false, 0), HandshakeDecision::Prove),
+            "it may be anybody"
+        );
     }
 
     #[test]
     fn connections_that_close_take_no_room_from_members() {
         let gate = gate(true);
         gate.expect(at(9, 1), None, Some(Identity([9; 32])));
-        let is_full = |from, count| matches!(gate.enter(from, true, count), Entry::Full);
+        let is_full =
+            |from, count| matches!(gate.enter(from, true, count), HandshakeDecision::Full);
         assert!(!is_full(at(1, 1), STRANGER_CONNECTIONS_MAX));
         assert!(is_full(at(1, 1), STRANGER_CONNECTIONS_MAX + 2));
         assert!(!is_full(at(9, 1), STRANGER_CONNECTIONS_MAX + 2), "a member");

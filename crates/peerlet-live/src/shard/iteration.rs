@@ -13,7 +13,7 @@ use peerlet_measure::DropCause;
 use crate::connection::Effect;
 use crate::counters::Cause;
 use crate::frame::{Frame, Kind, Message, Tag, is_control};
-use crate::kept_out::Why;
+use crate::kept_out::KeptOutReason;
 use crate::monitor::BLOCKED_AFTER;
 use crate::seats::SeatsNow;
 use crate::shard::live_world::{LiveWorld, Soon};
@@ -178,7 +178,7 @@ impl Shard {
         act: impl FnOnce(&mut Host, &mut LiveWorld<'_>) -> R,
     ) -> R {
         self.events += 1;
-        self.doing.begin(row, handler);
+        self.current.begin(row, handler);
         let seats = self.state.seats.clone();
         let mut world = LiveWorld {
             seats: SeatsNow { map: &seats, now: self.state.now },
@@ -208,7 +208,7 @@ impl Shard {
             Act::Start => self.start(row),
             Act::Stop => self.stop(row),
             Act::Crash => {
-                self.doing.begin(row, Handler::Drop);
+                self.current.begin(row, Handler::Drop);
                 let crashed = self.host.crash(row);
                 if crashed {
                     self.state.connections.crashed(slot);
@@ -242,7 +242,7 @@ impl Shard {
         let now = self.state.now;
         let seats = SeatsNow { map: &seats, now };
         self.events += 1;
-        self.doing.begin(row, Handler::Start);
+        self.current.begin(row, Handler::Start);
         let mut world = LiveWorld { seats, state: &mut self.state, seat, row, life, alive: true };
         let began = Instant::now();
         let started = self.host.start(row, &mut world, || build(seat));
@@ -306,7 +306,7 @@ impl Shard {
                     self.state.connections.kept_out(with);
                 }
                 if why == LinkError::Admission && self.channels.member.is_none() {
-                    self.kept_out.note(Duration::ZERO, (with, None), Why::KeepsUsOut);
+                    self.kept_out.note(Duration::ZERO, (with, None), KeptOutReason::KeepsUsOut);
                 }
                 self.link_news(&inbound);
             }

@@ -53,7 +53,7 @@ impl Shard {
         self.late.lost.push(lost);
         let back = Instant::now();
         let due = back.checked_sub(late.into()).unwrap_or(back);
-        self.ear.tell(Late { shard: self.number, due, back, at: now, slowest });
+        self.monitor.tell(Late { shard: self.number, due, back, at: now, slowest });
     }
 
     /// Notes a handler that took long.

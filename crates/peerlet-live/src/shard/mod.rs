@@ -7,7 +7,7 @@
 //! after a while.
 
 mod alarm_clock;
-mod doing;
+mod current_event;
 mod iteration;
 mod late;
 mod live_world;
@@ -29,11 +29,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::counters::Counters;
 use crate::kept_out::KeptOut;
 use crate::member::{Heard, OwnEpoch};
-use crate::monitor::{Delays, Ear};
+use crate::monitor::{Delays, MonitorHandle};
 use crate::panics::Failures;
 use crate::transport::Transport;
 pub(crate) use alarm_clock::AlarmClock;
-pub(crate) use doing::Doing;
+pub(crate) use current_event::CurrentEvent;
 pub(crate) use late::Punctuality;
 pub(crate) use live_world::ShardState;
 pub(crate) use pauses::Pauses;
@@ -63,10 +63,10 @@ pub(crate) struct Shard {
     pub(crate) pauses: Pauses,
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) alarm_clock: AlarmClock,
-    pub(crate) doing: Doing,
+    pub(crate) current: CurrentEvent,
     pub(crate) late: Punctuality,
     /// Takes reports of lateness.
-    pub(crate) ear: Ear,
+    pub(crate) monitor: MonitorHandle,
     /// Whether one of its peers panicked: no handler runs any more.
     pub(crate) is_broken: bool,
     pub(crate) build: Build,
@@ -123,24 +123,24 @@ pub(crate) struct ShardChannels {
     pub(crate) outcome: Option<oneshot::Sender<ShardOutcome>>,
     /// In an emulation: whether nothing is on its way any more that departed before the end.
     pub(crate) quiet: Option<watch::Receiver<bool>>,
-    /// The member's line; the first shard has it.
-    pub(crate) member: Option<MemberLine>,
+    /// The handle of the member; the first shard has it.
+    pub(crate) member: Option<MemberHandle>,
     /// Takes reports of panics.
     pub(crate) failures: Failures,
 }
 
-/// The first shard's end of the member's line.
-pub(crate) struct MemberLine {
+/// The handle by which the first shard reaches the process's member.
+pub(crate) struct MemberHandle {
     pub(crate) heard: mpsc::Sender<Heard>,
     pub(crate) strangers: mpsc::Sender<Heard>,
     pub(crate) said: mpsc::Receiver<(SocketAddr, Vec<u8>)>,
 }
 
-impl MemberLine {
+impl MemberHandle {
     /// Hands something to the member, from a process that takes part or from a stranger; a full
-    /// line loses it, and it will be asked for again. Strangers fill a line of their own.
+    /// channel loses it, and it will be asked for again. Strangers fill a channel of their own.
     fn hear(&self, heard: Heard, is_stranger: bool) {
-        let line = if is_stranger { &self.strangers } else { &self.heard };
-        line.try_send(heard).ok();
+        let channel = if is_stranger { &self.strangers } else { &self.heard };
+        channel.try_send(heard).ok();
     }
 }

@@ -14,7 +14,7 @@ use crate::counters::Cause;
 use crate::frame::{Frame, Kind, Tag};
 use crate::member::{Heard, OwnEpoch};
 use crate::shard::late::HEARTBEAT;
-use crate::shard::{DRAIN, DRAIN_BROKEN, MemberLine, Shard, ShardOutcome, share};
+use crate::shard::{DRAIN, DRAIN_BROKEN, MemberHandle, Shard, ShardOutcome, share};
 use crate::transport::{BATCH_MAX, Inbound};
 
 /// How long an emulation waits after its end for what is on its way.
@@ -48,9 +48,9 @@ async fn finished(finish: &mut watch::Receiver<bool>) {
 }
 
 /// What the member wants to say; for ever nothing without a member.
-async fn said(member: &mut Option<MemberLine>) -> (SocketAddr, Vec<u8>) {
+async fn said(member: &mut Option<MemberHandle>) -> (SocketAddr, Vec<u8>) {
     let said = match member {
-        Some(line) => line.said.recv().await,
+        Some(handle) => handle.said.recv().await,
         None => None,
     };
     match said {
@@ -284,8 +284,8 @@ impl Shard {
     /// Sends what the member wants to say besides: what arrives without end does not keep it.
     fn say_more(&mut self) {
         for _ in 0..SAID_MAX {
-            let Some(line) = &mut self.channels.member else { return };
-            let Ok((to, frame)) = line.said.try_recv() else { return };
+            let Some(handle) = &mut self.channels.member else { return };
+            let Ok((to, frame)) = handle.said.try_recv() else { return };
             self.say(to, frame);
         }
     }
@@ -322,21 +322,21 @@ impl Shard {
         // A short message must not keep a long packet.
         let bytes = bytes::Bytes::copy_from_slice(&bytes);
         match &self.channels.member {
-            Some(line) => line.hear(Heard::Control { from, identity, bytes }, is_stranger),
+            Some(handle) => handle.hear(Heard::Control { from, identity, bytes }, is_stranger),
             None => self.counters.add(Cause::Unsupported, 1),
         }
     }
 
     pub(super) fn link_news(&self, inbound: &Inbound) {
-        let Some(line) = &self.channels.member else { return };
+        let Some(handle) = &self.channels.member else { return };
         match inbound {
             Inbound::LinkUp { with, identity } => {
                 let is_stranger = !self.state.seats.is_process(*with, Some(*identity));
-                line.hear(Heard::LinkUp { with: *with, identity: *identity }, is_stranger);
+                handle.hear(Heard::LinkUp { with: *with, identity: *identity }, is_stranger);
             }
             Inbound::LinkLost { with, why } => {
                 let is_stranger = !self.state.seats.is_process(*with, None);
-                line.hear(Heard::LinkLost { with: *with, why: *why }, is_stranger);
+                handle.hear(Heard::LinkLost { with: *with, why: *why }, is_stranger);
             }
             _ => {}
         }

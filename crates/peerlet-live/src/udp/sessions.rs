@@ -12,7 +12,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::frames::pack;
 use super::packet::{Codes, Endpoint, Handshake, Packet, SessionId, Step, code_under};
 use super::session::{Session, Side};
-use super::table::Table;
+use super::table::SessionTable;
 use super::{PACKET_MAX, SEAL_LEN, SESSIONS_MAX};
 use crate::counters::{Cause, Counters};
 use crate::secret::Secret;
@@ -61,7 +61,7 @@ pub(super) struct Sessions {
     /// Known to this socket alone, for as long as it lives.
     cookies: hmac::Key,
     random: SystemRandom,
-    table: Table,
+    table: SessionTable,
     dials: BTreeMap<SocketAddr, Dial>,
     held_bytes: usize,
     replaced: BTreeMap<SocketAddr, Duration>,
@@ -84,7 +84,7 @@ impl Sessions {
             own: Endpoint(draw(&random)),
             cookies,
             random,
-            table: Table::default(),
+            table: SessionTable::default(),
             dials: BTreeMap::new(),
             held_bytes: 0,
             replaced: BTreeMap::new(),

@@ -13,11 +13,11 @@ use crate::member::{
 use crate::quic::config::{
     INCOMING_BYTES_TOTAL_MAX, INCOMING_MAX, STRANGER_WINDOW, WINDOW_MIN, WINDOWS_MAX,
 };
-use crate::quic::connection::{DATAGRAMS_MAX, STRANGER_BURST, STRANGER_DATAGRAMS_MAX};
 use crate::quic::gate::{
     HANDSHAKES_MAX, HANDSHAKES_PER_NETWORK_MAX, STRANGER_CONNECTIONS_MAX, STRANGERS_MAX,
     UNFINISHED_MAX,
 };
+use crate::quic::link::{DATAGRAMS_MAX, STRANGER_BURST, STRANGER_DATAGRAMS_MAX};
 use crate::quic::{EVENTS_MAX, Guard, LINKS_MAX, QuicTransport, STRANGER_HELD_MAX, config};
 use crate::tls;
 use crate::transport::{Inbound, Transport};

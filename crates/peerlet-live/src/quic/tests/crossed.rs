@@ -62,9 +62,9 @@ impl Side {
         self.transport.send(&mut batch).await;
     }
 
-    fn up(&self, to: SocketAddr) -> Option<&Up> {
+    fn up(&self, to: SocketAddr) -> Option<&EstablishedLink> {
         match self.transport.links.get(&to) {
-            Some(Link::Up(up)) => Some(up),
+            Some(QuicLink::Up(up)) => Some(up),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! One connection from handshake to end: who is there, what comes in, why it ended.
+//! One QUIC connection, which is a link, from handshake to end: its identity, its frames, its end.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -16,8 +16,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::gate::{Entry, Gate, Permit, Room};
-use super::{DIALLING_DATAGRAMS_MAX, EVENTS_MAX, Event, Tally};
+use super::gate::{Gate, HandshakeDecision, Permit, Room};
+use super::{DIALLING_DATAGRAMS_MAX, EVENTS_MAX, LinkEvent, Tally};
 use crate::counters::Cause;
 use crate::frame::{DATAGRAM_FRAME_MAX, STREAM_FRAME_MAX, is_control};
 use crate::tls;
@@ -49,29 +49,29 @@ const STRANGER_RATE: u32 = 20;
 /// sent a few.
 pub(super) const STRANGER_DATAGRAMS_MAX: usize = 8;
 
-/// What the tasks of all connections of an endpoint share.
+/// The state that the tasks of all connections of an endpoint share.
 #[derive(Clone, Debug)]
-pub(super) struct Shared {
-    pub(super) events: mpsc::Sender<Event>,
+pub(super) struct EndpointShared {
+    pub(super) events: mpsc::Sender<LinkEvent>,
     pub(super) tally: Tally,
     pub(super) gate: Arc<Gate>,
 }
 
 /// Accepts connections until the endpoint is closed.
-pub(super) async fn accept(endpoint: Endpoint, shared: Shared) {
+pub(super) async fn accept(endpoint: Endpoint, shared: EndpointShared) {
     while let Some(incoming) = endpoint.accept().await {
         let from = incoming.remote_address();
         // An address that cannot be asked to prove itself once more has done so.
         let is_proved = incoming.remote_address_validated() || !incoming.may_retry();
-        let entry = shared.gate.enter(from, is_proved, endpoint.open_connections());
-        let (permit, evicted) = match entry {
-            Entry::Begin(permit, evicted) => (permit, evicted),
-            Entry::Prove => {
+        let decision = shared.gate.enter(from, is_proved, endpoint.open_connections());
+        let (permit, evicted) = match decision {
+            HandshakeDecision::Begin(permit, evicted) => (permit, evicted),
+            HandshakeDecision::Prove => {
                 // Cannot fail: `may_retry` has just said so.
                 incoming.retry().ok();
                 continue;
             }
-            Entry::Full => {
+            HandshakeDecision::Full => {
                 shared.tally.add(Cause::Handshake, 1);
                 incoming.refuse();
                 continue;
@@ -90,7 +90,7 @@ async fn answer(
     connecting: Connecting,
     permit: Permit,
     evicted: oneshot::Receiver<()>,
-    shared: Shared,
+    shared: EndpointShared,
 ) {
     let from = connecting.remote_address();
     let entering = async {
@@ -145,7 +145,7 @@ impl LinkError {
 }
 
 /// Sees a connection that we dial through, from its handshake to its end.
-pub(super) async fn dial(to: SocketAddr, connecting: Connecting, shared: Shared) {
+pub(super) async fn dial(to: SocketAddr, connecting: Connecting, shared: EndpointShared) {
     let why = match timeout(HANDSHAKE_TIMEOUT, shake(connecting, true, &shared.gate)).await {
         Ok(Ok((connection, identity))) => {
             if let Some(waited) = announce(&connection, identity, true, &shared).await {
@@ -158,7 +158,7 @@ pub(super) async fn dial(to: SocketAddr, connecting: Connecting, shared: Shared)
     };
     shared.tally.add(why.cause(), 1);
     // Without a receiver the transport has gone, and nobody waits for the link.
-    shared.events.send(Event::DialFailed { to, why }).await.ok();
+    shared.events.send(LinkEvent::DialFailed { to, why }).await.ok();
 }
 
 /// Waits for the handshake, and for the proof that the other side is to be let in.
@@ -209,11 +209,11 @@ async fn announce(
     connection: &Connection,
     identity: Identity,
     dialled: bool,
-    shared: &Shared,
+    shared: &EndpointShared,
 ) -> Option<Vec<Bytes>> {
     let (wanted, answer) = oneshot::channel();
     let (with, connection_too) = (remote(connection), connection.clone());
-    let up = Event::Up { with, identity, connection: connection_too, dialled, wanted };
+    let up = LinkEvent::Up { with, identity, connection: connection_too, dialled, wanted };
     let mut told = pin!(async { shared.events.send(up).await.is_ok() && answer.await.is_ok() });
     let (mut waiting, mut guard) = (Vec::new(), Unwanted(connection, true));
     let is_member = shared.gate.is_member(identity);
@@ -242,11 +242,11 @@ async fn run(
     connection: Connection,
     identity: Identity,
     waited: Vec<Bytes>,
-    shared: Shared,
+    shared: EndpointShared,
     dialled: bool,
 ) {
     let (with, id) = (remote(&connection), connection.stable_id());
-    let Shared { events, tally, gate } = shared;
+    let EndpointShared { events, tally, gate } = shared;
     let reader = Reader { from: with, identity, connection, events, tally, gate };
     tokio::join!(reader.datagrams(waited), reader.streams());
     let why = link_error(&reader.connection.closed().await);
@@ -254,7 +254,7 @@ async fn run(
         reader.gate.tell_kept_out(with, Some(identity), why);
     }
     // Without a receiver the transport has gone, and nobody is left to tell.
-    reader.events.send(Event::Down { with, id, why }).await.ok();
+    reader.events.send(LinkEvent::Down { with, id, why }).await.ok();
 }
 
 /// The other end's socket, IPv4 addresses as such.
@@ -302,7 +302,7 @@ struct Reader {
     from: SocketAddr,
     identity: Identity,
     connection: Connection,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<LinkEvent>,
     tally: Tally,
     gate: Arc<Gate>,
 }
@@ -386,7 +386,7 @@ impl Reader {
             }
         }
         let count = frames.len() as u64;
-        match self.events.try_send(Event::Frames(frames)) {
+        match self.events.try_send(LinkEvent::Frames(frames)) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => self.tally.add(Cause::Queue, count),
             Err(mpsc::error::TrySendError::Closed(_)) => return false,
@@ -426,7 +426,7 @@ async fn read(
     mut stream: RecvStream,
     from: SocketAddr,
     identity: Identity,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<LinkEvent>,
     room: Room,
 ) -> Result<(), Cause> {
     let mut buffer = BytesMut::new();
@@ -449,7 +449,7 @@ async fn read(
             .collect();
         if !frames.is_empty() {
             unfinished = None;
-            if events.send(Event::Frames(frames)).await.is_err() {
+            if events.send(LinkEvent::Frames(frames)).await.is_err() {
                 return Ok(());
             }
         }
