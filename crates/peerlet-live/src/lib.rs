@@ -50,7 +50,7 @@ pub use connection::{
     QUEUE_MESSAGES_MAX, RECEIVING_MAX, RECEIVING_PER_LINK_MAX, SENDING_MAX, SendError,
     WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX,
 };
-pub use counters::{Cause, Counters};
+pub use counters::{Counters, SocketDrop};
 pub use emulation::{
     Carried, EMULATED_MAX, Flaw, LATE_MAX, LATENESS_MAX, Lateness, Lost, Medium, MediumError,
     Packets, SocketLimit, WarmUp, ask_for_priority, make_room,

@@ -24,7 +24,7 @@ use bytes::Bytes;
 use peerlet_core::runtime::{FRAME_MAX, Trusted};
 use peerlet_core::{Address, Duration, Identity, MESSAGE_MAX, Time, TrustError, Undelivered};
 
-use crate::counters::{Cause, Counters};
+use crate::counters::{Counters, SocketDrop};
 use crate::frame::{ConnectionPosition, Frame, Kind, Message, Part, Tag};
 pub use assembly::Budget;
 use assembly::Put;
@@ -355,7 +355,7 @@ impl Connections {
         let last = match self.locals.get(&frame.to) {
             Some(Local::Running(life)) if position.life == 0 => {
                 let Some(last) = self.receiving.open(from, key, position.seq, *life) else {
-                    return self.effects.counters.add(Cause::Queue, 1);
+                    return self.effects.counters.add(SocketDrop::Queue, 1);
                 };
                 Some((*life, last))
             }
@@ -376,11 +376,11 @@ impl Connections {
         let taken = if here { self.receiving.take(from, key, position.seq) } else { None };
         match taken {
             Some(Ordering::Equal) => return true,
-            Some(Ordering::Less) => self.effects.counters.add(Cause::Duplicate, 1),
-            Some(Ordering::Greater) => self.effects.counters.add(Cause::Link, 1),
+            Some(Ordering::Less) => self.effects.counters.add(SocketDrop::Duplicate, 1),
+            Some(Ordering::Greater) => self.effects.counters.add(SocketDrop::Link, 1),
             None => {
                 let running = matches!(self.locals.get(&frame.to), Some(Local::Running(_)));
-                let cause = if running { Cause::OldLife } else { Cause::Stopped };
+                let cause = if running { SocketDrop::OldLife } else { SocketDrop::Stopped };
                 self.effects.counters.add(cause, 1);
                 self.refuse(from, frame, position);
             }
@@ -407,7 +407,7 @@ impl Connections {
                 Some(Message { port, call, body: Cow::Owned(body) })
             }
             Put::Wrong => {
-                self.effects.counters.add(Cause::Decode, 1);
+                self.effects.counters.add(SocketDrop::Decode, 1);
                 self.refuse(from, frame, position);
                 None
             }
@@ -431,7 +431,7 @@ impl Connections {
                 return;
             }
         } else {
-            self.effects.counters.add(Cause::TooLarge, 1);
+            self.effects.counters.add(SocketDrop::TooLarge, 1);
         }
         self.refuse(from, frame, position);
     }

@@ -299,7 +299,7 @@ fn messages_for_an_old_life_are_counted_and_their_sender_told() {
     shards.receive(ALICE, &refusals[2]);
     shards.settle();
     assert_eq!(shards.delivered[BOB], [0, 4, 5]);
-    assert_eq!(shards.side[BOB].counters().get(Cause::OldLife), 3);
+    assert_eq!(shards.side[BOB].counters().get(SocketDrop::OldLife), 3);
     shards.assert_undelivered([], Undelivered::Reset);
 }
 
@@ -360,7 +360,7 @@ fn a_broken_link_that_heals_in_time_loses_and_repeats_nothing() {
     assert_eq!(shards.delivered[BOB], Vec::from_iter(0..9));
     shards.assert_undelivered([], Undelivered::Timeout);
     assert_eq!(
-        shards.side[BOB].counters().get(Cause::Duplicate),
+        shards.side[BOB].counters().get(SocketDrop::Duplicate),
         0,
         "only what is missing is sent again"
     );
@@ -405,7 +405,7 @@ fn a_link_that_drops_a_message_in_silence_is_found_out() {
     shards.in_transit[BOB].remove(1);
     shards.pass(SECOND * 2, true);
     assert_eq!(shards.delivered[BOB], [0, 1, 2, 3, 4]);
-    assert_eq!(shards.side[BOB].counters().get(Cause::Link), 2, "two came after the gap");
+    assert_eq!(shards.side[BOB].counters().get(SocketDrop::Link), 2, "two came after the gap");
 }
 
 #[test]
@@ -464,7 +464,7 @@ fn one_process_cannot_take_all_connections() {
         let open = Frame { tag: Tag(9), from, to: SLOT[BOB], life: 1, kind };
         shards.side[BOB].receive(shards.now, socket(5), &open);
     }
-    assert_eq!(shards.side[BOB].counters().get(Cause::Queue), 1);
+    assert_eq!(shards.side[BOB].counters().get(SocketDrop::Queue), 1);
     while shards.side[BOB].poll().is_some() {}
     shards.send(ALICE, 0);
     shards.settle();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::numbers::Numbers;
 use super::roster::PROCESSES_MAX;
-use crate::counters::{Cause, Counters};
+use crate::counters::{Counters, SocketDrop};
 
 /// Events, messages and values that a process can count in a second: fifty times what the fastest
 /// shard does on each of 64 cores.
@@ -328,10 +328,13 @@ fn ledger_of(words: &Numbers) -> Option<Ledger> {
 
 fn counters_of(words: &Numbers) -> Option<Counters> {
     let mut counters = Counters::default();
-    if words.len() != Cause::ALL.len() {
+    if words.len() != SocketDrop::ALL.len() {
         return None;
     }
-    Cause::ALL.into_iter().zip(words.iter()).for_each(|(cause, count)| counters.add(cause, count));
+    SocketDrop::ALL
+        .into_iter()
+        .zip(words.iter())
+        .for_each(|(cause, count)| counters.add(cause, count));
     Some(counters)
 }
 
@@ -488,7 +491,7 @@ mod tests {
         let mut closing = Closing::default();
         closing.ledger.reliable.delivered = 5;
         closing.ledger.datagram.add_dropped(DropCause::Queue, 7);
-        closing.counters.add(Cause::Queue, 9);
+        closing.counters.add(SocketDrop::Queue, 9);
         let mut totals = totals();
         totals.add(reporter(0, 30), closing.report()).unwrap();
         assert_eq!(totals.closing.ledger, closing.ledger);

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::gate::{Gate, HandshakeDecision, Permit, Room};
 use super::{DIALLING_DATAGRAMS_MAX, EVENTS_MAX, LinkEvent, Tally};
-use crate::counters::Cause;
+use crate::counters::SocketDrop;
 use crate::frame::{DATAGRAM_FRAME_MAX, STREAM_FRAME_MAX, is_control};
 use crate::tls;
 use crate::transport::{Inbound, LinkError};
@@ -72,7 +72,7 @@ pub(super) async fn accept(endpoint: Endpoint, shared: EndpointShared) {
                 continue;
             }
             HandshakeDecision::Full => {
-                shared.tally.add(Cause::Handshake, 1);
+                shared.tally.add(SocketDrop::Handshake, 1);
                 incoming.refuse();
                 continue;
             }
@@ -81,7 +81,7 @@ pub(super) async fn accept(endpoint: Endpoint, shared: EndpointShared) {
             Ok(connecting) => {
                 tokio::spawn(answer(connecting, permit, evicted, shared.clone()));
             }
-            Err(_) => shared.tally.add(Cause::Handshake, 1),
+            Err(_) => shared.tally.add(SocketDrop::Handshake, 1),
         }
     }
 }
@@ -139,8 +139,8 @@ impl Failed {
 
 impl LinkError {
     /// The account of a connection that could not be made.
-    fn cause(self) -> Cause {
-        if self.is_admission() { Cause::Admission } else { Cause::Handshake }
+    fn cause(self) -> SocketDrop {
+        if self.is_admission() { SocketDrop::Admission } else { SocketDrop::Handshake }
     }
 }
 
@@ -230,7 +230,7 @@ async fn announce(
                     // A short frame must not keep a long packet.
                     waiting.push(Bytes::copy_from_slice(&frame));
                 } else {
-                    shared.tally.add(Cause::Queue, 1);
+                    shared.tally.add(SocketDrop::Queue, 1);
                 }
             }
         }
@@ -348,7 +348,7 @@ impl Reader {
             }
             is_taken
         });
-        self.tally.add(Cause::Stranger, (before - frames.len()) as u64);
+        self.tally.add(SocketDrop::Stranger, (before - frames.len()) as u64);
     }
 
     /// Reads datagrams after those that have waited; what the shard does not take in time is
@@ -388,7 +388,7 @@ impl Reader {
         let count = frames.len() as u64;
         match self.events.try_send(LinkEvent::Frames(frames)) {
             Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(_)) => self.tally.add(Cause::Queue, count),
+            Err(mpsc::error::TrySendError::Full(_)) => self.tally.add(SocketDrop::Queue, count),
             Err(mpsc::error::TrySendError::Closed(_)) => return false,
         }
         true
@@ -428,7 +428,7 @@ async fn read(
     identity: Identity,
     events: mpsc::Sender<LinkEvent>,
     room: Room,
-) -> Result<(), Cause> {
+) -> Result<(), SocketDrop> {
     let mut buffer = BytesMut::new();
     let mut chunks: [Bytes; 32] = Default::default();
     let mut unfinished = None;
@@ -436,7 +436,9 @@ async fn read(
         let more = stream.read_chunks(&mut chunks);
         let more = match unfinished {
             None => more.await,
-            Some((_, until)) => timeout_at(until, more).await.map_err(|_| Cause::Unfinished)?,
+            Some((_, until)) => {
+                timeout_at(until, more).await.map_err(|_| SocketDrop::Unfinished)?
+            }
         };
         let Ok(Some(count)) = more else { return Ok(()) };
         for chunk in &mut chunks[..count] {
@@ -470,18 +472,18 @@ fn unfinished_len(buffer: &BytesMut) -> usize {
 }
 
 /// Takes the whole frames from the front of what came.
-fn split(buffer: &mut BytesMut) -> Result<Vec<Bytes>, Cause> {
+fn split(buffer: &mut BytesMut) -> Result<Vec<Bytes>, SocketDrop> {
     let mut frames = Vec::new();
     while let Some(head) = buffer.first_chunk::<4>() {
         let len = u32::from_be_bytes(*head) as usize;
         match len {
-            0 => return Err(Cause::Decode),
+            0 => return Err(SocketDrop::Decode),
             1..=STREAM_FRAME_MAX if buffer.len() >= 4 + len => {
                 buffer.advance(4);
                 frames.push(buffer.split_to(len).freeze());
             }
             1..=STREAM_FRAME_MAX => break,
-            _ => return Err(Cause::TooLarge),
+            _ => return Err(SocketDrop::TooLarge),
         }
     }
     Ok(frames)
@@ -531,9 +533,9 @@ mod tests {
     #[test]
     fn a_length_beyond_the_limit_is_refused_before_it_is_buffered() {
         let split = |bytes: &[u8]| split(&mut BytesMut::from(bytes));
-        assert_eq!(split(&(STREAM_FRAME_MAX as u32 + 1).to_be_bytes()), Err(Cause::TooLarge));
-        assert_eq!(split(&[0xff; 4]), Err(Cause::TooLarge));
-        assert_eq!(split(&[0; 4]), Err(Cause::Decode));
+        assert_eq!(split(&(STREAM_FRAME_MAX as u32 + 1).to_be_bytes()), Err(SocketDrop::TooLarge));
+        assert_eq!(split(&[0xff; 4]), Err(SocketDrop::TooLarge));
+        assert_eq!(split(&[0; 4]), Err(SocketDrop::Decode));
         assert_eq!(split(&(STREAM_FRAME_MAX as u32).to_be_bytes()), Ok(vec![]));
         assert_eq!(split(&[0, 0, 0]), Ok(vec![]));
     }

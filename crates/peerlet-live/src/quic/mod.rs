@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::admission::Admission;
-use crate::counters::{Cause, Counters};
+use crate::counters::{Counters, SocketDrop};
 use crate::emulation::EmulatedSocket;
 use crate::frame::{DATAGRAM_FRAME_MAX, STREAM_FRAME_MAX};
 use crate::key::ProcessKey;
@@ -84,7 +84,7 @@ enum LinkEvent {
 struct Tally(Arc<Mutex<Counters>>);
 
 impl Tally {
-    fn add(&self, cause: Cause, n: u64) {
+    fn add(&self, cause: SocketDrop, n: u64) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).add(cause, n);
     }
 
@@ -239,18 +239,20 @@ impl QuicTransport {
 
     fn send_datagram(&mut self, to: SocketAddr, wanted: Option<Identity>, frame: Bytes) {
         if frame.len() > DATAGRAM_FRAME_MAX {
-            return self.shared.tally.add(Cause::TooLarge, 1);
+            return self.shared.tally.add(SocketDrop::TooLarge, 1);
         }
         let (tally, gate) = (self.shared.tally.clone(), Arc::clone(&self.shared.gate));
         match self.link(to) {
-            Err(_) => tally.add(Cause::Link, 1),
-            Ok(QuicLink::Up(up)) if !is_for(wanted, up.identity) => tally.add(Cause::Identity, 1),
+            Err(_) => tally.add(SocketDrop::Link, 1),
+            Ok(QuicLink::Up(up)) if !is_for(wanted, up.identity) => {
+                tally.add(SocketDrop::Identity, 1)
+            }
             // A stranger that acknowledges nothing must not make us keep much.
             Ok(QuicLink::Up(up))
                 if config::datagrams_held(&up.connection) > STRANGER_HELD_MAX
                     && !gate.is_member(up.identity) =>
             {
-                tally.add(Cause::Queue, 1);
+                tally.add(SocketDrop::Queue, 1);
             }
             Ok(QuicLink::Up(up)) => transmit(&up.connection, frame, &tally),
             Ok(QuicLink::Dialling { waiting: Waiting { datagrams, .. }, .. })
@@ -258,18 +260,18 @@ impl QuicTransport {
             {
                 datagrams.push((wanted, frame));
             }
-            Ok(QuicLink::Dialling { .. }) => tally.add(Cause::Queue, 1),
+            Ok(QuicLink::Dialling { .. }) => tally.add(SocketDrop::Queue, 1),
         }
     }
 
     fn send_stream(&mut self, to: SocketAddr, frame: Frame) {
         if frame.bytes.len() > STREAM_FRAME_MAX {
-            return self.shared.tally.add(Cause::TooLarge, 1);
+            return self.shared.tally.add(SocketDrop::TooLarge, 1);
         }
         let link = match self.link(to) {
             Ok(link) => link,
             Err(why) => {
-                self.shared.tally.add(Cause::Link, 1);
+                self.shared.tally.add(SocketDrop::Link, 1);
                 return self.pending.push(Inbound::LinkLost { with: to, why });
             }
         };
@@ -287,14 +289,14 @@ impl QuicTransport {
         };
         match queued {
             // A broken stream is one of a broken connection, whose end is about to be reported.
-            _ if !pushed => self.shared.tally.add(Cause::Link, 1),
+            _ if !pushed => self.shared.tally.add(SocketDrop::Link, 1),
             Queued::Fine => {}
             Queued::Blocked => self.pending.push(Inbound::Blocked { to }),
             Queued::Overflow => {
                 if let Some(QuicLink::Up(up)) = self.links.remove(&to) {
                     up.close();
                 }
-                self.shared.tally.add(Cause::Queue, 1);
+                self.shared.tally.add(SocketDrop::Queue, 1);
                 self.pending.push(Inbound::LinkLost { with: to, why: LinkError::Overflow });
             }
         }
@@ -307,7 +309,7 @@ impl QuicTransport {
                 let expected = self.expected.get(&with).is_none_or(|known| *known == identity);
                 let room = self.links.contains_key(&with) || self.links.len() < LINKS_MAX;
                 if !expected || !room {
-                    self.shared.tally.add(Cause::Handshake, 1);
+                    self.shared.tally.add(SocketDrop::Handshake, 1);
                     if dialled {
                         let why = if expected { LinkError::TooMany } else { LinkError::Identity };
                         self.dial_failed(with, why, into);
@@ -329,8 +331,8 @@ impl QuicTransport {
         let Some(QuicLink::Dialling { .. }) = self.links.get(&to) else { return };
         if let Some(QuicLink::Dialling { waiting, .. }) = self.links.remove(&to) {
             let (of_others, lost) = waiting.fail(to, why, into);
-            self.shared.tally.add(Cause::Identity, of_others);
-            self.shared.tally.add(Cause::Link, lost);
+            self.shared.tally.add(SocketDrop::Identity, of_others);
+            self.shared.tally.add(SocketDrop::Link, lost);
             into.push(Inbound::LinkLost { with: to, why });
         }
     }
@@ -360,7 +362,7 @@ impl QuicTransport {
             let (with, _) = self.strangers.remove(place);
             if let Some(QuicLink::Up(up)) = self.links.remove(&with) {
                 up.close();
-                self.shared.tally.add(Cause::Stranger, 1);
+                self.shared.tally.add(SocketDrop::Stranger, 1);
                 into.push(Inbound::LinkLost { with, why: LinkError::TooMany });
             }
         }
@@ -400,7 +402,7 @@ impl QuicTransport {
         for (wanted, frame) in waiting.datagrams {
             match is_for(wanted, identity) {
                 true => transmit(&connection, frame, tally),
-                false => tally.add(Cause::Identity, 1),
+                false => tally.add(SocketDrop::Identity, 1),
             }
         }
         for frame in waiting.frames {
@@ -410,7 +412,7 @@ impl QuicTransport {
                     into.push(Inbound::Unblocked { to: with });
                 }
             } else if !streams.push(frame.pair, frame.bytes) {
-                tally.add(Cause::Link, 1);
+                tally.add(SocketDrop::Link, 1);
             }
         }
         let up = EstablishedLink { identity, connection, dialled, held, streams, extra: None };
@@ -480,12 +482,12 @@ fn farewell(is_linked: bool, until: Instant, now: Instant) -> Instant {
 /// Gives a datagram to a connection; one that would push out others is dropped itself.
 fn transmit(connection: &Connection, frame: Bytes, tally: &Tally) {
     if connection.datagram_send_buffer_space() < frame.len() {
-        return tally.add(Cause::Queue, 1);
+        return tally.add(SocketDrop::Queue, 1);
     }
     match connection.send_datagram(frame) {
         Ok(()) => {}
-        Err(SendDatagramError::TooLarge) => tally.add(Cause::TooLarge, 1),
-        Err(_) => tally.add(Cause::Link, 1),
+        Err(SendDatagramError::TooLarge) => tally.add(SocketDrop::TooLarge, 1),
+        Err(_) => tally.add(SocketDrop::Link, 1),
     }
 }
 

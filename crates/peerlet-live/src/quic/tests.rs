@@ -108,7 +108,7 @@ async fn datagrams_and_streams_go_both_ways_and_identities_are_seen() {
     assert_eq!(beside(&mut alice, frames(&mut bob, 1)).await, [vec![8; STREAM_FRAME_MAX]]);
     send_datagram(&mut alice, b, &vec![0; DATAGRAM_FRAME_MAX + 1]).await;
     send_stream(&mut alice, b, (1, 2), &vec![0; STREAM_FRAME_MAX + 1]).await;
-    assert_eq!(alice.counters().get(Cause::TooLarge), 2);
+    assert_eq!(alice.counters().get(SocketDrop::TooLarge), 2);
     assert_eq!(bob.endpoint.open_connections(), 1, "all of it over one connection");
 }
 
@@ -147,7 +147,7 @@ async fn another_process_than_expected_is_not_talked_to() {
     send_datagram(&mut alice, b, b"for Carol").await;
     let (_, why) = beside(&mut bob, until(&mut alice, lost)).await;
     assert_eq!(why, LinkError::Identity);
-    assert_eq!(alice.counters().get(Cause::Link), 1, "the datagram is gone");
+    assert_eq!(alice.counters().get(SocketDrop::Link), 1, "the datagram is gone");
     // Being dialled: Carol is expected where Alice is.
     bob.expect(a, Some(carol.identity()));
     alice.expect(b, Some(bob.identity()));
@@ -228,8 +228,8 @@ async fn where_nobody_answers_there_is_no_link() {
     }
     send_stream(&mut alice, to, (0, 0), b"anybody?").await;
     assert_eq!(until(&mut alice, lost).await.1, LinkError::Unreachable);
-    assert_eq!(alice.counters().get(Cause::Queue), 10);
-    assert_eq!(alice.counters().get(Cause::Link), DIALLING_DATAGRAMS_MAX as u64 + 1);
+    assert_eq!(alice.counters().get(SocketDrop::Queue), 10);
+    assert_eq!(alice.counters().get(SocketDrop::Link), DIALLING_DATAGRAMS_MAX as u64 + 1);
     // An address of a family that the socket does not speak.
     send_stream(&mut alice, "[::1]:9".parse().unwrap(), (0, 0), b"anybody?").await;
     assert_eq!(until(&mut alice, lost).await.1, LinkError::Unreachable);
@@ -265,7 +265,7 @@ async fn who_breaks_the_protocol_is_cut_off() {
     let to = bob.local_addr();
     let key = ProcessKey::generate();
     let endpoint = config::bind(&key, "127.0.0.1:0".parse().unwrap()).unwrap();
-    for (bytes, cause) in [([0xff; 8], Cause::TooLarge), ([0; 8], Cause::Decode)] {
+    for (bytes, cause) in [([0xff; 8], SocketDrop::TooLarge), ([0; 8], SocketDrop::Decode)] {
         let config = config::client(&key, None);
         let connection = endpoint.connect_with(config, to, "peerlet").unwrap().await.unwrap();
         let mut stream = connection.open_uni().await.unwrap();

@@ -11,7 +11,7 @@ use peerlet_core::{Address, Duration, Identity, Seat, Time};
 use peerlet_measure::DropCause;
 
 use crate::connection::Effect;
-use crate::counters::Cause;
+use crate::counters::SocketDrop;
 use crate::frame::{Frame, Kind, Message, Tag, is_control};
 use crate::kept_out::KeptOutReason;
 use crate::monitor::BLOCKED_AFTER;
@@ -292,7 +292,7 @@ impl Shard {
             Inbound::Datagram { from, identity, frame } => self.frame(from, identity, &frame),
             // Processes talk in datagrams; what a stream holds is too long to wait for the member.
             Inbound::Stream { frame, .. } if is_control(&frame) => {
-                self.counters.add(Cause::Unsupported, 1);
+                self.counters.add(SocketDrop::Unsupported, 1);
             }
             Inbound::Stream { from, identity, frame } => self.frame(from, identity, &frame),
             Inbound::LinkUp { with, .. } => {
@@ -332,11 +332,11 @@ impl Shard {
             return self.heard(from, identity, bytes.slice_ref(control));
         }
         if frame.tag != self.state.tag {
-            return self.counters.add(Cause::Experiment, 1);
+            return self.counters.add(SocketDrop::Experiment, 1);
         }
         // From here on it comes from where everybody knows its peer to be.
         let Some(from) = self.state.seats.origin(Seat(frame.from), from, identity) else {
-            return self.counters.add(Cause::Forged, 1);
+            return self.counters.add(SocketDrop::Forged, 1);
         };
         if self.hold_frame(from, &frame, bytes) {
             return;
@@ -411,7 +411,7 @@ impl Shard {
                     });
                 if told.is_err() {
                     // What a peer that tampers sends may be no message: it cannot be told of it.
-                    self.counters.add(Cause::Decode, 1);
+                    self.counters.add(SocketDrop::Decode, 1);
                 }
             }
             Effect::Writable { slot, to } => {

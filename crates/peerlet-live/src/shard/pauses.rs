@@ -11,7 +11,7 @@ use peerlet_core::{Duration, Map, Time};
 use peerlet_measure::DropCause;
 
 use crate::connection::Effect;
-use crate::counters::Cause;
+use crate::counters::SocketDrop;
 use crate::frame::{Frame, Kind};
 use crate::shard::Shard;
 use crate::shard::live_world::Soon;
@@ -100,7 +100,7 @@ impl Shard {
             Kind::Open(_) | Kind::Data(..) | Kind::Piece(..) | Kind::Ask(..)
                 if paused.bytes + bytes.len() > BYTES_MAX =>
             {
-                self.counters.add(Cause::Queue, 1);
+                self.counters.add(SocketDrop::Queue, 1);
                 return true;
             }
             Kind::Open(_) | Kind::Data(..) | Kind::Piece(..) | Kind::Ask(..) => {

@@ -10,7 +10,7 @@ use peerlet_core::{Duration, Identity, MILLISECOND, SECOND, Time};
 use peerlet_measure::{DropCause, EpochMeasures};
 use tokio::sync::watch;
 
-use crate::counters::Cause;
+use crate::counters::SocketDrop;
 use crate::frame::{Frame, Kind, Tag};
 use crate::member::{Heard, OwnEpoch};
 use crate::shard::late::HEARTBEAT;
@@ -302,12 +302,12 @@ impl Shard {
                     self.heard(*from, *identity, frame.slice_ref(bytes));
                 }
                 Ok(frame) if frame.tag != self.state.tag => {
-                    self.counters.add(Cause::Experiment, 1);
+                    self.counters.add(SocketDrop::Experiment, 1);
                 }
-                Ok(_) => self.counters.add(Cause::Stopped, 1),
+                Ok(_) => self.counters.add(SocketDrop::Stopped, 1),
                 Err(error) => self.counters.add(error.into(), 1),
             },
-            Inbound::Stream { .. } => self.counters.add(Cause::Stopped, 1),
+            Inbound::Stream { .. } => self.counters.add(SocketDrop::Stopped, 1),
             other => self.link_news(other),
         }
     }
@@ -323,7 +323,7 @@ impl Shard {
         let bytes = bytes::Bytes::copy_from_slice(&bytes);
         match &self.channels.member {
             Some(handle) => handle.hear(Heard::Control { from, identity, bytes }, is_stranger),
-            None => self.counters.add(Cause::Unsupported, 1),
+            None => self.counters.add(SocketDrop::Unsupported, 1),
         }
     }
 
@@ -376,7 +376,7 @@ impl Shard {
         let mut counters = self.counters;
         counters.merge(&self.transport.counters());
         counters.merge(self.state.connections.counters());
-        let refused = counters.get(Cause::Identity);
+        let refused = counters.get(SocketDrop::Identity);
         self.state.ledger.datagram.add_dropped(DropCause::Identity, refused);
         let outcome = ShardOutcome {
             ledger: self.state.ledger,

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use peerlet_core::Seed;
 
 use super::PACKET_MAX;
-use crate::counters::Cause;
+use crate::counters::SocketDrop;
 use crate::frame::{Frame, Kind};
 
 /// Puts frames into packets with this much room, each with the number of frames in it.
@@ -58,16 +58,16 @@ pub(crate) fn damage(packet: &mut [u8], bits: u32, draws: Seed) {
 
 /// The frames in a packet; all or none. Nothing is allocated for them: the packet is read once to
 /// see that it is whole, and again as its frames are taken.
-pub(super) fn frames(packet: &Bytes) -> Result<impl Iterator<Item = Bytes>, Cause> {
+pub(super) fn frames(packet: &Bytes) -> Result<impl Iterator<Item = Bytes>, SocketDrop> {
     if packet.len() > PACKET_MAX {
-        return Err(Cause::TooLarge);
+        return Err(SocketDrop::TooLarge);
     }
     let mut whole = 0;
     while let Some(frame) = frame_at(packet, whole) {
         whole = frame.end;
     }
     if whole == 0 || whole < packet.len() {
-        return Err(Cause::Decode);
+        return Err(SocketDrop::Decode);
     }
     let mut at = 0;
     Ok(iter::from_fn(move || {
@@ -126,9 +126,9 @@ mod tests {
         for bad in
             [&b""[..], b"\0", b"\0\0", b"\0\x01a\0\0", b"\0\x02a", b"\0\x01a\0", b"\xff\xffa"]
         {
-            assert_eq!(check(bad), Err(Cause::Decode), "{bad:?}");
+            assert_eq!(check(bad), Err(SocketDrop::Decode), "{bad:?}");
         }
-        assert_eq!(check(&[1; PACKET_MAX + 1]), Err(Cause::TooLarge));
+        assert_eq!(check(&[1; PACKET_MAX + 1]), Err(SocketDrop::TooLarge));
     }
 
     #[test]

@@ -66,7 +66,7 @@ use bytes::{Bytes, BytesMut};
 use peerlet_core::{Duration, Identity};
 use tokio::time::Instant;
 
-use crate::counters::{Cause, Counters};
+use crate::counters::{Counters, SocketDrop};
 use crate::frame::DATAGRAM_FRAME_MAX;
 use crate::secret::Secret;
 use crate::socket::{Socket, is_here};
@@ -244,13 +244,13 @@ impl UdpTransport {
 
     /// Drops a reliable message. That should have been refused at start, and was not announced.
     fn refuse_stream(&mut self) {
-        if self.counters.get(Cause::Unsupported) == 0 {
+        if self.counters.get(SocketDrop::Unsupported) == 0 {
             tracing::warn!(
                 "reliable messages are dropped, since UDP has datagrams only; run over QUIC, and \
                  let whoever sends them say so: `about.needs(Need::Reliable)`"
             );
         }
-        self.counters.add(Cause::Unsupported, 1);
+        self.counters.add(SocketDrop::Unsupported, 1);
     }
 
     /// Hands a packet with this many frames to the operating system, waiting while its buffer is
@@ -260,7 +260,7 @@ impl UdpTransport {
         let now = sealed.now();
         match sealed.sessions.seal(now, to, frames) {
             Some(packet) => self.put(to, &packet, count).await,
-            None => self.counters.add(Cause::Link, count),
+            None => self.counters.add(SocketDrop::Link, count),
         }
     }
 
@@ -274,7 +274,7 @@ impl UdpTransport {
         // Errors tell of this address or of an earlier packet (ICMP): either way it is a datagram
         // that got lost.
         if self.socket.send_to(packet, to, frames).await.is_err() {
-            self.counters.add(Cause::Link, frames);
+            self.counters.add(SocketDrop::Link, frames);
         }
     }
 
@@ -321,7 +321,7 @@ impl UdpTransport {
             if sealed.looped.len() < LOOPED_MAX {
                 sealed.looped.push_back((to, frame));
             } else {
-                self.counters.add(Cause::Queue, 1);
+                self.counters.add(SocketDrop::Queue, 1);
             }
             return None;
         }
@@ -421,7 +421,7 @@ impl Transport for UdpTransport {
                 }
             };
             if frame.len() > DATAGRAM_FRAME_MAX {
-                self.counters.add(Cause::TooLarge, 1);
+                self.counters.add(SocketDrop::TooLarge, 1);
                 continue;
             }
             let Some(frame) = self.divert(to, frame) else { continue };

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use peerlet_core::SECOND;
 use peerlet_live::{
-    Admission, Cause, ConnectionPosition, Inbound, JoinError, Kind, LiveError, Outbound, Refusal,
-    Section, Transport,
+    Admission, ConnectionPosition, Inbound, JoinError, Kind, LiveError, Outbound, Refusal, Section,
+    SocketDrop, Transport,
 };
 
 use crate::honest::{Honest, dropped, forged, forged_datagram};
@@ -130,7 +130,7 @@ fn a_member_speaks_for_its_own_seats_only() {
         mallory.until_heard().await;
         drop(mallory);
         let outcome = honest.finish().await;
-        assert!(dropped(&outcome, &[Cause::Forged]) >= 5, "{:?}", outcome.counters);
+        assert!(dropped(&outcome, &[SocketDrop::Forged]) >= 5, "{:?}", outcome.counters);
     });
 }
 

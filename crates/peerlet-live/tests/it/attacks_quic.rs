@@ -3,7 +3,7 @@
 
 use peerlet_core::{Identity, SECOND};
 use peerlet_live::{
-    Admission, Cause, ConnectionPosition, Kind, Refusal, STREAM_FRAME_MAX, Transport,
+    Admission, ConnectionPosition, Kind, Refusal, STREAM_FRAME_MAX, SocketDrop, Transport,
 };
 
 use crate::honest::{Honest, dropped, forged, forged_datagram};
@@ -102,7 +102,7 @@ fn a_stranger_speaks_for_no_seat() {
         assert_eq!(silent, None);
         let outcome = honest.finish().await;
         // Those to the first process were heard, by the answer.
-        assert!(dropped(&outcome, &[Cause::Stranger]) >= 5, "{:?}", outcome.counters);
+        assert!(dropped(&outcome, &[SocketDrop::Stranger]) >= 5, "{:?}", outcome.counters);
     });
 }
 
@@ -195,6 +195,6 @@ fn frames_are_taken_by_identity_where_the_address_differs() {
             .await;
         honest.rounds_go_on().await;
         let outcome = honest.finish().await;
-        assert_eq!(dropped(&outcome, &[Cause::Forged]), 0);
+        assert_eq!(dropped(&outcome, &[SocketDrop::Forged]), 0);
     });
 }

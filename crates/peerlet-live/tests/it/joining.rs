@@ -8,8 +8,8 @@ use peerlet_core::{
     Address, Context, MILLISECOND, Nothing, Peer, Peerlet, SECOND, Seat, Undelivered,
 };
 use peerlet_live::{
-    Admission, Cause, Join, JoinError, LiveError, LiveOutcome, LiveSetup, ProcessKey, Refusal,
-    Secret, Sockets,
+    Admission, Join, JoinError, LiveError, LiveOutcome, LiveSetup, ProcessKey, Refusal, Secret,
+    SocketDrop, Sockets,
 };
 use tokio::sync::watch;
 
@@ -61,7 +61,7 @@ fn a_process_that_is_not_let_in_learns_that_and_how_to_get_in() {
                 assert!(told.starts_with("the process at 127.0.0.1:"), "{told}");
             }
             let outcome = honest.processes.into_iter().next().expect("it runs").stop().await;
-            assert!(dropped(&outcome, &[Cause::Admission]) > 0 || theirs.is_open());
+            assert!(dropped(&outcome, &[SocketDrop::Admission]) > 0 || theirs.is_open());
             assert!(!outcome.kept_out.is_empty());
         }
     });

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use peerlet_core::runtime::{Act, Directive, Tampering};
 use peerlet_core::{Address, Context, MILLISECOND, Peer, Peerlet, Seat, Time, Undelivered};
-use peerlet_live::{Cause, Join, LiveSetup, ProcessKey};
+use peerlet_live::{Join, LiveSetup, ProcessKey, SocketDrop};
 use peerlet_measure::DropCause;
 use tokio::sync::watch;
 
@@ -87,7 +87,7 @@ fn what_was_tampered_with_is_dropped_and_counted() {
     let outcome = run(setup, directives).expect("it comes to its end");
     let told = lost.load(Ordering::Relaxed) as u64;
     assert_eq!(outcome.ledger.reliable.dropped(DropCause::Undelivered), 100);
-    assert_eq!(told + outcome.counters.get(Cause::Decode), 100, "{told} were messages");
+    assert_eq!(told + outcome.counters.get(SocketDrop::Decode), 100, "{told} were messages");
     assert!(told < 100, "bytes were changed");
 }
 

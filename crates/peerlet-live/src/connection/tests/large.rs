@@ -296,7 +296,7 @@ fn pieces_that_contradict_each_other_end_their_connection() {
             }
         }
         assert_eq!(resets, 2, "one for the piece, one for what came behind");
-        assert_eq!(shards.side[BOB].counters().get(Cause::Decode), 1);
+        assert_eq!(shards.side[BOB].counters().get(SocketDrop::Decode), 1);
     }
 }
 
