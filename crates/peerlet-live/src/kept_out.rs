@@ -179,19 +179,17 @@ impl fmt::Display for Named {
         }
         match why {
             KeptOutReason::Unproved => {
-                f.write_str(" was not let in: it did not prove that it has the secret (--secret)")
+                f.write_str(" was not let in: it did not prove that it has the secret")
             }
             KeptOutReason::Unlisted => {
-                f.write_str(" was not let in: its identity is not on the list (--allow)")
+                f.write_str(" was not let in: its identity is not on the list")
             }
             KeptOutReason::KeepsUsOut => f.write_str(
                 " does not let this one in: it has another secret, or a list without this process",
             ),
-            KeptOutReason::UnprovedPackets => {
-                f.write_str("they do not prove the secret (--secret)")
-            }
+            KeptOutReason::UnprovedPackets => f.write_str("they do not prove the secret"),
             KeptOutReason::SealedPackets => f.write_str(
-                "they are sealed with a secret, and this process was started without --secret",
+                "they are sealed with a secret, and this process was started without one",
             ),
             KeptOutReason::Refused(refusal) => write!(f, " was refused: {refusal}"),
         }

@@ -461,7 +461,7 @@ fn warn_of_open_network(setup: &LiveSetup, sockets: &[SocketAddr]) {
         ),
         Sockets::Quic => format!(
             "warning: this network is open: whoever can reach {at} may take part in it; give all \
-             processes one secret (--secret), or a list of identities (--allow)"
+             processes one secret, or a list of identities"
         ),
     });
 }

@@ -1,4 +1,4 @@
-//! What a live run is made of, and why one cannot begin.
+//! The setup of a live run, and the errors for which one cannot begin.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -33,7 +33,7 @@ pub enum Sockets {
 }
 
 impl Sockets {
-    /// What these sockets give to peerlets that need something.
+    /// The needs of peerlets that these sockets meet.
     pub const fn gives(self) -> &'static [Need] {
         match self {
             Sockets::Quic => &[Need::Reliable, Need::Identity],
@@ -48,7 +48,7 @@ impl Sockets {
 const EPOCHS_OF_SEVERAL_MAX: u64 = 1_000;
 const EPOCH_OF_SEVERAL_MIN: Duration = Duration::from_nanos(100 * MILLISECOND.as_nanos());
 
-/// What a live run is made of, but for what the environment does to its seats.
+/// The setup of a live run, apart from the directives for its seats.
 pub struct LiveSetup {
     /// The experiment's name: processes of different experiments never mix.
     pub name: String,
@@ -60,7 +60,7 @@ pub struct LiveSetup {
     pub build: Build,
     /// The peerlet types, when they are known; otherwise every seat's stack is built once.
     pub registry: Option<Arc<Registry>>,
-    /// Where behavior's randomness begins; the operating system decides where it is not given.
+    /// The seed of behavior's randomness; the operating system gives one where it is `None`.
     pub seed: Option<u64>,
     /// The sockets. Default: QUIC.
     pub sockets: Sockets,
@@ -183,7 +183,7 @@ impl LiveSetup {
         Guard { admission: self.admission.clone(), has_roster: true }
     }
 
-    /// What all processes of the run must have alike.
+    /// The sections that all processes of the run must have alike.
     pub(crate) fn all_sections(&self, registry: &Registry) -> Vec<Section> {
         let peerlets = registry.entries().iter().map(|entry| {
             let name = format!("peerlet `{}`", entry.name());
@@ -200,7 +200,7 @@ impl LiveSetup {
         own.into_iter().chain(peerlets).chain([order]).chain(self.sections.clone()).collect()
     }
 
-    /// Checks what a setup can say wrong by itself.
+    /// Checks the setup for contradictions.
     pub(crate) fn check(&self) -> Result<(), LiveError> {
         if self.admission.allowed.is_some() && self.sockets != Sockets::Quic {
             return Err(LiveError::ListOverUdp);
@@ -336,19 +336,20 @@ impl fmt::Display for LiveError {
             ),
             LiveError::Index { first, last, seats } => write!(
                 f,
-                "--index {first}-{last} does not fit the scenario's seats, 0 to {}",
+                "seats {first} to {last} do not fit the scenario's seats, 0 to {}",
                 seats.saturating_sub(1)
             ),
             LiveError::JoinsItself => f.write_str(
-                "--join names seat 0's process, and --index gives this process seat 0; drop one",
+                "this process has seat 0 and is told to join seat 0's process; drop one of the two",
             ),
             LiveError::NoTimeToJoin => f.write_str(
-                "--start-within 0s leaves this process no time to join seat 0's process; give it \
+                "a start within 0s leaves this process no time to join seat 0's process; give it \
                  some, such as 30s",
             ),
             LiveError::JoinsNobody { first } => write!(
                 f,
-                "--index begins at {first}, so seat 0 lives elsewhere; name its process with --join"
+                "the seats of this process begin at {first}, so seat 0 lives elsewhere; name the \
+                 process to join"
             ),
             LiveError::Join(error) => error.fmt(f),
             LiveError::ShortEpochs { length, count } => write!(
@@ -359,13 +360,13 @@ impl fmt::Display for LiveError {
                  shorter"
             ),
             LiveError::ListOverUdp => f.write_str(
-                "--allow names identities, and UDP has none; give all processes one --secret, or \
-                 use QUIC",
+                "a list names identities, and UDP has none; give all processes one secret, or use \
+                 QUIC",
             ),
             LiveError::Ports { first, shards } => write!(
                 f,
                 "{shards} shards from port {first} on need ports up to {}, and the last one is \
-                 65535; choose a lower port with --bind, or fewer --shards",
+                 65535; choose a lower port, or fewer shards",
                 u32::from(*first) + shards - 1
             ),
         }

@@ -252,11 +252,9 @@ impl fmt::Display for BindError {
             ),
             BindError::Io { at, source } => {
                 write!(f, "cannot bind {at}: {source}; ")?;
-                f.write_str(match source.raw_os_error().map(Errno::from_raw_os_error) {
-                    Some(Errno::MFILE | Errno::NFILE) => {
-                        "raise the limit of open files (`ulimit -n`), or take fewer sockets"
-                    }
-                    _ => "choose another address with --bind",
+                f.write_str(match self.is_of_files() {
+                    true => "raise the limit of open files (`ulimit -n`), or take fewer sockets",
+                    false => "choose another address",
                 })
             }
         }
@@ -264,3 +262,12 @@ impl fmt::Display for BindError {
 }
 
 impl std::error::Error for BindError {}
+
+impl BindError {
+    /// Whether there are too many open files: another address would not help.
+    pub fn is_of_files(&self) -> bool {
+        let BindError::Io { source, .. } = self else { return false };
+        let errno = source.raw_os_error().map(Errno::from_raw_os_error);
+        matches!(errno, Some(Errno::MFILE | Errno::NFILE))
+    }
+}

@@ -255,8 +255,8 @@ impl Coordinator {
         } else if !asked.is_loopback() {
             self.own_ip = OwnIp::Disputed;
             notices.push(format!(
-                "the process at {from} reaches this one at {asked}, and all are told {own}: name \
-                 the address that everybody can reach with --advertise"
+                "the process at {from} reaches this one at {asked}, and all are told {own}: \
+                 advertise the address that everybody can reach"
             ));
         }
     }
@@ -465,7 +465,7 @@ mod tests {
         assert_eq!(coordinator.roster.own().ip(), "192.0.2.1".parse::<IpAddr>().unwrap());
         let (_, notices) = join_at(&mut coordinator, process(4, (30, 39)), "198.51.100.1:1");
         assert_eq!(coordinator.roster.own().ip(), "192.0.2.1".parse::<IpAddr>().unwrap());
-        assert!(notices[0].contains("--advertise"), "{notices:?}");
+        assert!(notices[0].contains(": advertise the address"), "{notices:?}");
         let (_, notices) = join_at(&mut coordinator, process(4, (30, 39)), "198.51.100.1:1");
         assert!(notices.is_empty(), "told once");
     }
