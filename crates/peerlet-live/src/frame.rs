@@ -67,7 +67,7 @@ pub struct Message<B> {
     pub body: B,
 }
 
-/// Where a frame belongs in the connection of two lives.
+/// The position of a frame in the connection of two lives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ConnectionPosition {
     /// The receiving peer's life; 0 when it is not known yet.
@@ -76,7 +76,7 @@ pub struct ConnectionPosition {
     pub seq: u64,
 }
 
-/// Where a piece belongs in a message that is longer than [`FRAME_MAX`].
+/// The position of a piece in a message that is longer than [`FRAME_MAX`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Part {
     /// How many bytes of the message come before the piece: a multiple of [`FRAME_MAX`].
@@ -128,7 +128,7 @@ pub enum Kind<'a> {
 /// | 14 | 4 | slot of the receiving peer |
 /// | 18 | 4 | life of the sending peer |
 ///
-/// What follows depends on the kind. A *message* is the peerlet it is for (port, 2 bytes), the
+/// The rest depends on the kind. A *message* is the peerlet it is for (port, 2 bytes), the
 /// call's id (4 bytes, only when there is a call), and the body to the end of the frame. A
 /// *position* is the life of the receiving peer (4 bytes) and a sequence number (8 bytes). A *part*
 /// is an offset and a length (4 bytes each).
@@ -505,7 +505,7 @@ mod tests {
         assert_eq!(Frame::parse(&bytes), Err(FrameError::Call(4)));
     }
 
-    /// Whatever parses is written back to the same bytes: nobody can say one thing in two ways.
+    /// A frame that parses is written back to the same bytes: each has one encoding.
     #[test]
     fn strange_bytes_never_panic_and_are_canonical() {
         let seed = std::env::var("PEERLET_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);

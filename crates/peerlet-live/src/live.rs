@@ -173,7 +173,7 @@ struct Run {
     quiet: Option<watch::Receiver<bool>>,
     outcomes: VecDeque<oneshot::Receiver<ShardOutcome>>,
     shards: Vec<JoinHandle<()>>,
-    /// Where panics are told, and heard.
+    /// The channel of panics.
     tell: Failures,
     failures: mpsc::UnboundedReceiver<Failure>,
 }
@@ -373,7 +373,7 @@ fn run_is_real(emulator: &Option<Emulator>) -> bool {
     emulator.as_ref().is_none_or(|emulator| !emulator.is_emulated())
 }
 
-/// What came of the shards' time.
+/// The outcomes of the shards.
 struct Gathered {
     outcomes: Vec<ShardOutcome>,
     /// The panic that ended it.
@@ -497,7 +497,7 @@ async fn bind(
     })
 }
 
-/// What all shards of a process share.
+/// The parts that all shards of a process share.
 struct Parts<'a> {
     setup: &'a LiveSetup,
     registry: Arc<Registry>,

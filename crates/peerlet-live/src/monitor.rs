@@ -83,7 +83,7 @@ enum MonitorReport {
     End,
 }
 
-/// Where shards tell that they were late.
+/// The handle by which shards report that they were late.
 #[derive(Clone)]
 pub(crate) struct MonitorHandle(Sender<MonitorReport>);
 

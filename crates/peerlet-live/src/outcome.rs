@@ -1,4 +1,4 @@
-//! What came out of a live run.
+//! The outcome of a live run.
 
 use peerlet_core::Time;
 use peerlet_measure::{DropCause, Flow, Ledger, Measures};
@@ -10,11 +10,11 @@ use crate::member::{Closing, JoinError, NetworkTotals};
 use crate::monitor::Delays;
 use crate::shard::ShardOutcome;
 
-/// What came out of a live run.
+/// The outcome of a live run.
 pub struct LiveOutcome {
     /// The accounts of all messages. `in_flight` holds those that are unaccounted for.
     pub ledger: Ledger,
-    /// What was measured, epoch by epoch.
+    /// The measurements, epoch by epoch.
     pub measures: Measures,
     /// Drops at sockets and connections, by cause: garbage, frames of other experiments and
     /// so on.
@@ -130,7 +130,7 @@ impl LiveOutcome {
         self.carried = Some(carried);
     }
 
-    /// What a process says of its own end.
+    /// The accounts that a process reports at its end.
     pub(crate) fn closing(&self) -> Closing {
         Closing {
             ledger: self.ledger,

@@ -53,13 +53,13 @@ impl fmt::Display for PanicPlace {
 
 /// A run that ended because something in it panicked.
 pub struct Panicked {
-    /// Where it panicked.
+    /// The place of the panic.
     pub place: PanicPlace,
     /// The panic's message.
     pub message: String,
-    /// Where the randomness of the process's peers began.
+    /// The seed of the randomness of the process's peers.
     pub seed: u64,
-    /// What the process came to until then, but for shards that did not answer any more. `None`
+    /// The results of the process until then, without shards that did not answer any more. `None`
     /// where no peer had lived yet.
     pub partial: Option<Box<LiveOutcome>>,
 }
@@ -90,7 +90,7 @@ pub(crate) struct Failure {
     pub(crate) message: String,
 }
 
-/// Where the parts of a run tell of panics.
+/// The sender by which all parts of a run report panics.
 #[derive(Clone, Debug)]
 pub(crate) struct Failures(mpsc::UnboundedSender<Failure>);
 

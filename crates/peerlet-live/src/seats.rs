@@ -10,13 +10,13 @@ use peerlet_core::{Address, Identity, Map, Seat, Seats, Time};
 
 use crate::member::Process;
 
-/// Who is expected behind a socket from now on: one process, or anybody.
+/// The process that is expected behind a socket from now on; `None` is anybody.
 pub(crate) type Pin = (SocketAddr, Option<Identity>);
 
 /// Sockets whose former pin is remembered as lifted, so that every shard hears of it.
 const LIFTED_MAX: usize = 1 << 14;
 
-/// Who is expected behind which socket, with the version at which that was learned.
+/// The processes that are expected behind sockets, with the version at which each was learned.
 #[derive(Default)]
 struct Pins {
     version: u64,
@@ -27,7 +27,7 @@ struct Pins {
     processes: BTreeMap<Identity, u32>,
 }
 
-/// Where a seat is reached, and whose process it lives in.
+/// The socket at which a seat is reached, and the identity of its process.
 #[derive(Clone, Copy, Default)]
 struct Home {
     socket: Option<SocketAddr>,
@@ -144,10 +144,9 @@ impl SeatMap {
         }
     }
 
-    /// Where a frame of this seat comes from, by the address that everybody knows it by; `None`
-    /// when it cannot be from there. The identity of the connection decides, where sockets have
-    /// identities; a process may be seen at another address than it is known by. Otherwise the
-    /// socket does.
+    /// The sender's address of a frame of this seat, by which everybody knows it; `None` when it
+    /// cannot be from there. The identity of the connection decides, where sockets have identities;
+    /// a process may be seen at another address than it is known by. Otherwise the socket does.
     pub(crate) fn origin(
         &self,
         seat: Seat,

@@ -66,8 +66,8 @@ pub struct LiveSetup {
     pub sockets: Sockets,
     /// The medium between the sockets. Default: the real network.
     pub medium: Medium,
-    /// Where the first shard binds; shard k binds k ports higher, or any port where this one is 0.
-    /// Default: a free port of 127.0.0.1.
+    /// The address that the first shard binds; shard k binds k ports higher, or any port where this
+    /// one is 0. Default: a free port of 127.0.0.1.
     pub bind: SocketAddr,
     /// How late an emulation may be once, in handing a packet over, by standing still or in a
     /// handler: beyond this it is void. Default: [`LATE_MAX`](crate::LATE_MAX).
@@ -84,17 +84,16 @@ pub struct LiveSetup {
     /// The address that others are told to reach this process by. Default: the bound one, or, where
     /// that is unspecified, the one that the first other process sees.
     pub advertise: Option<SocketAddr>,
-    /// Who may connect. Default: anybody.
+    /// The processes that may connect. Default: anybody.
     pub admission: Admission,
-    /// What all processes of the run must have alike, beside its name, seats, duration, peerlets
-    /// and their versions: a process that joins with others is refused, and told which. Default:
-    /// none.
+    /// The sections that all processes of the run must have alike, beside its name, seats,
+    /// duration, peerlets and their versions: a process that joins with other ones is refused, and
+    /// told which. Default: none.
     pub sections: Vec<Section>,
     /// How long seat 0's process waits for others, and others for it. Zero: seat 0's process begins
     /// at once, and others cannot join. Default 30 s.
     pub start_within: Duration,
-    /// Takes what whoever runs this should know: where the process is reached, who it joined.
-    /// Default: the log.
+    /// Takes lines for the user: where the process is reached, whom it joined. Default: the log.
     pub notice: Notice,
     /// The length of an epoch. Default 10 s.
     pub epoch: Duration,
@@ -178,7 +177,7 @@ impl LiveSetup {
         }
     }
 
-    /// Whom the process's sockets let in.
+    /// The rules by which the process's sockets let others in.
     pub(crate) fn guard(&self) -> Guard {
         Guard { admission: self.admission.clone(), has_roster: true }
     }
@@ -288,7 +287,7 @@ pub enum LiveError {
     Join(JoinError),
     /// The bound of reliable messages is beyond [`MESSAGE_MAX_LIMIT`].
     MessageMax {
-        /// What was asked for, in bytes.
+        /// The bound that was asked for, in bytes.
         asked: usize,
     },
     /// There cannot be a model between the peers' sockets.

@@ -9,7 +9,7 @@ use tokio::net::UdpSocket;
 use crate::buffers;
 use crate::emulation::EmulatedSocket;
 
-/// What plain UDP sends and receives with.
+/// The socket that plain UDP sends and receives with.
 #[derive(Debug)]
 pub(crate) enum Socket {
     Real(UdpSocket),

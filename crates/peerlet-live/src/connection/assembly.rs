@@ -51,7 +51,7 @@ impl Default for Budget {
     }
 }
 
-/// Where a connection comes from, and which of its process's it is.
+/// A connection: the socket that it comes from, and its key there.
 type Place = (SocketAddr, Key);
 
 /// The outcome of a piece that came in order.

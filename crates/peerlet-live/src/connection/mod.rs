@@ -107,7 +107,7 @@ pub enum Effect {
     Undelivered {
         /// Our peer's slot.
         slot: u32,
-        /// Whom the message was for.
+        /// The address that the message was for.
         to: Address,
         /// The message.
         message: Message<Bytes>,

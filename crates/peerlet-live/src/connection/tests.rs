@@ -471,7 +471,7 @@ fn one_process_cannot_take_all_connections() {
     assert_eq!(shards.delivered[BOB], [0], "others still can");
 }
 
-/// Everything that may happen, at random; then the faults stop, and every message is accounted for.
+/// All kinds of faults at random; then they stop, and every message is accounted for.
 fn storm(seed: u64) {
     let mut rng: Rng = Seed::new(seed).named("storm").rng();
     let (mut shards, mut sent, mut life) = (TwoShards::new(), 0, [1, 1]);

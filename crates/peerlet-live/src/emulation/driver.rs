@@ -215,7 +215,7 @@ struct DriverLoop {
     sockets: Map<Seat, Arc<UdpSocket>>,
     real: Map<Seat, SocketAddr>,
     seats: Arc<SeatMap>,
-    /// What is known of the seats' sockets.
+    /// The seats by their sockets, as far as they are known.
     by_socket: Map<SocketAddr, Seat>,
     epoch: Instant,
     zero: watch::Receiver<Option<Instant>>,

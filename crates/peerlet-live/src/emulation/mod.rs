@@ -1,7 +1,7 @@
 //! The medium between the sockets of a run: the real network alone, faults on it, or an emulated
 //! network.
 //!
-//! Where a model is between them, every peer has an [`EmulatedSocket`] of its own, so that a packet
+//! With a model between them, every peer has an [`EmulatedSocket`] of its own, so that a packet
 //! names its pair. A packet that is sent goes to the *driver*, a thread that asks the model for the
 //! packet's fate, keeps it for as long as the model says, and then hands it to the operating
 //! system, which brings it to the other peer's socket. So the model acts on packets, below QUIC:

@@ -26,7 +26,7 @@ pub(crate) struct EmulatedSocket {
     pub(super) driver: SyncSender<Order>,
     /// Packets of all sockets that did not fit the driver's queue.
     pub(super) overflow: Arc<AtomicU64>,
-    /// What stamps count from.
+    /// The origin of stamps.
     pub(super) epoch: Instant,
     /// On the real network there is none.
     pub(super) emulation: Option<Emulation>,

@@ -1,8 +1,8 @@
 //! The datagrams that the processes of one run exchange, beside those of their peers.
 //!
-//! Everything is a small datagram that may get lost: whoever wants an answer asks again. No answer
-//! is larger than three times its question, whatever the question claims, so that nobody can be
-//! made to flood a third party.
+//! Each message is a small datagram that may get lost: a process that wants an answer asks again.
+//! No answer is larger than three times its question, whatever the question claims, so that nobody
+//! can be made to flood a third party.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -33,7 +33,7 @@ pub(crate) enum Control {
     /// To seat 0's process: this process takes part, and is there. Sent again and again.
     Join {
         process: Process,
-        /// What the run is made of.
+        /// The fingerprint of the run's sections.
         run: Fingerprint,
         /// The address at which seat 0's process is asked.
         asked: SocketAddr,
@@ -50,7 +50,7 @@ pub(crate) enum Control {
         zero: Option<u64>,
         /// The version of the map.
         version: u64,
-        /// Where the asker is seen.
+        /// The address that the asker is seen at.
         seen: SocketAddr,
     },
     /// No, and why.
@@ -247,8 +247,8 @@ pub(crate) fn fitting<T: Serialize + Clone>(
 /// Bytes that the largest head of a map or of sections takes: kind, three numbers, a length.
 pub(crate) const ANSWER_HEAD: usize = 1 + 10 + 5 + 5 + 5;
 
-/// Who said something: the socket it came from, and the identity of its connection where sockets
-/// have identities.
+/// The sender of a message: its socket, and the identity of its connection where sockets have
+/// identities.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Speaker {
     pub(crate) socket: SocketAddr,

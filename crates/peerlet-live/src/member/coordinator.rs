@@ -19,7 +19,7 @@ use super::waiting::{Reminder, whole};
 /// From the moment everybody is there to time zero: enough for everybody to learn of it.
 pub(crate) const LEAD: Duration = SECOND;
 
-/// What seat 0's process is made of.
+/// The setup of seat 0's process.
 pub(crate) struct CoordinatorSetup {
     pub(crate) own: Process,
     pub(crate) seats: u32,
@@ -29,7 +29,7 @@ pub(crate) struct CoordinatorSetup {
     pub(crate) is_closed: bool,
 }
 
-/// What follows from something that was said.
+/// The response to a control message.
 #[derive(Default)]
 pub(crate) struct Response {
     /// To whom something is to be said.
@@ -38,7 +38,7 @@ pub(crate) struct Response {
     pub(crate) reports: Vec<(Identity, Vec<u8>)>,
     /// A process asked to take part: who, and whether it was taken in.
     pub(crate) joined: Option<(Identity, Result<(), Refusal>)>,
-    /// What whoever runs this process should know.
+    /// Lines for the user of this process.
     pub(crate) notices: Vec<String>,
     /// Processes that have lost their seats: their connections end.
     pub(crate) replaced: Vec<Process>,

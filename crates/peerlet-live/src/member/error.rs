@@ -14,7 +14,7 @@ use super::fingerprint::Difference;
 pub enum JoinError {
     /// Nobody answered.
     Unanswered {
-        /// Where seat 0's process was looked for, as it was given.
+        /// The address of seat 0's process, as it was given.
         at: String,
         /// How long.
         within: Duration,

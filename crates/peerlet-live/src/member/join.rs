@@ -40,7 +40,7 @@ pub enum JoinTextError {
     Form,
     /// Port 0 is nobody's.
     Port,
-    /// What is before the `@` is no identity.
+    /// The part before the `@` is no identity.
     Identity(IdentityError),
     /// A link-local address means something on one machine only.
     LinkLocal,
@@ -88,7 +88,8 @@ impl Join {
         self.port
     }
 
-    /// Who it must be. Without, the first one that answers is taken, told, and kept for the run.
+    /// The identity it must have. Without one, the first process that answers is accepted, and its
+    /// identity is printed and kept for the run.
     pub fn identity(&self) -> Option<Identity> {
         self.identity
     }
@@ -176,7 +177,7 @@ impl Search {
         &self.join
     }
 
-    /// Where it is looked for now.
+    /// The address that is tried now.
     pub(crate) fn current(&self) -> Option<SocketAddr> {
         self.addresses.get(self.current).copied()
     }

@@ -1,4 +1,4 @@
-//! Who takes part in a run: seat 0's process decides who has which seats.
+//! The roster of a run: seat 0's process decides which process has which seats.
 //!
 //! A process is known by its identity. What it says is compared with the identity of the connection
 //! it came over, where sockets have identities. The seats of a process are its own until it is
@@ -48,7 +48,7 @@ pub(crate) struct RosterEntry {
 /// A process that was let in, or was not, and what else follows from it.
 #[derive(Default)]
 pub(crate) struct Admission {
-    /// Whom to ask whether it is still there.
+    /// The sockets of processes to ask whether they are still there.
     pub(crate) probes: Vec<SocketAddr>,
     /// The processes that have lost their seats.
     pub(crate) replaced: Vec<Process>,

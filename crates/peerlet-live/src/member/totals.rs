@@ -30,7 +30,7 @@ const CLOCKS: Duration = Duration::from_nanos(100_000_000);
 /// A report of one process.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Report {
-    /// What was measured in one epoch, and for how many seat-nanoseconds of it the process lived.
+    /// The measurements of one epoch, and the seat-nanoseconds of it in which the process lived.
     Epoch { lived: u64, words: Numbers },
     /// The accounts of the whole life of the process.
     Closing {
@@ -52,7 +52,7 @@ pub(crate) struct Closing {
     pub(crate) idle_directives: u64,
 }
 
-/// Who reports, as the roster knows it.
+/// The process that reports, as the roster knows it.
 #[derive(Clone, Copy)]
 pub(crate) struct Reporter {
     pub(crate) identity: Identity,
@@ -99,7 +99,7 @@ pub(crate) struct NetworkTotals {
     pub(crate) processes: u32,
     /// The number of seats, at seat 0's process.
     count: Option<u32>,
-    /// Where the run ended at seat 0's process, if that was before its time.
+    /// The time at which the run ended early at seat 0's process, if it did.
     end: Option<Time>,
     /// Shares that are missing, in words.
     pub(crate) missing: Vec<String>,

@@ -25,8 +25,8 @@ const STREAMS_MAX: u32 = PAIR_STREAMS_MAX as u32 + 1;
 /// Packets are this large from the start, so that the largest datagram fits: see
 /// [`DATAGRAM_FRAME_MAX`].
 const MTU_MIN: u16 = 1232;
-/// What a packet adds to a datagram: 1 flag, 8 connection id, 4 packet number, 16 tag, 9 for the
-/// datagram's head.
+/// The bytes that a packet adds to a datagram: 1 flag, 8 connection id, 4 packet number, 16 tag, 9
+/// for the datagram's head.
 const DATAGRAM_OVERHEAD: usize = 38;
 const _: () = assert!(DATAGRAM_FRAME_MAX + DATAGRAM_OVERHEAD <= MTU_MIN as usize);
 /// Bytes that one stream, and all streams of a connection, may send ahead of our reading: 10 MB/s

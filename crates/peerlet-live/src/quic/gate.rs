@@ -1,4 +1,5 @@
-//! Who is let in over QUIC, how the secret is proved, and how many strangers there may be.
+//! Admission over QUIC: who is let in, how the secret is proved, and how many strangers there may
+//! be.
 //!
 //! A *member* is a process that the roster names, or that we dial. Anybody else who is let in is a
 //! *stranger*: it may say a little about joining and nothing else, over few connections with small
@@ -46,7 +47,7 @@ const PURPOSE: &str = "peerlet quic admission 1";
 /// Bytes of a proof.
 const PROOF_LEN: usize = 32;
 
-/// Who is let in, and who is a member.
+/// The gate of an endpoint: decides who is let in, and knows the members.
 #[derive(Debug)]
 pub(super) struct Gate {
     admission: Admission,

@@ -297,7 +297,7 @@ fn link_error(error: &ConnectionError) -> LinkError {
     }
 }
 
-/// What the readers of one connection need.
+/// The state that the readers of one connection need.
 struct Reader {
     from: SocketAddr,
     identity: Identity,

@@ -144,11 +144,11 @@ pub struct QuicTransport {
     strangers: Vec<(SocketAddr, usize)>,
     shared: EndpointShared,
     events: mpsc::Receiver<LinkEvent>,
-    /// What came about while sending, for the next `receive`.
+    /// Events that came about while sending, for the next `receive`.
     pending: Vec<Inbound>,
 }
 
-/// Whom a QUIC transport lets in, and whom it listens to.
+/// The rules by which a QUIC transport lets processes in and listens to them.
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
     /// Who may connect. Default: anybody.
@@ -211,7 +211,7 @@ impl QuicTransport {
         })
     }
 
-    /// Who this process is.
+    /// The identity of this process.
     pub fn identity(&self) -> Identity {
         self.key.identity()
     }

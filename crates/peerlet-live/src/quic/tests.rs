@@ -44,7 +44,7 @@ async fn send_stream(from: &mut QuicTransport, to: SocketAddr, pair: (u32, u32),
     from.send(&mut vec![Outbound::Stream { to, pair, frame: frame.to_vec().into() }]).await;
 }
 
-/// What comes in until something is found in it, and that.
+/// Receives until something is found in what came in, and gives that.
 async fn until<T>(
     transport: &mut QuicTransport,
     mut find: impl FnMut(&Inbound) -> Option<T>,

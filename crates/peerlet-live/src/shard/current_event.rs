@@ -29,7 +29,7 @@ impl Shard {
         }
     }
 
-    /// Where the panic came from, as exactly as that is known.
+    /// The location of the panic, as exactly as it is known.
     fn place(&self) -> Option<Location> {
         let (seats, time) = (&self.seats, self.state.now);
         self.host.unwound(|row| seats[row], time).or_else(|| {

@@ -13,7 +13,7 @@ use crate::shard::Shard;
 /// could.
 pub(super) const HEARTBEAT: Duration = Duration::from_nanos(500 * MILLISECOND.as_nanos());
 
-/// What a shard knows of its own lateness.
+/// A shard's record of its own lateness.
 #[derive(Default)]
 pub(crate) struct Punctuality {
     /// When it was to be back at the latest; `None` before its first iteration, where it came late.

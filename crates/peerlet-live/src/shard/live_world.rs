@@ -21,11 +21,11 @@ use crate::seats::{SeatMap, SeatsNow};
 use crate::shard::timers::Timers;
 use crate::transport::Outbound;
 
-/// What is said once when a peerlet broadcasts that did not say that it needs to.
+/// The warning, given once, about a peerlet that broadcasts and did not declare that it does.
 const NO_LOCAL_NETWORK: &str = "a broadcast reaches nobody: there is no local network here; let \
                                 whoever broadcasts say so: `about.needs(Need::Broadcast)`";
 
-/// What is said once when a peerlet trusts a contact that did not say that it needs to.
+/// The warning, given once, about a peerlet that trusts a contact and did not declare that it does.
 const NO_IDENTITIES: &str = "a contact is not verified: UDP has no identities; run over QUIC, and \
                              let whoever trusts contacts say so: `about.needs(Need::Identity)`";
 

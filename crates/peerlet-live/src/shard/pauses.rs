@@ -23,7 +23,7 @@ const DATAGRAMS_MAX: usize = 256;
 /// How many bytes of reliable messages wait. More are not taken, so that their senders try again.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What waits for a peer.
+/// An event that waits for the end of a peer's pause.
 pub(super) enum Held {
     Frame(SocketAddr, Bytes),
     Alarm { life: u32, alarm: Alarm },

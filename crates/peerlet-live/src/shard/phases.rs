@@ -47,7 +47,7 @@ async fn finished(finish: &mut watch::Receiver<bool>) {
     finish.wait_for(|finish| *finish).await.ok();
 }
 
-/// What the member wants to say; for ever nothing without a member.
+/// The next message of the member; waits for ever without a member.
 async fn said(member: &mut Option<MemberHandle>) -> (SocketAddr, Vec<u8>) {
     let said = match member {
         Some(handle) => handle.said.recv().await,

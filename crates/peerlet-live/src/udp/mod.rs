@@ -165,9 +165,9 @@ pub struct UdpTransport {
 /// A socket whose network has a secret.
 struct Sealed {
     sessions: Sessions,
-    /// What the sessions' time counts from.
+    /// The origin of the sessions' time.
     base: Instant,
-    /// Where others reach the socket, as far as that is known.
+    /// The address at which others reach the socket, as far as that is known.
     known_as: Option<SocketAddr>,
     /// Frames for this socket itself, with the address that they were sent to.
     looped: VecDeque<(SocketAddr, Bytes)>,

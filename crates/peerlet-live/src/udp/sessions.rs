@@ -49,7 +49,7 @@ struct Dial {
     began: Duration,
     again: Duration,
     wait: Duration,
-    /// Who sent the cookie.
+    /// The endpoint that sent the cookie.
     other: Option<Endpoint>,
     held: Vec<Bytes>,
 }

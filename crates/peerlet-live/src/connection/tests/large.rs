@@ -72,7 +72,7 @@ fn a_message_larger_than_the_queue_is_taken_when_nothing_else_waits() {
     assert_eq!((shards.writable, &*shards.delivered[BOB]), (2, &[0, 1][..]));
 }
 
-/// What was refused for its size is not called for before it has room.
+/// `writable` comes only once a message that was refused for its size has room.
 #[test]
 fn writable_waits_for_room_for_what_was_refused() {
     let mut shards = TwoShards::new();
@@ -150,7 +150,7 @@ fn a_crash_of_the_receiver_half_way_is_told_once() {
     }
 }
 
-/// What the sender's crash leaves unfinished is dropped whole, and the room for it is given back.
+/// A message that the sender's crash leaves unfinished is dropped whole, and its room is freed.
 #[test]
 fn a_crash_of_the_sender_drops_what_has_not_wholly_left() {
     let mut shards = TwoShards::with_budget(16 * MIB);
@@ -170,7 +170,8 @@ fn a_crash_of_the_sender_drops_what_has_not_wholly_left() {
     assert_eq!(shards.delivered[BOB], [0, 1, 3]);
 }
 
-/// What waits when a peer crashes is dropped; what has left goes on, over another link as well.
+/// Messages that wait when a peer crashes are dropped; those that have left go on, over another
+/// link as well.
 #[test]
 fn a_crash_drops_what_waits() {
     let mut shards = TwoShards::new();
