@@ -1,5 +1,5 @@
-//! Processes that are kept out, or that keep this one out: the first few are named to whoever runs
-//! the process, and all are counted.
+//! Processes that are kept out, or that keep this one out: the first few are named to the user, and
+//! all are counted.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -65,7 +65,7 @@ impl KeptOut {
         KeptOut { notice, log: Arc::default() }
     }
 
-    /// Notes that a process was kept out now, by the clock of whoever notes it; says so the first
+    /// Notes that a process was kept out now, by the caller's clock, and gives notice the first
     /// time.
     pub(crate) fn note(
         &self,
@@ -136,8 +136,8 @@ impl KeptOutLog {
             };
             is_same && named.why == why
         };
-        let place = self.named.iter().position(is_known).unwrap_or(self.named.len());
-        if place == self.named.len() {
+        let index = self.named.iter().position(is_known).unwrap_or(self.named.len());
+        if index == self.named.len() {
             if !self.has_room(socket) {
                 self.others += 1;
                 return None;
@@ -145,7 +145,7 @@ impl KeptOutLog {
             let (times, first, is_told) = (0, now, false);
             self.named.push(Named { socket, identity, why, times, first, is_told });
         }
-        let named = &mut self.named[place];
+        let named = &mut self.named[index];
         // Without an identity it may be news of the same connection, from another part.
         named.times += u64::from(named.identity == identity);
         let is_news = !named.is_told && (!named.why.may_pass() || now >= named.first + LASTS);

@@ -144,7 +144,7 @@ async fn run_through(
     Ok(ended)
 }
 
-/// Tells the own sockets and seats, and whoever runs the process, where it is reached.
+/// Announces the process's address to its sockets and seats, and to the user.
 fn show(setup: &LiveSetup, own: &Process, transports: &mut [Box<dyn Transport>], seats: &SeatMap) {
     for (transport, at) in transports.iter_mut().zip(own.sockets()) {
         transport.known_as(at);
@@ -163,7 +163,7 @@ fn show(setup: &LiveSetup, own: &Process, transports: &mut [Box<dyn Transport>],
 struct Run {
     zero: watch::Sender<Option<Instant>>,
     finish: watch::Sender<bool>,
-    /// Whether whoever runs this wants it to stop.
+    /// Whether the caller wants the run to stop.
     stop: watch::Receiver<bool>,
     /// Whether peers are to stop, for that reason or another.
     halt: watch::Sender<bool>,
@@ -404,7 +404,7 @@ impl Ended {
     }
 }
 
-/// Tells peers to stop when whoever runs the process wants that; ends with the shards.
+/// Stops the peers when the caller wants that; ends with the shards.
 async fn pass_on(mut stop: watch::Receiver<bool>, halt: watch::Sender<bool>) {
     tokio::select! {
         wanted = stop.wait_for(|stop| *stop) => {

@@ -46,10 +46,10 @@ pub struct Delays {
 
 impl Delays {
     /// Notes a handler that took long.
-    pub(crate) fn note_blocked(&mut self, place: Location, took: peerlet_core::Duration) {
+    pub(crate) fn note_blocked(&mut self, location: Location, took: peerlet_core::Duration) {
         self.blocked += 1;
         if self.slowest.is_none_or(|(_, longest)| took > longest) {
-            self.slowest = Some((place, took));
+            self.slowest = Some((location, took));
         }
     }
 
@@ -195,9 +195,9 @@ impl Watcher {
         let (shard, by) = (late.shard, late.back.saturating_duration_since(late.due));
         let (by, at) = (by.as_secs_f64(), late.at.as_secs_f64());
         match &late.slowest {
-            Some((place, took)) => tracing::warn!(
-                "shard {shard} was {by:.1} s late at {at:.1} s: a handler took {:.1} s ({place}); \
-                 let handlers return at once",
+            Some((location, took)) => tracing::warn!(
+                "shard {shard} was {by:.1} s late at {at:.1} s: a handler took {:.1} s \
+                 ({location}); let handlers return at once",
                 took.as_secs_f64()
             ),
             None => tracing::warn!(

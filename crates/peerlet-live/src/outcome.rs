@@ -55,7 +55,7 @@ pub struct Whole {
 }
 
 impl Whole {
-    /// Of one process with all seats, which lost so many seat-nanoseconds.
+    /// The results of one process with all seats, which lost this many seat-nanoseconds.
     pub(crate) fn alone(lost: u64, end: Time, seats: u32) -> Whole {
         let all = u128::from((end - Time::ZERO).as_nanos()) * u128::from(seats);
         let lost = u128::from(lost).min(all);

@@ -1,4 +1,4 @@
-//! Panics within a run: caught, traced to where they came from, and told to whoever runs it.
+//! Panics within a run: caught, traced to their source, and reported to the caller of the run.
 //!
 //! Each part of a run that calls a user's program catches its panics and tells them by
 //! [`Failures`]. The first one ends the run at once: see [`live`](crate::live).

@@ -81,8 +81,8 @@ pub struct LiveSetup {
     pub index: Option<(u32, u32)>,
     /// Seat 0's process; given by every process but that one.
     pub join: Option<Join>,
-    /// The address that others are told to reach this process by. Default: the bound one, or, where
-    /// that is unspecified, the one that the first other process sees.
+    /// The address at which other processes reach this one. Default: the bound one, or, where that
+    /// is unspecified, the one that the first other process sees.
     pub advertise: Option<SocketAddr>,
     /// The processes that may connect. Default: anybody.
     pub admission: Admission,

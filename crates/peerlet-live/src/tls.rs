@@ -101,7 +101,7 @@ impl Verifier {
         }
     }
 
-    /// Checks that whoever shows the certificate holds its key: they signed this handshake with it.
+    /// Checks that the other end holds the certificate's key: it signed this handshake with it.
     fn check_signature(
         &self,
         message: &[u8],

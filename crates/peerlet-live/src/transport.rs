@@ -132,8 +132,8 @@ pub trait Transport: Send {
     /// Others, and peers of this process, reach the socket at this address.
     fn known_as(&mut self, _at: SocketAddr) {}
 
-    /// From now on this is called with whoever is not let in, and with whoever does not let this
-    /// process in.
+    /// From now on this is called with each process that is not let in, and with each that does not
+    /// let this one in.
     fn on_kept_out(&mut self, _tell: KeptOutNotice) {}
 
     /// Its capabilities.

@@ -114,7 +114,7 @@ pub enum Effect {
         /// The reason.
         why: Undelivered,
     },
-    /// Count messages that waited when their peer crashed: nobody is told.
+    /// Count messages that waited when their peer crashed; no handler is called.
     Dropped {
         /// How many.
         messages: u64,
@@ -223,7 +223,7 @@ impl Connections {
         self.locals.insert(slot, Local::Running(life));
     }
 
-    /// A peer of ours has stopped: from now on its senders are told so. What it sent still goes
+    /// A peer of ours has stopped: from now on its senders get a reset. Its own messages still go
     /// out.
     pub fn stopped(&mut self, slot: u32) {
         self.end(slot, false);
@@ -400,8 +400,8 @@ impl Connections {
         if !self.data(from, frame, position) {
             return None;
         }
-        let place = (from, (frame.to, frame.from, frame.life));
-        match self.receiving.put(now, place, (position.seq, part), message) {
+        let origin = (from, (frame.to, frame.from, frame.life));
+        match self.receiving.put(now, origin, (position.seq, part), message) {
             Put::More => None,
             Put::Whole(Message { port, call, body }) => {
                 Some(Message { port, call, body: Cow::Owned(body) })

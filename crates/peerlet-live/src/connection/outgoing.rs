@@ -109,7 +109,7 @@ pub(super) struct OutgoingConnection {
     pub(super) theirs: u32,
     /// The other has answered on the link that stands: messages flow.
     pub(super) open: bool,
-    /// Our life has ended: what it sent goes out, nobody is told how it went.
+    /// Our life has ended: its messages still go out, and no handler hears of their fate.
     pub(super) orphan: bool,
     /// The only process that it is with, if our peer trusts one there.
     pub(super) trusted: Option<Identity>,

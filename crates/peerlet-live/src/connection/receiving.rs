@@ -150,14 +150,14 @@ impl Receiving {
     /// Lets those start for whom there is room now.
     fn grant(&mut self, now: Time, effects: &mut Effects) -> Vec<(SocketAddr, Key)> {
         let mut granted = Vec::new();
-        while let Some((place, seq, total)) = self.assembly.grant(now) {
-            let (from, key) = place;
+        while let Some((origin, seq, total)) = self.assembly.grant(now) {
+            let (from, key) = origin;
             let taken = self.links.get(&from).and_then(|link| link.get(&key));
             match taken.is_some_and(|taken| taken.last.wrapping_add(1) == seq) {
-                true => self.answer(place, seq, total, effects),
-                false => self.assembly.forget(place),
+                true => self.answer(origin, seq, total, effects),
+                false => self.assembly.forget(origin),
             }
-            granted.push(place);
+            granted.push(origin);
         }
         granted
     }

@@ -38,11 +38,11 @@ impl fmt::Display for SocketLimit {
 
 impl std::error::Error for SocketLimit {}
 
-/// Sees to it that so many peers can have a socket each, raising the process's own limit as far as
+/// Makes sure that this many peers can have a socket each. Raises the process's own limit as far as
 /// the system lets it.
 ///
 /// # Errors
-/// When there cannot be so many.
+/// When the system does not allow that many.
 pub fn make_room(peers: u32) -> Result<(), SocketLimit> {
     if peers > EMULATED_MAX {
         return Err(SocketLimit { peers, limit: EMULATED_MAX });

@@ -58,8 +58,8 @@ impl Medium {
     }
 }
 
-/// The niceness that an emulation asks for, since whoever is late spoils it: about ten times the
-/// share of a process that asks for nothing.
+/// The niceness that an emulation asks for, since lateness spoils it: about ten times the share of
+/// the processor that a process gets without asking.
 const NICENESS: i32 = -10;
 
 /// Peers that one process emulates at most, each with a socket of its own.

@@ -99,7 +99,7 @@ pub(crate) struct OwnEpoch {
 /// the run's end.
 pub(crate) type OwnEnd = (Closing, Option<Time>);
 
-/// Takes a line for whoever runs a process.
+/// Takes a line for the user of a process.
 pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// The role of a process.

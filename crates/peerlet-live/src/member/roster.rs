@@ -104,8 +104,7 @@ impl Roster {
         self.entries.values_mut()
     }
 
-    /// The entry of whoever speaks: by the connection's identity, or by the socket where there is
-    /// none.
+    /// The entry of a speaker: by the connection's identity, or by the socket where there is none.
     pub(crate) fn of(&mut self, speaker: Speaker) -> Option<&mut RosterEntry> {
         match speaker.identity {
             Some(identity) => self.entries.get_mut(&identity),
@@ -122,7 +121,7 @@ impl Roster {
     }
 
     /// The sockets of processes from which nothing is heard any more since the last call, and the
-    /// seats of those from which more is expected.
+    /// seats of processes that should have reported more.
     pub(crate) fn gone(&mut self, now: Duration) -> Gone {
         let silent =
             |entry: &&mut RosterEntry| !entry.gone && now.saturating_sub(entry.heard) >= SILENT;

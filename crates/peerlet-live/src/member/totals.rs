@@ -108,7 +108,7 @@ pub(crate) struct NetworkTotals {
 }
 
 impl NetworkTotals {
-    /// Nothing yet, of a network with so many seats, where that is known here.
+    /// Empty totals of a network with this many seats, where their number is known here.
     pub(crate) fn new(nothing: Measures, count: Option<u32>) -> NetworkTotals {
         let (closing, lived, reported, missing) = Default::default();
         let (processes, measures, lived_of) = (1, nothing, BTreeMap::new());

@@ -109,8 +109,8 @@ fn transport() -> TransportConfig {
     config
 }
 
-/// Lets the other end of a connection send as much as those may who take part: so many bytes ahead
-/// of our reading.
+/// Lets the other end of a connection send as much as a member may: this many bytes ahead of our
+/// reading.
 pub(super) fn open_wide(connection: &Connection, window: u32) {
     connection.set_receive_window(VarInt::from_u32(window));
     connection.set_max_concurrent_uni_streams(VarInt::from_u32(STREAMS_MAX));
@@ -121,8 +121,8 @@ pub(super) fn datagrams_held(connection: &Connection) -> usize {
     DATAGRAM_BUFFER.saturating_sub(connection.datagram_send_buffer_space())
 }
 
-/// The window of the next connection, when those that are open have so many bytes: all of it as
-/// long as there are few, and a share of what is left when there are many.
+/// The window of the next connection, when those that are open have this many bytes: a full one as
+/// long as there are few, and a share of the rest when there are many.
 pub(super) const fn next_window(granted: u64) -> u32 {
     let share = WINDOWS_MAX.saturating_sub(granted) / 16;
     if share > CONNECTION_WINDOW as u64 {

@@ -64,7 +64,7 @@ pub(super) struct Gate {
     kept_out: OnceLock<Notice>,
 }
 
-/// Takes whoever is kept out.
+/// Takes notice of processes that are kept out.
 struct Notice(KeptOutNotice);
 
 impl fmt::Debug for Notice {
@@ -85,7 +85,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Waits for room for so many bytes, of the connection's first, so that one that waits takes
+    /// Waits for room for this many bytes, of the connection's first, so that one that waits takes
     /// nothing from others. They have it again when both permits are dropped.
     pub(super) async fn take(
         &self,

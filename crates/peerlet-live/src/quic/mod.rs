@@ -36,7 +36,7 @@ use crate::transport::{
 use gate::{Gate, crowded_out};
 use link::{EndpointShared, UNWANTED};
 use streams::{Held, Queued, Streams};
-use waiting::{Frame, Waiting, is_for};
+use waiting::{StreamFrame, Waiting, is_for};
 
 /// Processes that a transport is linked to: at 70 kB a connection, 290 MB.
 pub const LINKS_MAX: usize = 4096;
@@ -264,7 +264,7 @@ impl QuicTransport {
         }
     }
 
-    fn send_stream(&mut self, to: SocketAddr, frame: Frame) {
+    fn send_stream(&mut self, to: SocketAddr, frame: StreamFrame) {
         if frame.bytes.len() > STREAM_FRAME_MAX {
             return self.shared.tally.add(SocketDrop::TooLarge, 1);
         }
@@ -358,8 +358,8 @@ impl QuicTransport {
             _ => false,
         });
         let addresses: Vec<_> = self.strangers.iter().map(|(with, _)| with.ip()).collect();
-        if let Some(place) = crowded_out(&addresses, with.ip()) {
-            let (with, _) = self.strangers.remove(place);
+        if let Some(index) = crowded_out(&addresses, with.ip()) {
+            let (with, _) = self.strangers.remove(index);
             if let Some(QuicLink::Up(up)) = self.links.remove(&with) {
                 up.close();
                 self.shared.tally.add(SocketDrop::Stranger, 1);
@@ -550,13 +550,13 @@ impl Transport for QuicTransport {
             match outbound {
                 Outbound::Datagram { to, frame } => self.send_datagram(to, None, frame),
                 Outbound::Stream { to, pair, frame: bytes } => {
-                    self.send_stream(to, Frame { pair, identity: None, bytes });
+                    self.send_stream(to, StreamFrame { pair, identity: None, bytes });
                 }
                 Outbound::Trusted { to, identity, pair: None, frame } => {
                     self.send_datagram(to, Some(identity), frame);
                 }
                 Outbound::Trusted { to, identity, pair: Some(pair), frame: bytes } => {
-                    self.send_stream(to, Frame { pair, identity: Some(identity), bytes });
+                    self.send_stream(to, StreamFrame { pair, identity: Some(identity), bytes });
                 }
             }
         }

@@ -15,7 +15,7 @@ use super::LinkEvent;
 use super::config::PAIR_STREAMS_MAX;
 use crate::frame::is_answer;
 
-/// Bytes for one process above which the shard is told to hold back, and below which to go on.
+/// Bytes for one process above which the shard has to hold back, and below which it may go on.
 const HELD_HIGH: usize = 4 * 1024 * 1024;
 const HELD_LOW: usize = HELD_HIGH / 2;
 /// Bytes for one process that are held at all: twice what reliable connections may have under way,

@@ -359,6 +359,6 @@ async fn acknowledgements_do_not_wait_behind_data() {
     let ack = Outbound::Stream { to, pair: (1, 2), frame: frame(5, 30) };
     alice.send(&mut data.chain([ack]).collect()).await;
     let came = beside(&mut alice, frames(&mut bob, 33)).await;
-    let place = came.iter().position(|frame| frame[1] == 5).expect("it comes");
-    assert!(place < 24, "it came behind {place} frames");
+    let index = came.iter().position(|frame| frame[1] == 5).expect("it comes");
+    assert!(index < 24, "it came behind {index} frames");
 }

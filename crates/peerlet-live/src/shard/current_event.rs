@@ -19,18 +19,17 @@ impl CurrentEvent {
 }
 
 impl Shard {
-    /// Lets peers handle something. A panic in it is told, and is the end of all peers of the
-    /// shard.
+    /// Lets peers handle something. A panic in it is reported, and ends all peers of the shard.
     pub(super) fn caught(&mut self, act: impl FnOnce(&mut Shard)) {
         if let Err(payload) = caught_now(|| act(self)) {
-            let place = self.place().map_or(PanicPlace::Shard(self.number), PanicPlace::Peer);
+            let place = self.location().map_or(PanicPlace::Shard(self.number), PanicPlace::Peer);
             self.channels.failures.tell(place, &payload);
             self.is_broken = true;
         }
     }
 
     /// The location of the panic, as exactly as it is known.
-    fn place(&self) -> Option<Location> {
+    fn location(&self) -> Option<Location> {
         let (seats, time) = (&self.seats, self.state.now);
         self.host.unwound(|row| seats[row], time).or_else(|| {
             let (row, handler) = self.current.event?;

@@ -69,11 +69,11 @@ impl Shard {
         let port = port.or_else(|| only.then_some(Port(0)));
         let peerlet = port.and_then(|port| Some(registry.entry(port)?.name()));
         let (seat, life, time) = (self.seats[row], self.host.life(row), self.state.now);
-        let place = Location { seat, life, peerlet, handler, time };
+        let location = Location { seat, life, peerlet, handler, time };
         let took = Duration::from(took);
-        self.late.delays.note_blocked(place, took);
+        self.late.delays.note_blocked(location, took);
         if self.late.slowest.is_none_or(|(_, longest)| took > longest) {
-            self.late.slowest = Some((place, took));
+            self.late.slowest = Some((location, took));
         }
     }
 }

@@ -100,7 +100,7 @@ impl LiveWorld<'_> {
         self.state.soon.push_back((self.row, self.life, soon));
     }
 
-    /// Enters a message into the books; `None` when it is dropped at once.
+    /// Enters a message into the accounts; `None` when it is dropped at once.
     fn enter(&mut self, class: Class, size: usize, limit: usize) -> Option<()> {
         let flow = self.state.ledger.of(class);
         flow.sent += 1;

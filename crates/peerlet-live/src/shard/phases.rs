@@ -60,9 +60,8 @@ async fn said(member: &mut Option<MemberHandle>) -> (SocketAddr, Vec<u8>) {
 }
 
 impl Shard {
-    /// Runs: until time is zero only what processes tell each other, then the peers, until their
-    /// time is over or they are told to stop, then again what processes tell each other, until
-    /// nobody needs the sockets.
+    /// Runs three phases: control messages only, until time is zero; the peers, until their time is
+    /// over or the run stops; and control messages again, until nobody needs the sockets.
     pub(crate) async fn run(mut self) {
         let mut inbox = Vec::new();
         if self.wait_for_zero(&mut inbox).await {
@@ -207,8 +206,8 @@ impl Shard {
         Wake::Work
     }
 
-    /// Lets what the peers sent reliably before they stopped arrive, for a while. From then on
-    /// whoever sends to them is told that they have stopped.
+    /// Lets reliable messages that the peers sent before they stopped arrive, for a while. From
+    /// then on a sender to them gets a reset.
     async fn drain(&mut self, inbox: &mut Vec<Inbound>) {
         let (stopped, until) =
             (self.state.now, self.zero.elapsed() + std::time::Duration::from(DRAIN));
@@ -235,7 +234,7 @@ impl Shard {
     }
 
     /// In an emulation: counts what arrives after the peers' time, until nothing is on its way that
-    /// departed before, or whoever runs this does not want to wait.
+    /// departed before, or the run is stopped.
     async fn count_in_flight(&mut self, inbox: &mut Vec<Inbound>) {
         let Some(mut quiet) = self.channels.quiet.clone().filter(|_| !*self.channels.stop.borrow())
         else {

@@ -34,9 +34,9 @@ pub(super) fn append(packet: &mut BytesMut, frame: &[u8]) {
     packet.extend_from_slice(frame);
 }
 
-/// Flips so many bits of the messages in a packet, as a model does it to a message: of their
-/// bodies, so that it stays known whose they were.
-pub(crate) fn damage(packet: &mut [u8], bits: u32, draws: Seed) {
+/// Flips this many bits of the messages in a packet, as a model does to a message: bits of their
+/// bodies only, so that sender and receiver stay known.
+pub(crate) fn damage(packet: &mut [u8], bits: u32, seed: Seed) {
     let whole = Bytes::copy_from_slice(packet);
     let Ok(frames) = frames(&whole) else { return };
     let (mut bodies, mut end) = (Vec::new(), 0);
@@ -47,7 +47,7 @@ pub(crate) fn damage(packet: &mut [u8], bits: u32, draws: Seed) {
         }
     }
     let mut body: Vec<u8> = bodies.iter().cloned().flat_map(|at| packet[at].to_vec()).collect();
-    peerlet_network::damage(&mut body, bits, draws);
+    peerlet_network::damage(&mut body, bits, seed);
     let mut rest = body.as_slice();
     for at in bodies {
         let (own, others) = rest.split_at(at.len());

@@ -17,7 +17,7 @@
 //! 2. `Cookie`: a code over the greeting's source address and the time, under a key that only the
 //!    answering socket knows. It keeps nothing.
 //! 3. `Proof`: the cookie, back from the address that it was sent to. Now the other side makes the
-//!    session and draws a nonce.
+//!    session and chooses a random nonce.
 //! 4. `Accept`: the nonce.
 //! 5. `Data`, in both directions, each under its own key: HMAC-SHA256 under the secret of the
 //!    direction, the session, both sockets' random names and the nonce.
@@ -31,7 +31,7 @@
 //! This is what the parts are against:
 //!
 //! - *Repeated packets*: data counts once in a session, and is refused when 1,024 newer packets
-//!   have come. A session is never made twice, since the nonce is drawn anew. A cookie holds for 5
+//!   have come. A session is never made twice, since the nonce is random. A cookie holds for 5
 //!   to 10 s, and a repeated proof finds its session.
 //! - *Packets of other sessions, and own ones that come back*: each session and direction has a key
 //!   of its own, and a socket refuses handshakes under its own name.

@@ -77,11 +77,11 @@ impl Sessions {
     /// Panics when the operating system has no randomness to give.
     pub(super) fn new(secret: Secret) -> Sessions {
         let random = SystemRandom::new();
-        let cookies = hmac::Key::new(hmac::HMAC_SHA256, &draw::<32>(&random));
-        let comparison = hmac::Key::new(hmac::HMAC_SHA256, &draw::<32>(&random));
+        let cookies = hmac::Key::new(hmac::HMAC_SHA256, &random_bytes::<32>(&random));
+        let comparison = hmac::Key::new(hmac::HMAC_SHA256, &random_bytes::<32>(&random));
         Sessions {
             codes: Codes::new(secret, comparison),
-            own: Endpoint(draw(&random)),
+            own: Endpoint(random_bytes(&random)),
             cookies,
             random,
             table: SessionTable::default(),
@@ -264,7 +264,7 @@ impl Sessions {
             Some(known) if is_waiting(known) => known.nonce,
             Some(_) => return Err(SocketDrop::Duplicate),
             None => {
-                let nonce = draw(&self.random);
+                let nonce = random_bytes(&self.random);
                 let (ends, id) = ((self.own, packet.endpoint), packet.session);
                 let session = Session::new(&self.codes, id, Side::Accepted, ends, nonce, now);
                 if !self.table.insert(now, from, session) {
@@ -342,7 +342,7 @@ impl Sessions {
         if self.dials.len() >= DIALS_MAX {
             return false;
         }
-        let session = SessionId(draw(&self.random));
+        let session = SessionId(random_bytes(&self.random));
         let (began, again, wait) = (now, now + AGAIN, AGAIN);
         let dial = Dial { session, began, again, wait, other: None, held: Vec::new() };
         self.dials.insert(to, dial);
@@ -400,7 +400,7 @@ fn bucket(now: Duration) -> u64 {
     now.as_nanos() / COOKIE_LIFE.as_nanos()
 }
 
-fn draw<const N: usize>(random: &SystemRandom) -> [u8; N] {
+fn random_bytes<const N: usize>(random: &SystemRandom) -> [u8; N] {
     let mut bytes = [0; N];
     random.fill(&mut bytes).expect("the operating system gives randomness");
     bytes

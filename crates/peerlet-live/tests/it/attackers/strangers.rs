@@ -29,7 +29,7 @@ async fn say_to(mut scene: Scene, to: SocketAddr, frames: impl Fn(&Speaker, &Sce
     let mut speakers = speakers(&scene, to);
     let frames: Vec<_> = speakers.iter().map(|it| frames(it, &scene)).collect();
     for number in 0.. {
-        scene.turn().await;
+        scene.tick().await;
         let (speaker, frames) = (number % SPEAKERS, &frames[number % SPEAKERS]);
         let frame = frames[number / SPEAKERS % frames.len()].clone();
         speakers[speaker].datagram(frame).await;
@@ -118,14 +118,14 @@ pub async fn malformed_frames(scene: Scene) {
     say(scene, |_, _| malformed().into_iter().map(Bytes::from).collect()).await;
 }
 
-/// Frames on streams that never end; each turn is one that begins.
+/// Frames on streams that never end; at each tick one begins.
 pub async fn unfinished_frames(mut scene: Scene) {
     scene.begin().await;
     let mut speakers = speakers(&scene, scene.first);
     let bytes = [&(256u32 * 1024).to_be_bytes()[..], &[7; 20_000]].concat();
     let mut open = std::collections::VecDeque::new();
     for number in 0.. {
-        scene.turn().await;
+        scene.tick().await;
         // Two streams a connection; then another one.
         let speaker = &mut speakers[number % SPEAKERS];
         open.push_back(speaker.stream(&bytes).await);
