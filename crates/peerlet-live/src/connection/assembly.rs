@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use peerlet_core::runtime::{Call, FRAME_MAX, MESSAGE_MAX_LIMIT};
 use peerlet_core::{Duration, Time};
 
-use super::receiving::Key;
+use super::receiving::IncomingKey;
 use crate::frame::{Message, Part};
 
 /// Senders that wait to start; more have to ask again, and are not queued.
@@ -51,7 +51,7 @@ impl Default for Budget {
 }
 
 /// A connection: the socket that it comes from, and its key there.
-type Origin = (SocketAddr, Key);
+type Origin = (SocketAddr, IncomingKey);
 
 /// The outcome of a piece that came in order.
 pub(super) enum Put {

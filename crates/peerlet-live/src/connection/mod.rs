@@ -29,7 +29,7 @@ use crate::frame::{ConnectionPosition, Frame, Kind, Message, Part, Tag};
 pub use assembly::Budget;
 use assembly::Put;
 use receiving::Receiving;
-use sending::{Key, Sending};
+use sending::{OutgoingKey, Sending};
 
 /// Messages that one destination's queue holds before it is full: the contract's default.
 pub const QUEUE_MESSAGES_MAX: usize = 256;
@@ -184,12 +184,12 @@ struct Effects {
 impl Effects {
     /// Sends a frame of our `slot`, living its `life`, to another peer.
     fn transmit(&mut self, slot: u32, life: u32, to: Address, kind: Kind<'_>) {
-        self.transmit_to(None, Key { slot, life, to }, kind);
+        self.transmit_to(None, OutgoingKey { slot, life, to }, kind);
     }
 
     /// As [`transmit`](Effects::transmit), to one process only where one is given.
-    fn transmit_to(&mut self, identity: Option<Identity>, key: Key, kind: Kind<'_>) {
-        let Key { slot, life, to } = key;
+    fn transmit_to(&mut self, identity: Option<Identity>, key: OutgoingKey, kind: Kind<'_>) {
+        let OutgoingKey { slot, life, to } = key;
         let frame = Frame { tag: self.tag, from: slot, to: to.slot(), life, kind }.to_vec();
         let (pair, to) = ((slot, to.slot()), to.socket());
         self.queue.push_back(Effect::Transmit { to, pair, identity, frame });
@@ -266,7 +266,7 @@ impl Connections {
         if trusted.is_empty() {
             self.trusted.remove(&slot);
         }
-        self.sending.trust(Key { slot, life: *life, to: at }, identity);
+        self.sending.trust(OutgoingKey { slot, life: *life, to: at }, identity);
         Ok(())
     }
 
@@ -302,7 +302,7 @@ impl Connections {
         if message.body.len() > self.config.message_max {
             return Err(SendError::TooLarge);
         }
-        let (key, trusted) = (Key { slot, life: *life, to }, self.trusted(slot, to));
+        let (key, trusted) = (OutgoingKey { slot, life: *life, to }, self.trusted(slot, to));
         self.sending.send(now, (key, trusted), message, &mut self.effects)
     }
 
@@ -330,12 +330,12 @@ impl Connections {
             }
             Kind::Ask(position, total) => self.ask(now, from, frame, position, total),
             Kind::Grant(position, total) => {
-                let key = Key { slot: frame.to, life: position.life, to: address };
+                let key = OutgoingKey { slot: frame.to, life: position.life, to: address };
                 let asked = (position.seq, total);
                 self.sending.granted(now, key, frame.life, asked, &mut self.effects);
             }
             Kind::Opened(position) | Kind::Ack(position) | Kind::Reset(position) => {
-                let key = Key { slot: frame.to, life: position.life, to: address };
+                let key = OutgoingKey { slot: frame.to, life: position.life, to: address };
                 let effects = &mut self.effects;
                 match frame.kind {
                     Kind::Opened(_) => {

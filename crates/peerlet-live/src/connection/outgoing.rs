@@ -7,7 +7,7 @@ use bytes::Bytes;
 use peerlet_core::runtime::FRAME_MAX;
 use peerlet_core::{Duration, Identity, Time};
 
-use super::sending::Key;
+use super::sending::OutgoingKey;
 use super::{
     ConnectionConfig, Effects, IDLE_MAX, LINK_BYTES_MAX, RETRY, WINDOW_BYTES_MAX,
     WINDOW_MESSAGES_MAX,
@@ -24,11 +24,11 @@ pub(super) struct LinkState {
     pub(super) blocked: bool,
     /// Whether one of the two processes did not let the other in when it was last tried.
     pub(super) kept_out: bool,
-    pub(super) connections: BTreeSet<Key>,
+    pub(super) connections: BTreeSet<OutgoingKey>,
     /// Frame bytes under way, over all connections.
     pub(super) sent_bytes: usize,
     /// Connections with messages that had to wait for the others, in turn.
-    pub(super) starved: VecDeque<Key>,
+    pub(super) starved: VecDeque<OutgoingKey>,
 }
 
 impl LinkState {
@@ -231,7 +231,7 @@ impl OutgoingConnection {
     }
 
     /// Asks for the connection, or how far it is.
-    pub(super) fn ask(&mut self, key: Key, effects: &mut Effects) {
+    pub(super) fn ask(&mut self, key: OutgoingKey, effects: &mut Effects) {
         if self.questions.len() == QUESTIONS_MAX {
             self.questions.pop_front();
         }
@@ -271,7 +271,7 @@ impl OutgoingConnection {
     }
 
     /// Transmits what waits, as far as the window, the link and the receiver's credit go.
-    pub(super) fn pump(&mut self, key: Key, shared: &mut LinkState, effects: &mut Effects) {
+    pub(super) fn pump(&mut self, key: OutgoingKey, shared: &mut LinkState, effects: &mut Effects) {
         while self.open && self.sent < WINDOW_MESSAGES_MAX {
             let Some(entry) = self.queue.get(self.sent) else { return };
             let len = entry.frame_len();

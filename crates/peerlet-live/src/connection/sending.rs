@@ -12,7 +12,7 @@ use crate::frame::Message;
 
 /// Names a connection: a life of ours and the address it sends to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Key {
+pub(super) struct OutgoingKey {
     pub(super) slot: u32,
     pub(super) life: u32,
     pub(super) to: Address,
@@ -25,10 +25,10 @@ const LINKED: &str = "a connection has a link";
 #[derive(Debug)]
 pub(super) struct Sending {
     config: ConnectionConfig,
-    connections: BTreeMap<Key, OutgoingConnection>,
+    connections: BTreeMap<OutgoingKey, OutgoingConnection>,
     links: BTreeMap<SocketAddr, LinkState>,
     /// One entry a connection, at or before the time at which something is due on it.
-    timers: BTreeSet<(Time, Key)>,
+    timers: BTreeSet<(Time, OutgoingKey)>,
     /// The upper half of the next connection's numbers.
     next: u32,
 }
@@ -47,7 +47,7 @@ impl Sending {
     pub(super) fn send(
         &mut self,
         now: Time,
-        (key, trusted): (Key, Option<Identity>),
+        (key, trusted): (OutgoingKey, Option<Identity>),
         message: Message<Bytes>,
         effects: &mut Effects,
     ) -> Result<(), SendError> {
@@ -76,7 +76,7 @@ impl Sending {
     }
 
     /// From now on a connection is with this process only; with `None`, with whoever is there.
-    pub(super) fn trust(&mut self, key: Key, identity: Option<Identity>) {
+    pub(super) fn trust(&mut self, key: OutgoingKey, identity: Option<Identity>) {
         if let Some(connection) = self.connections.get_mut(&key) {
             connection.trusted = identity;
         }
@@ -91,7 +91,8 @@ impl Sending {
         effects: &mut Effects,
     ) {
         let Some(shared) = self.links.get(&to.socket()) else { return };
-        let first = Key { slot, life: 0, to: Address::from_bytes([0; Address::ENCODED_LEN]) };
+        let first =
+            OutgoingKey { slot, life: 0, to: Address::from_bytes([0; Address::ENCODED_LEN]) };
         let of_slot = shared.connections.range(first..).take_while(|key| key.slot == slot);
         for key in of_slot.filter(|key| key.to == to).copied().collect::<Vec<_>>() {
             if self
@@ -108,7 +109,7 @@ impl Sending {
     pub(super) fn opened(
         &mut self,
         now: Time,
-        key: Key,
+        key: OutgoingKey,
         theirs: u32,
         seq: u64,
         effects: &mut Effects,
@@ -131,7 +132,7 @@ impl Sending {
     pub(super) fn acked(
         &mut self,
         now: Time,
-        key: Key,
+        key: OutgoingKey,
         theirs: u32,
         seq: u64,
         effects: &mut Effects,
@@ -154,7 +155,7 @@ impl Sending {
     pub(super) fn granted(
         &mut self,
         now: Time,
-        key: Key,
+        key: OutgoingKey,
         theirs: u32,
         (seq, total): (u64, u32),
         effects: &mut Effects,
@@ -170,7 +171,7 @@ impl Sending {
     }
 
     /// The life that a frame of ours looked for, `theirs`, is not there.
-    pub(super) fn reset(&mut self, key: Key, theirs: u32, seq: u64, effects: &mut Effects) {
+    pub(super) fn reset(&mut self, key: OutgoingKey, theirs: u32, seq: u64, effects: &mut Effects) {
         let Some(connection) = self.connections.get(&key) else { return };
         // While no life is known, only the answer to our own question counts: others are answers to
         // messages of an earlier connection.
@@ -237,9 +238,9 @@ impl Sending {
     /// The life of one of ours has ended: its connections finish what they have, in silence. After
     /// a crash that is what has left; gives how many messages had not.
     pub(super) fn orphan(&mut self, slot: u32, life: u32, crashed: bool) -> u64 {
-        let of_life = |key: &Key| key.slot == slot && key.life == life;
-        let first = Key { slot, life, to: Address::from_bytes([0; Address::ENCODED_LEN]) };
-        let ended: Vec<Key> =
+        let of_life = |key: &OutgoingKey| key.slot == slot && key.life == life;
+        let first = OutgoingKey { slot, life, to: Address::from_bytes([0; Address::ENCODED_LEN]) };
+        let ended: Vec<OutgoingKey> =
             self.connections.range(first..).map(|(key, _)| *key).take_while(of_life).collect();
         let mut dropped = 0;
         for key in ended {
@@ -298,7 +299,7 @@ impl Sending {
     }
 
     /// Sets a connection's timer where what is due comes before the one that is set.
-    fn arm(&mut self, key: Key) {
+    fn arm(&mut self, key: OutgoingKey) {
         let connection = self.connections.get_mut(&key).expect("an armed connection is there");
         let due = connection.due(self.config.timeout);
         if due < connection.timer {
@@ -309,7 +310,7 @@ impl Sending {
     }
 
     /// Transmits what may go, and says so when half of the queue has become free.
-    fn flow(&mut self, key: Key, effects: &mut Effects) {
+    fn flow(&mut self, key: OutgoingKey, effects: &mut Effects) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         connection.pump(key, self.links.get_mut(&key.to.socket()).expect(LINKED), effects);
         if connection.take_writable(&self.config) && !connection.orphan {
@@ -318,10 +319,10 @@ impl Sending {
     }
 
     /// Ends a connection and reports all that it held, in order.
-    fn fail(&mut self, key: Key, why: Undelivered, effects: &mut Effects) {
+    fn fail(&mut self, key: OutgoingKey, why: Undelivered, effects: &mut Effects) {
         let Some(connection) = self.remove(key) else { return };
         self.feed(key.to.socket(), effects);
-        let Key { slot, to, .. } = key;
+        let OutgoingKey { slot, to, .. } = key;
         let told = !connection.orphan;
         let owed = told && connection.is_refused();
         for message in connection.into_messages().filter(|_| told) {
@@ -332,7 +333,7 @@ impl Sending {
         }
     }
 
-    fn remove(&mut self, key: Key) -> Option<OutgoingConnection> {
+    fn remove(&mut self, key: OutgoingKey) -> Option<OutgoingConnection> {
         let connection = self.connections.remove(&key)?;
         self.timers.remove(&(connection.timer, key));
         let socket = key.to.socket();

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use super::Carried;
 use super::account::Packets;
 use super::lateness::Lateness;
-use super::link::{Damage, Due, EmulatedLinks, Given};
+use super::link::{Damage, DepartingPacket, DuePacket, EmulatedLinks};
 use super::machine::{Lost, WarmUp};
 use super::packet::{Load, Order, RunPart, STAMP_LEN, stamp};
 use super::socket::{EmulatedSocket, Emulation, shown};
@@ -293,10 +293,10 @@ impl DriverLoop {
         match self.seat_at(to) {
             Some(seat) => {
                 let to = (seat, self.real.get(&seat).copied().unwrap_or(to));
-                self.links.depart(Given { at, from, to, bytes, datagrams });
+                self.links.depart(DepartingPacket { at, from, to, bytes, datagrams });
             }
             // No seat's: processes that get to know each other.
-            None => self.hand_over(Due { at, from, to, bytes }),
+            None => self.hand_over(DuePacket { at, from, to, bytes }),
         }
     }
 
@@ -309,7 +309,7 @@ impl DriverLoop {
     }
 
     /// Hands a packet to the operating system, in the name of its sender's socket.
-    fn hand_over(&mut self, mut due: Due) {
+    fn hand_over(&mut self, mut due: DuePacket) {
         let Some(socket) = self.sockets.get(&due.from) else { return };
         // A full buffer loses it.
         if !self.is_emulated {

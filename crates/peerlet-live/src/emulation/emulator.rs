@@ -133,26 +133,26 @@ impl Emulator {
     pub(crate) fn finish(self, outcome: &mut LiveOutcome) {
         let Emulator { driver, is_emulated, are_sealed, late_max, end, .. } = self;
         let results = driver.finish();
-        Closing { is_emulated, are_sealed, late_max, end }.close(results, outcome);
+        ClosingFacts { is_emulated, are_sealed, late_max, end }.close(results, outcome);
     }
 
     /// Ends it after a panic somewhere, likewise; a thread that does not answer is left behind.
     pub(crate) fn give_up(self, outcome: &mut LiveOutcome) {
         let Emulator { driver, is_emulated, are_sealed, late_max, end, .. } = self;
         let results = driver.give_up();
-        Closing { is_emulated, are_sealed, late_max, end }.close(results, outcome);
+        ClosingFacts { is_emulated, are_sealed, late_max, end }.close(results, outcome);
     }
 }
 
 /// The facts by which accounts are closed.
-struct Closing {
+struct ClosingFacts {
     is_emulated: bool,
     are_sealed: bool,
     late_max: Duration,
     end: Time,
 }
 
-impl Closing {
+impl ClosingFacts {
     fn close(self, (mut carried, datagrams): (Carried, Flow), out: &mut LiveOutcome) {
         carried.late_max = self.late_max;
         carried.woken = out.delays.lateness.max();

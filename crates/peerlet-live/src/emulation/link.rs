@@ -25,7 +25,7 @@ const CHARGED: usize = peerlet_network::ACCESS_OVERHEAD as usize;
 pub(crate) type Damage = fn(&mut [u8], u32, Seed);
 
 /// A packet that a socket was given. Instants count from the epoch of the run.
-pub(super) struct Given {
+pub(super) struct DepartingPacket {
     pub(super) at: Time,
     pub(super) from: Seat,
     pub(super) to: (Seat, SocketAddr),
@@ -36,39 +36,39 @@ pub(super) struct Given {
 }
 
 /// A packet on its way.
-struct Waiting {
+struct WaitingPacket {
     due: Time,
     /// In which order it was given: what is due at one instant goes in that order.
     number: u64,
-    given: Given,
+    given: DepartingPacket,
     draws: Seed,
     /// Whether the network is done with it, on the receiver's side as well.
     is_in: bool,
 }
 
-impl Ord for Waiting {
+impl Ord for WaitingPacket {
     /// The earliest is the greatest, for a heap that has its greatest on top.
-    fn cmp(&self, other: &Waiting) -> Ordering {
+    fn cmp(&self, other: &WaitingPacket) -> Ordering {
         (other.due, other.number).cmp(&(self.due, self.number))
     }
 }
 
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Waiting) -> Option<Ordering> {
+impl PartialOrd for WaitingPacket {
+    fn partial_cmp(&self, other: &WaitingPacket) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Waiting) -> bool {
+impl PartialEq for WaitingPacket {
+    fn eq(&self, other: &WaitingPacket) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Waiting {}
+impl Eq for WaitingPacket {}
 
 /// A packet that is due at its receiver's socket.
-pub(super) struct Due {
+pub(super) struct DuePacket {
     pub(super) at: Time,
     pub(super) from: Seat,
     pub(super) to: SocketAddr,
@@ -85,7 +85,7 @@ pub(super) struct EmulatedLinks {
     inbound: States,
     /// By seat: how many packets departed.
     counts: Vec<u64>,
-    waiting: BinaryHeap<Waiting>,
+    waiting: BinaryHeap<WaitingPacket>,
     number: u64,
     /// When time is zero, counted from the epoch of the run.
     zero: Option<Time>,
@@ -156,7 +156,7 @@ impl EmulatedLinks {
     }
 
     /// A packet departs.
-    pub(super) fn depart(&mut self, mut given: Given) {
+    pub(super) fn depart(&mut self, mut given: DepartingPacket) {
         self.packets.sent += 1;
         let (from, to) = (given.from, given.to.0);
         let count = &mut self.counts[from.index()];
@@ -180,8 +180,8 @@ impl EmulatedLinks {
             Departure::Twice { first, second } => {
                 self.packets.duplicated += 1;
                 self.datagrams.duplicated += u64::from(given.datagrams);
-                let Given { at, from, to, datagrams, .. } = given;
-                let copy = Given { at, from, to, bytes: given.bytes.clone(), datagrams };
+                let DepartingPacket { at, from, to, datagrams, .. } = given;
+                let copy = DepartingPacket { at, from, to, bytes: given.bytes.clone(), datagrams };
                 self.wait(given, first, draws, false);
                 self.wait(copy, second, draws, false);
             }
@@ -194,36 +194,36 @@ impl EmulatedLinks {
         }
     }
 
-    fn packet(&self, given: &Given, at: Time, draws: Seed) -> Packet {
+    fn packet(&self, given: &DepartingPacket, at: Time, draws: Seed) -> Packet {
         let size = (given.bytes.len() - STAMP_LEN + HEADS).saturating_sub(CHARGED) as u32;
         Packet { from: given.from, to: given.to.0, at: self.time(at), size, draws }
     }
 
-    fn wait(&mut self, given: Given, after: Duration, draws: Seed, is_in: bool) {
+    fn wait(&mut self, given: DepartingPacket, after: Duration, draws: Seed, is_in: bool) {
         if self.waiting.len() >= WAITING_MAX {
             return self.drop(&given, Cause::Queue);
         }
         self.wait_until(given.at + after, given, draws, is_in);
     }
 
-    fn wait_until(&mut self, due: Time, given: Given, draws: Seed, is_in: bool) {
+    fn wait_until(&mut self, due: Time, given: DepartingPacket, draws: Seed, is_in: bool) {
         self.before_end += usize::from(self.time(given.at) < self.end);
         self.number += 1;
-        self.waiting.push(Waiting { due, number: self.number, given, draws, is_in });
+        self.waiting.push(WaitingPacket { due, number: self.number, given, draws, is_in });
     }
 
-    fn drop(&mut self, given: &Given, cause: Cause) {
+    fn drop(&mut self, given: &DepartingPacket, cause: Cause) {
         self.packets.drop_for(cause);
         self.datagrams.add_dropped(drop_cause(cause), u64::from(given.datagrams));
     }
 
     /// The next packet that is due by now, if there is one.
-    pub(super) fn next(&mut self, now: Time) -> Option<Due> {
+    pub(super) fn next(&mut self, now: Time) -> Option<DuePacket> {
         loop {
             if self.next_due()? > now {
                 return None;
             }
-            let Waiting { due, given, draws, is_in, .. } = self.waiting.pop()?;
+            let WaitingPacket { due, given, draws, is_in, .. } = self.waiting.pop()?;
             self.before_end -= usize::from(self.time(given.at) < self.end);
             let after = match is_in || !self.model.has_arrival() {
                 true => Duration::ZERO,
@@ -240,12 +240,12 @@ impl EmulatedLinks {
                 continue;
             }
             self.packets.carried += 1;
-            let Given { from, to: (_, to), bytes, .. } = given;
-            return Some(Due { at: due, from, to, bytes });
+            let DepartingPacket { from, to: (_, to), bytes, .. } = given;
+            return Some(DuePacket { at: due, from, to, bytes });
         }
     }
 
-    fn arrive(&mut self, given: &Given, at: Time, draws: Seed) -> Arrival {
+    fn arrive(&mut self, given: &DepartingPacket, at: Time, draws: Seed) -> Arrival {
         let packet = self.packet(given, at, draws);
         let EmulatedLinks { model, inbound, .. } = self;
         inbound.with(given.to.0, |state| model.arrive(&packet, state))
@@ -254,7 +254,7 @@ impl EmulatedLinks {
     /// The accounts of all packets, and of the datagrams that could be seen in them.
     pub(super) fn finish(mut self) -> (Packets, Flow) {
         self.packets.waiting += self.waiting.len() as u64;
-        let datagrams = |waiting: &Waiting| u64::from(waiting.given.datagrams);
+        let datagrams = |waiting: &WaitingPacket| u64::from(waiting.given.datagrams);
         self.datagrams.in_flight += self.waiting.iter().map(datagrams).sum::<u64>();
         (self.packets, self.datagrams)
     }
@@ -284,9 +284,9 @@ mod tests {
         (Ipv4Addr::LOCALHOST, 1_000 + seat as u16).into()
     }
 
-    fn given(at: Time, from: u32, to: u32, len: usize) -> Given {
+    fn given(at: Time, from: u32, to: u32, len: usize) -> DepartingPacket {
         let bytes = vec![to as u8; STAMP_LEN + len];
-        Given { at, from: Seat(from), to: (Seat(to), socket(to)), bytes, datagrams: 2 }
+        DepartingPacket { at, from: Seat(from), to: (Seat(to), socket(to)), bytes, datagrams: 2 }
     }
 
     /// The links of three seats with these faults; the run ends after a second.

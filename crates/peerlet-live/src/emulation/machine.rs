@@ -113,7 +113,7 @@ impl Flaw {
 
 /// The packets that all sockets of an emulation read during the run.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Read {
+pub(super) struct ReadLateness {
     pub(super) warm_up: Lateness,
     pub(super) measured: Lateness,
     pub(super) count: u64,
@@ -121,7 +121,7 @@ pub(super) struct Read {
 
 /// Notes the lateness of packets that are read off all sockets.
 #[derive(Clone, Default, Debug)]
-pub(super) struct Readings(Arc<Mutex<Read>>);
+pub(super) struct Readings(Arc<Mutex<ReadLateness>>);
 
 impl Readings {
     pub(super) fn note(&self, late: Duration, part: RunPart) {
@@ -133,7 +133,7 @@ impl Readings {
         }
     }
 
-    pub(super) fn get(&self) -> Read {
+    pub(super) fn get(&self) -> ReadLateness {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

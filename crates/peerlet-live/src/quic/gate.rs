@@ -61,15 +61,15 @@ pub(super) struct Gate {
     granted: AtomicU64,
     /// Room for frames that have not ended.
     unfinished: Arc<Semaphore>,
-    kept_out: OnceLock<Notice>,
+    kept_out: OnceLock<KeptOutHook>,
 }
 
 /// Takes notice of processes that are kept out.
-struct Notice(KeptOutNotice);
+struct KeptOutHook(KeptOutNotice);
 
-impl fmt::Debug for Notice {
+impl fmt::Debug for KeptOutHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Notice")
+        f.write_str("KeptOutHook")
     }
 }
 
@@ -99,12 +99,12 @@ impl Room {
 }
 
 /// The window of a member's connection; dropped, others may have it.
-pub(super) struct Window<'a> {
+pub(super) struct WindowGrant<'a> {
     gate: &'a Gate,
     bytes: u32,
 }
 
-impl Drop for Window<'_> {
+impl Drop for WindowGrant<'_> {
     fn drop(&mut self) {
         self.gate.granted.fetch_sub(u64::from(self.bytes), Ordering::Relaxed);
     }
@@ -178,12 +178,12 @@ impl Gate {
     /// From now on this is called with whoever is kept out.
     pub(super) fn on_kept_out(&self, tell: KeptOutNotice) {
         // It is set once, at the start of a run.
-        self.kept_out.set(Notice(tell)).ok();
+        self.kept_out.set(KeptOutHook(tell)).ok();
     }
 
     /// Tells of a process that dialled and was kept out, or that keeps this one out.
     pub(super) fn tell_kept_out(&self, at: SocketAddr, who: Option<Identity>, why: LinkError) {
-        if let Some(Notice(tell)) = self.kept_out.get() {
+        if let Some(KeptOutHook(tell)) = self.kept_out.get() {
             tell(at, who, why);
         }
     }
@@ -195,11 +195,11 @@ impl Gate {
     }
 
     /// Lets a member send as much as there is room for.
-    pub(super) fn open_wide(&self, connection: &Connection) -> Window<'_> {
+    pub(super) fn open_wide(&self, connection: &Connection) -> WindowGrant<'_> {
         let bytes = config::next_window(self.granted.load(Ordering::Relaxed));
         self.granted.fetch_add(u64::from(bytes), Ordering::Relaxed);
         config::open_wide(connection, bytes);
-        Window { gate: self, bytes }
+        WindowGrant { gate: self, bytes }
     }
 
     /// Another process is expected at this socket than before, or nobody any more.

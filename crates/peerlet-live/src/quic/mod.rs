@@ -35,8 +35,8 @@ use crate::transport::{
 };
 use gate::{Gate, crowded_out};
 use link::{EndpointShared, UNWANTED};
-use streams::{Held, Queued, Streams};
-use waiting::{StreamFrame, Waiting, is_for};
+use streams::{HeldBytes, Queued, Streams};
+use waiting::{StreamFrame, WaitingFrames, is_for};
 
 /// Processes that a transport is linked to: at 70 kB a connection, 290 MB.
 pub const LINKS_MAX: usize = 4096;
@@ -96,7 +96,7 @@ impl Tally {
 /// A link that we send on, or are about to.
 #[derive(Debug)]
 enum QuicLink {
-    Dialling { held: Arc<Held>, waiting: Waiting },
+    Dialling { held: Arc<HeldBytes>, waiting: WaitingFrames },
     Up(Box<EstablishedLink>),
 }
 
@@ -105,7 +105,7 @@ struct EstablishedLink {
     identity: Identity,
     connection: Connection,
     dialled: bool,
-    held: Arc<Held>,
+    held: Arc<HeldBytes>,
     streams: Streams,
     /// A connection with the same process that only it sends on, when both have dialled.
     extra: Option<Connection>,
@@ -255,7 +255,7 @@ impl QuicTransport {
                 tally.add(SocketDrop::Queue, 1);
             }
             Ok(QuicLink::Up(up)) => transmit(&up.connection, frame, &tally),
-            Ok(QuicLink::Dialling { waiting: Waiting { datagrams, .. }, .. })
+            Ok(QuicLink::Dialling { waiting: WaitingFrames { datagrams, .. }, .. })
                 if datagrams.len() < DIALLING_DATAGRAMS_MAX =>
             {
                 datagrams.push((wanted, frame));
@@ -378,7 +378,7 @@ impl QuicTransport {
         dialled: bool,
         into: &mut Vec<Inbound>,
     ) {
-        let (mut held, mut waiting) = (Arc::<Held>::default(), Waiting::default());
+        let (mut held, mut waiting) = (Arc::<HeldBytes>::default(), WaitingFrames::default());
         match self.links.remove(&with) {
             Some(QuicLink::Up(mut up)) if up.identity == identity && up.dialled != dialled => {
                 if let Some(old) = up.extra.replace(connection) {

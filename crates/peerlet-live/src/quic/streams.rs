@@ -28,7 +28,7 @@ const WRITE_MAX: usize = 64 * 1024;
 
 /// The frames that wait for one process.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct HeldBytes {
     bytes: AtomicUsize,
     blocked: AtomicBool,
 }
@@ -41,7 +41,7 @@ pub(super) enum Queued {
     Overflow,
 }
 
-impl Held {
+impl HeldBytes {
     pub(super) fn add(&self, bytes: usize) -> Queued {
         let held = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if held > HELD_MAX {
@@ -65,7 +65,7 @@ impl Held {
 pub(super) struct Streams {
     to: SocketAddr,
     connection: Connection,
-    held: Arc<Held>,
+    held: Arc<HeldBytes>,
     events: mpsc::Sender<LinkEvent>,
     /// The pairs with a stream of their own. Later ones share them by hash, and stay there: no pair
     /// ever changes.
@@ -82,7 +82,7 @@ impl Streams {
     pub(super) fn new(
         to: SocketAddr,
         connection: Connection,
-        held: Arc<Held>,
+        held: Arc<HeldBytes>,
         events: mpsc::Sender<LinkEvent>,
     ) -> Streams {
         let (own, queues, writers) = Default::default();
@@ -136,7 +136,7 @@ async fn write(
     connection: Connection,
     priority: i32,
     mut frames: mpsc::UnboundedReceiver<Bytes>,
-    held: Arc<Held>,
+    held: Arc<HeldBytes>,
     events: mpsc::Sender<LinkEvent>,
     to: SocketAddr,
 ) {
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_shard_is_told_once_each_way() {
-        let held = Held::default();
+        let held = HeldBytes::default();
         assert_eq!(held.add(HELD_HIGH), Queued::Fine);
         assert_eq!(held.add(1), Queued::Blocked);
         assert_eq!(held.add(1), Queued::Fine, "it knows");

@@ -31,13 +31,13 @@ impl StreamFrame {
 
 /// All that waits for one link.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(super) struct WaitingFrames {
     /// Each with the only process that it may go to, if there is one.
     pub(super) datagrams: Vec<(Option<Identity>, Bytes)>,
     pub(super) frames: Vec<StreamFrame>,
 }
 
-impl Waiting {
+impl WaitingFrames {
     /// The link could not be made: gives how many datagrams were not for who answered, and how many
     /// datagrams and frames were lost besides; and tells of the frames that were not for who
     /// answered.

@@ -17,7 +17,7 @@ use crate::kept_out::KeptOutReason;
 use crate::monitor::BLOCKED_AFTER;
 use crate::seats::SeatsNow;
 use crate::shard::live_world::{LiveWorld, Soon};
-use crate::shard::pauses::Held;
+use crate::shard::pauses::HeldEvent;
 use crate::shard::share::{OUTBOX_MAX, SOON, Share};
 use crate::shard::{SOON_MAX, Shard};
 use crate::transport::{Inbound, LinkError, Outbound};
@@ -146,7 +146,7 @@ impl Shard {
 
     pub(super) fn soon(&mut self, row: usize, life: u32, soon: Soon) {
         if self.pauses.has(row) {
-            return self.pauses.hold(row, Held::Soon { life, soon });
+            return self.pauses.hold(row, HeldEvent::Soon { life, soon });
         }
         match soon {
             Soon::Alarm(alarm) => self.alarm(row, life, alarm),
@@ -159,7 +159,7 @@ impl Shard {
 
     pub(super) fn alarm(&mut self, row: usize, life: u32, alarm: Alarm) {
         if self.pauses.has(row) {
-            return self.pauses.hold(row, Held::Alarm { life, alarm });
+            return self.pauses.hold(row, HeldEvent::Alarm { life, alarm });
         }
         if self.host.expects(row, life, &alarm) {
             let handler = match alarm {
@@ -202,7 +202,7 @@ impl Shard {
         let Some(row) = self.row(directive.seat.0) else { return };
         let Directive { at, seat: Seat(slot), act } = directive;
         if act != Act::Crash && self.pauses.has(row) {
-            return self.pauses.hold(row, Held::Act(act));
+            return self.pauses.hold(row, HeldEvent::Act(act));
         }
         let done = match act {
             Act::Start => self.start(row),
@@ -384,7 +384,7 @@ impl Shard {
         if let Effect::Undelivered { slot, .. } | Effect::Writable { slot, .. } = &effect
             && let Some(row) = self.row(*slot).filter(|row| self.pauses.has(*row))
         {
-            return self.pauses.hold(row, Held::Effect(effect));
+            return self.pauses.hold(row, HeldEvent::Effect(effect));
         }
         match effect {
             Effect::Transmit { to, pair, identity, frame } => {

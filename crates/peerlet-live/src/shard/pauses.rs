@@ -24,7 +24,7 @@ const DATAGRAMS_MAX: usize = 256;
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// An event that waits for the end of a peer's pause.
-pub(super) enum Held {
+pub(super) enum HeldEvent {
     Frame(SocketAddr, Bytes),
     Alarm { life: u32, alarm: Alarm },
     Soon { life: u32, soon: Soon },
@@ -35,7 +35,7 @@ pub(super) enum Held {
 /// A peer that is paused.
 struct Paused {
     until: Time,
-    held: Vec<Held>,
+    held: Vec<HeldEvent>,
     datagrams: usize,
     bytes: usize,
 }
@@ -61,7 +61,7 @@ impl Pauses {
     }
 
     /// Lets something wait for a peer that is paused.
-    pub(super) fn hold(&mut self, row: usize, held: Held) {
+    pub(super) fn hold(&mut self, row: usize, held: HeldEvent) {
         if let Some(paused) = self.0.get_mut(&row) {
             paused.held.push(held);
         }
@@ -112,7 +112,7 @@ impl Shard {
             | Kind::Grant(..)
             | Kind::Control(_) => return false,
         }
-        paused.held.push(Held::Frame(from, bytes.clone()));
+        paused.held.push(HeldEvent::Frame(from, bytes.clone()));
         true
     }
 
@@ -134,15 +134,15 @@ impl Shard {
         for held in held {
             match held {
                 // It was seen before that it is from there.
-                Held::Frame(from, bytes) => self.frame(from, None, &bytes),
-                Held::Alarm { life, alarm } => self.alarm(row, life, alarm),
-                Held::Soon { life, soon } => self.soon(row, life, soon),
-                Held::Effect(effect) => self.effect(effect),
-                Held::Act(act) if lives => {
+                HeldEvent::Frame(from, bytes) => self.frame(from, None, &bytes),
+                HeldEvent::Alarm { life, alarm } => self.alarm(row, life, alarm),
+                HeldEvent::Soon { life, soon } => self.soon(row, life, soon),
+                HeldEvent::Effect(effect) => self.effect(effect),
+                HeldEvent::Act(act) if lives => {
                     let directive = Directive { at: self.state.now, seat: self.seats[row], act };
                     self.direct(directive);
                 }
-                Held::Act(_) => self.idle_directives += 1,
+                HeldEvent::Act(_) => self.idle_directives += 1,
             }
             self.settle(&mut Share::new());
         }

@@ -4,7 +4,7 @@ use peerlet_core::Duration;
 use ring::hmac;
 
 use super::packet::{Codes, Endpoint, SessionId, seal};
-use super::window::Window;
+use super::window::ReplayWindow;
 use crate::counters::SocketDrop;
 
 /// Which side of a session this one is. Each direction has a key of its own, so a packet that
@@ -31,7 +31,7 @@ pub(super) struct Session {
     sending: hmac::Key,
     receiving: hmac::Key,
     number: u64,
-    window: Window,
+    window: ReplayWindow,
 }
 
 impl Session {
@@ -64,7 +64,7 @@ impl Session {
             sending,
             receiving,
             number: 0,
-            window: Window::default(),
+            window: ReplayWindow::default(),
         }
     }
 
