@@ -70,7 +70,7 @@ pub struct LiveSetup {
     /// one is 0. Default: a free port of 127.0.0.1.
     pub bind: SocketAddr,
     /// How late an emulation may be once, in handing a packet over, by standing still or in a
-    /// handler: beyond this it is void. Default: [`LATE_MAX`](crate::LATE_MAX).
+    /// handler: beyond this it is void. Default: [`LATE_MAX`].
     pub late_max: Duration,
     /// How many shards, each a task with a socket of its own. Seat s lives on shard s mod shards.
     /// Default 1. Where a [medium](LiveSetup::medium) has a model, each peer has one.
@@ -102,9 +102,8 @@ pub struct LiveSetup {
     /// After how long without success a reliable connection gives up. Default 10 s, as in
     /// simulation.
     pub connection_timeout: Duration,
-    /// How long a reliable message may be, in encoded bytes; at most
-    /// [`MESSAGE_MAX_LIMIT`](peerlet_core::runtime::MESSAGE_MAX_LIMIT). Default 16 MiB, as in
-    /// simulation.
+    /// How long a reliable message may be, in encoded bytes; at most [`MESSAGE_MAX_LIMIT`]. Default
+    /// 16 MiB, as in simulation.
     pub message_max: usize,
 }
 
