@@ -121,15 +121,15 @@ fn over_quic_only_those_with_the_secret_are_let_in() {
     let (ours, theirs) = (secret(&folder, "ours"), secret(&folder, "theirs"));
     let (_file, path) = scenario(SCENARIO);
     let live = ["live", &path, "--start-within"];
-    let hub = ["25s", "--index", "0-2", "--secret", &ours, "--json"];
-    let mut first = Process::start(&[&live[..], &hub].concat());
+    let coordinator = ["25s", "--index", "0-2", "--secret", &ours, "--json"];
+    let mut first = Process::start(&[&live[..], &coordinator].concat());
     let at = first.reached();
     let join = ["--index", "3-5", "--join", &at];
     let of_other = "it has another secret, or a list without this process";
-    let without = "start this one with the network's secret (--secret)";
+    let without = "start this one with the network's secret";
     for (more, why) in [(&["20s", "--secret", &theirs][..], of_other), (&["20s"], without)] {
         let output = peerlet(&[&live[..], more, &join].concat());
-        check(&output, 3, &["does not let this one in", why]);
+        check(&output, 3, &["does not let this one in", why, "(--secret, --allow, --key)"]);
         assert!(!text(&output.stderr).contains("kept for this run"), "it is no part of the run");
         first.says("the process at ");
     }

@@ -146,8 +146,8 @@ impl fmt::Display for Refusal {
             Refusal::Taken { first, last, can_change: false } => write!(
                 f,
                 "seats {first} to {last} belong to another process; give each process seats of its \
-                 own, or, to start that process again, give it the key that it had (in an open \
-                 network nobody else can have its seats)"
+                 own, or, to start that process again, give it the key that it had: in an open \
+                 network nobody else can have its seats"
             ),
             Refusal::SameKey => f.write_str(
                 "a process with the same key takes part and answers; stop it, or use another key",

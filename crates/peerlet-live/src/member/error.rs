@@ -129,8 +129,8 @@ fn not_admitted(
     })?;
     write!(
         f,
-        ", or, where the network has a list, have this process's identity added to it: {own} (a \
-         key file keeps it the same)"
+        ", or, where the network has a list, have this process's identity added to it: {own}; a \
+         key file keeps it the same"
     )
 }
 
