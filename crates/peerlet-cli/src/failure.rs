@@ -1,9 +1,9 @@
-//! Failures of a command, and their exit codes.
+//! Failures of commands: the message of each, and its exit code.
 
 use std::io;
 use std::path::Path;
 
-use peerlet_live::{JoinError, LiveError, MediumError};
+use peerlet_live::{BindError, JoinError, LiveError, MediumError, Refusal};
 use peerlet_report::FolderError;
 use peerlet_run::RunError;
 use peerlet_run::threads::SystemLimit;
@@ -120,8 +120,51 @@ fn on_sockets(error: &LiveError) -> Failure {
         | LiveError::ShortEpochs { .. }
         | LiveError::Medium(
             MediumError::Limit(_) | MediumError::Sockets { .. } | MediumError::Share,
-        ) => Failure::Usage(with_causes(error)),
-        _ => Failure::Io(with_causes(error)),
+        ) => Failure::Usage(with_options(error)),
+        _ => Failure::Io(with_options(error)),
+    }
+}
+
+/// An error of a run on sockets with its causes, and the options that it is about in brackets: the
+/// library does not know them.
+fn with_options(error: &LiveError) -> String {
+    let (said, options) = (with_causes(error), options_of(error));
+    if options.is_empty() { said } else { format!("{said} ({})", options.join(", ")) }
+}
+
+/// The options of `live` that can mend an error.
+fn options_of(error: &LiveError) -> &'static [&'static str] {
+    match error {
+        LiveError::Index { .. } => &["--index"],
+        LiveError::JoinsItself | LiveError::JoinsNobody { .. } => &["--index", "--join"],
+        LiveError::NoTimeToJoin => &["--start-within"],
+        LiveError::ListOverUdp => &["--allow", "--secret"],
+        LiveError::Ports { .. } => &["--bind", "--shards"],
+        LiveError::Bind(error @ BindError::Io { .. }) if !error.is_of_files() => &["--bind"],
+        LiveError::Medium(MediumError::Sockets { .. } | MediumError::Share) => &["--index"],
+        LiveError::Join(error) => options_to_join(error),
+        _ => &[],
+    }
+}
+
+fn options_to_join(error: &JoinError) -> &'static [&'static str] {
+    match error {
+        JoinError::Unanswered { .. } => &["--join", "--bind", "--transport", "--secret"],
+        JoinError::Oneself(_) | JoinError::Identity(_) => &["--join"],
+        JoinError::NotAdmitted { .. } => &["--secret", "--allow", "--key"],
+        JoinError::Unproved(_) => &["--secret", "--join"],
+        JoinError::Unlisted(_) => &["--allow", "--join"],
+        JoinError::OwnAddress { .. } => &["--advertise"],
+        JoinError::Refused(_, refusal) => match refusal {
+            Refusal::Seats { .. } | Refusal::Taken { can_change: true, .. } => &["--index"],
+            Refusal::Taken { can_change: false, .. } => &["--index", "--key"],
+            Refusal::SameKey => &["--key"],
+            Refusal::SameSocket { .. } => &["--bind", "--advertise"],
+            Refusal::Advertised { .. } => &["--advertise", "--transport"],
+            Refusal::NotSeatZero => &["--join"],
+            _ => &[],
+        },
+        _ => &[],
     }
 }
 
@@ -138,4 +181,55 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::main_command::Arguments;
+
+    #[test]
+    fn errors_name_options_that_live_has() {
+        let command = Arguments::command();
+        let live = command.find_subcommand("live").expect("there is such a command");
+        let at = "192.0.2.1:7".parse().expect("an address");
+        let own = peerlet_core::Identity([1; 32]);
+        let refused = |refusal| LiveError::Join(JoinError::Refused(at, refusal));
+        let taken = |can_change| refused(Refusal::Taken { first: 0, last: 9, can_change });
+        let join = LiveError::Join;
+        let errors = [
+            LiveError::Index { first: 0, last: 9, seats: 5 },
+            LiveError::JoinsItself,
+            LiveError::JoinsNobody { first: 5 },
+            LiveError::NoTimeToJoin,
+            LiveError::ListOverUdp,
+            LiveError::Ports { first: 65_535, shards: 2 },
+            LiveError::Bind(BindError::Io { at, source: io::ErrorKind::AddrInUse.into() }),
+            LiveError::Medium(MediumError::Share),
+            join(JoinError::Oneself(at)),
+            join(JoinError::Unproved(at)),
+            join(JoinError::Unlisted(at)),
+            join(JoinError::NotAdmitted { at, own, has_secret: true }),
+            refused(Refusal::Seats { count: 5 }),
+            taken(true),
+            taken(false),
+            refused(Refusal::SameKey),
+            refused(Refusal::SameSocket { at }),
+            refused(Refusal::Advertised { seen: at }),
+            refused(Refusal::NotSeatZero),
+        ];
+        for error in errors {
+            let (options, said) = (options_of(&error), with_options(&error));
+            assert!(!options.is_empty() && !error.to_string().contains("--"), "{error}");
+            for option in options {
+                let name = option.trim_start_matches("--");
+                assert!(live.get_arguments().any(|known| known.get_long() == Some(name)), "{name}");
+                assert!(said.contains(option), "{said}");
+            }
+        }
+        let full = refused(Refusal::Full);
+        assert_eq!(with_options(&full), full.to_string());
+    }
 }

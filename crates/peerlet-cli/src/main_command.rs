@@ -26,7 +26,7 @@ use crate::terminal::{color, signals, status};
 #[derive(Parser, Debug)]
 #[command(version, about, long_about = None)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
-struct Arguments {
+pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
 }

@@ -1,4 +1,4 @@
-//! Who may connect to a process: anybody, those who know a secret, those on a list.
+//! Admission: who may connect to a process. Anybody, those who know a secret, or those on a list.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,8 +10,8 @@ use crate::secret::Secret;
 /// Identities on one list.
 const ALLOWED_MAX: usize = 1 << 16;
 
-/// Who may connect to a process, and whom it connects to. Where both a secret and a list are given,
-/// both must be met. Default: anybody.
+/// The processes that may connect, and that are connected to. Where both a secret and a list are
+/// given, both must be met. Default: anybody.
 ///
 /// The secret is proved on every connection and never sent. Over plain UDP there are no identities,
 /// so a list is refused there.

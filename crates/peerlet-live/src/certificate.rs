@@ -45,7 +45,7 @@ pub(crate) fn check(certificate: &[u8]) -> Option<[u8; 32]> {
     Some(*public)
 }
 
-/// Who shows this certificate, when it is in our form.
+/// The identity in this certificate, when it is in our form.
 pub(crate) fn identity(certificate: &[u8]) -> Option<Identity> {
     check(certificate).map(identity_of)
 }

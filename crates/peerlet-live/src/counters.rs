@@ -1,10 +1,10 @@
-//! What was dropped, by cause: nothing is lost in silence.
+//! Counters of drops at sockets, by cause: nothing is lost in silence.
 
 use crate::frame::FrameError;
 
-/// Why something was dropped.
+/// The cause for which a socket or a connection dropped something.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Cause {
+pub enum SocketDrop {
     /// The bytes could not be read.
     Decode,
     /// The frame is of another version.
@@ -39,60 +39,60 @@ pub enum Cause {
     Identity,
     /// A connection was not made since one side did not let the other in: it said so, or a proof or
     /// a list failed. Where nothing more is heard from the other side, it is a
-    /// [`Handshake`](Cause::Handshake) that failed.
+    /// [`Handshake`](SocketDrop::Handshake) that failed.
     Admission,
 }
 
-impl Cause {
+impl SocketDrop {
     /// All causes, in the order of their declaration.
-    pub const ALL: [Cause; 16] = [
-        Cause::Decode,
-        Cause::Version,
-        Cause::Experiment,
-        Cause::TooLarge,
-        Cause::Queue,
-        Cause::Link,
-        Cause::Handshake,
-        Cause::Forged,
-        Cause::Stopped,
-        Cause::OldLife,
-        Cause::Duplicate,
-        Cause::Unsupported,
-        Cause::Unfinished,
-        Cause::Stranger,
-        Cause::Identity,
-        Cause::Admission,
+    pub const ALL: [SocketDrop; 16] = [
+        SocketDrop::Decode,
+        SocketDrop::Version,
+        SocketDrop::Experiment,
+        SocketDrop::TooLarge,
+        SocketDrop::Queue,
+        SocketDrop::Link,
+        SocketDrop::Handshake,
+        SocketDrop::Forged,
+        SocketDrop::Stopped,
+        SocketDrop::OldLife,
+        SocketDrop::Duplicate,
+        SocketDrop::Unsupported,
+        SocketDrop::Unfinished,
+        SocketDrop::Stranger,
+        SocketDrop::Identity,
+        SocketDrop::Admission,
     ];
 
     /// The cause's name in summaries.
     pub const fn name(self) -> &'static str {
         match self {
-            Cause::Decode => "decode",
-            Cause::Version => "version",
-            Cause::Experiment => "experiment",
-            Cause::TooLarge => "too_large",
-            Cause::Queue => "queue",
-            Cause::Link => "link",
-            Cause::Handshake => "handshake",
-            Cause::Forged => "forged",
-            Cause::Stopped => "stopped",
-            Cause::OldLife => "old_life",
-            Cause::Duplicate => "duplicate",
-            Cause::Unsupported => "unsupported",
-            Cause::Unfinished => "unfinished",
-            Cause::Stranger => "stranger",
-            Cause::Identity => "identity",
-            Cause::Admission => "admission",
+            SocketDrop::Decode => "decode",
+            SocketDrop::Version => "version",
+            SocketDrop::Experiment => "experiment",
+            SocketDrop::TooLarge => "too_large",
+            SocketDrop::Queue => "queue",
+            SocketDrop::Link => "link",
+            SocketDrop::Handshake => "handshake",
+            SocketDrop::Forged => "forged",
+            SocketDrop::Stopped => "stopped",
+            SocketDrop::OldLife => "old_life",
+            SocketDrop::Duplicate => "duplicate",
+            SocketDrop::Unsupported => "unsupported",
+            SocketDrop::Unfinished => "unfinished",
+            SocketDrop::Stranger => "stranger",
+            SocketDrop::Identity => "identity",
+            SocketDrop::Admission => "admission",
         }
     }
 }
 
-impl From<FrameError> for Cause {
-    fn from(error: FrameError) -> Cause {
+impl From<FrameError> for SocketDrop {
+    fn from(error: FrameError) -> SocketDrop {
         match error {
-            FrameError::Version(_) => Cause::Version,
-            FrameError::TooLarge(_) => Cause::TooLarge,
-            _ => Cause::Decode,
+            FrameError::Version(_) => SocketDrop::Version,
+            FrameError::TooLarge(_) => SocketDrop::TooLarge,
+            _ => SocketDrop::Decode,
         }
     }
 }
@@ -100,25 +100,25 @@ impl From<FrameError> for Cause {
 /// How much was dropped, by cause.
 ///
 /// ```
-/// use peerlet_live::{Cause, Counters};
+/// use peerlet_live::{Counters, SocketDrop};
 /// let (mut all, mut shard) = (Counters::default(), Counters::default());
-/// shard.add(Cause::Queue, 2);
+/// shard.add(SocketDrop::Queue, 2);
 /// all.merge(&shard);
-/// assert_eq!(all.get(Cause::Queue), 2);
+/// assert_eq!(all.get(SocketDrop::Queue), 2);
 /// assert_eq!(all.iter().filter(|(_, n)| *n > 0).count(), 1);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Counters([u64; Cause::ALL.len()]);
+pub struct Counters([u64; SocketDrop::ALL.len()]);
 
 impl Counters {
     /// Counts `n` more drops of this cause.
-    pub fn add(&mut self, cause: Cause, n: u64) {
+    pub fn add(&mut self, cause: SocketDrop, n: u64) {
         let count = &mut self.0[cause as usize];
         *count = count.saturating_add(n);
     }
 
     /// How many were dropped for this cause.
-    pub fn get(&self, cause: Cause) -> u64 {
+    pub fn get(&self, cause: SocketDrop) -> u64 {
         self.0[cause as usize]
     }
 
@@ -128,8 +128,8 @@ impl Counters {
     }
 
     /// All causes with their counts.
-    pub fn iter(&self) -> impl Iterator<Item = (Cause, u64)> + '_ {
-        Cause::ALL.into_iter().zip(self.0)
+    pub fn iter(&self) -> impl Iterator<Item = (SocketDrop, u64)> + '_ {
+        SocketDrop::ALL.into_iter().zip(self.0)
     }
 }
 
@@ -140,15 +140,15 @@ mod tests {
     #[test]
     fn each_cause_counts_in_its_own_place() {
         let mut counters = Counters::default();
-        for (i, cause) in Cause::ALL.into_iter().enumerate() {
+        for (i, cause) in SocketDrop::ALL.into_iter().enumerate() {
             counters.add(cause, i as u64);
         }
         let mut twice = counters;
         twice.merge(&counters);
         for (i, (cause, n)) in twice.iter().enumerate() {
-            assert_eq!((cause, n), (Cause::ALL[i], 2 * i as u64), "{}", cause.name());
+            assert_eq!((cause, n), (SocketDrop::ALL[i], 2 * i as u64), "{}", cause.name());
         }
-        let names: std::collections::BTreeSet<_> = Cause::ALL.map(Cause::name).into();
-        assert_eq!(names.len(), Cause::ALL.len());
+        let names: std::collections::BTreeSet<_> = SocketDrop::ALL.map(SocketDrop::name).into();
+        assert_eq!(names.len(), SocketDrop::ALL.len());
     }
 }

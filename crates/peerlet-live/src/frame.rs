@@ -1,4 +1,4 @@
-//! What goes over the wire: one frame a message, coded by hand so that its size is known and its
+//! The frames between processes: one a message, coded by hand so that its size is known and its
 //! parser is short. [`Frame`] has the layout; bodies are the codec's business.
 
 use std::fmt;
@@ -22,9 +22,9 @@ pub const DATAGRAM_FRAME_MAX: usize = HEAD_LEN + MESSAGE_HEAD_MAX + DATAGRAM_MAX
 pub const STREAM_FRAME_MAX: usize = DATA_HEAD_MAX + PART_LEN + FRAME_MAX;
 
 /// The longest head of a message on a stream.
-pub(crate) const DATA_HEAD_MAX: usize = HEAD_LEN + LINK_LEN + MESSAGE_HEAD_MAX;
+pub(crate) const DATA_HEAD_MAX: usize = HEAD_LEN + POSITION_LEN + MESSAGE_HEAD_MAX;
 const HEAD_LEN: usize = 22;
-const LINK_LEN: usize = 12;
+const POSITION_LEN: usize = 12;
 const PART_LEN: usize = 8;
 const MESSAGE_HEAD_MAX: usize = 6;
 
@@ -67,16 +67,16 @@ pub struct Message<B> {
     pub body: B,
 }
 
-/// Where a frame belongs in the connection of two lives.
+/// The position of a frame in the connection of two lives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Link {
+pub struct ConnectionPosition {
     /// The receiving peer's life; 0 when it is not known yet.
     pub life: u32,
     /// A sequence number; see [`Kind`] for whose.
     pub seq: u64,
 }
 
-/// Where a piece belongs in a message that is longer than [`FRAME_MAX`].
+/// The position of a piece in a message that is longer than [`FRAME_MAX`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Part {
     /// How many bytes of the message come before the piece: a multiple of [`FRAME_MAX`].
@@ -85,31 +85,31 @@ pub struct Part {
     pub total: u32,
 }
 
-/// What a frame says.
+/// The kind of a frame, with its contents.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind<'a> {
     /// A message that may get lost.
     Datagram(Message<&'a [u8]>),
     /// Asks for a connection, or for news of it; `seq` is the first message that is not
     /// acknowledged.
-    Open(Link),
+    Open(ConnectionPosition),
     /// There is a connection; all messages up to `seq` have arrived.
-    Opened(Link),
+    Opened(ConnectionPosition),
     /// There is no such connection; `seq` is that of the refused frame. The sender's life is the
     /// one that was looked for.
-    Reset(Link),
+    Reset(ConnectionPosition),
     /// A message in its connection, with its number.
-    Data(Link, Message<&'a [u8]>),
+    Data(ConnectionPosition, Message<&'a [u8]>),
     /// All messages up to `seq` have arrived.
-    Ack(Link),
+    Ack(ConnectionPosition),
     /// A piece of a message longer than [`FRAME_MAX`], in its connection, with a number of its own.
     /// All pieces but the last are of that length.
-    Piece(Link, Part, Message<&'a [u8]>),
+    Piece(ConnectionPosition, Part, Message<&'a [u8]>),
     /// Asks whether a message of this length may start with number `seq`.
-    Ask(Link, u32),
+    Ask(ConnectionPosition, u32),
     /// The message of this length that starts with number `seq` may come; where the length is 0,
     /// not yet: ask again later.
-    Grant(Link, u32),
+    Grant(ConnectionPosition, u32),
     /// The runtimes' own: membership, measurements.
     Control(&'a [u8]),
 }
@@ -128,22 +128,22 @@ pub enum Kind<'a> {
 /// | 14 | 4 | slot of the receiving peer |
 /// | 18 | 4 | life of the sending peer |
 ///
-/// What follows depends on the kind. A *message* is the peerlet it is for (port, 2 bytes), the
-/// call's id (4 bytes, only when there is a call), and the body to the end of the frame. A *link*
-/// is the life of the receiving peer (4 bytes) and a sequence number (8 bytes). A *part* is an
-/// offset and a length (4 bytes each).
+/// The rest depends on the kind. A *message* is the peerlet it is for (port, 2 bytes), the
+/// call's id (4 bytes, only when there is a call), and the body to the end of the frame. A
+/// *position* is the life of the receiving peer (4 bytes) and a sequence number (8 bytes). A *part*
+/// is an offset and a length (4 bytes each).
 ///
 /// | kind | name | follows |
 /// |---:|---|---|
 /// | 0 | `Datagram` | message |
-/// | 1 | `Open` | link |
-/// | 2 | `Opened` | link |
-/// | 3 | `Reset` | link |
-/// | 4 | `Data` | link, message |
-/// | 5 | `Ack` | link |
-/// | 6 | `Piece` | link, part, message |
-/// | 7 | `Ask` | link, length of a message (4 bytes) |
-/// | 8 | `Grant` | link, length of a message (4 bytes) |
+/// | 1 | `Open` | position |
+/// | 2 | `Opened` | position |
+/// | 3 | `Reset` | position |
+/// | 4 | `Data` | position, message |
+/// | 5 | `Ack` | position |
+/// | 6 | `Piece` | position, part, message |
+/// | 7 | `Ask` | position, length of a message (4 bytes) |
+/// | 8 | `Grant` | position, length of a message (4 bytes) |
 /// | 15 | `Control` | bytes that the runtimes understand among themselves |
 ///
 /// ```
@@ -193,21 +193,24 @@ impl<'a> Frame<'a> {
         }
         match &self.kind {
             Kind::Datagram(message) => encode_message(message, into),
-            Kind::Open(link) | Kind::Opened(link) | Kind::Reset(link) | Kind::Ack(link) => {
-                encode_link(link, into);
+            Kind::Open(position)
+            | Kind::Opened(position)
+            | Kind::Reset(position)
+            | Kind::Ack(position) => {
+                encode_position(position, into);
             }
-            Kind::Data(link, message) => {
-                encode_link(link, into);
+            Kind::Data(position, message) => {
+                encode_position(position, into);
                 encode_message(message, into);
             }
-            Kind::Piece(link, part, message) => {
-                encode_link(link, into);
+            Kind::Piece(position, part, message) => {
+                encode_position(position, into);
                 into.extend(part.offset.to_be_bytes());
                 into.extend(part.total.to_be_bytes());
                 encode_message(message, into);
             }
-            Kind::Ask(link, len) | Kind::Grant(link, len) => {
-                encode_link(link, into);
+            Kind::Ask(position, len) | Kind::Grant(position, len) => {
+                encode_position(position, into);
                 into.extend(len.to_be_bytes());
             }
             Kind::Control(bytes) => into.extend_from_slice(bytes),
@@ -247,19 +250,19 @@ impl<'a> Frame<'a> {
         }
         let kind = match kind {
             0 => Kind::Datagram(parse_message(call, rest, DATAGRAM_MAX)?),
-            1 => Kind::Open(parse_link_alone(rest)?),
-            2 => Kind::Opened(parse_link_alone(rest)?),
-            3 => Kind::Reset(parse_link_alone(rest)?),
-            4 => Kind::Data(parse_link(&mut rest)?, parse_message(call, rest, FRAME_MAX)?),
-            5 => Kind::Ack(parse_link_alone(rest)?),
+            1 => Kind::Open(parse_position_alone(rest)?),
+            2 => Kind::Opened(parse_position_alone(rest)?),
+            3 => Kind::Reset(parse_position_alone(rest)?),
+            4 => Kind::Data(parse_position(&mut rest)?, parse_message(call, rest, FRAME_MAX)?),
+            5 => Kind::Ack(parse_position_alone(rest)?),
             6 => {
-                let link = parse_link(&mut rest)?;
+                let position = parse_position(&mut rest)?;
                 let [offset, total] = [take_u32(&mut rest)?, take_u32(&mut rest)?];
                 let message = parse_message(call, rest, FRAME_MAX)?;
-                Kind::Piece(link, Part { offset, total }, message)
+                Kind::Piece(position, Part { offset, total }, message)
             }
-            7 => parse_link_and_len(rest).map(|(link, len)| Kind::Ask(link, len))?,
-            8 => parse_link_and_len(rest).map(|(link, len)| Kind::Grant(link, len))?,
+            7 => parse_position_and_len(rest).map(|(position, len)| Kind::Ask(position, len))?,
+            8 => parse_position_and_len(rest).map(|(position, len)| Kind::Grant(position, len))?,
             15 if rest.len() > FRAME_MAX => return Err(FrameError::TooLarge(rest.len())),
             15 => Kind::Control(rest),
             _ => return Err(FrameError::Kind(kind)),
@@ -289,9 +292,9 @@ fn call_bits(call: Call) -> u8 {
     }
 }
 
-fn encode_link(link: &Link, into: &mut Vec<u8>) {
-    into.extend(link.life.to_be_bytes());
-    into.extend(link.seq.to_be_bytes());
+fn encode_position(position: &ConnectionPosition, into: &mut Vec<u8>) {
+    into.extend(position.life.to_be_bytes());
+    into.extend(position.seq.to_be_bytes());
 }
 
 fn encode_message(message: &Message<&[u8]>, into: &mut Vec<u8>) {
@@ -312,18 +315,18 @@ fn take_u32(rest: &mut &[u8]) -> Result<u32, FrameError> {
     take(rest).map(u32::from_be_bytes)
 }
 
-fn parse_link(rest: &mut &[u8]) -> Result<Link, FrameError> {
-    Ok(Link { life: take_u32(rest)?, seq: u64::from_be_bytes(take(rest)?) })
+fn parse_position(rest: &mut &[u8]) -> Result<ConnectionPosition, FrameError> {
+    Ok(ConnectionPosition { life: take_u32(rest)?, seq: u64::from_be_bytes(take(rest)?) })
 }
 
-fn parse_link_and_len(mut rest: &[u8]) -> Result<(Link, u32), FrameError> {
-    let (link, len) = (parse_link(&mut rest)?, take_u32(&mut rest)?);
-    if rest.is_empty() { Ok((link, len)) } else { Err(FrameError::Trailing(rest.len())) }
+fn parse_position_and_len(mut rest: &[u8]) -> Result<(ConnectionPosition, u32), FrameError> {
+    let (position, len) = (parse_position(&mut rest)?, take_u32(&mut rest)?);
+    if rest.is_empty() { Ok((position, len)) } else { Err(FrameError::Trailing(rest.len())) }
 }
 
-fn parse_link_alone(mut rest: &[u8]) -> Result<Link, FrameError> {
-    let link = parse_link(&mut rest)?;
-    if rest.is_empty() { Ok(link) } else { Err(FrameError::Trailing(rest.len())) }
+fn parse_position_alone(mut rest: &[u8]) -> Result<ConnectionPosition, FrameError> {
+    let position = parse_position(&mut rest)?;
+    if rest.is_empty() { Ok(position) } else { Err(FrameError::Trailing(rest.len())) }
 }
 
 fn parse_message(call: u8, mut rest: &[u8], max: usize) -> Result<Message<&[u8]>, FrameError> {
@@ -390,21 +393,21 @@ mod tests {
     }
 
     fn every_kind() -> Vec<Frame<'static>> {
-        let link = Link { life: 7, seq: 0x99 };
+        let position = ConnectionPosition { life: 7, seq: 0x99 };
         let message = |call| Message { port: 0x0405, call, body: &b"hi"[..] };
         [
             Kind::Datagram(message(Call::None)),
-            Kind::Open(link),
-            Kind::Opened(link),
-            Kind::Reset(link),
-            Kind::Data(link, message(Call::Question(6))),
-            Kind::Ack(link),
+            Kind::Open(position),
+            Kind::Opened(position),
+            Kind::Reset(position),
+            Kind::Data(position, message(Call::Question(6))),
+            Kind::Ack(position),
             Kind::Control(b"hi"),
             Kind::Datagram(message(Call::Answer(5))),
-            Kind::Piece(link, Part { offset: 0x40000, total: 0x40002 }, message(Call::None)),
-            Kind::Ask(link, 0x40002),
-            Kind::Grant(link, 0),
-            Kind::Data(link, Message { body: b"", ..message(Call::NoAnswer(8)) }),
+            Kind::Piece(position, Part { offset: 0x40000, total: 0x40002 }, message(Call::None)),
+            Kind::Ask(position, 0x40002),
+            Kind::Grant(position, 0),
+            Kind::Data(position, Message { body: b"", ..message(Call::NoAnswer(8)) }),
         ]
         .map(frame)
         .to_vec()
@@ -413,20 +416,20 @@ mod tests {
     #[test]
     fn golden_bytes() {
         let head = "01020304050607080000 00a1 0000 00b2 0000 0003".replace(' ', "");
-        let link = "00000007 0000000000000099".replace(' ', "");
+        let position = "00000007 0000000000000099".replace(' ', "");
         let expected = [
             format!("0100{head}04056869"),
-            format!("0101{head}{link}"),
-            format!("0102{head}{link}"),
-            format!("0103{head}{link}"),
-            format!("0114{head}{link}0405000000066869"),
-            format!("0105{head}{link}"),
+            format!("0101{head}{position}"),
+            format!("0102{head}{position}"),
+            format!("0103{head}{position}"),
+            format!("0114{head}{position}0405000000066869"),
+            format!("0105{head}{position}"),
             format!("010f{head}6869"),
             format!("0120{head}0405000000056869"),
-            format!("0106{head}{link}000400000004000204056869"),
-            format!("0107{head}{link}00040002"),
-            format!("0108{head}{link}00000000"),
-            format!("0134{head}{link}040500000008"),
+            format!("0106{head}{position}000400000004000204056869"),
+            format!("0107{head}{position}00040002"),
+            format!("0108{head}{position}00000000"),
+            format!("0134{head}{position}040500000008"),
         ];
         for (frame, expected) in every_kind().iter().zip(expected) {
             let bytes = frame.to_vec();
@@ -453,21 +456,21 @@ mod tests {
     fn limits_hold_to_the_byte() {
         let body = vec![7; FRAME_MAX + 1];
         let message = |len| Message { port: 1, call: Call::Question(1), body: &body[..len] };
-        let link = Link { life: 1, seq: 1 };
+        let position = ConnectionPosition { life: 1, seq: 1 };
         let largest = frame(Kind::Datagram(message(DATAGRAM_MAX))).to_vec();
         assert_eq!(largest.len(), DATAGRAM_FRAME_MAX);
         assert!(Frame::parse(&largest).is_ok());
         let part = Part { offset: 0, total: u32::MAX };
-        let largest = frame(Kind::Data(link, message(FRAME_MAX))).to_vec();
+        let largest = frame(Kind::Data(position, message(FRAME_MAX))).to_vec();
         assert_eq!(largest.len(), STREAM_FRAME_MAX - PART_LEN);
         assert!(Frame::parse(&largest).is_ok());
-        let largest = frame(Kind::Piece(link, part, message(FRAME_MAX))).to_vec();
+        let largest = frame(Kind::Piece(position, part, message(FRAME_MAX))).to_vec();
         assert_eq!(largest.len(), STREAM_FRAME_MAX);
         assert!(Frame::parse(&largest).is_ok());
         for (kind, len) in [
             (Kind::Datagram(message(DATAGRAM_MAX + 1)), DATAGRAM_MAX + 1),
-            (Kind::Data(link, message(FRAME_MAX + 1)), FRAME_MAX + 1),
-            (Kind::Piece(link, part, message(FRAME_MAX + 1)), FRAME_MAX + 1),
+            (Kind::Data(position, message(FRAME_MAX + 1)), FRAME_MAX + 1),
+            (Kind::Piece(position, part, message(FRAME_MAX + 1)), FRAME_MAX + 1),
             (Kind::Control(&body), FRAME_MAX + 1),
         ] {
             assert_eq!(Frame::parse(&frame(kind).to_vec()), Err(FrameError::TooLarge(len)));
@@ -502,7 +505,7 @@ mod tests {
         assert_eq!(Frame::parse(&bytes), Err(FrameError::Call(4)));
     }
 
-    /// Whatever parses is written back to the same bytes: nobody can say one thing in two ways.
+    /// A frame that parses is written back to the same bytes: each has one encoding.
     #[test]
     fn strange_bytes_never_panic_and_are_canonical() {
         let seed = std::env::var("PEERLET_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);

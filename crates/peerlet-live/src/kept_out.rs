@@ -1,5 +1,5 @@
-//! Processes that are kept out, or that keep this one out: the first few are named to whoever runs
-//! the process, and all are counted.
+//! Processes that are kept out, or that keep this one out: the first few are named to the user, and
+//! all are counted.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ const LASTS: Duration = Duration::from_nanos(4 * SECOND.as_nanos());
 
 /// Why a process was kept out.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Why {
+pub(crate) enum KeptOutReason {
     /// It did not prove that it has the secret.
     Unproved,
     /// It is not on the list.
@@ -40,14 +40,14 @@ pub(crate) enum Why {
 struct Named {
     socket: SocketAddr,
     identity: Option<Identity>,
-    why: Why,
+    why: KeptOutReason,
     times: u64,
     first: Duration,
     is_told: bool,
 }
 
 #[derive(Default)]
-struct Book {
+struct KeptOutLog {
     named: Vec<Named>,
     /// How often others were kept out.
     others: u64,
@@ -57,23 +57,23 @@ struct Book {
 #[derive(Clone)]
 pub(crate) struct KeptOut {
     notice: Notice,
-    book: Arc<Mutex<Book>>,
+    log: Arc<Mutex<KeptOutLog>>,
 }
 
 impl KeptOut {
     pub(crate) fn new(notice: Notice) -> KeptOut {
-        KeptOut { notice, book: Arc::default() }
+        KeptOut { notice, log: Arc::default() }
     }
 
-    /// Notes that a process was kept out now, by the clock of whoever notes it; says so the first
+    /// Notes that a process was kept out now, by the caller's clock, and gives notice the first
     /// time.
     pub(crate) fn note(
         &self,
         now: Duration,
         (socket, identity): (SocketAddr, Option<Identity>),
-        why: Why,
+        why: KeptOutReason,
     ) {
-        let line = self.book().note(now, (socket, identity), why);
+        let line = self.log().note(now, (socket, identity), why);
         if let Some(line) = line {
             (self.notice)(&line);
         }
@@ -81,7 +81,7 @@ impl KeptOut {
 
     /// A process was let in: refusals that had to pass have passed.
     pub(crate) fn let_in(&self, identity: Identity) {
-        self.book().named.retain(|named| named.is_told || named.identity != Some(identity));
+        self.log().named.retain(|named| named.is_told || named.identity != Some(identity));
     }
 
     /// The function by which a transport tells of processes.
@@ -89,11 +89,11 @@ impl KeptOut {
         let kept_out = self.clone();
         Arc::new(move |socket, identity, error| {
             let why = match (error, identity) {
-                (LinkError::Unlisted, _) => Why::Unlisted,
-                (LinkError::Unproved, Some(_)) => Why::Unproved,
-                (LinkError::Unproved, None) => Why::UnprovedPackets,
-                (LinkError::Admission, Some(_)) => Why::KeepsUsOut,
-                (LinkError::Admission, None) => Why::SealedPackets,
+                (LinkError::Unlisted, _) => KeptOutReason::Unlisted,
+                (LinkError::Unproved, Some(_)) => KeptOutReason::Unproved,
+                (LinkError::Unproved, None) => KeptOutReason::UnprovedPackets,
+                (LinkError::Admission, Some(_)) => KeptOutReason::KeepsUsOut,
+                (LinkError::Admission, None) => KeptOutReason::SealedPackets,
                 _ => return,
             };
             kept_out.note(Duration::ZERO, (socket, identity), why);
@@ -102,32 +102,32 @@ impl KeptOut {
 
     /// All that were named, and how often others were kept out; in words.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let book = self.book();
-        let named = book.named.iter().filter(|named| named.is_told);
+        let log = self.log();
+        let named = log.named.iter().filter(|named| named.is_told);
         let mut lines: Vec<_> = named
             .map(|named| match named.times {
                 1 => named.to_string(),
                 times => format!("{named} ({times} times)"),
             })
             .collect();
-        if book.others > 0 {
-            lines.push(format!("others, {} times", book.others));
+        if log.others > 0 {
+            lines.push(format!("others, {} times", log.others));
         }
         lines
     }
 
     /// A panic elsewhere left nothing half-done in it.
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn log(&self) -> MutexGuard<'_, KeptOutLog> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Book {
+impl KeptOutLog {
     fn note(
         &mut self,
         now: Duration,
         (socket, identity): (SocketAddr, Option<Identity>),
-        why: Why,
+        why: KeptOutReason,
     ) -> Option<String> {
         let is_known = |named: &Named| {
             let is_same = match (named.identity, identity) {
@@ -136,8 +136,8 @@ impl Book {
             };
             is_same && named.why == why
         };
-        let place = self.named.iter().position(is_known).unwrap_or(self.named.len());
-        if place == self.named.len() {
+        let index = self.named.iter().position(is_known).unwrap_or(self.named.len());
+        if index == self.named.len() {
             if !self.has_room(socket) {
                 self.others += 1;
                 return None;
@@ -145,7 +145,7 @@ impl Book {
             let (times, first, is_told) = (0, now, false);
             self.named.push(Named { socket, identity, why, times, first, is_told });
         }
-        let named = &mut self.named[place];
+        let named = &mut self.named[index];
         // Without an identity it may be news of the same connection, from another part.
         named.times += u64::from(named.identity == identity);
         let is_news = !named.is_told && (!named.why.may_pass() || now >= named.first + LASTS);
@@ -160,16 +160,16 @@ impl Book {
     }
 }
 
-impl Why {
+impl KeptOutReason {
     fn may_pass(&self) -> bool {
-        matches!(self, Why::Refused(refusal) if refusal.may_pass())
+        matches!(self, KeptOutReason::Refused(refusal) if refusal.may_pass())
     }
 }
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Named { socket, identity, why, .. } = self;
-        if matches!(why, Why::UnprovedPackets | Why::SealedPackets) {
+        if matches!(why, KeptOutReason::UnprovedPackets | KeptOutReason::SealedPackets) {
             write!(f, "packets from {socket} were dropped: ")?;
         } else {
             write!(f, "the process at {socket}")?;
@@ -178,20 +178,20 @@ impl fmt::Display for Named {
             }
         }
         match why {
-            Why::Unproved => {
-                f.write_str(" was not let in: it did not prove that it has the secret (--secret)")
+            KeptOutReason::Unproved => {
+                f.write_str(" was not let in: it did not prove that it has the secret")
             }
-            Why::Unlisted => {
-                f.write_str(" was not let in: its identity is not on the list (--allow)")
+            KeptOutReason::Unlisted => {
+                f.write_str(" was not let in: its identity is not on the list")
             }
-            Why::KeepsUsOut => f.write_str(
+            KeptOutReason::KeepsUsOut => f.write_str(
                 " does not let this one in: it has another secret, or a list without this process",
             ),
-            Why::UnprovedPackets => f.write_str("they do not prove the secret (--secret)"),
-            Why::SealedPackets => f.write_str(
-                "they are sealed with a secret, and this process was started without --secret",
+            KeptOutReason::UnprovedPackets => f.write_str("they do not prove the secret"),
+            KeptOutReason::SealedPackets => f.write_str(
+                "they are sealed with a secret, and this process was started without one",
             ),
-            Why::Refused(refusal) => write!(f, " was refused: {refusal}"),
+            KeptOutReason::Refused(refusal) => write!(f, " was refused: {refusal}"),
         }
     }
 }
@@ -200,8 +200,8 @@ impl fmt::Display for Named {
 mod tests {
     use super::*;
 
-    /// A book, and the lines of which it gave notice.
-    fn book() -> (KeptOut, Arc<Mutex<Vec<String>>>) {
+    /// A log, and the lines of which it gave notice.
+    fn log() -> (KeptOut, Arc<Mutex<Vec<String>>>) {
         let lines: Arc<Mutex<Vec<String>>> = Arc::default();
         let told = lines.clone();
         let notice: Notice = Arc::new(move |line| told.lock().unwrap().push(line.to_owned()));
@@ -214,12 +214,12 @@ mod tests {
 
     #[test]
     fn each_is_named_once_and_counted() {
-        let (kept_out, told) = book();
+        let (kept_out, told) = log();
         let who = Some(Identity([7; 32]));
         for port in [1, 2, 1] {
-            kept_out.note(Duration::ZERO, (at(1, port), who), Why::Unproved);
+            kept_out.note(Duration::ZERO, (at(1, port), who), KeptOutReason::Unproved);
         }
-        kept_out.note(Duration::ZERO, (at(1, 9), None), Why::UnprovedPackets);
+        kept_out.note(Duration::ZERO, (at(1, 9), None), KeptOutReason::UnprovedPackets);
         let told = told.lock().unwrap();
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(told[0].contains("did not prove that it has the secret"), "{told:?}");
@@ -230,17 +230,17 @@ mod tests {
 
     #[test]
     fn strangers_fill_neither_the_screen_nor_the_list_and_one_network_hides_no_other() {
-        let (kept_out, told) = book();
+        let (kept_out, told) = log();
         for i in 0..1_000u16 {
             let who = Some(Identity([(i % 251) as u8; 32]));
-            kept_out.note(Duration::ZERO, (at(1, i), who), Why::Unproved);
-            kept_out.note(Duration::ZERO, (at(1, i), None), Why::UnprovedPackets);
+            kept_out.note(Duration::ZERO, (at(1, i), who), KeptOutReason::Unproved);
+            kept_out.note(Duration::ZERO, (at(1, i), None), KeptOutReason::UnprovedPackets);
         }
         assert_eq!(told.lock().unwrap().len(), NAMED_PER_NETWORK_MAX);
-        kept_out.note(Duration::ZERO, (at(2, 1), None), Why::UnprovedPackets);
+        kept_out.note(Duration::ZERO, (at(2, 1), None), KeptOutReason::UnprovedPackets);
         assert_eq!(told.lock().unwrap().len(), NAMED_PER_NETWORK_MAX + 1);
         for network in 3..200 {
-            kept_out.note(Duration::ZERO, (at(network, 1), None), Why::UnprovedPackets);
+            kept_out.note(Duration::ZERO, (at(network, 1), None), KeptOutReason::UnprovedPackets);
         }
         assert_eq!(told.lock().unwrap().len(), NAMED_MAX);
         let lines = kept_out.lines();
@@ -250,8 +250,8 @@ mod tests {
 
     #[test]
     fn a_refusal_that_passes_is_no_news() {
-        let (kept_out, told) = book();
-        let (who, why) = (Identity([7; 32]), Why::Refused(Refusal::SameKey));
+        let (kept_out, told) = log();
+        let (who, why) = (Identity([7; 32]), KeptOutReason::Refused(Refusal::SameKey));
         let note = |now| kept_out.note(now, (at(1, 1), Some(who)), why.clone());
         note(SECOND);
         note(SECOND * 2);

@@ -18,7 +18,7 @@ use crate::private_file::{self, PrivateFileError, PrivateFileProblem};
 /// The longest key file that is read: an Ed25519 key takes 83 bytes, 48 without its public half.
 const FILE_LEN_MAX: usize = 1024;
 
-/// What precedes the 32 bytes of an Ed25519 public key in a SubjectPublicKeyInfo (RFC 8410, section
+/// The bytes before the 32 of an Ed25519 public key in a SubjectPublicKeyInfo (RFC 8410, section
 /// 4).
 pub(crate) const SPKI_PREFIX: [u8; 12] = *b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
 
@@ -96,7 +96,7 @@ impl ProcessKey {
         }
     }
 
-    /// Who the process with this key is.
+    /// The identity of the process with this key.
     pub fn identity(&self) -> Identity {
         identity_of(self.public())
     }
@@ -132,7 +132,7 @@ impl ProcessKey {
     }
 }
 
-/// Who the process with this Ed25519 public key is.
+/// The identity of the process with this Ed25519 public key.
 pub(crate) fn identity_of(public: [u8; 32]) -> Identity {
     let mut hash = digest::Context::new(&digest::SHA256);
     hash.update(&SPKI_PREFIX);

@@ -4,11 +4,11 @@
 //!
 //! - [`ProcessKey`]: the key whose hash names a process, and the file that keeps it.
 //! - [`Secret`]: proof of belonging, for networks whose processes share one, and its file.
-//! - [`Frame`]: what goes over the wire, byte by byte.
+//! - [`Frame`]: one message of the protocol, byte by byte.
 //! - [`Transport`]: the seam to the sockets, one await a batch; [`QuicTransport`] has identities,
 //!   datagrams and ordered streams, [`UdpTransport`] has datagrams only and is for networks that
 //!   are closed or share a [`Secret`].
-//! - [`Pairs`]: reliable delivery between lives, as a machine that a shard feeds and empties.
+//! - [`Connections`]: reliable delivery between lives, as a machine that a shard feeds and empties.
 //! - [`Counters`]: what was dropped, by cause.
 //!
 //! With a [`Medium`] given, each peer has a socket of its own and a model stands between them: a
@@ -17,11 +17,11 @@
 mod admission;
 mod buffers;
 mod certificate;
+mod connection;
 mod counters;
 mod frame;
 mod kept_out;
 mod key;
-mod pair;
 mod private_file;
 mod quic;
 mod secret;
@@ -30,8 +30,8 @@ mod tls;
 mod transport;
 mod udp;
 
+mod emulation;
 mod live;
-mod medium;
 mod member;
 mod monitor;
 mod outcome;
@@ -45,25 +45,25 @@ mod shard;
 pub mod fuzzing;
 
 pub use admission::{Admission, AllowListError};
-pub use counters::{Cause, Counters};
-pub use frame::{
-    DATAGRAM_FRAME_MAX, Frame, FrameError, Kind, Link, Message, Part, STREAM_FRAME_MAX, Tag,
-    VERSION,
+pub use connection::{
+    Budget, ConnectionConfig, Connections, Effect, LINK_BYTES_MAX, QUEUE_BYTES_MAX,
+    QUEUE_MESSAGES_MAX, RECEIVING_MAX, RECEIVING_PER_LINK_MAX, SENDING_MAX, SendError,
+    WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX,
 };
-pub use key::{KeyError, ProcessKey};
-pub use live::run;
-pub use medium::{
+pub use counters::{Counters, SocketDrop};
+pub use emulation::{
     Carried, EMULATED_MAX, Flaw, LATE_MAX, LATENESS_MAX, Lateness, Lost, Medium, MediumError,
     Packets, SocketLimit, WarmUp, ask_for_priority, make_room,
 };
+pub use frame::{
+    ConnectionPosition, DATAGRAM_FRAME_MAX, Frame, FrameError, Kind, Message, Part,
+    STREAM_FRAME_MAX, Tag, VERSION,
+};
+pub use key::{KeyError, ProcessKey};
+pub use live::run;
 pub use member::{Difference, Join, JoinError, JoinTextError, Notice, Refusal, Section};
 pub use monitor::Delays;
 pub use outcome::{LiveOutcome, Whole};
-pub use pair::{
-    Budget, Effect, LINK_BYTES_MAX, PairConfig, Pairs, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX,
-    RECEIVING_MAX, RECEIVING_PER_LINK_MAX, SENDING_MAX, SendError, WINDOW_BYTES_MAX,
-    WINDOW_MESSAGES_MAX,
-};
 pub use panics::{PanicPlace, Panicked};
 pub use private_file::{PrivateFileError, PrivateFileProblem};
 pub use quic::{Guard, LINKS_MAX, QuicTransport};

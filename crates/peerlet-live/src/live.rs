@@ -14,25 +14,25 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::connection::{Budget, ConnectionConfig, Connections};
 use crate::counters::Counters;
+use crate::emulation::Emulator;
 use crate::frame::Tag;
 use crate::kept_out::KeptOut;
 use crate::key::ProcessKey;
-use crate::medium::Between;
 use crate::member::{
-    self, JoinError, Member, Network, OwnEnd, OwnEpoch, Process, Role, SHARDS_MAX,
+    self, JoinError, Member, NetworkTotals, OwnEnd, OwnEpoch, Process, Role, SHARDS_MAX,
     STRANGERS_WAITING_MAX, WAITING_MAX,
 };
-use crate::monitor::{Ear, Monitor};
+use crate::monitor::{Monitor, MonitorHandle};
 use crate::outcome::{LiveOutcome, Whole, add_up};
-use crate::pair::{Budget, PairConfig, Pairs};
 use crate::panics::{Failure, Failures, PanicPlace, Panicked, caught, message_of};
 use crate::quic::QuicTransport;
 use crate::seats::SeatMap;
 use crate::setup::{LiveError, LiveSetup, Sockets};
 use crate::shard::{
-    AlarmClock, Doing, Ground, MemberLine, Pauses, Punctuality, Shard, ShardOutcome, Timers,
-    Undecoded, Wires,
+    AlarmClock, CurrentEvent, MemberHandle, Pauses, Punctuality, Shard, ShardChannels,
+    ShardOutcome, ShardState, Timers, Undecoded,
 };
 use crate::transport::{BindError, Transport};
 use crate::udp::UdpTransport;
@@ -99,10 +99,10 @@ async fn run_through(
     setup.shards = setup.shards.clamp(1, SHARDS_MAX as u32).min(last - first + 1);
     setup.check()?;
     let key = setup.key.take().unwrap_or_else(ProcessKey::generate);
-    let mut between = Between::new(&mut setup)?;
+    let mut emulator = Emulator::new(&mut setup)?;
     let mut transports = Vec::new();
     for shard in 0..setup.shards {
-        transports.push(bind(&setup, &key, shard, between.as_mut()).await?);
+        transports.push(bind(&setup, &key, shard, emulator.as_mut()).await?);
     }
     let sockets: Vec<_> = transports.iter().map(|transport| transport.local_addr()).collect();
     let mut own = own_process(&setup, &sockets, key.identity());
@@ -110,13 +110,13 @@ async fn run_through(
         // Nobody else is there: peers reach each other on this machine.
         own.set_ip(Ipv4Addr::LOCALHOST.into());
     }
-    match &between {
+    match &emulator {
         // An emulation's sockets are known as what they say themselves.
-        Some(between) if between.is_emulated() => between.show(&seats),
+        Some(emulator) if emulator.is_emulated() => emulator.show(&seats),
         _ => show(&setup, &own, &mut transports, &seats),
     }
     let budget = Budget::default();
-    let undecoded = between.is_none().then(|| Undecoded::new(setup.notice.clone()));
+    let undecoded = emulator.is_none().then(|| Undecoded::new(setup.notice.clone()));
     let kept_out = KeptOut::new(setup.notice.clone());
     for transport in &mut transports {
         transport.on_kept_out(kept_out.of_transport());
@@ -126,25 +126,25 @@ async fn run_through(
     let mut run = Run::new(&parts, stop, tell, failures);
     let monitor = Monitor::start(Handle::current(), run.zero.subscribe());
     let monitor = monitor.map_err(LiveError::Thread)?;
-    let is_alone = role.is_none() && run_is_real(&between);
+    let is_alone = role.is_none() && run_is_real(&emulator);
     let member = role.map(|role| run.member(&parts, role, own, sockets));
-    if let Some(between) = &mut between {
+    if let Some(emulator) = &mut emulator {
         let (measured, zero) = (setup.from..end, run.zero.subscribe());
-        let quiet = between.begin(parts.seats.clone(), measured, zero, run.tell.clone())?;
-        run.quiet = between.is_emulated().then_some(quiet);
+        let quiet = emulator.begin(parts.seats.clone(), measured, zero, run.tell.clone())?;
+        run.quiet = emulator.is_emulated().then_some(quiet);
     }
-    run.start(&parts, transports, directives, member.is_some(), &monitor.ear());
+    run.start(&parts, transports, directives, member.is_some(), &monitor.handle());
     let ended = run.finish(member, end, is_alone.then_some(setup.seats)).await;
     let still = monitor.finish();
     let mut ended = ended?;
-    ended.complete(still, between);
+    ended.complete(still, emulator);
     if let Some(outcome) = &mut ended.outcome {
         outcome.kept_out = parts.kept_out.lines();
     }
     Ok(ended)
 }
 
-/// Tells the own sockets and seats, and whoever runs the process, where it is reached.
+/// Announces the process's address to its sockets and seats, and to the user.
 fn show(setup: &LiveSetup, own: &Process, transports: &mut [Box<dyn Transport>], seats: &SeatMap) {
     for (transport, at) in transports.iter_mut().zip(own.sockets()) {
         transport.known_as(at);
@@ -163,17 +163,17 @@ fn show(setup: &LiveSetup, own: &Process, transports: &mut [Box<dyn Transport>],
 struct Run {
     zero: watch::Sender<Option<Instant>>,
     finish: watch::Sender<bool>,
-    /// Whether whoever runs this wants it to stop.
+    /// Whether the caller wants the run to stop.
     stop: watch::Receiver<bool>,
     /// Whether peers are to stop, for that reason or another.
     halt: watch::Sender<bool>,
     epochs: Option<mpsc::UnboundedSender<OwnEpoch>>,
-    line: Option<MemberLine>,
+    member: Option<MemberHandle>,
     /// In an emulation: whether nothing is on its way any more that departed before the end.
     quiet: Option<watch::Receiver<bool>>,
     outcomes: VecDeque<oneshot::Receiver<ShardOutcome>>,
     shards: Vec<JoinHandle<()>>,
-    /// Where panics are told, and heard.
+    /// The channel of panics.
     tell: Failures,
     failures: mpsc::UnboundedReceiver<Failure>,
 }
@@ -188,8 +188,8 @@ impl Run {
         let (zero, finish) = (watch::channel(None).0, watch::channel(false).0);
         let halt = watch::channel(*stop.borrow()).0;
         let shards = Vec::with_capacity(parts.setup.shards as usize);
-        let (epochs, line, quiet, outcomes) = Default::default();
-        Run { zero, finish, stop, halt, epochs, line, quiet, outcomes, shards, tell, failures }
+        let (epochs, member, quiet, outcomes) = Default::default();
+        Run { zero, finish, stop, halt, epochs, member, quiet, outcomes, shards, tell, failures }
     }
 
     /// The member that speaks for this process, not running yet.
@@ -204,7 +204,7 @@ impl Run {
         let (overhear, strangers) = mpsc::channel(STRANGERS_WAITING_MAX);
         let (say, said) = mpsc::channel(WAITING_MAX);
         let (send_epoch, epochs) = mpsc::unbounded_channel();
-        self.line = Some(MemberLine { heard: hear, strangers: overhear, said });
+        self.member = Some(MemberHandle { heard: hear, strangers: overhear, said });
         self.epochs = Some(send_epoch);
         let nothing = Measurements::new(MetricEntry::table(&parts.registry), parts.epochs);
         Member::new(member::Setup {
@@ -219,7 +219,7 @@ impl Run {
             count: parts.setup.seats,
             shards: parts.setup.shards as usize,
             start_within: parts.setup.start_within,
-            line: member::Line { heard, strangers, said: say, epochs },
+            channels: member::MemberChannels { heard, strangers, said: say, epochs },
             zero: self.zero.clone(),
             stop: self.stop.clone(),
             nothing,
@@ -234,7 +234,7 @@ impl Run {
         transports: Vec<Box<dyn Transport>>,
         directives: Vec<Directive>,
         has_member: bool,
-        ear: &Ear,
+        monitor: &MonitorHandle,
     ) {
         let shards = parts.setup.shards;
         let mut by_shard: Vec<Vec<Directive>> = vec![Vec::new(); shards as usize];
@@ -243,19 +243,19 @@ impl Run {
         }
         for ((shard, transport), directives) in (0..shards).zip(transports).zip(by_shard) {
             let (outcome, receiver) = oneshot::channel();
-            let wires = Wires {
+            let channels = ShardChannels {
                 zero: self.zero.subscribe(),
                 stop: self.halt.subscribe(),
                 finish: self.finish.subscribe(),
                 epochs: self.epochs.clone(),
                 outcome: Some(outcome),
-                member: self.line.take(),
+                member: self.member.take(),
                 quiet: self.quiet.clone(),
                 failures: self.tell.clone(),
             };
             self.outcomes.push_back(receiver);
             let number = shard;
-            let shard = parts.shard(shard, transport, directives, wires, ear.clone());
+            let shard = parts.shard(shard, transport, directives, channels, monitor.clone());
             let failures = self.tell.clone();
             self.shards.push(tokio::spawn(async move {
                 if let Err(payload) = caught(shard.run()).await {
@@ -296,8 +296,8 @@ impl Run {
                 tokio::select! {
                     biased;
                     broken = self.failures.recv() => failure = broken,
-                    network = task => if let Some(network) = network.ok().flatten() {
-                        all.widen(network?);
+                    totals = task => if let Some(totals) = totals.ok().flatten() {
+                        all.widen(totals?);
                     },
                 }
             }
@@ -369,11 +369,11 @@ impl Run {
 }
 
 /// Whether nothing but the real network is between the sockets, faults on it included.
-fn run_is_real(between: &Option<Between>) -> bool {
-    between.as_ref().is_none_or(|between| !between.is_emulated())
+fn run_is_real(emulator: &Option<Emulator>) -> bool {
+    emulator.as_ref().is_none_or(|emulator| !emulator.is_emulated())
 }
 
-/// What came of the shards' time.
+/// The outcomes of the shards.
 struct Gathered {
     outcomes: Vec<ShardOutcome>,
     /// The panic that ended it.
@@ -392,19 +392,19 @@ struct Ended {
 impl Ended {
     /// Adds what others than the shards know: how often and how long the process stood still, and
     /// what became of packets.
-    fn complete(&mut self, still: (u32, Duration), between: Option<Between>) {
+    fn complete(&mut self, still: (u32, Duration), emulator: Option<Emulator>) {
         let Some(outcome) = &mut self.outcome else { return };
         (outcome.delays.suspensions, outcome.delays.suspended) = still;
-        match (between, &self.failure) {
+        match (emulator, &self.failure) {
             (None, _) => {}
-            (Some(between), None) => between.finish(outcome),
+            (Some(emulator), None) => emulator.finish(outcome),
             // Its thread may be what does not answer any more.
-            (Some(between), Some(_)) => between.give_up(outcome),
+            (Some(emulator), Some(_)) => emulator.give_up(outcome),
         }
     }
 }
 
-/// Tells peers to stop when whoever runs the process wants that; ends with the shards.
+/// Stops the peers when the caller wants that; ends with the shards.
 async fn pass_on(mut stop: watch::Receiver<bool>, halt: watch::Sender<bool>) {
     tokio::select! {
         wanted = stop.wait_for(|stop| *stop) => {
@@ -428,7 +428,7 @@ async fn gather(
 }
 
 /// A member that speaks, and gives nothing when it panicked.
-type Speaking = JoinHandle<Option<Result<Network, JoinError>>>;
+type Speaking = JoinHandle<Option<Result<NetworkTotals, JoinError>>>;
 
 /// Lets a member speak, in a task of its own.
 fn speak(member: Member, ended: oneshot::Receiver<OwnEnd>, failures: Failures) -> Speaking {
@@ -461,7 +461,7 @@ fn warn_of_open_network(setup: &LiveSetup, sockets: &[SocketAddr]) {
         ),
         Sockets::Quic => format!(
             "warning: this network is open: whoever can reach {at} may take part in it; give all \
-             processes one secret (--secret), or a list of identities (--allow)"
+             processes one secret, or a list of identities"
         ),
     });
 }
@@ -482,14 +482,14 @@ async fn bind(
     setup: &LiveSetup,
     key: &ProcessKey,
     shard: u32,
-    between: Option<&mut Between>,
+    emulator: Option<&mut Emulator>,
 ) -> Result<Box<dyn Transport>, BindError> {
     let mut at = setup.bind;
     if at.port() != 0 {
         at.set_port(at.port().saturating_add(shard as u16));
     }
-    if let Some(between) = between {
-        return between.bind(setup, key, shard, at);
+    if let Some(emulator) = emulator {
+        return emulator.bind(setup, key, shard, at);
     }
     Ok(match setup.sockets {
         Sockets::Quic => Box::new(QuicTransport::bind_guarded(key.copy(), at, setup.guard())?),
@@ -497,7 +497,7 @@ async fn bind(
     })
 }
 
-/// What all shards of a process share.
+/// The parts that all shards of a process share.
 struct Parts<'a> {
     setup: &'a LiveSetup,
     registry: Arc<Registry>,
@@ -522,15 +522,15 @@ impl Parts<'_> {
         shard: u32,
         transport: Box<dyn Transport>,
         directives: Vec<Directive>,
-        wires: Wires,
-        ear: Ear,
+        channels: ShardChannels,
+        monitor: MonitorHandle,
     ) -> Shard {
         let tag = self.tag();
-        let mut config = PairConfig::new(tag, random() as u32);
+        let mut config = ConnectionConfig::new(tag, random() as u32);
         config.timeout = self.setup.connection_timeout;
         config.message_max = self.setup.message_max;
         let seats = self.setup.seats_of(shard);
-        let ground = Ground {
+        let state = ShardState {
             now: Time::ZERO,
             socket: transport.local_addr(),
             identity: self.key.identity(),
@@ -542,7 +542,7 @@ impl Parts<'_> {
             is_catching_up: false,
             soon: Default::default(),
             outbox: Vec::new(),
-            pairs: Pairs::new(config).sharing(self.budget.clone()),
+            connections: Connections::new(config).sharing(self.budget.clone()),
             refused: Map::default(),
             tampers: Map::default(),
             has_identities: transport.capabilities().identity,
@@ -554,13 +554,13 @@ impl Parts<'_> {
             number: shard,
             host: Host::new(self.registry.clone(), seats.len()),
             seats,
-            ground,
+            state,
             pauses: Pauses::default(),
             transport,
             alarm_clock: AlarmClock::new(),
-            doing: Doing::default(),
+            current: CurrentEvent::default(),
             late: Punctuality::default(),
-            ear,
+            monitor,
             is_broken: false,
             build: self.setup.build.clone(),
             directives: directives.into_iter().peekable(),
@@ -572,7 +572,7 @@ impl Parts<'_> {
             has_stopped: false,
             backlog: 0,
             since: Instant::now(),
-            wires,
+            channels,
             reported: 0,
             undecoded: self.undecoded.clone(),
             kept_out: self.kept_out.clone(),

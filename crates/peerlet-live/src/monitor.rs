@@ -16,7 +16,7 @@ use peerlet_core::runtime::Location;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::medium::Lateness;
+use crate::emulation::Lateness;
 
 /// How often the monitor wakes up.
 const TICK: Duration = Duration::from_millis(100);
@@ -46,10 +46,10 @@ pub struct Delays {
 
 impl Delays {
     /// Notes a handler that took long.
-    pub(crate) fn note_blocked(&mut self, place: Location, took: peerlet_core::Duration) {
+    pub(crate) fn note_blocked(&mut self, location: Location, took: peerlet_core::Duration) {
         self.blocked += 1;
         if self.slowest.is_none_or(|(_, longest)| took > longest) {
-            self.slowest = Some((place, took));
+            self.slowest = Some((location, took));
         }
     }
 
@@ -78,25 +78,25 @@ pub(crate) struct Late {
     pub(crate) slowest: Option<(Location, peerlet_core::Duration)>,
 }
 
-enum Told {
+enum MonitorReport {
     Late(Late),
     End,
 }
 
-/// Where shards tell that they were late.
+/// The handle by which shards report that they were late.
 #[derive(Clone)]
-pub(crate) struct Ear(Sender<Told>);
+pub(crate) struct MonitorHandle(Sender<MonitorReport>);
 
-impl Ear {
+impl MonitorHandle {
     pub(crate) fn tell(&self, late: Late) {
         // Without a monitor the run is over.
-        self.0.send(Told::Late(late)).ok();
+        self.0.send(MonitorReport::Late(late)).ok();
     }
 }
 
 /// The monitor of one run.
 pub(crate) struct Monitor {
-    tell: Sender<Told>,
+    tell: Sender<MonitorReport>,
     thread: JoinHandle<Still>,
 }
 
@@ -112,13 +112,13 @@ impl Monitor {
         Ok(Monitor { tell, thread })
     }
 
-    pub(crate) fn ear(&self) -> Ear {
-        Ear(self.tell.clone())
+    pub(crate) fn handle(&self) -> MonitorHandle {
+        MonitorHandle(self.tell.clone())
     }
 
     /// Ends it; how often and how long the process stood still.
     pub(crate) fn finish(self) -> (u32, peerlet_core::Duration) {
-        self.tell.send(Told::End).ok();
+        self.tell.send(MonitorReport::End).ok();
         let still = self.thread.join().unwrap_or_default();
         (still.times, still.in_all.into())
     }
@@ -149,7 +149,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    fn run(mut self, told: &Receiver<Told>) -> Still {
+    fn run(mut self, told: &Receiver<MonitorReport>) -> Still {
         let mut last = Instant::now();
         loop {
             let told = told.recv_timeout(TICK);
@@ -158,9 +158,9 @@ impl Watcher {
             last = now;
             drop(self.runtime.spawn(async {}));
             match told {
-                Ok(Told::Late(late)) => self.late(&late),
+                Ok(MonitorReport::Late(late)) => self.late(&late),
                 Err(RecvTimeoutError::Timeout) => {}
-                Ok(Told::End) | Err(RecvTimeoutError::Disconnected) => return self.still,
+                Ok(MonitorReport::End) | Err(RecvTimeoutError::Disconnected) => return self.still,
             }
         }
     }
@@ -195,9 +195,9 @@ impl Watcher {
         let (shard, by) = (late.shard, late.back.saturating_duration_since(late.due));
         let (by, at) = (by.as_secs_f64(), late.at.as_secs_f64());
         match &late.slowest {
-            Some((place, took)) => tracing::warn!(
-                "shard {shard} was {by:.1} s late at {at:.1} s: a handler took {:.1} s ({place}); \
-                 let handlers return at once",
+            Some((location, took)) => tracing::warn!(
+                "shard {shard} was {by:.1} s late at {at:.1} s: a handler took {:.1} s \
+                 ({location}); let handlers return at once",
                 took.as_secs_f64()
             ),
             None => tracing::warn!(

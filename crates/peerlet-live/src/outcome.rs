@@ -1,22 +1,22 @@
-//! What came out of a live run.
+//! The outcome of a live run.
 
 use peerlet_core::Time;
 use peerlet_measure::{DropCause, Flow, Ledger, Measurements};
 use peerlet_network::PacketDrop;
 
 use crate::counters::Counters;
-use crate::medium::Carried;
-use crate::member::{Closing, JoinError, Network};
+use crate::emulation::Carried;
+use crate::member::{Closing, JoinError, NetworkTotals};
 use crate::monitor::Delays;
 use crate::shard::ShardOutcome;
 
-/// What came out of a live run.
+/// The outcome of a live run.
 pub struct LiveOutcome {
     /// The accounts of all messages. `in_flight` holds those that are unaccounted for.
     pub ledger: Ledger,
-    /// What was measured, epoch by epoch.
+    /// The measurements, epoch by epoch.
     pub measures: Measurements,
-    /// What the sockets and the pairs dropped, by cause: garbage, frames of other experiments and
+    /// Drops at sockets and connections, by cause: garbage, frames of other experiments and
     /// so on.
     pub counters: Counters,
     /// Answers that came when nobody waited for them any more.
@@ -27,8 +27,8 @@ pub struct LiveOutcome {
     pub events: u64,
     /// How long it ran.
     pub end: Time,
-    /// What the network as a whole came to, at seat 0's process of several, and where there is one
-    /// only.
+    /// The results of the whole network, at seat 0's process, and where there is only one
+    /// process.
     pub whole: Option<Whole>,
     /// Whether this is the share of one process of several, and not the whole network: messages to
     /// and from other processes are in no balance then.
@@ -39,13 +39,13 @@ pub struct LiveOutcome {
     /// Processes that this one did not let in or refused, or that did not let this one in, in
     /// words: some by name, and how often others were kept out.
     pub kept_out: Vec<String>,
-    /// What became of packets, where a model stood between the sockets.
+    /// The fates of packets, where the run had a model between its sockets.
     pub carried: Option<Carried>,
     /// How late this process's shards were, and why.
     pub delays: Delays,
 }
 
-/// What seat 0's process knows of the whole network.
+/// The results of the whole network, as seat 0's process knows them.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Whole {
     /// The share of seat-seconds whose measures are among these.
@@ -55,7 +55,7 @@ pub struct Whole {
 }
 
 impl Whole {
-    /// Of one process with all seats, which lost so many seat-nanoseconds.
+    /// The results of one process with all seats, which lost this many seat-nanoseconds.
     pub(crate) fn alone(lost: u64, end: Time, seats: u32) -> Whole {
         let all = u128::from((end - Time::ZERO).as_nanos()) * u128::from(seats);
         let lost = u128::from(lost).min(all);
@@ -130,7 +130,7 @@ impl LiveOutcome {
         self.carried = Some(carried);
     }
 
-    /// What a process says of its own end.
+    /// The accounts that a process reports at its end.
     pub(crate) fn closing(&self) -> Closing {
         Closing {
             ledger: self.ledger,
@@ -148,17 +148,17 @@ impl LiveOutcome {
     }
 
     /// Takes in what the others reported: from the share of one process to the whole network.
-    pub(crate) fn widen(&mut self, network: Network) {
-        self.missing.extend(network.missing.iter().cloned());
+    pub(crate) fn widen(&mut self, totals: NetworkTotals) {
+        self.missing.extend(totals.missing.iter().cloned());
         // A process that joined keeps its own share; the whole is at seat 0's.
-        let Some(coverage) = network.coverage() else {
+        let Some(coverage) = totals.coverage() else {
             self.is_share = true;
             return;
         };
-        let Closing { ledger, counters, events, late_answers, idle_directives } = network.closing;
+        let Closing { ledger, counters, events, late_answers, idle_directives } = totals.closing;
         (self.ledger, self.counters, self.events) = (ledger, counters, events);
         (self.late_answers, self.idle_directives) = (late_answers, idle_directives);
-        self.measures = network.measures;
-        self.whole = Some(Whole { coverage, processes: network.processes });
+        self.measures = totals.measures;
+        self.whole = Some(Whole { coverage, processes: totals.processes });
     }
 }

@@ -1,4 +1,4 @@
-//! Panics within a run: caught, traced to where they came from, and told to whoever runs it.
+//! Panics within a run: caught, traced to their source, and reported to the caller of the run.
 //!
 //! Each part of a run that calls a user's program catches its panics and tells them by
 //! [`Failures`]. The first one ends the run at once: see [`live`](crate::live).
@@ -53,13 +53,13 @@ impl fmt::Display for PanicPlace {
 
 /// A run that ended because something in it panicked.
 pub struct Panicked {
-    /// Where it panicked.
+    /// The place of the panic.
     pub place: PanicPlace,
     /// The panic's message.
     pub message: String,
-    /// Where the randomness of the process's peers began.
+    /// The seed of the randomness of the process's peers.
     pub seed: u64,
-    /// What the process came to until then, but for shards that did not answer any more. `None`
+    /// The results of the process until then, without shards that did not answer any more. `None`
     /// where no peer had lived yet.
     pub partial: Option<Box<LiveOutcome>>,
 }
@@ -90,7 +90,7 @@ pub(crate) struct Failure {
     pub(crate) message: String,
 }
 
-/// Where the parts of a run tell of panics.
+/// The sender by which all parts of a run report panics.
 #[derive(Clone, Debug)]
 pub(crate) struct Failures(mpsc::UnboundedSender<Failure>);
 

@@ -123,11 +123,11 @@ pub struct PrivateFileError {
     pub what: &'static str,
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The problem with it.
     pub problem: PrivateFileProblem,
 }
 
-/// What is wrong with a file that keeps a key or a secret.
+/// The problem with a file that keeps a key or a secret.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PrivateFileProblem {

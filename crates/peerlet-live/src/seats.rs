@@ -10,13 +10,13 @@ use peerlet_core::{Address, Identity, Map, Seat, Seats, Time};
 
 use crate::member::Process;
 
-/// Who is expected behind a socket from now on: one process, or anybody.
+/// The process that is expected behind a socket from now on; `None` is anybody.
 pub(crate) type Pin = (SocketAddr, Option<Identity>);
 
 /// Sockets whose former pin is remembered as lifted, so that every shard hears of it.
 const LIFTED_MAX: usize = 1 << 14;
 
-/// Who is expected behind which socket, with the version at which that was learned.
+/// The processes that are expected behind sockets, with the version at which each was learned.
 #[derive(Default)]
 struct Pins {
     version: u64,
@@ -27,14 +27,14 @@ struct Pins {
     processes: BTreeMap<Identity, u32>,
 }
 
-/// Where a seat is reached, and whose process it lives in.
+/// The socket at which a seat is reached, and the identity of its process.
 #[derive(Clone, Copy, Default)]
 struct Home {
     socket: Option<SocketAddr>,
     identity: Option<Identity>,
 }
 
-/// What a process knows of all seats of the scenario, its own and those of other processes.
+/// A process's view of all seats of the scenario, its own and those of other processes.
 ///
 /// Whether a seat runs is read off the scenario, which every process expands alike: a process that
 /// is killed from outside is not the scenario's doing.
@@ -45,24 +45,24 @@ pub(crate) struct SeatMap {
     /// By seat: who is on its local network. Nothing where there are none.
     local: OnceLock<Vec<Range<u32>>>,
     /// By seat: when it goes up or down, in order.
-    turns: Vec<Vec<(Time, bool)>>,
+    transitions: Vec<Vec<(Time, bool)>>,
 }
 
 impl SeatMap {
     pub(crate) fn new(seats: u32, directives: &[Directive]) -> SeatMap {
-        let mut turns = vec![Vec::new(); seats as usize];
+        let mut transitions = vec![Vec::new(); seats as usize];
         for Directive { at, seat, act } in directives {
             let up = match act {
                 Act::Start => true,
                 Act::Stop | Act::Crash => false,
                 Act::Pause(_) | Act::Tamper(_) | Act::Command(..) => continue,
             };
-            if let Some(turns) = turns.get_mut(seat.index()) {
-                turns.push((*at, up));
+            if let Some(transitions) = transitions.get_mut(seat.index()) {
+                transitions.push((*at, up));
             }
         }
         let homes = RwLock::new(vec![Home::default(); seats as usize]);
-        SeatMap { homes, pins: RwLock::default(), local: OnceLock::new(), turns }
+        SeatMap { homes, pins: RwLock::default(), local: OnceLock::new(), transitions }
     }
 
     /// Learns where a process's seats are reached, and who it is.
@@ -139,15 +139,14 @@ impl SeatMap {
 
     fn set_home(&self, seat: Seat, home: Home) {
         let mut homes = self.homes.write().expect("nobody panics while writing");
-        if let Some(place) = homes.get_mut(seat.index()) {
-            *place = home;
+        if let Some(known) = homes.get_mut(seat.index()) {
+            *known = home;
         }
     }
 
-    /// Where a frame of this seat comes from, by the address that everybody knows it by; `None`
-    /// when it cannot be from there. The identity of the connection decides, where sockets have
-    /// identities; a process may be seen at another address than it is known by. Otherwise the
-    /// socket does.
+    /// The sender's address of a frame of this seat, by which everybody knows it; `None` when it
+    /// cannot be from there. The identity of the connection decides, where sockets have identities;
+    /// a process may be seen at another address than it is known by. Otherwise the socket does.
     pub(crate) fn origin(
         &self,
         seat: Seat,
@@ -176,7 +175,7 @@ impl SeatMap {
 
     /// How many seats there are.
     pub(crate) fn count(&self) -> u32 {
-        self.turns.len() as u32
+        self.transitions.len() as u32
     }
 
     /// Which seat lives behind which socket, of those that are known.
@@ -192,9 +191,9 @@ impl SeatMap {
     }
 
     fn running_at(&self, seat: Seat, now: Time) -> bool {
-        let Some(turns) = self.turns.get(seat.index()) else { return false };
-        let past = turns.partition_point(|(at, _)| *at <= now);
-        past.checked_sub(1).is_some_and(|last| turns[last].1)
+        let Some(transitions) = self.transitions.get(seat.index()) else { return false };
+        let past = transitions.partition_point(|(at, _)| *at <= now);
+        past.checked_sub(1).is_some_and(|last| transitions[last].1)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The secret that the processes of one network share, and the file that keeps it.
 //!
-//! Whoever has the secret belongs to the network. It is never sent: both ends prove that they have
-//! it by message authentication codes (HMAC-SHA256, RFC 2104).
+//! A process that has the secret belongs to the network. It is never sent: both ends prove that
+//! they have it by message authentication codes (HMAC-SHA256, RFC 2104).
 //!
 //! A file that [`Secret::save`] writes has one line, `peerlet-secret-1:` and the secret in
 //! hexadecimal digits. Any other file is the secret itself, byte for byte, so that

@@ -1,4 +1,4 @@
-//! What a live run is made of, and why one cannot begin.
+//! The setup of a live run, and the errors for which one cannot begin.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -9,8 +9,8 @@ use peerlet_core::{Duration, MESSAGE_MAX, MILLISECOND, Need, Peer, SECOND, Seat,
 use peerlet_measure::EpochsError;
 
 use crate::admission::Admission;
+use crate::emulation::{LATE_MAX, Medium, MediumError};
 use crate::key::ProcessKey;
-use crate::medium::{LATE_MAX, Medium, MediumError};
 use crate::member::{Join, JoinError, Notice, Role, Section};
 use crate::panics::{PanicPlace, Panicked, caught_now, message_of};
 use crate::quic::Guard;
@@ -33,7 +33,7 @@ pub enum Sockets {
 }
 
 impl Sockets {
-    /// What these sockets give to peerlets that need something.
+    /// The needs of peerlets that these sockets meet.
     pub const fn gives(self) -> &'static [Need] {
         match self {
             Sockets::Quic => &[Need::Reliable, Need::Identity],
@@ -48,7 +48,7 @@ impl Sockets {
 const EPOCHS_OF_SEVERAL_MAX: u64 = 1_000;
 const EPOCH_OF_SEVERAL_MIN: Duration = Duration::from_nanos(100 * MILLISECOND.as_nanos());
 
-/// What a live run is made of, but for what the environment does to its seats.
+/// The setup of a live run, apart from the directives for its seats.
 pub struct LiveSetup {
     /// The experiment's name: processes of different experiments never mix.
     pub name: String,
@@ -60,17 +60,17 @@ pub struct LiveSetup {
     pub build: Build,
     /// The peerlet types, when they are known; otherwise every seat's stack is built once.
     pub registry: Option<Arc<Registry>>,
-    /// Where behavior's randomness begins; the operating system decides where it is not given.
+    /// The seed of behavior's randomness; the operating system gives one where it is `None`.
     pub seed: Option<u64>,
     /// The sockets. Default: QUIC.
     pub sockets: Sockets,
-    /// What stands between the sockets. Default: nothing but the real network.
+    /// The medium between the sockets. Default: the real network.
     pub medium: Medium,
-    /// Where the first shard binds; shard k binds k ports higher, or any port where this one is 0.
-    /// Default: a free port of 127.0.0.1.
+    /// The address that the first shard binds; shard k binds k ports higher, or any port where this
+    /// one is 0. Default: a free port of 127.0.0.1.
     pub bind: SocketAddr,
     /// How late an emulation may be once, in handing a packet over, by standing still or in a
-    /// handler: beyond this it is void. Default: [`LATE_MAX`](crate::LATE_MAX).
+    /// handler: beyond this it is void. Default: [`LATE_MAX`].
     pub late_max: Duration,
     /// How many shards, each a task with a socket of its own. Seat s lives on shard s mod shards.
     /// Default 1. Where a [medium](LiveSetup::medium) has a model, each peer has one.
@@ -81,31 +81,30 @@ pub struct LiveSetup {
     pub index: Option<(u32, u32)>,
     /// Seat 0's process; given by every process but that one.
     pub join: Option<Join>,
-    /// The address that others are told to reach this process by. Default: the bound one, or, where
-    /// that is unspecified, the one that the first other process sees.
+    /// The address at which other processes reach this one. Default: the bound one, or, where that
+    /// is unspecified, the one that the first other process sees.
     pub advertise: Option<SocketAddr>,
-    /// Who may connect. Default: anybody.
+    /// The processes that may connect. Default: anybody.
     pub admission: Admission,
-    /// What all processes of the run must have alike, beside its name, seats, duration, peerlets
-    /// and their versions: a process that joins with others is refused, and told which. Default:
-    /// none.
+    /// The sections that all processes of the run must have alike, beside its name, seats,
+    /// duration, peerlets and their versions: a process that joins with other ones is refused, and
+    /// told which. Default: none.
     pub sections: Vec<Section>,
     /// How long seat 0's process waits for others, and others for it. Zero: seat 0's process begins
     /// at once, and others cannot join. Default 30 s.
     pub start_within: Duration,
-    /// Takes what whoever runs this should know: where the process is reached, who it joined.
-    /// Default: the log.
+    /// Takes lines for the user: where the process is reached, whom it joined. Default: the log.
     pub notice: Notice,
     /// The length of an epoch. Default 10 s.
     pub epoch: Duration,
     /// From when on values count in the summary. Default: time zero.
     pub from: Time,
-    /// After how long without success a reliable connection gives up. Default 10 s, the same value
-    /// as simulated.
+    /// After how long without success a reliable connection gives up. Default 10 s, as in
+    /// simulation.
     pub connection_timeout: Duration,
     /// How long a reliable message may be, in encoded bytes; at most
-    /// [`MESSAGE_MAX_LIMIT`](peerlet_core::runtime::MESSAGE_MAX_LIMIT). Default 16 MiB, the same
-    /// value as simulated.
+    /// [`MESSAGE_MAX_LIMIT`](peerlet_core::runtime::MESSAGE_MAX_LIMIT). Default 16 MiB, as in
+    /// simulation.
     pub message_max: usize,
 }
 
@@ -178,12 +177,12 @@ impl LiveSetup {
         }
     }
 
-    /// Whom the process's sockets let in.
+    /// The rules by which the process's sockets let others in.
     pub(crate) fn guard(&self) -> Guard {
         Guard { admission: self.admission.clone(), has_roster: true }
     }
 
-    /// What all processes of the run must have alike.
+    /// The sections that all processes of the run must have alike.
     pub(crate) fn all_sections(&self, registry: &Registry) -> Vec<Section> {
         let peerlets = registry.entries().iter().map(|entry| {
             let name = format!("peerlet `{}`", entry.name());
@@ -200,7 +199,7 @@ impl LiveSetup {
         own.into_iter().chain(peerlets).chain([order]).chain(self.sections.clone()).collect()
     }
 
-    /// Checks what a setup can say wrong by itself.
+    /// Checks the setup for contradictions.
     pub(crate) fn check(&self) -> Result<(), LiveError> {
         if self.admission.allowed.is_some() && self.sockets != Sockets::Quic {
             return Err(LiveError::ListOverUdp);
@@ -288,7 +287,7 @@ pub enum LiveError {
     Join(JoinError),
     /// The bound of reliable messages is beyond [`MESSAGE_MAX_LIMIT`].
     MessageMax {
-        /// What was asked for, in bytes.
+        /// The bound that was asked for, in bytes.
         asked: usize,
     },
     /// There cannot be a model between the peers' sockets.
@@ -336,19 +335,20 @@ impl fmt::Display for LiveError {
             ),
             LiveError::Index { first, last, seats } => write!(
                 f,
-                "--index {first}-{last} does not fit the scenario's seats, 0 to {}",
+                "seats {first} to {last} do not fit the scenario's seats, 0 to {}",
                 seats.saturating_sub(1)
             ),
             LiveError::JoinsItself => f.write_str(
-                "--join names seat 0's process, and --index gives this process seat 0; drop one",
+                "this process has seat 0 and is told to join seat 0's process; drop one of the two",
             ),
             LiveError::NoTimeToJoin => f.write_str(
-                "--start-within 0s leaves this process no time to join seat 0's process; give it \
+                "a start within 0s leaves this process no time to join seat 0's process; give it \
                  some, such as 30s",
             ),
             LiveError::JoinsNobody { first } => write!(
                 f,
-                "--index begins at {first}, so seat 0 lives elsewhere; name its process with --join"
+                "the seats of this process begin at {first}, so seat 0 lives elsewhere; name the \
+                 process to join"
             ),
             LiveError::Join(error) => error.fmt(f),
             LiveError::ShortEpochs { length, count } => write!(
@@ -359,13 +359,13 @@ impl fmt::Display for LiveError {
                  shorter"
             ),
             LiveError::ListOverUdp => f.write_str(
-                "--allow names identities, and UDP has none; give all processes one --secret, or \
-                 use QUIC",
+                "a list names identities, and UDP has none; give all processes one secret, or use \
+                 QUIC",
             ),
             LiveError::Ports { first, shards } => write!(
                 f,
                 "{shards} shards from port {first} on need ports up to {}, and the last one is \
-                 65535; choose a lower port with --bind, or fewer --shards",
+                 65535; choose a lower port, or fewer shards",
                 u32::from(*first) + shards - 1
             ),
         }

@@ -1,4 +1,4 @@
-//! A UDP socket, or a wire that looks like one.
+//! A UDP socket, or an emulated one that looks like it.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -7,13 +7,13 @@ use std::sync::Arc;
 use tokio::net::UdpSocket;
 
 use crate::buffers;
-use crate::medium::Wire;
+use crate::emulation::EmulatedSocket;
 
-/// What plain UDP sends and receives with.
+/// The socket that plain UDP sends and receives with.
 #[derive(Debug)]
 pub(crate) enum Socket {
     Real(UdpSocket),
-    Carried(Arc<Wire>),
+    Emulated(Arc<EmulatedSocket>),
 }
 
 impl Socket {
@@ -27,21 +27,21 @@ impl Socket {
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         match self {
             Socket::Real(socket) => socket.local_addr(),
-            Socket::Carried(wire) => Ok(wire.local_addr()),
+            Socket::Emulated(socket) => Ok(socket.local_addr()),
         }
     }
 
     pub(crate) async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         match self {
             Socket::Real(socket) => socket.recv_from(buffer).await,
-            Socket::Carried(wire) => wire.recv_from(buffer).await,
+            Socket::Emulated(socket) => socket.recv_from(buffer).await,
         }
     }
 
     pub(crate) fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         match self {
             Socket::Real(socket) => socket.try_recv_from(buffer),
-            Socket::Carried(wire) => wire.try_recv_from(buffer),
+            Socket::Emulated(socket) => socket.try_recv_from(buffer),
         }
     }
 
@@ -55,7 +55,7 @@ impl Socket {
     ) -> io::Result<()> {
         match self {
             Socket::Real(socket) => socket.send_to(packet, to).await.map(|_| ()),
-            Socket::Carried(wire) => wire.give(to, packet, datagrams as u32),
+            Socket::Emulated(socket) => socket.give(to, packet, datagrams as u32),
         }
     }
 }

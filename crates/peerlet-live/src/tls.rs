@@ -61,7 +61,7 @@ pub(crate) fn client(key: &ProcessKey, expected: Option<Identity>) -> ClientConf
     config
 }
 
-/// Who is at the other end, from the certificates that a finished handshake has verified.
+/// The identity of the other end, from the certificates that a finished handshake has verified.
 pub(crate) fn identity_shown(certificates: &[CertificateDer<'_>]) -> Option<Identity> {
     match certificates {
         [one] => certificate::identity(one),
@@ -101,7 +101,7 @@ impl Verifier {
         }
     }
 
-    /// Checks that whoever shows the certificate holds its key: they signed this handshake with it.
+    /// Checks that the other end holds the certificate's key: it signed this handshake with it.
     fn check_signature(
         &self,
         message: &[u8],

@@ -21,7 +21,7 @@ use crate::counters::Counters;
 /// and timers in time.
 pub const BATCH_MAX: usize = 1024;
 
-/// What a transport can do.
+/// The capabilities of a transport.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Capabilities {
     /// It has ordered streams.
@@ -30,7 +30,7 @@ pub struct Capabilities {
     pub identity: bool,
 }
 
-/// What is to go out.
+/// A frame to send.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outbound {
     /// A frame that may get lost.
@@ -56,7 +56,7 @@ pub enum Outbound {
     Trusted {
         /// The other process's socket.
         to: SocketAddr,
-        /// Who that must be.
+        /// The identity that process must have.
         identity: Identity,
         /// The slots that name the stream; `None` for a datagram.
         pair: Option<(u32, u32)>,
@@ -65,14 +65,14 @@ pub enum Outbound {
     },
 }
 
-/// What came in.
+/// A frame or an event that came in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Inbound {
     /// A frame that came alone.
     Datagram {
         /// The process that sent it.
         from: SocketAddr,
-        /// Who that is, where the transport knows.
+        /// The identity of that process, where the transport knows it.
         identity: Option<Identity>,
         /// Its bytes, not parsed yet.
         frame: Bytes,
@@ -81,7 +81,7 @@ pub enum Inbound {
     Stream {
         /// The process that sent it.
         from: SocketAddr,
-        /// Who that is, where the transport knows.
+        /// The identity of that process, where the transport knows it.
         identity: Option<Identity>,
         /// Its bytes, not parsed yet.
         frame: Bytes,
@@ -90,7 +90,7 @@ pub enum Inbound {
     LinkUp {
         /// The process.
         with: SocketAddr,
-        /// Who that is.
+        /// The identity of that process.
         identity: Identity,
     },
     /// The link that our frames went over broke, or none could be made: those under way may be
@@ -104,11 +104,11 @@ pub enum Inbound {
     /// A frame of a stream was not sent, since it was [for one process
     /// only](Outbound::Trusted) and another one is there. The link, if there is one, stands.
     Mistaken {
-        /// Where it was to go.
+        /// The socket that it was for.
         to: SocketAddr,
         /// The slots that name its stream: ours and theirs.
         pair: (u32, u32),
-        /// Whom it was for.
+        /// The identity that it was for.
         identity: Identity,
     },
     /// Much waits for this process: send it no more on streams for now.
@@ -126,17 +126,17 @@ pub enum Inbound {
 /// Sockets as a shard sees them.
 #[async_trait]
 pub trait Transport: Send {
-    /// Where others reach this process, as far as the socket knows.
+    /// The address at which others reach this process, as far as the socket knows.
     fn local_addr(&self) -> SocketAddr;
 
     /// Others, and peers of this process, reach the socket at this address.
     fn known_as(&mut self, _at: SocketAddr) {}
 
-    /// From now on this is called with whoever is not let in, and with whoever does not let this
-    /// process in.
+    /// From now on this is called with each process that is not let in, and with each that does not
+    /// let this one in.
     fn on_kept_out(&mut self, _tell: KeptOutNotice) {}
 
-    /// What it can do.
+    /// Its capabilities.
     fn capabilities(&self) -> Capabilities;
 
     /// From now on only this process is taken for the one at `socket`: another one is refused when
@@ -152,7 +152,7 @@ pub trait Transport: Send {
     /// Takes the whole batch. Waits for the local network at most, never for another process.
     async fn send(&mut self, batch: &mut Vec<Outbound>);
 
-    /// What was dropped so far.
+    /// The counters of drops so far.
     fn counters(&self) -> Counters;
 
     /// Lets what was sent on streams arrive, for at most this long, and ends all links.
@@ -237,7 +237,7 @@ pub enum BindError {
     Io {
         /// The address.
         at: SocketAddr,
-        /// What it said.
+        /// Its error.
         source: io::Error,
     },
 }
@@ -252,11 +252,9 @@ impl fmt::Display for BindError {
             ),
             BindError::Io { at, source } => {
                 write!(f, "cannot bind {at}: {source}; ")?;
-                f.write_str(match source.raw_os_error().map(Errno::from_raw_os_error) {
-                    Some(Errno::MFILE | Errno::NFILE) => {
-                        "raise the limit of open files (`ulimit -n`), or take fewer sockets"
-                    }
-                    _ => "choose another address with --bind",
+                f.write_str(match self.is_of_files() {
+                    true => "raise the limit of open files (`ulimit -n`), or take fewer sockets",
+                    false => "choose another address",
                 })
             }
         }
@@ -264,3 +262,12 @@ impl fmt::Display for BindError {
 }
 
 impl std::error::Error for BindError {}
+
+impl BindError {
+    /// Whether there are too many open files: another address would not help.
+    pub fn is_of_files(&self) -> bool {
+        let BindError::Io { source, .. } = self else { return false };
+        let errno = source.raw_os_error().map(Errno::from_raw_os_error);
+        matches!(errno, Some(Errno::MFILE | Errno::NFILE))
+    }
+}

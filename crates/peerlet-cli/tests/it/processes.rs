@@ -55,7 +55,7 @@ fn an_unspecified_address_is_learned_or_asked_for() {
     let (_file, path) = scenario(SCENARIO);
     let live = ["live", &path, "--bind", "0.0.0.0:0", "--index", "0-2", "--start-within"];
     let alone = peerlet(&[&live[..], &["1s"]].concat());
-    check(&alone, 3, &["no other process came within 1s", "name it with --advertise"]);
+    check(&alone, 3, &["no other process came within 1s", "name one to advertise (--advertise)"]);
     // With an address it begins, says who is missing, and its peers reach each other.
     let named = peerlet(&[&live[..], &["1s", "--advertise", "127.0.0.1", "--json"]].concat());
     check(&named, 7, &["the run begins without seats 3 to 5: no process came for them within 1s"]);
@@ -121,15 +121,15 @@ fn over_quic_only_those_with_the_secret_are_let_in() {
     let (ours, theirs) = (secret(&folder, "ours"), secret(&folder, "theirs"));
     let (_file, path) = scenario(SCENARIO);
     let live = ["live", &path, "--start-within"];
-    let hub = ["25s", "--index", "0-2", "--secret", &ours, "--json"];
-    let mut first = Process::start(&[&live[..], &hub].concat());
+    let coordinator = ["25s", "--index", "0-2", "--secret", &ours, "--json"];
+    let mut first = Process::start(&[&live[..], &coordinator].concat());
     let at = first.reached();
     let join = ["--index", "3-5", "--join", &at];
     let of_other = "it has another secret, or a list without this process";
-    let without = "start this one with the network's secret (--secret)";
+    let without = "start this one with the network's secret";
     for (more, why) in [(&["20s", "--secret", &theirs][..], of_other), (&["20s"], without)] {
         let output = peerlet(&[&live[..], more, &join].concat());
-        check(&output, 3, &["does not let this one in", why]);
+        check(&output, 3, &["does not let this one in", why, "(--secret, --allow, --key)"]);
         assert!(!text(&output.stderr).contains("kept for this run"), "it is no part of the run");
         first.says("the process at ");
     }
@@ -156,7 +156,7 @@ fn lists_of_identities_are_read_or_refused() {
     };
     refuse("# nobody\n", &[], "there is no identity in it");
     refuse("me\n", &[], "line 1: no identity");
-    refuse(&"ab".repeat(32), &["--transport", "udp"], "--allow names identities, and UDP has none");
+    refuse(&"ab".repeat(32), &["--transport", "udp"], "a list names identities, and UDP has none");
     let output = peerlet(&["live", &path, "--allow", &folder.path("none")]);
     check(&output, 3, &["No such file"]);
 }
@@ -181,7 +181,7 @@ fn addresses_that_cannot_be_are_refused_with_the_reason() {
     refuse(&many, 2, "`measure.epoch`: 100000 epochs of 20us are more than the processes of a run");
     refuse(&[&many[2..], &join("127.0.0.1:7310")].concat(), 2, "make the epochs longer");
     refuse(&join("[::1]:7310"), 3, "which a socket bound to 127.0.0.1 does not reach");
-    refuse(&join("192.0.2.1:7310"), 3, "use --bind 0.0.0.0:PORT");
+    refuse(&join("192.0.2.1:7310"), 3, "bind 0.0.0.0:PORT");
 }
 
 #[test]

@@ -46,7 +46,10 @@ fn a_process_with_another_secret_or_none_is_not_heard() {
         let output = peerlet(&[&live[..], &join, more].concat());
         assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
         let said = text(&output.stderr);
-        assert!(said.contains("with the same transport and the same --secret?"), "{said}");
+        assert!(
+            said.contains("with the same transport and the same secret? (--join, --bind"),
+            "{said}"
+        );
     }
     first.kill();
 }

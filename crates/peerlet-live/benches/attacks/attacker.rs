@@ -53,7 +53,7 @@ pub async fn load(load: Load, mut told: UnboundedReceiver<String>) {
     let (packet, mut share) = (vec![0; load.len], Share::new(load.busy));
     let sending = async {
         loop {
-            scene.turn().await;
+            scene.tick().await;
             sockets.send(&packet, to).await;
             share.spend();
         }

@@ -1,4 +1,4 @@
-//! Measures the attack programs of the tests against honest processes, and prints a table in
+//! Measurements the attack programs of the tests against honest processes, and prints a table in
 //! Markdown: `cargo bench -p peerlet-live --bench attacks`.
 //!
 //! Each row is the median of interleaved runs. A run is two honest processes, of which the second
@@ -40,7 +40,7 @@ use child::Role;
 use measure::Plan;
 use row::Row;
 
-/// Measures attacks on live processes, and prints a table in Markdown.
+/// Measurements attacks on live processes, and prints a table in Markdown.
 #[derive(Parser, Debug)]
 struct Arguments {
     /// Measure attacks whose name contains this; may be given several times.
@@ -90,7 +90,7 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(!have_all_held))
 }
 
-/// Measures one attack, and shows how it went on standard error.
+/// Measurements one attack, and shows how it went on standard error.
 fn measure_one(attack: &'static Attack, plan: &Plan) -> Row {
     eprint!("{:26} ", attack.name);
     let row = Row::measure(attack, plan);

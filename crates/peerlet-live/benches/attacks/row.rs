@@ -105,7 +105,7 @@ impl Row {
 
     /// Actions of the program a second: frames, of which several fit a packet, or handshakes.
     pub fn actions(&self) -> f64 {
-        self.median(|sample| sample.counted.turns as f64 / sample.seconds)
+        self.median(|sample| sample.counted.ticks as f64 / sample.seconds)
     }
 
     /// Packets a second.

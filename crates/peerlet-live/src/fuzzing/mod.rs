@@ -17,14 +17,14 @@ pub use keys::keys;
 
 use crate::frame::Frame;
 
-/// Frames and packets: the first byte chooses between reading bytes, a pair of sockets with a
-/// secret, and the machine of reliable delivery.
+/// Frames and packets: the first byte chooses between reading bytes, two sockets with a secret,
+/// and the machine of reliable delivery.
 pub fn frames(bytes: &[u8], allocated: fn() -> usize) {
     let Some((way, rest)) = bytes.split_first() else { return };
     match way % 3 {
         0 => read(rest, allocated),
         1 => crate::udp::fuzzing::sessions(&mut Choices::new(rest)),
-        _ => crate::pair::fuzzing::pairs(&mut Choices::new(rest)),
+        _ => crate::connection::fuzzing::connections(&mut Choices::new(rest)),
     }
 }
 

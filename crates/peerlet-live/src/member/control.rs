@@ -1,8 +1,8 @@
 //! The datagrams that the processes of one run exchange, beside those of their peers.
 //!
-//! Everything is a small datagram that may get lost: whoever wants an answer asks again. No answer
-//! is larger than three times its question, whatever the question claims, so that nobody can be
-//! made to flood a third party.
+//! Each message is a small datagram that may get lost: a process that wants an answer asks again.
+//! No answer is larger than three times its question, whatever the question claims, so that nobody
+//! can be made to flood a third party.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -33,7 +33,7 @@ pub(crate) enum Control {
     /// To seat 0's process: this process takes part, and is there. Sent again and again.
     Join {
         process: Process,
-        /// What the run is made of.
+        /// The fingerprint of the run's sections.
         run: Fingerprint,
         /// The address at which seat 0's process is asked.
         asked: SocketAddr,
@@ -50,7 +50,7 @@ pub(crate) enum Control {
         zero: Option<u64>,
         /// The version of the map.
         version: u64,
-        /// Where the asker is seen.
+        /// The address that the asker is seen at.
         seen: SocketAddr,
     },
     /// No, and why.
@@ -136,23 +136,24 @@ impl fmt::Display for Refusal {
                 "it runs something else; start all processes with the same program and scenario",
             ),
             Refusal::Seats { count } => {
-                write!(f, "the seats are 0 to {}; mend --index", count.saturating_sub(1))
+                write!(f, "the seats are 0 to {}; take some of those", count.saturating_sub(1))
             }
             Refusal::Taken { first, last, can_change: true } => write!(
                 f,
-                "seats {first} to {last} have a process that answers; give each its own --index"
+                "seats {first} to {last} have a process that answers; give each process seats of \
+                 its own"
             ),
             Refusal::Taken { first, last, can_change: false } => write!(
                 f,
-                "seats {first} to {last} belong to another process; give each its own --index, or, \
-                 to start that process again, give it the --key that it had (in an open network \
-                 nobody else can have its seats)"
+                "seats {first} to {last} belong to another process; give each process seats of its \
+                 own, or, to start that process again, give it the key that it had: in an open \
+                 network nobody else can have its seats"
             ),
             Refusal::SameKey => f.write_str(
-                "a process with the same key takes part and answers; stop it, or use another --key",
+                "a process with the same key takes part and answers; stop it, or use another key",
             ),
             Refusal::SameSocket { at } => {
-                write!(f, "another process is reached at {at}; mend --bind or --advertise")
+                write!(f, "another process is reached at {at}; bind or advertise another address")
             }
             Refusal::Identity => {
                 f.write_str("the process names another identity than its connection has")
@@ -160,13 +161,13 @@ impl fmt::Display for Refusal {
             Refusal::Advertised { seen } => write!(
                 f,
                 "over UDP, which has no identities, a process is known by its address, and this \
-                 one is seen at {seen}; leave --advertise out, or use QUIC"
+                 one is seen at {seen}; advertise no other address, or use QUIC"
             ),
             Refusal::Changed => f.write_str("a process keeps its seats as long as it runs"),
             Refusal::Full => f.write_str("too many processes take part"),
             Refusal::NotSeatZero => f.write_str(
-                "it has not got seat 0; name seat 0's process with --join, as it prints its \
-                 address at its start",
+                "it has not got seat 0; join seat 0's process, at the address that it prints at \
+                 its start",
             ),
         }
     }
@@ -246,8 +247,8 @@ pub(crate) fn fitting<T: Serialize + Clone>(
 /// Bytes that the largest head of a map or of sections takes: kind, three numbers, a length.
 pub(crate) const ANSWER_HEAD: usize = 1 + 10 + 5 + 5 + 5;
 
-/// Who said something: the socket it came from, and the identity of its connection where sockets
-/// have identities.
+/// The sender of a message: its socket, and the identity of its connection where sockets have
+/// identities.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Speaker {
     pub(crate) socket: SocketAddr,

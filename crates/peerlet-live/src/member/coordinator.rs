@@ -19,7 +19,7 @@ use super::waiting::{Reminder, whole};
 /// From the moment everybody is there to time zero: enough for everybody to learn of it.
 pub(crate) const LEAD: Duration = SECOND;
 
-/// What seat 0's process is made of.
+/// The setup of seat 0's process.
 pub(crate) struct CoordinatorSetup {
     pub(crate) own: Process,
     pub(crate) seats: u32,
@@ -29,7 +29,7 @@ pub(crate) struct CoordinatorSetup {
     pub(crate) is_closed: bool,
 }
 
-/// What follows from something that was said.
+/// The response to a control message.
 #[derive(Default)]
 pub(crate) struct Response {
     /// To whom something is to be said.
@@ -38,7 +38,7 @@ pub(crate) struct Response {
     pub(crate) reports: Vec<(Identity, Vec<u8>)>,
     /// A process asked to take part: who, and whether it was taken in.
     pub(crate) joined: Option<(Identity, Result<(), Refusal>)>,
-    /// What whoever runs this process should know.
+    /// Lines for the user of this process.
     pub(crate) notices: Vec<String>,
     /// Processes that have lost their seats: their connections end.
     pub(crate) replaced: Vec<Process>,
@@ -255,8 +255,8 @@ impl Coordinator {
         } else if !asked.is_loopback() {
             self.own_ip = OwnIp::Disputed;
             notices.push(format!(
-                "the process at {from} reaches this one at {asked}, and all are told {own}: name \
-                 the address that everybody can reach with --advertise"
+                "the process at {from} reaches this one at {asked}, and all are told {own}: \
+                 advertise the address that everybody can reach"
             ));
         }
     }
@@ -465,7 +465,7 @@ mod tests {
         assert_eq!(coordinator.roster.own().ip(), "192.0.2.1".parse::<IpAddr>().unwrap());
         let (_, notices) = join_at(&mut coordinator, process(4, (30, 39)), "198.51.100.1:1");
         assert_eq!(coordinator.roster.own().ip(), "192.0.2.1".parse::<IpAddr>().unwrap());
-        assert!(notices[0].contains("--advertise"), "{notices:?}");
+        assert!(notices[0].contains(": advertise the address"), "{notices:?}");
         let (_, notices) = join_at(&mut coordinator, process(4, (30, 39)), "198.51.100.1:1");
         assert!(notices.is_empty(), "told once");
     }

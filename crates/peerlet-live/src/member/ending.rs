@@ -7,7 +7,7 @@ use tokio::time::Interval;
 use super::coordinator::ranges;
 use super::roster::SILENT;
 use super::waiting::{Awaited, Reminder, for_reports, passed, whole};
-use super::{CLOSING, CLOSING_STOPPED, Member, State, TICK, report};
+use super::{CLOSING, CLOSING_STOPPED, Member, RoleState, TICK, report};
 
 impl Member {
     /// Takes the last reports of others, or hands in the own ones, until all are through or have
@@ -31,8 +31,8 @@ impl Member {
                     }
                     self.remind_of_reports(&mut reminder, closed);
                 }
-                Some(heard) = self.setup.line.heard.recv() => self.hear(heard),
-                Some(heard) = self.setup.line.strangers.recv() => self.hear(heard),
+                Some(heard) = self.setup.channels.heard.recv() => self.hear(heard),
+                Some(heard) = self.setup.channels.strangers.recv() => self.hear(heard),
             }
         }
     }
@@ -55,7 +55,7 @@ impl Member {
         }
         let left = (closed + self.patience()).saturating_sub(now);
         let line = match &self.state {
-            State::Coordinator(coordinator) => {
+            RoleState::Coordinator(coordinator) => {
                 let patience = CLOSING + now.saturating_sub(closed);
                 let entries = coordinator.roster.entries();
                 let open = entries.filter(|entry| entry.is_open(now, patience));
@@ -69,7 +69,7 @@ impl Member {
                 let is_silent = awaited.iter().any(|awaited| awaited.silent >= SILENT);
                 reminder.is_due(now, closed, is_silent).then(|| for_reports(&awaited, left))
             }
-            State::Participant(search) => {
+            RoleState::Participant(search) => {
                 let heard = search.participant.heard().unwrap_or_default();
                 let silent = now.saturating_sub(heard);
                 let is_due = reminder.is_due(now, closed, silent >= SILENT);
@@ -92,12 +92,12 @@ impl Member {
     fn is_through(&self, closed: Duration) -> bool {
         let now = self.now();
         match &self.state {
-            State::Coordinator(coordinator) => {
+            RoleState::Coordinator(coordinator) => {
                 // Who is cut off has its time to come back; who was long gone at the end has not.
                 let patience = CLOSING + now.saturating_sub(closed);
                 !coordinator.roster.entries().any(|entry| entry.is_open(now, patience))
             }
-            State::Participant(search) => search.participant.outbox.is_empty(),
+            RoleState::Participant(search) => search.participant.outbox.is_empty(),
         }
     }
 
@@ -105,33 +105,33 @@ impl Member {
     /// lost answer would have been asked for again.
     fn linger(&self) -> Duration {
         match &self.state {
-            State::Coordinator(_) => report::AGAIN + TICK * 4,
-            State::Participant(_) => Duration::ZERO,
+            RoleState::Coordinator(_) => report::AGAIN + TICK * 4,
+            RoleState::Participant(_) => Duration::ZERO,
         }
     }
 
     /// Notes whose share is missing.
     pub(super) fn note_missing(&mut self) {
         match &self.state {
-            State::Coordinator(coordinator) => {
+            RoleState::Coordinator(coordinator) => {
                 let vacant = coordinator.vacant();
                 if !vacant.is_empty() {
                     let said = format!("{}: no process came", ranges(&vacant));
-                    self.network.missing.push(said);
+                    self.totals.missing.push(said);
                 }
                 let open = coordinator.roster.entries().filter(|entry| !entry.closed);
                 let open: Vec<_> = open.map(|entry| entry.process.seat_range()).collect();
-                let partly = self.network.partly_covered();
+                let partly = self.totals.partly_covered();
                 let partly: Vec<_> = partly.filter(|(seats, _)| !open.contains(seats)).collect();
                 for (seats, share) in partly {
                     let (seats, percent) = (ranges(&[seats]), share * 100.0);
                     let said = format!("{seats}: {percent:.1} % of their time is covered");
-                    self.network.missing.push(said);
+                    self.totals.missing.push(said);
                 }
                 for entry in coordinator.roster.entries().filter(|entry| !entry.closed) {
                     let seats = ranges(&[entry.process.seat_range()]);
                     let silent = self.now().saturating_sub(entry.heard);
-                    self.network.missing.push(match silent >= SILENT {
+                    self.totals.missing.push(match silent >= SILENT {
                         true => format!(
                             "{seats}: nothing heard from their process for {}",
                             passed(silent)
@@ -142,21 +142,21 @@ impl Member {
                     });
                 }
             }
-            State::Participant(search) if !search.participant.is_welcomed() => {
+            RoleState::Participant(search) if !search.participant.is_welcomed() => {
                 let at = search.search.join();
-                self.network.missing.push(format!(
+                self.totals.missing.push(format!(
                     "the whole run: seat 0's process at {at} had not taken this one in when it \
                      was stopped"
                 ));
             }
-            State::Participant(search) if !search.participant.outbox.is_empty() => {
+            RoleState::Participant(search) if !search.participant.outbox.is_empty() => {
                 let at = search.search.join();
-                self.network.missing.push(format!(
+                self.totals.missing.push(format!(
                     "seat 0's process at {at} did not accept the reports of this process, so \
                      nobody has the whole"
                 ));
             }
-            State::Participant(_) => {}
+            RoleState::Participant(_) => {}
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use peerlet_core::{Identity, Time, wire};
 
-use super::network::{Report, Reporter};
 use super::numbers::Numbers;
-use super::{Member, OwnEpoch, State};
+use super::totals::{Report, Reporter};
+use super::{Member, OwnEpoch, RoleState};
 
 impl Member {
     /// One of the own shards has closed an epoch; when all have, it is reported.
@@ -33,8 +33,8 @@ impl Member {
         }
         let seats = u64::from(self.setup.own.len());
         let lived = ((measures.to - from).as_nanos() * seats).saturating_sub(lost);
-        if let State::Coordinator(_) = &self.state {
-            return self.network.add_own_epoch(self.setup.own.seat_range(), lived, measures);
+        if let RoleState::Coordinator(_) = &self.state {
+            return self.totals.add_own_epoch(self.setup.own.seat_range(), lived, measures);
         }
         let mut words = Numbers::default();
         measures.words(&mut |word| words.push(word));
@@ -43,7 +43,7 @@ impl Member {
 
     /// Reports something to seat 0's process, which has no need to.
     pub(super) fn report(&mut self, report: &Report) {
-        let State::Participant(search) = &mut self.state else { return };
+        let RoleState::Participant(search) = &mut self.state else { return };
         let mut bytes = Vec::new();
         wire::encode(report, &mut bytes).expect("reports are plain");
         let is_last = matches!(report, Report::Closing { .. });
@@ -59,7 +59,8 @@ impl Member {
     /// A report of another process is complete.
     pub(super) fn reported(&mut self, identity: Identity, bytes: &[u8]) {
         let now = self.run_time();
-        let (member_now, State::Coordinator(coordinator)) = (self.now(), &mut self.state) else {
+        let (member_now, RoleState::Coordinator(coordinator)) = (self.now(), &mut self.state)
+        else {
             return;
         };
         let entry = coordinator.roster.entries_mut().find(|e| e.process.identity() == identity);
@@ -71,9 +72,9 @@ impl Member {
         let joined = Time::ZERO + (now - Time::ZERO).saturating_sub(since_joined);
         let (incarnation, seats) = (entry.process.incarnation, entry.process.seat_range());
         let reporter = Reporter { identity, incarnation, seats, joined, now };
-        if let Err(error) = self.network.add(reporter, report) {
+        if let Err(error) = self.totals.add(reporter, report) {
             tracing::debug!(?error, "a report was refused");
         }
-        entry.closed = self.network.has_closed(identity, incarnation);
+        entry.closed = self.totals.has_closed(identity, incarnation);
     }
 }

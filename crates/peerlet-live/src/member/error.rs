@@ -1,4 +1,4 @@
-//! Why a process cannot take part in a run of several.
+//! The errors for which a process cannot take part in a run of several.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use super::fingerprint::Difference;
 pub enum JoinError {
     /// Nobody answered.
     Unanswered {
-        /// Where seat 0's process was looked for, as it was given.
+        /// The address of seat 0's process, as it was given.
         at: String,
         /// How long.
         within: Duration,
@@ -64,13 +64,13 @@ impl fmt::Display for JoinError {
                 }
                 f.write_str(
                     "; is seat 0's process running there, with the same transport and the same \
-                     --secret?",
+                     secret?",
                 )
             }
             JoinError::Oneself(at) => write!(
                 f,
-                "{at} is an address of this process itself; name that of seat 0's process with \
-                 --join, as it prints it at its start"
+                "{at} is an address of this process itself; name that of seat 0's process, as \
+                 it prints it at its start"
             ),
             JoinError::NotAdmitted { at, own, has_secret } => {
                 not_admitted(f, *at, *own, *has_secret)
@@ -78,12 +78,12 @@ impl fmt::Display for JoinError {
             JoinError::Unproved(at) => write!(
                 f,
                 "the process at {at} did not prove that it has this process's secret: it has none, \
-                 or another one; give both the same --secret, or check the address"
+                 or another one; give both the same secret, or check the address"
             ),
             JoinError::Unlisted(at) => write!(
                 f,
-                "the process at {at} is not on the list of this one (--allow); add the identity \
-                 that it prints at its start, or check the address"
+                "the process at {at} is not on the list of this one; add the identity that it \
+                 prints at its start, or check the address"
             ),
             JoinError::Refused(at, why) => write!(f, "the process at {at} refused: {why}"),
             JoinError::Differs(at, differences) => {
@@ -98,7 +98,7 @@ impl fmt::Display for JoinError {
             }
             JoinError::Identity(at) => write!(
                 f,
-                "the process at {at} is not the one named before the `@` of --join; check it"
+                "the process at {at} is not the one that was named before the `@`; check it"
             ),
             JoinError::Zero(at, ahead) => write!(
                 f,
@@ -108,7 +108,7 @@ impl fmt::Display for JoinError {
             JoinError::OwnAddress { bound, within } => write!(
                 f,
                 "no other process came within {within}, and this one, bound to {bound}, does not \
-                 know the address at which its peers are reached; name it with --advertise"
+                 know the address at which its peers are reached; name one to advertise"
             ),
         }
     }
@@ -123,14 +123,14 @@ fn not_admitted(
     write!(f, "the process at {at} does not let this one in")?;
     f.write_str(match has_secret {
         true => {
-            ": it has another secret, or a list without this process; give both the same --secret"
+            ": it has another secret, or a list without this process; give both the same secret"
         }
-        false => "; start this one with the network's secret (--secret)",
+        false => "; start this one with the network's secret",
     })?;
     write!(
         f,
-        ", or, where the network has a list (--allow), have this process's identity added to it: \
-         {own} (--key keeps it the same)"
+        ", or, where the network has a list, have this process's identity added to it: {own}; a \
+         key file keeps it the same"
     )
 }
 

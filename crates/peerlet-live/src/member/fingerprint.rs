@@ -1,4 +1,4 @@
-//! What all processes of a run must have alike: the sections of its setup, and their fingerprint.
+//! The sections of a setup that all processes of a run must have alike, and their fingerprint.
 
 use std::fmt;
 use std::ops::RangeInclusive;

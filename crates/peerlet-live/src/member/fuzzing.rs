@@ -9,10 +9,10 @@ use peerlet_measure::{EpochMeasurements, Epochs, Measurements, MetricEntry};
 use super::control::{Control, PIECE_MAX, PIECES_MAX, Refusal, Speaker, answer_max};
 use super::coordinator::{Coordinator, CoordinatorSetup};
 use super::fingerprint::{Fingerprint, Section};
-use super::network::{Closing, Network, Report, Reporter};
 use super::participant::Participant;
 use super::process::Process;
 use super::roster::PROCESSES_MAX;
+use super::totals::{Closing, NetworkTotals, Report, Reporter};
 use crate::fuzzing::{Choices, round_trip};
 
 const STEPS_MAX: usize = 512;
@@ -31,7 +31,7 @@ pub(crate) fn reports(choices: &mut Choices<'_>) {
     let metrics = [MetricEntry::new("test", Metric::counter("count"))];
     let at = |secs| Time::ZERO + SECOND * secs;
     let grid = Epochs::new(SECOND * 10, at(0)..at(30)).expect("three epochs");
-    let mut network = Network::new(Measurements::new(metrics.into(), grid), Some(SEATS));
+    let mut totals = NetworkTotals::new(Measurements::new(metrics.into(), grid), Some(SEATS));
     let mut now = Time::ZERO;
     for _ in 0..64 {
         if choices.is_empty() {
@@ -47,11 +47,11 @@ pub(crate) fn reports(choices: &mut Choices<'_>) {
             now,
         };
         let report = report(choices);
-        let before = (network.processes, network.closing.events);
-        if network.add(from, report).is_err() {
-            assert_eq!((network.processes, network.closing.events), before);
+        let before = (totals.processes, totals.closing.events);
+        if totals.add(from, report).is_err() {
+            assert_eq!((totals.processes, totals.closing.events), before);
         }
-        let coverage = network.coverage().expect("the seats are known");
+        let coverage = totals.coverage().expect("the seats are known");
         assert!((0.0..=1.0).contains(&coverage), "{coverage}");
     }
 }

@@ -1,4 +1,4 @@
-//! Where seat 0's process is looked for: `[IDENTITY@]HOST:PORT`, and the addresses that a host has.
+//! The search for seat 0's process: `[IDENTITY@]HOST:PORT`, and the addresses that a host has.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -40,7 +40,7 @@ pub enum JoinTextError {
     Form,
     /// Port 0 is nobody's.
     Port,
-    /// What is before the `@` is no identity.
+    /// The part before the `@` is no identity.
     Identity(IdentityError),
     /// A link-local address means something on one machine only.
     LinkLocal,
@@ -88,7 +88,8 @@ impl Join {
         self.port
     }
 
-    /// Who it must be. Without, the first one that answers is taken, told, and kept for the run.
+    /// The identity it must have. Without one, the first process that answers is accepted, and its
+    /// identity is printed and kept for the run.
     pub fn identity(&self) -> Option<Identity> {
         self.identity
     }
@@ -176,7 +177,7 @@ impl Search {
         &self.join
     }
 
-    /// Where it is looked for now.
+    /// The address that is tried now.
     pub(crate) fn current(&self) -> Option<SocketAddr> {
         self.addresses.get(self.current).copied()
     }
@@ -232,7 +233,7 @@ impl Search {
         self.current + 1 < self.addresses.len()
     }
 
-    /// What was tried, in words, for whoever reads why nobody answered.
+    /// The addresses that were tried, in words, for the error that nobody answered.
     pub(crate) fn tried(&self) -> String {
         match (&self.why, self.addresses.as_slice()) {
             (Some(why), _) => why.clone(),
@@ -259,12 +260,12 @@ fn is_reachable(bound: IpAddr, to: IpAddr) -> bool {
 fn unusable(bound: IpAddr, found: &[SocketAddr]) -> String {
     let all: Vec<_> = found.iter().map(|at| at.ip().to_canonical().to_string()).collect();
     let remedy = match found.iter().any(|at| at.ip().to_canonical().is_ipv4()) {
-        true if bound.is_ipv4() => "--bind 0.0.0.0:PORT",
-        true => "--bind 0.0.0.0:PORT or [::]:PORT",
-        false => "--bind [::]:PORT",
+        true if bound.is_ipv4() => "0.0.0.0:PORT",
+        true => "0.0.0.0:PORT or [::]:PORT",
+        false => "[::]:PORT",
     };
     format!(
-        "its address is {}, which a socket bound to {bound} does not reach; use {remedy}",
+        "its address is {}, which a socket bound to {bound} does not reach; bind {remedy}",
         all.join(", ")
     )
 }
@@ -321,9 +322,9 @@ mod tests {
         };
         assert!(tried("127.0.0.1", "127.0.0.1:7").0 && tried("::", "192.0.2.1:7").0);
         let (_, said) = tried("127.0.0.1", "[::1]:7");
-        let expected = "its address is ::1, which a socket bound to 127.0.0.1 does not reach; use \
-                        --bind [::]:PORT";
+        let expected = "its address is ::1, which a socket bound to 127.0.0.1 does not reach; bind \
+                        [::]:PORT";
         assert_eq!(said, expected);
-        assert!(tried("127.0.0.1", "192.0.2.1:7").1.ends_with("--bind 0.0.0.0:PORT"));
+        assert!(tried("127.0.0.1", "192.0.2.1:7").1.ends_with("; bind 0.0.0.0:PORT"));
     }
 }

@@ -16,13 +16,13 @@ mod fingerprint;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod join;
-mod network;
 mod numbers;
 mod participant;
 mod process;
 mod report;
 mod roster;
 mod seat_zero;
+mod totals;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ use peerlet_measure::{EpochMeasurements, Measurements};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::frame::{Frame, Kind, Tag};
-use crate::kept_out::{KeptOut, Why};
+use crate::kept_out::{KeptOut, KeptOutReason};
 use crate::seats::SeatMap;
 use crate::transport::LinkError;
 use control::{Control, Speaker};
@@ -51,13 +51,13 @@ pub use control::Refusal;
 pub use error::JoinError;
 pub use fingerprint::{Difference, Section};
 pub use join::{Join, JoinTextError};
-pub(crate) use network::{Closing, Network};
 pub(crate) use process::{Process, SHARDS_MAX};
 #[cfg(test)]
 pub(crate) use report::{GRANTED_EACH, RESERVED_MAX};
 #[cfg(test)]
 pub(crate) use roster::PROCESSES_MAX;
 pub(crate) use roster::network_of;
+pub(crate) use totals::{Closing, NetworkTotals};
 
 /// How often the member looks at its clock.
 const TICK: Duration = Duration::from_millis(25);
@@ -70,15 +70,15 @@ const CLOSING_STOPPED: Duration = Duration::from_secs(5);
 pub(crate) const WAITING_MAX: usize = 1_024;
 pub(crate) const STRANGERS_WAITING_MAX: usize = 128;
 
-/// What the first shard hands to the member.
+/// A frame or news of a link that the first shard hands to the member.
 pub(crate) enum Heard {
     Control { from: SocketAddr, identity: Option<Identity>, bytes: Bytes },
     LinkUp { with: SocketAddr, identity: Identity },
     LinkLost { with: SocketAddr, why: LinkError },
 }
 
-/// The member's end of its first shard.
-pub(crate) struct Line {
+/// The member's ends of the channels between it and the shards.
+pub(crate) struct MemberChannels {
     /// From those who take part, and news of links.
     pub(crate) heard: mpsc::Receiver<Heard>,
     /// From anybody else.
@@ -99,10 +99,10 @@ pub(crate) struct OwnEpoch {
 /// the run's end.
 pub(crate) type OwnEnd = (Closing, Option<Time>);
 
-/// Takes a line for whoever runs a process.
+/// Takes a line for the user of a process.
 pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// How a process takes part.
+/// The role of a process.
 pub(crate) enum Role {
     /// It has seat 0.
     Coordinator,
@@ -110,13 +110,13 @@ pub(crate) enum Role {
     Participant(Join),
 }
 
-/// What a member is made of.
+/// The setup of a member.
 pub(crate) struct Setup {
     pub(crate) role: Role,
     pub(crate) own: Process,
     /// The sockets of the shards, as they are bound.
     pub(crate) sockets: Vec<SocketAddr>,
-    /// What all processes of the run must have alike.
+    /// The sections that all processes of the run must have alike.
     pub(crate) sections: Vec<Section>,
     /// Whether only those take part who know a secret or are on a list.
     pub(crate) is_closed: bool,
@@ -126,7 +126,7 @@ pub(crate) struct Setup {
     pub(crate) count: u32,
     pub(crate) shards: usize,
     pub(crate) start_within: Duration,
-    pub(crate) line: Line,
+    pub(crate) channels: MemberChannels,
     /// Told when time is zero.
     pub(crate) zero: watch::Sender<Option<Instant>>,
     /// Whether this process was told to stop.
@@ -136,7 +136,7 @@ pub(crate) struct Setup {
     pub(crate) notice: Notice,
 }
 
-enum State {
+enum RoleState {
     Coordinator(Box<Coordinator>),
     Participant(Box<SeatZero>),
 }
@@ -144,7 +144,7 @@ enum State {
 /// The one who speaks for a process.
 pub(crate) struct Member {
     setup: Setup,
-    state: State,
+    state: RoleState,
     base: Instant,
     /// The version of the map that the seats know.
     known: u64,
@@ -154,7 +154,7 @@ pub(crate) struct Member {
     lived_from: Time,
     /// Own epochs that some shards have not closed yet, with how many have.
     open: BTreeMap<usize, (usize, OwnEpoch)>,
-    network: Network,
+    totals: NetworkTotals,
     /// When the wait for the beginning is mentioned.
     beginning: Reminder,
     /// Whether it was said that seat 0's process is silent, since it was heard last.
@@ -171,23 +171,25 @@ impl Member {
         let (own, within) = (setup.own.clone(), setup.start_within);
         let sections = std::mem::take(&mut setup.sections);
         let state = match &setup.role {
-            Role::Coordinator => State::Coordinator(Box::new(Coordinator::new(CoordinatorSetup {
-                own,
-                seats: setup.count,
-                start_within: within,
-                sections,
-                is_closed: setup.is_closed,
-            }))),
+            Role::Coordinator => {
+                RoleState::Coordinator(Box::new(Coordinator::new(CoordinatorSetup {
+                    own,
+                    seats: setup.count,
+                    start_within: within,
+                    sections,
+                    is_closed: setup.is_closed,
+                })))
+            }
             Role::Participant(join) => {
                 let sockets = setup.sockets.clone();
                 let participant =
                     Participant::new(own, sockets[0], sections, within, Duration::ZERO);
                 let search = SeatZero::new(participant, join, sockets, setup.has_secret);
-                State::Participant(Box::new(search))
+                RoleState::Participant(Box::new(search))
             }
         };
         let count = matches!(setup.role, Role::Coordinator).then_some(setup.count);
-        let network = Network::new(setup.nothing.clone(), count);
+        let totals = NetworkTotals::new(setup.nothing.clone(), count);
         let (pinned, open) = Default::default();
         let (known, lived_from) = (0, Time::ZERO);
         let (beginning, is_silence_told) = (Reminder::default(), false);
@@ -199,7 +201,7 @@ impl Member {
             pinned,
             lived_from,
             open,
-            network,
+            totals,
             beginning,
             is_silence_told,
             is_ending: false,
@@ -223,7 +225,7 @@ impl Member {
     pub(crate) async fn run(
         mut self,
         mut own_end: oneshot::Receiver<OwnEnd>,
-    ) -> Result<Network, JoinError> {
+    ) -> Result<NetworkTotals, JoinError> {
         let mut ticks = tokio::time::interval(TICK.into());
         let mut stop = self.setup.stop.clone();
         loop {
@@ -237,14 +239,14 @@ impl Member {
                 }
                 Ok(_) = stop.wait_for(|stop| *stop), if !is_stopping => self.stopping(),
                 _ = ticks.tick() => self.tick()?,
-                Some(epoch) = self.setup.line.epochs.recv() => self.own_epoch(epoch),
-                Some(heard) = self.setup.line.heard.recv() => self.hear(heard),
-                Some(heard) = self.setup.line.strangers.recv() => self.hear(heard),
+                Some(epoch) = self.setup.channels.epochs.recv() => self.own_epoch(epoch),
+                Some(heard) = self.setup.channels.heard.recv() => self.hear(heard),
+                Some(heard) = self.setup.channels.strangers.recv() => self.hear(heard),
             }
         }
         self.collect(&mut ticks).await;
         self.note_missing();
-        Ok(self.network)
+        Ok(self.totals)
     }
 
     /// This process is to stop. A run of several ends with seat 0's process: what others report
@@ -252,25 +254,25 @@ impl Member {
     fn stopping(&mut self) {
         self.is_stopping = true;
         let now = self.run_time();
-        if let State::Coordinator(_) = &self.state {
-            self.network.end_at(now);
+        if let RoleState::Coordinator(_) = &self.state {
+            self.totals.end_at(now);
         }
     }
 
     /// Takes in the own end: the last epochs, and the closing report.
     fn close(&mut self, closing: &Closing, early: Option<Time>) {
         self.is_ending = true;
-        while let Ok(epoch) = self.setup.line.epochs.try_recv() {
+        while let Ok(epoch) = self.setup.channels.epochs.try_recv() {
             self.own_epoch(epoch);
         }
-        if let (State::Coordinator(_), Some(end)) = (&self.state, early) {
-            self.network.end_at(end);
+        if let (RoleState::Coordinator(_), Some(end)) = (&self.state, early) {
+            self.totals.end_at(end);
         }
-        self.network.closing.add(closing);
+        self.totals.closing.add(closing);
         // Nobody waits for a word of a process that nobody has taken in.
         let is_known = match &self.state {
-            State::Coordinator(_) => true,
-            State::Participant(search) => search.participant.is_welcomed(),
+            RoleState::Coordinator(_) => true,
+            RoleState::Participant(search) => search.participant.is_welcomed(),
         };
         if is_known {
             self.report(&closing.report());
@@ -282,14 +284,14 @@ impl Member {
         wire::encode(control, &mut bytes).expect("control messages are plain");
         let kind = Kind::Control(&bytes);
         let frame = Frame { tag: Tag::CONTROL, from: 0, to: 0, life: 0, kind };
-        // A full line loses it, as the network might: it is said again.
-        self.setup.line.said.try_send((to, frame.to_vec())).ok();
+        // A full channel loses it, as the network might: it is said again.
+        self.setup.channels.said.try_send((to, frame.to_vec())).ok();
     }
 
     fn tick(&mut self) -> Result<(), JoinError> {
         let now = self.now();
         match &mut self.state {
-            State::Coordinator(coordinator) => {
+            RoleState::Coordinator(coordinator) => {
                 let said = coordinator.tick(now);
                 // Whoever takes the place of a process that has gone has another identity.
                 let gone = coordinator.roster.gone(now);
@@ -313,14 +315,14 @@ impl Member {
                     self.begin(self.base + std::time::Duration::from(zero));
                 }
             }
-            State::Participant(_) => self.tick_participant(now)?,
+            RoleState::Participant(_) => self.tick_participant(now)?,
         }
         self.learn();
         Ok(())
     }
 
     fn tick_participant(&mut self, now: Duration) -> Result<(), JoinError> {
-        let State::Participant(search) = &mut self.state else { return Ok(()) };
+        let RoleState::Participant(search) = &mut self.state else { return Ok(()) };
         if let Some(at) = search.look_up(now) {
             self.setup.seats.pin(at, search.identity);
         }
@@ -369,11 +371,11 @@ impl Member {
     /// Tells the seats what the map says, when it says something new.
     fn learn(&mut self) {
         let (version, processes): (u64, Vec<Process>) = match &self.state {
-            State::Coordinator(coordinator) => {
+            RoleState::Coordinator(coordinator) => {
                 let roster = &coordinator.roster;
                 (roster.version(), roster.processes().cloned().collect())
             }
-            State::Participant(search) => {
+            RoleState::Participant(search) => {
                 let (version, map) = search.participant.map();
                 (version, map.to_vec())
             }
@@ -405,7 +407,7 @@ impl Member {
                 }
             }
             Heard::LinkUp { with, identity } => {
-                let State::Participant(search) = &mut self.state else { return };
+                let RoleState::Participant(search) = &mut self.state else { return };
                 if search.asked == Some(with) && search.identity.is_none() {
                     search.identity = Some(identity);
                     self.setup.seats.pin(with, Some(identity));
@@ -418,14 +420,14 @@ impl Member {
 
     /// A link broke, or could not be made.
     fn link_lost(&mut self, with: SocketAddr, why: LinkError) {
-        if let State::Participant(search) = &mut self.state
+        if let RoleState::Participant(search) = &mut self.state
             && search.asked == Some(with)
         {
             if search.participant.heard().is_none() {
                 search.link_lost(why);
             }
         } else if why == LinkError::Admission {
-            self.setup.kept_out.note(self.now(), (with, None), Why::KeepsUsOut);
+            self.setup.kept_out.note(self.now(), (with, None), KeptOutReason::KeepsUsOut);
         }
     }
 
@@ -433,10 +435,12 @@ impl Member {
     fn left(&mut self, with: SocketAddr) {
         let now = self.now();
         let line = match &mut self.state {
-            State::Coordinator(coordinator) => coordinator.roster.left(now, with).map(|seats| {
-                format!("the process of {} at {with} closed its link", ranges(&[seats]))
-            }),
-            State::Participant(search) => (search.asked == Some(with) && !self.is_ending)
+            RoleState::Coordinator(coordinator) => {
+                coordinator.roster.left(now, with).map(|seats| {
+                    format!("the process of {} at {with} closed its link", ranges(&[seats]))
+                })
+            }
+            RoleState::Participant(search) => (search.asked == Some(with) && !self.is_ending)
                 .then(|| format!("seat 0's process at {with} closed its link")),
         };
         if let Some(line) = line {
@@ -447,12 +451,13 @@ impl Member {
     fn control(&mut self, speaker: Speaker, control: Control, len: usize) {
         let now = self.now();
         match &mut self.state {
-            State::Coordinator(coordinator) => {
+            RoleState::Coordinator(coordinator) => {
                 let response = coordinator.handle(now, speaker, control, len);
                 match &response.joined {
                     Some((who, Ok(()))) => self.setup.kept_out.let_in(*who),
                     Some((who, Err(why))) => {
-                        let (who, why) = ((speaker.socket, Some(*who)), Why::Refused(why.clone()));
+                        let (who, why) =
+                            ((speaker.socket, Some(*who)), KeptOutReason::Refused(why.clone()));
                         self.setup.kept_out.note(now, who, why);
                     }
                     None => {}
@@ -460,10 +465,10 @@ impl Member {
                 self.respond(response);
             }
             // Somebody takes this process for seat 0's.
-            State::Participant(_) if matches!(control, Control::Join { .. }) => {
+            RoleState::Participant(_) if matches!(control, Control::Join { .. }) => {
                 self.say(speaker.socket, &Control::Refused { why: Refusal::NotSeatZero });
             }
-            State::Participant(search) => {
+            RoleState::Participant(search) => {
                 // Only seat 0's process has anything to say here.
                 let is_known = speaker.identity.is_none() || speaker.identity == search.identity;
                 if search.asked == Some(speaker.socket) && is_known {

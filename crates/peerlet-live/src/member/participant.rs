@@ -59,7 +59,7 @@ pub(crate) struct Participant {
     welcomed: bool,
     heard: Option<Duration>,
     refused: Option<(Duration, Refusal)>,
-    /// What seat 0's process runs, while it is read.
+    /// The sections of seat 0's process, while they are read.
     theirs: Option<Reading<Section>>,
     /// Round trips, with what is to be added to the own clock to get that of seat 0's process.
     samples: Vec<(Duration, i128)>,
@@ -156,7 +156,7 @@ impl Participant {
         self.samples.iter().copied().min_by_key(|(round_trip, _)| *round_trip)
     }
 
-    /// What is to be said now.
+    /// The control messages that are due now.
     ///
     /// # Errors
     /// When there is no hope of taking part any more.

@@ -23,7 +23,7 @@ pub(crate) const GRANTED_EACH: usize = 4 * PIECE_MAX;
 /// left out.
 pub(super) const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// What a process has to report and has not got through yet.
+/// The reports of a process that are not acknowledged yet.
 #[derive(Default)]
 pub(crate) struct Outbox {
     reports: u32,
@@ -63,7 +63,7 @@ impl Outbox {
         }
     }
 
-    /// What is to be sent now.
+    /// The messages that are due now.
     pub(crate) fn due(&mut self, now: Duration, incarnation: u64) -> Vec<Control> {
         let mut due = Vec::new();
         for ((report, piece), (at, pieces, bytes)) in &mut self.sent {

@@ -1,4 +1,4 @@
-//! Who takes part in a run: seat 0's process decides who has which seats.
+//! The roster of a run: seat 0's process decides which process has which seats.
 //!
 //! A process is known by its identity. What it says is compared with the identity of the connection
 //! it came over, where sockets have identities. The seats of a process are its own until it is
@@ -28,7 +28,7 @@ const PROBED: Duration = SECOND;
 const RETURNS_WITHIN: Duration = Duration::from_millis(1_300);
 
 /// One process that takes part.
-pub(crate) struct Entry {
+pub(crate) struct RosterEntry {
     pub(crate) process: Process,
     /// The socket that it speaks from.
     pub(crate) socket: SocketAddr,
@@ -48,7 +48,7 @@ pub(crate) struct Entry {
 /// A process that was let in, or was not, and what else follows from it.
 #[derive(Default)]
 pub(crate) struct Admission {
-    /// Whom to ask whether it is still there.
+    /// The sockets of processes to ask whether they are still there.
     pub(crate) probes: Vec<SocketAddr>,
     /// The processes that have lost their seats.
     pub(crate) replaced: Vec<Process>,
@@ -68,7 +68,7 @@ pub(crate) struct Roster {
     seats: u32,
     /// Whether only those take part who know a secret or are on a list.
     is_closed: bool,
-    entries: BTreeMap<Identity, Entry>,
+    entries: BTreeMap<Identity, RosterEntry>,
     version: u64,
 }
 
@@ -96,17 +96,16 @@ impl Roster {
         std::iter::once(&self.own).chain(self.entries.values().map(|entry| &entry.process))
     }
 
-    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &RosterEntry> {
         self.entries.values()
     }
 
-    pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+    pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = &mut RosterEntry> {
         self.entries.values_mut()
     }
 
-    /// The entry of whoever speaks: by the connection's identity, or by the socket where there is
-    /// none.
-    pub(crate) fn of(&mut self, speaker: Speaker) -> Option<&mut Entry> {
+    /// The entry of a speaker: by the connection's identity, or by the socket where there is none.
+    pub(crate) fn of(&mut self, speaker: Speaker) -> Option<&mut RosterEntry> {
         match speaker.identity {
             Some(identity) => self.entries.get_mut(&identity),
             None => self.entries.values_mut().find(|entry| entry.socket == speaker.socket),
@@ -122,9 +121,10 @@ impl Roster {
     }
 
     /// The sockets of processes from which nothing is heard any more since the last call, and the
-    /// seats of those from which more is expected.
+    /// seats of processes that should have reported more.
     pub(crate) fn gone(&mut self, now: Duration) -> Gone {
-        let silent = |entry: &&mut Entry| !entry.gone && now.saturating_sub(entry.heard) >= SILENT;
+        let silent =
+            |entry: &&mut RosterEntry| !entry.gone && now.saturating_sub(entry.heard) >= SILENT;
         let mut gone = Gone::default();
         for entry in self.entries.values_mut().filter(silent) {
             entry.gone = true;
@@ -166,7 +166,7 @@ impl Roster {
         }
         let (heard, joined, socket) = (now, now, speaker.socket);
         let (closed, gone, probed, left) = (false, false, None, None);
-        let entry = Entry { process, socket, heard, joined, closed, gone, probed, left };
+        let entry = RosterEntry { process, socket, heard, joined, closed, gone, probed, left };
         self.entries.insert(identity, entry);
         self.version += 1;
         Ok(())
@@ -262,7 +262,7 @@ impl Roster {
     /// address may be any.
     fn check_room(&self, seen: IpAddr) -> Result<(), Refusal> {
         let network = network_of(seen);
-        let near = |entry: &&Entry| network_of(entry.socket.ip()) == network;
+        let near = |entry: &&RosterEntry| network_of(entry.socket.ip()) == network;
         let is_full = self.entries.len() >= PROCESSES_MAX
             || self.entries.len() >= PROCESSES_PER_NETWORK_MAX
                 && self.entries.values().filter(near).count() >= PROCESSES_PER_NETWORK_MAX;
@@ -270,7 +270,7 @@ impl Roster {
     }
 }
 
-impl Entry {
+impl RosterEntry {
     /// Whether it has had its time to answer since somebody first wanted its seats, and has not.
     /// The first time it is asked.
     fn yields(&mut self, now: Duration, within: Duration, admission: &mut Admission) -> bool {

@@ -21,9 +21,9 @@ const KEPT_OUT_MAX: u32 = 3;
 pub(super) struct SeatZero {
     pub(super) participant: Participant,
     pub(super) search: Search,
-    /// Where it is asked now.
+    /// The address that is asked now.
     pub(super) asked: Option<SocketAddr>,
-    /// Who it is, once that is known.
+    /// Its identity, once that is known.
     pub(super) identity: Option<Identity>,
     /// Another process than the named one answered there.
     pub(super) is_another: bool,
@@ -83,7 +83,7 @@ impl SeatZero {
         }
     }
 
-    /// Where it is, in words: the address that is asked, or what was given where none is known.
+    /// Its address in words: the one that is asked, or the one that was given where none is known.
     pub(super) fn place(&self) -> String {
         self.asked.map_or_else(|| self.search.join().to_string(), |at| at.to_string())
     }

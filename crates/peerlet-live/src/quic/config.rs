@@ -18,15 +18,15 @@ use crate::frame::DATAGRAM_FRAME_MAX;
 use crate::key::ProcessKey;
 use crate::tls;
 
-/// Streams for pairs that each side may open on a connection, beside one for answers. A connection
-/// costs 70 kB at 100 and 1.1 MB at 4,096 (measured).
-pub(super) const LANES_MAX: usize = 64;
-const STREAMS_MAX: u32 = LANES_MAX as u32 + 1;
+/// Streams of single pairs that each side may open on a connection, beside one for answers. A
+/// connection costs 70 kB at 100 and 1.1 MB at 4,096 (measured).
+pub(super) const PAIR_STREAMS_MAX: usize = 64;
+const STREAMS_MAX: u32 = PAIR_STREAMS_MAX as u32 + 1;
 /// Packets are this large from the start, so that the largest datagram fits: see
 /// [`DATAGRAM_FRAME_MAX`].
 const MTU_MIN: u16 = 1232;
-/// What a packet adds to a datagram: 1 flag, 8 connection id, 4 packet number, 16 tag, 9 for the
-/// datagram's head.
+/// The bytes that a packet adds to a datagram: 1 flag, 8 connection id, 4 packet number, 16 tag, 9
+/// for the datagram's head.
 const DATAGRAM_OVERHEAD: usize = 38;
 const _: () = assert!(DATAGRAM_FRAME_MAX + DATAGRAM_OVERHEAD <= MTU_MIN as usize);
 /// Bytes that one stream, and all streams of a connection, may send ahead of our reading: 10 MB/s
@@ -109,8 +109,8 @@ fn transport() -> TransportConfig {
     config
 }
 
-/// Lets the other end of a connection send as much as those may who take part: so many bytes ahead
-/// of our reading.
+/// Lets the other end of a connection send as much as a member may: this many bytes ahead of our
+/// reading.
 pub(super) fn open_wide(connection: &Connection, window: u32) {
     connection.set_receive_window(VarInt::from_u32(window));
     connection.set_max_concurrent_uni_streams(VarInt::from_u32(STREAMS_MAX));
@@ -121,8 +121,8 @@ pub(super) fn datagrams_held(connection: &Connection) -> usize {
     DATAGRAM_BUFFER.saturating_sub(connection.datagram_send_buffer_space())
 }
 
-/// The window of the next connection, when those that are open have so many bytes: all of it as
-/// long as there are few, and a share of what is left when there are many.
+/// The window of the next connection, when those that are open have this many bytes: a full one as
+/// long as there are few, and a share of the rest when there are many.
 pub(super) const fn next_window(granted: u64) -> u32 {
     let share = WINDOWS_MAX.saturating_sub(granted) / 16;
     if share > CONNECTION_WINDOW as u64 {

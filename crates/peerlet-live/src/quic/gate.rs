@@ -1,4 +1,5 @@
-//! Who is let in over QUIC, how the secret is proved, and how many strangers there may be.
+//! Admission over QUIC: who is let in, how the secret is proved, and how many strangers there may
+//! be.
 //!
 //! A *member* is a process that the roster names, or that we dial. Anybody else who is let in is a
 //! *stranger*: it may say a little about joining and nothing else, over few connections with small
@@ -46,7 +47,7 @@ const PURPOSE: &str = "peerlet quic admission 1";
 /// Bytes of a proof.
 const PROOF_LEN: usize = 32;
 
-/// Who is let in, and who is a member.
+/// The gate of an endpoint: decides who is let in, and knows the members.
 #[derive(Debug)]
 pub(super) struct Gate {
     admission: Admission,
@@ -60,15 +61,15 @@ pub(super) struct Gate {
     granted: AtomicU64,
     /// Room for frames that have not ended.
     unfinished: Arc<Semaphore>,
-    kept_out: OnceLock<Notice>,
+    kept_out: OnceLock<KeptOutHook>,
 }
 
-/// Takes whoever is kept out.
-struct Notice(KeptOutNotice);
+/// Takes notice of processes that are kept out.
+struct KeptOutHook(KeptOutNotice);
 
-impl fmt::Debug for Notice {
+impl fmt::Debug for KeptOutHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Notice")
+        f.write_str("KeptOutHook")
     }
 }
 
@@ -84,7 +85,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Waits for room for so many bytes, of the connection's first, so that one that waits takes
+    /// Waits for room for this many bytes, of the connection's first, so that one that waits takes
     /// nothing from others. They have it again when both permits are dropped.
     pub(super) async fn take(
         &self,
@@ -98,12 +99,12 @@ impl Room {
 }
 
 /// The window of a member's connection; dropped, others may have it.
-pub(super) struct Window<'a> {
+pub(super) struct WindowGrant<'a> {
     gate: &'a Gate,
     bytes: u32,
 }
 
-impl Drop for Window<'_> {
+impl Drop for WindowGrant<'_> {
     fn drop(&mut self) {
         self.gate.granted.fetch_sub(u64::from(self.bytes), Ordering::Relaxed);
     }
@@ -134,8 +135,8 @@ struct Pending {
     _keep: oneshot::Sender<()>,
 }
 
-/// How a handshake goes on.
-pub(super) enum Entry {
+/// The decision about a handshake.
+pub(super) enum HandshakeDecision {
     /// It may, until the receiver ends.
     Begin(Permit, oneshot::Receiver<()>),
     /// The address has to be proved first.
@@ -177,12 +178,12 @@ impl Gate {
     /// From now on this is called with whoever is kept out.
     pub(super) fn on_kept_out(&self, tell: KeptOutNotice) {
         // It is set once, at the start of a run.
-        self.kept_out.set(Notice(tell)).ok();
+        self.kept_out.set(KeptOutHook(tell)).ok();
     }
 
     /// Tells of a process that dialled and was kept out, or that keeps this one out.
     pub(super) fn tell_kept_out(&self, at: SocketAddr, who: Option<Identity>, why: LinkError) {
-        if let Some(Notice(tell)) = self.kept_out.get() {
+        if let Some(KeptOutHook(tell)) = self.kept_out.get() {
             tell(at, who, why);
         }
     }
@@ -194,11 +195,11 @@ impl Gate {
     }
 
     /// Lets a member send as much as there is room for.
-    pub(super) fn open_wide(&self, connection: &Connection) -> Window<'_> {
+    pub(super) fn open_wide(&self, connection: &Connection) -> WindowGrant<'_> {
         let bytes = config::next_window(self.granted.load(Ordering::Relaxed));
         self.granted.fetch_add(u64::from(bytes), Ordering::Relaxed);
         config::open_wide(connection, bytes);
-        Window { gate: self, bytes }
+        WindowGrant { gate: self, bytes }
     }
 
     /// Another process is expected at this socket than before, or nobody any more.
@@ -267,7 +268,7 @@ impl Gate {
         from: SocketAddr,
         is_proved: bool,
         connections: usize,
-    ) -> Entry {
+    ) -> HandshakeDecision {
         let canonical = SocketAddr::new(from.ip().to_canonical(), from.port());
         let (is_member, expected) = {
             let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
@@ -279,7 +280,7 @@ impl Gate {
             false => (2 * expected + STRANGER_CONNECTIONS_MAX).min(2 * LINKS_MAX),
         };
         if connections >= most {
-            return Entry::Full;
+            return HandshakeDecision::Full;
         }
         let network = network_of(from.ip());
         let mut handshakes = self.handshakes();
@@ -292,10 +293,10 @@ impl Gate {
         let strangers = handshakes.pending.len() - members;
         let near = count(&|pending| !pending.is_member && pending.network == network);
         if !is_proved && (strangers >= UNPROVEN_MAX || near >= UNPROVEN_PER_NETWORK_MAX) {
-            return Entry::Prove;
+            return HandshakeDecision::Prove;
         }
         if is_member && members >= MEMBER_HANDSHAKES_MAX {
-            return Entry::Full;
+            return HandshakeDecision::Full;
         }
         if !is_member {
             if near >= HANDSHAKES_PER_NETWORK_MAX {
@@ -310,7 +311,7 @@ impl Gate {
         let (keep, ended) = oneshot::channel();
         handshakes.pending.insert(number, Pending { network, is_member, _keep: keep });
         drop(handshakes);
-        Entry::Begin(Permit { gate: Arc::clone(self), number }, ended)
+        HandshakeDecision::Begin(Permit { gate: Arc::clone(self), number }, ended)
     }
 
     /// Lets the process at the other end of a fresh connection in: the list has it, and it proves
@@ -454,12 +455,12 @@ mod tests {
         let gate = gate(true);
         let mut held = Vec::new();
         let mut enter = |from, is_proved| match gate.enter(from, is_proved, 0) {
-            Entry::Begin(permit, ended) => {
+            HandshakeDecision::Begin(permit, ended) => {
                 held.push((permit, ended));
                 "begins"
             }
-            Entry::Prove => "proves",
-            Entry::Full => "full",
+            HandshakeDecision::Prove => "proves",
+            HandshakeDecision::Full => "full",
         };
         assert_eq!(enter(at(1, 1), true), "begins");
         for port in 0..200 {
@@ -486,28 +487,36 @@ mod tests {
         let mut held = Vec::new();
         for network in 0..=255u8 {
             for port in 0..4 {
-                if let Entry::Begin(permit, ended) = gate.enter(at(network, port + 2), true, 0) {
+                if let HandshakeDecision::Begin(permit, ended) =
+                    gate.enter(at(network, port + 2), true, 0)
+                {
                     held.push((permit, ended));
                 }
             }
         }
         assert_eq!(gate.handshakes().pending.len(), HANDSHAKES_MAX);
-        let Entry::Begin(permit, mut ended) = gate.enter(at(9, 1), true, 0) else { panic!("full") };
+        let HandshakeDecision::Begin(permit, mut ended) = gate.enter(at(9, 1), true, 0) else {
+            panic!("full")
+        };
         for port in 0..999 {
-            if let Entry::Begin(permit, ended) = gate.enter(at(9, port + 2), true, 0) {
+            if let HandshakeDecision::Begin(permit, ended) = gate.enter(at(9, port + 2), true, 0) {
                 held.push((permit, ended));
             }
         }
         assert_eq!(ended.try_recv(), Err(oneshot::error::TryRecvError::Empty), "it goes on");
         drop(permit);
-        assert!(matches!(gate.enter(at(9, 1), false, 0), Entry::Prove), "it may be anybody");
+        assert!(
+            matches!(gate.enter(at(9, 1), false, 0), HandshakeDecision::Prove),
+            "it may be anybody"
+        );
     }
 
     #[test]
     fn connections_that_close_take_no_room_from_members() {
         let gate = gate(true);
         gate.expect(at(9, 1), None, Some(Identity([9; 32])));
-        let is_full = |from, count| matches!(gate.enter(from, true, count), Entry::Full);
+        let is_full =
+            |from, count| matches!(gate.enter(from, true, count), HandshakeDecision::Full);
         assert!(!is_full(at(1, 1), STRANGER_CONNECTIONS_MAX));
         assert!(is_full(at(1, 1), STRANGER_CONNECTIONS_MAX + 2));
         assert!(!is_full(at(9, 1), STRANGER_CONNECTIONS_MAX + 2), "a member");

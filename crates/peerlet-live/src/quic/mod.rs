@@ -5,9 +5,9 @@
 //! report to the transport, which alone keeps the table of links.
 
 mod config;
-mod connection;
 mod gate;
-mod lanes;
+mod link;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -25,18 +25,18 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::admission::Admission;
-use crate::counters::{Cause, Counters};
+use crate::counters::{Counters, SocketDrop};
+use crate::emulation::EmulatedSocket;
 use crate::frame::{DATAGRAM_FRAME_MAX, STREAM_FRAME_MAX};
 use crate::key::ProcessKey;
-use crate::medium::Wire;
 use crate::tls;
 use crate::transport::{
     BATCH_MAX, BindError, Capabilities, Inbound, KeptOutNotice, LinkError, Outbound, Transport,
 };
-use connection::{Shared, UNWANTED};
 use gate::{Gate, crowded_out};
-use lanes::{Held, Lanes, Queued};
-use waiting::{Frame, Waiting, is_for};
+use link::{EndpointShared, UNWANTED};
+use streams::{HeldBytes, Queued, Streams};
+use waiting::{StreamFrame, WaitingFrames, is_for};
 
 /// Processes that a transport is linked to: at 70 kB a connection, 290 MB.
 pub const LINKS_MAX: usize = 4096;
@@ -53,9 +53,9 @@ const EVENTS_MAX: usize = 256;
 /// How long the end of a socket without links takes: enough to send what ends its handshakes.
 const UNLINKED: std::time::Duration = std::time::Duration::from_millis(50);
 
-/// What the tasks report.
+/// A report of a link's tasks.
 #[derive(Debug)]
-enum Event {
+enum LinkEvent {
     Frames(Vec<Inbound>),
     Up {
         with: SocketAddr,
@@ -84,7 +84,7 @@ enum Event {
 struct Tally(Arc<Mutex<Counters>>);
 
 impl Tally {
-    fn add(&self, cause: Cause, n: u64) {
+    fn add(&self, cause: SocketDrop, n: u64) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).add(cause, n);
     }
 
@@ -95,18 +95,18 @@ impl Tally {
 
 /// A link that we send on, or are about to.
 #[derive(Debug)]
-enum Link {
-    Dialling { held: Arc<Held>, waiting: Waiting },
-    Up(Box<Up>),
+enum QuicLink {
+    Dialling { held: Arc<HeldBytes>, waiting: WaitingFrames },
+    Up(Box<EstablishedLink>),
 }
 
 #[derive(Debug)]
-struct Up {
+struct EstablishedLink {
     identity: Identity,
     connection: Connection,
     dialled: bool,
-    held: Arc<Held>,
-    lanes: Lanes,
+    held: Arc<HeldBytes>,
+    streams: Streams,
     /// A connection with the same process that only it sends on, when both have dialled.
     extra: Option<Connection>,
 }
@@ -139,16 +139,16 @@ pub struct QuicTransport {
     /// How to dial those whose identity is not known.
     anybody: ClientConfig,
     expected: BTreeMap<SocketAddr, Identity>,
-    links: BTreeMap<SocketAddr, Link>,
+    links: BTreeMap<SocketAddr, QuicLink>,
     /// The links of processes that do not take part, oldest first, with their connections.
     strangers: Vec<(SocketAddr, usize)>,
-    shared: Shared,
-    events: mpsc::Receiver<Event>,
-    /// What came about while sending, for the next `receive`.
+    shared: EndpointShared,
+    events: mpsc::Receiver<LinkEvent>,
+    /// Events that came about while sending, for the next `receive`.
     pending: Vec<Inbound>,
 }
 
-/// Whom a QUIC transport lets in, and whom it listens to.
+/// The rules by which a QUIC transport lets processes in and listens to them.
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
     /// Who may connect. Default: anybody.
@@ -181,13 +181,13 @@ impl QuicTransport {
         QuicTransport::over(key, endpoint, guard).map_err(io)
     }
 
-    /// QUIC over a wire; must be called within a tokio runtime.
-    pub(crate) fn carried(
+    /// QUIC over an emulated socket; must be called within a tokio runtime.
+    pub(crate) fn emulated(
         key: ProcessKey,
-        wire: Arc<Wire>,
+        socket: Arc<EmulatedSocket>,
         guard: Guard,
     ) -> io::Result<QuicTransport> {
-        let endpoint = config::over(&key, wire)?;
+        let endpoint = config::over(&key, socket)?;
         QuicTransport::over(key, endpoint, guard)
     }
 
@@ -195,8 +195,8 @@ impl QuicTransport {
         let local = endpoint.local_addr()?;
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
         let gate = Arc::new(Gate::new(guard.admission, key.identity(), guard.has_roster));
-        let shared = Shared { events, tally: Tally::default(), gate };
-        tokio::spawn(connection::accept(endpoint.clone(), shared.clone()));
+        let shared = EndpointShared { events, tally: Tally::default(), gate };
+        tokio::spawn(link::accept(endpoint.clone(), shared.clone()));
         Ok(QuicTransport {
             anybody: config::client(&key, None),
             key,
@@ -211,13 +211,13 @@ impl QuicTransport {
         })
     }
 
-    /// Who this process is.
+    /// The identity of this process.
     pub fn identity(&self) -> Identity {
         self.key.identity()
     }
 
     /// The link to a process, dialled if there is none.
-    fn link(&mut self, to: SocketAddr) -> Result<&mut Link, LinkError> {
+    fn link(&mut self, to: SocketAddr) -> Result<&mut QuicLink, LinkError> {
         if !self.links.contains_key(&to) {
             if self.links.len() >= LINKS_MAX {
                 return Err(LinkError::TooMany);
@@ -230,84 +230,86 @@ impl QuicTransport {
                 .endpoint
                 .connect_with(config, to, tls::SERVER_NAME)
                 .map_err(|_| LinkError::Unreachable)?;
-            tokio::spawn(connection::dial(to, connecting, self.shared.clone()));
+            tokio::spawn(link::dial(to, connecting, self.shared.clone()));
             let (held, waiting) = Default::default();
-            self.links.insert(to, Link::Dialling { held, waiting });
+            self.links.insert(to, QuicLink::Dialling { held, waiting });
         }
         Ok(self.links.get_mut(&to).expect("the link is in the table"))
     }
 
     fn send_datagram(&mut self, to: SocketAddr, wanted: Option<Identity>, frame: Bytes) {
         if frame.len() > DATAGRAM_FRAME_MAX {
-            return self.shared.tally.add(Cause::TooLarge, 1);
+            return self.shared.tally.add(SocketDrop::TooLarge, 1);
         }
         let (tally, gate) = (self.shared.tally.clone(), Arc::clone(&self.shared.gate));
         match self.link(to) {
-            Err(_) => tally.add(Cause::Link, 1),
-            Ok(Link::Up(up)) if !is_for(wanted, up.identity) => tally.add(Cause::Identity, 1),
+            Err(_) => tally.add(SocketDrop::Link, 1),
+            Ok(QuicLink::Up(up)) if !is_for(wanted, up.identity) => {
+                tally.add(SocketDrop::Identity, 1)
+            }
             // A stranger that acknowledges nothing must not make us keep much.
-            Ok(Link::Up(up))
+            Ok(QuicLink::Up(up))
                 if config::datagrams_held(&up.connection) > STRANGER_HELD_MAX
                     && !gate.is_member(up.identity) =>
             {
-                tally.add(Cause::Queue, 1);
+                tally.add(SocketDrop::Queue, 1);
             }
-            Ok(Link::Up(up)) => transmit(&up.connection, frame, &tally),
-            Ok(Link::Dialling { waiting: Waiting { datagrams, .. }, .. })
+            Ok(QuicLink::Up(up)) => transmit(&up.connection, frame, &tally),
+            Ok(QuicLink::Dialling { waiting: WaitingFrames { datagrams, .. }, .. })
                 if datagrams.len() < DIALLING_DATAGRAMS_MAX =>
             {
                 datagrams.push((wanted, frame));
             }
-            Ok(Link::Dialling { .. }) => tally.add(Cause::Queue, 1),
+            Ok(QuicLink::Dialling { .. }) => tally.add(SocketDrop::Queue, 1),
         }
     }
 
-    fn send_stream(&mut self, to: SocketAddr, frame: Frame) {
+    fn send_stream(&mut self, to: SocketAddr, frame: StreamFrame) {
         if frame.bytes.len() > STREAM_FRAME_MAX {
-            return self.shared.tally.add(Cause::TooLarge, 1);
+            return self.shared.tally.add(SocketDrop::TooLarge, 1);
         }
         let link = match self.link(to) {
             Ok(link) => link,
             Err(why) => {
-                self.shared.tally.add(Cause::Link, 1);
+                self.shared.tally.add(SocketDrop::Link, 1);
                 return self.pending.push(Inbound::LinkLost { with: to, why });
             }
         };
         let len = frame.bytes.len();
         // Counted before it is queued: a writer on another thread may be done with it at once.
         let (queued, pushed) = match link {
-            Link::Up(up) if !is_for(frame.identity, up.identity) => {
+            QuicLink::Up(up) if !is_for(frame.identity, up.identity) => {
                 return self.pending.extend(frame.mistaken(to));
             }
-            Link::Up(up) => (up.held.add(len), up.lanes.push(frame.pair, frame.bytes)),
-            Link::Dialling { held, waiting } => {
+            QuicLink::Up(up) => (up.held.add(len), up.streams.push(frame.pair, frame.bytes)),
+            QuicLink::Dialling { held, waiting } => {
                 waiting.frames.push(frame);
                 (held.add(len), true)
             }
         };
         match queued {
             // A broken stream is one of a broken connection, whose end is about to be reported.
-            _ if !pushed => self.shared.tally.add(Cause::Link, 1),
+            _ if !pushed => self.shared.tally.add(SocketDrop::Link, 1),
             Queued::Fine => {}
             Queued::Blocked => self.pending.push(Inbound::Blocked { to }),
             Queued::Overflow => {
-                if let Some(Link::Up(up)) = self.links.remove(&to) {
+                if let Some(QuicLink::Up(up)) = self.links.remove(&to) {
                     up.close();
                 }
-                self.shared.tally.add(Cause::Queue, 1);
+                self.shared.tally.add(SocketDrop::Queue, 1);
                 self.pending.push(Inbound::LinkLost { with: to, why: LinkError::Overflow });
             }
         }
     }
 
-    fn handle(&mut self, event: Event, into: &mut Vec<Inbound>) {
+    fn handle(&mut self, event: LinkEvent, into: &mut Vec<Inbound>) {
         match event {
-            Event::Frames(frames) => into.extend(frames),
-            Event::Up { with, identity, connection, dialled, wanted } => {
+            LinkEvent::Frames(frames) => into.extend(frames),
+            LinkEvent::Up { with, identity, connection, dialled, wanted } => {
                 let expected = self.expected.get(&with).is_none_or(|known| *known == identity);
                 let room = self.links.contains_key(&with) || self.links.len() < LINKS_MAX;
                 if !expected || !room {
-                    self.shared.tally.add(Cause::Handshake, 1);
+                    self.shared.tally.add(SocketDrop::Handshake, 1);
                     if dialled {
                         let why = if expected { LinkError::TooMany } else { LinkError::Identity };
                         self.dial_failed(with, why, into);
@@ -319,18 +321,18 @@ impl QuicTransport {
                     self.up(with, identity, connection, dialled, into);
                 }
             }
-            Event::DialFailed { to, why } => self.dial_failed(to, why, into),
-            Event::Down { with, id, why } => self.down(with, id, why, into),
-            Event::Unblocked { to } => into.push(Inbound::Unblocked { to }),
+            LinkEvent::DialFailed { to, why } => self.dial_failed(to, why, into),
+            LinkEvent::Down { with, id, why } => self.down(with, id, why, into),
+            LinkEvent::Unblocked { to } => into.push(Inbound::Unblocked { to }),
         }
     }
 
     fn dial_failed(&mut self, to: SocketAddr, why: LinkError, into: &mut Vec<Inbound>) {
-        let Some(Link::Dialling { .. }) = self.links.get(&to) else { return };
-        if let Some(Link::Dialling { waiting, .. }) = self.links.remove(&to) {
+        let Some(QuicLink::Dialling { .. }) = self.links.get(&to) else { return };
+        if let Some(QuicLink::Dialling { waiting, .. }) = self.links.remove(&to) {
             let (of_others, lost) = waiting.fail(to, why, into);
-            self.shared.tally.add(Cause::Identity, of_others);
-            self.shared.tally.add(Cause::Link, lost);
+            self.shared.tally.add(SocketDrop::Identity, of_others);
+            self.shared.tally.add(SocketDrop::Link, lost);
             into.push(Inbound::LinkLost { with: to, why });
         }
     }
@@ -350,15 +352,17 @@ impl QuicTransport {
         }
         let links = &self.links;
         self.strangers.retain(|(with, id)| match links.get(with) {
-            Some(Link::Up(up)) => up.connection.stable_id() == *id && !gate.is_member(up.identity),
+            Some(QuicLink::Up(up)) => {
+                up.connection.stable_id() == *id && !gate.is_member(up.identity)
+            }
             _ => false,
         });
         let addresses: Vec<_> = self.strangers.iter().map(|(with, _)| with.ip()).collect();
-        if let Some(place) = crowded_out(&addresses, with.ip()) {
-            let (with, _) = self.strangers.remove(place);
-            if let Some(Link::Up(up)) = self.links.remove(&with) {
+        if let Some(index) = crowded_out(&addresses, with.ip()) {
+            let (with, _) = self.strangers.remove(index);
+            if let Some(QuicLink::Up(up)) = self.links.remove(&with) {
                 up.close();
-                self.shared.tally.add(Cause::Stranger, 1);
+                self.shared.tally.add(SocketDrop::Stranger, 1);
                 into.push(Inbound::LinkLost { with, why: LinkError::TooMany });
             }
         }
@@ -374,31 +378,31 @@ impl QuicTransport {
         dialled: bool,
         into: &mut Vec<Inbound>,
     ) {
-        let (mut held, mut waiting) = (Arc::<Held>::default(), Waiting::default());
+        let (mut held, mut waiting) = (Arc::<HeldBytes>::default(), WaitingFrames::default());
         match self.links.remove(&with) {
-            Some(Link::Up(mut up)) if up.identity == identity && up.dialled != dialled => {
+            Some(QuicLink::Up(mut up)) if up.identity == identity && up.dialled != dialled => {
                 if let Some(old) = up.extra.replace(connection) {
                     old.close(UNWANTED, b"replaced");
                 }
-                self.links.insert(with, Link::Up(up));
+                self.links.insert(with, QuicLink::Up(up));
                 return;
             }
             // Another process there, or one that dials again although it had a connection: the old
             // one is dead.
-            Some(Link::Up(up)) => {
+            Some(QuicLink::Up(up)) => {
                 up.close();
                 into.push(Inbound::LinkLost { with, why: LinkError::Closed });
             }
-            Some(Link::Dialling { held: kept, waiting: all }) => (held, waiting) = (kept, all),
+            Some(QuicLink::Dialling { held: kept, waiting: all }) => (held, waiting) = (kept, all),
             None => {}
         }
         let report = self.shared.events.clone();
-        let mut lanes = Lanes::new(with, connection.clone(), Arc::clone(&held), report);
+        let mut streams = Streams::new(with, connection.clone(), Arc::clone(&held), report);
         let tally = &self.shared.tally;
         for (wanted, frame) in waiting.datagrams {
             match is_for(wanted, identity) {
                 true => transmit(&connection, frame, tally),
-                false => tally.add(Cause::Identity, 1),
+                false => tally.add(SocketDrop::Identity, 1),
             }
         }
         for frame in waiting.frames {
@@ -407,19 +411,19 @@ impl QuicTransport {
                 if held.release(frame.bytes.len()) {
                     into.push(Inbound::Unblocked { to: with });
                 }
-            } else if !lanes.push(frame.pair, frame.bytes) {
-                tally.add(Cause::Link, 1);
+            } else if !streams.push(frame.pair, frame.bytes) {
+                tally.add(SocketDrop::Link, 1);
             }
         }
-        let up = Up { identity, connection, dialled, held, lanes, extra: None };
-        self.links.insert(with, Link::Up(Box::new(up)));
+        let up = EstablishedLink { identity, connection, dialled, held, streams, extra: None };
+        self.links.insert(with, QuicLink::Up(Box::new(up)));
         into.push(Inbound::LinkUp { with, identity });
     }
 
     /// A connection ended: where it was the link, another one with the same process takes its
     /// place.
     fn down(&mut self, with: SocketAddr, id: usize, why: LinkError, into: &mut Vec<Inbound>) {
-        let Some(Link::Up(up)) = self.links.get_mut(&with) else { return };
+        let Some(QuicLink::Up(up)) = self.links.get_mut(&with) else { return };
         if up.extra.as_ref().is_some_and(|extra| extra.stable_id() == id) {
             up.extra = None;
         }
@@ -436,9 +440,9 @@ impl QuicTransport {
 
     /// Ends links with all that is queued for them sent, or at the deadline.
     async fn drain(&mut self, until: Instant) {
-        let dialling = |link: &Link| match link {
-            Link::Dialling { waiting, .. } => !waiting.frames.is_empty(),
-            Link::Up(_) => false,
+        let dialling = |link: &QuicLink| match link {
+            QuicLink::Dialling { waiting, .. } => !waiting.frames.is_empty(),
+            QuicLink::Up(_) => false,
         };
         while self.links.values().any(dialling)
             && let Ok(Some(event)) = timeout_at(until, self.events.recv()).await
@@ -448,9 +452,9 @@ impl QuicTransport {
         let links = std::mem::take(&mut self.links).into_values();
         let (mut writers, mut connections) = (Vec::new(), Vec::new());
         for link in links {
-            if let Link::Up(up) = link {
+            if let QuicLink::Up(up) = link {
                 connections.push(up.connection);
-                writers.extend(up.lanes.finish());
+                writers.extend(up.streams.finish());
             }
         }
         for writer in writers {
@@ -461,7 +465,7 @@ impl QuicTransport {
     }
 }
 
-impl Up {
+impl EstablishedLink {
     fn close(self) {
         for connection in self.extra.iter().chain([&self.connection]) {
             connection.close(UNWANTED, b"replaced");
@@ -478,12 +482,12 @@ fn farewell(is_linked: bool, until: Instant, now: Instant) -> Instant {
 /// Gives a datagram to a connection; one that would push out others is dropped itself.
 fn transmit(connection: &Connection, frame: Bytes, tally: &Tally) {
     if connection.datagram_send_buffer_space() < frame.len() {
-        return tally.add(Cause::Queue, 1);
+        return tally.add(SocketDrop::Queue, 1);
     }
     match connection.send_datagram(frame) {
         Ok(()) => {}
-        Err(SendDatagramError::TooLarge) => tally.add(Cause::TooLarge, 1),
-        Err(_) => tally.add(Cause::Link, 1),
+        Err(SendDatagramError::TooLarge) => tally.add(SocketDrop::TooLarge, 1),
+        Err(_) => tally.add(SocketDrop::Link, 1),
     }
 }
 
@@ -515,9 +519,9 @@ impl Transport for QuicTransport {
         }
         let before = self.expected.insert(socket, identity);
         gate.expect(socket, before, Some(identity));
-        let Some(Link::Up(up)) = self.links.get(&socket) else { return };
+        let Some(QuicLink::Up(up)) = self.links.get(&socket) else { return };
         if up.identity != identity
-            && let Some(Link::Up(up)) = self.links.remove(&socket)
+            && let Some(QuicLink::Up(up)) = self.links.remove(&socket)
         {
             up.close();
             self.pending.push(Inbound::LinkLost { with: socket, why: LinkError::Identity });
@@ -546,13 +550,13 @@ impl Transport for QuicTransport {
             match outbound {
                 Outbound::Datagram { to, frame } => self.send_datagram(to, None, frame),
                 Outbound::Stream { to, pair, frame: bytes } => {
-                    self.send_stream(to, Frame { pair, identity: None, bytes });
+                    self.send_stream(to, StreamFrame { pair, identity: None, bytes });
                 }
                 Outbound::Trusted { to, identity, pair: None, frame } => {
                     self.send_datagram(to, Some(identity), frame);
                 }
                 Outbound::Trusted { to, identity, pair: Some(pair), frame: bytes } => {
-                    self.send_stream(to, Frame { pair, identity: Some(identity), bytes });
+                    self.send_stream(to, StreamFrame { pair, identity: Some(identity), bytes });
                 }
             }
         }
@@ -564,7 +568,7 @@ impl Transport for QuicTransport {
 
     async fn close(&mut self, drain: Duration) {
         let until = Instant::now() + std::time::Duration::from(drain);
-        let is_linked = self.links.values().any(|link| matches!(link, Link::Up(_)));
+        let is_linked = self.links.values().any(|link| matches!(link, QuicLink::Up(_)));
         self.drain(until).await;
         self.endpoint.close(VarInt::from_u32(0), b"closed");
         // Lets the others know; at the deadline they find out by themselves.

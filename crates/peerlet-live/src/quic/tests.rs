@@ -44,7 +44,7 @@ async fn send_stream(from: &mut QuicTransport, to: SocketAddr, pair: (u32, u32),
     from.send(&mut vec![Outbound::Stream { to, pair, frame: frame.to_vec().into() }]).await;
 }
 
-/// What comes in until something is found in it, and that.
+/// Receives until something is found in what came in, and gives that.
 async fn until<T>(
     transport: &mut QuicTransport,
     mut find: impl FnMut(&Inbound) -> Option<T>,
@@ -108,7 +108,7 @@ async fn datagrams_and_streams_go_both_ways_and_identities_are_seen() {
     assert_eq!(beside(&mut alice, frames(&mut bob, 1)).await, [vec![8; STREAM_FRAME_MAX]]);
     send_datagram(&mut alice, b, &vec![0; DATAGRAM_FRAME_MAX + 1]).await;
     send_stream(&mut alice, b, (1, 2), &vec![0; STREAM_FRAME_MAX + 1]).await;
-    assert_eq!(alice.counters().get(Cause::TooLarge), 2);
+    assert_eq!(alice.counters().get(SocketDrop::TooLarge), 2);
     assert_eq!(bob.endpoint.open_connections(), 1, "all of it over one connection");
 }
 
@@ -147,7 +147,7 @@ async fn another_process_than_expected_is_not_talked_to() {
     send_datagram(&mut alice, b, b"for Carol").await;
     let (_, why) = beside(&mut bob, until(&mut alice, lost)).await;
     assert_eq!(why, LinkError::Identity);
-    assert_eq!(alice.counters().get(Cause::Link), 1, "the datagram is gone");
+    assert_eq!(alice.counters().get(SocketDrop::Link), 1, "the datagram is gone");
     // Being dialled: Carol is expected where Alice is.
     bob.expect(a, Some(carol.identity()));
     alice.expect(b, Some(bob.identity()));
@@ -228,8 +228,8 @@ async fn where_nobody_answers_there_is_no_link() {
     }
     send_stream(&mut alice, to, (0, 0), b"anybody?").await;
     assert_eq!(until(&mut alice, lost).await.1, LinkError::Unreachable);
-    assert_eq!(alice.counters().get(Cause::Queue), 10);
-    assert_eq!(alice.counters().get(Cause::Link), DIALLING_DATAGRAMS_MAX as u64 + 1);
+    assert_eq!(alice.counters().get(SocketDrop::Queue), 10);
+    assert_eq!(alice.counters().get(SocketDrop::Link), DIALLING_DATAGRAMS_MAX as u64 + 1);
     // An address of a family that the socket does not speak.
     send_stream(&mut alice, "[::1]:9".parse().unwrap(), (0, 0), b"anybody?").await;
     assert_eq!(until(&mut alice, lost).await.1, LinkError::Unreachable);
@@ -265,7 +265,7 @@ async fn who_breaks_the_protocol_is_cut_off() {
     let to = bob.local_addr();
     let key = ProcessKey::generate();
     let endpoint = config::bind(&key, "127.0.0.1:0".parse().unwrap()).unwrap();
-    for (bytes, cause) in [([0xff; 8], Cause::TooLarge), ([0; 8], Cause::Decode)] {
+    for (bytes, cause) in [([0xff; 8], SocketDrop::TooLarge), ([0; 8], SocketDrop::Decode)] {
         let config = config::client(&key, None);
         let connection = endpoint.connect_with(config, to, "peerlet").unwrap().await.unwrap();
         let mut stream = connection.open_uni().await.unwrap();
@@ -359,6 +359,6 @@ async fn acknowledgements_do_not_wait_behind_data() {
     let ack = Outbound::Stream { to, pair: (1, 2), frame: frame(5, 30) };
     alice.send(&mut data.chain([ack]).collect()).await;
     let came = beside(&mut alice, frames(&mut bob, 33)).await;
-    let place = came.iter().position(|frame| frame[1] == 5).expect("it comes");
-    assert!(place < 24, "it came behind {place} frames");
+    let index = came.iter().position(|frame| frame[1] == 5).expect("it comes");
+    assert!(index < 24, "it came behind {index} frames");
 }

@@ -14,14 +14,14 @@ pub(super) fn is_for(wanted: Option<Identity>, identity: Identity) -> bool {
 
 /// A frame of a stream that waits for its link.
 #[derive(Debug)]
-pub(super) struct Frame {
+pub(super) struct StreamFrame {
     pub(super) pair: (u32, u32),
     /// The only process that it may go to, if there is one.
     pub(super) identity: Option<Identity>,
     pub(super) bytes: Bytes,
 }
 
-impl Frame {
+impl StreamFrame {
     /// Tells that this frame was not sent, where it was for one process only.
     pub(super) fn mistaken(&self, to: SocketAddr) -> Option<Inbound> {
         let (pair, identity) = (self.pair, self.identity?);
@@ -31,13 +31,13 @@ impl Frame {
 
 /// All that waits for one link.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(super) struct WaitingFrames {
     /// Each with the only process that it may go to, if there is one.
     pub(super) datagrams: Vec<(Option<Identity>, Bytes)>,
-    pub(super) frames: Vec<Frame>,
+    pub(super) frames: Vec<StreamFrame>,
 }
 
-impl Waiting {
+impl WaitingFrames {
     /// The link could not be made: gives how many datagrams were not for who answered, and how many
     /// datagrams and frames were lost besides; and tells of the frames that were not for who
     /// answered.

@@ -1,4 +1,5 @@
-//! What wakes a shard on time: the runtime's own timers are up to two milliseconds late.
+//! The alarm clock that wakes a shard on time: the runtime's own timers are up to two milliseconds
+//! late.
 
 use std::time::Instant;
 
@@ -48,7 +49,7 @@ mod kernel {
     pub(super) struct Clock {
         /// A timer is read like a pipe: it has something when it has rung.
         timer: Receiver,
-        /// What it is set to.
+        /// The instant that it is set to.
         rings: Option<Instant>,
     }
 

@@ -13,10 +13,10 @@ use crate::shard::Shard;
 /// could.
 pub(super) const HEARTBEAT: Duration = Duration::from_nanos(500 * MILLISECOND.as_nanos());
 
-/// What a shard knows of its own lateness.
+/// A shard's record of its own lateness.
 #[derive(Default)]
 pub(crate) struct Punctuality {
-    /// When it was to be back at the latest; `None` before its first turn, where it came late.
+    /// When it was to be back at the latest; `None` before its first iteration, where it came late.
     pub(super) due: Option<Time>,
     pub(super) delays: Delays,
     /// The handler that took longest since it had looked last.
@@ -37,10 +37,10 @@ impl Punctuality {
 }
 
 impl Shard {
-    /// Sees how late it is, at the beginning of a turn. What would have happened in a second and
-    /// more did not: nothing was measured then.
+    /// Notes how late it is, at the beginning of an iteration. A second or more that was missed is
+    /// time in which nothing was measured.
     pub(super) fn look_at_the_clock(&mut self) {
-        let now = self.ground.now;
+        let now = self.state.now;
         let slowest = self.late.slowest.take();
         let Some(due) = self.late.due.take().filter(|due| *due <= now) else { return };
         let late = now - due;
@@ -49,11 +49,11 @@ impl Shard {
         if late <= LOST_AFTER || lost.is_empty() {
             return;
         }
-        self.ground.recorder.absent(lost.clone());
+        self.state.recorder.absent(lost.clone());
         self.late.lost.push(lost);
         let back = Instant::now();
         let due = back.checked_sub(late.into()).unwrap_or(back);
-        self.ear.tell(Late { shard: self.number, due, back, at: now, slowest });
+        self.monitor.tell(Late { shard: self.number, due, back, at: now, slowest });
     }
 
     /// Notes a handler that took long.
@@ -68,12 +68,12 @@ impl Shard {
         let only = registry.entries().len() == 1;
         let port = port.or_else(|| only.then_some(Port(0)));
         let peerlet = port.and_then(|port| Some(registry.entry(port)?.name()));
-        let (seat, life, time) = (self.seats[row], self.host.life(row), self.ground.now);
-        let place = Location { seat, life, peerlet, handler, time };
+        let (seat, life, time) = (self.seats[row], self.host.life(row), self.state.now);
+        let location = Location { seat, life, peerlet, handler, time };
         let took = Duration::from(took);
-        self.late.delays.note_blocked(place, took);
+        self.late.delays.note_blocked(location, took);
         if self.late.slowest.is_none_or(|(_, longest)| took > longest) {
-            self.late.slowest = Some((place, took));
+            self.late.slowest = Some((location, took));
         }
     }
 }

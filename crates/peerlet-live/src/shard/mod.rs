@@ -1,19 +1,20 @@
 //! A shard: the peers of one task, their socket and their timers.
 //!
 //! A shard is one task. It owns its peers and runs their handlers inline, so handlers of one peer
-//! never overlap; a peer never leaves its shard. Each turn of its loop takes a share of what is due
-//! and one of what arrived, and hands over one batch of what is to go. However much there is to do,
-//! it looks at its sockets after each turn, and leaves its thread to others after a while.
+//! never overlap; a peer never leaves its shard. Each iteration of its loop takes a share of the
+//! events that are due and of the frames that arrived, and sends one batch of frames. However much
+//! there is to do, it looks at its sockets after each iteration, and yields its thread
+//! after a while.
 
 mod alarm_clock;
-mod doing;
-mod here;
+mod current_event;
+mod iteration;
 mod late;
+mod live_world;
 mod pauses;
 mod phases;
 mod share;
 mod timers;
-mod turn;
 mod undecoded;
 
 use std::net::SocketAddr;
@@ -28,13 +29,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::counters::Counters;
 use crate::kept_out::KeptOut;
 use crate::member::{Heard, OwnEpoch};
-use crate::monitor::{Delays, Ear};
+use crate::monitor::{Delays, MonitorHandle};
 use crate::panics::Failures;
 use crate::transport::Transport;
 pub(crate) use alarm_clock::AlarmClock;
-pub(crate) use doing::Doing;
-pub(crate) use here::Ground;
+pub(crate) use current_event::CurrentEvent;
 pub(crate) use late::Punctuality;
+pub(crate) use live_world::ShardState;
 pub(crate) use pauses::Pauses;
 pub(crate) use timers::Timers;
 pub(crate) use undecoded::Undecoded;
@@ -53,23 +54,23 @@ pub type Build = Arc<dyn Fn(Seat) -> Peer + Send + Sync>;
 
 /// A shard, ready to run.
 pub(crate) struct Shard {
-    /// Which of the process's it is.
+    /// Its number within the process.
     pub(crate) number: u32,
     pub(crate) host: Host,
     /// The seats of its rows, ascending.
     pub(crate) seats: Vec<Seat>,
-    pub(crate) ground: Ground,
+    pub(crate) state: ShardState,
     pub(crate) pauses: Pauses,
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) alarm_clock: AlarmClock,
-    pub(crate) doing: Doing,
+    pub(crate) current: CurrentEvent,
     pub(crate) late: Punctuality,
-    /// Where it tells that it was late.
-    pub(crate) ear: Ear,
+    /// Takes reports of lateness.
+    pub(crate) monitor: MonitorHandle,
     /// Whether one of its peers panicked: no handler runs any more.
     pub(crate) is_broken: bool,
     pub(crate) build: Build,
-    /// What the environment does to its seats, in order.
+    /// The directives for its seats, in order.
     pub(crate) directives: std::iter::Peekable<std::vec::IntoIter<Directive>>,
     pub(crate) zero: Instant,
     pub(crate) end: Time,
@@ -77,13 +78,13 @@ pub(crate) struct Shard {
     pub(crate) idle_directives: u64,
     /// Events that its peers handled.
     pub(crate) events: u64,
-    /// Whether all peers were stopped: who sends to them is told so.
+    /// Whether all peers were stopped: their senders get a reset.
     pub(crate) has_stopped: bool,
     /// How much of what peers made for themselves comes before anything that is due now.
     pub(crate) backlog: usize,
     /// Since when it has not left its thread to others.
     pub(crate) since: Instant,
-    pub(crate) wires: Wires,
+    pub(crate) channels: ShardChannels,
     /// How many closed epochs were handed on.
     pub(crate) reported: usize,
     /// Tells of messages that cannot be decoded; nobody does where a model may damage them.
@@ -93,7 +94,7 @@ pub(crate) struct Shard {
     pub(crate) pins: u64,
 }
 
-/// What came out of a shard.
+/// The results of a shard.
 pub(crate) struct ShardOutcome {
     pub(crate) ledger: Ledger,
     pub(crate) measures: Measurements,
@@ -108,38 +109,38 @@ pub(crate) struct ShardOutcome {
     pub(crate) end: Time,
 }
 
-/// How a shard is told what goes on around it, and tells.
-pub(crate) struct Wires {
+/// The channels by which a shard hears of the run, and reports.
+pub(crate) struct ShardChannels {
     /// When time is zero, once that is known.
     pub(crate) zero: watch::Receiver<Option<Instant>>,
     /// Whether all peers are to stop.
     pub(crate) stop: watch::Receiver<bool>,
     /// Whether nobody needs the sockets any more.
     pub(crate) finish: watch::Receiver<bool>,
-    /// Where epochs go that are closed.
+    /// Takes closed epochs.
     pub(crate) epochs: Option<mpsc::UnboundedSender<OwnEpoch>>,
     /// Takes the outcome as soon as the peers' time is over.
     pub(crate) outcome: Option<oneshot::Sender<ShardOutcome>>,
     /// In an emulation: whether nothing is on its way any more that departed before the end.
     pub(crate) quiet: Option<watch::Receiver<bool>>,
-    /// The member's line; the first shard has it.
-    pub(crate) member: Option<MemberLine>,
-    /// Where panics are told.
+    /// The handle of the member; the first shard has it.
+    pub(crate) member: Option<MemberHandle>,
+    /// Takes reports of panics.
     pub(crate) failures: Failures,
 }
 
-/// The first shard's end of the member's line.
-pub(crate) struct MemberLine {
+/// The handle by which the first shard reaches the process's member.
+pub(crate) struct MemberHandle {
     pub(crate) heard: mpsc::Sender<Heard>,
     pub(crate) strangers: mpsc::Sender<Heard>,
     pub(crate) said: mpsc::Receiver<(SocketAddr, Vec<u8>)>,
 }
 
-impl MemberLine {
+impl MemberHandle {
     /// Hands something to the member, from a process that takes part or from a stranger; a full
-    /// line loses it, and it will be asked for again. Strangers fill a line of their own.
+    /// channel loses it, and it will be asked for again. Strangers fill a channel of their own.
     fn hear(&self, heard: Heard, is_stranger: bool) {
-        let line = if is_stranger { &self.strangers } else { &self.heard };
-        line.try_send(heard).ok();
+        let channel = if is_stranger { &self.strangers } else { &self.heard };
+        channel.try_send(heard).ok();
     }
 }

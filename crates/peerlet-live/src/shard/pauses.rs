@@ -10,11 +10,11 @@ use peerlet_core::runtime::{Act, Alarm, Directive, State};
 use peerlet_core::{Duration, Map, Time};
 use peerlet_measure::DropCause;
 
-use crate::counters::Cause;
+use crate::connection::Effect;
+use crate::counters::SocketDrop;
 use crate::frame::{Frame, Kind};
-use crate::pair::Effect;
 use crate::shard::Shard;
-use crate::shard::here::Soon;
+use crate::shard::live_world::Soon;
 use crate::shard::share::Share;
 
 /// How many datagrams wait for a peer that is paused: about as many as Linux's default buffer of a
@@ -23,8 +23,8 @@ const DATAGRAMS_MAX: usize = 256;
 /// How many bytes of reliable messages wait. More are not taken, so that their senders try again.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What waits for a peer.
-pub(super) enum Held {
+/// An event that waits for the end of a peer's pause.
+pub(super) enum HeldEvent {
     Frame(SocketAddr, Bytes),
     Alarm { life: u32, alarm: Alarm },
     Soon { life: u32, soon: Soon },
@@ -35,7 +35,7 @@ pub(super) enum Held {
 /// A peer that is paused.
 struct Paused {
     until: Time,
-    held: Vec<Held>,
+    held: Vec<HeldEvent>,
     datagrams: usize,
     bytes: usize,
 }
@@ -61,7 +61,7 @@ impl Pauses {
     }
 
     /// Lets something wait for a peer that is paused.
-    pub(super) fn hold(&mut self, row: usize, held: Held) {
+    pub(super) fn hold(&mut self, row: usize, held: HeldEvent) {
         if let Some(paused) = self.0.get_mut(&row) {
             paused.held.push(held);
         }
@@ -93,14 +93,14 @@ impl Shard {
         let Some(paused) = row.and_then(|row| self.pauses.0.get_mut(&row)) else { return false };
         match frame.kind {
             Kind::Datagram(_) if paused.datagrams == DATAGRAMS_MAX => {
-                self.ground.ledger.datagram.drop_for(DropCause::Queue);
+                self.state.ledger.datagram.drop_for(DropCause::Queue);
                 return true;
             }
             Kind::Datagram(_) => paused.datagrams += 1,
             Kind::Open(_) | Kind::Data(..) | Kind::Piece(..) | Kind::Ask(..)
                 if paused.bytes + bytes.len() > BYTES_MAX =>
             {
-                self.counters.add(Cause::Queue, 1);
+                self.counters.add(SocketDrop::Queue, 1);
                 return true;
             }
             Kind::Open(_) | Kind::Data(..) | Kind::Piece(..) | Kind::Ask(..) => {
@@ -112,7 +112,7 @@ impl Shard {
             | Kind::Grant(..)
             | Kind::Control(_) => return false,
         }
-        paused.held.push(Held::Frame(from, bytes.clone()));
+        paused.held.push(HeldEvent::Frame(from, bytes.clone()));
         true
     }
 
@@ -130,22 +130,22 @@ impl Shard {
     /// else is done to the peer.
     pub(super) fn end_pause(&mut self, row: usize, lives: bool) {
         let Some(Paused { held, .. }) = self.pauses.0.swap_remove(&row) else { return };
-        self.ground.is_catching_up = true;
+        self.state.is_catching_up = true;
         for held in held {
             match held {
                 // It was seen before that it is from there.
-                Held::Frame(from, bytes) => self.frame(from, None, &bytes),
-                Held::Alarm { life, alarm } => self.alarm(row, life, alarm),
-                Held::Soon { life, soon } => self.soon(row, life, soon),
-                Held::Effect(effect) => self.effect(effect),
-                Held::Act(act) if lives => {
-                    let directive = Directive { at: self.ground.now, seat: self.seats[row], act };
+                HeldEvent::Frame(from, bytes) => self.frame(from, None, &bytes),
+                HeldEvent::Alarm { life, alarm } => self.alarm(row, life, alarm),
+                HeldEvent::Soon { life, soon } => self.soon(row, life, soon),
+                HeldEvent::Effect(effect) => self.effect(effect),
+                HeldEvent::Act(act) if lives => {
+                    let directive = Directive { at: self.state.now, seat: self.seats[row], act };
                     self.direct(directive);
                 }
-                Held::Act(_) => self.idle_directives += 1,
+                HeldEvent::Act(_) => self.idle_directives += 1,
             }
             self.settle(&mut Share::new());
         }
-        self.ground.is_catching_up = false;
+        self.state.is_catching_up = false;
     }
 }

@@ -10,11 +10,11 @@ use peerlet_core::{Duration, Identity, MILLISECOND, SECOND, Time};
 use peerlet_measure::{DropCause, EpochMeasurements};
 use tokio::sync::watch;
 
-use crate::counters::Cause;
+use crate::counters::SocketDrop;
 use crate::frame::{Frame, Kind, Tag};
 use crate::member::{Heard, OwnEpoch};
 use crate::shard::late::HEARTBEAT;
-use crate::shard::{DRAIN, DRAIN_BROKEN, MemberLine, Shard, ShardOutcome, share};
+use crate::shard::{DRAIN, DRAIN_BROKEN, MemberHandle, Shard, ShardOutcome, share};
 use crate::transport::{BATCH_MAX, Inbound};
 
 /// How long an emulation waits after its end for what is on its way.
@@ -22,13 +22,13 @@ const PATIENCE: Duration = Duration::from_nanos(10 * SECOND.as_nanos());
 /// How long after the last packet was handed to the operating system it is surely read.
 const LINGER: Duration = Duration::from_nanos(50 * MILLISECOND.as_nanos());
 
-/// What the member says that is sent with one turn.
+/// Messages of the member that are sent in one iteration.
 const SAID_MAX: usize = 64;
 
 /// Why a shard that lives goes on.
 enum Wake {
     /// There is something to do.
-    PackedEvent,
+    Work,
     /// All peers are to stop.
     Stop,
     /// The run broke elsewhere.
@@ -47,10 +47,10 @@ async fn finished(finish: &mut watch::Receiver<bool>) {
     finish.wait_for(|finish| *finish).await.ok();
 }
 
-/// What the member wants to say; for ever nothing without a member.
-async fn said(member: &mut Option<MemberLine>) -> (SocketAddr, Vec<u8>) {
+/// The next message of the member; waits for ever without a member.
+async fn said(member: &mut Option<MemberHandle>) -> (SocketAddr, Vec<u8>) {
     let said = match member {
-        Some(line) => line.said.recv().await,
+        Some(handle) => handle.said.recv().await,
         None => None,
     };
     match said {
@@ -60,9 +60,8 @@ async fn said(member: &mut Option<MemberLine>) -> (SocketAddr, Vec<u8>) {
 }
 
 impl Shard {
-    /// Runs: until time is zero only what processes tell each other, then the peers, until their
-    /// time is over or they are told to stop, then again what processes tell each other, until
-    /// nobody needs the sockets.
+    /// Runs three phases: control messages only, until time is zero; the peers, until their time is
+    /// over or the run stops; and control messages again, until nobody needs the sockets.
     pub(crate) async fn run(mut self) {
         let mut inbox = Vec::new();
         if self.wait_for_zero(&mut inbox).await {
@@ -81,9 +80,9 @@ impl Shard {
             self.send().await;
             tokio::select! {
                 biased;
-                () = finished(&mut self.wires.finish) => break,
+                () = finished(&mut self.channels.finish) => break,
                 () = self.transport.receive(&mut inbox) => {}
-                (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
+                (to, frame) = said(&mut self.channels.member) => self.say(to, frame),
             }
             self.say_more();
             // What arrives without end leaves the thread to others as well.
@@ -97,7 +96,7 @@ impl Shard {
         loop {
             inbox.drain(..).for_each(|inbound| self.overhear(&inbound));
             self.send().await;
-            let zero = *self.wires.zero.borrow_and_update();
+            let zero = *self.channels.zero.borrow_and_update();
             if let Some(zero) = zero {
                 self.zero = zero;
                 if self.late.due.is_none() && Instant::now() < zero {
@@ -107,27 +106,27 @@ impl Shard {
             let near = zero.unwrap_or_else(|| Instant::now() + std::time::Duration::from(DRAIN));
             tokio::select! {
                 biased;
-                () = until(&mut self.wires.stop, |stop| *stop) => return false,
-                () = finished(&mut self.wires.finish) => return false,
+                () = until(&mut self.channels.stop, |stop| *stop) => return false,
+                () = finished(&mut self.channels.finish) => return false,
                 () = self.alarm_clock.wait_until(near) => {
                     if zero.is_some() {
                         break;
                     }
                 }
-                changed = self.wires.zero.changed() => {
+                changed = self.channels.zero.changed() => {
                     if changed.is_err() {
                         return false;
                     }
                 }
                 () = self.transport.receive(inbox) => {}
-                (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
+                (to, frame) = said(&mut self.channels.member) => self.say(to, frame),
             }
             self.say_more();
             tokio::task::yield_now().await;
         }
-        if let Some(socket) = self.seats.first().and_then(|seat| self.ground.seats.socket(*seat)) {
+        if let Some(socket) = self.seats.first().and_then(|seat| self.state.seats.socket(*seat)) {
             // Others may know this process by another address than its socket's.
-            self.ground.socket = socket;
+            self.state.socket = socket;
         }
         true
     }
@@ -136,18 +135,18 @@ impl Shard {
     async fn live(&mut self, inbox: &mut Vec<Inbound>) {
         self.since = Instant::now();
         loop {
-            self.caught(|shard| shard.turn(inbox));
+            self.caught(|shard| shard.iterate(inbox));
             if self.is_broken {
                 return;
             }
             self.send().await;
             self.report_epochs();
             self.say_more();
-            if self.ground.now >= self.end {
+            if self.state.now >= self.end {
                 return;
             }
             match self.wait(inbox).await {
-                Wake::PackedEvent => {}
+                Wake::Work => {}
                 Wake::Stop => {
                     self.caught(Shard::stop_all);
                     self.send().await;
@@ -186,9 +185,9 @@ impl Shard {
     }
 
     async fn next(&mut self, inbox: &mut Vec<Inbound>) -> Wake {
-        let due = self.wake_at().min(self.ground.now + HEARTBEAT);
+        let due = self.wake_at().min(self.state.now + HEARTBEAT);
         self.late.due = Some(due);
-        let is_busy = !inbox.is_empty() || due <= self.ground.now;
+        let is_busy = !inbox.is_empty() || due <= self.state.now;
         let at = self.zero + std::time::Duration::from(due - Time::ZERO);
         let (alarm_clock, has_room) = (&mut self.alarm_clock, inbox.len() < BATCH_MAX);
         let due = async move {
@@ -198,29 +197,30 @@ impl Shard {
         };
         tokio::select! {
             biased;
-            () = finished(&mut self.wires.finish) => return Wake::Broken,
-            () = until(&mut self.wires.stop, |stop| *stop) => return Wake::Stop,
+            () = finished(&mut self.channels.finish) => return Wake::Broken,
+            () = until(&mut self.channels.stop, |stop| *stop) => return Wake::Stop,
             () = self.transport.receive(inbox), if has_room => {}
-            (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
+            (to, frame) = said(&mut self.channels.member) => self.say(to, frame),
             () = due => {}
         }
-        Wake::PackedEvent
+        Wake::Work
     }
 
-    /// Lets what the peers sent reliably before they stopped arrive, for a while. From then on
-    /// whoever sends to them is told that they have stopped.
+    /// Lets reliable messages that the peers sent before they stopped arrive, for a while. From
+    /// then on a sender to them gets a reset.
     async fn drain(&mut self, inbox: &mut Vec<Inbound>) {
         let (stopped, until) =
-            (self.ground.now, self.zero.elapsed() + std::time::Duration::from(DRAIN));
+            (self.state.now, self.zero.elapsed() + std::time::Duration::from(DRAIN));
         let after_zero = |at: Time| std::time::Duration::from(at - Time::ZERO);
-        while !self.is_broken && self.ground.pairs.is_sending() && self.zero.elapsed() < until {
-            let due = self.ground.pairs.deadline().map_or(until, after_zero);
+        while !self.is_broken && self.state.connections.is_sending() && self.zero.elapsed() < until
+        {
+            let due = self.state.connections.deadline().map_or(until, after_zero);
             let wake = self.zero + due.min(until);
             tokio::select! {
                 biased;
-                () = finished(&mut self.wires.finish) => self.is_broken = true,
+                () = finished(&mut self.channels.finish) => self.is_broken = true,
                 () = self.transport.receive(inbox) => {}
-                (to, frame) = said(&mut self.wires.member) => self.say(to, frame),
+                (to, frame) = said(&mut self.channels.member) => self.say(to, frame),
                 () = self.alarm_clock.wait_until(wake) => {}
             }
             self.caught(|shard| shard.wind_up(inbox));
@@ -229,14 +229,14 @@ impl Shard {
             tokio::task::yield_now().await;
         }
         // The peers' time ended when they stopped.
-        self.ground.now = stopped;
+        self.state.now = stopped;
         self.has_stopped = true;
     }
 
     /// In an emulation: counts what arrives after the peers' time, until nothing is on its way that
-    /// departed before, or whoever runs this does not want to wait.
+    /// departed before, or the run is stopped.
     async fn count_in_flight(&mut self, inbox: &mut Vec<Inbound>) {
-        let Some(mut quiet) = self.wires.quiet.clone().filter(|_| !*self.wires.stop.borrow())
+        let Some(mut quiet) = self.channels.quiet.clone().filter(|_| !*self.channels.stop.borrow())
         else {
             return;
         };
@@ -245,23 +245,23 @@ impl Shard {
             // What is due is handed to the operating system, which needs a moment.
             tokio::time::sleep(LINGER.into()).await;
         };
-        self.ground.ledger.datagram.in_flight += self.pauses.datagrams();
+        self.state.ledger.datagram.in_flight += self.pauses.datagrams();
         let mut all = std::pin::pin!(tokio::time::timeout(PATIENCE.into(), all));
         loop {
             inbox.drain(..).for_each(|inbound| {
                 if let Inbound::Datagram { frame, .. } = &inbound
                     && let Ok(Frame { kind: Kind::Datagram(_), .. }) = Frame::parse(frame)
                 {
-                    self.ground.ledger.datagram.in_flight += 1;
+                    self.state.ledger.datagram.in_flight += 1;
                 }
             });
             tokio::select! {
                 biased;
-                () = finished(&mut self.wires.finish) => {
+                () = finished(&mut self.channels.finish) => {
                     self.is_broken = true;
                     return;
                 }
-                () = until(&mut self.wires.stop, |stop| *stop) => return,
+                () = until(&mut self.channels.stop, |stop| *stop) => return,
                 _ = &mut all => return,
                 () = self.transport.receive(inbox) => {}
             }
@@ -270,27 +270,27 @@ impl Shard {
     }
 
     async fn send(&mut self) {
-        let (version, pins) = self.ground.seats.pins_since(self.pins);
+        let (version, pins) = self.state.seats.pins_since(self.pins);
         self.pins = version;
         for (socket, identity) in pins {
             if socket != self.transport.local_addr() {
                 self.transport.expect(socket, identity);
             }
         }
-        self.transport.send(&mut self.ground.outbox).await;
+        self.transport.send(&mut self.state.outbox).await;
     }
 
     /// Sends what the member wants to say besides: what arrives without end does not keep it.
     fn say_more(&mut self) {
         for _ in 0..SAID_MAX {
-            let Some(line) = &mut self.wires.member else { return };
-            let Ok((to, frame)) = line.said.try_recv() else { return };
+            let Some(handle) = &mut self.channels.member else { return };
+            let Ok((to, frame)) = handle.said.try_recv() else { return };
             self.say(to, frame);
         }
     }
 
     fn say(&mut self, to: SocketAddr, frame: Vec<u8>) {
-        self.ground.outbox.push(crate::Outbound::Datagram { to, frame: frame.into() });
+        self.state.outbox.push(crate::Outbound::Datagram { to, frame: frame.into() });
     }
 
     /// Looks through what arrives while no peer lives: only what processes tell each other counts.
@@ -300,13 +300,13 @@ impl Shard {
                 Ok(Frame { tag, kind: Kind::Control(bytes), .. }) if tag == Tag::CONTROL => {
                     self.heard(*from, *identity, frame.slice_ref(bytes));
                 }
-                Ok(frame) if frame.tag != self.ground.tag => {
-                    self.counters.add(Cause::Experiment, 1);
+                Ok(frame) if frame.tag != self.state.tag => {
+                    self.counters.add(SocketDrop::Experiment, 1);
                 }
-                Ok(_) => self.counters.add(Cause::Stopped, 1),
+                Ok(_) => self.counters.add(SocketDrop::Stopped, 1),
                 Err(error) => self.counters.add(error.into(), 1),
             },
-            Inbound::Stream { .. } => self.counters.add(Cause::Stopped, 1),
+            Inbound::Stream { .. } => self.counters.add(SocketDrop::Stopped, 1),
             other => self.link_news(other),
         }
     }
@@ -317,25 +317,25 @@ impl Shard {
         identity: Option<Identity>,
         bytes: bytes::Bytes,
     ) {
-        let is_stranger = !self.ground.seats.is_process(from, identity);
+        let is_stranger = !self.state.seats.is_process(from, identity);
         // A short message must not keep a long packet.
         let bytes = bytes::Bytes::copy_from_slice(&bytes);
-        match &self.wires.member {
-            Some(line) => line.hear(Heard::Control { from, identity, bytes }, is_stranger),
-            None => self.counters.add(Cause::Unsupported, 1),
+        match &self.channels.member {
+            Some(handle) => handle.hear(Heard::Control { from, identity, bytes }, is_stranger),
+            None => self.counters.add(SocketDrop::Unsupported, 1),
         }
     }
 
     pub(super) fn link_news(&self, inbound: &Inbound) {
-        let Some(line) = &self.wires.member else { return };
+        let Some(handle) = &self.channels.member else { return };
         match inbound {
             Inbound::LinkUp { with, identity } => {
-                let is_stranger = !self.ground.seats.is_process(*with, Some(*identity));
-                line.hear(Heard::LinkUp { with: *with, identity: *identity }, is_stranger);
+                let is_stranger = !self.state.seats.is_process(*with, Some(*identity));
+                handle.hear(Heard::LinkUp { with: *with, identity: *identity }, is_stranger);
             }
             Inbound::LinkLost { with, why } => {
-                let is_stranger = !self.ground.seats.is_process(*with, None);
-                line.hear(Heard::LinkLost { with: *with, why: *why }, is_stranger);
+                let is_stranger = !self.state.seats.is_process(*with, None);
+                handle.hear(Heard::LinkLost { with: *with, why: *why }, is_stranger);
             }
             _ => {}
         }
@@ -343,8 +343,8 @@ impl Shard {
 
     /// Hands on the epochs that were closed since the last time.
     fn report_epochs(&mut self) {
-        let Some(epochs) = &self.wires.epochs else { return };
-        let finished = self.ground.recorder.finished();
+        let Some(epochs) = &self.channels.epochs else { return };
+        let finished = self.state.recorder.finished();
         for epoch in finished.epochs().skip(self.reported) {
             self.reported += 1;
             // The member may have ended with an error, which is told elsewhere.
@@ -365,20 +365,20 @@ impl Shard {
 
     /// Gives away what came out, now that the peers' time is over.
     fn hand_over(&mut self) {
-        let end = self.ground.now.min(self.end);
-        let measures = self.ground.recorder.clone().finish(end);
-        if let Some(epochs) = &self.wires.epochs {
+        let end = self.state.now.min(self.end);
+        let measures = self.state.recorder.clone().finish(end);
+        if let Some(epochs) = &self.channels.epochs {
             for epoch in measures.epochs().skip(self.reported) {
                 epochs.send(self.own_epoch(epoch)).ok();
             }
         }
         let mut counters = self.counters;
         counters.merge(&self.transport.counters());
-        counters.merge(self.ground.pairs.counters());
-        let refused = counters.get(Cause::Identity);
-        self.ground.ledger.datagram.add_dropped(DropCause::Identity, refused);
+        counters.merge(self.state.connections.counters());
+        let refused = counters.get(SocketDrop::Identity);
+        self.state.ledger.datagram.add_dropped(DropCause::Identity, refused);
         let outcome = ShardOutcome {
-            ledger: self.ground.ledger,
+            ledger: self.state.ledger,
             measures,
             counters,
             late_answers: self.host.late_answers(),
@@ -388,8 +388,8 @@ impl Shard {
             lost: self.lost_in(Time::ZERO..end),
             end,
         };
-        if let Some(wire) = self.wires.outcome.take() {
-            wire.send(outcome).ok();
+        if let Some(channel) = self.channels.outcome.take() {
+            channel.send(outcome).ok();
         }
     }
 }

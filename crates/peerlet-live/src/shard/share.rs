@@ -8,7 +8,7 @@ const EVENTS: u32 = 256;
 /// How long they may take, where handlers are slow: ten times what waking up a thread costs.
 pub(super) const TIME: Duration = Duration::from_micros(500);
 /// Events that peers make for themselves at once, handled after each other event: a peer that
-/// answers itself without end gets sixteen turns for each of the others' one.
+/// answers itself without end gets sixteen events for each of the others' one.
 pub(super) const SOON: usize = 16;
 /// Frames that wait to be sent, above which the transport takes them before anything is handled.
 pub(super) const OUTBOX_MAX: usize = 4_096;

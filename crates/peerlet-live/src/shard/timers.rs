@@ -7,7 +7,7 @@ use peerlet_core::Time;
 use peerlet_core::runtime::{Alarm, Swept};
 
 /// An alarm with the life that set it.
-pub(crate) struct Waiting {
+pub(crate) struct WaitingAlarm {
     pub(crate) due: Time,
     serial: u64,
     pub(crate) row: usize,
@@ -21,7 +21,7 @@ const SWEEP_MIN: usize = 1_024;
 /// All alarms that wait. Those due at one instant come in the order in which they were set.
 #[derive(Default)]
 pub(crate) struct Timers {
-    heap: BinaryHeap<Reverse<Waiting>>,
+    heap: BinaryHeap<Reverse<WaitingAlarm>>,
     serial: u64,
     /// How many waited after the last look through them.
     kept: usize,
@@ -32,12 +32,12 @@ pub(crate) struct Timers {
 impl Timers {
     pub(crate) fn push(&mut self, due: Time, row: usize, life: u32, alarm: Alarm) {
         self.serial += 1;
-        self.heap.push(Reverse(Waiting { due, serial: self.serial, row, life, alarm }));
+        self.heap.push(Reverse(WaitingAlarm { due, serial: self.serial, row, life, alarm }));
     }
 
     /// Drops the alarms that are of no use, if the number of those that wait has doubled since the
     /// last time: memory follows what is of use, and each alarm pays for one look.
-    pub(crate) fn sweep(&mut self, now: Time, mut is_of_use: impl FnMut(&Waiting) -> bool) {
+    pub(crate) fn sweep(&mut self, now: Time, mut is_of_use: impl FnMut(&WaitingAlarm) -> bool) {
         if self.heap.len() >= SWEEP_MIN.max(self.kept * 2) {
             self.heap.retain(|Reverse(waiting)| is_of_use(waiting));
             self.kept = self.heap.len();
@@ -54,7 +54,7 @@ impl Timers {
         self.heap.peek().map(|Reverse(waiting)| waiting.due)
     }
 
-    pub(crate) fn pop_due(&mut self, now: Time) -> Option<Waiting> {
+    pub(crate) fn pop_due(&mut self, now: Time) -> Option<WaitingAlarm> {
         if self.next()? > now {
             return None;
         }
@@ -62,22 +62,22 @@ impl Timers {
     }
 }
 
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Waiting) -> bool {
+impl PartialEq for WaitingAlarm {
+    fn eq(&self, other: &WaitingAlarm) -> bool {
         (self.due, self.serial) == (other.due, other.serial)
     }
 }
 
-impl Eq for Waiting {}
+impl Eq for WaitingAlarm {}
 
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Waiting) -> Option<std::cmp::Ordering> {
+impl PartialOrd for WaitingAlarm {
+    fn partial_cmp(&self, other: &WaitingAlarm) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Waiting {
-    fn cmp(&self, other: &Waiting) -> std::cmp::Ordering {
+impl Ord for WaitingAlarm {
+    fn cmp(&self, other: &WaitingAlarm) -> std::cmp::Ordering {
         (self.due, self.serial).cmp(&(other.due, other.serial))
     }
 }

@@ -1,5 +1,5 @@
 //! Messages that cannot be decoded: the processes of a run have different programs, and nobody
-//! counted up a version. Told once for each peerlet of a process.
+//! counted up a version. MonitorReport once for each peerlet of a process.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use peerlet_core::Seed;
 
 use super::PACKET_MAX;
-use crate::counters::Cause;
+use crate::counters::SocketDrop;
 use crate::frame::{Frame, Kind};
 
 /// Puts frames into packets with this much room, each with the number of frames in it.
@@ -34,9 +34,9 @@ pub(super) fn append(packet: &mut BytesMut, frame: &[u8]) {
     packet.extend_from_slice(frame);
 }
 
-/// Flips so many bits of the messages in a packet, as a model does it to a message: of their
-/// bodies, so that it stays known whose they were.
-pub(crate) fn damage(packet: &mut [u8], bits: u32, draws: Seed) {
+/// Flips this many bits of the messages in a packet, as a model does to a message: bits of their
+/// bodies only, so that sender and receiver stay known.
+pub(crate) fn damage(packet: &mut [u8], bits: u32, seed: Seed) {
     let whole = Bytes::copy_from_slice(packet);
     let Ok(frames) = frames(&whole) else { return };
     let (mut bodies, mut end) = (Vec::new(), 0);
@@ -47,7 +47,7 @@ pub(crate) fn damage(packet: &mut [u8], bits: u32, draws: Seed) {
         }
     }
     let mut body: Vec<u8> = bodies.iter().cloned().flat_map(|at| packet[at].to_vec()).collect();
-    peerlet_network::damage(&mut body, bits, draws);
+    peerlet_network::damage(&mut body, bits, seed);
     let mut rest = body.as_slice();
     for at in bodies {
         let (own, others) = rest.split_at(at.len());
@@ -58,16 +58,16 @@ pub(crate) fn damage(packet: &mut [u8], bits: u32, draws: Seed) {
 
 /// The frames in a packet; all or none. Nothing is allocated for them: the packet is read once to
 /// see that it is whole, and again as its frames are taken.
-pub(super) fn frames(packet: &Bytes) -> Result<impl Iterator<Item = Bytes>, Cause> {
+pub(super) fn frames(packet: &Bytes) -> Result<impl Iterator<Item = Bytes>, SocketDrop> {
     if packet.len() > PACKET_MAX {
-        return Err(Cause::TooLarge);
+        return Err(SocketDrop::TooLarge);
     }
     let mut whole = 0;
     while let Some(frame) = frame_at(packet, whole) {
         whole = frame.end;
     }
     if whole == 0 || whole < packet.len() {
-        return Err(Cause::Decode);
+        return Err(SocketDrop::Decode);
     }
     let mut at = 0;
     Ok(iter::from_fn(move || {
@@ -126,9 +126,9 @@ mod tests {
         for bad in
             [&b""[..], b"\0", b"\0\0", b"\0\x01a\0\0", b"\0\x02a", b"\0\x01a\0", b"\xff\xffa"]
         {
-            assert_eq!(check(bad), Err(Cause::Decode), "{bad:?}");
+            assert_eq!(check(bad), Err(SocketDrop::Decode), "{bad:?}");
         }
-        assert_eq!(check(&[1; PACKET_MAX + 1]), Err(Cause::TooLarge));
+        assert_eq!(check(&[1; PACKET_MAX + 1]), Err(SocketDrop::TooLarge));
     }
 
     #[test]

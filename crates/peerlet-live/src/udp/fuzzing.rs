@@ -41,7 +41,7 @@ struct End {
     came: BTreeSet<u32>,
 }
 
-struct Line {
+struct SealedPath {
     now: Duration,
     ends: [End; 2],
     /// Packets with the end that sent each.
@@ -57,16 +57,16 @@ pub(crate) fn sessions(choices: &mut Choices<'_>) {
         End { at, sessions, came: BTreeSet::new() }
     };
     let ends = [end(1), end(2)];
-    let mut line = Line { now: Duration::ZERO, ends, kept: Vec::new(), sent: [0; 2] };
+    let mut path = SealedPath { now: Duration::ZERO, ends, kept: Vec::new(), sent: [0; 2] };
     for _ in 0..STEPS_MAX {
         if choices.is_empty() {
             return;
         }
-        line.step(choices);
+        path.step(choices);
     }
 }
 
-impl Line {
+impl SealedPath {
     fn step(&mut self, choices: &mut Choices<'_>) {
         match choices.byte() % 8 {
             0 | 1 => self.send(choices.below(2)),

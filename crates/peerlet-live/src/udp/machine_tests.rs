@@ -9,7 +9,7 @@ use peerlet_core::{Duration, MILLISECOND, SECOND, Seed};
 use super::frames::frames;
 use super::sessions::{Out, Sessions};
 use super::table::{SESSIONS_MAX, SESSIONS_PER_NETWORK_MAX};
-use crate::counters::Cause;
+use crate::counters::SocketDrop;
 use crate::secret::Secret;
 
 const A: &str = "192.0.2.1:1000";
@@ -176,9 +176,9 @@ fn nobody_there_is_given_up_with_what_waits() {
     for _ in 0..70 {
         net.send(A, B, b"frame");
     }
-    assert_eq!(net.socket(A).counters.get(Cause::Queue), 6, "64 wait");
+    assert_eq!(net.socket(A).counters.get(SocketDrop::Queue), 6, "64 wait");
     net.run(SECOND * 5);
-    assert_eq!(net.socket(A).counters.get(Cause::Link), 64);
+    assert_eq!(net.socket(A).counters.get(SocketDrop::Link), 64);
     assert_eq!(net.log.len(), 5, "at once, and after 250, 750, 1,750 and 3,750 ms");
     assert!(net.socket(A).deadline().is_none());
 }
@@ -190,7 +190,7 @@ fn another_secret_is_not_answered() {
     net.send(A, B, b"one");
     net.run(SECOND * 5);
     assert!(net.log.iter().all(|(from, ..)| *from == at(A)), "not a word");
-    assert_eq!(net.socket(B).counters.get(Cause::Handshake), net.log.len() as u64);
+    assert_eq!(net.socket(B).counters.get(SocketDrop::Handshake), net.log.len() as u64);
     assert_eq!((net.socket(B).len(), net.came.len()), (0, 0));
 }
 
@@ -258,7 +258,7 @@ fn own_packets_that_come_back_change_nothing() {
         }
     }
     assert_eq!((net.socket(A).len(), net.came.len()), (0, 0));
-    assert!(net.socket(A).counters.get(Cause::Forged) > 0);
+    assert!(net.socket(A).counters.get(SocketDrop::Forged) > 0);
 }
 
 #[test]

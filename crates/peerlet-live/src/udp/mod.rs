@@ -17,7 +17,7 @@
 //! 2. `Cookie`: a code over the greeting's source address and the time, under a key that only the
 //!    answering socket knows. It keeps nothing.
 //! 3. `Proof`: the cookie, back from the address that it was sent to. Now the other side makes the
-//!    session and draws a nonce.
+//!    session and chooses a random nonce.
 //! 4. `Accept`: the nonce.
 //! 5. `Data`, in both directions, each under its own key: HMAC-SHA256 under the secret of the
 //!    direction, the session, both sockets' random names and the nonce.
@@ -31,7 +31,7 @@
 //! This is what the parts are against:
 //!
 //! - *Repeated packets*: data counts once in a session, and is refused when 1,024 newer packets
-//!   have come. A session is never made twice, since the nonce is drawn anew. A cookie holds for 5
+//!   have come. A session is never made twice, since the nonce is random. A cookie holds for 5
 //!   to 10 s, and a repeated proof finds its session.
 //! - *Packets of other sessions, and own ones that come back*: each session and direction has a key
 //!   of its own, and a socket refuses handshakes under its own name.
@@ -66,7 +66,7 @@ use bytes::{Bytes, BytesMut};
 use peerlet_core::{Duration, Identity};
 use tokio::time::Instant;
 
-use crate::counters::{Cause, Counters};
+use crate::counters::{Counters, SocketDrop};
 use crate::frame::DATAGRAM_FRAME_MAX;
 use crate::secret::Secret;
 use crate::socket::{Socket, is_here};
@@ -165,9 +165,9 @@ pub struct UdpTransport {
 /// A socket whose network has a secret.
 struct Sealed {
     sessions: Sessions,
-    /// What the sessions' time counts from.
+    /// The origin of the sessions' time.
     base: Instant,
-    /// Where others reach the socket, as far as that is known.
+    /// The address at which others reach the socket, as far as that is known.
     known_as: Option<SocketAddr>,
     /// Frames for this socket itself, with the address that they were sent to.
     looped: VecDeque<(SocketAddr, Bytes)>,
@@ -244,13 +244,13 @@ impl UdpTransport {
 
     /// Drops a reliable message. That should have been refused at start, and was not announced.
     fn refuse_stream(&mut self) {
-        if self.counters.get(Cause::Unsupported) == 0 {
+        if self.counters.get(SocketDrop::Unsupported) == 0 {
             tracing::warn!(
                 "reliable messages are dropped, since UDP has datagrams only; run over QUIC, and \
                  let whoever sends them say so: `about.needs(Need::Reliable)`"
             );
         }
-        self.counters.add(Cause::Unsupported, 1);
+        self.counters.add(SocketDrop::Unsupported, 1);
     }
 
     /// Hands a packet with this many frames to the operating system, waiting while its buffer is
@@ -260,7 +260,7 @@ impl UdpTransport {
         let now = sealed.now();
         match sealed.sessions.seal(now, to, frames) {
             Some(packet) => self.put(to, &packet, count).await,
-            None => self.counters.add(Cause::Link, count),
+            None => self.counters.add(SocketDrop::Link, count),
         }
     }
 
@@ -274,7 +274,7 @@ impl UdpTransport {
         // Errors tell of this address or of an earlier packet (ICMP): either way it is a datagram
         // that got lost.
         if self.socket.send_to(packet, to, frames).await.is_err() {
-            self.counters.add(Cause::Link, frames);
+            self.counters.add(SocketDrop::Link, frames);
         }
     }
 
@@ -321,7 +321,7 @@ impl UdpTransport {
             if sealed.looped.len() < LOOPED_MAX {
                 sealed.looped.push_back((to, frame));
             } else {
-                self.counters.add(Cause::Queue, 1);
+                self.counters.add(SocketDrop::Queue, 1);
             }
             return None;
         }
@@ -421,7 +421,7 @@ impl Transport for UdpTransport {
                 }
             };
             if frame.len() > DATAGRAM_FRAME_MAX {
-                self.counters.add(Cause::TooLarge, 1);
+                self.counters.add(SocketDrop::TooLarge, 1);
                 continue;
             }
             let Some(frame) = self.divert(to, frame) else { continue };

@@ -21,7 +21,7 @@
 
 use ring::hmac;
 
-use crate::counters::Cause;
+use crate::counters::SocketDrop;
 use crate::secret::Secret;
 
 /// Bytes of an authentication code: 128 bits, as RFC 2104, section 5, allows.
@@ -86,17 +86,17 @@ pub(super) fn is_sealed(bytes: &[u8]) -> bool {
 }
 
 impl<'a> Packet<'a> {
-    pub(super) fn parse(bytes: &'a [u8]) -> Result<Packet<'a>, Cause> {
-        let (first, rest) = bytes.split_first().ok_or(Cause::Decode)?;
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Packet<'a>, SocketDrop> {
+        let (first, rest) = bytes.split_first().ok_or(SocketDrop::Decode)?;
         if first & 0xf0 != VERSION {
             // A plain packet, or one of a later layout.
-            return Err(if first & 0x80 == 0 { Cause::Forged } else { Cause::Version });
+            return Err(if first & 0x80 == 0 { SocketDrop::Forged } else { SocketDrop::Version });
         }
         let kind = first & 0x0f;
-        let (session, rest) = rest.split_first_chunk().ok_or(Cause::Decode)?;
+        let (session, rest) = rest.split_first_chunk().ok_or(SocketDrop::Decode)?;
         let session = SessionId(*session);
-        let (eight, rest) = rest.split_first_chunk::<8>().ok_or(Cause::Decode)?;
-        let (between, _code) = rest.split_last_chunk::<CODE_LEN>().ok_or(Cause::Decode)?;
+        let (eight, rest) = rest.split_first_chunk::<8>().ok_or(SocketDrop::Decode)?;
+        let (between, _code) = rest.split_last_chunk::<CODE_LEN>().ok_or(SocketDrop::Decode)?;
         let step = match kind {
             0 => Step::Hello,
             1 => Step::Cookie,
@@ -109,9 +109,9 @@ impl<'a> Packet<'a> {
                 let counter = u64::from_be_bytes(*eight);
                 return Ok(Packet::Data { session, counter, frames: between });
             }
-            _ => return Err(Cause::Decode),
+            _ => return Err(SocketDrop::Decode),
         };
-        let value = between.try_into().map_err(|_| Cause::Decode)?;
+        let value = between.try_into().map_err(|_| SocketDrop::Decode)?;
         Ok(Packet::Handshake(Handshake { step, session, endpoint: Endpoint(*eight), value }))
     }
 }
@@ -290,13 +290,13 @@ mod tests {
         let mut rng = Seed::new(seed).named("sealed").rng();
         let codes = codes();
         for (bytes, cause) in [
-            (&b""[..], Cause::Decode),
-            (b"\0\x01a", Cause::Forged),
-            (b"\xa0", Cause::Version),
-            (b"\x90", Cause::Decode),
-            (&[0x96; 60], Cause::Decode),
-            (&[0x94; 34], Cause::Decode),
-            (&[0x90; 50], Cause::Decode),
+            (&b""[..], SocketDrop::Decode),
+            (b"\0\x01a", SocketDrop::Forged),
+            (b"\xa0", SocketDrop::Version),
+            (b"\x90", SocketDrop::Decode),
+            (&[0x96; 60], SocketDrop::Decode),
+            (&[0x94; 34], SocketDrop::Decode),
+            (&[0x90; 50], SocketDrop::Decode),
         ] {
             assert_eq!(Packet::parse(bytes), Err(cause), "{bytes:?}");
         }

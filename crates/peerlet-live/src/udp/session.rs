@@ -4,8 +4,8 @@ use peerlet_core::Duration;
 use ring::hmac;
 
 use super::packet::{Codes, Endpoint, SessionId, seal};
-use super::window::Window;
-use crate::counters::Cause;
+use super::window::ReplayWindow;
+use crate::counters::SocketDrop;
 
 /// Which side of a session this one is. Each direction has a key of its own, so a packet that
 /// comes back to its sender fits nowhere.
@@ -31,7 +31,7 @@ pub(super) struct Session {
     sending: hmac::Key,
     receiving: hmac::Key,
     number: u64,
-    window: Window,
+    window: ReplayWindow,
 }
 
 impl Session {
@@ -64,7 +64,7 @@ impl Session {
             sending,
             receiving,
             number: 0,
-            window: Window::default(),
+            window: ReplayWindow::default(),
         }
     }
 
@@ -82,12 +82,12 @@ impl Session {
         codes: &Codes,
         number: u64,
         packet: &[u8],
-    ) -> Result<(), Cause> {
+    ) -> Result<(), SocketDrop> {
         if !codes.fits(packet, &self.receiving) {
-            return Err(Cause::Forged);
+            return Err(SocketDrop::Forged);
         }
         if !self.window.take(number) {
-            return Err(Cause::Duplicate);
+            return Err(SocketDrop::Duplicate);
         }
         self.heard = now;
         Ok(())
@@ -120,9 +120,9 @@ mod tests {
         let (codes, mut began, mut accepted) = pair();
         let now = Duration::from_secs(5);
         let packet = began.seal(now, b"frames").unwrap();
-        assert_eq!(began.open(now, &codes, 1, &packet), Err(Cause::Forged), "it came back");
+        assert_eq!(began.open(now, &codes, 1, &packet), Err(SocketDrop::Forged), "it came back");
         assert_eq!(accepted.open(now, &codes, 1, &packet), Ok(()));
-        assert_eq!(accepted.open(now, &codes, 1, &packet), Err(Cause::Duplicate));
+        assert_eq!(accepted.open(now, &codes, 1, &packet), Err(SocketDrop::Duplicate));
         let answer = accepted.seal(now, b"frames").unwrap();
         assert_eq!(began.open(now, &codes, 1, &answer), Ok(()));
         assert_eq!((began.used(), accepted.used()), (now, now));

@@ -12,9 +12,9 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::frames::pack;
 use super::packet::{Codes, Endpoint, Handshake, Packet, SessionId, Step, code_under};
 use super::session::{Session, Side};
-use super::table::Table;
+use super::table::SessionTable;
 use super::{PACKET_MAX, SEAL_LEN, SESSIONS_MAX};
-use crate::counters::{Cause, Counters};
+use crate::counters::{Counters, SocketDrop};
 use crate::secret::Secret;
 
 /// Addresses that are dialled at once, as many as have a session.
@@ -49,7 +49,7 @@ struct Dial {
     began: Duration,
     again: Duration,
     wait: Duration,
-    /// Who sent the cookie.
+    /// The endpoint that sent the cookie.
     other: Option<Endpoint>,
     held: Vec<Bytes>,
 }
@@ -61,7 +61,7 @@ pub(super) struct Sessions {
     /// Known to this socket alone, for as long as it lives.
     cookies: hmac::Key,
     random: SystemRandom,
-    table: Table,
+    table: SessionTable,
     dials: BTreeMap<SocketAddr, Dial>,
     held_bytes: usize,
     replaced: BTreeMap<SocketAddr, Duration>,
@@ -77,14 +77,14 @@ impl Sessions {
     /// Panics when the operating system has no randomness to give.
     pub(super) fn new(secret: Secret) -> Sessions {
         let random = SystemRandom::new();
-        let cookies = hmac::Key::new(hmac::HMAC_SHA256, &draw::<32>(&random));
-        let comparison = hmac::Key::new(hmac::HMAC_SHA256, &draw::<32>(&random));
+        let cookies = hmac::Key::new(hmac::HMAC_SHA256, &random_bytes::<32>(&random));
+        let comparison = hmac::Key::new(hmac::HMAC_SHA256, &random_bytes::<32>(&random));
         Sessions {
             codes: Codes::new(secret, comparison),
-            own: Endpoint(draw(&random)),
+            own: Endpoint(random_bytes(&random)),
             cookies,
             random,
-            table: Table::default(),
+            table: SessionTable::default(),
             dials: BTreeMap::new(),
             held_bytes: 0,
             replaced: BTreeMap::new(),
@@ -117,11 +117,11 @@ impl Sessions {
     /// Keeps a frame until there is a session with this address, which is dialled.
     pub(super) fn hold(&mut self, now: Duration, to: SocketAddr, frame: Bytes) {
         if !self.dials.contains_key(&to) && !self.dial(now, to) {
-            return self.counters.add(Cause::Link, 1);
+            return self.counters.add(SocketDrop::Link, 1);
         }
         let Some(dial) = self.dials.get_mut(&to) else { return };
         if dial.held.len() >= HELD_MAX || self.held_bytes + frame.len() > HELD_BYTES_MAX {
-            return self.counters.add(Cause::Queue, 1);
+            return self.counters.add(SocketDrop::Queue, 1);
         }
         self.held_bytes += frame.len();
         dial.held.push(frame);
@@ -144,7 +144,7 @@ impl Sessions {
             let Some(dial) = self.dials.get_mut(&to) else { continue };
             if now >= dial.began + GIVE_UP {
                 let held = self.end_dial(to);
-                self.counters.add(Cause::Link, held.len() as u64);
+                self.counters.add(SocketDrop::Link, held.len() as u64);
                 continue;
             }
             dial.wait = dial.wait * 2;
@@ -180,13 +180,13 @@ impl Sessions {
         now: Duration,
         from: SocketAddr,
         bytes: &'a [u8],
-    ) -> Result<Option<&'a [u8]>, Cause> {
+    ) -> Result<Option<&'a [u8]>, SocketDrop> {
         if bytes.len() > PACKET_MAX {
-            return Err(Cause::TooLarge);
+            return Err(SocketDrop::TooLarge);
         }
         let parsed = Packet::parse(bytes);
         // A plain packet, as a process without a secret sends it.
-        self.is_kept_out = parsed == Err(Cause::Forged);
+        self.is_kept_out = parsed == Err(SocketDrop::Forged);
         match parsed? {
             Packet::Data { session, counter, frames } => {
                 self.data(now, from, session, counter, bytes)?;
@@ -211,13 +211,18 @@ impl Sessions {
     }
 
     /// Refuses packets of a handshake that do not prove the secret, and own ones that come back.
-    fn check(&mut self, bytes: &[u8], from: Endpoint, to: Option<Endpoint>) -> Result<(), Cause> {
+    fn check(
+        &mut self,
+        bytes: &[u8],
+        from: Endpoint,
+        to: Option<Endpoint>,
+    ) -> Result<(), SocketDrop> {
         match self.codes.are_right(bytes, to) {
             false => {
                 self.is_kept_out = true;
-                Err(Cause::Handshake)
+                Err(SocketDrop::Handshake)
             }
-            true if from == self.own => Err(Cause::Forged),
+            true if from == self.own => Err(SocketDrop::Forged),
             true => Ok(()),
         }
     }
@@ -229,36 +234,41 @@ impl Sessions {
     }
 
     /// Brings a cookie back, which proves the own address, with a proof of the secret.
-    fn cookie(&mut self, from: SocketAddr, packet: &Handshake) -> Result<(), Cause> {
+    fn cookie(&mut self, from: SocketAddr, packet: &Handshake) -> Result<(), SocketDrop> {
         match self.dials.get_mut(&from) {
             Some(dial) if dial.session == packet.session => dial.other = Some(packet.endpoint),
-            _ => return Err(Cause::Handshake),
+            _ => return Err(SocketDrop::Handshake),
         }
         self.say(from, Step::Proof, packet.session, packet.value, Some(packet.endpoint));
         Ok(())
     }
 
     /// Makes a session for an address that has proved itself, or says again that there is one.
-    fn proof(&mut self, now: Duration, from: SocketAddr, packet: &Handshake) -> Result<(), Cause> {
+    fn proof(
+        &mut self,
+        now: Duration,
+        from: SocketAddr,
+        packet: &Handshake,
+    ) -> Result<(), SocketDrop> {
         let buckets = [bucket(now), bucket(now).wrapping_sub(1)];
         let is_own = buckets.iter().any(|bucket| {
             self.codes.are_same(&self.cookie_for(from, packet, *bucket), &packet.value)
         });
         if !is_own {
-            return Err(Cause::Handshake);
+            return Err(SocketDrop::Handshake);
         }
         let is_waiting = |known: &Session| {
             known.side == Side::Accepted && !known.is_confirmed && known.other == packet.endpoint
         };
         let nonce = match self.table.get_mut(from, packet.session) {
             Some(known) if is_waiting(known) => known.nonce,
-            Some(_) => return Err(Cause::Duplicate),
+            Some(_) => return Err(SocketDrop::Duplicate),
             None => {
-                let nonce = draw(&self.random);
+                let nonce = random_bytes(&self.random);
                 let (ends, id) = ((self.own, packet.endpoint), packet.session);
                 let session = Session::new(&self.codes, id, Side::Accepted, ends, nonce, now);
                 if !self.table.insert(now, from, session) {
-                    return Err(Cause::Handshake);
+                    return Err(SocketDrop::Handshake);
                 }
                 nonce
             }
@@ -268,12 +278,17 @@ impl Sessions {
     }
 
     /// The session stands: what waits for it goes.
-    fn accept(&mut self, now: Duration, from: SocketAddr, packet: &Handshake) -> Result<(), Cause> {
+    fn accept(
+        &mut self,
+        now: Duration,
+        from: SocketAddr,
+        packet: &Handshake,
+    ) -> Result<(), SocketDrop> {
         let is_ours = self.dials.get(&from).is_some_and(|dial| {
             dial.session == packet.session && dial.other == Some(packet.endpoint)
         });
         if !is_ours {
-            return Err(Cause::Handshake);
+            return Err(SocketDrop::Handshake);
         }
         let (ends, id) = ((self.own, packet.endpoint), packet.session);
         let session = Session::new(&self.codes, id, Side::Began, ends, packet.value, now);
@@ -284,10 +299,15 @@ impl Sessions {
 
     /// The other side does not know a session any more: it is replaced. It stays until then, since
     /// whoever repeats such a packet should change nothing.
-    fn lost(&mut self, now: Duration, from: SocketAddr, session: SessionId) -> Result<(), Cause> {
+    fn lost(
+        &mut self,
+        now: Duration,
+        from: SocketAddr,
+        session: SessionId,
+    ) -> Result<(), SocketDrop> {
         let is_current = self.table.current(from) == Some(session);
         if !is_current || self.dials.contains_key(&from) || self.replaced.contains_key(&from) {
-            return Err(Cause::Duplicate);
+            return Err(SocketDrop::Duplicate);
         }
         if self.dial(now, from) {
             self.replaced.insert(from, now);
@@ -302,12 +322,12 @@ impl Sessions {
         id: SessionId,
         number: u64,
         packet: &[u8],
-    ) -> Result<(), Cause> {
+    ) -> Result<(), SocketDrop> {
         let Some(session) = self.table.get_mut(from, id) else {
             // Smaller than what it answers, and no state is made for it.
             let packet = self.codes.lost(id, self.own);
             self.push(from, packet, 0);
-            return Err(Cause::Link);
+            return Err(SocketDrop::Link);
         };
         session.open(now, &self.codes, number, packet)?;
         if !std::mem::replace(&mut session.is_confirmed, true) {
@@ -322,7 +342,7 @@ impl Sessions {
         if self.dials.len() >= DIALS_MAX {
             return false;
         }
-        let session = SessionId(draw(&self.random));
+        let session = SessionId(random_bytes(&self.random));
         let (began, again, wait) = (now, now + AGAIN, AGAIN);
         let dial = Dial { session, began, again, wait, other: None, held: Vec::new() };
         self.dials.insert(to, dial);
@@ -342,7 +362,7 @@ impl Sessions {
         for (frames, count) in pack(self.end_dial(to), PACKET_MAX - SEAL_LEN) {
             match self.seal(now, to, &frames) {
                 Some(packet) => self.push(to, packet, count),
-                None => self.counters.add(Cause::Link, count),
+                None => self.counters.add(SocketDrop::Link, count),
             }
         }
     }
@@ -380,7 +400,7 @@ fn bucket(now: Duration) -> u64 {
     now.as_nanos() / COOKIE_LIFE.as_nanos()
 }
 
-fn draw<const N: usize>(random: &SystemRandom) -> [u8; N] {
+fn random_bytes<const N: usize>(random: &SystemRandom) -> [u8; N] {
     let mut bytes = [0; N];
     random.fill(&mut bytes).expect("the operating system gives randomness");
     bytes

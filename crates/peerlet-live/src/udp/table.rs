@@ -23,14 +23,14 @@ const UNCONFIRMED: Duration = Duration::from_nanos(10 * SECOND.as_nanos());
 const IN_USE: Duration = Duration::from_nanos(5 * SECOND.as_nanos());
 
 #[derive(Default)]
-pub(super) struct Table {
+pub(super) struct SessionTable {
     sessions: BTreeMap<(SocketAddr, SessionId), Session>,
     /// The session to send on: the one that was confirmed last.
     current: BTreeMap<SocketAddr, SessionId>,
     networks: BTreeMap<IpAddr, usize>,
 }
 
-impl Table {
+impl SessionTable {
     pub(super) fn len(&self) -> usize {
         self.sessions.len()
     }

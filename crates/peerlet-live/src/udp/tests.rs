@@ -56,8 +56,8 @@ async fn the_largest_frame_fits_and_what_cannot_go_is_counted() {
     ];
     alice.send(&mut batch).await;
     assert_eq!(take(&mut bob, 1).await, [vec![2; DATAGRAM_FRAME_MAX]]);
-    assert_eq!(alice.counters().get(Cause::TooLarge), 1);
-    assert_eq!(alice.counters().get(Cause::Unsupported), 1);
+    assert_eq!(alice.counters().get(SocketDrop::TooLarge), 1);
+    assert_eq!(alice.counters().get(SocketDrop::Unsupported), 1);
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn strange_packets_are_counted_and_do_no_harm() {
         }
     }
     let counters = bob.counters();
-    let counted = counters.get(Cause::Decode) + counters.get(Cause::TooLarge);
+    let counted = counters.get(SocketDrop::Decode) + counters.get(SocketDrop::TooLarge);
     assert_eq!(counted, bad, "seed {seed}");
     assert!(bad > 1_000, "seed {seed}: only {bad} packets were bad");
 }

@@ -7,12 +7,12 @@ const WORDS: usize = WINDOW as usize / 64;
 
 /// The newest [`WINDOW`] numbers of a session, with a bit each. Numbers begin at 1.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Window {
+pub(super) struct ReplayWindow {
     newest: u64,
     seen: [u64; WORDS],
 }
 
-impl Window {
+impl ReplayWindow {
     /// Whether a packet with this number is new; then it has come.
     pub(super) fn take(&mut self, number: u64) -> bool {
         if number > self.newest {
@@ -49,13 +49,13 @@ mod tests {
 
     #[test]
     fn each_number_counts_once() {
-        let mut window = Window::default();
+        let mut window = ReplayWindow::default();
         assert!(!window.take(0), "numbers begin at 1");
         assert!(window.take(1) && !window.take(1));
         assert!(window.take(1_024) && window.take(2) && !window.take(2));
         assert!(window.take(1_025) && !window.take(1), "1,024 behind is too old");
         assert!(window.take(3) && window.take(1_024 - 1));
-        let mut window = Window::default();
+        let mut window = ReplayWindow::default();
         assert!(window.take(u64::MAX) && !window.take(u64::MAX));
         assert!(window.take(u64::MAX - 1_023) && !window.take(u64::MAX - 1_024));
         assert!(!window.take(5) && !window.take(0));
@@ -67,7 +67,7 @@ mod tests {
         let seed = std::env::var("PEERLET_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
         let mut rng = Seed::new(seed).named("window").rng();
         for start in [1, u64::MAX - 60_000] {
-            let (mut window, mut came) = (Window::default(), BTreeSet::new());
+            let (mut window, mut came) = (ReplayWindow::default(), BTreeSet::new());
             let mut at = start;
             for round in 0..50_000 {
                 if rng.chance(0.002) {

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use peerlet_live::{
-    Admission, Cause, Guard, Inbound, Join, JoinError, LinkError, LiveError, ProcessKey, Secret,
-    Transport,
+    Admission, Guard, Inbound, Join, JoinError, LinkError, LiveError, ProcessKey, Secret,
+    SocketDrop, Transport,
 };
 use quinn::{Connection, ConnectionError, Endpoint, VarInt};
 use tokio::sync::watch;
@@ -101,7 +101,7 @@ fn without_the_secret_nobody_is_heard() {
             assert_eq!(stranger.await.expect("nothing panics"), LinkError::Admission);
         }
         let outcome = honest.finish().await;
-        assert!(dropped(&outcome, &[Cause::Admission]) >= 6, "{:?}", outcome.counters);
+        assert!(dropped(&outcome, &[SocketDrop::Admission]) >= 6, "{:?}", outcome.counters);
         let kept_out = |line: &&String| line.contains("did not prove that it has the secret");
         assert_eq!(outcome.kept_out.iter().filter(kept_out).count(), 3, "{:?}", outcome.kept_out);
     });
@@ -198,8 +198,8 @@ fn who_never_proves_anything_is_one_of_a_few_and_not_for_long() {
         soon(until(0)).await;
         let outcome = honest.finish().await;
         // They may as well have ended: nothing says that they have another secret.
-        assert!(dropped(&outcome, &[Cause::Handshake]) >= 300, "{:?}", outcome.counters);
-        assert_eq!(dropped(&outcome, &[Cause::Admission]), 0, "{:?}", outcome.counters);
+        assert!(dropped(&outcome, &[SocketDrop::Handshake]) >= 300, "{:?}", outcome.counters);
+        assert_eq!(dropped(&outcome, &[SocketDrop::Admission]), 0, "{:?}", outcome.counters);
     });
 }
 

@@ -32,11 +32,11 @@ impl Prepared {
     /// Attacks for a moment.
     async fn run(self, honest: &Honest) {
         // A tenth of a second, or less where a busy machine would take long for it.
-        let (name, turns) = (self.attack.name, u64::from(self.attack.rate / 10).clamp(20, 300));
+        let (name, ticks) = (self.attack.name, u64::from(self.attack.rate / 10).clamp(20, 300));
         let before = self.cue.counts.now();
         self.cue.begin(honest.processes[1].at);
         let done = async {
-            while self.cue.counts.now().turns < turns {
+            while self.cue.counts.now().ticks < ticks {
                 assert!(!self.program.is_finished(), "{name} has ended");
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }

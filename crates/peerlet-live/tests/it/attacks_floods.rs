@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use peerlet_live::{Admission, Cause};
+use peerlet_live::{Admission, SocketDrop};
 use quinn::{Connection, Endpoint};
 use tokio::net::UdpSocket;
 
@@ -66,7 +66,7 @@ fn a_thousand_handshakes_that_never_end_keep_nobody_out() {
         drop(handshakes);
         let outcome = honest.finish().await;
         // Those that made room for others, at least.
-        assert!(dropped(&outcome, &[Cause::Handshake]) > 0, "{:?}", outcome.counters);
+        assert!(dropped(&outcome, &[SocketDrop::Handshake]) > 0, "{:?}", outcome.counters);
     });
 }
 
@@ -102,7 +102,7 @@ fn connections_of_strangers_are_few() {
         assert!(open() <= STRANGERS_PER_NETWORK);
         let outcome = honest.finish().await;
         let made_room = (300 - STRANGERS_PER_NETWORK) as u64;
-        assert!(dropped(&outcome, &[Cause::Stranger]) >= made_room, "{:?}", outcome.counters);
+        assert!(dropped(&outcome, &[SocketDrop::Stranger]) >= made_room, "{:?}", outcome.counters);
     });
 }
 
@@ -159,6 +159,6 @@ fn questions_of_strangers_keep_no_member_from_being_heard() {
         honest.rounds_go_on().await;
         let outcome = honest.finish().await;
         floods.iter().for_each(tokio::task::JoinHandle::abort);
-        assert!(dropped(&outcome, &[Cause::Stranger]) >= 1_000, "{:?}", outcome.counters);
+        assert!(dropped(&outcome, &[SocketDrop::Stranger]) >= 1_000, "{:?}", outcome.counters);
     });
 }

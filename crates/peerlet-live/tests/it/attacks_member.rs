@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use peerlet_core::SECOND;
 use peerlet_live::{
-    Admission, Cause, Inbound, JoinError, Kind, Link, LiveError, Outbound, Refusal, Section,
-    Transport,
+    Admission, ConnectionPosition, Inbound, JoinError, Kind, LiveError, Outbound, Refusal, Section,
+    SocketDrop, Transport,
 };
 
 use crate::honest::{Honest, dropped, forged, forged_datagram};
@@ -119,18 +119,18 @@ fn a_member_has_its_own_seats_only() {
 fn a_member_speaks_for_its_own_seats_only() {
     runtime().block_on(async {
         let (honest, mut mallory, _) = with_member().await;
-        let link = Link { life: 1, seq: 1 };
+        let position = ConnectionPosition { life: 1, seq: 1 };
         for (from, to) in [(0, 1), (1, 0), (2, 0), (3, 1), (9, 0)] {
             mallory.send_datagram(forged_datagram(from, to)).await;
-            mallory.send_stream(forged(from, to, |_| Kind::Open(link))).await;
-            mallory.send_stream(forged(from, to, |message| Kind::Data(link, message))).await;
+            mallory.send_stream(forged(from, to, |_| Kind::Open(position))).await;
+            mallory.send_stream(forged(from, to, |message| Kind::Data(position, message))).await;
         }
         // A report's worth of control in a stream, where none belongs.
         mallory.send_stream(Report::closing(9).piece(7, 0).frame().to_vec()).await;
         mallory.until_heard().await;
         drop(mallory);
         let outcome = honest.finish().await;
-        assert!(dropped(&outcome, &[Cause::Forged]) >= 5, "{:?}", outcome.counters);
+        assert!(dropped(&outcome, &[SocketDrop::Forged]) >= 5, "{:?}", outcome.counters);
     });
 }
 

@@ -2,7 +2,9 @@
 //! and frames.
 
 use peerlet_core::{Identity, SECOND};
-use peerlet_live::{Admission, Cause, Kind, Link, Refusal, STREAM_FRAME_MAX, Transport};
+use peerlet_live::{
+    Admission, ConnectionPosition, Kind, Refusal, STREAM_FRAME_MAX, SocketDrop, Transport,
+};
 
 use crate::honest::{Honest, dropped, forged, forged_datagram};
 use crate::hostile::{Control, Process, Report, Stranger, fingerprint};
@@ -81,14 +83,16 @@ fn a_stranger_reports_nothing() {
 fn a_stranger_speaks_for_no_seat() {
     runtime().block_on(async {
         let honest = Honest::pair(Admission::default()).await;
-        let link = Link { life: 1, seq: 1 };
+        let position = ConnectionPosition { life: 1, seq: 1 };
         let mut strangers = Vec::new();
         for process in &honest.processes {
             let mut mallory = Stranger::new(process.at);
             for (from, to) in [(0, 2), (2, 0), (1, 1), (9, 0), (3, 3)] {
                 mallory.send_datagram(forged_datagram(from, to)).await;
-                mallory.send_stream(forged(from, to, |_| Kind::Open(link))).await;
-                mallory.send_stream(forged(from, to, |message| Kind::Data(link, message))).await;
+                mallory.send_stream(forged(from, to, |_| Kind::Open(position))).await;
+                mallory
+                    .send_stream(forged(from, to, |message| Kind::Data(position, message)))
+                    .await;
             }
             strangers.push(mallory);
         }
@@ -98,7 +102,7 @@ fn a_stranger_speaks_for_no_seat() {
         assert_eq!(silent, None);
         let outcome = honest.finish().await;
         // Those to the first process were heard, by the answer.
-        assert!(dropped(&outcome, &[Cause::Stranger]) >= 5, "{:?}", outcome.counters);
+        assert!(dropped(&outcome, &[SocketDrop::Stranger]) >= 5, "{:?}", outcome.counters);
     });
 }
 
@@ -191,6 +195,6 @@ fn frames_are_taken_by_identity_where_the_address_differs() {
             .await;
         honest.rounds_go_on().await;
         let outcome = honest.finish().await;
-        assert_eq!(dropped(&outcome, &[Cause::Forged]), 0);
+        assert_eq!(dropped(&outcome, &[SocketDrop::Forged]), 0);
     });
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peerlet_live::{
-    Cause, Inbound, Outbound, SESSIONS_PER_NETWORK_MAX, Secret, Transport, UdpOptions, UdpTransport,
+    Inbound, Outbound, SESSIONS_PER_NETWORK_MAX, Secret, SocketDrop, Transport, UdpOptions,
+    UdpTransport,
 };
 use tokio::net::UdpSocket;
 
@@ -35,7 +36,7 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), future).await.expect("it hangs")
 }
 
-fn count(transport: &UdpTransport, causes: &[Cause]) -> u64 {
+fn count(transport: &UdpTransport, causes: &[SocketDrop]) -> u64 {
     causes.iter().map(|cause| transport.counters().get(*cause)).sum()
 }
 
@@ -183,8 +184,9 @@ async fn a_flipped_bit_drops_the_packet() {
     path.talk().await;
     let sessions = path.bob.sessions();
     let packet = path.withheld().await;
-    let refused = [Cause::Forged, Cause::Duplicate, Cause::Link, Cause::Handshake];
-    let refused = [&refused[..], &[Cause::Decode, Cause::Version]].concat();
+    let refused =
+        [SocketDrop::Forged, SocketDrop::Duplicate, SocketDrop::Link, SocketDrop::Handshake];
+    let refused = [&refused[..], &[SocketDrop::Decode, SocketDrop::Version]].concat();
     let before = count(&path.bob, &refused);
     for bit in 0..packet.len() * 8 {
         let mut flipped = packet.clone();
@@ -261,13 +263,13 @@ async fn another_secret_is_not_answered() {
     let (to, frame) = (path.place(), Bytes::from_static(b"frame"));
     path.alice.send(&mut vec![Outbound::Datagram { to, frame }]).await;
     soon(async {
-        while path.alice.counters().get(Cause::Link) == 0 {
+        while path.alice.counters().get(SocketDrop::Link) == 0 {
             path.step(|_, _| true).await;
         }
     })
     .await;
     assert!(path.log.iter().all(|(is_for_bob, _)| *is_for_bob), "Bob is silent");
-    assert_eq!(path.bob.counters().get(Cause::Handshake), path.log.len() as u64);
+    assert_eq!(path.bob.counters().get(SocketDrop::Handshake), path.log.len() as u64);
     assert_eq!((path.bob.sessions(), path.at_bob.len()), (0, 0));
 }
 
@@ -280,7 +282,7 @@ async fn parts_of_several_sessions_do_not_fit_together() {
     let theirs = carol.data(1, b"\0\x08withheld");
     let own = path.withheld().await;
     assert_eq!(own.len(), theirs.len());
-    let before = path.bob.counters().get(Cause::Forged);
+    let before = path.bob.counters().get(SocketDrop::Forged);
     // Every mixture of session, number, frames and code, from both addresses.
     let cuts = [1..9, 9..17, 17..own.len() - 16, own.len() - 16..own.len()];
     for mixture in 1..15 {
@@ -302,7 +304,7 @@ async fn parts_of_several_sessions_do_not_fit_together() {
     path.mallory.send_to(&theirs, path.bob()).await.expect("loopback takes it");
     carol.socket.send_to(&own, path.bob()).await.expect("loopback takes it");
     path.talk().await;
-    assert!(path.bob.counters().get(Cause::Forged) > before);
+    assert!(path.bob.counters().get(SocketDrop::Forged) > before);
     assert_eq!(path.bob.sessions(), 2);
 }
 
@@ -361,7 +363,7 @@ async fn packets_that_come_back_to_their_sender_change_nothing() {
     path.alice.send(&mut vec![Outbound::Datagram { to, frame }]).await;
     let mut buffer = [0; 2_000];
     soon(async {
-        while path.alice.counters().get(Cause::Link) == 0 {
+        while path.alice.counters().get(SocketDrop::Link) == 0 {
             tokio::select! {
                 () = path.alice.receive(&mut path.at_alice) => {}
                 () = tokio::time::sleep(GLANCE) => {}
@@ -447,7 +449,7 @@ async fn the_last_numbers_count_once_as_all_others() {
         holder.socket.send_to(&packet, path.bob()).await.expect("loopback takes it");
     }
     path.talk_after(4).await;
-    assert_eq!(path.bob.counters().get(Cause::Duplicate), 6);
+    assert_eq!(path.bob.counters().get(SocketDrop::Duplicate), 6);
 }
 
 impl Path {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use peerlet_core::{Address, Context, MILLISECOND, Peer, Peerlet, Seat, Seed};
-use peerlet_live::{Admission, Cause, Join, LiveSetup, Secret, Sockets};
+use peerlet_live::{Admission, Join, LiveSetup, Secret, SocketDrop, Sockets};
 
 use crate::honest::{Running, dropped};
 use crate::runs::{LONG, PATIENCE, runtime};
@@ -123,7 +123,12 @@ fn check(sockets: Sockets) {
         for outcome in &outcomes {
             assert!(outcome.kept_out.len() <= 2, "{:?}", outcome.kept_out);
             if sockets != Sockets::Quic {
-                let causes = [Cause::Forged, Cause::Handshake, Cause::Decode, Cause::Version];
+                let causes = [
+                    SocketDrop::Forged,
+                    SocketDrop::Handshake,
+                    SocketDrop::Decode,
+                    SocketDrop::Version,
+                ];
                 assert!(dropped(outcome, &causes) > 0, "{:?}", outcome.counters);
                 let named = format!("packets from {own} were dropped");
                 assert!(outcome.kept_out.iter().any(|line| line.starts_with(&named)));

@@ -9,8 +9,8 @@ use peerlet_core::{
     Address, Context, Description, Identity, MILLISECOND, Metric, Peer, Peerlet, Seat, wire,
 };
 use peerlet_live::{
-    Admission, Cause, Frame, Join, Kind, LiveError, LiveOutcome, LiveSetup,
-    Message as FrameMessage, ProcessKey, Sockets, Tag,
+    Admission, Frame, Join, Kind, LiveError, LiveOutcome, LiveSetup, Message as FrameMessage,
+    ProcessKey, SocketDrop, Sockets, Tag,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -290,6 +290,6 @@ pub fn forged_datagram(from: u32, to: u32) -> Vec<u8> {
 }
 
 /// How much was dropped for these reasons.
-pub fn dropped(outcome: &LiveOutcome, causes: &[Cause]) -> u64 {
+pub fn dropped(outcome: &LiveOutcome, causes: &[SocketDrop]) -> u64 {
     causes.iter().map(|cause| outcome.counters.get(*cause)).sum()
 }

@@ -117,7 +117,7 @@ impl Report {
     /// A last report in which everything is this many.
     pub fn closing(count: u64) -> Report {
         let ledger = vec![count; 2 * (4 + peerlet_measure::DropCause::ALL.len())];
-        let counters = vec![count; peerlet_live::Cause::ALL.len()];
+        let counters = vec![count; peerlet_live::SocketDrop::ALL.len()];
         let (late_answers, idle_directives) = (count, count);
         Report::Closing { ledger, counters, events: count, late_answers, idle_directives }
     }

@@ -8,8 +8,8 @@ use peerlet_core::{
     Address, Context, MILLISECOND, Nothing, Peer, Peerlet, SECOND, Seat, Undelivered,
 };
 use peerlet_live::{
-    Admission, Cause, Join, JoinError, LiveError, LiveOutcome, LiveSetup, ProcessKey, Refusal,
-    Secret, Sockets,
+    Admission, Join, JoinError, LiveError, LiveOutcome, LiveSetup, ProcessKey, Refusal, Secret,
+    SocketDrop, Sockets,
 };
 use tokio::sync::watch;
 
@@ -55,13 +55,17 @@ fn a_process_that_is_not_let_in_learns_that_and_how_to_get_in() {
                     false => JoinError::NotAdmitted { at, own: identity, has_secret },
                 };
                 assert_eq!(error, expected);
-                assert!(error.to_string().contains("--secret"), "{error}");
+                let remedy = match has_secret {
+                    true => "give both the same secret",
+                    false => "start this one with the network's secret",
+                };
+                assert!(error.to_string().contains(remedy), "{error}");
                 assert_eq!(lines.find("kept for this run"), None, "it never took this one in");
                 let told = honest.processes[0].lines.wait_for(&identity.to_string()).await;
                 assert!(told.starts_with("the process at 127.0.0.1:"), "{told}");
             }
             let outcome = honest.processes.into_iter().next().expect("it runs").stop().await;
-            assert!(dropped(&outcome, &[Cause::Admission]) > 0 || theirs.is_open());
+            assert!(dropped(&outcome, &[SocketDrop::Admission]) > 0 || theirs.is_open());
             assert!(!outcome.kept_out.is_empty());
         }
     });
@@ -76,7 +80,7 @@ fn a_process_that_asks_another_than_seat_zeros_is_told_so() {
         setup.join = Some(Join::at(at));
         let (error, _) = refused(setup).await;
         assert_eq!(error, JoinError::Refused(at, Refusal::NotSeatZero));
-        assert!(error.to_string().contains("name seat 0's process with --join"), "{error}");
+        assert!(error.to_string().contains("join seat 0's process, at the address"), "{error}");
         honest.finish().await;
     });
 }

@@ -1,4 +1,4 @@
-//! Reliable pairs over QUIC: what a shard does with the two, without peers.
+//! Reliable connections over QUIC: what a shard does with the two, without peers.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -8,14 +8,14 @@ use bytes::Bytes;
 use peerlet_core::runtime::Call;
 use peerlet_core::{Address, MILLISECOND, Time};
 use peerlet_live::{
-    Effect, Frame, Inbound, Message, Outbound, PairConfig, Pairs, ProcessKey, QuicTransport,
-    SendError, Tag, Transport,
+    ConnectionConfig, Connections, Effect, Frame, Inbound, Message, Outbound, ProcessKey,
+    QuicTransport, SendError, Tag, Transport,
 };
 
 /// A shard with one peer, in slot 1.
 struct Shard {
     transport: QuicTransport,
-    pairs: Pairs,
+    connections: Connections,
     now: Time,
     delivered: Vec<u32>,
     undelivered: usize,
@@ -27,10 +27,10 @@ impl Shard {
         let at = SocketAddr::from(([127, 0, 0, 1], 0));
         let transport =
             QuicTransport::bind(ProcessKey::generate(), at).expect("loopback can be bound");
-        let mut pairs = Pairs::new(PairConfig::new(Tag::of("test", &[]), nonce));
-        pairs.started(1, 1);
+        let mut connections = Connections::new(ConnectionConfig::new(Tag::of("test", &[]), nonce));
+        connections.started(1, 1);
         let (now, delivered) = (Time::ZERO, Vec::new());
-        Shard { transport, pairs, now, delivered, undelivered: 0, writable: 0 }
+        Shard { transport, connections, now, delivered, undelivered: 0, writable: 0 }
     }
 
     fn address(&self) -> Address {
@@ -39,13 +39,13 @@ impl Shard {
 
     fn send(&mut self, to: Address, number: u32) -> Result<(), SendError> {
         let body = Bytes::copy_from_slice(&number.to_be_bytes());
-        self.pairs.send(self.now, 1, to, Message { port: 0, call: Call::None, body })
+        self.connections.send(self.now, 1, to, Message { port: 0, call: Call::None, body })
     }
 
     /// Sends what the machine wants sent.
     async fn transmit(&mut self) {
         let mut batch = Vec::new();
-        while let Some(effect) = self.pairs.poll() {
+        while let Some(effect) = self.connections.poll() {
             match effect {
                 Effect::Transmit { to, pair, frame, .. } => {
                     batch.push(Outbound::Stream { to, pair, frame: frame.into() });
@@ -59,7 +59,7 @@ impl Shard {
     }
 
     /// Waits for one batch and does all that follows from it; gives how many links were lost.
-    async fn turn(&mut self) -> usize {
+    async fn iterate(&mut self) -> usize {
         self.transmit().await;
         let (mut batch, mut lost) = (Vec::new(), 0);
         self.transport.receive(&mut batch).await;
@@ -68,7 +68,7 @@ impl Shard {
             match inbound {
                 Inbound::Stream { from, frame, .. } => {
                     let frame = Frame::parse(&frame).expect("the other side sends frames");
-                    if let Some(message) = self.pairs.receive(self.now, from, &frame) {
+                    if let Some(message) = self.connections.receive(self.now, from, &frame) {
                         let number =
                             message.body.as_ref().try_into().expect("four bytes were sent");
                         self.delivered.push(u32::from_be_bytes(number));
@@ -76,16 +76,18 @@ impl Shard {
                 }
                 Inbound::LinkLost { with, .. } => {
                     lost += 1;
-                    self.pairs.link_lost(self.now, with);
+                    self.connections.link_lost(self.now, with);
                 }
-                Inbound::Blocked { to } => self.pairs.blocked(to),
-                Inbound::Unblocked { to } => self.pairs.unblocked(to),
-                Inbound::LinkUp { with, .. } => self.pairs.link_up(with),
-                Inbound::Mistaken { to, pair, identity } => self.pairs.mistaken(to, pair, identity),
+                Inbound::Blocked { to } => self.connections.blocked(to),
+                Inbound::Unblocked { to } => self.connections.unblocked(to),
+                Inbound::LinkUp { with, .. } => self.connections.link_up(with),
+                Inbound::Mistaken { to, pair, identity } => {
+                    self.connections.mistaken(to, pair, identity)
+                }
                 Inbound::Datagram { .. } => {}
             }
         }
-        self.pairs.flush(self.now);
+        self.connections.flush(self.now);
         self.transmit().await;
         lost
     }
@@ -112,8 +114,8 @@ async fn ten_thousand_messages_each_way_arrive_in_order() {
         bob.transmit().await;
         soon(async {
             tokio::select! {
-                _ = alice.turn() => {}
-                _ = bob.turn() => {}
+                _ = alice.iterate() => {}
+                _ = bob.iterate() => {}
             }
         })
         .await;
@@ -133,8 +135,8 @@ async fn a_process_that_is_gone_is_dialled_again_and_found_when_it_is_back() {
     soon(async {
         while bob.delivered.is_empty() {
             tokio::select! {
-                _ = alice.turn() => {}
-                _ = bob.turn() => {}
+                _ = alice.iterate() => {}
+                _ = bob.iterate() => {}
             }
         }
     })
@@ -142,7 +144,7 @@ async fn a_process_that_is_gone_is_dialled_again_and_found_when_it_is_back() {
     // Bob's process ends; another one, with another key, takes its place.
     soon(bob.transport.close(peerlet_core::SECOND * 10)).await;
     drop(bob);
-    soon(async { while alice.turn().await == 0 {} }).await;
+    soon(async { while alice.iterate().await == 0 {} }).await;
     let mut again = Shard::bind(3);
     again.transport = loop {
         match QuicTransport::bind(ProcessKey::generate(), b.socket()) {
@@ -154,8 +156,8 @@ async fn a_process_that_is_gone_is_dialled_again_and_found_when_it_is_back() {
     soon(async {
         while again.delivered.is_empty() {
             tokio::select! {
-                _ = alice.turn() => {}
-                _ = again.turn() => {}
+                _ = alice.iterate() => {}
+                _ = again.iterate() => {}
             }
         }
     })

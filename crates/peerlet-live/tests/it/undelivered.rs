@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use peerlet_core::runtime::{Act, Directive, Tampering};
 use peerlet_core::{Address, Context, MILLISECOND, Peer, Peerlet, Seat, Time, Undelivered};
-use peerlet_live::{Cause, Join, LiveSetup, ProcessKey};
+use peerlet_live::{Join, LiveSetup, ProcessKey, SocketDrop};
 use peerlet_measure::DropCause;
 use tokio::sync::watch;
 
@@ -87,11 +87,11 @@ fn what_was_tampered_with_is_dropped_and_counted() {
     let outcome = run(setup, directives).expect("it comes to its end");
     let told = lost.load(Ordering::Relaxed) as u64;
     assert_eq!(outcome.ledger.reliable.dropped(DropCause::Undelivered), 100);
-    assert_eq!(told + outcome.counters.get(Cause::Decode), 100, "{told} were messages");
+    assert_eq!(told + outcome.counters.get(SocketDrop::Decode), 100, "{told} were messages");
     assert!(told < 100, "bytes were changed");
 }
 
-/// More messages than a turn has room for are told of, with no other event to wake the shard.
+/// More messages than an iteration has room for are told of, with no other event to wake the shard.
 #[test]
 fn all_that_is_undelivered_is_told() {
     const QUEUE: usize = 256;

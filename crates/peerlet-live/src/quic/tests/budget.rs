@@ -4,20 +4,20 @@ use bytes::Bytes;
 use peerlet_core::runtime::MESSAGE_MAX_LIMIT;
 
 use super::soon;
+use crate::connection::RECEIVING_MAX;
 use crate::frame::{DATAGRAM_FRAME_MAX, Frame, Kind, Tag};
 use crate::key::ProcessKey;
 use crate::member::{
     GRANTED_EACH, PROCESSES_MAX, RESERVED_MAX, STRANGERS_WAITING_MAX, WAITING_MAX,
 };
-use crate::pair::RECEIVING_MAX;
 use crate::quic::config::{
     INCOMING_BYTES_TOTAL_MAX, INCOMING_MAX, STRANGER_WINDOW, WINDOW_MIN, WINDOWS_MAX,
 };
-use crate::quic::connection::{DATAGRAMS_MAX, STRANGER_BURST, STRANGER_DATAGRAMS_MAX};
 use crate::quic::gate::{
     HANDSHAKES_MAX, HANDSHAKES_PER_NETWORK_MAX, STRANGER_CONNECTIONS_MAX, STRANGERS_MAX,
     UNFINISHED_MAX,
 };
+use crate::quic::link::{DATAGRAMS_MAX, STRANGER_BURST, STRANGER_DATAGRAMS_MAX};
 use crate::quic::{EVENTS_MAX, Guard, LINKS_MAX, QuicTransport, STRANGER_HELD_MAX, config};
 use crate::tls;
 use crate::transport::{Inbound, Transport};
@@ -25,9 +25,9 @@ use crate::transport::{Inbound, Transport};
 const MIB: usize = 1024 * 1024;
 /// One end of a connection, without what waits on it: both ends in one process take 31 kB
 /// (measured).
-const CONNECTION: usize = 24 * 1024;
+const LINK: usize = 24 * 1024;
 /// A reliable connection between two peers, on the receiving side.
-const PAIR: usize = 100;
+const CONNECTION: usize = 100;
 /// A packet that begins a handshake.
 const PACKET: usize = 1_500;
 
@@ -59,7 +59,7 @@ fn strangers_have_a_budget() {
     let up = window + STRANGER_HELD_MAX + DATAGRAM_FRAME_MAX;
     let batches = EVENTS_MAX / 2 * STRANGER_BURST as usize;
     let parts = [
-        ("connections, with those that close", STRANGER_CONNECTIONS_MAX * CONNECTION),
+        ("connections, with those that close", STRANGER_CONNECTIONS_MAX * LINK),
         ("what waits on handshakes", HANDSHAKES_MAX * begun),
         ("what waits on connections", STRANGERS_MAX * up),
         (
@@ -75,11 +75,11 @@ fn strangers_have_a_budget() {
 #[test]
 fn members_have_a_budget() {
     let parts = [
-        ("connections", LINKS_MAX * CONNECTION),
+        ("connections", LINKS_MAX * LINK),
         ("windows of connections", WINDOWS_MAX as usize + LINKS_MAX * WINDOW_MIN as usize),
         ("frames that have not ended", UNFINISHED_MAX),
         ("large messages", MESSAGE_MAX_LIMIT),
-        ("reliable connections between peers", RECEIVING_MAX * PAIR),
+        ("reliable connections between peers", RECEIVING_MAX * CONNECTION),
         ("batches that wait for the shard", EVENTS_MAX * DATAGRAMS_MAX * DATAGRAM_FRAME_MAX),
         ("unfinished reports", RESERVED_MAX + PROCESSES_MAX * GRANTED_EACH),
         ("words that wait for seat 0's member", WAITING_MAX * DATAGRAM_FRAME_MAX),

@@ -5,22 +5,22 @@ use peerlet_core::runtime::Call;
 use peerlet_core::{Address, Time};
 
 use super::*;
+use crate::connection::{ConnectionConfig, Connections, Effect};
 use crate::frame::{Frame, Message, Tag};
-use crate::pair::{Effect, PairConfig, Pairs};
 
 /// A process with one peer, in slot 1.
 struct Side {
     transport: QuicTransport,
-    pairs: Pairs,
+    connections: Connections,
     came: Vec<u8>,
     lost: u32,
 }
 
 impl Side {
     fn new() -> Side {
-        let mut pairs = Pairs::new(PairConfig::new(Tag(7), 1));
-        pairs.started(1, 1);
-        Side { transport: bind(), pairs, came: Vec::new(), lost: 0 }
+        let mut connections = Connections::new(ConnectionConfig::new(Tag(7), 1));
+        connections.started(1, 1);
+        Side { transport: bind(), connections, came: Vec::new(), lost: 0 }
     }
 
     fn socket(&self) -> SocketAddr {
@@ -29,7 +29,7 @@ impl Side {
 
     fn say(&mut self, now: Time, to: SocketAddr, number: u8) {
         let message = Message { port: 0, call: Call::None, body: vec![number].into() };
-        self.pairs.send(now, 1, Address::new(to, 1), message).unwrap();
+        self.connections.send(now, 1, Address::new(to, 1), message).unwrap();
     }
 
     /// Takes in what came, and sends what is to go.
@@ -38,13 +38,13 @@ impl Side {
             match inbound {
                 Inbound::Stream { from, frame, .. } => {
                     let frame = Frame::parse(&frame).unwrap();
-                    let message = self.pairs.receive(now, from, &frame);
+                    let message = self.connections.receive(now, from, &frame);
                     self.came.extend(message.map(|message| message.body[0]));
                 }
-                Inbound::LinkUp { with, .. } => self.pairs.link_up(with),
+                Inbound::LinkUp { with, .. } => self.connections.link_up(with),
                 Inbound::LinkLost { with, .. } => {
                     self.lost += 1;
-                    self.pairs.link_lost(now, with);
+                    self.connections.link_lost(now, with);
                 }
                 Inbound::Datagram { .. }
                 | Inbound::Mistaken { .. }
@@ -52,19 +52,19 @@ impl Side {
                 | Inbound::Unblocked { .. } => {}
             }
         }
-        self.pairs.timer(now);
-        self.pairs.flush(now);
+        self.connections.timer(now);
+        self.connections.flush(now);
         let mut batch = Vec::new();
-        while let Some(effect) = self.pairs.poll() {
+        while let Some(effect) = self.connections.poll() {
             let Effect::Transmit { to, pair, frame, .. } = effect else { panic!("{effect:?}") };
             batch.push(Outbound::Stream { to, pair, frame: frame.into() });
         }
         self.transport.send(&mut batch).await;
     }
 
-    fn up(&self, to: SocketAddr) -> Option<&Up> {
+    fn up(&self, to: SocketAddr) -> Option<&EstablishedLink> {
         match self.transport.links.get(&to) {
-            Some(Link::Up(up)) => Some(up),
+            Some(QuicLink::Up(up)) => Some(up),
             _ => None,
         }
     }
@@ -113,7 +113,7 @@ async fn dial_each_other(now: Time) -> [Side; 2] {
     sides[1].say(now, a, 0);
     until_both(now, &mut sides, |[alice, bob]| {
         let two = |side: &Side, to| side.up(to).is_some_and(|up| up.extra.is_some());
-        let is_settled = [alice, bob].iter().all(|side| side.pairs.is_settled());
+        let is_settled = [alice, bob].iter().all(|side| side.connections.is_settled());
         two(alice, b) && two(bob, a) && is_settled && alice.came == [0] && bob.came == [0]
     })
     .await;
@@ -134,7 +134,7 @@ async fn a_steady_flow_survives_the_end_of_either_connection() {
             (0..2).for_each(|side| sides[side].say(now, sockets[side], number));
             until_both(now, &mut sides, |sides| {
                 let came = |side: &Side| side.came.last() == Some(&number);
-                sides.iter().all(|side| came(side) && side.pairs.is_settled())
+                sides.iter().all(|side| came(side) && side.connections.is_settled())
             })
             .await;
         }
@@ -166,7 +166,7 @@ async fn a_large_message_survives_it_too() {
     let [a, b] = [sides[0].socket(), sides[1].socket()];
     let body = vec![9; 8 << 20].into();
     let message = Message { port: 0, call: Call::None, body };
-    sides[0].pairs.send(now, 1, Address::new(b, 1), message).unwrap();
+    sides[0].connections.send(now, 1, Address::new(b, 1), message).unwrap();
     // Some of it is under way; both connections break, one after the other.
     until_both(now, &mut sides, |_| true).await;
     sides[0].up(b).unwrap().connection.close(UNWANTED, b"broken");

@@ -24,22 +24,22 @@ fn lost_in_buffer(socket: SocketAddr) -> u64 {
 /// All partners answer within one round trip, and that fits the buffers.
 #[tokio::test]
 async fn partners_that_are_dialled_at_once_answer_without_a_loss() {
-    let (count, mut hub) = (partners(), bind());
+    let (count, mut center) = (partners(), bind());
     let mut partners: Vec<QuicTransport> = (0..count).map(|_| bind()).collect();
     let said = |to| Outbound::Datagram { to, frame: Bytes::from_static(b"first") };
     let mut batch = partners.iter().map(|partner| said(partner.local_addr())).collect();
-    hub.send(&mut batch).await;
+    center.send(&mut batch).await;
     let mut up = 0;
-    until(&mut hub, |inbound| {
+    until(&mut center, |inbound| {
         up += usize::from(matches!(inbound, Inbound::LinkUp { .. }));
         (up == count).then_some(())
     })
     .await;
     for partner in &mut partners {
-        assert_eq!(beside(&mut hub, frames(partner, 1)).await, ["first"]);
+        assert_eq!(beside(&mut center, frames(partner, 1)).await, ["first"]);
     }
     #[cfg(target_os = "linux")]
-    for socket in partners.iter().chain([&hub]).map(QuicTransport::local_addr) {
+    for socket in partners.iter().chain([&center]).map(QuicTransport::local_addr) {
         assert_eq!(lost_in_buffer(socket), 0, "{socket}");
     }
 }

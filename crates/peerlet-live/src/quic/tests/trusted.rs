@@ -33,7 +33,7 @@ async fn a_frame_goes_to_the_one_process_that_it_is_for() {
         came.sort();
         let (one, anybody) = (&b"for one only"[..], &b"for anybody"[..]);
         assert_eq!(came, [anybody, anybody, one, one], "round {round}");
-        assert_eq!(alice.counters().get(Cause::Identity), u64::from(round) + 1);
+        assert_eq!(alice.counters().get(SocketDrop::Identity), u64::from(round) + 1);
     }
     let all: u64 = alice.counters().iter().map(|(_, count)| count).sum();
     assert_eq!(all, 2, "nothing else is dropped");
@@ -57,7 +57,7 @@ async fn what_is_for_one_only_is_told_when_another_answers() {
     let expected = Inbound::Mistaken { to: b, pair: (1, 0), identity: dave.identity() };
     assert_eq!(came.iter().find_map(mistaken), Some(expected));
     let counters = alice.counters();
-    assert_eq!([Cause::Identity, Cause::Link].map(|cause| counters.get(cause)), [1, 1]);
+    assert_eq!([SocketDrop::Identity, SocketDrop::Link].map(|cause| counters.get(cause)), [1, 1]);
 }
 
 /// Room that refused frames took while the link was dialled is free again.

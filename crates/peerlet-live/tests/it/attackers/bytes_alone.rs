@@ -27,7 +27,7 @@ async fn repeat(mut scene: Scene, packets: Vec<Vec<u8>>, to: impl Fn(&Scene) -> 
     scene.begin().await;
     let to = to(&scene);
     for packet in packets.iter().cycle() {
-        scene.turn().await;
+        scene.tick().await;
         sockets.send(packet, to).await;
     }
 }

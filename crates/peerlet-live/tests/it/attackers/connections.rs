@@ -15,14 +15,14 @@ use crate::hostile::{Control, Credentials};
 
 /// Endpoints, each with a key and an address of its own.
 const ENDPOINTS: usize = 64;
-/// Handshakes that go on at once; further turns wait.
+/// Handshakes that go on at once; further ticks wait.
 const AT_ONCE: usize = 256;
 
 fn endpoints(scene: &Scene) -> Vec<Endpoint> {
     (0..ENDPOINTS).map(|number| endpoint(number, &scene.counts).0).collect()
 }
 
-/// Makes a connection in each turn, and does this with it.
+/// Makes a connection at each tick, and does this with it.
 async fn connect<T>(mut scene: Scene, endpoints: Vec<Endpoint>, and: fn(Connection) -> T)
 where
     T: Future<Output = ()> + Send + 'static,
@@ -30,7 +30,7 @@ where
     scene.begin().await;
     let mut going = JoinSet::new();
     for endpoint in endpoints.iter().cycle() {
-        scene.turn().await;
+        scene.tick().await;
         let (endpoint, to) = (endpoint.clone(), scene.first);
         going.spawn(async move {
             if let Some(connection) = dial(&endpoint, to).await {
@@ -56,7 +56,7 @@ pub async fn handshakes_proved(mut scene: Scene) {
     scene.begin().await;
     let mut dialling = std::collections::VecDeque::new();
     for endpoint in endpoints.iter().cycle() {
-        scene.turn().await;
+        scene.tick().await;
         dialling.push_back(endpoint.connect(scene.first, "peerlet").expect("it can be dialled"));
         if dialling.len() > 1_000 {
             dialling.pop_front();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peerlet_core::runtime::{Call, FRAME_MAX};
-use peerlet_live::{Kind, Link, Message, Part};
+use peerlet_live::{ConnectionPosition, Kind, Message, Part};
 
 use super::scene::Scene;
 use super::speaker::Speaker;
@@ -20,7 +20,7 @@ const SECOND: Duration = Duration::from_secs(1);
 async fn say(mut scene: Scene, mut speaker: Speaker, frames: Vec<Bytes>) {
     scene.begin().await;
     for frame in frames.iter().cycle() {
-        scene.turn().await;
+        scene.tick().await;
         speaker.datagram(frame.clone()).await;
     }
 }
@@ -59,7 +59,7 @@ pub async fn seats_of_others(mut scene: Scene) {
     let joins = processes.into_iter().map(|process| Control::Join { process, run, asked, sent: 1 });
     let frames: Vec<_> = joins.map(|join| join.frame()).collect();
     for frame in frames.iter().cycle() {
-        scene.turn().await;
+        scene.tick().await;
         speaker.datagram(frame.clone()).await;
     }
 }
@@ -99,13 +99,13 @@ pub async fn unfinished_reports(scene: Scene) {
 /// Messages in the name of peers of others, and of its own to peers that nobody has.
 pub async fn forged_frames(scene: Scene) {
     let (speaker, own, _) = Speaker::member(&scene).await;
-    let link = Link { life: 1, seq: 1 };
+    let position = ConnectionPosition { life: 1, seq: 1 };
     let each = |(from, to)| {
         [
             forged_datagram(from, to),
-            forged(from, to, |_| Kind::Open(link)),
-            forged(from, to, |message| Kind::Data(link, message)),
-            forged(from, to, |_| Kind::Reset(link)),
+            forged(from, to, |_| Kind::Open(position)),
+            forged(from, to, |message| Kind::Data(position, message)),
+            forged(from, to, |_| Kind::Reset(position)),
         ]
     };
     let pairs = [(0, 1), (1, 0), (2, 0), (3, 1), (9, 0), (own.first, 900)];
@@ -119,7 +119,7 @@ pub async fn messages(scene: Scene) {
     let mut scene = scene;
     scene.begin().await;
     for id in 0.. {
-        scene.turn().await;
+        scene.tick().await;
         let call = Call::Question(id);
         speaker.datagram(honest::called(own.first, id % 2, call).into()).await;
     }
@@ -131,7 +131,7 @@ pub async fn answers(scene: Scene) {
     let mut scene = scene;
     scene.begin().await;
     for id in 0.. {
-        scene.turn().await;
+        scene.tick().await;
         let call = if id % 2 == 0 { Call::Answer(id) } else { Call::NoAnswer(id) };
         speaker.datagram(honest::called(own.first, id / 2 % 2, call).into()).await;
     }
@@ -143,8 +143,8 @@ pub async fn reliable_connections(scene: Scene) {
     let mut scene = scene;
     scene.begin().await;
     for life in 1.. {
-        scene.turn().await;
-        let open = Kind::Open(Link { life: 0, seq: 1 });
+        scene.tick().await;
+        let open = Kind::Open(ConnectionPosition { life: 0, seq: 1 });
         speaker.datagram(honest::frame((own.first, life), life % 2, open).into()).await;
     }
 }
@@ -157,7 +157,7 @@ pub async fn unfinished_frames(scene: Scene) {
     let bytes = [&(256u32 * 1024).to_be_bytes()[..], &[7; 250_000]].concat();
     let mut open = std::collections::VecDeque::new();
     for number in 0.. {
-        scene.turn().await;
+        scene.tick().await;
         open.push_back(speaker.stream(&bytes).await);
         // Streams that are given up are reset, and make room for the next.
         if open.len() > 32 {
@@ -169,31 +169,32 @@ pub async fn unfinished_frames(scene: Scene) {
     }
 }
 
-/// Large messages of which all comes but the last piece; each turn sends a piece.
+/// Large messages of which all comes but the last piece; each tick sends a piece.
 pub async fn unfinished_messages(scene: Scene) {
     let (mut speaker, own, _) = Speaker::member(&scene).await;
     let mut scene = scene;
     scene.begin().await;
     let total = PIECES * FRAME_MAX as u32;
-    let (link, body) = (Link { life: 1, seq: 1 }, vec![7; FRAME_MAX]);
+    let (position, body) = (ConnectionPosition { life: 1, seq: 1 }, vec![7; FRAME_MAX]);
     let mut open = Vec::new();
     for life in 1.. {
         let write = |kind: Kind| {
             let frame = honest::frame((own.first, life), life % 2, kind);
             [&(frame.len() as u32).to_be_bytes()[..], &frame].concat()
         };
-        let asks = Kind::Ask(link, total);
-        let begin = [write(Kind::Open(Link { life: 0, seq: 1 })), write(asks)].concat();
+        let asks = Kind::Ask(position, total);
+        let begin =
+            [write(Kind::Open(ConnectionPosition { life: 0, seq: 1 })), write(asks)].concat();
         let Some(mut stream) = speaker.stream(&begin).await else {
-            scene.turn().await;
+            scene.tick().await;
             continue;
         };
         for piece in 0..PIECES - 1 {
-            scene.turn().await;
-            let link = Link { life: 1, seq: u64::from(piece) + 1 };
+            scene.tick().await;
+            let position = ConnectionPosition { life: 1, seq: u64::from(piece) + 1 };
             let part = Part { offset: piece * FRAME_MAX as u32, total };
             let message = Message { port: 0, call: Call::None, body: &body[..] };
-            let piece = write(Kind::Piece(link, part, message));
+            let piece = write(Kind::Piece(position, part, message));
             let written = tokio::time::timeout(SECOND, stream.write_all(&piece)).await;
             if !matches!(written, Ok(Ok(()))) {
                 break;

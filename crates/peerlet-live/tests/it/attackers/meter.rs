@@ -15,7 +15,7 @@ use quinn::{AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller};
 /// Counts of an attacker, while it goes on.
 #[derive(Default, Debug)]
 pub struct Counts {
-    turns: AtomicU64,
+    ticks: AtomicU64,
     packets: AtomicU64,
     asked: AtomicU64,
     answers: AtomicU64,
@@ -26,7 +26,7 @@ pub struct Counts {
 #[derive(Clone, Copy, Default, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Counted {
     /// Actions of its program.
-    pub turns: u64,
+    pub ticks: u64,
     /// Packets sent, and their bytes.
     pub packets: u64,
     pub asked: u64,
@@ -40,7 +40,7 @@ impl Sub for Counted {
 
     fn sub(self, before: Counted) -> Counted {
         Counted {
-            turns: self.turns - before.turns,
+            ticks: self.ticks - before.ticks,
             packets: self.packets - before.packets,
             asked: self.asked - before.asked,
             answers: self.answers - before.answers,
@@ -50,8 +50,8 @@ impl Sub for Counted {
 }
 
 impl Counts {
-    pub fn turn(&self) {
-        self.turns.fetch_add(1, Ordering::Relaxed);
+    pub fn tick(&self) {
+        self.ticks.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a sent packet of this length.
@@ -77,7 +77,7 @@ impl Counts {
 
     pub fn now(&self) -> Counted {
         Counted {
-            turns: self.turns.load(Ordering::Relaxed),
+            ticks: self.ticks.load(Ordering::Relaxed),
             packets: self.packets.load(Ordering::Relaxed),
             asked: self.asked.load(Ordering::Relaxed),
             answers: self.answers.load(Ordering::Relaxed),

@@ -22,7 +22,7 @@ pub struct Scene {
     rate: u32,
     ready: watch::Sender<bool>,
     second: watch::Receiver<Option<SocketAddr>>,
-    /// When the turn with number `done` was due.
+    /// When the tick with number `done` was due.
     since: Instant,
     done: u64,
 }
@@ -35,7 +35,7 @@ pub struct Cue {
 }
 
 impl Scene {
-    /// A scene with this many turns a second, and the cue for it.
+    /// A scene with this many ticks a second, and the cue for it.
     pub fn new(first: SocketAddr, seats: (u32, u32), rate: u32) -> (Scene, Cue) {
         let (ready, is_ready) = watch::channel(false);
         let (begin, second) = watch::channel(None);
@@ -52,8 +52,8 @@ impl Scene {
         second.ok().flatten().expect("a cue that is dropped ends the program")
     }
 
-    /// Waits for the next turn.
-    pub async fn turn(&mut self) {
+    /// Waits for the next tick.
+    pub async fn tick(&mut self) {
         let rate = u128::from(self.rate);
         loop {
             let due = (self.since.elapsed().as_nanos() * rate / 1_000_000_000) as u64;
@@ -61,7 +61,7 @@ impl Scene {
             self.done = self.done.max(due.saturating_sub(backlog));
             if self.done < due {
                 self.done += 1;
-                self.counts.turn();
+                self.counts.tick();
                 return;
             }
             sleep(Duration::from_millis(1)).await;

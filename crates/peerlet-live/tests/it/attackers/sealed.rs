@@ -16,7 +16,7 @@ async fn repeat(mut scene: Scene, packets: Vec<Vec<u8>>) {
     let mut sockets = Sockets::bind(SOCKETS, &scene.counts).await;
     scene.begin().await;
     for packet in packets.iter().cycle() {
-        scene.turn().await;
+        scene.tick().await;
         sockets.send(packet, scene.first).await;
     }
 }
@@ -71,7 +71,7 @@ pub async fn packets_repeated(scene: Scene) {
     let mut others = Sockets::bind(SOCKETS, &scene.counts).await;
     scene.begin().await;
     for (number, packet) in packets.iter().cycle().enumerate() {
-        scene.turn().await;
+        scene.tick().await;
         // From its own address, and from others.
         if number % 2 == 0 {
             others.send(packet, scene.first).await;
@@ -87,7 +87,7 @@ pub async fn bits_flipped(scene: Scene) {
     let mut scene = scene;
     scene.begin().await;
     for number in 1.. {
-        scene.turn().await;
+        scene.tick().await;
         let mut packet = holder.data(number, &[0, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
         let bit = number as usize % (packet.len() * 8);
         packet[bit / 8] ^= 1 << (bit % 8);
@@ -102,7 +102,7 @@ pub async fn sessions(mut scene: Scene) {
     scene.begin().await;
     let mut kept = std::collections::VecDeque::new();
     loop {
-        scene.turn().await;
+        scene.tick().await;
         kept.push_back(session(&scene).await);
         if kept.len() > 500 {
             kept.pop_front();

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use peerlet_live::{Kind, Link, Refusal, Section};
+use peerlet_live::{ConnectionPosition, Kind, Refusal, Section};
 
 use super::bytes_alone::malformed;
 use super::scene::Scene;
@@ -29,7 +29,7 @@ async fn say_to(mut scene: Scene, to: SocketAddr, frames: impl Fn(&Speaker, &Sce
     let mut speakers = speakers(&scene, to);
     let frames: Vec<_> = speakers.iter().map(|it| frames(it, &scene)).collect();
     for number in 0.. {
-        scene.turn().await;
+        scene.tick().await;
         let (speaker, frames) = (number % SPEAKERS, &frames[number % SPEAKERS]);
         let frame = frames[number / SPEAKERS % frames.len()].clone();
         speakers[speaker].datagram(frame).await;
@@ -99,12 +99,12 @@ pub async fn reports(scene: Scene) {
 /// Messages in the name of peers of others.
 pub async fn forged_frames(scene: Scene) {
     say(scene, |_, _| {
-        let link = Link { life: 1, seq: 1 };
+        let position = ConnectionPosition { life: 1, seq: 1 };
         let each = |(from, to)| {
             [
                 forged_datagram(from, to),
-                forged(from, to, |_| Kind::Open(link)),
-                forged(from, to, |message| Kind::Data(link, message)),
+                forged(from, to, |_| Kind::Open(position)),
+                forged(from, to, |message| Kind::Data(position, message)),
             ]
         };
         let all = [(0, 2), (2, 0), (3, 1), (1, 1), (9, 0)].into_iter().flat_map(each);
@@ -118,14 +118,14 @@ pub async fn malformed_frames(scene: Scene) {
     say(scene, |_, _| malformed().into_iter().map(Bytes::from).collect()).await;
 }
 
-/// Frames on streams that never end; each turn is one that begins.
+/// Frames on streams that never end; at each tick one begins.
 pub async fn unfinished_frames(mut scene: Scene) {
     scene.begin().await;
     let mut speakers = speakers(&scene, scene.first);
     let bytes = [&(256u32 * 1024).to_be_bytes()[..], &[7; 20_000]].concat();
     let mut open = std::collections::VecDeque::new();
     for number in 0.. {
-        scene.turn().await;
+        scene.tick().await;
         // Two streams a connection; then another one.
         let speaker = &mut speakers[number % SPEAKERS];
         open.push_back(speaker.stream(&bytes).await);

@@ -1,4 +1,4 @@
-//! One connection from handshake to end: who is there, what comes in, why it ended.
+//! One QUIC connection, which is a link, from handshake to end: its identity, its frames, its end.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -16,9 +16,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::gate::{Entry, Gate, Permit, Room};
-use super::{DIALLING_DATAGRAMS_MAX, EVENTS_MAX, Event, Tally};
-use crate::counters::Cause;
+use super::gate::{Gate, HandshakeDecision, Permit, Room};
+use super::{DIALLING_DATAGRAMS_MAX, EVENTS_MAX, LinkEvent, Tally};
+use crate::counters::SocketDrop;
 use crate::frame::{DATAGRAM_FRAME_MAX, STREAM_FRAME_MAX, is_control};
 use crate::tls;
 use crate::transport::{Inbound, LinkError};
@@ -49,30 +49,30 @@ const STRANGER_RATE: u32 = 20;
 /// sent a few.
 pub(super) const STRANGER_DATAGRAMS_MAX: usize = 8;
 
-/// What the tasks of all connections of an endpoint share.
+/// The state that the tasks of all connections of an endpoint share.
 #[derive(Clone, Debug)]
-pub(super) struct Shared {
-    pub(super) events: mpsc::Sender<Event>,
+pub(super) struct EndpointShared {
+    pub(super) events: mpsc::Sender<LinkEvent>,
     pub(super) tally: Tally,
     pub(super) gate: Arc<Gate>,
 }
 
 /// Accepts connections until the endpoint is closed.
-pub(super) async fn accept(endpoint: Endpoint, shared: Shared) {
+pub(super) async fn accept(endpoint: Endpoint, shared: EndpointShared) {
     while let Some(incoming) = endpoint.accept().await {
         let from = incoming.remote_address();
         // An address that cannot be asked to prove itself once more has done so.
         let is_proved = incoming.remote_address_validated() || !incoming.may_retry();
-        let entry = shared.gate.enter(from, is_proved, endpoint.open_connections());
-        let (permit, evicted) = match entry {
-            Entry::Begin(permit, evicted) => (permit, evicted),
-            Entry::Prove => {
+        let decision = shared.gate.enter(from, is_proved, endpoint.open_connections());
+        let (permit, evicted) = match decision {
+            HandshakeDecision::Begin(permit, evicted) => (permit, evicted),
+            HandshakeDecision::Prove => {
                 // Cannot fail: `may_retry` has just said so.
                 incoming.retry().ok();
                 continue;
             }
-            Entry::Full => {
-                shared.tally.add(Cause::Handshake, 1);
+            HandshakeDecision::Full => {
+                shared.tally.add(SocketDrop::Handshake, 1);
                 incoming.refuse();
                 continue;
             }
@@ -81,7 +81,7 @@ pub(super) async fn accept(endpoint: Endpoint, shared: Shared) {
             Ok(connecting) => {
                 tokio::spawn(answer(connecting, permit, evicted, shared.clone()));
             }
-            Err(_) => shared.tally.add(Cause::Handshake, 1),
+            Err(_) => shared.tally.add(SocketDrop::Handshake, 1),
         }
     }
 }
@@ -90,7 +90,7 @@ async fn answer(
     connecting: Connecting,
     permit: Permit,
     evicted: oneshot::Receiver<()>,
-    shared: Shared,
+    shared: EndpointShared,
 ) {
     let from = connecting.remote_address();
     let entering = async {
@@ -139,13 +139,13 @@ impl Failed {
 
 impl LinkError {
     /// The account of a connection that could not be made.
-    fn cause(self) -> Cause {
-        if self.is_admission() { Cause::Admission } else { Cause::Handshake }
+    fn cause(self) -> SocketDrop {
+        if self.is_admission() { SocketDrop::Admission } else { SocketDrop::Handshake }
     }
 }
 
 /// Sees a connection that we dial through, from its handshake to its end.
-pub(super) async fn dial(to: SocketAddr, connecting: Connecting, shared: Shared) {
+pub(super) async fn dial(to: SocketAddr, connecting: Connecting, shared: EndpointShared) {
     let why = match timeout(HANDSHAKE_TIMEOUT, shake(connecting, true, &shared.gate)).await {
         Ok(Ok((connection, identity))) => {
             if let Some(waited) = announce(&connection, identity, true, &shared).await {
@@ -158,7 +158,7 @@ pub(super) async fn dial(to: SocketAddr, connecting: Connecting, shared: Shared)
     };
     shared.tally.add(why.cause(), 1);
     // Without a receiver the transport has gone, and nobody waits for the link.
-    shared.events.send(Event::DialFailed { to, why }).await.ok();
+    shared.events.send(LinkEvent::DialFailed { to, why }).await.ok();
 }
 
 /// Waits for the handshake, and for the proof that the other side is to be let in.
@@ -209,11 +209,11 @@ async fn announce(
     connection: &Connection,
     identity: Identity,
     dialled: bool,
-    shared: &Shared,
+    shared: &EndpointShared,
 ) -> Option<Vec<Bytes>> {
     let (wanted, answer) = oneshot::channel();
     let (with, connection_too) = (remote(connection), connection.clone());
-    let up = Event::Up { with, identity, connection: connection_too, dialled, wanted };
+    let up = LinkEvent::Up { with, identity, connection: connection_too, dialled, wanted };
     let mut told = pin!(async { shared.events.send(up).await.is_ok() && answer.await.is_ok() });
     let (mut waiting, mut guard) = (Vec::new(), Unwanted(connection, true));
     let is_member = shared.gate.is_member(identity);
@@ -230,7 +230,7 @@ async fn announce(
                     // A short frame must not keep a long packet.
                     waiting.push(Bytes::copy_from_slice(&frame));
                 } else {
-                    shared.tally.add(Cause::Queue, 1);
+                    shared.tally.add(SocketDrop::Queue, 1);
                 }
             }
         }
@@ -242,11 +242,11 @@ async fn run(
     connection: Connection,
     identity: Identity,
     waited: Vec<Bytes>,
-    shared: Shared,
+    shared: EndpointShared,
     dialled: bool,
 ) {
     let (with, id) = (remote(&connection), connection.stable_id());
-    let Shared { events, tally, gate } = shared;
+    let EndpointShared { events, tally, gate } = shared;
     let reader = Reader { from: with, identity, connection, events, tally, gate };
     tokio::join!(reader.datagrams(waited), reader.streams());
     let why = link_error(&reader.connection.closed().await);
@@ -254,7 +254,7 @@ async fn run(
         reader.gate.tell_kept_out(with, Some(identity), why);
     }
     // Without a receiver the transport has gone, and nobody is left to tell.
-    reader.events.send(Event::Down { with, id, why }).await.ok();
+    reader.events.send(LinkEvent::Down { with, id, why }).await.ok();
 }
 
 /// The other end's socket, IPv4 addresses as such.
@@ -297,12 +297,12 @@ fn link_error(error: &ConnectionError) -> LinkError {
     }
 }
 
-/// What the readers of one connection need.
+/// The state that the readers of one connection need.
 struct Reader {
     from: SocketAddr,
     identity: Identity,
     connection: Connection,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<LinkEvent>,
     tally: Tally,
     gate: Arc<Gate>,
 }
@@ -348,7 +348,7 @@ impl Reader {
             }
             is_taken
         });
-        self.tally.add(Cause::Stranger, (before - frames.len()) as u64);
+        self.tally.add(SocketDrop::Stranger, (before - frames.len()) as u64);
     }
 
     /// Reads datagrams after those that have waited; what the shard does not take in time is
@@ -386,9 +386,9 @@ impl Reader {
             }
         }
         let count = frames.len() as u64;
-        match self.events.try_send(Event::Frames(frames)) {
+        match self.events.try_send(LinkEvent::Frames(frames)) {
             Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(_)) => self.tally.add(Cause::Queue, count),
+            Err(mpsc::error::TrySendError::Full(_)) => self.tally.add(SocketDrop::Queue, count),
             Err(mpsc::error::TrySendError::Closed(_)) => return false,
         }
         true
@@ -426,9 +426,9 @@ async fn read(
     mut stream: RecvStream,
     from: SocketAddr,
     identity: Identity,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<LinkEvent>,
     room: Room,
-) -> Result<(), Cause> {
+) -> Result<(), SocketDrop> {
     let mut buffer = BytesMut::new();
     let mut chunks: [Bytes; 32] = Default::default();
     let mut unfinished = None;
@@ -436,7 +436,9 @@ async fn read(
         let more = stream.read_chunks(&mut chunks);
         let more = match unfinished {
             None => more.await,
-            Some((_, until)) => timeout_at(until, more).await.map_err(|_| Cause::Unfinished)?,
+            Some((_, until)) => {
+                timeout_at(until, more).await.map_err(|_| SocketDrop::Unfinished)?
+            }
         };
         let Ok(Some(count)) = more else { return Ok(()) };
         for chunk in &mut chunks[..count] {
@@ -449,7 +451,7 @@ async fn read(
             .collect();
         if !frames.is_empty() {
             unfinished = None;
-            if events.send(Event::Frames(frames)).await.is_err() {
+            if events.send(LinkEvent::Frames(frames)).await.is_err() {
                 return Ok(());
             }
         }
@@ -470,18 +472,18 @@ fn unfinished_len(buffer: &BytesMut) -> usize {
 }
 
 /// Takes the whole frames from the front of what came.
-fn split(buffer: &mut BytesMut) -> Result<Vec<Bytes>, Cause> {
+fn split(buffer: &mut BytesMut) -> Result<Vec<Bytes>, SocketDrop> {
     let mut frames = Vec::new();
     while let Some(head) = buffer.first_chunk::<4>() {
         let len = u32::from_be_bytes(*head) as usize;
         match len {
-            0 => return Err(Cause::Decode),
+            0 => return Err(SocketDrop::Decode),
             1..=STREAM_FRAME_MAX if buffer.len() >= 4 + len => {
                 buffer.advance(4);
                 frames.push(buffer.split_to(len).freeze());
             }
             1..=STREAM_FRAME_MAX => break,
-            _ => return Err(Cause::TooLarge),
+            _ => return Err(SocketDrop::TooLarge),
         }
     }
     Ok(frames)
@@ -531,9 +533,9 @@ mod tests {
     #[test]
     fn a_length_beyond_the_limit_is_refused_before_it_is_buffered() {
         let split = |bytes: &[u8]| split(&mut BytesMut::from(bytes));
-        assert_eq!(split(&(STREAM_FRAME_MAX as u32 + 1).to_be_bytes()), Err(Cause::TooLarge));
-        assert_eq!(split(&[0xff; 4]), Err(Cause::TooLarge));
-        assert_eq!(split(&[0; 4]), Err(Cause::Decode));
+        assert_eq!(split(&(STREAM_FRAME_MAX as u32 + 1).to_be_bytes()), Err(SocketDrop::TooLarge));
+        assert_eq!(split(&[0xff; 4]), Err(SocketDrop::TooLarge));
+        assert_eq!(split(&[0; 4]), Err(SocketDrop::Decode));
         assert_eq!(split(&(STREAM_FRAME_MAX as u32).to_be_bytes()), Ok(vec![]));
         assert_eq!(split(&[0, 0, 0]), Ok(vec![]));
     }

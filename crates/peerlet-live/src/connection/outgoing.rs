@@ -7,30 +7,31 @@ use bytes::Bytes;
 use peerlet_core::runtime::FRAME_MAX;
 use peerlet_core::{Duration, Identity, Time};
 
-use super::sending::Key;
+use super::sending::OutgoingKey;
 use super::{
-    Effects, IDLE_MAX, LINK_BYTES_MAX, PairConfig, RETRY, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX,
+    ConnectionConfig, Effects, IDLE_MAX, LINK_BYTES_MAX, RETRY, WINDOW_BYTES_MAX,
+    WINDOW_MESSAGES_MAX,
 };
-use crate::frame::{DATA_HEAD_MAX, Kind, Link, Message, Part};
+use crate::frame::{ConnectionPosition, DATA_HEAD_MAX, Kind, Message, Part};
 
 /// Questions of one connection that wait for their answers: more are asked only where the receiver
 /// answers none.
 const QUESTIONS_MAX: usize = 16;
 
-/// What connections to the same process share.
+/// The state of a link that its connections share.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(super) struct LinkState {
     pub(super) blocked: bool,
     /// Whether one of the two processes did not let the other in when it was last tried.
     pub(super) kept_out: bool,
-    pub(super) pairs: BTreeSet<Key>,
+    pub(super) connections: BTreeSet<OutgoingKey>,
     /// Frame bytes under way, over all connections.
     pub(super) sent_bytes: usize,
     /// Connections with messages that had to wait for the others, in turn.
-    pub(super) starved: VecDeque<Key>,
+    pub(super) starved: VecDeque<OutgoingKey>,
 }
 
-impl Shared {
+impl LinkState {
     pub(super) fn has_room(&self) -> bool {
         !self.blocked && self.sent_bytes < LINK_BYTES_MAX
     }
@@ -38,7 +39,7 @@ impl Shared {
 
 /// A message in the queue, or a piece of a large one.
 #[derive(Debug)]
-struct Entry {
+struct QueuedFrame {
     seq: u64,
     /// The whole message, which all its pieces share.
     message: Message<Bytes>,
@@ -46,7 +47,7 @@ struct Entry {
     offset: usize,
 }
 
-impl Entry {
+impl QueuedFrame {
     fn len(&self) -> usize {
         (self.message.body.len() - self.offset).min(FRAME_MAX)
     }
@@ -65,7 +66,7 @@ impl Entry {
         self.offset + self.len() == self.message.body.len()
     }
 
-    /// What it takes in the windows: its bytes and its head.
+    /// The bytes it takes in the windows, its head included.
     fn frame_len(&self) -> usize {
         DATA_HEAD_MAX + self.len()
     }
@@ -77,14 +78,16 @@ impl Entry {
 
     fn kind(&self, life: u32) -> Kind<'_> {
         let Message { port, call, body } = &self.message;
-        let link = Link { life, seq: self.seq };
+        let position = ConnectionPosition { life, seq: self.seq };
         let body = &body[self.offset..self.offset + self.len()];
         let message = Message { port: *port, call: *call, body };
         match self.is_piece() {
-            false => Kind::Data(link, message),
-            true => {
-                Kind::Piece(link, Part { offset: self.offset as u32, total: self.total() }, message)
-            }
+            false => Kind::Data(position, message),
+            true => Kind::Piece(
+                position,
+                Part { offset: self.offset as u32, total: self.total() },
+                message,
+            ),
         }
     }
 }
@@ -101,19 +104,19 @@ enum Credit {
 }
 
 #[derive(Debug)]
-pub(super) struct Pair {
+pub(super) struct OutgoingConnection {
     /// The other's life; 0 until it has answered once.
     pub(super) theirs: u32,
     /// The other has answered on the link that stands: messages flow.
     pub(super) open: bool,
-    /// Our life has ended: what it sent goes out, nobody is told how it went.
+    /// Our life has ended: its messages still go out, and no handler hears of their fate.
     pub(super) orphan: bool,
     /// The only process that it is with, if our peer trusts one there.
     pub(super) trusted: Option<Identity>,
     /// The length of the longest message that was refused: `writable` is owed.
     refused: Option<usize>,
-    /// What was accepted and is not acknowledged: the first `sent` are under way, the others wait.
-    queue: VecDeque<Entry>,
+    /// Accepted and not acknowledged: the first `sent` are under way, the others wait.
+    queue: VecDeque<QueuedFrame>,
     sent: usize,
     /// Bytes of the frames under way.
     pub(super) sent_bytes: usize,
@@ -140,10 +143,10 @@ pub(super) struct Pair {
     pub(super) timer: Time,
 }
 
-impl Pair {
+impl OutgoingConnection {
     /// A connection whose numbers have this upper half, with this process only where one is given.
-    pub(super) fn new(now: Time, half: u32, trusted: Option<Identity>) -> Pair {
-        Pair {
+    pub(super) fn new(now: Time, half: u32, trusted: Option<Identity>) -> OutgoingConnection {
+        OutgoingConnection {
             theirs: 0,
             open: false,
             orphan: false,
@@ -178,12 +181,12 @@ impl Pair {
 
     /// Whether a message of this length has room: one that is larger than the queue has it when
     /// nothing else waits.
-    fn fits(&self, len: usize, config: &PairConfig) -> bool {
+    fn fits(&self, len: usize, config: &ConnectionConfig) -> bool {
         self.waiting == 0 || self.waiting_bytes + len <= config.queue_bytes
     }
 
     /// Queues a message; false when it has no room, and `writable` is owed.
-    pub(super) fn push(&mut self, message: &Message<Bytes>, config: &PairConfig) -> bool {
+    pub(super) fn push(&mut self, message: &Message<Bytes>, config: &ConnectionConfig) -> bool {
         let len = message.body.len();
         if self.waiting >= config.queue_messages || !self.fits(len, config) {
             self.refused = self.refused.max(Some(len));
@@ -191,7 +194,7 @@ impl Pair {
         }
         for offset in (0..len.max(1)).step_by(FRAME_MAX) {
             self.last += 1;
-            self.queue.push_back(Entry { seq: self.last, message: message.clone(), offset });
+            self.queue.push_back(QueuedFrame { seq: self.last, message: message.clone(), offset });
         }
         self.waiting += 1;
         self.waiting_bytes += len;
@@ -200,7 +203,7 @@ impl Pair {
 
     /// Whether the peer is to be told now that half of the queue is free, and that what was refused
     /// has room; once.
-    pub(super) fn take_writable(&mut self, config: &PairConfig) -> bool {
+    pub(super) fn take_writable(&mut self, config: &ConnectionConfig) -> bool {
         let half_free = self.waiting <= config.queue_messages / 2
             && self.waiting_bytes <= config.queue_bytes / 2;
         half_free
@@ -228,7 +231,7 @@ impl Pair {
     }
 
     /// Asks for the connection, or how far it is.
-    pub(super) fn ask(&mut self, key: Key, effects: &mut Effects) {
+    pub(super) fn ask(&mut self, key: OutgoingKey, effects: &mut Effects) {
         if self.questions.len() == QUESTIONS_MAX {
             self.questions.pop_front();
         }
@@ -238,7 +241,7 @@ impl Pair {
             self.credit = Credit::None;
         }
         let seq = self.first().unwrap_or(self.last);
-        let open = Kind::Open(Link { life: self.theirs, seq });
+        let open = Kind::Open(ConnectionPosition { life: self.theirs, seq });
         effects.transmit_to(self.trusted, key, open);
     }
 
@@ -268,7 +271,7 @@ impl Pair {
     }
 
     /// Transmits what waits, as far as the window, the link and the receiver's credit go.
-    pub(super) fn pump(&mut self, key: Key, shared: &mut Shared, effects: &mut Effects) {
+    pub(super) fn pump(&mut self, key: OutgoingKey, shared: &mut LinkState, effects: &mut Effects) {
         while self.open && self.sent < WINDOW_MESSAGES_MAX {
             let Some(entry) = self.queue.get(self.sent) else { return };
             let len = entry.frame_len();
@@ -286,8 +289,8 @@ impl Pair {
             if starts && self.credit != Credit::Granted(entry.seq) {
                 if self.credit != Credit::Asked {
                     self.credit = Credit::Asked;
-                    let link = Link { life: self.theirs, seq: entry.seq };
-                    let ask = Kind::Ask(link, entry.total());
+                    let position = ConnectionPosition { life: self.theirs, seq: entry.seq };
+                    let ask = Kind::Ask(position, entry.total());
                     effects.transmit_to(self.trusted, key, ask);
                 }
                 return;
@@ -303,7 +306,7 @@ impl Pair {
     }
 
     /// Drops what has arrived from the queue.
-    pub(super) fn settle(&mut self, now: Time, seq: u64, shared: &mut Shared) {
+    pub(super) fn settle(&mut self, now: Time, seq: u64, shared: &mut LinkState) {
         let seq = seq.min(self.highest);
         while let Some(entry) = self.queue.front()
             && entry.seq <= seq
@@ -322,8 +325,8 @@ impl Pair {
         }
     }
 
-    /// What was under way waits again, for the next link or the next turn.
-    pub(super) fn rewind(&mut self, shared: &mut Shared) {
+    /// Puts frames under way back in the queue, for the next link or the next attempt.
+    pub(super) fn rewind(&mut self, shared: &mut LinkState) {
         self.open = false;
         self.credit = Credit::None;
         // What was asked about is under way no more.
@@ -339,7 +342,7 @@ impl Pair {
     }
 
     /// Drops all messages that have not wholly left, and counts them.
-    pub(super) fn drop_waiting(&mut self, shared: &mut Shared) -> u64 {
+    pub(super) fn drop_waiting(&mut self, shared: &mut LinkState) -> u64 {
         let dropped = self.waiting as u64;
         self.queue.truncate(self.sent);
         (self.waiting, self.waiting_bytes) = (0, 0);
@@ -356,6 +359,6 @@ impl Pair {
 
     /// The messages that have not wholly arrived, in order.
     pub(super) fn into_messages(self) -> impl Iterator<Item = Message<Bytes>> {
-        self.queue.into_iter().filter(Entry::is_last).map(|entry| entry.message)
+        self.queue.into_iter().filter(QueuedFrame::is_last).map(|entry| entry.message)
     }
 }

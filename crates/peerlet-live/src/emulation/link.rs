@@ -1,4 +1,5 @@
-//! What happens to packets between two sockets, as a machine without threads, sockets or clocks.
+//! The emulated links between sockets: the fates of packets, as a machine without threads, sockets
+//! or clocks.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -8,23 +9,23 @@ use peerlet_core::{Duration, Seat, Seed, Time};
 use peerlet_measure::Flow;
 use peerlet_network::{Arrival, Departure, Model, Packet, PacketDrop, SeatStates};
 
-use super::packets::Packets;
-use super::wire::STAMP_LEN;
+use super::account::Packets;
+use super::packet::STAMP_LEN;
 use crate::outcome::drop_cause;
 
 /// Packets on their way: at 1.2 kB each, 1.2 GB. A network that holds more drops them (`queue`).
 const WAITING_MAX: usize = 1 << 20;
-/// What a packet has on a link in front of UDP's payload: IP's and UDP's heads.
+/// The bytes of a packet in front of UDP's payload: IP's and UDP's heads.
 const HEADS: usize = 28;
-/// What a model that asks for sizes adds to each message where nobody says otherwise. A packet
-/// shows all its bytes, so they must not be charged twice.
+/// The default overhead that a model with rates adds to each message. A packet shows all its bytes,
+/// so they must not be charged twice.
 const CHARGED: usize = peerlet_network::ACCESS_OVERHEAD as usize;
 
-/// Flips so many bits of the messages in a packet, by these dice.
+/// Flips this many bits of the messages in a packet, chosen at random from this seed.
 pub(crate) type Damage = fn(&mut [u8], u32, Seed);
 
-/// A packet that a wire was given. Instants count from the epoch of the run.
-pub(super) struct Given {
+/// A packet that a socket was given. Instants count from the epoch of the run.
+pub(super) struct DepartingPacket {
     pub(super) at: Time,
     pub(super) from: Seat,
     pub(super) to: (Seat, SocketAddr),
@@ -35,39 +36,39 @@ pub(super) struct Given {
 }
 
 /// A packet on its way.
-struct Waiting {
+struct WaitingPacket {
     due: Time,
     /// In which order it was given: what is due at one instant goes in that order.
     number: u64,
-    given: Given,
+    given: DepartingPacket,
     draws: Seed,
     /// Whether the network is done with it, on the receiver's side as well.
     is_in: bool,
 }
 
-impl Ord for Waiting {
+impl Ord for WaitingPacket {
     /// The earliest is the greatest, for a heap that has its greatest on top.
-    fn cmp(&self, other: &Waiting) -> Ordering {
+    fn cmp(&self, other: &WaitingPacket) -> Ordering {
         (other.due, other.number).cmp(&(self.due, self.number))
     }
 }
 
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Waiting) -> Option<Ordering> {
+impl PartialOrd for WaitingPacket {
+    fn partial_cmp(&self, other: &WaitingPacket) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Waiting) -> bool {
+impl PartialEq for WaitingPacket {
+    fn eq(&self, other: &WaitingPacket) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Waiting {}
+impl Eq for WaitingPacket {}
 
 /// A packet that is due at its receiver's socket.
-pub(super) struct Due {
+pub(super) struct DuePacket {
     pub(super) at: Time,
     pub(super) from: Seat,
     pub(super) to: SocketAddr,
@@ -76,7 +77,7 @@ pub(super) struct Due {
 }
 
 /// The network between the sockets: the model, its states, and the packets on their way.
-pub(super) struct Road {
+pub(super) struct EmulatedLinks {
     model: Box<dyn Model>,
     seed: Seed,
     damage: Damage,
@@ -84,7 +85,7 @@ pub(super) struct Road {
     inbound: SeatStates,
     /// By seat: how many packets departed.
     counts: Vec<u64>,
-    waiting: BinaryHeap<Waiting>,
+    waiting: BinaryHeap<WaitingPacket>,
     number: u64,
     /// When time is zero, counted from the epoch of the run.
     zero: Option<Time>,
@@ -94,11 +95,11 @@ pub(super) struct Road {
     before_end: usize,
     end: Time,
     packets: Packets,
-    /// What became of the datagrams that can be seen in packets.
+    /// The account of the datagrams that can be seen in packets.
     datagrams: Flow,
 }
 
-impl Road {
+impl EmulatedLinks {
     pub(super) fn new(
         model: Box<dyn Model>,
         seed: Seed,
@@ -106,8 +107,8 @@ impl Road {
         end: Time,
         damage: Damage,
         spares_others: bool,
-    ) -> Road {
-        Road {
+    ) -> EmulatedLinks {
+        EmulatedLinks {
             outbound: SeatStates::new(0..seats, |seat| model.outbound(seat)),
             inbound: SeatStates::new(0..seats, |seat| model.inbound(seat)),
             model,
@@ -155,7 +156,7 @@ impl Road {
     }
 
     /// A packet departs.
-    pub(super) fn depart(&mut self, mut given: Given) {
+    pub(super) fn depart(&mut self, mut given: DepartingPacket) {
         self.packets.sent += 1;
         let (from, to) = (given.from, given.to.0);
         let count = &mut self.counts[from.index()];
@@ -173,14 +174,14 @@ impl Road {
             return;
         }
         let packet = self.packet(&given, given.at, draws);
-        let Road { model, outbound, .. } = self;
+        let EmulatedLinks { model, outbound, .. } = self;
         match outbound.with(from, |state| model.depart(&packet, state)) {
             Departure::Arrive { after } => self.wait(given, after, draws, false),
             Departure::Twice { first, second } => {
                 self.packets.duplicated += 1;
                 self.datagrams.duplicated += u64::from(given.datagrams);
-                let Given { at, from, to, datagrams, .. } = given;
-                let copy = Given { at, from, to, bytes: given.bytes.clone(), datagrams };
+                let DepartingPacket { at, from, to, datagrams, .. } = given;
+                let copy = DepartingPacket { at, from, to, bytes: given.bytes.clone(), datagrams };
                 self.wait(given, first, draws, false);
                 self.wait(copy, second, draws, false);
             }
@@ -193,36 +194,36 @@ impl Road {
         }
     }
 
-    fn packet(&self, given: &Given, at: Time, draws: Seed) -> Packet {
+    fn packet(&self, given: &DepartingPacket, at: Time, draws: Seed) -> Packet {
         let size = (given.bytes.len() - STAMP_LEN + HEADS).saturating_sub(CHARGED) as u32;
         Packet { from: given.from, to: given.to.0, at: self.time(at), size, random: draws }
     }
 
-    fn wait(&mut self, given: Given, after: Duration, draws: Seed, is_in: bool) {
+    fn wait(&mut self, given: DepartingPacket, after: Duration, draws: Seed, is_in: bool) {
         if self.waiting.len() >= WAITING_MAX {
             return self.drop(&given, PacketDrop::Queue);
         }
         self.wait_until(given.at + after, given, draws, is_in);
     }
 
-    fn wait_until(&mut self, due: Time, given: Given, draws: Seed, is_in: bool) {
+    fn wait_until(&mut self, due: Time, given: DepartingPacket, draws: Seed, is_in: bool) {
         self.before_end += usize::from(self.time(given.at) < self.end);
         self.number += 1;
-        self.waiting.push(Waiting { due, number: self.number, given, draws, is_in });
+        self.waiting.push(WaitingPacket { due, number: self.number, given, draws, is_in });
     }
 
-    fn drop(&mut self, given: &Given, cause: PacketDrop) {
+    fn drop(&mut self, given: &DepartingPacket, cause: PacketDrop) {
         self.packets.drop_for(cause);
         self.datagrams.add_dropped(drop_cause(cause), u64::from(given.datagrams));
     }
 
     /// The next packet that is due by now, if there is one.
-    pub(super) fn next(&mut self, now: Time) -> Option<Due> {
+    pub(super) fn next(&mut self, now: Time) -> Option<DuePacket> {
         loop {
             if self.next_due()? > now {
                 return None;
             }
-            let Waiting { due, given, draws, is_in, .. } = self.waiting.pop()?;
+            let WaitingPacket { due, given, draws, is_in, .. } = self.waiting.pop()?;
             self.before_end -= usize::from(self.time(given.at) < self.end);
             let after = match is_in || !self.model.has_arrival() {
                 true => Duration::ZERO,
@@ -239,21 +240,21 @@ impl Road {
                 continue;
             }
             self.packets.carried += 1;
-            let Given { from, to: (_, to), bytes, .. } = given;
-            return Some(Due { at: due, from, to, bytes });
+            let DepartingPacket { from, to: (_, to), bytes, .. } = given;
+            return Some(DuePacket { at: due, from, to, bytes });
         }
     }
 
-    fn arrive(&mut self, given: &Given, at: Time, draws: Seed) -> Arrival {
+    fn arrive(&mut self, given: &DepartingPacket, at: Time, draws: Seed) -> Arrival {
         let packet = self.packet(given, at, draws);
-        let Road { model, inbound, .. } = self;
+        let EmulatedLinks { model, inbound, .. } = self;
         inbound.with(given.to.0, |state| model.arrive(&packet, state))
     }
 
-    /// What became of all packets, and of the datagrams that could be seen in them.
+    /// The accounts of all packets, and of the datagrams that could be seen in them.
     pub(super) fn finish(mut self) -> (Packets, Flow) {
         self.packets.waiting += self.waiting.len() as u64;
-        let datagrams = |waiting: &Waiting| u64::from(waiting.given.datagrams);
+        let datagrams = |waiting: &WaitingPacket| u64::from(waiting.given.datagrams);
         self.datagrams.in_flight += self.waiting.iter().map(datagrams).sum::<u64>();
         (self.packets, self.datagrams)
     }
@@ -283,13 +284,13 @@ mod tests {
         (Ipv4Addr::LOCALHOST, 1_000 + seat as u16).into()
     }
 
-    fn given(at: Time, from: u32, to: u32, len: usize) -> Given {
+    fn given(at: Time, from: u32, to: u32, len: usize) -> DepartingPacket {
         let bytes = vec![to as u8; STAMP_LEN + len];
-        Given { at, from: Seat(from), to: (Seat(to), socket(to)), bytes, datagrams: 2 }
+        DepartingPacket { at, from: Seat(from), to: (Seat(to), socket(to)), bytes, datagrams: 2 }
     }
 
-    /// A road of three seats with these faults, which ends after a second.
-    fn road(faults: &[(u64, Change)], spares_others: bool) -> Road {
+    /// The links of three seats with these faults; the run ends after a second.
+    fn links(faults: &[(u64, Change)], spares_others: bool) -> EmulatedLinks {
         let all = SeatSet::all(3);
         let faults: Vec<Fault> = faults
             .iter()
@@ -303,40 +304,41 @@ mod tests {
         let model = Layers::around(Box::new(Constant { delay: DELAY }), layers);
         let end = Time::ZERO + MILLISECOND * 1_000;
         let damage = peerlet_network::damage;
-        let mut road = Road::new(Box::new(model), Seed::new(1), 3, end, damage, spares_others);
-        road.set_zero(ZERO);
-        road
+        let mut links =
+            EmulatedLinks::new(Box::new(model), Seed::new(1), 3, end, damage, spares_others);
+        links.set_zero(ZERO);
+        links
     }
 
-    fn all_due(road: &mut Road, by: Time) -> Vec<(Time, u32, SocketAddr)> {
-        std::iter::from_fn(|| road.next(by).map(|due| (due.at, due.from.0, due.to))).collect()
+    fn all_due(links: &mut EmulatedLinks, by: Time) -> Vec<(Time, u32, SocketAddr)> {
+        std::iter::from_fn(|| links.next(by).map(|due| (due.at, due.from.0, due.to))).collect()
     }
 
     #[test]
     fn packets_come_when_they_are_due_and_in_order() {
-        let mut road = road(&[], false);
+        let mut links = links(&[], false);
         for (millis, from, to) in [(5, 0, 1), (5, 2, 1), (3, 1, 0)] {
-            road.depart(given(at(millis), from, to, 100));
+            links.depart(given(at(millis), from, to, 100));
         }
-        assert_eq!(road.next_due(), Some(at(33)));
-        assert_eq!(all_due(&mut road, at(32)), []);
-        assert_eq!(all_due(&mut road, at(33)), [(at(33), 1, socket(0))]);
+        assert_eq!(links.next_due(), Some(at(33)));
+        assert_eq!(all_due(&mut links, at(32)), []);
+        assert_eq!(all_due(&mut links, at(33)), [(at(33), 1, socket(0))]);
         let rest = [(at(35), 0, socket(1)), (at(35), 2, socket(1))];
-        assert_eq!(all_due(&mut road, at(50)), rest, "at one instant in the order of departure");
-        assert_eq!(road.next_due(), None);
+        assert_eq!(all_due(&mut links, at(50)), rest, "at one instant in the order of departure");
+        assert_eq!(links.next_due(), None);
     }
 
     #[test]
     fn packets_meet_what_holds_when_they_depart() {
         let cut = Change::Cut { from: Some(SeatSet::all(3)), ways: Ways::Both, in_flight: false };
         let heal = Change::Heal { from: None };
-        let mut road = road(&[(100, cut), (200, heal)], false);
+        let mut links = links(&[(100, cut), (200, heal)], false);
         for millis in [99, 100, 199, 200] {
-            road.depart(given(at(millis), 0, 1, 100));
+            links.depart(given(at(millis), 0, 1, 100));
         }
-        let came: Vec<_> = all_due(&mut road, at(500)).iter().map(|(at, ..)| *at).collect();
+        let came: Vec<_> = all_due(&mut links, at(500)).iter().map(|(at, ..)| *at).collect();
         assert_eq!(came, [at(129), at(230)]);
-        let (packets, datagrams) = road.finish();
+        let (packets, datagrams) = links.finish();
         assert_eq!((packets.sent, packets.carried), (4, 2));
         assert_eq!(packets.dropped(PacketDrop::Partition), 2);
         assert_eq!(datagrams.dropped(drop_cause(PacketDrop::Partition)), 4, "two in each packet");
@@ -347,11 +349,11 @@ mod tests {
     fn a_link_takes_the_bytes_that_are_on_it() {
         // Ten bytes a millisecond: a packet of 172 bytes and IP's and UDP's heads takes 20 ms.
         let rate = Change::Bandwidth { up: Some(Rate::bits(80_000)), down: None };
-        let mut road = road(&[(0, rate)], false);
+        let mut links = links(&[(0, rate)], false);
         for _ in 0..3 {
-            road.depart(given(at(10), 0, 1, 172));
+            links.depart(given(at(10), 0, 1, 172));
         }
-        let came: Vec<_> = all_due(&mut road, at(500)).iter().map(|(at, ..)| *at).collect();
+        let came: Vec<_> = all_due(&mut links, at(500)).iter().map(|(at, ..)| *at).collect();
         assert_eq!(came, [at(60), at(80), at(100)]);
     }
 
@@ -360,11 +362,11 @@ mod tests {
         for (spares_others, expected) in [(false, 0), (true, 2)] {
             let all = Probability::new(1.0).expect("a probability");
             let loss = Change::Loss(LossModel::Independent(all));
-            let mut road = road(&[(0, loss)], spares_others);
+            let mut links = links(&[(0, loss)], spares_others);
             for at in [Time::ZERO, at(500), at(1_000)] {
-                road.depart(given(at, 0, 1, 100));
+                links.depart(given(at, 0, 1, 100));
             }
-            let came: Vec<_> = all_due(&mut road, at(2_000)).iter().map(|(at, ..)| *at).collect();
+            let came: Vec<_> = all_due(&mut links, at(2_000)).iter().map(|(at, ..)| *at).collect();
             assert_eq!(came.len(), expected);
             assert!(!spares_others || came == [Time::ZERO, at(1_000)], "and at once: {came:?}");
         }
@@ -372,13 +374,13 @@ mod tests {
 
     #[test]
     fn it_is_quiet_when_all_came_that_departed_before_the_end() {
-        let mut road = road(&[], false);
-        road.depart(given(at(990), 0, 1, 100));
-        road.depart(given(at(1_001), 0, 1, 100));
-        assert!(!road.is_quiet(at(1_000)));
-        assert_eq!(all_due(&mut road, at(2_000)).len(), 1, "the other one stays on its way");
-        assert!(!road.is_quiet(at(999)) && road.is_quiet(at(1_000)));
-        let (packets, datagrams) = road.finish();
+        let mut links = links(&[], false);
+        links.depart(given(at(990), 0, 1, 100));
+        links.depart(given(at(1_001), 0, 1, 100));
+        assert!(!links.is_quiet(at(1_000)));
+        assert_eq!(all_due(&mut links, at(2_000)).len(), 1, "the other one stays on its way");
+        assert!(!links.is_quiet(at(999)) && links.is_quiet(at(1_000)));
+        let (packets, datagrams) = links.finish();
         assert_eq!((packets.waiting, datagrams.in_flight), (1, 2));
     }
 }

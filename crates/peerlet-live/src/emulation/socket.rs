@@ -1,4 +1,4 @@
-//! A peer's socket, where a model stands between the sockets.
+//! An emulated socket: a peer's socket, with a model between it and the others.
 
 use std::fmt;
 use std::io::{self, IoSliceMut};
@@ -10,84 +10,48 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use peerlet_core::{Address, Duration, Map, Seat, Time};
+use peerlet_core::{Address, Duration, Map, Seat};
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::net::UdpSocket;
 
-use super::carrier::{Load, Order};
 use super::machine::Readings;
+use super::packet::{Load, Order, STAMP_LEN, read_stamp};
 
-/// The length of the stamp before an emulated packet: when it was due, in nanoseconds after the
-/// run's epoch, and in which part of the run that is.
-pub(super) const STAMP_LEN: usize = 8;
-/// The lower bits of a stamp, which say the part.
-const PART_BITS: u32 = 2;
-
-/// A part of a run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Part {
-    /// From time zero until `measure.from`.
-    WarmUp,
-    /// From there to the end.
-    Measured,
-}
-
-/// The stamp of a packet that is due then, in this part of the run or after its end.
-pub(super) fn stamp(due: Time, part: Option<Part>) -> [u8; STAMP_LEN] {
-    let part = match part {
-        None => 0,
-        Some(Part::WarmUp) => 1,
-        Some(Part::Measured) => 2,
-    };
-    (due.as_nanos() << PART_BITS | part).to_be_bytes()
-}
-
-/// Reads a stamp: when the packet was due since the epoch, and in which part of the run.
-fn read_stamp(stamp: [u8; STAMP_LEN]) -> (Duration, Option<Part>) {
-    let stamp = u64::from_be_bytes(stamp);
-    let part = match stamp & ((1 << PART_BITS) - 1) {
-        1 => Some(Part::WarmUp),
-        2 => Some(Part::Measured),
-        _ => None,
-    };
-    (Duration::from_nanos(stamp >> PART_BITS), part)
-}
-
-/// A peer's socket, whose packets go by the carrier.
-pub(crate) struct Wire {
+/// A peer's socket, whose packets go by the driver.
+pub(crate) struct EmulatedSocket {
     pub(super) io: Arc<UdpSocket>,
     pub(super) local: SocketAddr,
     pub(super) seat: Seat,
-    pub(super) carrier: SyncSender<Order>,
-    /// Packets of all wires that did not fit the carrier's queue.
+    pub(super) driver: SyncSender<Order>,
+    /// Packets of all sockets that did not fit the driver's queue.
     pub(super) overflow: Arc<AtomicU64>,
-    /// What stamps count from.
+    /// The origin of stamps.
     pub(super) epoch: Instant,
     /// On the real network there is none.
-    pub(super) emulated: Option<Emulated>,
+    pub(super) emulation: Option<Emulation>,
 }
 
-/// What a wire knows of the emulation that it belongs to.
+/// The state of an emulation that all its sockets share.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Emulated {
+pub(super) struct Emulation {
     pub(super) readings: Readings,
     /// Whose the sockets on loopback are, once all are there.
     pub(super) seats: Arc<OnceLock<Map<SocketAddr, Seat>>>,
 }
 
-/// Where peers believe a seat to be reached in an emulation: as in simulation, so that whatever
-/// hangs on addresses is as it is there.
+/// The address of a seat in an emulation: the one that it has in simulation, so that whatever
+/// depends on addresses is the same in both.
 pub(super) fn shown(seat: Seat) -> SocketAddr {
     Address::simulated(seat).socket()
 }
 
-impl Wire {
+impl EmulatedSocket {
     pub(crate) fn local_addr(&self) -> SocketAddr {
         self.local
     }
 
-    /// Gives a packet with this many datagrams to the network. An error tells that the carrier is
+    /// Gives a packet with this many datagrams to the network. An error tells that the driver is
     /// behind by more packets than it holds, or has ended.
     pub(crate) fn give(&self, to: SocketAddr, bytes: &[u8], datagrams: u32) -> io::Result<()> {
         let mut stamped = Vec::with_capacity(STAMP_LEN + bytes.len());
@@ -95,7 +59,7 @@ impl Wire {
         stamped.extend_from_slice(bytes);
         let (at, from) = (Instant::now(), self.seat);
         let order = Order::Carry(Load { at, from, to, bytes: stamped, datagrams });
-        self.carrier.try_send(order).map_err(|error| match error {
+        self.driver.try_send(order).map_err(|error| match error {
             TrySendError::Full(_) => {
                 self.overflow.fetch_add(1, Ordering::Relaxed);
                 io::ErrorKind::WouldBlock.into()
@@ -126,7 +90,7 @@ impl Wire {
 
     /// Takes the stamp off a packet, and notes how late it is; how long it is then, and whose.
     fn open(&self, buffer: &mut [u8], len: usize, from: SocketAddr) -> Option<(usize, SocketAddr)> {
-        let Some(Emulated { readings, seats }) = &self.emulated else { return Some((len, from)) };
+        let Some(Emulation { readings, seats }) = &self.emulation else { return Some((len, from)) };
         let from = shown(*seats.get()?.get(&from)?);
         let (due, part) = read_stamp(*buffer[..len].first_chunk()?);
         if let Some(part) = part {
@@ -138,13 +102,16 @@ impl Wire {
     }
 }
 
-impl fmt::Debug for Wire {
+impl fmt::Debug for EmulatedSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wire").field("seat", &self.seat).field("local", &self.local).finish()
+        f.debug_struct("EmulatedSocket")
+            .field("seat", &self.seat)
+            .field("local", &self.local)
+            .finish()
     }
 }
 
-impl AsyncUdpSocket for Wire {
+impl AsyncUdpSocket for EmulatedSocket {
     fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
         Box::pin(AlwaysWritable)
     }
@@ -192,7 +159,7 @@ impl AsyncUdpSocket for Wire {
     }
 }
 
-/// The carrier takes packets at any time.
+/// The driver takes packets at any time.
 #[derive(Debug)]
 struct AlwaysWritable;
 

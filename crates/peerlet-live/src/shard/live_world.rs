@@ -15,17 +15,17 @@ use peerlet_core::{
 use peerlet_measure::{DropCause, Ledger, Recorder};
 use ring::rand::{SecureRandom, SystemRandom};
 
+use crate::connection::{Connections, SendError};
 use crate::frame::{Frame, Kind, Message, Tag};
-use crate::pair::{Pairs, SendError};
 use crate::seats::{SeatMap, SeatsNow};
 use crate::shard::timers::Timers;
 use crate::transport::Outbound;
 
-/// What is said once when a peerlet broadcasts that did not say that it needs to.
+/// The warning, given once, about a peerlet that broadcasts and did not declare that it does.
 const NO_LOCAL_NETWORK: &str = "a broadcast reaches nobody: there is no local network here; let \
                                 whoever broadcasts say so: `about.needs(Need::Broadcast)`";
 
-/// What is said once when a peerlet trusts a contact that did not say that it needs to.
+/// The warning, given once, about a peerlet that trusts a contact and did not declare that it does.
 const NO_IDENTITIES: &str = "a contact is not verified: UDP has no identities; run over QUIC, and \
                              let whoever trusts contacts say so: `about.needs(Need::Identity)`";
 
@@ -35,7 +35,7 @@ pub(crate) enum Soon {
     Alarm(Alarm),
 }
 
-/// What was warned of, once.
+/// Warnings that were given; each is given once.
 #[derive(Default)]
 pub(crate) struct Warned {
     /// A broadcast reaches nobody.
@@ -44,8 +44,8 @@ pub(crate) struct Warned {
     trust: bool,
 }
 
-/// Everything of a shard but its peers: what their worlds act on.
-pub(crate) struct Ground {
+/// The state of a shard apart from its peers, on which their worlds act.
+pub(crate) struct ShardState {
     /// The time of the event being handled.
     pub(crate) now: Time,
     pub(crate) socket: SocketAddr,
@@ -57,10 +57,10 @@ pub(crate) struct Ground {
     pub(crate) timers: Timers,
     /// Whether a peer handles what waited for the end of its pause.
     pub(crate) is_catching_up: bool,
-    /// What peers do to themselves at once, by row and life.
+    /// Messages and alarms of peers to themselves that are due at once, by row and life.
     pub(crate) soon: VecDeque<(usize, u32, Soon)>,
     pub(crate) outbox: Vec<Outbound>,
-    pub(crate) pairs: Pairs,
+    pub(crate) connections: Connections,
     /// The peerlets that met a full queue, by slot and destination.
     pub(crate) refused: Map<(u32, Address), Vec<Port>>,
     /// Whether the transport knows who is at the other end.
@@ -72,16 +72,16 @@ pub(crate) struct Ground {
     pub(crate) recorder: Recorder,
 }
 
-impl Ground {
+impl ShardState {
     pub(crate) fn set_tampering(&mut self, slot: u32, tampering: Tampering) {
         let seed = self.seed.named("tamper").at(u64::from(slot));
         self.tampers.entry(slot).or_insert_with(|| Tampers::new(seed)).set(tampering);
     }
 }
 
-/// One peer, one event.
-pub(crate) struct Here<'a> {
-    pub(crate) ground: &'a mut Ground,
+/// The world of one peer while it handles one event.
+pub(crate) struct LiveWorld<'a> {
+    pub(crate) state: &'a mut ShardState,
     pub(crate) seats: SeatsNow<'a>,
     pub(crate) seat: Seat,
     pub(crate) row: usize,
@@ -89,20 +89,20 @@ pub(crate) struct Here<'a> {
     pub(crate) alive: bool,
 }
 
-impl Here<'_> {
+impl LiveWorld<'_> {
     fn own(&self) -> Address {
-        Address::new(self.ground.socket, self.seat.0)
+        Address::new(self.state.socket, self.seat.0)
     }
 
-    fn send_home(&mut self, class: Class, header: Header, parcel: &mut Parcel) {
+    fn send_to_self(&mut self, class: Class, header: Header, parcel: &mut Parcel) {
         let body = parcel.take();
         let soon = Soon::Message { header, class, body };
-        self.ground.soon.push_back((self.row, self.life, soon));
+        self.state.soon.push_back((self.row, self.life, soon));
     }
 
-    /// Enters a message into the books; `None` when it is dropped at once.
+    /// Enters a message into the accounts; `None` when it is dropped at once.
     fn enter(&mut self, class: Class, size: usize, limit: usize) -> Option<()> {
-        let flow = self.ground.ledger.of(class);
+        let flow = self.state.ledger.of(class);
         flow.sent += 1;
         flow.bytes += size as u64;
         let cause = if size > limit {
@@ -117,35 +117,35 @@ impl Here<'_> {
     }
 }
 
-impl Clock for Here<'_> {
+impl Clock for LiveWorld<'_> {
     fn now(&self) -> Time {
-        self.ground.now
+        self.state.now
     }
 
     fn set_alarm(&mut self, at: Time, alarm: Alarm) {
-        if at <= self.ground.now {
-            self.ground.soon.push_back((self.row, self.life, Soon::Alarm(alarm)));
+        if at <= self.state.now {
+            self.state.soon.push_back((self.row, self.life, Soon::Alarm(alarm)));
         } else {
-            self.ground.timers.push(at, self.row, self.life, alarm);
+            self.state.timers.push(at, self.row, self.life, alarm);
         }
     }
 
     fn settled(&self) -> Time {
         // What a shard is late with, and what waited for the end of a pause, is still to come.
-        if !self.ground.soon.is_empty() || self.ground.is_catching_up {
+        if !self.state.soon.is_empty() || self.state.is_catching_up {
             return Time::ZERO;
         }
-        self.ground.timers.next().map_or(self.ground.now, |next| next.min(self.ground.now))
+        self.state.timers.next().map_or(self.state.now, |next| next.min(self.state.now))
     }
 
     fn swept(&self) -> Swept {
-        self.ground.timers.swept()
+        self.state.timers.swept()
     }
 }
 
-impl Network for Here<'_> {
+impl Network for LiveWorld<'_> {
     fn contact(&self) -> Contact {
-        Contact { address: self.own(), identity: self.ground.identity }
+        Contact { address: self.own(), identity: self.state.identity }
     }
 
     fn send(&mut self, to: Address, header: Header, mut parcel: Parcel) {
@@ -154,10 +154,10 @@ impl Network for Here<'_> {
             return;
         }
         if to == self.own() {
-            return self.send_home(Class::Datagram, header, &mut parcel);
+            return self.send_to_self(Class::Datagram, header, &mut parcel);
         }
         let bodies = self.bodies(header.port, &parcel);
-        let flow = &mut self.ground.ledger.datagram;
+        let flow = &mut self.state.ledger.datagram;
         if bodies.is_empty() {
             flow.drop_for(DropCause::Filtered);
         }
@@ -165,15 +165,15 @@ impl Network for Here<'_> {
             flow.sent += 1;
             flow.bytes += again.len() as u64;
         }
-        let trusted = self.ground.pairs.trusted(self.seat.0, to);
+        let trusted = self.state.connections.trusted(self.seat.0, to);
         let Header { port, call } = header;
         for body in &bodies {
             let kind = Kind::Datagram(Message { port: port.0, call, body: &body[..] });
             let (from, life) = (self.seat.0, self.life);
-            let frame = Frame { tag: self.ground.tag, from, to: to.slot(), life, kind };
+            let frame = Frame { tag: self.state.tag, from, to: to.slot(), life, kind };
             let frame = Bytes::from(frame.to_vec());
             let to = to.socket();
-            self.ground.outbox.push(match trusted {
+            self.state.outbox.push(match trusted {
                 None => Outbound::Datagram { to, frame },
                 Some(identity) => Outbound::Trusted { to, identity, pair: None, frame },
             });
@@ -183,15 +183,15 @@ impl Network for Here<'_> {
     fn broadcast(&mut self, header: Header, parcel: Parcel) {
         let mut bytes = Vec::new();
         parcel.encode(&mut bytes);
-        let Some(local) = self.ground.seats.local_network(self.seat) else {
-            if !std::mem::replace(&mut self.ground.warned.broadcast, true) {
+        let Some(local) = self.state.seats.local_network(self.seat) else {
+            if !std::mem::replace(&mut self.state.warned.broadcast, true) {
                 tracing::warn!("{NO_LOCAL_NETWORK}");
             }
             return;
         };
         let own = self.seat.0;
         for seat in local.filter(|seat| *seat != own) {
-            let Some(socket) = self.ground.seats.socket(Seat(seat)) else { continue };
+            let Some(socket) = self.state.seats.socket(Seat(seat)) else { continue };
             self.send(Address::new(socket, seat), header, Parcel::encoded(bytes.clone()));
         }
     }
@@ -202,20 +202,20 @@ impl Network for Here<'_> {
         header: Header,
         parcel: &mut Parcel,
     ) -> Result<(), Refusal> {
-        let (size, max) = (parcel.encoded_len(), self.ground.pairs.message_max());
+        let (size, max) = (parcel.encoded_len(), self.state.connections.message_max());
         if size > max {
             return Err(Refusal::TooLarge { size, max });
         }
         if to == self.own() || !self.alive {
             if self.enter(Class::Reliable, size, max).is_some() {
-                self.send_home(Class::Reliable, header, parcel);
+                self.send_to_self(Class::Reliable, header, parcel);
             }
             return Ok(());
         }
         let mut bodies = self.bodies(header.port, parcel).into_iter();
         let Some(body) = bodies.next() else {
             // It is as if it had been sent.
-            let flow = self.ground.ledger.of(Class::Reliable);
+            let flow = self.state.ledger.of(Class::Reliable);
             (flow.sent, flow.bytes) = (flow.sent + 1, flow.bytes + size as u64);
             flow.drop_for(DropCause::Filtered);
             return Ok(());
@@ -229,22 +229,22 @@ impl Network for Here<'_> {
     }
 
     fn trust(&mut self, at: Address, identity: Option<Identity>) -> Result<(), TrustError> {
-        if !self.ground.has_identities {
-            if !std::mem::replace(&mut self.ground.warned.trust, true) {
+        if !self.state.has_identities {
+            if !std::mem::replace(&mut self.state.warned.trust, true) {
                 tracing::warn!("{NO_IDENTITIES}");
             }
             return Err(TrustError::NoIdentities);
         }
-        self.ground.pairs.trust(self.seat.0, at, identity)
+        self.state.connections.trust(self.seat.0, at, identity)
     }
 }
 
-impl Here<'_> {
-    /// What is sent for a message, encoded: itself, or what a peer that tampers makes of it.
+impl LiveWorld<'_> {
+    /// The encoded bodies that are sent for a message: its own, or those of a peer that tampers.
     fn bodies(&mut self, port: Port, parcel: &Parcel) -> Vec<Vec<u8>> {
-        let tampers = match self.ground.tampers.is_empty() {
+        let tampers = match self.state.tampers.is_empty() {
             true => None,
-            false => self.ground.tampers.get_mut(&self.seat.0),
+            false => self.state.tampers.get_mut(&self.seat.0),
         };
         let instead = tampers.and_then(|tampers| tampers.tamper(port, parcel));
         instead.unwrap_or_else(|| {
@@ -258,16 +258,16 @@ impl Here<'_> {
     fn send_body(&mut self, to: Address, header: Header, body: Vec<u8>) -> Result<(), Refusal> {
         let size = body.len();
         let message = Message { port: header.port.0, call: header.call, body: body.into() };
-        let (slot, now) = (self.seat.0, self.ground.now);
-        let taken = self.ground.pairs.send(now, slot, to, message);
+        let (slot, now) = (self.seat.0, self.state.now);
+        let taken = self.state.connections.send(now, slot, to, message);
         if taken == Err(SendError::Full) {
-            let ports = self.ground.refused.entry((slot, to)).or_default();
+            let ports = self.state.refused.entry((slot, to)).or_default();
             if !ports.contains(&header.port) {
                 ports.push(header.port);
             }
             return Err(Refusal::QueueFull);
         }
-        let flow = self.ground.ledger.of(Class::Reliable);
+        let flow = self.state.ledger.of(Class::Reliable);
         flow.sent += 1;
         flow.bytes += size as u64;
         match taken {
@@ -280,23 +280,23 @@ impl Here<'_> {
     }
 }
 
-impl Entropy for Here<'_> {
+impl Entropy for LiveWorld<'_> {
     fn seed(&self, life: u32) -> Seed {
-        self.ground.seed.named("peer").at(u64::from(self.seat.0)).at(u64::from(life))
+        self.state.seed.named("peer").at(u64::from(self.seat.0)).at(u64::from(life))
     }
 
     fn secret(&mut self, into: &mut [u8]) {
-        self.ground.secrets.fill(into).expect("the operating system has randomness");
+        self.state.secrets.fill(into).expect("the operating system has randomness");
     }
 }
 
-impl Record for Here<'_> {
+impl Record for LiveWorld<'_> {
     fn record(&mut self, metric: MetricIndex, quanta: i64) {
-        self.ground.recorder.measure(usize::from(metric.0), self.seat, quanta);
+        self.state.recorder.measure(usize::from(metric.0), self.seat, quanta);
     }
 }
 
-impl World for Here<'_> {
+impl World for LiveWorld<'_> {
     fn seat(&self) -> Seat {
         self.seat
     }

@@ -1,43 +1,44 @@
-//! What stands between the sockets of a run: the real network alone, faults on it, or a network
-//! that is emulated.
+//! The medium between the sockets of a run: the real network alone, faults on it, or an emulated
+//! network.
 //!
-//! Where a model does, every peer has a [`Wire`], a socket of its own, so that a packet names its
-//! pair. What a wire is given to send goes to the *carrier*, a thread that asks the model for each
+//! With a model between them, every peer has an [`EmulatedSocket`] of its own, so that a packet
+//! names its pair. A packet that is sent goes to the *driver*, a thread that asks the model for the
 //! packet's fate, keeps it for as long as the model says, and then hands it to the operating
 //! system, which brings it to the other peer's socket. So the model acts on packets, below QUIC:
 //! acknowledgements, handshakes and packets that are sent again included.
 //!
-//! The same carrier does what a scenario does to the real network: then the model is one without
-//! delays, and packets go out as they are.
+//! The same driver applies the faults of a scenario to the real network: then the model is one
+//! without delays, and packets go out as they are.
 //!
-//! In an emulation peers believe to be reached where they are in simulation, so that identifiers
-//! made of addresses are the same in both worlds; wires know the sockets on loopback. A packet
-//! carries the instant at which it was due in front of its bytes. The carrier, and whoever reads it
-//! off a socket, note how late that is: an emulation is worth no more than its lateness is small.
+//! In an emulation each peer has the address that it has in simulation, so that identifiers made of
+//! addresses are the same in both worlds; the emulated sockets map them to sockets on loopback. A
+//! packet carries the instant at which it was due in front of its bytes. The driver, and the socket
+//! that receives it, note how late that is: an emulation is as good as its lateness is small.
 
-mod between;
-mod carrier;
+mod account;
+mod driver;
+mod emulator;
 mod error;
 mod lateness;
 mod limit;
+mod link;
 mod machine;
-mod packets;
-mod road;
-mod wire;
+mod packet;
+mod socket;
 
 use peerlet_core::{Duration, MICROSECOND, MILLISECOND};
 use peerlet_network::Model;
 
-pub(crate) use between::Between;
+pub use account::Packets;
+pub(crate) use emulator::Emulator;
 pub use error::MediumError;
 pub use lateness::Lateness;
 pub use limit::{SocketLimit, make_room};
 pub use machine::{Flaw, Lost, WarmUp};
-pub use packets::Packets;
-pub(crate) use wire::Wire;
+pub(crate) use socket::EmulatedSocket;
 
-/// What stands between the sockets of a run. Where a model does, each peer has a shard and a socket
-/// of its own, so that a packet names its pair.
+/// The medium between the sockets of a run. With a model, each peer has a shard and a socket of its
+/// own, so that a packet names its pair.
 #[derive(Debug, Default)]
 pub enum Medium {
     /// The real network and nothing else.
@@ -57,8 +58,8 @@ impl Medium {
     }
 }
 
-/// The niceness that an emulation asks for, since whoever is late spoils it: about ten times the
-/// share of a process that asks for nothing.
+/// The niceness that an emulation asks for, since lateness spoils it: about ten times the share of
+/// the processor that a process gets without asking.
 const NICENESS: i32 = -10;
 
 /// Peers that one process emulates at most, each with a socket of its own.
@@ -68,7 +69,7 @@ pub const EMULATED_MAX: u32 = 4_096;
 /// machine's haste, not the network's.
 pub const LATENESS_MAX: Duration = Duration::from_nanos(500 * MICROSECOND.as_nanos());
 
-/// An emulation in which a packet, the carrier, a peer or a handler was later than this once is
+/// An emulation in which a packet, the driver, a peer or a handler was later than this once is
 /// void as well, its warm-up included, unless another value is given
 /// ([`LiveSetup::late_max`](crate::LiveSetup::late_max)).
 pub const LATE_MAX: Duration = Duration::from_nanos(100 * MILLISECOND.as_nanos());
@@ -80,10 +81,10 @@ pub fn ask_for_priority() -> bool {
     rustix::process::setpriority_process(None, NICENESS).is_ok()
 }
 
-/// What became of packets, where a model stood between the sockets.
+/// The results of a model between the sockets: the fates of packets, and how late they were.
 #[derive(Clone, Debug, Default)]
 pub struct Carried {
-    /// What became of the packets.
+    /// The account of the packets.
     pub packets: Packets,
     /// Of an emulation: how late packets were handed to the operating system, from the end of the
     /// warm-up on. That is the emulator's own doing.
@@ -99,7 +100,7 @@ pub struct Carried {
     /// to which a packet that overtakes the end of a handshake is noise. The accounts hold them as
     /// in flight.
     pub unaccounted: u64,
-    /// Of an emulation: the longest time in which the carrier did not get to run, from time zero
+    /// Of an emulation: the longest time in which the driver did not get to run, from time zero
     /// on; zero where it always did.
     pub stalled: Duration,
     /// Of an emulation: the most by which a peer woke up late, from time zero on.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use peerlet_core::Duration;
 
 use super::lateness::Lateness;
-use super::wire::Part;
+use super::packet::RunPart;
 use super::{Carried, LATENESS_MAX};
 
 /// An emulation is void when the machine loses more than one packet in this many: a tenth of the
@@ -113,27 +113,27 @@ impl Flaw {
 
 /// The packets that all sockets of an emulation read during the run.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Read {
+pub(super) struct ReadLateness {
     pub(super) warm_up: Lateness,
     pub(super) measured: Lateness,
     pub(super) count: u64,
 }
 
-/// Notes what is read off all sockets.
+/// Notes the lateness of packets that are read off all sockets.
 #[derive(Clone, Default, Debug)]
-pub(super) struct Readings(Arc<Mutex<Read>>);
+pub(super) struct Readings(Arc<Mutex<ReadLateness>>);
 
 impl Readings {
-    pub(super) fn note(&self, late: Duration, part: Part) {
+    pub(super) fn note(&self, late: Duration, part: RunPart) {
         let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         read.count += 1;
         match part {
-            Part::WarmUp => read.warm_up.note(late),
-            Part::Measured => read.measured.note(late),
+            RunPart::WarmUp => read.warm_up.note(late),
+            RunPart::Measured => read.measured.note(late),
         }
     }
 
-    pub(super) fn get(&self) -> Read {
+    pub(super) fn get(&self) -> ReadLateness {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -141,7 +141,7 @@ impl Readings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::medium::LATE_MAX;
+    use crate::emulation::LATE_MAX;
 
     fn late(times: u64, millis: u64) -> Lateness {
         let mut lateness = Lateness::default();

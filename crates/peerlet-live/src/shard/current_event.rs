@@ -1,4 +1,4 @@
-//! The event that a shard is handling, for those who ask what it was.
+//! The event that a shard is handling, for reports of panics and of blocked handlers.
 
 use peerlet_core::runtime::{Handler, Location};
 
@@ -7,11 +7,11 @@ use crate::shard::Shard;
 
 /// The event that is being handled, or was handled last.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Doing {
+pub(crate) struct CurrentEvent {
     event: Option<(usize, Handler)>,
 }
 
-impl Doing {
+impl CurrentEvent {
     /// An event of the peer in this row begins, with this handler.
     pub(super) fn begin(&mut self, row: usize, handler: Handler) {
         self.event = Some((row, handler));
@@ -19,21 +19,20 @@ impl Doing {
 }
 
 impl Shard {
-    /// Lets peers handle something. A panic in it is told, and is the end of all peers of the
-    /// shard.
+    /// Lets peers handle something. A panic in it is reported, and ends all peers of the shard.
     pub(super) fn caught(&mut self, act: impl FnOnce(&mut Shard)) {
         if let Err(payload) = caught_now(|| act(self)) {
-            let place = self.place().map_or(PanicPlace::Shard(self.number), PanicPlace::Peer);
-            self.wires.failures.tell(place, &payload);
+            let place = self.location().map_or(PanicPlace::Shard(self.number), PanicPlace::Peer);
+            self.channels.failures.tell(place, &payload);
             self.is_broken = true;
         }
     }
 
-    /// Where the panic came from, as exactly as that is known.
-    fn place(&self) -> Option<Location> {
-        let (seats, time) = (&self.seats, self.ground.now);
+    /// The location of the panic, as exactly as it is known.
+    fn location(&self) -> Option<Location> {
+        let (seats, time) = (&self.seats, self.state.now);
         self.host.unwound(|row| seats[row], time).or_else(|| {
-            let (row, handler) = self.doing.event?;
+            let (row, handler) = self.current.event?;
             let (seat, life) = (seats[row], self.host.life(row));
             Some(Location { seat, life, peerlet: None, handler, time })
         })
@@ -43,7 +42,7 @@ impl Shard {
     pub(super) fn let_go(&mut self) {
         for row in 0..self.seats.len() {
             self.caught(|shard| {
-                shard.doing.begin(row, Handler::Drop);
+                shard.current.begin(row, Handler::Drop);
                 shard.host.crash(row);
             });
         }

@@ -1,5 +1,5 @@
-//! The receiver's side of reliable connections: what was taken from whom, and which
-//! acknowledgements are due.
+//! The receiver's side of reliable connections: the last number taken on each, and the
+//! acknowledgements that are due.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -10,20 +10,20 @@ use peerlet_core::{Address, Duration, Time};
 
 use super::assembly::{Assembly, Budget, Put};
 use super::{Effects, RECEIVING_MAX, RECEIVING_PER_LINK_MAX};
-use crate::frame::{Kind, Link, Message, Part};
+use crate::frame::{ConnectionPosition, Kind, Message, Part};
 
 /// Our slot, their slot, their life.
-pub(super) type Key = (u32, u32, u32);
+pub(super) type IncomingKey = (u32, u32, u32);
 
 /// Connections that others send on, by the process that they come from.
 #[derive(Debug)]
 pub(super) struct Receiving {
-    links: BTreeMap<SocketAddr, BTreeMap<Key, Taken>>,
+    links: BTreeMap<SocketAddr, BTreeMap<IncomingKey, IncomingConnection>>,
     /// How many connections there are over all links.
     count: usize,
     /// Links that broke, with the time by which their senders have given up.
     lost: BTreeMap<SocketAddr, Time>,
-    due: Vec<(SocketAddr, Key)>,
+    due: Vec<(SocketAddr, IncomingKey)>,
     /// Large messages on their way.
     assembly: Assembly,
     /// How long one of them may stand still: its sender has given up long before.
@@ -31,7 +31,7 @@ pub(super) struct Receiving {
 }
 
 #[derive(Debug)]
-struct Taken {
+struct IncomingConnection {
     /// Our life.
     life: u32,
     /// The number of the last message taken.
@@ -56,7 +56,13 @@ impl Receiving {
     ///
     /// A question that was asked before finds the connection as it is; one with another start
     /// replaces it.
-    pub(super) fn open(&mut self, from: SocketAddr, key: Key, seq: u64, life: u32) -> Option<u64> {
+    pub(super) fn open(
+        &mut self,
+        from: SocketAddr,
+        key: IncomingKey,
+        seq: u64,
+        life: u32,
+    ) -> Option<u64> {
         self.lost.remove(&from);
         let full = self.count >= RECEIVING_MAX;
         let link = match self.links.entry(from) {
@@ -67,7 +73,7 @@ impl Receiving {
         // older ones are over.
         let (slot, peer, their_life) = key;
         let older = (slot, peer, 0)..(slot, peer, their_life.saturating_sub(1));
-        let over: Vec<Key> = link.range(older).map(|(key, _)| *key).collect();
+        let over: Vec<IncomingKey> = link.range(older).map(|(key, _)| *key).collect();
         for key in over {
             self.count -= usize::from(link.remove(&key).is_some());
             self.assembly.forget((from, key));
@@ -79,23 +85,28 @@ impl Receiving {
             self.count += 1;
         }
         let last = seq.saturating_sub(1);
-        let taken = link.entry(key).or_insert(Taken { life, last, ack_due: false });
+        let taken = link.entry(key).or_insert(IncomingConnection { life, last, ack_due: false });
         if taken.last >> 32 != last >> 32 {
-            *taken = Taken { life, last, ack_due: false };
+            *taken = IncomingConnection { life, last, ack_due: false };
             self.assembly.forget((from, key));
         }
         Some(taken.last)
     }
 
     /// The number of the last message taken on a connection, if there is one.
-    pub(super) fn last(&mut self, from: SocketAddr, key: Key) -> Option<u64> {
+    pub(super) fn last(&mut self, from: SocketAddr, key: IncomingKey) -> Option<u64> {
         self.lost.remove(&from);
         self.links.get(&from)?.get(&key).map(|taken| taken.last)
     }
 
     /// Takes a message if it is the next: how its number compares, or `None` where there is no such
     /// connection.
-    pub(super) fn take(&mut self, from: SocketAddr, key: Key, seq: u64) -> Option<Ordering> {
+    pub(super) fn take(
+        &mut self,
+        from: SocketAddr,
+        key: IncomingKey,
+        seq: u64,
+    ) -> Option<Ordering> {
         let taken = self.links.get_mut(&from)?.get_mut(&key)?;
         if !taken.ack_due {
             taken.ack_due = true;
@@ -113,7 +124,7 @@ impl Receiving {
     pub(super) fn put(
         &mut self,
         now: Time,
-        (from, key): (SocketAddr, Key),
+        (from, key): (SocketAddr, IncomingKey),
         (seq, part): (u64, Part),
         message: Message<&[u8]>,
     ) -> Put {
@@ -129,7 +140,7 @@ impl Receiving {
     pub(super) fn ask(
         &mut self,
         now: Time,
-        (from, key): (SocketAddr, Key),
+        (from, key): (SocketAddr, IncomingKey),
         (seq, total): (u64, u32),
         effects: &mut Effects,
     ) -> bool {
@@ -148,35 +159,35 @@ impl Receiving {
     }
 
     /// Lets those start for whom there is room now.
-    fn grant(&mut self, now: Time, effects: &mut Effects) -> Vec<(SocketAddr, Key)> {
+    fn grant(&mut self, now: Time, effects: &mut Effects) -> Vec<(SocketAddr, IncomingKey)> {
         let mut granted = Vec::new();
-        while let Some((place, seq, total)) = self.assembly.grant(now) {
-            let (from, key) = place;
+        while let Some((origin, seq, total)) = self.assembly.grant(now) {
+            let (from, key) = origin;
             let taken = self.links.get(&from).and_then(|link| link.get(&key));
             match taken.is_some_and(|taken| taken.last.wrapping_add(1) == seq) {
-                true => self.answer(place, seq, total, effects),
-                false => self.assembly.forget(place),
+                true => self.answer(origin, seq, total, effects),
+                false => self.assembly.forget(origin),
             }
-            granted.push(place);
+            granted.push(origin);
         }
         granted
     }
 
     fn answer(
         &mut self,
-        (from, key): (SocketAddr, Key),
+        (from, key): (SocketAddr, IncomingKey),
         seq: u64,
         total: u32,
         effects: &mut Effects,
     ) {
         let Some(taken) = self.links.get(&from).and_then(|link| link.get(&key)) else { return };
         let (slot, peer, life) = key;
-        let grant = Kind::Grant(Link { life, seq }, total);
+        let grant = Kind::Grant(ConnectionPosition { life, seq }, total);
         effects.transmit(slot, taken.life, Address::new(from, peer), grant);
     }
 
     /// Forgets a connection.
-    fn remove(&mut self, from: SocketAddr, key: Key) {
+    fn remove(&mut self, from: SocketAddr, key: IncomingKey) {
         self.assembly.forget((from, key));
         if let Some(link) = self.links.get_mut(&from) {
             self.count -= usize::from(link.remove(&key).is_some());
@@ -193,7 +204,7 @@ impl Receiving {
             let Some(taken) = taken.filter(|taken| taken.ack_due) else { continue };
             taken.ack_due = false;
             let (slot, peer, life) = key;
-            let ack = Kind::Ack(Link { life, seq: taken.last });
+            let ack = Kind::Ack(ConnectionPosition { life, seq: taken.last });
             effects.transmit(slot, taken.life, Address::new(from, peer), ack);
         }
     }
@@ -209,7 +220,7 @@ impl Receiving {
     fn retain_large(&mut self) {
         let links = &self.links;
         if !self.assembly.is_empty() {
-            let stands = |(from, key): &(SocketAddr, Key)| {
+            let stands = |(from, key): &(SocketAddr, IncomingKey)| {
                 links.get(from).is_some_and(|link| link.contains_key(key))
             };
             self.assembly.retain(stands);
@@ -219,7 +230,7 @@ impl Receiving {
     /// Forgets all connections of a slot of ours, whose life has ended.
     pub(super) fn forget(&mut self, slot: u32) {
         for link in self.links.values_mut() {
-            let over: Vec<Key> = link
+            let over: Vec<IncomingKey> = link
                 .range((slot, 0, 0)..=(slot, u32::MAX, u32::MAX))
                 .map(|(key, _)| *key)
                 .collect();

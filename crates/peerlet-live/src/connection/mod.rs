@@ -1,4 +1,4 @@
-//! Reliable delivery between pairs of lives, as a machine without sockets, clocks or tasks.
+//! Connections: reliable delivery between two lives, as a machine without sockets, clocks or tasks.
 //!
 //! The shard feeds it messages to send, frames that arrived, broken links, lives that begin and
 //! end, and the time; it takes out [`Effect`]s. A transport gives ordered streams while a link
@@ -24,26 +24,26 @@ use bytes::Bytes;
 use peerlet_core::runtime::{FRAME_MAX, Trusted};
 use peerlet_core::{Address, Duration, Identity, MESSAGE_MAX, Time, TrustError, Undelivered};
 
-use crate::counters::{Cause, Counters};
-use crate::frame::{Frame, Kind, Link, Message, Part, Tag};
+use crate::counters::{Counters, SocketDrop};
+use crate::frame::{ConnectionPosition, Frame, Kind, Message, Part, Tag};
 pub use assembly::Budget;
 use assembly::Put;
 use receiving::Receiving;
-use sending::{Key, Sending};
+use sending::{OutgoingKey, Sending};
 
 /// Messages that one destination's queue holds before it is full: the contract's default.
 pub const QUEUE_MESSAGES_MAX: usize = 256;
 /// Bytes that one destination's queue holds before it is full: the contract's default.
 pub const QUEUE_BYTES_MAX: usize = 1024 * 1024;
-/// Messages of one pair that are under way without acknowledgement: at 100 ms a round trip, 10,000
-/// a second.
+/// Messages of one connection that are under way without acknowledgement: at 100 ms a round trip,
+/// 10,000 a second.
 pub const WINDOW_MESSAGES_MAX: usize = 1024;
-/// Bytes of one pair that are under way without acknowledgement, about a mebibyte: four of the
-/// longest frames with their heads. At 100 ms a round trip these are 10 MB a second, as much as a
-/// stream of QUIC may have ahead of its reader. More would only wait for the socket, beyond the
+/// Bytes of one connection that are under way without acknowledgement, about a mebibyte: four of
+/// the longest frames with their heads. At 100 ms a round trip these are 10 MB a second, as much as
+/// a stream of QUIC may have ahead of its reader. More would only wait for the socket, beyond the
 /// reach of a crash.
 pub const WINDOW_BYTES_MAX: usize = 4 * (FRAME_MAX + 64);
-/// Bytes to one process that are under way without acknowledgement, over all pairs: what a
+/// Bytes to one process that are under way without acknowledgement, over all connections: what a
 /// transport may have to hold.
 pub const LINK_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Connections that a machine sends on: a thousand destinations for each of a thousand peers, at
@@ -55,12 +55,12 @@ pub const RECEIVING_MAX: usize = 1 << 20;
 /// others.
 pub const RECEIVING_PER_LINK_MAX: usize = 1 << 16;
 
-/// What the machine is told once.
+/// The configuration of the machine.
 #[derive(Clone, Copy, Debug)]
-pub struct PairConfig {
+pub struct ConnectionConfig {
     /// The experiment.
     pub tag: Tag,
-    /// Drawn at random by each process, so that one that starts again does not number connections
+    /// Chosen at random by each process, so that one that starts again does not number connections
     /// as before.
     pub nonce: u32,
     /// How long a connection waits for an acknowledgement before it gives up
@@ -75,10 +75,10 @@ pub struct PairConfig {
     pub message_max: usize,
 }
 
-impl PairConfig {
+impl ConnectionConfig {
     /// The contract's limits, for this experiment.
-    pub const fn new(tag: Tag, nonce: u32) -> PairConfig {
-        PairConfig {
+    pub const fn new(tag: Tag, nonce: u32) -> ConnectionConfig {
+        ConnectionConfig {
             tag,
             nonce,
             timeout: Duration::from_secs(10),
@@ -89,7 +89,7 @@ impl PairConfig {
     }
 }
 
-/// What the shard is to do.
+/// An effect that the shard is to carry out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Effect {
     /// Send a frame on the ordered stream of this pair of slots (ours first).
@@ -107,14 +107,14 @@ pub enum Effect {
     Undelivered {
         /// Our peer's slot.
         slot: u32,
-        /// Whom the message was for.
+        /// The address that the message was for.
         to: Address,
         /// The message.
         message: Message<Bytes>,
         /// The reason.
         why: Undelivered,
     },
-    /// Count messages that waited when their peer crashed: nobody is told.
+    /// Count messages that waited when their peer crashed; no handler is called.
     Dropped {
         /// How many.
         messages: u64,
@@ -128,7 +128,7 @@ pub enum Effect {
     },
 }
 
-/// Who lives in a slot of ours.
+/// The state of a slot of ours whose peer runs or has crashed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Local {
     Running(u32),
@@ -150,20 +150,20 @@ enum Local {
 /// ```
 /// # use peerlet_core::{Address, Time};
 /// # use peerlet_core::runtime::{Call};
-/// # use peerlet_live::{Effect, Frame, Kind, Message, PairConfig, Pairs, Tag};
-/// let mut pairs = Pairs::new(PairConfig::new(Tag::of("hello", &[]), 7));
-/// pairs.started(0, 1);
+/// # use peerlet_live::{Effect, Frame, Kind, Message, ConnectionConfig, Connections, Tag};
+/// let mut connections = Connections::new(ConnectionConfig::new(Tag::of("hello", &[]), 7));
+/// connections.started(0, 1);
 /// let to: Address = "192.0.2.1:7000/3".parse()?;
 /// let message = Message { port: 0, call: Call::None, body: "hi".into() };
-/// pairs.send(Time::ZERO, 0, to, message)?;
+/// connections.send(Time::ZERO, 0, to, message)?;
 /// // First use asks for a connection; the message follows when it is there.
-/// let Some(Effect::Transmit { frame, .. }) = pairs.poll() else { panic!("nothing to send") };
+/// let Some(Effect::Transmit { frame, .. }) = connections.poll() else { panic!("no frame") };
 /// assert!(matches!(Frame::parse(&frame)?.kind, Kind::Open(_)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Pairs {
-    config: PairConfig,
+pub struct Connections {
+    config: ConnectionConfig,
     /// Slots that are missing here have stopped, or were never started.
     locals: BTreeMap<u32, Local>,
     /// The contacts that lives of ours trust, by slot.
@@ -173,7 +173,7 @@ pub struct Pairs {
     effects: Effects,
 }
 
-/// What a part of the machine writes to while it works.
+/// The effects and counters that all parts of the machine write to.
 #[derive(Debug)]
 struct Effects {
     tag: Tag,
@@ -184,24 +184,24 @@ struct Effects {
 impl Effects {
     /// Sends a frame of our `slot`, living its `life`, to another peer.
     fn transmit(&mut self, slot: u32, life: u32, to: Address, kind: Kind<'_>) {
-        self.transmit_to(None, Key { slot, life, to }, kind);
+        self.transmit_to(None, OutgoingKey { slot, life, to }, kind);
     }
 
     /// As [`transmit`](Effects::transmit), to one process only where one is given.
-    fn transmit_to(&mut self, identity: Option<Identity>, key: Key, kind: Kind<'_>) {
-        let Key { slot, life, to } = key;
+    fn transmit_to(&mut self, identity: Option<Identity>, key: OutgoingKey, kind: Kind<'_>) {
+        let OutgoingKey { slot, life, to } = key;
         let frame = Frame { tag: self.tag, from: slot, to: to.slot(), life, kind }.to_vec();
         let (pair, to) = ((slot, to.slot()), to.socket());
         self.queue.push_back(Effect::Transmit { to, pair, identity, frame });
     }
 }
 
-impl Pairs {
+impl Connections {
     /// A machine without peers and connections, with a budget of its own for large messages.
-    pub fn new(config: PairConfig) -> Pairs {
+    pub fn new(config: ConnectionConfig) -> Connections {
         let effects =
             Effects { tag: config.tag, queue: VecDeque::new(), counters: Counters::default() };
-        Pairs {
+        Connections {
             config,
             locals: BTreeMap::new(),
             trusted: BTreeMap::new(),
@@ -212,7 +212,7 @@ impl Pairs {
     }
 
     /// The same machine, which shares this budget with others of its process.
-    pub fn sharing(mut self, budget: Budget) -> Pairs {
+    pub fn sharing(mut self, budget: Budget) -> Connections {
         self.receiving.set_budget(budget);
         self
     }
@@ -223,7 +223,7 @@ impl Pairs {
         self.locals.insert(slot, Local::Running(life));
     }
 
-    /// A peer of ours has stopped: from now on its senders are told so. What it sent still goes
+    /// A peer of ours has stopped: from now on its senders get a reset. Its own messages still go
     /// out.
     pub fn stopped(&mut self, slot: u32) {
         self.end(slot, false);
@@ -266,7 +266,7 @@ impl Pairs {
         if trusted.is_empty() {
             self.trusted.remove(&slot);
         }
-        self.sending.trust(Key { slot, life: *life, to: at }, identity);
+        self.sending.trust(OutgoingKey { slot, life: *life, to: at }, identity);
         Ok(())
     }
 
@@ -302,7 +302,7 @@ impl Pairs {
         if message.body.len() > self.config.message_max {
             return Err(SendError::TooLarge);
         }
-        let (key, trusted) = (Key { slot, life: *life, to }, self.trusted(slot, to));
+        let (key, trusted) = (OutgoingKey { slot, life: *life, to }, self.trusted(slot, to));
         self.sending.send(now, (key, trusted), message, &mut self.effects)
     }
 
@@ -310,7 +310,7 @@ impl Pairs {
     /// delivered to the peer in `frame.to`.
     ///
     /// The caller has checked that the frame is of this experiment, and that its slot belongs to
-    /// the process it came from. Frames of other kinds than those of pairs do nothing here.
+    /// the process it came from. Frames of other kinds than those of connections do nothing here.
     pub fn receive<'a>(
         &mut self,
         now: Time,
@@ -319,28 +319,30 @@ impl Pairs {
     ) -> Option<Message<Cow<'a, [u8]>>> {
         let address = Address::new(from, frame.from);
         match frame.kind {
-            Kind::Open(link) => self.open(from, frame, link),
-            Kind::Data(link, message) => {
+            Kind::Open(position) => self.open(from, frame, position),
+            Kind::Data(position, message) => {
                 let Message { port, call, body } = message;
                 let body = Cow::Borrowed(body);
-                return self.data(from, frame, link).then_some(Message { port, call, body });
+                return self.data(from, frame, position).then_some(Message { port, call, body });
             }
-            Kind::Piece(link, part, message) => {
-                return self.piece(now, from, frame, (link, part), message);
+            Kind::Piece(position, part, message) => {
+                return self.piece(now, from, frame, (position, part), message);
             }
-            Kind::Ask(link, total) => self.ask(now, from, frame, link, total),
-            Kind::Grant(link, total) => {
-                let key = Key { slot: frame.to, life: link.life, to: address };
-                let asked = (link.seq, total);
+            Kind::Ask(position, total) => self.ask(now, from, frame, position, total),
+            Kind::Grant(position, total) => {
+                let key = OutgoingKey { slot: frame.to, life: position.life, to: address };
+                let asked = (position.seq, total);
                 self.sending.granted(now, key, frame.life, asked, &mut self.effects);
             }
-            Kind::Opened(link) | Kind::Ack(link) | Kind::Reset(link) => {
-                let key = Key { slot: frame.to, life: link.life, to: address };
+            Kind::Opened(position) | Kind::Ack(position) | Kind::Reset(position) => {
+                let key = OutgoingKey { slot: frame.to, life: position.life, to: address };
                 let effects = &mut self.effects;
                 match frame.kind {
-                    Kind::Opened(_) => self.sending.opened(now, key, frame.life, link.seq, effects),
-                    Kind::Ack(_) => self.sending.acked(now, key, frame.life, link.seq, effects),
-                    _ => self.sending.reset(key, frame.life, link.seq, effects),
+                    Kind::Opened(_) => {
+                        self.sending.opened(now, key, frame.life, position.seq, effects)
+                    }
+                    Kind::Ack(_) => self.sending.acked(now, key, frame.life, position.seq, effects),
+                    _ => self.sending.reset(key, frame.life, position.seq, effects),
                 }
             }
             Kind::Datagram(_) | Kind::Control(_) => {}
@@ -348,39 +350,39 @@ impl Pairs {
         None
     }
 
-    fn open(&mut self, from: SocketAddr, frame: &Frame<'_>, link: Link) {
+    fn open(&mut self, from: SocketAddr, frame: &Frame<'_>, position: ConnectionPosition) {
         let key = (frame.to, frame.from, frame.life);
         let last = match self.locals.get(&frame.to) {
-            Some(Local::Running(life)) if link.life == 0 => {
-                let Some(last) = self.receiving.open(from, key, link.seq, *life) else {
-                    return self.effects.counters.add(Cause::Queue, 1);
+            Some(Local::Running(life)) if position.life == 0 => {
+                let Some(last) = self.receiving.open(from, key, position.seq, *life) else {
+                    return self.effects.counters.add(SocketDrop::Queue, 1);
                 };
                 Some((*life, last))
             }
-            Some(Local::Running(life)) if link.life == *life => {
+            Some(Local::Running(life)) if position.life == *life => {
                 self.receiving.last(from, key).map(|last| (*life, last))
             }
             _ => None,
         };
-        let Some((life, seq)) = last else { return self.refuse(from, frame, link) };
-        let opened = Kind::Opened(Link { life: frame.life, seq });
+        let Some((life, seq)) = last else { return self.refuse(from, frame, position) };
+        let opened = Kind::Opened(ConnectionPosition { life: frame.life, seq });
         self.effects.transmit(frame.to, life, Address::new(from, frame.from), opened);
     }
 
     /// Whether the message in this frame is to be delivered.
-    fn data(&mut self, from: SocketAddr, frame: &Frame<'_>, link: Link) -> bool {
+    fn data(&mut self, from: SocketAddr, frame: &Frame<'_>, position: ConnectionPosition) -> bool {
         let key = (frame.to, frame.from, frame.life);
-        let here = self.locals.get(&frame.to) == Some(&Local::Running(link.life));
-        let taken = if here { self.receiving.take(from, key, link.seq) } else { None };
+        let here = self.locals.get(&frame.to) == Some(&Local::Running(position.life));
+        let taken = if here { self.receiving.take(from, key, position.seq) } else { None };
         match taken {
             Some(Ordering::Equal) => return true,
-            Some(Ordering::Less) => self.effects.counters.add(Cause::Duplicate, 1),
-            Some(Ordering::Greater) => self.effects.counters.add(Cause::Link, 1),
+            Some(Ordering::Less) => self.effects.counters.add(SocketDrop::Duplicate, 1),
+            Some(Ordering::Greater) => self.effects.counters.add(SocketDrop::Link, 1),
             None => {
                 let running = matches!(self.locals.get(&frame.to), Some(Local::Running(_)));
-                let cause = if running { Cause::OldLife } else { Cause::Stopped };
+                let cause = if running { SocketDrop::OldLife } else { SocketDrop::Stopped };
                 self.effects.counters.add(cause, 1);
-                self.refuse(from, frame, link);
+                self.refuse(from, frame, position);
             }
         }
         false
@@ -392,47 +394,54 @@ impl Pairs {
         now: Time,
         from: SocketAddr,
         frame: &Frame<'a>,
-        (link, part): (Link, Part),
+        (position, part): (ConnectionPosition, Part),
         message: Message<&'a [u8]>,
     ) -> Option<Message<Cow<'a, [u8]>>> {
-        if !self.data(from, frame, link) {
+        if !self.data(from, frame, position) {
             return None;
         }
-        let place = (from, (frame.to, frame.from, frame.life));
-        match self.receiving.put(now, place, (link.seq, part), message) {
+        let origin = (from, (frame.to, frame.from, frame.life));
+        match self.receiving.put(now, origin, (position.seq, part), message) {
             Put::More => None,
             Put::Whole(Message { port, call, body }) => {
                 Some(Message { port, call, body: Cow::Owned(body) })
             }
             Put::Wrong => {
-                self.effects.counters.add(Cause::Decode, 1);
-                self.refuse(from, frame, link);
+                self.effects.counters.add(SocketDrop::Decode, 1);
+                self.refuse(from, frame, position);
                 None
             }
         }
     }
 
     /// Answers a sender that wants to start a large message.
-    fn ask(&mut self, now: Time, from: SocketAddr, frame: &Frame<'_>, link: Link, total: u32) {
+    fn ask(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        frame: &Frame<'_>,
+        position: ConnectionPosition,
+        total: u32,
+    ) {
         let key = (frame.to, frame.from, frame.life);
-        let here = self.locals.get(&frame.to) == Some(&Local::Running(link.life));
+        let here = self.locals.get(&frame.to) == Some(&Local::Running(position.life));
         if (FRAME_MAX + 1..=self.config.message_max).contains(&(total as usize)) {
-            let asked = (link.seq, total);
+            let asked = (position.seq, total);
             if here && self.receiving.ask(now, (from, key), asked, &mut self.effects) {
                 return;
             }
         } else {
-            self.effects.counters.add(Cause::TooLarge, 1);
+            self.effects.counters.add(SocketDrop::TooLarge, 1);
         }
-        self.refuse(from, frame, link);
+        self.refuse(from, frame, position);
     }
 
     /// Tells the sender of a frame that the life it looks for is not here; a crashed peer tells
     /// nothing.
-    fn refuse(&mut self, from: SocketAddr, frame: &Frame<'_>, link: Link) {
+    fn refuse(&mut self, from: SocketAddr, frame: &Frame<'_>, position: ConnectionPosition) {
         if self.locals.get(&frame.to) != Some(&Local::Crashed) {
-            let reset = Kind::Reset(Link { life: frame.life, seq: link.seq });
-            self.effects.transmit(frame.to, link.life, Address::new(from, frame.from), reset);
+            let reset = Kind::Reset(ConnectionPosition { life: frame.life, seq: position.seq });
+            self.effects.transmit(frame.to, position.life, Address::new(from, frame.from), reset);
         }
     }
 
@@ -480,7 +489,7 @@ impl Pairs {
         self.config.message_max
     }
 
-    /// When [`timer`](Pairs::timer) is to be called next, if nothing happens before.
+    /// When [`timer`](Connections::timer) is to be called next, if nothing happens before.
     pub fn deadline(&self) -> Option<Time> {
         self.sending.deadline().into_iter().chain(self.receiving.deadline()).min()
     }
@@ -507,7 +516,7 @@ impl Pairs {
         self.effects.queue.pop_front()
     }
 
-    /// What was dropped.
+    /// The counters of what was dropped.
     pub fn counters(&self) -> &Counters {
         &self.effects.counters
     }
@@ -521,7 +530,7 @@ pub enum SendError {
     Full,
     /// There are [`SENDING_MAX`] connections.
     TooMany,
-    /// The message is longer than [`PairConfig::message_max`].
+    /// The message is longer than [`ConnectionConfig::message_max`].
     TooLarge,
     /// Nobody lives in the sending slot.
     NotRunning,

@@ -1,4 +1,4 @@
-//! What stands between the sockets of a run, if anything does.
+//! The emulator of a run: binds its sockets, starts the driver, and closes the accounts.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,10 +11,10 @@ use peerlet_measure::Flow;
 use peerlet_network::Model;
 use tokio::sync::watch;
 
-use super::carrier::{Carrier, CarrierSetup};
+use super::driver::{Driver, DriverSetup};
 use super::limit::make_room;
-use super::road::Damage;
-use super::wire::shown;
+use super::link::Damage;
+use super::socket::shown;
 use super::{Carried, Medium, MediumError};
 use crate::key::ProcessKey;
 use crate::live::random;
@@ -29,23 +29,23 @@ use crate::transport::{BindError, Transport};
 use crate::udp::{self, UdpTransport};
 
 /// A model between the sockets of a run, one a peer.
-pub(crate) struct Between {
-    carrier: Carrier,
+pub(crate) struct Emulator {
+    driver: Driver,
     is_emulated: bool,
-    /// Whether nobody sees what is in a packet.
+    /// Whether packets are encrypted or authenticated.
     are_sealed: bool,
-    /// How late it may be once.
+    /// The largest single delay before the run is void.
     late_max: Duration,
     /// When the run ends, unless it is interrupted.
     end: Time,
-    /// Until it begins.
+    /// The network; taken when it begins.
     network: Option<(Box<dyn Model>, Seed, Damage)>,
 }
 
-impl Between {
-    /// What a run wants between its sockets; then each of its peers gets a shard of its own, if
-    /// there can be so many sockets.
-    pub(crate) fn new(setup: &mut LiveSetup) -> Result<Option<Between>, MediumError> {
+impl Emulator {
+    /// The emulator of a run whose medium has a model. Each of its peers then gets a shard of its
+    /// own, if there can be as many sockets.
+    pub(crate) fn new(setup: &mut LiveSetup) -> Result<Option<Emulator>, MediumError> {
         let (model, is_emulated) = match std::mem::take(&mut setup.medium) {
             Medium::Real => return Ok(None),
             Medium::Faulty(model) => (model, false),
@@ -65,9 +65,9 @@ impl Between {
         let are_sealed = setup.sockets == Sockets::Quic || setup.admission.secret.is_some();
         let damage: Damage = if are_sealed { peerlet_network::damage } else { udp::damage };
         let network = Some((model, seed, damage));
-        let carrier = Carrier::new(is_emulated);
+        let driver = Driver::new(is_emulated);
         let (late_max, end) = (setup.late_max, Time::ZERO + setup.duration);
-        Ok(Some(Between { carrier, is_emulated, are_sealed, late_max, end, network }))
+        Ok(Some(Emulator { driver, is_emulated, are_sealed, late_max, end, network }))
     }
 
     pub(crate) fn is_emulated(&self) -> bool {
@@ -91,18 +91,20 @@ impl Between {
         // The peers of an emulation are all this process's.
         let guard = if self.is_emulated { Guard::default() } else { setup.guard() };
         let mut transport = || -> io::Result<Box<dyn Transport>> {
-            let wire = self.carrier.wire(seat, at)?;
+            let socket = self.driver.socket(seat, at)?;
             Ok(match setup.sockets {
-                Sockets::Quic => Box::new(QuicTransport::carried(key.copy(), wire, guard.clone())?),
+                Sockets::Quic => {
+                    Box::new(QuicTransport::emulated(key.copy(), socket, guard.clone())?)
+                }
                 Sockets::Udp { .. } => {
-                    Box::new(UdpTransport::over(Socket::Carried(wire), setup.udp_options())?)
+                    Box::new(UdpTransport::over(Socket::Emulated(socket), setup.udp_options())?)
                 }
             })
         };
         transport().map_err(io)
     }
 
-    /// Lets all peers of an emulation know where they are reached, and who is near.
+    /// Sets the addresses of all seats of an emulation, and their local networks.
     pub(crate) fn show(&self, seats: &SeatMap) {
         let Some((model, ..)) = &self.network else { return };
         for seat in (0..seats.count()).map(Seat) {
@@ -123,34 +125,34 @@ impl Between {
         failures: Failures,
     ) -> Result<watch::Receiver<bool>, MediumError> {
         let (model, seed, damage) = self.network.take().expect("it begins once");
-        let setup = CarrierSetup { model, seed, seats, measured, damage };
-        self.carrier.begin(setup, zero, failures).map_err(MediumError::Io)
+        let setup = DriverSetup { model, seed, seats, measured, damage };
+        self.driver.begin(setup, zero, failures).map_err(MediumError::Io)
     }
 
     /// Ends it, and closes the accounts of an emulation.
     pub(crate) fn finish(self, outcome: &mut LiveOutcome) {
-        let Between { carrier, is_emulated, are_sealed, late_max, end, .. } = self;
-        let came = carrier.finish();
-        Closing { is_emulated, are_sealed, late_max, end }.close(came, outcome);
+        let Emulator { driver, is_emulated, are_sealed, late_max, end, .. } = self;
+        let results = driver.finish();
+        ClosingFacts { is_emulated, are_sealed, late_max, end }.close(results, outcome);
     }
 
     /// Ends it after a panic somewhere, likewise; a thread that does not answer is left behind.
     pub(crate) fn give_up(self, outcome: &mut LiveOutcome) {
-        let Between { carrier, is_emulated, are_sealed, late_max, end, .. } = self;
-        let came = carrier.give_up();
-        Closing { is_emulated, are_sealed, late_max, end }.close(came, outcome);
+        let Emulator { driver, is_emulated, are_sealed, late_max, end, .. } = self;
+        let results = driver.give_up();
+        ClosingFacts { is_emulated, are_sealed, late_max, end }.close(results, outcome);
     }
 }
 
 /// The facts by which accounts are closed.
-struct Closing {
+struct ClosingFacts {
     is_emulated: bool,
     are_sealed: bool,
     late_max: Duration,
     end: Time,
 }
 
-impl Closing {
+impl ClosingFacts {
     fn close(self, (mut carried, datagrams): (Carried, Flow), out: &mut LiveOutcome) {
         carried.late_max = self.late_max;
         carried.woken = out.delays.lateness.max();

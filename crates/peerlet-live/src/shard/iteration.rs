@@ -1,4 +1,4 @@
-//! One turn of a shard: everything that is due or has arrived, handled in order.
+//! One iteration of a shard's loop: handles events that are due or have arrived, in order.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -10,14 +10,14 @@ use peerlet_core::runtime::{
 use peerlet_core::{Address, Duration, Identity, Seat, Time};
 use peerlet_measure::DropCause;
 
-use crate::counters::Cause;
+use crate::connection::Effect;
+use crate::counters::SocketDrop;
 use crate::frame::{Frame, Kind, Message, Tag, is_control};
-use crate::kept_out::Why;
+use crate::kept_out::KeptOutReason;
 use crate::monitor::BLOCKED_AFTER;
-use crate::pair::Effect;
 use crate::seats::SeatsNow;
-use crate::shard::here::{Here, Soon};
-use crate::shard::pauses::Held;
+use crate::shard::live_world::{LiveWorld, Soon};
+use crate::shard::pauses::HeldEvent;
 use crate::shard::share::{OUTBOX_MAX, SOON, Share};
 use crate::shard::{SOON_MAX, Shard};
 use crate::transport::{Inbound, LinkError, Outbound};
@@ -25,33 +25,33 @@ use crate::transport::{Inbound, LinkError, Outbound};
 impl Shard {
     /// When the shard has something to do next, if nothing arrives before.
     pub(super) fn wake_at(&mut self) -> Time {
-        if !self.ground.soon.is_empty() || self.ground.pairs.has_effects() {
-            return self.ground.now;
+        if !self.state.soon.is_empty() || self.state.connections.has_effects() {
+            return self.state.now;
         }
         let directive = self.directives.peek().map(|d| d.at);
-        let (timer, pair) = (self.ground.timers.next(), self.ground.pairs.deadline());
-        let waits = [directive, timer, pair, self.pauses.next()];
+        let (timer, connection) = (self.state.timers.next(), self.state.connections.deadline());
+        let waits = [directive, timer, connection, self.pauses.next()];
         waits.into_iter().flatten().fold(self.end, Time::min)
     }
 
     /// Handles what is due and what has arrived by now, a share of each. The rest stays where it
-    /// is: there is more to do then, and the next turn goes on.
-    pub(super) fn turn(&mut self, inbox: &mut Vec<Inbound>) {
-        self.ground.now = Time::ZERO + Duration::from(self.zero.elapsed());
+    /// is: there is more to do then, and the next iteration goes on.
+    pub(super) fn iterate(&mut self, inbox: &mut Vec<Inbound>) {
+        self.state.now = Time::ZERO + Duration::from(self.zero.elapsed());
         self.look_at_the_clock();
-        if self.ground.now >= self.end {
+        if self.state.now >= self.end {
             return;
         }
-        self.ground.recorder.close_epoch(self.ground.now);
-        // What peers made for themselves in earlier turns comes before what is due by now.
+        self.state.recorder.close_epoch(self.state.now);
+        // What peers made for themselves in earlier iterations comes before what is due by now.
         if self.backlog == 0 {
-            self.backlog = self.ground.soon.len();
+            self.backlog = self.state.soon.len();
         }
         if self.work_off_backlog() {
             self.take_due();
             self.take_in(inbox);
-            self.ground.pairs.timer(self.ground.now);
-            self.ground.pairs.flush(self.ground.now);
+            self.state.connections.timer(self.state.now);
+            self.state.connections.flush(self.state.now);
         }
         let share = &mut Share::new();
         while self.takes(share) && self.settle_one() {}
@@ -59,10 +59,10 @@ impl Shard {
 
     /// Whether there is time for one more event of this share, and room for what it sends.
     fn takes(&self, share: &mut Share) -> bool {
-        self.ground.outbox.len() < OUTBOX_MAX && share.take()
+        self.state.outbox.len() < OUTBOX_MAX && share.take()
     }
 
-    /// Handles what was left over from earlier turns; false when some of it still is.
+    /// Handles what was left over from earlier iterations; false when some of it still is.
     fn work_off_backlog(&mut self) -> bool {
         let share = &mut Share::new();
         while self.backlog > 0 && self.takes(share) {
@@ -73,9 +73,9 @@ impl Shard {
 
     /// Handles a share of what is due: what the environment does, and timers.
     fn take_due(&mut self) {
-        let (share, now) = (&mut Share::new(), self.ground.now);
+        let (share, now) = (&mut Share::new(), self.state.now);
         let host = &mut self.host;
-        self.ground.timers.sweep(now, |w| host.expects(w.row, w.life, &w.alarm));
+        self.state.timers.sweep(now, |w| host.expects(w.row, w.life, &w.alarm));
         while self.takes(share) {
             if let Some(directive) = self.directives.next_if(|d| d.at <= now) {
                 // What falls on the end of a pause comes before it, as all that falls into it.
@@ -83,7 +83,7 @@ impl Shard {
                 self.direct(directive);
             } else {
                 self.go_on(now);
-                let Some(waiting) = self.ground.timers.pop_due(now) else { return };
+                let Some(waiting) = self.state.timers.pop_due(now) else { return };
                 self.alarm(waiting.row, waiting.life, waiting.alarm);
             }
             self.settle(share);
@@ -103,8 +103,8 @@ impl Shard {
         *inbox = waiting.collect();
     }
 
-    /// Does what the last event left to be done: what peers do to themselves, and what the pairs
-    /// want. What is beyond the share waits for its turn.
+    /// Does what the last event left to be done: what peers do to themselves, and the effects of
+    /// connections. What is beyond the share waits for the next iteration.
     pub(super) fn settle(&mut self, share: &mut Share) {
         for _ in 0..SOON {
             if !self.has_something() || !self.takes(share) || !self.settle_one() {
@@ -123,15 +123,15 @@ impl Shard {
     }
 
     fn has_something(&self) -> bool {
-        !self.ground.soon.is_empty() || self.ground.pairs.has_effects()
+        !self.state.soon.is_empty() || self.state.connections.has_effects()
     }
 
-    /// Does one thing that is left to be done; false when there is none. The pairs come first: what
-    /// they want is mostly no event, and never without end.
+    /// Does one thing that is left to be done; false when there is none. Connections come first:
+    /// their effects are mostly no events, and never without end.
     fn settle_one(&mut self) -> bool {
-        if let Some(effect) = self.ground.pairs.poll() {
+        if let Some(effect) = self.state.connections.poll() {
             self.effect(effect);
-        } else if let Some((row, life, soon)) = self.ground.soon.pop_front() {
+        } else if let Some((row, life, soon)) = self.state.soon.pop_front() {
             self.backlog = self.backlog.saturating_sub(1);
             self.soon(row, life, soon);
         } else {
@@ -146,12 +146,12 @@ impl Shard {
 
     pub(super) fn soon(&mut self, row: usize, life: u32, soon: Soon) {
         if self.pauses.has(row) {
-            return self.pauses.hold(row, Held::Soon { life, soon });
+            return self.pauses.hold(row, HeldEvent::Soon { life, soon });
         }
         match soon {
             Soon::Alarm(alarm) => self.alarm(row, life, alarm),
             Soon::Message { header, class, body } => {
-                let from = Address::new(self.ground.socket, self.seats[row].0);
+                let from = Address::new(self.state.socket, self.seats[row].0);
                 self.deliver(row, from, header, class, body);
             }
         }
@@ -159,14 +159,14 @@ impl Shard {
 
     pub(super) fn alarm(&mut self, row: usize, life: u32, alarm: Alarm) {
         if self.pauses.has(row) {
-            return self.pauses.hold(row, Held::Alarm { life, alarm });
+            return self.pauses.hold(row, HeldEvent::Alarm { life, alarm });
         }
         if self.host.expects(row, life, &alarm) {
             let handler = match alarm {
                 Alarm::Timer { port, .. } => (Handler::Timer, Some(port)),
                 Alarm::Wake { .. } => (Handler::Task, None),
             };
-            self.with(row, handler, |host, here| host.alarm(row, here, alarm));
+            self.with(row, handler, |host, world| host.alarm(row, world, alarm));
         }
     }
 
@@ -175,21 +175,21 @@ impl Shard {
         &mut self,
         row: usize,
         (handler, port): (Handler, Option<Port>),
-        act: impl FnOnce(&mut Host, &mut Here<'_>) -> R,
+        act: impl FnOnce(&mut Host, &mut LiveWorld<'_>) -> R,
     ) -> R {
         self.events += 1;
-        self.doing.begin(row, handler);
-        let seats = self.ground.seats.clone();
-        let mut here = Here {
-            seats: SeatsNow { map: &seats, now: self.ground.now },
-            ground: &mut self.ground,
+        self.current.begin(row, handler);
+        let seats = self.state.seats.clone();
+        let mut world = LiveWorld {
+            seats: SeatsNow { map: &seats, now: self.state.now },
+            state: &mut self.state,
             seat: self.seats[row],
             row,
             life: self.host.life(row),
             alive: self.host.state(row) == State::Running,
         };
         let began = Instant::now();
-        let result = act(&mut self.host, &mut here);
+        let result = act(&mut self.host, &mut world);
         let took = began.elapsed();
         if took > BLOCKED_AFTER {
             self.note_blocked(row, handler, port, took);
@@ -202,29 +202,29 @@ impl Shard {
         let Some(row) = self.row(directive.seat.0) else { return };
         let Directive { at, seat: Seat(slot), act } = directive;
         if act != Act::Crash && self.pauses.has(row) {
-            return self.pauses.hold(row, Held::Act(act));
+            return self.pauses.hold(row, HeldEvent::Act(act));
         }
         let done = match act {
             Act::Start => self.start(row),
             Act::Stop => self.stop(row),
             Act::Crash => {
-                self.doing.begin(row, Handler::Drop);
+                self.current.begin(row, Handler::Drop);
                 let crashed = self.host.crash(row);
                 if crashed {
-                    self.ground.pairs.crashed(slot);
-                    self.ground.recorder.forget(Seat(slot));
+                    self.state.connections.crashed(slot);
+                    self.state.recorder.forget(Seat(slot));
                     self.end_pause(row, false);
                 }
                 crashed
             }
             Act::Pause(time) => self.pause(row, at, time),
             Act::Tamper(tampering) => {
-                self.ground.set_tampering(slot, tampering);
+                self.state.set_tampering(slot, tampering);
                 true
             }
             Act::Command(port, command) => {
-                self.with(row, (Handler::Command, Some(port)), |host, here| {
-                    host.command(row, here, port, &command)
+                self.with(row, (Handler::Command, Some(port)), |host, world| {
+                    host.command(row, world, port, &command)
                 })
             }
         };
@@ -236,16 +236,16 @@ impl Shard {
             return false;
         }
         let (seat, life) = (self.seats[row], self.host.life(row) + 1);
-        self.ground.pairs.started(seat.0, life);
+        self.state.connections.started(seat.0, life);
         let build = self.build.clone();
-        let seats = self.ground.seats.clone();
-        let now = self.ground.now;
+        let seats = self.state.seats.clone();
+        let now = self.state.now;
         let seats = SeatsNow { map: &seats, now };
         self.events += 1;
-        self.doing.begin(row, Handler::Start);
-        let mut here = Here { seats, ground: &mut self.ground, seat, row, life, alive: true };
+        self.current.begin(row, Handler::Start);
+        let mut world = LiveWorld { seats, state: &mut self.state, seat, row, life, alive: true };
         let began = Instant::now();
-        let started = self.host.start(row, &mut here, || build(seat));
+        let started = self.host.start(row, &mut world, || build(seat));
         let took = began.elapsed();
         if took > BLOCKED_AFTER {
             self.note_blocked(row, Handler::Start, None, took);
@@ -254,67 +254,67 @@ impl Shard {
     }
 
     fn stop(&mut self, row: usize) -> bool {
-        let stopped = self.with(row, (Handler::Stop, None), |host, here| host.stop(row, here));
+        let stopped = self.with(row, (Handler::Stop, None), |host, world| host.stop(row, world));
         if stopped {
             let seat = self.seats[row];
-            self.ground.pairs.stopped(seat.0);
-            self.ground.recorder.forget(seat);
+            self.state.connections.stopped(seat.0);
+            self.state.recorder.forget(seat);
         }
         stopped
     }
 
     /// Stops all peers in order.
     pub(super) fn stop_all(&mut self) {
-        self.ground.now = Time::ZERO + Duration::from(self.zero.elapsed());
+        self.state.now = Time::ZERO + Duration::from(self.zero.elapsed());
         for row in 0..self.seats.len() {
             self.end_pause(row, true);
             self.stop(row);
             self.settle_all();
         }
-        self.ground.pairs.flush(self.ground.now);
+        self.state.connections.flush(self.state.now);
         self.settle_all();
     }
 
     /// Goes on with what the peers sent before they stopped.
     pub(super) fn wind_up(&mut self, inbox: &mut Vec<Inbound>) {
-        self.ground.now = Time::ZERO + Duration::from(self.zero.elapsed());
+        self.state.now = Time::ZERO + Duration::from(self.zero.elapsed());
         for inbound in inbox.drain(..) {
             self.inbound(inbound);
         }
-        self.ground.pairs.timer(self.ground.now);
-        self.ground.pairs.flush(self.ground.now);
+        self.state.connections.timer(self.state.now);
+        self.state.connections.flush(self.state.now);
         self.settle_all();
     }
 
     fn inbound(&mut self, inbound: Inbound) {
-        let now = self.ground.now;
+        let now = self.state.now;
         match inbound {
             Inbound::Datagram { from, identity, frame } => self.frame(from, identity, &frame),
             // Processes talk in datagrams; what a stream holds is too long to wait for the member.
             Inbound::Stream { frame, .. } if is_control(&frame) => {
-                self.counters.add(Cause::Unsupported, 1);
+                self.counters.add(SocketDrop::Unsupported, 1);
             }
             Inbound::Stream { from, identity, frame } => self.frame(from, identity, &frame),
             Inbound::LinkUp { with, .. } => {
-                self.ground.pairs.link_up(with);
+                self.state.connections.link_up(with);
                 self.link_news(&inbound);
             }
             Inbound::LinkLost { with, why } => {
                 tracing::debug!(%with, %why, "a link is lost");
-                self.ground.pairs.link_lost(now, with);
+                self.state.connections.link_lost(now, with);
                 if why.is_admission() {
-                    self.ground.pairs.kept_out(with);
+                    self.state.connections.kept_out(with);
                 }
-                if why == LinkError::Admission && self.wires.member.is_none() {
-                    self.kept_out.note(Duration::ZERO, (with, None), Why::KeepsUsOut);
+                if why == LinkError::Admission && self.channels.member.is_none() {
+                    self.kept_out.note(Duration::ZERO, (with, None), KeptOutReason::KeepsUsOut);
                 }
                 self.link_news(&inbound);
             }
             Inbound::Mistaken { to, pair, identity } => {
-                self.ground.pairs.mistaken(to, pair, identity);
+                self.state.connections.mistaken(to, pair, identity);
             }
-            Inbound::Blocked { to } => self.ground.pairs.blocked(to),
-            Inbound::Unblocked { to } => self.ground.pairs.unblocked(to),
+            Inbound::Blocked { to } => self.state.connections.blocked(to),
+            Inbound::Unblocked { to } => self.state.connections.unblocked(to),
         }
     }
 
@@ -331,12 +331,12 @@ impl Shard {
         if let (Kind::Control(control), Tag::CONTROL) = (frame.kind, frame.tag) {
             return self.heard(from, identity, bytes.slice_ref(control));
         }
-        if frame.tag != self.ground.tag {
-            return self.counters.add(Cause::Experiment, 1);
+        if frame.tag != self.state.tag {
+            return self.counters.add(SocketDrop::Experiment, 1);
         }
         // From here on it comes from where everybody knows its peer to be.
-        let Some(from) = self.ground.seats.origin(Seat(frame.from), from, identity) else {
-            return self.counters.add(Cause::Forged, 1);
+        let Some(from) = self.state.seats.origin(Seat(frame.from), from, identity) else {
+            return self.counters.add(SocketDrop::Forged, 1);
         };
         if self.hold_frame(from, &frame, bytes) {
             return;
@@ -346,14 +346,14 @@ impl Shard {
                 (Class::Datagram, Message { port, call, body: Cow::Borrowed(body) })
             }
             Kind::Control(_) => return,
-            _ => match self.ground.pairs.receive(self.ground.now, from, &frame) {
+            _ => match self.state.connections.receive(self.state.now, from, &frame) {
                 Some(message) => (Class::Reliable, message),
                 None => return,
             },
         };
         let row = self.row(frame.to).filter(|row| self.host.state(*row) == State::Running);
         let Some(row) = row else {
-            return self.ground.ledger.of(class).drop_for(DropCause::Stopped);
+            return self.state.ledger.of(class).drop_for(DropCause::Stopped);
         };
         let Message { port, call, body } = message;
         let header = Header { port: Port(port), call };
@@ -363,15 +363,15 @@ impl Shard {
 
     fn deliver(&mut self, row: usize, from: Address, header: Header, class: Class, mut body: Body) {
         if self.host.state(row) != State::Running {
-            return self.ground.ledger.of(class).drop_for(DropCause::Stopped);
+            return self.state.ledger.of(class).drop_for(DropCause::Stopped);
         }
-        let done = self.with(row, (Handler::Message, Some(header.port)), |host, here| {
-            host.message(row, here, from, header, class, &mut body)
+        let done = self.with(row, (Handler::Message, Some(header.port)), |host, world| {
+            host.message(row, world, from, header, class, &mut body)
         });
         match done {
-            Ok(()) => self.ground.ledger.of(class).delivered += 1,
+            Ok(()) => self.state.ledger.of(class).delivered += 1,
             Err(error) => {
-                self.ground.ledger.of(class).drop_for(DropCause::Decode);
+                self.state.ledger.of(class).drop_for(DropCause::Decode);
                 if let Some(undecoded) = &self.undecoded {
                     let registry = self.host.registry();
                     undecoded.tell(registry, header.port, (self.seats[row], from), error);
@@ -384,43 +384,43 @@ impl Shard {
         if let Effect::Undelivered { slot, .. } | Effect::Writable { slot, .. } = &effect
             && let Some(row) = self.row(*slot).filter(|row| self.pauses.has(*row))
         {
-            return self.pauses.hold(row, Held::Effect(effect));
+            return self.pauses.hold(row, HeldEvent::Effect(effect));
         }
         match effect {
             Effect::Transmit { to, pair, identity, frame } => {
                 let frame = frame.into();
-                self.ground.outbox.push(match identity {
+                self.state.outbox.push(match identity {
                     None => Outbound::Stream { to, pair, frame },
                     Some(identity) => Outbound::Trusted { to, identity, pair: Some(pair), frame },
                 });
             }
             Effect::Dropped { messages } => {
                 for _ in 0..messages {
-                    self.ground.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
+                    self.state.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
                 }
             }
             Effect::Undelivered { slot, to, message, why } => {
-                self.ground.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
+                self.state.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
                 let row = self.row(slot).filter(|row| self.host.state(*row) == State::Running);
                 let Some(row) = row else { return };
                 let header = Header { port: Port(message.port), call: message.call };
                 let body = Body::encoded(message.body.to_vec());
                 let told =
-                    self.with(row, (Handler::Undelivered, Some(header.port)), |host, here| {
-                        host.undelivered(row, here, to, header, body, why)
+                    self.with(row, (Handler::Undelivered, Some(header.port)), |host, world| {
+                        host.undelivered(row, world, to, header, body, why)
                     });
                 if told.is_err() {
                     // What a peer that tampers sends may be no message: it cannot be told of it.
-                    self.counters.add(Cause::Decode, 1);
+                    self.counters.add(SocketDrop::Decode, 1);
                 }
             }
             Effect::Writable { slot, to } => {
-                let ports = self.ground.refused.swap_remove(&(slot, to)).unwrap_or_default();
+                let ports = self.state.refused.swap_remove(&(slot, to)).unwrap_or_default();
                 let row = self.row(slot).filter(|row| self.host.state(*row) == State::Running);
                 for port in row.into_iter().flat_map(|row| ports.iter().map(move |p| (row, *p))) {
                     let (row, port) = port;
-                    self.with(row, (Handler::Writable, Some(port)), |host, here| {
-                        host.writable(row, here, port, to);
+                    self.with(row, (Handler::Writable, Some(port)), |host, world| {
+                        host.writable(row, world, port, to);
                     });
                 }
             }

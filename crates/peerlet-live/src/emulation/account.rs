@@ -1,4 +1,4 @@
-//! What became of packets.
+//! The account of packets: how many were carried, and why others were dropped.
 
 use peerlet_measure::DropCause;
 use peerlet_network::PacketDrop;

@@ -1,4 +1,4 @@
-//! Why there cannot be a model between the sockets of a run.
+//! Errors of the medium: why there cannot be a model between the sockets of a run.
 
 use std::{fmt, io};
 
@@ -30,11 +30,10 @@ impl fmt::Display for MediumError {
             MediumError::Sockets { seats, limit } => write!(
                 f,
                 "the scenario changes the network, so each peer has a socket of its own: one \
-                 process of several has at most {limit}, not {seats}; give it fewer seats with \
-                 --index"
+                 process of several has at most {limit}, not {seats}; give it fewer seats"
             ),
             MediumError::Share => f.write_str(
-                "a network is emulated between all peers in one process; leave out --index",
+                "a network is emulated between all peers in one process; give it all seats",
             ),
             MediumError::Io(error) => {
                 write!(

@@ -1,4 +1,4 @@
-//! The whole network as seat 0's process knows it: the sum of what all processes report.
+//! The totals of the whole network at seat 0's process: the sum of all reports.
 //!
 //! A report is taken once for each process and epoch, from the process itself, and only as far as
 //! that process can have lived and done it. A process is trusted about the values it measured.
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::numbers::Numbers;
 use super::roster::PROCESSES_MAX;
-use crate::counters::{Cause, Counters};
+use crate::counters::{Counters, SocketDrop};
 
 /// Events, messages and values that a process can count in a second: fifty times what the fastest
 /// shard does on each of 64 cores.
@@ -27,10 +27,10 @@ const REPORTED_MAX: usize = 4 * PROCESSES_MAX;
 /// How far clocks may differ where time is granted: much more than a round trip's half.
 const CLOCKS: Duration = Duration::from_nanos(100_000_000);
 
-/// What one process reports.
+/// A report of one process.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Report {
-    /// What was measured in one epoch, and for how many seat-nanoseconds of it the process lived.
+    /// The measurements of one epoch, and the seat-nanoseconds of it in which the process lived.
     Epoch { lived: u64, words: Numbers },
     /// The accounts of the whole life of the process.
     Closing {
@@ -52,7 +52,7 @@ pub(crate) struct Closing {
     pub(crate) idle_directives: u64,
 }
 
-/// Who reports, as the roster knows it.
+/// The process that reports, as the roster knows it.
 #[derive(Clone, Copy)]
 pub(crate) struct Reporter {
     pub(crate) identity: Identity,
@@ -88,8 +88,8 @@ struct Reported {
     counted: bool,
 }
 
-/// What seat 0's process knows of the whole network.
-pub(crate) struct Network {
+/// The totals of the whole network, as seat 0's process knows them.
+pub(crate) struct NetworkTotals {
     pub(crate) measures: Measurements,
     pub(crate) closing: Closing,
     /// The seat-nanoseconds that reported, by epoch.
@@ -99,7 +99,7 @@ pub(crate) struct Network {
     pub(crate) processes: u32,
     /// The number of seats, at seat 0's process.
     count: Option<u32>,
-    /// Where the run ended at seat 0's process, if that was before its time.
+    /// The time at which the run ended early at seat 0's process, if it did.
     end: Option<Time>,
     /// Shares that are missing, in words.
     pub(crate) missing: Vec<String>,
@@ -107,13 +107,23 @@ pub(crate) struct Network {
     lived_of: BTreeMap<(u32, u32), u64>,
 }
 
-impl Network {
-    /// Nothing yet, of a network with so many seats, where that is known here.
-    pub(crate) fn new(nothing: Measurements, count: Option<u32>) -> Network {
+impl NetworkTotals {
+    /// Empty totals of a network with this many seats, where their number is known here.
+    pub(crate) fn new(nothing: Measurements, count: Option<u32>) -> NetworkTotals {
         let (closing, lived, reported, missing) = Default::default();
         let (processes, measures, lived_of) = (1, nothing, BTreeMap::new());
         let end = None;
-        Network { measures, closing, lived, reported, processes, count, end, missing, lived_of }
+        NetworkTotals {
+            measures,
+            closing,
+            lived,
+            reported,
+            processes,
+            count,
+            end,
+            missing,
+            lived_of,
+        }
     }
 
     /// The run ended here, before its time: epochs that begin later are left out, and the one that
@@ -323,10 +333,13 @@ fn ledger_of(words: &Numbers) -> Option<Ledger> {
 
 fn counters_of(words: &Numbers) -> Option<Counters> {
     let mut counters = Counters::default();
-    if words.len() != Cause::ALL.len() {
+    if words.len() != SocketDrop::ALL.len() {
         return None;
     }
-    Cause::ALL.into_iter().zip(words.iter()).for_each(|(cause, count)| counters.add(cause, count));
+    SocketDrop::ALL
+        .into_iter()
+        .zip(words.iter())
+        .for_each(|(cause, count)| counters.add(cause, count));
     Some(counters)
 }
 
@@ -337,10 +350,10 @@ mod tests {
 
     use super::*;
 
-    fn network() -> Network {
+    fn totals() -> NetworkTotals {
         let metrics = [MetricEntry::new("test", Metric::counter("count"))];
         let grid = Epochs::new(SECOND * 10, Time::ZERO..Time::ZERO + SECOND * 30).unwrap();
-        Network::new(Measurements::new(metrics.into(), grid), Some(20))
+        NetworkTotals::new(Measurements::new(metrics.into(), grid), Some(20))
     }
 
     fn reporter(joined: u64, now: u64) -> Reporter {
@@ -362,64 +375,64 @@ mod tests {
 
     #[test]
     fn an_epoch_counts_once_and_at_most_the_time_that_its_process_had() {
-        let mut network = network();
-        assert_eq!(network.add(reporter(0, 11), epoch(0, SECOND * 100, 3)), Ok(()));
-        let again = network.add(reporter(0, 11), epoch(0, SECOND * 100, 3));
+        let mut totals = totals();
+        assert_eq!(totals.add(reporter(0, 11), epoch(0, SECOND * 100, 3)), Ok(()));
+        let again = totals.add(reporter(0, 11), epoch(0, SECOND * 100, 3));
         assert_eq!(again, Err(ReportRefusal::Again));
-        assert_eq!(network.coverage(), Some(0.5), "ten seats of twenty");
+        assert_eq!(totals.coverage(), Some(0.5), "ten seats of twenty");
         // Who came at 16 s had four seconds of the second epoch, whatever it claims.
-        assert_eq!(network.add(reporter(16, 21), epoch(1, SECOND * 9_999, 3)), Ok(()));
-        assert_eq!(network.coverage(), Some((100.0 + 40.0) / 400.0));
-        let partly: Vec<_> = network.partly_covered().collect();
+        assert_eq!(totals.add(reporter(16, 21), epoch(1, SECOND * 9_999, 3)), Ok(()));
+        assert_eq!(totals.coverage(), Some((100.0 + 40.0) / 400.0));
+        let partly: Vec<_> = totals.partly_covered().collect();
         assert_eq!(partly, [((10, 19), 140.0 / 200.0)], "of the two epochs that were reported");
         // Of an epoch that goes on, it had what has passed.
-        let mut early = self::network();
+        let mut early = self::totals();
         assert_eq!(early.add(reporter(0, 1), epoch(0, SECOND * 9_999, 3)), Ok(()));
         assert_eq!(early.coverage(), Some(11.0 / 200.0));
         // A clock that is a little ahead, since it was set over a crowded path, does not cost
         // values.
-        assert_eq!(self::network().add(reporter(0, 9), epoch(1, SECOND, 3)), Ok(()));
-        let future = network.add(reporter(0, 11), epoch(2, SECOND * 100, 3));
+        assert_eq!(self::totals().add(reporter(0, 9), epoch(1, SECOND, 3)), Ok(()));
+        let future = totals.add(reporter(0, 11), epoch(2, SECOND * 100, 3));
         assert_eq!(future, Err(ReportRefusal::TooMuch), "it has not begun");
     }
 
     #[test]
     fn a_run_that_ends_early_counts_up_to_its_end() {
-        let mut network = network();
+        let mut totals = totals();
         let at = |millis: u64| Time::ZERO + peerlet_core::MILLISECOND * millis;
         // One that is ahead, or whose report came while the own peers stopped.
-        assert_eq!(network.add(reporter(0, 11), epoch(0, SECOND * 100, 3)), Ok(()));
-        assert_eq!(network.add(reporter(0, 21), epoch(1, SECOND * 100, 3)), Ok(()));
-        network.end_at(at(14_500));
-        network.add_own_epoch(
+        assert_eq!(totals.add(reporter(0, 11), epoch(0, SECOND * 100, 3)), Ok(()));
+        assert_eq!(totals.add(reporter(0, 21), epoch(1, SECOND * 100, 3)), Ok(()));
+        totals.end_at(at(14_500));
+        totals.add_own_epoch(
             (0, 9),
             SECOND.as_nanos() * 100,
             EpochMeasurements::new(0, at(0)..at(10_000), 1),
         );
-        network.add_own_epoch(
+        totals.add_own_epoch(
             (0, 9),
             SECOND.as_nanos() * 45,
             EpochMeasurements::new(1, at(10_000)..at(14_500), 1),
         );
         let other = Reporter { identity: Identity([3; 32]), seats: (10, 14), ..reporter(0, 31) };
-        assert_eq!(network.add(other, epoch(2, SECOND * 50, 3)), Ok(()), "it is left out");
-        network.end_at(at(14_500));
-        assert_eq!(network.coverage(), Some(1.0));
-        assert_eq!(network.partly_covered().count(), 0);
-        let spans: Vec<_> = network.measures.epochs().map(|e| (e.from, e.to)).collect();
+        assert_eq!(totals.add(other, epoch(2, SECOND * 50, 3)), Ok(()), "it is left out");
+        totals.end_at(at(14_500));
+        assert_eq!(totals.coverage(), Some(1.0));
+        assert_eq!(totals.partly_covered().count(), 0);
+        let spans: Vec<_> = totals.measures.epochs().map(|e| (e.from, e.to)).collect();
         assert_eq!(spans, [(at(0), at(10_000)), (at(10_000), at(14_500))]);
-        assert_eq!(network.add(other, epoch(2, SECOND * 50, 3)), Err(ReportRefusal::Again));
+        assert_eq!(totals.add(other, epoch(2, SECOND * 50, 3)), Err(ReportRefusal::Again));
         // Of the last epoch nobody had more than was there.
-        let mut network = self::network();
-        network.end_at(at(14_500));
-        network.add_own_epoch(
+        let mut totals = self::totals();
+        totals.end_at(at(14_500));
+        totals.add_own_epoch(
             (0, 9),
             SECOND.as_nanos() * 45,
             EpochMeasurements::new(1, at(10_000)..at(14_500), 1),
         );
-        assert_eq!(network.add(reporter(0, 31), epoch(1, SECOND * 100, 3)), Ok(()));
-        assert_eq!(network.coverage(), Some(1.0));
-        assert_eq!(network.partly_covered().count(), 0);
+        assert_eq!(totals.add(reporter(0, 31), epoch(1, SECOND * 100, 3)), Ok(()));
+        assert_eq!(totals.coverage(), Some(1.0));
+        assert_eq!(totals.partly_covered().count(), 0);
     }
 
     #[test]
@@ -429,32 +442,32 @@ mod tests {
             closing.ledger.datagram.sent = sent;
             closing.report()
         };
-        let mut network = network();
+        let mut totals = totals();
         for (events, sent) in [(u64::MAX, 0), (0, u64::MAX), (1 << 50, 1 << 50)] {
-            let refused = network.add(reporter(0, 30), closing(events, sent));
+            let refused = totals.add(reporter(0, 30), closing(events, sent));
             assert_eq!(refused, Err(ReportRefusal::TooMuch));
         }
-        assert_eq!(network.processes, 1);
-        assert_eq!(network.add(reporter(0, 30), closing(1_000_000, 1_000)), Ok(()));
+        assert_eq!(totals.processes, 1);
+        assert_eq!(totals.add(reporter(0, 30), closing(1_000_000, 1_000)), Ok(()));
         for _ in 0..50 {
-            let again = network.add(reporter(0, 30), closing(1, 1));
+            let again = totals.add(reporter(0, 30), closing(1, 1));
             assert_eq!(again, Err(ReportRefusal::Again));
         }
-        assert_eq!((network.processes, network.closing.events), (2, 1_000_000));
-        let values = network.add(reporter(0, 11), epoch(0, SECOND, 1 << 38));
+        assert_eq!((totals.processes, totals.closing.events), (2, 1_000_000));
+        let values = totals.add(reporter(0, 11), epoch(0, SECOND, 1 << 38));
         assert_eq!(values, Err(ReportRefusal::Again), "its last word was said");
         let other = Reporter { identity: Identity([3; 32]), ..reporter(0, 11) };
-        assert_eq!(network.add(other, epoch(0, SECOND, 1 << 38)), Err(ReportRefusal::TooMuch));
+        assert_eq!(totals.add(other, epoch(0, SECOND, 1 << 38)), Err(ReportRefusal::TooMuch));
     }
 
     #[test]
     fn processes_that_take_over_from_each_other_without_end_are_kept_no_account_of() {
-        let mut network = network();
+        let mut totals = totals();
         let mut report = |number: usize| {
             let mut identity = [0; 32];
             identity[..8].copy_from_slice(&number.to_be_bytes());
             let from = Reporter { identity: Identity(identity), ..reporter(0, 11) };
-            network.add(from, Closing::default().report())
+            totals.add(from, Closing::default().report())
         };
         assert!((0..REPORTED_MAX).all(|number| report(number) == Ok(())));
         assert_eq!(report(REPORTED_MAX), Err(ReportRefusal::TooMany));
@@ -463,18 +476,18 @@ mod tests {
 
     #[test]
     fn a_process_that_began_again_reports_anew() {
-        let mut network = network();
-        network.add(reporter(0, 11), epoch(0, SECOND * 100, 3)).unwrap();
+        let mut totals = totals();
+        totals.add(reporter(0, 11), epoch(0, SECOND * 100, 3)).unwrap();
         let again = Reporter { incarnation: 8, ..reporter(15, 21) };
-        assert_eq!(network.add(again, epoch(1, SECOND * 50, 3)), Ok(()));
-        assert_eq!(network.add(again, Closing::default().report()), Ok(()));
-        let before = network.add(Reporter { incarnation: 9, ..again }, epoch(0, SECOND, 3));
+        assert_eq!(totals.add(again, epoch(1, SECOND * 50, 3)), Ok(()));
+        assert_eq!(totals.add(again, Closing::default().report()), Ok(()));
+        let before = totals.add(Reporter { incarnation: 9, ..again }, epoch(0, SECOND, 3));
         assert_eq!(before, Err(ReportRefusal::TooMuch), "that was over when it was restarted");
         let third = Reporter { incarnation: 9, ..again };
-        assert_eq!(network.add(third, Closing::default().report()), Ok(()));
-        assert_eq!(network.processes, 2, "it is one process, however often it is restarted");
+        assert_eq!(totals.add(third, Closing::default().report()), Ok(()));
+        assert_eq!(totals.processes, 2, "it is one process, however often it is restarted");
         assert!(
-            network.has_closed(Identity([2; 32]), 9) && !network.has_closed(Identity([2; 32]), 8)
+            totals.has_closed(Identity([2; 32]), 9) && !totals.has_closed(Identity([2; 32]), 8)
         );
     }
 
@@ -483,11 +496,11 @@ mod tests {
         let mut closing = Closing::default();
         closing.ledger.reliable.delivered = 5;
         closing.ledger.datagram.add_dropped(DropCause::Queue, 7);
-        closing.counters.add(Cause::Queue, 9);
-        let mut network = network();
-        network.add(reporter(0, 30), closing.report()).unwrap();
-        assert_eq!(network.closing.ledger, closing.ledger);
-        assert_eq!(network.closing.counters, closing.counters);
+        closing.counters.add(SocketDrop::Queue, 9);
+        let mut totals = totals();
+        totals.add(reporter(0, 30), closing.report()).unwrap();
+        assert_eq!(totals.closing.ledger, closing.ledger);
+        assert_eq!(totals.closing.counters, closing.counters);
         let report = Report::Closing {
             ledger: [0; 3].into_iter().collect(),
             counters: Numbers::default(),
@@ -496,6 +509,6 @@ mod tests {
             idle_directives: 0,
         };
         let other = Reporter { identity: Identity([3; 32]), ..reporter(0, 30) };
-        assert_eq!(network.add(other, report), Err(ReportRefusal::Unreadable));
+        assert_eq!(totals.add(other, report), Err(ReportRefusal::Unreadable));
     }
 }

@@ -11,29 +11,29 @@ use quinn::Connection;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::Event;
-use super::config::LANES_MAX;
+use super::LinkEvent;
+use super::config::PAIR_STREAMS_MAX;
 use crate::frame::is_answer;
 
-/// Bytes for one process above which the shard is told to hold back, and below which to go on.
+/// Bytes for one process above which the shard has to hold back, and below which it may go on.
 const HELD_HIGH: usize = 4 * 1024 * 1024;
 const HELD_LOW: usize = HELD_HIGH / 2;
-/// Bytes for one process that are held at all: twice what the reliable pairs may have under way, so
-/// that only a shard that does not listen gets here.
-const HELD_MAX: usize = 2 * crate::pair::LINK_BYTES_MAX;
+/// Bytes for one process that are held at all: twice what reliable connections may have under way,
+/// so that only a shard that does not listen gets here.
+const HELD_MAX: usize = 2 * crate::connection::LINK_BYTES_MAX;
 /// The priority of the stream with answers: others have 0, and wait for it.
 const ANSWERS_FIRST: i32 = 1;
 /// Bytes that are written at once: small frames share a write.
 const WRITE_MAX: usize = 64 * 1024;
 
-/// What waits for one process.
+/// The frames that wait for one process.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct HeldBytes {
     bytes: AtomicUsize,
     blocked: AtomicBool,
 }
 
-/// What the shard must know after a frame was queued.
+/// The state of the queue after a frame was added.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Queued {
     Fine,
@@ -41,7 +41,7 @@ pub(super) enum Queued {
     Overflow,
 }
 
-impl Held {
+impl HeldBytes {
     pub(super) fn add(&self, bytes: usize) -> Queued {
         let held = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if held > HELD_MAX {
@@ -62,31 +62,31 @@ impl Held {
 
 /// The streams that we write on one connection.
 #[derive(Debug)]
-pub(super) struct Lanes {
+pub(super) struct Streams {
     to: SocketAddr,
     connection: Connection,
-    held: Arc<Held>,
-    events: mpsc::Sender<Event>,
+    held: Arc<HeldBytes>,
+    events: mpsc::Sender<LinkEvent>,
     /// The pairs with a stream of their own. Later ones share them by hash, and stay there: no pair
     /// ever changes.
     own: BTreeMap<(u32, u32), usize>,
     /// Bounded by `held`, in bytes over all.
     queues: Vec<mpsc::UnboundedSender<Bytes>>,
-    /// The queue of what answers the other side's frames, of all pairs: acknowledgements do not
-    /// wait behind what the same pair sends.
+    /// The queue of answers to the other side's frames, of all pairs: acknowledgements do not wait
+    /// behind data of the same pair.
     answers: Option<mpsc::UnboundedSender<Bytes>>,
     writers: Vec<JoinHandle<()>>,
 }
 
-impl Lanes {
+impl Streams {
     pub(super) fn new(
         to: SocketAddr,
         connection: Connection,
-        held: Arc<Held>,
-        events: mpsc::Sender<Event>,
-    ) -> Lanes {
+        held: Arc<HeldBytes>,
+        events: mpsc::Sender<LinkEvent>,
+    ) -> Streams {
         let (own, queues, writers) = Default::default();
-        Lanes { to, connection, held, events, own, queues, answers: None, writers }
+        Streams { to, connection, held, events, own, queues, answers: None, writers }
     }
 
     /// Queues a frame that `held` knows of already; false when the stream is broken.
@@ -97,17 +97,17 @@ impl Lanes {
             }
             return self.answers.as_ref().is_some_and(|queue| queue.send(frame).is_ok());
         }
-        let lane = match self.own.get(&pair) {
-            Some(lane) => *lane,
-            None if self.own.len() < LANES_MAX => {
+        let stream = match self.own.get(&pair) {
+            Some(stream) => *stream,
+            None if self.own.len() < PAIR_STREAMS_MAX => {
                 let queue = self.open(0);
                 self.queues.push(queue);
                 self.own.insert(pair, self.own.len());
                 self.own.len() - 1
             }
-            None => shared_lane(pair),
+            None => shared_stream(pair),
         };
-        self.queues[lane].send(frame).is_ok()
+        self.queues[stream].send(frame).is_ok()
     }
 
     /// Opens a stream of this priority.
@@ -125,9 +125,9 @@ impl Lanes {
     }
 }
 
-/// The lane of a pair that has none of its own.
-fn shared_lane((ours, theirs): (u32, u32)) -> usize {
-    (mix(u64::from(ours) << 32 | u64::from(theirs)) % LANES_MAX as u64) as usize
+/// The index of the stream of a pair that has none of its own.
+fn shared_stream((ours, theirs): (u32, u32)) -> usize {
+    (mix(u64::from(ours) << 32 | u64::from(theirs)) % PAIR_STREAMS_MAX as u64) as usize
 }
 
 /// Writes frames, each after its length (4 bytes, big-endian), until there will be no more and all
@@ -136,8 +136,8 @@ async fn write(
     connection: Connection,
     priority: i32,
     mut frames: mpsc::UnboundedReceiver<Bytes>,
-    held: Arc<Held>,
-    events: mpsc::Sender<Event>,
+    held: Arc<HeldBytes>,
+    events: mpsc::Sender<LinkEvent>,
     to: SocketAddr,
 ) {
     let Ok(mut stream) = connection.open_uni().await else { return };
@@ -157,7 +157,7 @@ async fn write(
         }
         buffer.clear();
         buffer.shrink_to(WRITE_MAX);
-        if held.release(bytes) && events.send(Event::Unblocked { to }).await.is_err() {
+        if held.release(bytes) && events.send(LinkEvent::Unblocked { to }).await.is_err() {
             return;
         }
     }
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_shard_is_told_once_each_way() {
-        let held = Held::default();
+        let held = HeldBytes::default();
         assert_eq!(held.add(HELD_HIGH), Queued::Fine);
         assert_eq!(held.add(1), Queued::Blocked);
         assert_eq!(held.add(1), Queued::Fine, "it knows");
@@ -190,10 +190,10 @@ mod tests {
     }
 
     #[test]
-    fn shared_lanes_are_used_evenly() {
-        let mut counts = [0u32; LANES_MAX];
+    fn shared_streams_are_used_evenly() {
+        let mut counts = [0u32; PAIR_STREAMS_MAX];
         for ours in 0..100 {
-            (0..100).for_each(|theirs| counts[shared_lane((ours, theirs))] += 1);
+            (0..100).for_each(|theirs| counts[shared_stream((ours, theirs))] += 1);
         }
         // Six standard deviations of a binomial around 156 are 75.
         assert!(counts.iter().all(|count| count.abs_diff(156) < 75), "{counts:?}");

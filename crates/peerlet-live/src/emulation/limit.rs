@@ -6,9 +6,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::EMULATED_MAX;
 
-/// What each peer has open: its socket, and its shard's alarm clock.
+/// Descriptors of each peer: its socket, and its shard's alarm clock.
 const EACH: u64 = 2;
-/// What a process has open besides: the runtime's own, files, standard streams.
+/// Descriptors that a process has open besides: the runtime's own, files, standard streams.
 const OTHERS: u64 = 64;
 
 /// So many sockets cannot be had.
@@ -38,11 +38,11 @@ impl fmt::Display for SocketLimit {
 
 impl std::error::Error for SocketLimit {}
 
-/// Sees to it that so many peers can have a socket each, raising the process's own limit as far as
+/// Makes sure that this many peers can have a socket each. Raises the process's own limit as far as
 /// the system lets it.
 ///
 /// # Errors
-/// When there cannot be so many.
+/// When the system does not allow that many.
 pub fn make_room(peers: u32) -> Result<(), SocketLimit> {
     if peers > EMULATED_MAX {
         return Err(SocketLimit { peers, limit: EMULATED_MAX });

@@ -1,4 +1,4 @@
-//! How large messages are put together: who may start one, and the bytes that have come so far.
+//! The assembly of large messages: who may start one, and the bytes that have come so far.
 //!
 //! A sender asks before it starts. It is let start when the process has room for the whole message
 //! within its budget; otherwise it waits and asks again. Memory is taken as bytes come, never by
@@ -12,13 +12,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use peerlet_core::runtime::{Call, FRAME_MAX, MESSAGE_MAX_LIMIT};
 use peerlet_core::{Duration, Time};
 
-use super::receiving::Key;
+use super::receiving::IncomingKey;
 use crate::frame::{Message, Part};
 
-/// Senders that wait for their turn to start; more are told to ask again, and have no place in the
-/// order.
+/// Senders that wait to start; more have to ask again, and are not queued.
 const WAITING_MAX: usize = 1024;
-/// How long a sender that waits keeps its place without asking again: it asks twice a second.
+/// How long a sender that waits stays queued without asking again: it asks twice a second.
 const WAITING_TIME: Duration = Duration::from_secs(3);
 
 /// Bytes of large messages that a process puts together at a time, shared by its shards.
@@ -51,10 +50,10 @@ impl Default for Budget {
     }
 }
 
-/// Where a connection comes from, and which of its process's it is.
-type Place = (SocketAddr, Key);
+/// A connection: the socket that it comes from, and its key there.
+type Origin = (SocketAddr, IncomingKey);
 
-/// What becomes of a piece that came in its turn.
+/// The outcome of a piece that came in order.
 pub(super) enum Put {
     /// More are to come.
     More,
@@ -79,7 +78,7 @@ struct Large {
 /// A sender that waits.
 #[derive(Debug)]
 struct Waiter {
-    place: Place,
+    origin: Origin,
     seq: u64,
     total: usize,
     asked: Time,
@@ -90,7 +89,7 @@ struct Waiter {
 pub(super) struct Assembly {
     budget: Budget,
     /// At most 256: none is smaller than a piece.
-    larges: BTreeMap<Place, Large>,
+    larges: BTreeMap<Origin, Large>,
     /// In the order in which they asked first.
     waiting: VecDeque<Waiter>,
     /// Bytes of the budget by the process that sends, where there are any.
@@ -103,19 +102,19 @@ impl Assembly {
     }
 
     /// Whether a message of `total` bytes may start with number `seq`; otherwise its sender waits.
-    pub(super) fn ask(&mut self, now: Time, place: Place, seq: u64, total: usize) -> bool {
-        if let Some(large) = self.larges.get_mut(&place)
+    pub(super) fn ask(&mut self, now: Time, origin: Origin, seq: u64, total: usize) -> bool {
+        if let Some(large) = self.larges.get_mut(&origin)
             && (large.seq, large.total) == (seq, total)
         {
             large.heard = now;
             return true;
         }
-        self.forget(place);
+        self.forget(origin);
         let is_full = self.waiting.len() >= WAITING_MAX;
-        match self.waiting.iter_mut().find(|waiter| waiter.place == place) {
+        match self.waiting.iter_mut().find(|waiter| waiter.origin == origin) {
             Some(waiter) => (waiter.seq, waiter.total, waiter.asked) = (seq, total, now),
             None if is_full => {}
-            None => self.waiting.push_back(Waiter { place, seq, total, asked: now }),
+            None => self.waiting.push_back(Waiter { origin, seq, total, asked: now }),
         }
         false
     }
@@ -123,35 +122,35 @@ impl Assembly {
     /// The next sender that may start now, with the number and the length of its message: the
     /// process that holds the least comes first, and no process that holds something gets more than
     /// half of the budget.
-    pub(super) fn grant(&mut self, now: Time) -> Option<(Place, u64, u32)> {
-        let held = |waiter: &Waiter| self.held.get(&waiter.place.0).copied().unwrap_or(0);
+    pub(super) fn grant(&mut self, now: Time) -> Option<(Origin, u64, u32)> {
+        let held = |waiter: &Waiter| self.held.get(&waiter.origin.0).copied().unwrap_or(0);
         let may = |waiter: &&Waiter| {
             held(waiter) == 0 || held(waiter) + waiter.total <= self.budget.all / 2
         };
         let waiting = self.waiting.iter().filter(may);
-        let place = waiting.min_by_key(|waiter| held(waiter))?.place;
-        let at = self.waiting.iter().position(|waiter| waiter.place == place)?;
+        let origin = waiting.min_by_key(|waiter| held(waiter))?.origin;
+        let at = self.waiting.iter().position(|waiter| waiter.origin == origin)?;
         let (seq, total) = (self.waiting[at].seq, self.waiting[at].total);
         if !self.budget.take(total) {
             return None;
         }
         self.waiting.remove(at);
-        *self.held.entry(place.0).or_default() += total;
+        *self.held.entry(origin.0).or_default() += total;
         let (head, bytes) = Default::default();
-        self.larges.insert(place, Large { seq, total, head, bytes, heard: now });
-        Some((place, seq, total as u32))
+        self.larges.insert(origin, Large { seq, total, head, bytes, heard: now });
+        Some((origin, seq, total as u32))
     }
 
     /// Takes in a piece.
     pub(super) fn put(
         &mut self,
         now: Time,
-        place: Place,
+        origin: Origin,
         seq: u64,
         part: Part,
         message: Message<&[u8]>,
     ) -> Put {
-        let Some(large) = self.larges.get_mut(&place) else { return Put::Wrong };
+        let Some(large) = self.larges.get_mut(&origin) else { return Put::Wrong };
         let Message { port, call, body } = message;
         let (offset, total) = (large.bytes.len(), large.total);
         let fits = large.seq + (offset / FRAME_MAX) as u64 == seq
@@ -168,27 +167,28 @@ impl Assembly {
             return Put::More;
         }
         let body = std::mem::take(&mut large.bytes);
-        self.forget(place);
+        self.forget(origin);
         Put::Whole(Message { port, call, body })
     }
 
     /// Drops what a connection has here, since it is over or begins anew.
-    pub(super) fn forget(&mut self, place: Place) {
-        let Some(large) = self.larges.remove(&place) else { return };
+    pub(super) fn forget(&mut self, origin: Origin) {
+        let Some(large) = self.larges.remove(&origin) else { return };
         self.budget.give_back(large.total);
-        if let Some(held) = self.held.get_mut(&place.0) {
+        if let Some(held) = self.held.get_mut(&origin.0) {
             *held -= large.total;
             if *held == 0 {
-                self.held.remove(&place.0);
+                self.held.remove(&origin.0);
             }
         }
     }
 
     /// Drops what belongs to connections that are no more.
-    pub(super) fn retain(&mut self, stands: impl Fn(&Place) -> bool) {
-        self.waiting.retain(|waiter| stands(&waiter.place));
-        let over: Vec<Place> = self.larges.keys().filter(|place| !stands(place)).copied().collect();
-        over.into_iter().for_each(|place| self.forget(place));
+    pub(super) fn retain(&mut self, stands: impl Fn(&Origin) -> bool) {
+        self.waiting.retain(|waiter| stands(&waiter.origin));
+        let over: Vec<Origin> =
+            self.larges.keys().filter(|origin| !stands(origin)).copied().collect();
+        over.into_iter().for_each(|origin| self.forget(origin));
     }
 
     /// When something here is over, if nothing comes before.
@@ -199,10 +199,10 @@ impl Assembly {
 
     /// Forgets senders that wait and were not heard, and gives the connections whose messages were
     /// left unfinished for longer than `patience`.
-    pub(super) fn overdue(&mut self, now: Time, patience: Duration) -> Vec<Place> {
+    pub(super) fn overdue(&mut self, now: Time, patience: Duration) -> Vec<Origin> {
         self.waiting.retain(|waiter| waiter.asked + WAITING_TIME > now);
         let late = self.larges.iter().filter(|(_, large)| large.heard + patience <= now);
-        late.map(|(place, _)| *place).collect()
+        late.map(|(origin, _)| *origin).collect()
     }
 
     /// Whether nothing is here.
