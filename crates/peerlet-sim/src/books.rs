@@ -7,9 +7,9 @@ use peerlet_core::runtime::{Call, Class, Port};
 use peerlet_measure::DropCause;
 
 use crate::digest::EventKind;
-use crate::fabric::Moment;
-use crate::here::Here;
+use crate::sim_world::SimWorld;
 use crate::trace::Handled;
+use crate::worker_state::Moment;
 
 /// An event of the peer at hand, as far as the books have it.
 #[derive(Clone, Copy)]
@@ -46,24 +46,24 @@ impl Booked {
     }
 }
 
-impl Here<'_> {
+impl SimWorld<'_> {
     /// Puts an event into the books. `SHOWN` is whether somebody may want to see it.
     #[inline(always)]
     pub(crate) fn book<const SHOWN: bool>(&mut self, booked: Booked) {
         let Booked { kind, source, seq, port, call, payload, class } = booked;
         let Moment { time, round } = self.now;
-        let fabric = &mut *self.fabric;
-        let Some(place) = fabric.places.get_mut(self.row) else { return };
-        let (seat, life) = (self.seat, place.life);
+        let worker = &mut *self.worker;
+        let Some(seat_state) = worker.seat_states.get_mut(self.row) else { return };
+        let (seat, life) = (self.seat, seat_state.life);
         let event = Handled { time, round, seat, kind, source, seq, life, port, call, payload };
-        self.before = place.digest;
-        place.digest.add(&event);
-        fabric.events = fabric.events.wrapping_add(1);
+        self.before = seat_state.digest;
+        seat_state.digest.add(&event);
+        worker.events = worker.events.wrapping_add(1);
         if let Some(class) = class {
-            let flow = fabric.ledger.of(class);
+            let flow = worker.ledger.of(class);
             flow.delivered = flow.delivered.wrapping_add(1);
         }
-        if SHOWN && let Some(trace) = &mut fabric.trace {
+        if SHOWN && let Some(trace) = &mut worker.trace {
             trace.push(event);
         }
     }
@@ -71,15 +71,15 @@ impl Here<'_> {
     /// Strikes out the event that was booked last: nobody handled it. A message was dropped then.
     #[cold]
     pub(crate) fn strike_out(&mut self, class: Option<Class>) {
-        self.place().digest = self.before;
-        let fabric = &mut *self.fabric;
-        fabric.events -= 1;
+        self.seat_state().digest = self.before;
+        let worker = &mut *self.worker;
+        worker.events -= 1;
         if let Some(class) = class {
-            let flow = fabric.ledger.of(class);
+            let flow = worker.ledger.of(class);
             flow.delivered -= 1;
             flow.drop_for(DropCause::Decode);
         }
-        if let Some(trace) = &mut fabric.trace {
+        if let Some(trace) = &mut worker.trace {
             trace.pop();
         }
     }

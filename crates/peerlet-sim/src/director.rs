@@ -8,8 +8,8 @@ use peerlet_core::{NANOSECOND, Time};
 use peerlet_measure::Epochs;
 use peerlet_network::Model;
 
-use crate::chart::{Doings, Planned};
 use crate::grid::Grid;
+use crate::running_seats::{Planned, WindowDirectives};
 
 /// The environment's directives, in order.
 pub(crate) type Directives = Box<dyn Iterator<Item = Directive> + Send>;
@@ -21,7 +21,7 @@ pub(crate) enum Order {
     HandOver { window: u64 },
     /// Run what the window has before `limit`. It begins at `from`, where epochs that are over
     /// close.
-    Run { window: u64, from: Time, limit: Time, doings: Doings },
+    Run { window: u64, from: Time, limit: Time, directives: WindowDirectives },
     /// There is no more to do.
     End,
 }
@@ -137,6 +137,6 @@ impl Director {
         self.now = limit;
         // Whoever runs a window hands over the one after it.
         self.handed = Some(window + 1);
-        Order::Run { window, from, limit, doings: Doings::new(planned) }
+        Order::Run { window, from, limit, directives: WindowDirectives::new(planned) }
     }
 }

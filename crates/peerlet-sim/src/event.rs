@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use peerlet_core::runtime::{Act, Body, Class, Header, Port};
 use peerlet_core::{Address, Seat, Seed, Time, Undelivered};
 
-use crate::link::{Part, Signal};
+use crate::connection::{Part, Signal};
 
 /// Where an event stands: (time, round) and then, for each peer of its own, (source, seq).
 ///
@@ -53,16 +53,16 @@ pub(crate) enum Event {
     /// A task's operation has waited long enough.
     Wake { task: u32, operation: u32 },
     /// A datagram of the common sort: no part of a call, not encoded, past no receiving side of the
-    /// network. It goes without everything that a [`Letter`] has for those.
+    /// network. It goes without everything that a [`AddressedMessage`] has for those.
     Plain { port: Port, body: Body },
     /// Everything that is less common.
-    Rest(Box<Rest>),
+    Rare(Box<RareEvent>),
 }
 
 /// The events that are less common, or larger.
 #[derive(Debug)]
-pub(crate) enum Rest {
-    Letter(Letter),
+pub(crate) enum RareEvent {
+    Message(AddressedMessage),
     Writable {
         life: u32,
         port: Port,
@@ -82,38 +82,41 @@ pub(crate) enum Rest {
 }
 
 impl Event {
-    pub(crate) fn letter(letter: Letter) -> Event {
-        Event::Rest(Box::new(Rest::Letter(letter)))
+    pub(crate) fn message(message: AddressedMessage) -> Event {
+        Event::Rare(Box::new(RareEvent::Message(message)))
     }
 
     pub(crate) fn signal(signal: Signal) -> Event {
-        Event::Rest(Box::new(Rest::Signal(signal)))
+        Event::Rare(Box::new(RareEvent::Signal(signal)))
     }
 
     /// The class of delivery of a message; `None` for what is no message.
     pub(crate) fn class(&self) -> Option<Class> {
         match self {
             Event::Plain { .. } => Some(Class::Datagram),
-            Event::Rest(rest) => rest.class(),
+            Event::Rare(rare) => rare.class(),
             Event::Directive(_) | Event::Timer { .. } | Event::Wake { .. } => None,
         }
     }
 }
 
-impl Rest {
+impl RareEvent {
     pub(crate) fn class(&self) -> Option<Class> {
         match self {
-            Rest::Letter(letter) => letter.way.is_message().then(|| letter.way.class()),
-            Rest::Writable { .. } | Rest::Undelivered { .. } | Rest::Signal(_) | Rest::Resume => {
-                None
+            RareEvent::Message(message) => {
+                message.delivery.is_message().then(|| message.delivery.class())
             }
+            RareEvent::Writable { .. }
+            | RareEvent::Undelivered { .. }
+            | RareEvent::Signal(_)
+            | RareEvent::Resume => None,
         }
     }
 }
 
 /// A message that is on its way.
 #[derive(Debug)]
-pub(crate) struct Letter {
+pub(crate) struct AddressedMessage {
     pub(crate) from: Address,
     pub(crate) header: Header,
     pub(crate) body: Body,
@@ -121,7 +124,7 @@ pub(crate) struct Letter {
     pub(crate) size: u32,
     /// Where the network's dice for it are found.
     pub(crate) draws: Seed,
-    pub(crate) way: Way,
+    pub(crate) delivery: Delivery,
     /// The hash of its payload; 0 unless the run encodes messages.
     pub(crate) payload: u64,
     /// Whether the receiving side of the network let it pass already.
@@ -130,7 +133,7 @@ pub(crate) struct Letter {
 
 /// How a message travels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Way {
+pub(crate) enum Delivery {
     /// As a datagram, to whoever lives at the address.
     Datagram,
     /// On a connection, to one life.
@@ -147,29 +150,29 @@ pub(crate) enum Way {
         part: Part,
     },
     /// To oneself.
-    Home {
+    Loopback {
         class: Class,
         /// The life that sent it.
         life: u32,
     },
 }
 
-impl Way {
+impl Delivery {
     /// Whether it asks for a large message to start.
     pub(crate) fn is_question(self) -> bool {
-        matches!(self, Way::Connection { part: Part::Ask(_), .. })
+        matches!(self, Delivery::Connection { part: Part::Ask(_), .. })
     }
 
     /// Whether a message travels: its pieces but the last are none.
     pub(crate) fn is_message(self) -> bool {
-        !matches!(self, Way::Connection { part: Part::Piece | Part::Ask(_), .. })
+        !matches!(self, Delivery::Connection { part: Part::Piece | Part::Ask(_), .. })
     }
 
     pub(crate) fn class(self) -> Class {
         match self {
-            Way::Datagram => Class::Datagram,
-            Way::Connection { .. } => Class::Reliable,
-            Way::Home { class, .. } => class,
+            Delivery::Datagram => Class::Datagram,
+            Delivery::Connection { .. } => Class::Reliable,
+            Delivery::Loopback { class, .. } => class,
         }
     }
 }

@@ -3,7 +3,7 @@
 use peerlet_core::runtime::PackedEvent;
 use peerlet_core::{Duration, Seat, Time};
 
-use crate::team::share;
+use crate::threads::share;
 
 /// Events in one chunk of a bucket, where there are enough to fill it.
 const CHUNK_MAX: usize = 64;
@@ -57,7 +57,7 @@ impl Grid {
         let width = 1u64 << offset_bits;
         let slots = (REACH / width).clamp(*SLOTS.start(), *SLOTS.end()).next_power_of_two();
         // Large enough that a bucket holds a chunk of events, no larger than all seats, since
-        // events are put into order by the high bits of their places, and small enough that every
+        // events are put into order by the high bits of their keys, and small enough that every
         // thread gets its share.
         let enough = CHUNK_MAX as u64 * 1_000_000_000 / (EVENTS_A_SECOND * width);
         let wanted = enough.next_power_of_two().ilog2().clamp(BLOCK_BITS, BLOCK_BITS_MAX);
@@ -97,8 +97,8 @@ impl Grid {
         Time::from_nanos(window.saturating_mul(self.width()))
     }
 
-    /// How many bits tell places in one bucket apart.
-    pub(crate) fn place_bits(&self) -> u32 {
+    /// How many key bits the events of one bucket have.
+    pub(crate) fn key_width(&self) -> u32 {
         self.block_bits + self.offset_bits
     }
 
@@ -107,15 +107,16 @@ impl Grid {
         self.block_bits
     }
 
-    /// The seat within its block and the offset in the window, of a handle's place.
+    /// The seat within its block and the offset in the window that key bits say.
     #[inline(always)]
-    pub(crate) fn split(&self, place: u64) -> (u32, u64) {
-        ((place >> self.offset_bits) as u32, place & self.offset_mask)
+    pub(crate) fn split(&self, key_bits: u64) -> (u32, u64) {
+        ((key_bits >> self.offset_bits) as u32, key_bits & self.offset_mask)
     }
 
-    /// The place of a seat's event of this instant.
+    /// The key bits of a seat's event of this instant: the seat within its block, then the offset
+    /// in the window.
     #[inline(always)]
-    pub(crate) fn place(&self, seat: Seat, time: Time) -> u64 {
+    pub(crate) fn key_bits(&self, seat: Seat, time: Time) -> u64 {
         let offset = time.as_nanos() & self.offset_mask;
         u64::from(seat.0 & self.local) << self.offset_bits | offset
     }
@@ -152,19 +153,19 @@ mod tests {
     }
 
     #[test]
-    fn places_tell_seats_and_offsets() {
+    fn key_bits_tell_seats_and_offsets() {
         for width in WIDTHS {
             for (seats, threads) in [(1, 1), (5, 4), (100_000, 2), (10_000_000, 64)] {
                 let grid = grid(width, seats, threads);
-                assert!(grid.place_bits() <= PackedEvent::PLACE_BITS);
+                assert!(grid.key_width() <= PackedEvent::PLACE_BITS);
                 assert!(grid.first_seat(grid.blocks()) >= seats);
                 assert!(grid.first_seat(1) < 2 * seats, "a block is no larger than all seats");
                 for seat in [0, seats / 2, seats - 1] {
                     for offset in [0, grid.width() - 1] {
                         let time = Time::from_nanos(7 * grid.width() + offset);
-                        let place = grid.place(Seat(seat), time);
-                        assert_eq!(place >> grid.place_bits(), 0);
-                        let (local, found) = grid.split(place);
+                        let key_bits = grid.key_bits(Seat(seat), time);
+                        assert_eq!(key_bits >> grid.key_width(), 0);
+                        let (local, found) = grid.split(key_bits);
                         let first = grid.first_seat(grid.block_of(Seat(seat)));
                         assert_eq!((first + local, found), (seat, offset));
                     }

@@ -14,9 +14,9 @@ use peerlet_core::{Address, Duration, Map, Seat, Seed};
 use peerlet_measure::DropCause;
 use peerlet_network::{Arrival, Departure, Packet};
 
+use crate::connection::Signal;
 use crate::event::Event;
-use crate::here::Here;
-use crate::link::Signal;
+use crate::sim_world::SimWorld;
 
 /// The size of a packet of a handshake, as padded (RFC 9000, section 14.1).
 const PADDED_BYTES: u32 = 1200;
@@ -91,14 +91,14 @@ impl Acquaintances {
     }
 }
 
-impl Here<'_> {
+impl SimWorld<'_> {
     fn acquaintances(&mut self) -> &mut Map<Seat, Acquaintance> {
-        &mut self.links().acquaintances.0
+        &mut self.connections().acquaintances.0
     }
 
     /// Whether messages may depart to another peer, and what comes from it can be read.
     pub(crate) fn has_met(&mut self, other: Seat) -> bool {
-        !self.fabric.handshakes
+        !self.worker.handshakes
             || other == self.seat
             || matches!(
                 self.acquaintances().get(&other),
@@ -113,7 +113,7 @@ impl Here<'_> {
             Some(Acquaintance::Dialled(datagrams)) if datagrams.len() < DATAGRAMS_MAX => {
                 datagrams.push((header, parcel));
             }
-            _ => self.fabric.ledger.of(Class::Datagram).drop_for(DropCause::Queue),
+            _ => self.worker.ledger.of(Class::Datagram).drop_for(DropCause::Queue),
         }
     }
 
@@ -182,11 +182,11 @@ impl Here<'_> {
 
     /// Whether the receiving side of the network lets a packet in now; it may come later.
     fn lets_in(&mut self, from: Seat, step: Step, draws: Seed) -> bool {
-        if !self.fabric.has_arrival {
+        if !self.worker.has_arrival {
             return true;
         }
         let (to, at) = (self.seat, self.now.time);
-        match self.fabric.arrive(&Packet { from, to, at, size: step.bytes(), draws }) {
+        match self.worker.arrive(&Packet { from, to, at, size: step.bytes(), draws }) {
             Arrival::Accept { after: Duration::ZERO } => true,
             Arrival::Accept { after } => {
                 let packet = Handshake::Packet { from, step, draws, accepted: true };
@@ -237,10 +237,10 @@ impl Here<'_> {
         let known = self.acquaintances().swap_remove(&other);
         if let Some(Acquaintance::Dialled(datagrams)) = known {
             for _ in datagrams {
-                self.fabric.ledger.of(Class::Datagram).drop_for(DropCause::Undelivered);
+                self.worker.ledger.of(Class::Datagram).drop_for(DropCause::Undelivered);
             }
         }
-        if self.links().is_opening(Address::simulated(other)) {
+        if self.connections().is_opening(Address::simulated(other)) {
             self.dial(other);
         }
     }

@@ -20,15 +20,15 @@ pub(crate) struct Heap {
 
 impl Heap {
     pub(crate) fn push(&mut self, key: Key, event: Event) {
-        let place = match self.free.pop() {
-            Some(place) => place,
+        let index = match self.free.pop() {
+            Some(index) => index,
             None => {
                 self.events.push(None);
                 u32::try_from(self.events.len() - 1).expect("fewer than 2^32 events wait")
             }
         };
-        self.events[place as usize] = Some(event);
-        self.heap.push(Reverse((key, place)));
+        self.events[index as usize] = Some(event);
+        self.heap.push(Reverse((key, index)));
     }
 
     /// Takes the first event, if `is_wanted`.
@@ -37,9 +37,9 @@ impl Heap {
         if !is_wanted(key) {
             return None;
         }
-        let Reverse((key, place)) = self.heap.pop()?;
-        self.free.push(place);
-        let event = self.events[place as usize].take();
+        let Reverse((key, index)) = self.heap.pop()?;
+        self.free.push(index);
+        let event = self.events[index as usize].take();
         Some((key, event.expect("a key has its event")))
     }
 
@@ -50,12 +50,12 @@ impl Heap {
             return false;
         }
         let Heap { heap, events, free, kept } = self;
-        heap.retain(|Reverse((key, place))| {
-            let event = &mut events[*place as usize];
+        heap.retain(|Reverse((key, index))| {
+            let event = &mut events[*index as usize];
             let is_kept = event.as_ref().is_some_and(|event| is_of_use(key, event));
             if !is_kept {
                 *event = None;
-                free.push(*place);
+                free.push(*index);
             }
             is_kept
         });
@@ -135,20 +135,20 @@ mod tests {
             let mut shuffled: Vec<usize> = (0..keys.len()).collect();
             Seed::new(seed).rng().shuffle(&mut shuffled);
             let mut queue = Heap::default();
-            for place in shuffled {
-                queue.push(keys[place], event(place as u32));
+            for index in shuffled {
+                queue.push(keys[index], event(index as u32));
             }
-            for (place, expected) in keys.iter().enumerate() {
+            for (index, expected) in keys.iter().enumerate() {
                 let (key, event) = queue.pop_if(|_| true).unwrap();
-                assert_eq!((key, number(&event)), (*expected, place as u32), "seed {seed}");
+                assert_eq!((key, number(&event)), (*expected, index as u32), "seed {seed}");
             }
             assert!(queue.pop_if(|_| true).is_none());
         }
     }
 
-    /// Pushes and pops by turns, as a run does; places are used again and lose nothing.
+    /// Pushes and pops by turns, as a run does; indices are reused and lose nothing.
     #[test]
-    fn places_are_used_again() {
+    fn indices_are_reused() {
         let (mut queue, mut rng, mut now) = (Heap::default(), Seed::new(7).rng(), 0);
         let mut waiting = std::collections::BTreeMap::new();
         for seq in 0..20_000 {
@@ -165,6 +165,6 @@ mod tests {
             }
             assert_eq!(queue.iter().count(), waiting.len());
         }
-        assert!(queue.events.len() < 5_000, "{} places", queue.events.len());
+        assert!(queue.events.len() < 5_000, "{} indices", queue.events.len());
     }
 }

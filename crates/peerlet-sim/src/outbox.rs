@@ -8,7 +8,7 @@ use peerlet_memory::{forget_all, push_within};
 use peerlet_network::{Departure, Packet, damage};
 
 use crate::event::{Event, Key};
-use crate::fabric::{Fabric, drop_cause};
+use crate::worker_state::{WorkerState, drop_cause};
 
 /// So many wait at most: few enough to stay in the first-level cache until they leave.
 const OUTBOX_MAX: usize = 64;
@@ -66,7 +66,7 @@ impl Room<'_> {
     }
 }
 
-impl Fabric {
+impl WorkerState {
     /// Asks the model for the fates of all that wait, and lets them arrive or drops them.
     #[inline(never)]
     pub(crate) fn empty_outbox(&mut self) {
@@ -83,10 +83,10 @@ impl Fabric {
             let Cargo { seq, port, .. } = *cargo;
             if let Departure::Arrive { after } = *fate
                 && after >= self.lookahead
-                && let Some((chunk, place)) = self.ring.room_at(packet.to, packet.at + after)
+                && let Some((chunk, key_bits)) = self.queue.room_at(packet.to, packet.at + after)
             {
                 let datagram =
-                    || PackedEvent::datagram(place, port, packet.from, seq, cargo.body.leave());
+                    || PackedEvent::datagram(key_bits, port, packet.from, seq, cargo.body.leave());
                 let pushed = push_within(chunk, datagram);
                 debug_assert!(pushed.is_ok(), "the chunk has room");
             } else {
@@ -104,10 +104,10 @@ impl Fabric {
     #[inline(never)]
     fn depart_rarely(&mut self, packet: &Packet, cargo: &mut Cargo, fate: Departure) {
         let Cargo { body, codec, port, seq } = cargo;
-        let arrive = |fabric: &mut Fabric, at: Time, body: Body| {
+        let arrive = |worker: &mut WorkerState, at: Time, body: Body| {
             let (seat, source) = (packet.to, packet.from.0 + 1);
             let key = Key { time: at, round: 0, seat, source, seq: u64::from(*seq) };
-            fabric.push(key, Event::Plain { port: *port, body });
+            worker.push(key, Event::Plain { port: *port, body });
         };
         match self.checked(fate) {
             Departure::Arrive { after } => arrive(self, packet.at + after, body.leave()),

@@ -3,7 +3,7 @@
 use peerlet_core::runtime::Class;
 use peerlet_core::{Map, Seat, Time};
 
-use crate::event::{Event, Key, Rest, Way};
+use crate::event::{Delivery, Event, Key, RareEvent};
 
 /// How many datagrams wait for a peer that is paused: about as many as Linux's default buffer of a
 /// socket holds. More are dropped.
@@ -71,7 +71,7 @@ impl Pauses {
     }
 
     /// What came last for a peer that is paused.
-    #[cfg(feature = "planted")]
+    #[cfg(feature = "injected-bugs")]
     pub(crate) fn last_of(&self, seat: Seat) -> Option<&Event> {
         self.by_seat.get(&seat)?.events.last().map(|(_, event)| event)
     }
@@ -86,8 +86,8 @@ impl Pauses {
 fn is_datagram(event: &Event) -> bool {
     match event {
         Event::Plain { .. } => true,
-        Event::Rest(rest) => match &**rest {
-            Rest::Letter(letter) => matches!(letter.way, Way::Datagram),
+        Event::Rare(rare) => match &**rare {
+            RareEvent::Message(message) => matches!(message.delivery, Delivery::Datagram),
             _ => false,
         },
         _ => event.class() == Some(Class::Datagram),

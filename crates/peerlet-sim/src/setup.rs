@@ -67,9 +67,9 @@ pub struct Setup {
     /// Shows how far the run is, and may end it early. Default: one that nobody else has.
     pub watch: Arc<Watch>,
     /// A bug that the run is to have, for tests of what finds bugs. Default: none.
-    #[cfg(feature = "planted")]
+    #[cfg(feature = "injected-bugs")]
     #[doc(hidden)]
-    pub planted: Option<crate::planted::Planted>,
+    pub injected_bug: Option<crate::injected_bugs::InjectedBug>,
 }
 
 impl Setup {
@@ -97,8 +97,8 @@ impl Setup {
             threads: 1,
             engine: Engine::Windowed,
             watch: Arc::default(),
-            #[cfg(feature = "planted")]
-            planted: None,
+            #[cfg(feature = "injected-bugs")]
+            injected_bug: None,
         }
     }
 

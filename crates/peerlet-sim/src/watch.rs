@@ -61,8 +61,8 @@ impl Watch {
     }
 
     /// Notes where a panic came from; the first is kept.
-    pub(crate) fn note_panic(&self, place: Location) {
-        self.panicked.get_or_init(|| place);
+    pub(crate) fn note_panic(&self, location: Location) {
+        self.panicked.get_or_init(|| location);
     }
 
     pub(crate) fn reached(&self, now: Time) {

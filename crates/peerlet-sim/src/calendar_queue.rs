@@ -83,7 +83,7 @@ fn grow(
 }
 
 /// The events that one worker's peers wait for, or made for others.
-pub(crate) struct Ring {
+pub(crate) struct CalendarQueue {
     grid: Grid,
     /// By block, then slot: as many slots as there are windows.
     slot_bits: u32,
@@ -111,10 +111,10 @@ pub(crate) struct Ring {
     is_single: bool,
 }
 
-impl Ring {
-    pub(crate) fn new(grid: Grid) -> Ring {
+impl CalendarQueue {
+    pub(crate) fn new(grid: Grid) -> CalendarQueue {
         let buckets = grid.slots as usize * grid.blocks;
-        Ring {
+        CalendarQueue {
             slot_bits: grid.slots.ilog2(),
             slot_mask: grid.slots - 1,
             buckets: (0..buckets).map(|_| Bucket::default()).collect(),
@@ -187,20 +187,20 @@ impl Ring {
         self.grid.window_at(time).wrapping_sub(self.window) < self.grid.slots
     }
 
-    /// The chunk for an event of this seat and instant, and the event's place in there; `None` for
-    /// what is near or far, or where the chunk has no room.
+    /// The chunk for an event of this seat and instant, and the event's key bits there; `None` for
+    /// an event that is near or far, or where the chunk has no room.
     #[inline(always)]
     pub(crate) fn room_at(&mut self, seat: Seat, time: Time) -> Option<(&mut Chunk, u64)> {
         let window = self.grid.window_at(time);
-        let is_here = time >= self.limit && window.wrapping_sub(self.window) < self.grid.slots;
+        let is_reached = time >= self.limit && window.wrapping_sub(self.window) < self.grid.slots;
         let slot = (window & self.slot_mask) as usize;
         let bucket = self.buckets.get_mut(self.grid.block_of(seat) << self.slot_bits | slot)?;
-        let has_room = is_here && bucket.tail.len() < bucket.tail.capacity();
-        has_room.then(|| (&mut bucket.tail, self.grid.place(seat, time)))
+        let has_room = is_reached && bucket.tail.len() < bucket.tail.capacity();
+        has_room.then(|| (&mut bucket.tail, self.grid.key_bits(seat, time)))
     }
 
     /// The chunk for an event of this seat and instant, which the ring reaches, and the event's
-    /// place in there. The chunk has room.
+    /// key bits there. The chunk has room.
     fn make_room(&mut self, seat: Seat, time: Time) -> (&mut Chunk, u64) {
         let slot = (self.grid.window_at(time) & self.slot_mask) as usize;
         let bucket = &mut self.buckets[self.grid.block_of(seat) << self.slot_bits | slot];
@@ -214,7 +214,7 @@ impl Ring {
                 slot,
             );
         }
-        (&mut bucket.tail, self.grid.place(seat, time))
+        (&mut bucket.tail, self.grid.key_bits(seat, time))
     }
 
     /// Puts in an event that is to be handled before the block at hand is done.
@@ -226,13 +226,13 @@ impl Ring {
 
     /// Puts in an event of the running window that is not its peer's own doing.
     pub(crate) fn push_now(&mut self, key: Key, event: Event) {
-        let (chunk, place) = self.make_room(key.seat, key.time);
-        chunk.push(pack(&key, place, event));
+        let (chunk, key_bits) = self.make_room(key.seat, key.time);
+        chunk.push(pack(&key, key_bits, event));
     }
 
     /// Puts an event of the running window back, for its next run.
-    pub(crate) fn push_back(&mut self, seat: Seat, time: Time, turn: PackedEvent) {
-        self.make_room(seat, time).0.push(turn);
+    pub(crate) fn push_back(&mut self, seat: Seat, time: Time, event: PackedEvent) {
+        self.make_room(seat, time).0.push(event);
     }
 
     #[cold]
@@ -286,14 +286,14 @@ impl Ring {
     fn next_window(&self) -> Option<u64> {
         let far = self.far.first_key_value().map(|(_, far)| far.first);
         let slots = self.grid.slots;
-        let here = self.window & (slots - 1);
+        let first = self.window & (slots - 1);
         let set = |slot: u64| self.occupied[(slot / 64) as usize] >> (slot % 64) & 1 == 1;
         let mut ahead = 0;
-        let ring = loop {
+        let near = loop {
             if ahead >= slots {
                 break None;
             }
-            let slot = (here + ahead) & (slots - 1);
+            let slot = (first + ahead) & (slots - 1);
             if set(slot) {
                 break Some(self.window + ahead);
             }
@@ -301,7 +301,7 @@ impl Ring {
             let is_empty = slot.is_multiple_of(64) && self.occupied[(slot / 64) as usize] == 0;
             ahead += if is_empty { 64.min(slots) } else { 1 };
         };
-        ring.into_iter().chain(far).min()
+        near.into_iter().chain(far).min()
     }
 
     /// Goes to a window, to run what of it comes before `limit`.
@@ -320,11 +320,11 @@ impl Ring {
             return;
         }
         let buckets = (0..self.grid.blocks).map(|block| &self.buckets[self.index(slot, block)]);
-        let turns = buckets.flat_map(|bucket| bucket.full.iter().flatten().chain(&bucket.tail));
+        let events = buckets.flat_map(|bucket| bucket.full.iter().flatten().chain(&bucket.tail));
         let offset =
-            |turn: &PackedEvent| self.grid.split(turn.place_high() >> PackedEvent::PLACE_SHIFT).1;
+            |event: &PackedEvent| self.grid.split(event.place_high() >> PackedEvent::PLACE_SHIFT).1;
         let start = self.start().as_nanos();
-        self.left = turns.map(offset).min().map(|offset| Time::from_nanos(start | offset));
+        self.left = events.map(offset).min().map(|offset| Time::from_nanos(start | offset));
     }
 
     /// Goes to a window, before which there are no events left anywhere.
@@ -414,14 +414,14 @@ impl Ring {
         };
         for (key, event) in far.events.extract_if(.., is_theirs) {
             self.far_events -= 1;
-            let turn = pack(&key, grid.place(key.seat, key.time), event);
+            let event = pack(&key, grid.key_bits(key.seat, key.time), event);
             let block = grid.block_of(key.seat);
             match into.last_mut().filter(|last| (last.0, last.1) == (window, block)) {
-                Some((_, _, chunk)) if chunk.len() < grid.chunk => chunk.push(turn),
+                Some((_, _, chunk)) if chunk.len() < grid.chunk => chunk.push(event),
                 _ => {
                     let mut chunk =
                         self.pool.pop().unwrap_or_else(|| Vec::with_capacity(grid.chunk));
-                    chunk.push(turn);
+                    chunk.push(event);
                     into.push((window, block, chunk));
                 }
             }
@@ -489,38 +489,38 @@ mod tests {
     const WIDTHS: [u64; 8] = [1, 2, 3, 1_000, 999_983, 1 << 20, 50_000_000, 400_000_000];
 
     /// An event some way ahead: mostly near, sometimes far beyond the ring.
-    fn draw_key(rng: &mut Rng, ring: &Ring, seats: u32, seq: u64) -> Key {
-        let width = ring.grid.width();
+    fn random_key(rng: &mut Rng, queue: &CalendarQueue, seats: u32, seq: u64) -> Key {
+        let width = queue.grid.width();
         let ahead = match rng.below(10) {
-            0 => rng.below(width * ring.grid.slots * 5),
-            1 => width * rng.below(ring.grid.slots + 2),
+            0 => rng.below(width * queue.grid.slots * 5),
+            1 => width * rng.below(queue.grid.slots + 2),
             _ => rng.below(width * 4),
         };
-        let time = Time::from_nanos(ring.start().as_nanos() + width + ahead);
+        let time = Time::from_nanos(queue.start().as_nanos() + width + ahead);
         Key { time, round: 0, seat: Seat(rng.below(seats.into()) as u32), source: 1, seq }
     }
 
     #[test]
     fn a_window_that_is_cut_short_says_when_it_goes_on() {
         let grid = Grid::new(Duration::from_nanos(1 << 20), 40, 2);
-        let (mut ring, start) = (Ring::new(grid), grid.window_start(7));
+        let (mut queue, start) = (CalendarQueue::new(grid), grid.window_start(7));
         let after = |nanos: u64| start + Duration::from_nanos(nanos);
-        ring.begin(7, after(10));
-        ring.end();
-        assert_eq!(ring.next(), None, "nothing is left");
+        queue.begin(7, after(10));
+        queue.end();
+        assert_eq!(queue.next(), None, "nothing is left");
         for (seat, nanos) in [(3, 900), (39, 70), (5, 800)] {
             let key = Key { time: after(nanos), round: 0, seat: Seat(seat), source: 1, seq: nanos };
-            ring.push(key, Event::Wake { task: 0, operation: 0 });
+            queue.push(key, Event::Wake { task: 0, operation: 0 });
         }
-        assert_eq!(ring.next(), Some(start), "not before the window, it is only known");
-        ring.end();
-        assert_eq!(ring.next(), Some(after(70)));
+        assert_eq!(queue.next(), Some(start), "not before the window, it is only known");
+        queue.end();
+        assert_eq!(queue.next(), Some(after(70)));
         // What others' peers made may come earlier.
         let mut handed = Vec::new();
-        ring.hand_over(7, 0..grid.blocks(), &mut handed);
+        queue.hand_over(7, 0..grid.blocks(), &mut handed);
         let (window, block, chunk) = handed.pop().expect("there were events");
-        ring.accept(window, block, chunk);
-        assert_eq!(ring.next(), Some(start));
+        queue.accept(window, block, chunk);
+        assert_eq!(queue.next(), Some(start));
     }
 
     /// Whatever is pushed comes out in its window, once, and none is left; two rings hand over what
@@ -532,45 +532,45 @@ mod tests {
             let grid = Grid::new(Duration::from_nanos(width), seats, 2);
             let half = grid.blocks() / 2;
             let mine = [0..half, half..grid.blocks()];
-            let mut rings = [Ring::new(grid), Ring::new(grid)];
+            let mut queues = [CalendarQueue::new(grid), CalendarQueue::new(grid)];
             let (mut waiting, mut seq) = (BTreeMap::new(), 0);
             while seq < 2_000 || !waiting.is_empty() {
-                let next = rings.iter().filter_map(Ring::next_window).min();
+                let next = queues.iter().filter_map(CalendarQueue::next_window).min();
                 assert_eq!(next.is_some(), !waiting.is_empty());
-                let window = next.unwrap_or(rings[0].window + 1);
+                let window = next.unwrap_or(queues[0].window + 1);
                 let mut handed = Vec::new();
-                for (ring, theirs) in rings.iter_mut().zip([&mine[1], &mine[0]]) {
-                    ring.advance(window);
-                    ring.hand_over(window, theirs.clone(), &mut handed);
+                for (queue, theirs) in queues.iter_mut().zip([&mine[1], &mine[0]]) {
+                    queue.advance(window);
+                    queue.hand_over(window, theirs.clone(), &mut handed);
                 }
                 for (window, block, chunk) in handed {
-                    rings[usize::from(block >= half)].accept(window, block, chunk);
+                    queues[usize::from(block >= half)].accept(window, block, chunk);
                 }
-                for (ring, mine) in rings.iter_mut().zip(&mine) {
+                for (queue, mine) in queues.iter_mut().zip(&mine) {
                     let limit = grid.window_start(window + 1);
-                    ring.begin(window, limit);
-                    let (mut chunks, start) = (Vec::new(), ring.start().as_nanos());
+                    queue.begin(window, limit);
+                    let (mut chunks, start) = (Vec::new(), queue.start().as_nanos());
                     for block in mine.clone() {
-                        ring.take(block, &mut chunks);
-                        for turn in chunks.iter_mut().flatten() {
-                            let place = turn.place_high() >> PackedEvent::PLACE_SHIFT;
-                            let (local, offset) = grid.split(place);
+                        queue.take(block, &mut chunks);
+                        for event in chunks.iter_mut().flatten() {
+                            let key_bits = event.place_high() >> PackedEvent::PLACE_SHIFT;
+                            let (local, offset) = grid.split(key_bits);
                             let seat = Seat(grid.first_seat(block) + local);
                             let time = Time::from_nanos(start + offset);
-                            let (key, _) = unpack(turn.leave(), seat, time);
+                            let (key, _) = unpack(event.leave(), seat, time);
                             assert_eq!(waiting.remove(&key.seq), Some(key));
                         }
-                        ring.recycle(&mut chunks);
+                        queue.recycle(&mut chunks);
                     }
                     for _ in 0..if seq < 2_000 { rng.below(60) } else { 0 } {
-                        let key = draw_key(&mut rng, ring, seats, seq);
-                        ring.push(key, Event::Wake { task: 0, operation: 0 });
+                        let key = random_key(&mut rng, queue, seats, seq);
+                        queue.push(key, Event::Wake { task: 0, operation: 0 });
                         waiting.insert(seq, key);
                         seq += 1;
                     }
                 }
             }
-            let left: usize = rings.iter().map(|ring| ring.in_use).sum();
+            let left: usize = queues.iter().map(|queue| queue.in_use).sum();
             assert_eq!(left, 0, "all chunks are back");
         }
     }

@@ -3,12 +3,12 @@
 use peerlet_core::runtime::State;
 use peerlet_core::{Seat, Seed};
 
+use crate::connection::Connections;
 use crate::digest::SeatDigest;
-use crate::link::Links;
 
 /// What the engine keeps of one seat, besides its peerlets: one line of the cache.
 #[repr(align(64))]
-pub(crate) struct Place {
+pub(crate) struct SeatState {
     pub(crate) digest: SeatDigest,
     /// How many events it made.
     pub(crate) seq: u64,
@@ -18,7 +18,7 @@ pub(crate) struct Place {
     /// there is while it does not live.
     pub(crate) born: u64,
     /// The ends of its connections, which most seats do without.
-    pub(crate) links: Option<Box<Links>>,
+    pub(crate) connections: Option<Box<Connections>>,
     /// Where the network's dice for its packets are found.
     pub(crate) draws: Seed,
     pub(crate) life: u32,
@@ -29,14 +29,14 @@ pub(crate) struct Place {
     pub(crate) awake: bool,
 }
 
-impl Place {
-    pub(crate) fn new(draws: Seed) -> Place {
-        Place {
+impl SeatState {
+    pub(crate) fn new(draws: Seed) -> SeatState {
+        SeatState {
             digest: SeatDigest(0),
             seq: 0,
             packets: 0,
             born: u64::MAX,
-            links: None,
+            connections: None,
             draws,
             life: 0,
             secrets: 0,
@@ -54,8 +54,8 @@ impl Place {
     }
 
     #[inline]
-    pub(crate) fn links(&mut self) -> Option<&mut Links> {
-        self.links.as_deref_mut()
+    pub(crate) fn connections(&mut self) -> Option<&mut Connections> {
+        self.connections.as_deref_mut()
     }
 
     /// Notes a life's beginning or end.
@@ -66,7 +66,7 @@ impl Place {
     }
 
     /// Begins a pause; returns the number of the life's first event, with which the peer
-    /// [goes on](Place::go_on).
+    /// [goes on](SeatState::go_on).
     pub(crate) fn pause(&mut self) -> u64 {
         self.awake = false;
         std::mem::replace(&mut self.born, u64::MAX)

@@ -10,7 +10,7 @@ use peerlet_core::{Address, Identity, NANOSECOND, Seat, Seed, TrustError, Undeli
 use peerlet_measure::DropCause;
 
 use super::Phase;
-use crate::here::Here;
+use crate::sim_world::SimWorld;
 
 /// The identity of the process that holds a seat's peer.
 pub(crate) fn identity_of(seed: Seed, seat: Seat) -> Identity {
@@ -22,21 +22,21 @@ pub(crate) fn identity_of(seed: Seed, seat: Seat) -> Identity {
     Identity(identity)
 }
 
-impl Here<'_> {
+impl SimWorld<'_> {
     /// Trusts an identity to be at an address, or takes that back.
     pub(crate) fn trust_at(
         &mut self,
         at: Address,
         identity: Option<Identity>,
     ) -> Result<(), TrustError> {
-        if !self.fabric.identities {
+        if !self.worker.identities {
             return Err(TrustError::NoIdentities);
         }
-        self.links().trusted.set(at, identity)?;
+        self.connections().trusted.set(at, identity)?;
         let is_mistaken = self.is_mistaken(at);
         // The common way of datagrams has no place where one could be refused.
-        self.fabric.plain &= !is_mistaken;
-        let key = (at, self.place().life);
+        self.worker.plain &= !is_mistaken;
+        let key = (at, self.seat_state().life);
         let Some(end) = self.end(key).filter(|end| end.is_mistaken != is_mistaken) else {
             return Ok(());
         };
@@ -51,16 +51,20 @@ impl Here<'_> {
 
     /// Whether the peer trusts another identity than is at the address.
     pub(crate) fn is_mistaken(&mut self, at: Address) -> bool {
-        let trusted = self.place().links().and_then(|links| links.trusted.identity(at));
+        let trusted = self
+            .seat_state()
+            .connections()
+            .and_then(|connections| connections.trusted.identity(at));
         let Some(trusted) = trusted else { return false };
-        let there = self.fabric.chart.seat_at(at).map(|seat| identity_of(self.fabric.seed, seat));
+        let there =
+            self.worker.running_seats.seat_at(at).map(|seat| identity_of(self.worker.seed, seat));
         there.is_some_and(|there| there != trusted)
     }
 
     /// The peer's life ends: the next one trusts nobody.
     pub(super) fn forget_trusted(&mut self) {
-        if let Some(links) = self.place().links() {
-            links.trusted = Trusted::default();
+        if let Some(connections) = self.seat_state().connections() {
+            connections.trusted = Trusted::default();
         }
     }
 
@@ -70,7 +74,7 @@ impl Here<'_> {
         if !self.has_met(dest) {
             self.dial(dest);
         }
-        self.fabric.ledger.of(Class::Datagram).drop_for(DropCause::Identity);
+        self.worker.ledger.of(Class::Datagram).drop_for(DropCause::Identity);
     }
 
     /// Gives up a connection to another peer than its sender trusts, where it is time to try again
@@ -78,12 +82,12 @@ impl Here<'_> {
     #[cold]
     pub(super) fn refuses(&mut self, key: (Address, u32)) -> bool {
         let phase = self.end(key).map(|end| end.phase);
-        let dest = self.fabric.chart.seat_at(key.0);
+        let dest = self.worker.running_seats.seat_at(key.0);
         match phase {
             Some(Phase::Open { .. }) => self.refuse_queue(key),
             // It may be mute, but has shaken hands.
             Some(Phase::Opening)
-                if self.fabric.handshakes && dest.is_some_and(|dest| self.has_met(dest)) =>
+                if self.worker.handshakes && dest.is_some_and(|dest| self.has_met(dest)) =>
             {
                 self.close(key, Undelivered::Identity);
             }

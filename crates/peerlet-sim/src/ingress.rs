@@ -7,18 +7,18 @@ use peerlet_core::{Duration, Seat, Time};
 use peerlet_measure::DropCause;
 use peerlet_network::Arrival;
 
-use crate::event::{Letter, Way};
-use crate::fabric::{Fabric, drop_cause};
-use crate::here::Here;
+use crate::event::{AddressedMessage, Delivery};
+use crate::sim_world::SimWorld;
+use crate::worker_state::{WorkerState, drop_cause};
 
 /// Whether and when a message gets in.
-pub(crate) enum Entry {
+pub(crate) enum Admitted {
     /// Now.
-    Open,
+    Now,
     /// Not before then; ask again.
     Later(Time),
     /// Never.
-    Closed(DropCause),
+    Never(DropCause),
 }
 
 /// What the receiver's end remembers of a connection with trouble.
@@ -51,12 +51,12 @@ impl Incoming {
     }
 }
 
-impl Here<'_> {
+impl SimWorld<'_> {
     /// The receiver's end of a connection. Ends that can be of no use any more are forgotten.
     pub(crate) fn incoming(&mut self, connection: (Seat, u64)) -> &mut Incoming {
         let (seat, now) = (self.seat, self.now.time);
-        let Fabric { model, connection_timeout, places, .. } = &mut *self.fabric;
-        let known = &mut places[self.row].links.get_or_insert_default().incoming;
+        let WorkerState { model, connection_timeout, seat_states, .. } = &mut *self.worker;
+        let known = &mut seat_states[self.row].connections.get_or_insert_default().incoming;
         let grows = !known.contains_key(&connection);
         if grows && known.len() >= 64 && known.len().is_power_of_two() {
             let keep = |source| *connection_timeout + model.round_trip(source, seat);
@@ -67,11 +67,16 @@ impl Here<'_> {
 
     /// Whether a message of a connection is given up, and with it all behind it, because its peer
     /// is paused for longer than it can wait: its sender hears of it when its time is over.
-    pub(crate) fn gives_up(&mut self, source: Seat, letter: &Letter, until: Time) -> bool {
-        let Way::Connection { number, departed, .. } = letter.way else { return false };
+    pub(crate) fn gives_up(
+        &mut self,
+        source: Seat,
+        message: &AddressedMessage,
+        until: Time,
+    ) -> bool {
+        let Delivery::Connection { number, departed, .. } = message.delivery else { return false };
         // Should it find nobody then, its sender hears of that in time, too.
-        let answered = until + self.way_back(self.seat, source);
-        let given_up = answered > departed + self.fabric.connection_timeout;
+        let answered = until + self.return_delay(self.seat, source);
+        let given_up = answered > departed + self.worker.connection_timeout;
         if given_up {
             self.incoming((source, number)).broken = Some(DropCause::Undelivered);
         }
@@ -81,11 +86,15 @@ impl Here<'_> {
     /// When a message of a connection that found nobody is tried again, as its sender does with one
     /// that was lost. `None` where an answer would come too late: it is given up, and with it all
     /// behind it.
-    pub(crate) fn finds_nobody(&mut self, source: Seat, letter: &Letter) -> Option<Time> {
-        let Way::Connection { number, departed, .. } = letter.way else { return None };
+    pub(crate) fn finds_nobody(
+        &mut self,
+        source: Seat,
+        message: &AddressedMessage,
+    ) -> Option<Time> {
+        let Delivery::Connection { number, departed, .. } = message.delivery else { return None };
         let (seat, now) = (self.seat, self.now.time);
         let first = self.patience(source, Some(seat), 0);
-        let last = departed + (self.fabric.connection_timeout - first * 2);
+        let last = departed + (self.worker.connection_timeout - first * 2);
         let attempt = self.incoming((source, number)).unanswered;
         let patience = self.patience(source, Some(seat), attempt);
         let known = self.incoming((source, number));
@@ -101,42 +110,42 @@ impl Here<'_> {
     /// What becomes of a message of a connection on which one before it found nobody, or was given
     /// up: it waits with the former, and goes the way of the latter, behind those before it that
     /// still wait.
-    fn behind_another(&mut self, connection: (Seat, u64)) -> Option<Entry> {
+    fn behind_another(&mut self, connection: (Seat, u64)) -> Option<Admitted> {
         let now = self.now.time;
-        let known = self.place().links()?.incoming.get(&connection)?;
+        let known = self.seat_state().connections()?.incoming.get(&connection)?;
         if known.unanswered_until > now {
-            return Some(Entry::Later(known.unanswered_until));
+            return Some(Admitted::Later(known.unanswered_until));
         }
-        let (cause, turn) = (known.broken?, known.ready.max(known.held_until));
-        Some(match turn > now {
-            true => Entry::Later(turn),
-            false => Entry::Closed(cause),
+        let (cause, over) = (known.broken?, known.ready.max(known.held_until));
+        Some(match over > now {
+            true => Admitted::Later(over),
+            false => Admitted::Never(cause),
         })
     }
 
     /// Asks whether a message that is at its seat now gets in. It is asked anew when `Later` says.
-    pub(crate) fn enter(&mut self, source: Seat, letter: &mut Letter) -> Entry {
+    pub(crate) fn enter(&mut self, source: Seat, message: &mut AddressedMessage) -> Admitted {
         let now = self.now.time;
-        if let Way::Connection { number, .. } = letter.way
-            && let Some(entry) = self.behind_another((source, number))
+        if let Delivery::Connection { number, .. } = message.delivery
+            && let Some(admitted) = self.behind_another((source, number))
         {
-            return entry;
+            return admitted;
         }
-        if letter.accepted || !self.fabric.has_arrival {
-            return Entry::Open;
+        if message.accepted || !self.worker.has_arrival {
+            return Admitted::Now;
         }
-        match letter.way {
-            Way::Home { .. } => Entry::Open,
-            Way::Connection { number, departed, .. } => {
-                self.enter_in_order((source, number), departed, letter)
+        match message.delivery {
+            Delivery::Loopback { .. } => Admitted::Now,
+            Delivery::Connection { number, departed, .. } => {
+                self.enter_in_order((source, number), departed, message)
             }
-            Way::Datagram => match self.arrive(source, letter) {
-                Arrival::Accept { after: Duration::ZERO } => Entry::Open,
+            Delivery::Datagram => match self.arrive(source, message) {
+                Arrival::Accept { after: Duration::ZERO } => Admitted::Now,
                 Arrival::Accept { after } => {
-                    letter.accepted = true;
-                    Entry::Later(now + after)
+                    message.accepted = true;
+                    Admitted::Later(now + after)
                 }
-                Arrival::Drop(cause) => Entry::Closed(drop_cause(cause)),
+                Arrival::Drop(cause) => Admitted::Never(drop_cause(cause)),
             },
         }
     }
@@ -145,14 +154,14 @@ impl Here<'_> {
     /// connections that wait for it; `None` now. It waits until `end` at most.
     fn take_turn_at_link(&mut self, connection: (Seat, u64), end: Time) -> Option<Time> {
         let now = self.now.time;
-        let (free, takes) = self.links().link;
+        let (free, takes) = self.connections().link;
         let known = self.incoming(connection);
         if known.has_turn || free <= now {
             return None;
         }
         (known.has_turn, known.held_until) = (true, free.min(end));
         let turn = known.held_until;
-        self.links().link = (free + takes, takes);
+        self.connections().link = (free + takes, takes);
         (turn > now).then_some(turn)
     }
 
@@ -160,58 +169,58 @@ impl Here<'_> {
     fn link_taken(&mut self, connection: (Seat, u64), takes: Duration) {
         let now = self.now.time;
         self.incoming(connection).has_turn = false;
-        let links = self.links();
-        links.link = (links.link.0.max(now + takes), takes);
+        let connections = self.connections();
+        connections.link = (connections.link.0.max(now + takes), takes);
     }
 
     fn enter_in_order(
         &mut self,
         connection: (Seat, u64),
         departed: Time,
-        letter: &mut Letter,
-    ) -> Entry {
+        message: &mut AddressedMessage,
+    ) -> Admitted {
         let (seat, now) = (self.seat, self.now.time);
         let known = self.incoming(connection);
-        known.one_by_one |= letter.way.is_question();
+        known.one_by_one |= message.delivery.is_question();
         if known.held_until > now {
-            return Entry::Later(known.held_until);
+            return Admitted::Later(known.held_until);
         }
         let (ready, attempt, one_by_one) = (known.ready, known.attempt, known.one_by_one);
         if one_by_one && ready > now {
-            return Entry::Later(ready);
+            return Admitted::Later(ready);
         }
-        let end = departed + self.fabric.connection_timeout;
+        let end = departed + self.worker.connection_timeout;
         if one_by_one && let Some(turn) = self.take_turn_at_link(connection, end) {
-            return Entry::Later(turn);
+            return Admitted::Later(turn);
         }
-        let cause = match self.arrive(connection.0, letter) {
+        let cause = match self.arrive(connection.0, message) {
             Arrival::Accept { after } if now + after <= end.max(now) => {
-                letter.accepted = true;
+                message.accepted = true;
                 let known = self.incoming(connection);
                 (known.ready, known.attempt) = (ready.max(now + after), 0);
                 let ready = known.ready;
                 if one_by_one {
                     self.link_taken(connection, after);
                 }
-                return if ready > now { Entry::Later(ready) } else { Entry::Open };
+                return if ready > now { Admitted::Later(ready) } else { Admitted::Now };
             }
             // To be let in after the connection's time is not to be let in.
             Arrival::Accept { .. } => DropCause::Queue,
             Arrival::Drop(cause) => drop_cause(cause),
         };
         // The next attempt is another packet, with other dice.
-        letter.draws = letter.draws.named("again");
+        message.draws = message.draws.named("again");
         let patience = self.patience(connection.0, Some(seat), attempt);
         // Who was let in before it is handled before it is given up.
         let end = end.max(ready);
         let known = self.incoming(connection);
         if now >= end {
             known.broken = Some(DropCause::Undelivered);
-            return Entry::Closed(cause);
+            return Admitted::Never(cause);
         }
         // Whose turn it is asks again soon.
         known.attempt = if one_by_one { 0 } else { attempt + 1 };
         known.held_until = end.min(now + patience);
-        Entry::Later(known.held_until)
+        Admitted::Later(known.held_until)
     }
 }

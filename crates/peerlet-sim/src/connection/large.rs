@@ -13,8 +13,8 @@ use peerlet_core::runtime::{Body, FRAME_MAX, Header, MESSAGE_MAX_LIMIT};
 use peerlet_core::{Address, Duration, Map, Seat, Time, Undelivered};
 
 use super::{CONTROL_BYTES, Outgoing, Phase, Queued, Signal};
-use crate::event::{Event, Key, Letter, Way};
-use crate::here::Here;
+use crate::event::{AddressedMessage, Delivery, Event, Key};
+use crate::sim_world::SimWorld;
 
 /// Pieces under way that were not taken yet, while they are taken fast: a mebibyte, as much as a
 /// stream may hold live.
@@ -162,7 +162,7 @@ pub(crate) struct Assembly {
     /// Bytes that they take of the budget.
     held: usize,
     /// The questions of those that wait, in order.
-    waiting: VecDeque<(Key, Seat, Letter)>,
+    waiting: VecDeque<(Key, Seat, AddressedMessage)>,
     /// Whether somebody looks soon for messages that stand still.
     watched: bool,
 }
@@ -181,7 +181,7 @@ impl Assembly {
     }
 }
 
-impl Here<'_> {
+impl SimWorld<'_> {
     /// Waits with what is next until the link is free.
     pub(super) fn wait_for_link(&mut self, key: (Address, u32), until: Time) {
         if let Some(end) = self.end(key) {
@@ -204,7 +204,7 @@ impl Here<'_> {
 
     /// The receiver has taken this piece and all before it.
     pub(super) fn piece_taken(&mut self, key: (Address, u32), number: u64, index: u64) {
-        let (now, timeout) = (self.now.time, self.fabric.connection_timeout);
+        let (now, timeout) = (self.now.time, self.worker.connection_timeout);
         let Some(end) = self.end(key).filter(|end| end.number == number) else { return };
         let progress = &mut end.progress;
         let is_fast = now.since(progress.heard) * FAST <= timeout;
@@ -220,34 +220,36 @@ impl Here<'_> {
     }
 
     /// Takes in a packet that is not yet a message.
-    pub(crate) fn take_part(&mut self, key: Key, source: Seat, letter: Letter) {
-        let Way::Connection { number, theirs, index, part, .. } = letter.way else { return };
+    pub(crate) fn take_part(&mut self, key: Key, source: Seat, message: AddressedMessage) {
+        let Delivery::Connection { number, theirs, index, part, .. } = message.delivery else {
+            return;
+        };
         match part {
             Part::Message => {}
             Part::Ask(_) => {
-                self.links().assembly.waiting.push_back((key, source, letter));
+                self.connections().assembly.waiting.push_back((key, source, message));
                 self.start_waiting();
             }
             Part::Piece => {
                 let now = self.now.time;
-                let started = self.links().assembly.started.get_mut(&(source, number));
+                let started = self.connections().assembly.started.get_mut(&(source, number));
                 if let Some(started) = started {
                     started.heard = now;
                 }
                 let to = Address::simulated(self.seat);
                 let taken = Signal::PieceTaken { to, number, life: theirs, index };
-                let at = now + self.way_back(self.seat, source);
+                let at = now + self.return_delay(self.seat, source);
                 self.post(source, at, Event::signal(taken));
             }
         }
     }
 
     /// A message has come: when it was a large one, others may start.
-    pub(crate) fn message_came(&mut self, source: Seat, way: Way) {
-        let Way::Connection { number, .. } = way else { return };
-        let Some(links) = self.place().links() else { return };
-        if links.assembly.started.contains_key(&(source, number)) {
-            links.assembly.remove((source, number));
+    pub(crate) fn message_came(&mut self, source: Seat, delivery: Delivery) {
+        let Delivery::Connection { number, .. } = delivery else { return };
+        let Some(connections) = self.seat_state().connections() else { return };
+        if connections.assembly.started.contains_key(&(source, number)) {
+            connections.assembly.remove((source, number));
             self.start_waiting();
         }
     }
@@ -256,10 +258,11 @@ impl Here<'_> {
     fn start_waiting(&mut self) {
         let now = self.now.time;
         loop {
-            let assembly = &mut self.links().assembly;
-            let Some((_, source, letter)) = assembly.waiting.front() else { return };
-            let (source, way) = (*source, letter.way);
-            let Way::Connection { number, theirs, part: Part::Ask(total), .. } = way else {
+            let assembly = &mut self.connections().assembly;
+            let Some((_, source, message)) = assembly.waiting.front() else { return };
+            let (source, delivery) = (*source, message.delivery);
+            let Delivery::Connection { number, theirs, part: Part::Ask(total), .. } = delivery
+            else {
                 return;
             };
             let total = total as usize;
@@ -272,10 +275,10 @@ impl Here<'_> {
             assembly.started.insert((source, number), Started { total, heard: now });
             let granted =
                 Signal::Granted { to: Address::simulated(self.seat), number, life: theirs };
-            let at = now + self.way_back(self.seat, source);
+            let at = now + self.return_delay(self.seat, source);
             self.post(source, at, Event::signal(granted));
         }
-        if !std::mem::replace(&mut self.links().assembly.watched, true) {
+        if !std::mem::replace(&mut self.connections().assembly.watched, true) {
             let at = now + self.stands_still_after();
             self.post(self.seat, at, Event::signal(Signal::LookForIdle));
         }
@@ -283,13 +286,13 @@ impl Here<'_> {
 
     /// How long a large message may stand still: its sender has given up long before.
     fn stands_still_after(&self) -> Duration {
-        self.fabric.connection_timeout * 2
+        self.worker.connection_timeout * 2
     }
 
     /// Gives back the room of messages that stand still, since others wait for it.
     pub(super) fn look_for_idle(&mut self) {
         let (now, patience) = (self.now.time, self.stands_still_after());
-        let assembly = &mut self.links().assembly;
+        let assembly = &mut self.connections().assembly;
         assembly.watched = false;
         let idle = assembly.started.iter().filter(|(_, started)| started.heard + patience <= now);
         let idle: Vec<_> = idle.map(|(connection, _)| *connection).collect();
@@ -300,16 +303,16 @@ impl Here<'_> {
     /// The peer's life is over: nothing more comes for it. Of those that wait, its stop tells them;
     /// by a crash they find nobody.
     pub(super) fn end_assembly(&mut self, crashed: bool) {
-        let assembly = &mut self.links().assembly;
+        let assembly = &mut self.connections().assembly;
         let watched = assembly.watched;
         let over = std::mem::replace(assembly, Assembly { watched, ..Assembly::default() });
         let now = self.now;
-        for (key, source, letter) in over.waiting {
+        for (key, source, message) in over.waiting {
             if crashed {
                 let key = Key { time: now.time, round: now.round + 1, ..key };
-                self.fabric.push(key, Event::letter(letter));
+                self.worker.push(key, Event::message(message));
             } else {
-                self.send_back(source, letter, Undelivered::Reset);
+                self.send_back(source, message, Undelivered::Reset);
             }
         }
     }

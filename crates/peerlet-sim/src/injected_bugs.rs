@@ -5,16 +5,16 @@ use peerlet_core::runtime::{Body, Header, PackedEvent, Parcel};
 use peerlet_core::{Address, Seat};
 
 use crate::batch::Batch;
+use crate::connection::Queued;
+use crate::egress::payload_hash;
 use crate::event::Event;
-use crate::fabric::Fabric;
-use crate::here::Here;
-use crate::link::Queued;
 use crate::packed::rank;
-use crate::sending::payload_hash;
+use crate::sim_world::SimWorld;
+use crate::worker_state::WorkerState;
 
 /// A bug that a simulation is to have: each is rare, as bugs are that survive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Planted {
+pub enum InjectedBug {
     /// Of two wake-ups of a peer that is paused, one right behind the other, the second is lost.
     LostWakeUp,
     /// A reliable message that had to wait where it arrived is not asked again which life it is
@@ -33,22 +33,22 @@ pub enum Planted {
     UnevenBooks,
 }
 
-impl Fabric {
+impl WorkerState {
     /// Whether it is to have this bug.
-    pub(crate) fn plants(&self, bug: Planted) -> bool {
-        self.planted == Some(bug)
+    pub(crate) fn has_bug(&self, bug: InjectedBug) -> bool {
+        self.injected_bug == Some(bug)
     }
 
     /// Whether a turn that nobody handled is not struck out.
-    pub(crate) fn keeps(&self, turn: &PackedEvent) -> bool {
-        let is_chosen = turn.kind() == PackedEvent::TIMER && turn.mark().is_multiple_of(4);
-        is_chosen && self.plants(Planted::UnevenBooks)
+    pub(crate) fn keeps(&self, event: &PackedEvent) -> bool {
+        let is_chosen = event.kind() == PackedEvent::TIMER && event.mark().is_multiple_of(4);
+        is_chosen && self.has_bug(InjectedBug::UnevenBooks)
     }
 
     /// Whether this is lost.
     pub(crate) fn loses(&self, seat: Seat, event: &Event) -> bool {
         let is_wake = |event: &Event| matches!(event, Event::Wake { .. });
-        self.plants(Planted::LostWakeUp)
+        self.has_bug(InjectedBug::LostWakeUp)
             && is_wake(event)
             && self.pauses.last_of(seat).is_some_and(is_wake)
     }
@@ -58,12 +58,13 @@ impl Batch {
     /// Breaks ties of three the wrong way.
     pub(crate) fn break_ties(&mut self) {
         let view = *self.view();
-        let source = |turn: &PackedEvent| rank(turn, view.at(turn).0).0;
+        let source = |event: &PackedEvent| rank(event, view.at(event).0).0;
         for lane in self.lanes_mut() {
             let mut from = 0;
             while let Some(first) = lane.get(from) {
                 let at = first.place_high();
-                let count = lane[from..].iter().take_while(|turn| turn.place_high() == at).count();
+                let count =
+                    lane[from..].iter().take_while(|event| event.place_high() == at).count();
                 let tie = &lane[from..from + count];
                 if count == 3
                     && source(&tie[0]) < source(&tie[1])
@@ -77,22 +78,22 @@ impl Batch {
     }
 }
 
-impl Here<'_> {
+impl SimWorld<'_> {
     /// A copy of a message that is to be queued, where it is to be queued twice.
-    pub(crate) fn planted_copy(
+    pub(crate) fn injected_copy(
         &mut self,
         key: (Address, u32),
         header: Header,
         parcel: &Parcel,
     ) -> Option<Queued> {
-        if !self.fabric.plants(Planted::DoubleDelivery) || !self.opens_again(key) {
+        if !self.worker.has_bug(InjectedBug::DoubleDelivery) || !self.opens_again(key) {
             return None;
         }
         let mut bytes = Vec::new();
         parcel.encode(&mut bytes);
         let (size, payload) = (bytes.len() as u32, payload_hash(&bytes));
         // The accounts say nothing: it looks like a copy that the network made.
-        self.fabric.ledger.reliable.duplicated += 1;
+        self.worker.ledger.reliable.duplicated += 1;
         Some(Queued { header, body: Body::encoded(bytes), size, payload })
     }
 }

@@ -11,11 +11,11 @@ use std::thread;
 
 use peerlet_core::Time;
 
-use crate::chart::{Chart, Doings};
+use crate::calendar_queue::Chunk;
 use crate::director::{Director, Order};
 use crate::grid::Grid;
 use crate::outcome::RunError;
-use crate::ring::Chunk;
+use crate::running_seats::{RunningSeats, WindowDirectives};
 use crate::trace::{Handled, Trace};
 use crate::watch::Watch;
 use crate::worker::Worker;
@@ -28,11 +28,11 @@ const SPINS: u32 = 4_000;
 pub(crate) struct Lead<'a> {
     pub(crate) director: &'a mut Director,
     pub(crate) trace: Option<&'a mut Box<dyn Trace>>,
-    pub(crate) chart: &'a Chart,
+    pub(crate) running_seats: &'a RunningSeats,
     pub(crate) watch: &'a Watch,
     pub(crate) grid: Grid,
     /// What the environment does in the window that runs, and where that ends.
-    pub(crate) doings: Doings,
+    pub(crate) directives: WindowDirectives,
     pub(crate) limit: Time,
 }
 
@@ -42,41 +42,43 @@ pub(crate) struct Lead<'a> {
 /// When a peer ran out of rounds, the first of them, and when a thread cannot be started.
 pub(crate) fn run(workers: &mut [Worker], mut lead: Lead<'_>, until: Time) -> Result<(), RunError> {
     let wanted = workers.len() as u32;
-    let table = Table::new(workers, lead.grid, lead.watch);
-    let table = &table;
+    let exchange = Exchange::new(workers, lead.grid, lead.watch);
+    let exchange = &exchange;
     let Some((first, others)) = workers.split_first_mut() else { return Ok(()) };
     thread::scope(|scope| {
         let mut threads = Vec::new();
         for (worker, me) in others.iter_mut().zip(1..) {
             let thread = thread::Builder::new().spawn_scoped(scope, move || {
-                let _guard = table.guard();
+                let _guard = exchange.guard();
                 let mut round = 0;
-                while let Some(order) = table.next_order(round, || {}) {
-                    table.follow(me, worker, order);
+                while let Some(order) = exchange.next_order(round, || {}) {
+                    exchange.follow(me, worker, order);
                     round += 1;
-                    table.publish(round, me, worker);
+                    exchange.publish(round, me, worker);
                 }
-                table.accept(me, worker);
+                exchange.accept(me, worker);
             });
             match thread {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
                     // Those that are there wait for one that will never come.
-                    table.meeting.break_up();
+                    exchange.barrier.break_up();
                     let (started, code) = (threads.len() as u32 + 1, error.raw_os_error());
                     return Err(RunError::Threads { wanted, started, code });
                 }
             }
         }
-        let guard = table.guard();
+        let guard = exchange.guard();
         let mut round = 0;
-        while let Some(order) = table.next_order(round, || table.decide(round, &mut lead, until)) {
-            table.follow(0, first, order);
+        while let Some(order) =
+            exchange.next_order(round, || exchange.decide(round, &mut lead, until))
+        {
+            exchange.follow(0, first, order);
             round += 1;
-            table.publish(round, 0, first);
-            table.foresee(round, &mut lead, until);
+            exchange.publish(round, 0, first);
+            exchange.foresee(round, &mut lead, until);
         }
-        table.accept(0, first);
+        exchange.accept(0, first);
         drop(guard);
         for thread in threads {
             // A panic of a handler goes on where the run was started.
@@ -86,12 +88,12 @@ pub(crate) fn run(workers: &mut [Worker], mut lead: Lead<'_>, until: Time) -> Re
         }
         Ok(())
     })?;
-    let endless = workers.iter().filter_map(|worker| worker.fabric.endless).min();
+    let endless = workers.iter().filter_map(|worker| worker.state.endless).min();
     endless.map_or(Ok(()), |(at, seat)| Err(RunError::Endless { seat, at }))
 }
 
 /// What the workers share between windows.
-struct Table<'a> {
+struct Exchange<'a> {
     grid: Grid,
     watch: &'a Watch,
     /// The blocks of each worker.
@@ -107,9 +109,9 @@ struct Table<'a> {
     /// Whether somebody's peer ran out of rounds.
     endless: AtomicBool,
     /// By who gives and who takes.
-    boxes: Vec<Mutex<Mailbox>>,
+    mailboxes: Vec<Mutex<Mailbox>>,
     traces: Vec<Mutex<Vec<Handled>>>,
-    meeting: Meeting,
+    barrier: Barrier,
 }
 
 /// What one worker has for another.
@@ -120,11 +122,11 @@ struct Mailbox {
     spare: Vec<Chunk>,
 }
 
-impl<'a> Table<'a> {
-    fn new(workers: &mut [Worker], grid: Grid, watch: &'a Watch) -> Table<'a> {
+impl<'a> Exchange<'a> {
+    fn new(workers: &mut [Worker], grid: Grid, watch: &'a Watch) -> Exchange<'a> {
         let count = workers.len();
         let next = |worker: &mut Worker| AtomicU64::new(next_nanos(worker));
-        Table {
+        Exchange {
             grid,
             watch,
             blocks: (0..count).map(|worker| share(grid.blocks(), worker, count)).collect(),
@@ -132,19 +134,19 @@ impl<'a> Table<'a> {
             foreseen: [RwLock::new(None), RwLock::new(None)],
             next: [(); 2].map(|()| workers.iter_mut().map(next).collect()),
             endless: AtomicBool::new(false),
-            boxes: (0..count * count).map(|_| Mutex::default()).collect(),
+            mailboxes: (0..count * count).map(|_| Mutex::default()).collect(),
             traces: (0..count).map(|_| Mutex::default()).collect(),
-            meeting: Meeting::new(count),
+            barrier: Barrier::new(count),
         }
     }
 
     /// Waits for all others; false when one of them will never come.
     fn meet(&self) -> bool {
-        self.meeting.wait()
+        self.barrier.wait()
     }
 
     fn guard(&self) -> Guard<'_> {
-        Guard(&self.meeting)
+        Guard(&self.barrier)
     }
 
     /// What comes next; `None` for the end. `lead` is called where it must be decided first, by the
@@ -154,7 +156,8 @@ impl<'a> Table<'a> {
             return None;
         }
         if let Some((window, order)) = &*read(&self.foreseen[round % 2]) {
-            let is_directed = matches!(order, Order::Run { doings, .. } if !doings.is_empty());
+            let is_directed =
+                matches!(order, Order::Run { directives, .. } if !directives.is_empty());
             let is_first = |time: Time| self.grid.window_at(time) == *window;
             if is_directed || self.first_time(round).is_some_and(is_first) {
                 return Some(order.clone());
@@ -191,8 +194,8 @@ impl<'a> Table<'a> {
             let (next, alone) = (self.first_time(round), self.blocks.len() == 1);
             lead.director.decide(&self.grid, next, until, alone)
         };
-        if let Order::Run { doings, limit, .. } = &order {
-            (lead.doings, lead.limit) = (doings.clone(), *limit);
+        if let Order::Run { directives, limit, .. } = &order {
+            (lead.directives, lead.limit) = (directives.clone(), *limit);
         }
         *write(&self.order) = order;
     }
@@ -202,12 +205,12 @@ impl<'a> Table<'a> {
         let mut foreseen = write(&self.foreseen[round % 2]);
         *foreseen = None;
         // What peers see of others, and traces, change while everybody waits.
-        if !lead.doings.is_empty() || lead.trace.is_some() || self.is_over(lead) {
+        if !lead.directives.is_empty() || lead.trace.is_some() || self.is_over(lead) {
             return;
         }
         if let Some((window, order)) = lead.director.foresee(&self.grid, until) {
-            if let Order::Run { doings, limit, .. } = &order {
-                (lead.doings, lead.limit) = (doings.clone(), *limit);
+            if let Order::Run { directives, limit, .. } = &order {
+                (lead.directives, lead.limit) = (directives.clone(), *limit);
             }
             *foreseen = Some((window, order));
         }
@@ -219,9 +222,9 @@ impl<'a> Table<'a> {
 
     /// Everything that was decided before has happened.
     fn conclude(&self, lead: &mut Lead<'_>) {
-        for planned in std::mem::take(&mut lead.doings).iter() {
+        for planned in std::mem::take(&mut lead.directives).iter() {
             if let Some(running) = planned.leaves_running() {
-                lead.chart.set_running(planned.seat, running);
+                lead.running_seats.set_running(planned.seat, running);
             }
         }
         if let Some(trace) = &mut lead.trace {
@@ -239,22 +242,22 @@ impl<'a> Table<'a> {
         match order {
             Order::End => {}
             Order::HandOver { window } => {
-                worker.fabric.ring.advance(window);
+                worker.state.queue.advance(window);
                 self.hand_over(me, worker, window);
             }
-            Order::Run { window, from, limit, doings } => {
+            Order::Run { window, from, limit, directives } => {
                 let (blocks, watch) = (self.blocks[me].clone(), self.watch);
                 if me == 0 {
                     watch.reached(from);
                 }
-                worker.run_window(window, (from, limit), &doings, blocks, watch);
+                worker.run_window(window, (from, limit), &directives, blocks, watch);
                 // Where the window was cut short, what was made may be for the rest of it.
                 self.hand_over(me, worker, window);
                 self.hand_over(me, worker, window + 1);
-                if worker.fabric.endless.is_some() {
+                if worker.state.endless.is_some() {
                     self.endless.store(true, Ordering::Relaxed);
                 }
-                if let Some(trace) = &mut worker.fabric.trace {
+                if let Some(trace) = &mut worker.state.trace {
                     lock(&self.traces[me]).append(trace);
                 }
             }
@@ -265,9 +268,9 @@ impl<'a> Table<'a> {
     fn hand_over(&self, me: usize, worker: &mut Worker, window: u64) {
         let count = self.blocks.len();
         for to in (0..count).filter(|to| *to != me) {
-            let mailbox = &mut *lock(&self.boxes[me * count + to]);
-            worker.fabric.ring.refill(&mut mailbox.spare);
-            worker.fabric.ring.hand_over(window, self.blocks[to].clone(), &mut mailbox.events);
+            let mailbox = &mut *lock(&self.mailboxes[me * count + to]);
+            worker.state.queue.refill(&mut mailbox.spare);
+            worker.state.queue.hand_over(window, self.blocks[to].clone(), &mut mailbox.events);
         }
     }
 
@@ -275,17 +278,17 @@ impl<'a> Table<'a> {
     fn accept(&self, me: usize, worker: &mut Worker) {
         let count = self.blocks.len();
         for from in (0..count).filter(|from| *from != me) {
-            let mailbox = &mut *lock(&self.boxes[from * count + me]);
-            worker.fabric.ring.spare(mailbox.events.len(), &mut mailbox.spare);
+            let mailbox = &mut *lock(&self.mailboxes[from * count + me]);
+            worker.state.queue.spare(mailbox.events.len(), &mut mailbox.spare);
             for (window, block, chunk) in mailbox.events.drain(..) {
-                worker.fabric.ring.accept(window, block, chunk);
+                worker.state.queue.accept(window, block, chunk);
             }
         }
     }
 }
 
 fn next_nanos(worker: &mut Worker) -> u64 {
-    worker.fabric.ring.next().map_or(u64::MAX, Time::as_nanos)
+    worker.state.queue.next().map_or(u64::MAX, Time::as_nanos)
 }
 
 /// A worker's share of so many things, in one run; the shares differ by one at most.
@@ -309,7 +312,7 @@ fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
 /// Where threads wait for each other: a barrier that spins for a moment, since windows are short,
 /// then sleeps, since there may be more threads than cores; and that is left when one of them
 /// panics.
-struct Meeting {
+struct Barrier {
     threads: usize,
     /// How often to look before sleeping.
     spins: u32,
@@ -323,10 +326,10 @@ struct Meeting {
     changed: Condvar,
 }
 
-impl Meeting {
-    fn new(threads: usize) -> Meeting {
+impl Barrier {
+    fn new(threads: usize) -> Barrier {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Meeting {
+        Barrier {
             threads,
             spins: if threads <= cores { SPINS } else { 0 },
             waiting: AtomicUsize::new(0),
@@ -384,7 +387,7 @@ impl Meeting {
 }
 
 /// Tells the others when its thread panics.
-struct Guard<'a>(&'a Meeting);
+struct Guard<'a>(&'a Barrier);
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
@@ -408,39 +411,39 @@ mod tests {
 
     #[test]
     fn nobody_passes_alone() {
-        let (meeting, turns) = (Meeting::new(3), AtomicUsize::new(0));
+        let (barrier, passed) = (Barrier::new(3), AtomicUsize::new(0));
         thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
-                    for turn in 0..1_000 {
-                        assert!(turns.fetch_add(1, Ordering::SeqCst) < 3 * (turn + 1));
-                        assert!(meeting.wait());
-                        assert!(turns.load(Ordering::SeqCst) >= 3 * (turn + 1));
-                        assert!(meeting.wait());
+                    for iteration in 0..1_000 {
+                        assert!(passed.fetch_add(1, Ordering::SeqCst) < 3 * (iteration + 1));
+                        assert!(barrier.wait());
+                        assert!(passed.load(Ordering::SeqCst) >= 3 * (iteration + 1));
+                        assert!(barrier.wait());
                     }
                 });
             }
         });
-        assert_eq!(turns.load(Ordering::SeqCst), 3_000);
+        assert_eq!(passed.load(Ordering::SeqCst), 3_000);
     }
 
     #[test]
     fn a_thread_that_never_came_lets_the_others_go() {
-        let meeting = Meeting::new(3);
+        let barrier = Barrier::new(3);
         thread::scope(|scope| {
-            let waiting = [(); 2].map(|()| scope.spawn(|| meeting.wait()));
-            meeting.break_up();
+            let waiting = [(); 2].map(|()| scope.spawn(|| barrier.wait()));
+            barrier.break_up();
             assert!(waiting.into_iter().all(|thread| !thread.join().unwrap()));
         });
     }
 
     #[test]
     fn a_panic_lets_the_others_go() {
-        let meeting = Meeting::new(2);
+        let barrier = Barrier::new(2);
         thread::scope(|scope| {
-            let waits = scope.spawn(|| meeting.wait());
+            let waits = scope.spawn(|| barrier.wait());
             let panics = scope.spawn(|| {
-                let _guard = Guard(&meeting);
+                let _guard = Guard(&barrier);
                 panic!("on purpose");
             });
             assert!(panics.join().is_err());

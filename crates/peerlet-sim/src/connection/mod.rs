@@ -17,11 +17,11 @@ use peerlet_core::{Address, Duration, Map, NANOSECOND, Seat, Time, Undelivered};
 use peerlet_measure::DropCause;
 use peerlet_network::Departure;
 
-use crate::entry::Incoming;
-use crate::event::{Event, Letter, Way};
-use crate::fabric::Fabric;
+use crate::event::{AddressedMessage, Delivery, Event};
 use crate::handshake::{Acquaintances, Handshake};
-use crate::here::Here;
+use crate::ingress::Incoming;
+use crate::sim_world::SimWorld;
+use crate::worker_state::WorkerState;
 pub(crate) use large::Part;
 use large::{Assembly, Next, Progress};
 pub(crate) use trust::identity_of;
@@ -67,7 +67,7 @@ pub(crate) struct Queued {
 
 /// One seat's ends of connections.
 #[derive(Default)]
-pub(crate) struct Links {
+pub(crate) struct Connections {
     /// By destination and by the life that sends.
     outgoing: Map<(Address, u32), Outgoing>,
     /// Destinations given something by the event being handled.
@@ -91,7 +91,7 @@ pub(crate) struct Links {
     tickets: u64,
 }
 
-impl Links {
+impl Connections {
     /// How many messages wait in queues.
     pub(crate) fn queued(&self) -> u64 {
         self.outgoing.values().map(|end| end.queue.len() as u64).sum()
@@ -171,7 +171,7 @@ impl Outgoing {
     }
 }
 
-impl Fabric {
+impl WorkerState {
     /// Lets depart what events queued for reliable delivery, now that they were handled.
     #[inline(always)]
     pub(crate) fn flush(&mut self) {
@@ -183,31 +183,31 @@ impl Fabric {
     #[inline(never)]
     fn flush_queued(&mut self) {
         for (seat, now) in std::mem::take(&mut self.queued) {
-            Here::new(self, seat, now, None).flush();
+            SimWorld::new(self, seat, now, None).flush();
         }
         self.is_attended = self.trace.is_some();
     }
 }
 
-impl Here<'_> {
-    pub(crate) fn links(&mut self) -> &mut Links {
-        self.place().links.get_or_insert_default()
+impl SimWorld<'_> {
+    pub(crate) fn connections(&mut self) -> &mut Connections {
+        self.seat_state().connections.get_or_insert_default()
     }
 
     fn end(&mut self, key: (Address, u32)) -> Option<&mut Outgoing> {
-        self.place().links()?.outgoing.get_mut(&key)
+        self.seat_state().connections()?.outgoing.get_mut(&key)
     }
 
     /// Whether a connection is being opened for the fourth time.
-    #[cfg(feature = "planted")]
+    #[cfg(feature = "injected-bugs")]
     pub(crate) fn opens_again(&mut self, key: (Address, u32)) -> bool {
         self.end(key).is_some_and(|end| end.phase == Phase::Opening && end.attempt == 3)
     }
 
     /// Lets depart what an event has queued.
     fn flush(&mut self) {
-        let Some(links) = self.place().links() else { return };
-        for key in std::mem::take(&mut links.touched) {
+        let Some(connections) = self.seat_state().connections() else { return };
+        for key in std::mem::take(&mut connections.touched) {
             match self.end(key).map(|end| end.phase) {
                 Some(Phase::New) => self.open(key),
                 Some(Phase::Open { theirs }) => self.depart_queue(key, theirs),
@@ -218,26 +218,26 @@ impl Here<'_> {
 
     /// The seat's life ends. In order: what is queued still leaves, and nobody is told how that
     /// went. By a crash: it is gone.
-    pub(crate) fn end_links(&mut self, crashed: bool) {
+    pub(crate) fn end_connections(&mut self, crashed: bool) {
         self.forget_trusted();
-        let Some(links) = self.place().links() else { return };
-        links.touched.clear();
+        let Some(connections) = self.seat_state().connections() else { return };
+        connections.touched.clear();
         let mut lost = 0;
         if crashed {
-            lost = links.queued();
-            links.outgoing.clear();
+            lost = connections.queued();
+            connections.outgoing.clear();
         } else {
-            links.outgoing.retain(|_, end| !end.queue.is_empty());
+            connections.outgoing.retain(|_, end| !end.queue.is_empty());
         }
         self.end_assembly(crashed);
         for _ in 0..lost {
-            self.fabric.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
+            self.worker.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
         }
     }
 
     /// How long to wait for an attempt before the next one.
     pub(crate) fn patience(&self, from: Seat, to: Option<Seat>, attempt: u32) -> Duration {
-        let round_trip = to.map_or(Duration::ZERO, |to| self.fabric.model.round_trip(from, to));
+        let round_trip = to.map_or(Duration::ZERO, |to| self.worker.model.round_trip(from, to));
         let first = (round_trip + round_trip / 2).max(RETRY_MIN);
         first * (1u64 << attempt.min(40))
     }
@@ -246,11 +246,11 @@ impl Here<'_> {
     /// for an answer, so that whatever heals in time loses nothing; at the latest comes the end of
     /// the connection's time.
     fn retry_later(&mut self, key: (Address, u32)) {
-        let dest = self.fabric.chart.seat_at(key.0);
+        let dest = self.worker.running_seats.seat_at(key.0);
         let Some((since, attempt)) = self.end(key).map(|end| (end.since, end.attempt)) else {
             return;
         };
-        let timeout = self.fabric.connection_timeout;
+        let timeout = self.worker.connection_timeout;
         // The answer may take longer than a typical one.
         let last = timeout - self.patience(self.seat, dest, 0) * 2;
         let spent = self.now.time - since;
@@ -260,9 +260,9 @@ impl Here<'_> {
     }
 
     fn retry_at(&mut self, key: (Address, u32), at: Time) {
-        let links = self.links();
-        links.tickets += 1;
-        let ticket = links.tickets;
+        let connections = self.connections();
+        connections.tickets += 1;
+        let ticket = connections.tickets;
         if let Some(end) = self.end(key) {
             end.ticket = Some(ticket);
         }
@@ -272,10 +272,10 @@ impl Here<'_> {
 
     /// The instant after which nothing that departed on the connection can come back.
     fn settled(&mut self, key: (Address, u32)) -> Option<Time> {
-        let dest = self.fabric.chart.seat_at(key.0)?;
-        let back = self.way_back(dest, self.seat);
-        let timeout = self.fabric.connection_timeout;
-        let waits = self.fabric.has_arrival;
+        let dest = self.worker.running_seats.seat_at(key.0)?;
+        let back = self.return_delay(dest, self.seat);
+        let timeout = self.worker.connection_timeout;
+        let waits = self.worker.has_arrival;
         let end = self.end(key).filter(|end| end.departed > 0)?;
         let over = end.last_departure + timeout;
         let handled = if waits { end.last_arrival.max(over) } else { end.last_arrival };
@@ -283,8 +283,8 @@ impl Here<'_> {
     }
 
     /// How long a reset takes.
-    pub(crate) fn way_back(&self, from: Seat, to: Seat) -> Duration {
-        (self.fabric.model.round_trip(from, to) / 2).max(self.fabric.lookahead)
+    pub(crate) fn return_delay(&self, from: Seat, to: Seat) -> Duration {
+        (self.worker.model.round_trip(from, to) / 2).max(self.worker.lookahead)
     }
 
     fn open(&mut self, key: (Address, u32)) {
@@ -294,7 +294,7 @@ impl Here<'_> {
             (end.phase, end.since, end.attempt) = (Phase::Opening, now, 0);
         }
         let number = end.number;
-        if let Some(dest) = self.fabric.chart.seat_at(key.0) {
+        if let Some(dest) = self.worker.running_seats.seat_at(key.0) {
             let open = Signal::Open { from: Address::simulated(self.seat), number, life: key.1 };
             match self.has_met(dest) {
                 true => self.signal(dest, open),
@@ -306,7 +306,7 @@ impl Here<'_> {
 
     /// Opens the connections that waited for the other end to be met.
     pub(crate) fn open_waiting(&mut self, to: Address) {
-        let ends = self.links().outgoing.iter_mut();
+        let ends = self.connections().outgoing.iter_mut();
         let mut waiting = Vec::new();
         for (key, end) in ends.filter(|(key, end)| key.0 == to && end.phase == Phase::Opening) {
             end.attempt = 0;
@@ -334,7 +334,7 @@ impl Here<'_> {
 
     fn depart_queue(&mut self, key: (Address, u32), theirs: u32) {
         let now = self.now.time;
-        let Some(dest) = self.fabric.chart.seat_at(key.0) else { return };
+        let Some(dest) = self.worker.running_seats.seat_at(key.0) else { return };
         while let Some(end) = self.end(key) {
             if end.ticket.is_some() {
                 break;
@@ -351,7 +351,7 @@ impl Here<'_> {
                 Next::Packet(size, part) => (size, part),
             };
             let round_trip = match end.is_large() {
-                true => self.fabric.model.round_trip(self.seat, dest),
+                true => self.worker.model.round_trip(self.seat, dest),
                 false => Duration::ZERO,
             };
             let (fate, draws) = self.depart(dest, size);
@@ -367,11 +367,20 @@ impl Here<'_> {
                         return;
                     };
                     let (theirs, life, departed) = (key.1, theirs, now);
-                    let way = Way::Connection { number, theirs, life, index, departed, part };
+                    let delivery =
+                        Delivery::Connection { number, theirs, life, index, departed, part };
                     let from = Address::simulated(self.seat);
-                    let letter =
-                        Letter { from, header, body, size, draws, way, payload, accepted: false };
-                    self.post(dest, at, Event::letter(letter));
+                    let message = AddressedMessage {
+                        from,
+                        header,
+                        body,
+                        size,
+                        draws,
+                        delivery,
+                        payload,
+                        accepted: false,
+                    };
+                    self.post(dest, at, Event::message(message));
                 }
                 Departure::Damaged { .. } | Departure::Drop(_) => {
                     if end.attempt == 0 {
@@ -387,11 +396,11 @@ impl Here<'_> {
 
     /// Forgets the end of a life that is over, when all it sent has left.
     fn forget_orphan(&mut self, key: (Address, u32)) {
-        let alive = self.place().state == State::Running && self.place().life == key.1;
-        if let Some(links) = self.place().links().filter(|_| !alive)
-            && links.outgoing.get(&key).is_some_and(|end| end.queue.is_empty())
+        let alive = self.seat_state().state == State::Running && self.seat_state().life == key.1;
+        if let Some(connections) = self.seat_state().connections().filter(|_| !alive)
+            && connections.outgoing.get(&key).is_some_and(|end| end.queue.is_empty())
         {
-            links.outgoing.swap_remove(&key);
+            connections.outgoing.swap_remove(&key);
         }
     }
 
@@ -399,7 +408,7 @@ impl Here<'_> {
     fn fail(&mut self, key: (Address, u32), count: usize, why: Undelivered) {
         for _ in 0..count {
             let Some(message) = self.end(key).and_then(Outgoing::pop) else { break };
-            self.fabric.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
+            self.worker.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
             self.report(key.1, key.0, (message.header, message.body), why);
         }
     }
@@ -408,7 +417,7 @@ impl Here<'_> {
     fn close(&mut self, key: (Address, u32), why: Undelivered) {
         self.fail(key, usize::MAX, why);
         self.tell_writable(key);
-        self.links().outgoing.swap_remove(&key);
+        self.connections().outgoing.swap_remove(&key);
     }
 
     /// Handles what an end is told.
@@ -419,13 +428,13 @@ impl Here<'_> {
             Signal::Open { .. } if !self.has_met(source) => {}
             Signal::Open { from, number, life } => {
                 let to = Address::simulated(self.seat);
-                let answer = match (self.place().state, self.place().life) {
+                let answer = match (self.seat_state().state, self.seat_state().life) {
                     (State::Running, theirs) => Signal::Opened { to, number, life, theirs },
                     // A crashed peer is mute; one that never lived, in a process that does, is not.
                     (State::Absent, 1..) => return,
                     _ => Signal::Refused { to, number, life },
                 };
-                if self.fabric.chart.seat_at(from) == Some(source) {
+                if self.worker.running_seats.seat_at(from) == Some(source) {
                     self.signal(source, answer);
                 }
             }
@@ -467,13 +476,13 @@ impl Here<'_> {
 
     fn retry(&mut self, key: (Address, u32), ticket: u64) {
         let now = self.now.time;
-        let timeout = self.fabric.connection_timeout;
+        let timeout = self.worker.connection_timeout;
         let Some(end) = self.end(key) else { return };
         if end.ticket != Some(ticket) {
             return;
         }
         end.ticket = None;
-        if self.links().resumed == Some(now) {
+        if self.connections().resumed == Some(now) {
             // What came meanwhile, such as a message that comes back, is to be handled first.
             return self.retry_at(key, now + NANOSECOND);
         }
@@ -521,12 +530,12 @@ impl Here<'_> {
         }
         self.fail(key, doomed, why);
         self.tell_writable(key);
-        let links = self.links();
-        links.connections += 1;
-        let number = links.connections;
-        let Some(end) = links.outgoing.get_mut(&key) else { return };
+        let connections = self.connections();
+        connections.connections += 1;
+        let number = connections.connections;
+        let Some(end) = connections.outgoing.get_mut(&key) else { return };
         if end.queue.is_empty() {
-            links.outgoing.swap_remove(&key);
+            connections.outgoing.swap_remove(&key);
         } else {
             (end.number, end.phase, end.departed) = (number, Phase::New, 0);
             end.progress.restart();
@@ -536,21 +545,22 @@ impl Here<'_> {
 
     /// Sends a message back to its sender, behind those sent back before it: after one one-way
     /// delay, or, where the sender hears nothing, when its time is over.
-    pub(crate) fn send_back(&mut self, source: Seat, letter: Letter, why: Undelivered) {
-        let Way::Connection { number, theirs, index, departed, part, .. } = letter.way else {
+    pub(crate) fn send_back(&mut self, source: Seat, message: AddressedMessage, why: Undelivered) {
+        let Delivery::Connection { number, theirs, index, departed, part, .. } = message.delivery
+        else {
             return;
         };
         let at = match why {
-            Undelivered::Reset => self.now.time + self.way_back(self.seat, source),
+            Undelivered::Reset => self.now.time + self.return_delay(self.seat, source),
             // Who is at the other end is known before anything departs.
             Undelivered::Timeout | Undelivered::Identity | Undelivered::Admission => (departed
-                + self.fabric.connection_timeout)
-                .max(self.now.time + self.fabric.lookahead),
+                + self.worker.connection_timeout)
+                .max(self.now.time + self.worker.lookahead),
         };
         let incoming = self.incoming((source, number));
         let at = at.max(incoming.last_return);
         incoming.last_return = at;
-        let Letter { header, body, size, payload, .. } = letter;
+        let AddressedMessage { header, body, size, payload, .. } = message;
         let to = Address::simulated(self.seat);
         if part != Part::Message {
             let returned = Signal::PartReturned { to, number, life: theirs, index, why };

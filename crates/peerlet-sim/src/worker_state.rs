@@ -11,13 +11,13 @@ use peerlet_memory::Table;
 use peerlet_network::{Arrival, Cause, Departure, Model, Packet, States};
 
 use crate::batch::Batch;
-use crate::chart::{Chart, Doings};
+use crate::calendar_queue::{CalendarQueue, Chunk};
 use crate::event::{Event, Key};
 use crate::heap::Heap;
 use crate::outbox::Outbox;
 use crate::pause::Pauses;
-use crate::place::Place;
-use crate::ring::{Chunk, Ring};
+use crate::running_seats::{RunningSeats, WindowDirectives};
+use crate::seat_state::SeatState;
 use crate::trace::Handled;
 
 /// An instant and the round within it.
@@ -32,7 +32,7 @@ pub(crate) struct Moment {
 pub(crate) struct Common {
     pub(crate) seed: Seed,
     pub(crate) model: Arc<Box<dyn Model>>,
-    pub(crate) chart: Arc<Chart>,
+    pub(crate) running_seats: Arc<RunningSeats>,
     pub(crate) wire: bool,
     pub(crate) handshakes: bool,
     pub(crate) identities: bool,
@@ -42,16 +42,16 @@ pub(crate) struct Common {
 }
 
 /// What one worker has besides its peers' peerlets.
-pub(crate) struct Fabric {
+pub(crate) struct WorkerState {
     pub(crate) seed: Seed,
     /// The worker's seats.
     pub(crate) seats: std::ops::Range<u32>,
     /// How many seats there are with all other workers'.
     pub(crate) seats_of_all: u32,
     /// By row.
-    pub(crate) places: Table<Place>,
+    pub(crate) seat_states: Table<SeatState>,
     /// The events that wait.
-    pub(crate) ring: Ring,
+    pub(crate) queue: CalendarQueue,
     /// The events that wait, in the reference engine.
     pub(crate) heap: Option<Heap>,
     /// The events of the block at hand.
@@ -77,8 +77,8 @@ pub(crate) struct Fabric {
     inbound: States,
     /// The digests over the payloads that were delivered, by row; nothing without `--wire`.
     pub(crate) payloads: Vec<u64>,
-    pub(crate) chart: Arc<Chart>,
-    pub(crate) doings: Doings,
+    pub(crate) running_seats: Arc<RunningSeats>,
+    pub(crate) directives: WindowDirectives,
     /// Its peers that are paused.
     pub(crate) pauses: Pauses,
     pub(crate) ledger: Ledger,
@@ -104,8 +104,8 @@ pub(crate) struct Fabric {
     /// Peers that tamper with what they send.
     pub(crate) tampers: Map<Seat, Tampers>,
     /// The bug that the run is to have.
-    #[cfg(feature = "planted")]
-    pub(crate) planted: Option<crate::planted::Planted>,
+    #[cfg(feature = "injected-bugs")]
+    pub(crate) injected_bug: Option<crate::injected_bugs::InjectedBug>,
 }
 
 /// What was warned of once, by any worker.
@@ -119,39 +119,40 @@ pub(crate) struct Warned {
     pub(crate) trust: AtomicBool,
 }
 
-impl Fabric {
+impl WorkerState {
     pub(crate) fn new(
         common: Common,
         seats: std::ops::Range<u32>,
         recorder: Recorder,
-        mut ring: Ring,
+        mut queue: CalendarQueue,
         heap: Option<Heap>,
-    ) -> Fabric {
-        let Common { seed, model, chart, wire, handshakes, connection_timeout, .. } = common;
+    ) -> WorkerState {
+        let Common { seed, model, running_seats, wire, handshakes, connection_timeout, .. } =
+            common;
         let Common { identities, message_max, warned, .. } = common;
         let rows = seats.len();
         let has_arrival = model.has_arrival();
         let network = seed.named("network");
-        let (mut places, mut all) = (Table::with_room(rows), seats.clone());
-        places.resize_with(rows, || {
+        let (mut seat_states, mut all) = (Table::with_room(rows), seats.clone());
+        seat_states.resize_with(rows, || {
             let seat = all.next().expect("each row has a seat");
-            Place::new(network.at(u64::from(seat)))
+            SeatState::new(network.at(u64::from(seat)))
         });
         let stamped = tracing::level_filters::LevelFilter::current() >= tracing::Level::INFO;
         if stamped {
-            ring.go_singly();
+            queue.go_singly();
         }
-        Fabric {
+        WorkerState {
             seed,
-            seats_of_all: chart.seats(),
-            places,
-            batch: Batch::new(*ring.grid(), seats.start),
+            seats_of_all: running_seats.seats(),
+            seat_states,
+            batch: Batch::new(*queue.grid(), seats.start),
             chunks: Vec::new(),
             swept: Swept::default(),
             outbox: Outbox::new(),
             lookahead: model.lookahead().max(NANOSECOND),
             plain: heap.is_none() && !wire && !has_arrival && !handshakes,
-            ring,
+            queue,
             heap,
             stamped,
             has_arrival,
@@ -162,8 +163,8 @@ impl Fabric {
             seats,
             payloads: if wire { vec![0; rows] } else { Vec::new() },
             model,
-            chart,
-            doings: Doings::default(),
+            running_seats,
+            directives: WindowDirectives::default(),
             pauses: Pauses::default(),
             ledger: Ledger::default(),
             recorder,
@@ -178,8 +179,8 @@ impl Fabric {
             warned,
             endless: None,
             tampers: Map::default(),
-            #[cfg(feature = "planted")]
-            planted: None,
+            #[cfg(feature = "injected-bugs")]
+            injected_bug: None,
         }
     }
 
@@ -191,7 +192,7 @@ impl Fabric {
 
     pub(crate) fn push(&mut self, key: Key, event: Event) {
         match &mut self.heap {
-            None => self.ring.push(key, event),
+            None => self.queue.push(key, event),
             Some(heap) => heap.push(key, event),
         }
     }
@@ -199,8 +200,8 @@ impl Fabric {
     /// Whether the batch's next event is of the common sort, and may be handled before a look at
     /// anything else.
     pub(crate) fn is_common_next(&self) -> bool {
-        let is_common = |turn: &PackedEvent| {
-            turn.is_common() && self.batch.view().at(turn).1 < self.ring.common_until()
+        let is_common = |event: &PackedEvent| {
+            event.is_common() && self.batch.view().at(event).1 < self.queue.common_until()
         };
         self.batch.first().is_some_and(is_common)
     }
@@ -272,7 +273,7 @@ impl Fabric {
         let mut message = |class| ledger.of(class).in_flight += 1;
         self.pauses.events().filter_map(Event::class).for_each(&mut message);
         match &self.heap {
-            None => self.ring.count(message),
+            None => self.queue.count(message),
             Some(heap) => heap.iter().filter_map(Event::class).for_each(message),
         }
     }
