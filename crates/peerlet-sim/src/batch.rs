@@ -5,9 +5,8 @@ use std::mem;
 use peerlet_core::runtime::{PackedEvent, RowOf};
 use peerlet_core::{Seat, Time};
 
-use crate::calendar_queue::Chunk;
 use crate::grid::Grid;
-use crate::packed::rank;
+use crate::packed::{Chunk, rank};
 use crate::sort::{Bits, Lanes, Sorter};
 
 /// The events of one block in one window.

@@ -14,10 +14,7 @@ use peerlet_core::{Seat, Time};
 
 use crate::event::{Event, Key};
 use crate::grid::Grid;
-use crate::packed::{class, pack};
-
-/// Events of one bucket, as many as the grid says.
-pub(crate) type Chunk = Vec<PackedEvent>;
+use crate::packed::{Chunk, class, pack};
 
 /// The events of one window and block: full chunks in no order, and one that is being filled.
 #[derive(Default)]

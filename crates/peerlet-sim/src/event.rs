@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use peerlet_core::runtime::{Act, Body, Class, Header, Port};
 use peerlet_core::{Address, Seat, Seed, Time, Undelivered};
 
-use crate::connection::{Part, Signal};
+use crate::signal::Signal;
 
 /// Where an event stands: (time, round) and then, for each peer of its own, (source, seq).
 ///
@@ -155,6 +155,17 @@ pub(crate) enum Delivery {
         /// The life that sent it.
         life: u32,
     },
+}
+
+/// What a packet of a connection carries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Part {
+    /// A message, or the last piece of a large one.
+    Message,
+    /// A piece before the last.
+    Piece,
+    /// The question whether a message of this many bytes may start.
+    Ask(u32),
 }
 
 impl Delivery {

@@ -1,9 +1,9 @@
 //! How time and seats are cut into windows and blocks.
 
+use std::ops::{Range, RangeInclusive};
+
 use peerlet_core::runtime::PackedEvent;
 use peerlet_core::{Duration, Seat, Time};
-
-use crate::threads::share;
 
 /// Events in one chunk of a bucket, where there are enough to fill it.
 const CHUNK_MAX: usize = 64;
@@ -18,7 +18,7 @@ const WIDTH_MAX: u64 = 1 << 28;
 /// How far ahead the ring is to reach, within its bounds: the timers of most peers are due sooner.
 const REACH: u64 = 2_000_000_000;
 /// How many windows the ring has.
-const SLOTS: std::ops::RangeInclusive<u64> = 16..=4096;
+const SLOTS: RangeInclusive<u64> = 16..=4096;
 /// How many events of one peer are expected a second when the size of blocks is chosen.
 const EVENTS_A_SECOND: u64 = 3;
 
@@ -127,6 +127,11 @@ impl Grid {
     }
 }
 
+/// A worker's share of so many things, in one run; the shares differ by one at most.
+pub(crate) fn share(things: usize, worker: usize, workers: usize) -> Range<usize> {
+    things * worker / workers..things * (worker + 1) / workers
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +176,14 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn shares_cover_all() {
+        for (things, workers) in [(0, 3), (1, 4), (10, 3), (7, 7)] {
+            let shares: Vec<_> = (0..workers).flat_map(|w| share(things, w, workers)).collect();
+            assert_eq!(shares, (0..things).collect::<Vec<_>>());
         }
     }
 }

@@ -14,8 +14,9 @@ use peerlet_core::{Address, Duration, Map, Seat, Seed};
 use peerlet_measure::DropCause;
 use peerlet_network::{Arrival, Departure, Packet};
 
-use crate::connection::Signal;
+use crate::connection::ends::Acquaintance;
 use crate::event::Event;
+use crate::signal::{Handshake, Signal, Step};
 use crate::sim_world::SimWorld;
 
 /// The size of a packet of a handshake, as padded (RFC 9000, section 14.1).
@@ -31,63 +32,12 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// How many datagrams wait for one handshake, as in the transport over QUIC.
 const DATAGRAMS_MAX: usize = 64;
 
-/// What the two ends of a handshake tell each other, and themselves.
-#[derive(Debug)]
-pub(crate) enum Handshake {
-    Packet {
-        from: Seat,
-        step: Step,
-        /// Where the network's dice for it are found.
-        draws: Seed,
-        /// Whether the receiving side of the network let it pass already.
-        accepted: bool,
-    },
-    /// To oneself: that attempt has waited long enough.
-    Again { with: Seat, step: Step, attempt: u32 },
-}
-
-/// What a packet of a handshake says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Step {
-    /// From who dials: answer.
-    Hello,
-    /// The answer.
-    Welcome,
-    /// From who dials: this is it.
-    Finished,
-    /// The other end has heard so.
-    Confirmed,
-}
-
 impl Step {
     fn bytes(self) -> u32 {
         match self {
             Step::Hello | Step::Welcome | Step::Finished => PADDED_BYTES,
             Step::Confirmed => CONFIRMING_BYTES,
         }
-    }
-}
-
-/// What one seat knows of others' sockets.
-#[derive(Default)]
-pub(crate) struct Acquaintances(Map<Seat, Acquaintance>);
-
-enum Acquaintance {
-    /// Said hello, and keeps what is to depart after the answer.
-    Dialled(Vec<(Header, Parcel)>),
-    /// May send, and says that it is finished until that is confirmed.
-    Finishing,
-    Met,
-}
-
-impl Acquaintances {
-    /// How many datagrams wait.
-    pub(crate) fn waiting(&self) -> u64 {
-        let count = |known: &Acquaintance| match known {
-            Acquaintance::Dialled(datagrams) => datagrams.len() as u64,
-            Acquaintance::Finishing | Acquaintance::Met => 0,
-        };
-        self.0.values().map(count).sum()
     }
 }
 

@@ -7,6 +7,7 @@ use peerlet_core::{Duration, Seat, Time};
 use peerlet_measure::DropCause;
 use peerlet_network::Arrival;
 
+use crate::connection::ends::Incoming;
 use crate::event::{AddressedMessage, Delivery};
 use crate::sim_world::SimWorld;
 use crate::worker_state::{WorkerState, drop_cause};
@@ -19,36 +20,6 @@ pub(crate) enum Admitted {
     Later(Time),
     /// Never.
     Never(DropCause),
-}
-
-/// What the receiver's end remembers of a connection with trouble.
-#[derive(Default)]
-pub(crate) struct Incoming {
-    /// Until when the first message that was not let in waits for its next attempt.
-    held_until: Time,
-    attempt: u32,
-    /// When the last message that was let in may be handled.
-    ready: Time,
-    /// Whether large messages come on it, and so whatever comes asks to be let in when what came
-    /// before is through, and not before.
-    one_by_one: bool,
-    /// Whether its first packet has its turn at the link.
-    has_turn: bool,
-    /// Until when the first message that found nobody waits for its next attempt.
-    unanswered_until: Time,
-    /// How many of its attempts found nobody.
-    unanswered: u32,
-    /// Why the messages behind one that was given up are dropped as well.
-    broken: Option<DropCause>,
-    /// When the last message sent back gets back.
-    pub(crate) last_return: Time,
-}
-
-impl Incoming {
-    /// The last instant that anything is known about.
-    pub(crate) fn last(&self) -> Time {
-        self.last_return.max(self.held_until).max(self.ready).max(self.unanswered_until)
-    }
 }
 
 impl SimWorld<'_> {
@@ -154,14 +125,14 @@ impl SimWorld<'_> {
     /// connections that wait for it; `None` now. It waits until `end` at most.
     fn take_turn_at_link(&mut self, connection: (Seat, u64), end: Time) -> Option<Time> {
         let now = self.now.time;
-        let (free, takes) = self.connections().link;
+        let (free, takes) = self.connections().access_link;
         let known = self.incoming(connection);
         if known.has_turn || free <= now {
             return None;
         }
         (known.has_turn, known.held_until) = (true, free.min(end));
         let turn = known.held_until;
-        self.connections().link = (free + takes, takes);
+        self.connections().access_link = (free + takes, takes);
         (turn > now).then_some(turn)
     }
 
@@ -170,7 +141,7 @@ impl SimWorld<'_> {
         let now = self.now.time;
         self.incoming(connection).has_turn = false;
         let connections = self.connections();
-        connections.link = (connections.link.0.max(now + takes), takes);
+        connections.access_link = (connections.access_link.0.max(now + takes), takes);
     }
 
     fn enter_in_order(

@@ -5,10 +5,10 @@ use peerlet_core::runtime::{Body, Header, PackedEvent, Parcel};
 use peerlet_core::{Address, Seat};
 
 use crate::batch::Batch;
-use crate::connection::Queued;
 use crate::egress::payload_hash;
 use crate::event::Event;
 use crate::packed::rank;
+use crate::signal::Queued;
 use crate::sim_world::SimWorld;
 use crate::worker_state::WorkerState;
 

@@ -55,6 +55,7 @@ mod grid;
 mod heap;
 mod packed;
 mod pause;
+mod signal;
 mod sort;
 mod sweep;
 

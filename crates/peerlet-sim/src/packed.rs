@@ -20,6 +20,9 @@ struct Wide {
     event: Event,
 }
 
+/// Events of one bucket, as many as the grid says.
+pub(crate) type Chunk = Vec<PackedEvent>;
+
 /// The order of events of one peer at one instant: the source, then its number.
 pub(crate) type Rank = (u32, u64);
 

@@ -1,9 +1,9 @@
 //! What the engine keeps of one seat.
 
 use peerlet_core::runtime::State;
-use peerlet_core::{Seat, Seed};
+use peerlet_core::{Identity, Seat, Seed};
 
-use crate::connection::Connections;
+use crate::connection::ends::Connections;
 use crate::digest::SeatDigest;
 
 /// What the engine keeps of one seat, besides its peerlets: one line of the cache.
@@ -76,4 +76,14 @@ impl SeatState {
     pub(crate) fn go_on(&mut self, born: u64) {
         (self.awake, self.born) = (true, born);
     }
+}
+
+/// The identity of the process that holds a seat's peer.
+pub(crate) fn identity_of(seed: Seed, seat: Seat) -> Identity {
+    let seed = seed.named("identity").at(u64::from(seat.0));
+    let mut identity = [0; 32];
+    for (word, bytes) in identity.chunks_mut(8).enumerate() {
+        bytes.copy_from_slice(&seed.at(word as u64).bits().to_le_bytes());
+    }
+    Identity(identity)
 }

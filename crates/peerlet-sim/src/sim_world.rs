@@ -10,10 +10,9 @@ use peerlet_core::{Address, Contact, Identity, Refusal, Seat, Seats, Seed, Time,
 use peerlet_memory::prefetch;
 
 use crate::books::Booked;
-use crate::connection::identity_of;
 use crate::digest::SeatDigest;
 use crate::event::Event;
-use crate::seat_state::SeatState;
+use crate::seat_state::{SeatState, identity_of};
 use crate::worker_state::{Moment, WorkerState};
 
 /// What is said once when a peerlet broadcasts that did not say that it needs to.

@@ -8,7 +8,7 @@ use std::slice;
 use peerlet_core::runtime::PackedEvent;
 use peerlet_memory::{forget_all, push_within};
 
-use crate::calendar_queue::Chunk;
+use crate::packed::Chunk;
 
 /// The most bits that the counting pass looks at.
 const COUNTED_MAX: u32 = 12;

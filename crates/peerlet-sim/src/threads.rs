@@ -11,10 +11,10 @@ use std::thread;
 
 use peerlet_core::Time;
 
-use crate::calendar_queue::Chunk;
 use crate::director::{Director, Order};
-use crate::grid::Grid;
+use crate::grid::{Grid, share};
 use crate::outcome::RunError;
+use crate::packed::Chunk;
 use crate::running_seats::{RunningSeats, WindowDirectives};
 use crate::trace::{Handled, Trace};
 use crate::watch::Watch;
@@ -291,11 +291,6 @@ fn next_nanos(worker: &mut Worker) -> u64 {
     worker.state.queue.next().map_or(u64::MAX, Time::as_nanos)
 }
 
-/// A worker's share of so many things, in one run; the shares differ by one at most.
-pub(crate) fn share(things: usize, worker: usize, workers: usize) -> Range<usize> {
-    things * worker / workers..things * (worker + 1) / workers
-}
-
 /// A thread that panicked left nothing half-done behind a lock: it is going to end the run.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -400,14 +395,6 @@ impl Drop for Guard<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shares_cover_all() {
-        for (things, workers) in [(0, 3), (1, 4), (10, 3), (7, 7)] {
-            let shares: Vec<_> = (0..workers).flat_map(|w| share(things, w, workers)).collect();
-            assert_eq!(shares, (0..things).collect::<Vec<_>>());
-        }
-    }
 
     #[test]
     fn nobody_passes_alone() {

@@ -7,9 +7,9 @@ use peerlet_core::runtime::{Depth, PackedEvents};
 use peerlet_core::{Seat, Time};
 use peerlet_memory::prefetch;
 
-use crate::calendar_queue::{Chunk, Near};
+use crate::calendar_queue::Near;
 use crate::event::{Event, Key};
-use crate::packed::{prefetch_box, unpack};
+use crate::packed::{Chunk, prefetch_box, unpack};
 use crate::running_seats::WindowDirectives;
 use crate::sim_world::SimWorld;
 use crate::watch::Watch;

@@ -8,7 +8,6 @@ use peerlet_core::{Address, Duration, Seat, Undelivered};
 use peerlet_measure::DropCause;
 
 use crate::books::Booked;
-use crate::connection::Signal;
 use crate::digest::{EventKind, fold};
 use crate::event::{AddressedMessage, Delivery, Event, Key, RareEvent};
 use crate::ingress::Admitted;
@@ -16,6 +15,7 @@ use crate::ingress::Admitted;
 use crate::injected_bugs::InjectedBug;
 use crate::running_seats::Planned;
 use crate::setup::Build;
+use crate::signal::Signal;
 use crate::sim_world::SimWorld;
 use crate::worker_state::{Moment, WorkerState};
 

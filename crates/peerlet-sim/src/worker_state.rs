@@ -11,10 +11,11 @@ use peerlet_memory::Table;
 use peerlet_network::{Arrival, Cause, Departure, Model, Packet, States};
 
 use crate::batch::Batch;
-use crate::calendar_queue::{CalendarQueue, Chunk};
+use crate::calendar_queue::CalendarQueue;
 use crate::event::{Event, Key};
 use crate::heap::Heap;
 use crate::outbox::Outbox;
+use crate::packed::Chunk;
 use crate::pause::Pauses;
 use crate::running_seats::{RunningSeats, WindowDirectives};
 use crate::seat_state::SeatState;

@@ -7,13 +7,13 @@
 //! has left the sender's link, so far as its arrival tells, and with few of them not yet taken. The
 //! message itself goes with its last piece.
 
-use std::collections::VecDeque;
-
 use peerlet_core::runtime::{Body, FRAME_MAX, Header, MESSAGE_MAX_LIMIT};
-use peerlet_core::{Address, Duration, Map, Seat, Time, Undelivered};
+use peerlet_core::{Address, Duration, Seat, Time, Undelivered};
 
-use super::{CONTROL_BYTES, Outgoing, Phase, Queued, Signal};
-use crate::event::{AddressedMessage, Delivery, Event, Key};
+use super::CONTROL_BYTES;
+use super::ends::{Assembly, Credit, Outgoing, Phase, Started};
+use crate::event::{AddressedMessage, Delivery, Event, Key, Part};
+use crate::signal::{Queued, Signal};
 use crate::sim_world::SimWorld;
 
 /// Pieces under way that were not taken yet, while they are taken fast: a mebibyte, as much as a
@@ -28,65 +28,11 @@ const FAST: u64 = 8;
 /// Bytes of large messages that one peer, a process of its own, puts together at a time.
 const BUDGET: usize = MESSAGE_MAX_LIMIT;
 
-/// What a packet of a connection carries.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Part {
-    /// A message, or the last piece of a large one.
-    Message,
-    /// A piece before the last.
-    Piece,
-    /// The question whether a message of this many bytes may start.
-    Ask(u32),
-}
-
-/// Whether the large message at the front of a queue may start.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Credit {
-    #[default]
-    None,
-    Asked,
-    Granted,
-}
-
-/// How far the message at the front of a queue is, when it is large.
-#[derive(Default)]
-pub(super) struct Progress {
-    credit: Credit,
-    /// How many of its pieces have departed.
-    parts: u32,
-    /// How many packets had departed when the last piece was taken.
-    taken: u64,
-    /// When that was, or when the message was let start.
-    heard: Time,
-    window: u64,
-    /// When the link is free for the next packet.
-    pace: Time,
-    /// Whether the retry that is waited for is that time, and none.
-    paces: bool,
-}
-
 /// What a queue has next.
 pub(super) enum Next {
     Nothing,
     NotBefore(Time),
     Packet(u32, Part),
-}
-
-impl Progress {
-    /// How many bytes of the message have departed.
-    pub(super) fn bytes(&self) -> usize {
-        self.parts as usize * FRAME_MAX
-    }
-
-    /// Begins anew, with the next message or on another connection.
-    pub(super) fn reset(&mut self) {
-        (self.credit, self.parts) = (Credit::None, 0);
-    }
-
-    /// Begins anew on another connection, which owes nothing to the link's last packet.
-    pub(super) fn restart(&mut self) {
-        *self = Progress::default();
-    }
 }
 
 impl Outgoing {
@@ -151,33 +97,6 @@ impl Outgoing {
     /// Whether the retry that is due is no retry, but the time of the next piece; asked once.
     pub(super) fn take_pace(&mut self) -> bool {
         std::mem::take(&mut self.progress.paces)
-    }
-}
-
-/// The large messages on their way to one peer.
-#[derive(Default)]
-pub(crate) struct Assembly {
-    /// Those that were let start, by sender and connection.
-    started: Map<(Seat, u64), Started>,
-    /// Bytes that they take of the budget.
-    held: usize,
-    /// The questions of those that wait, in order.
-    waiting: VecDeque<(Key, Seat, AddressedMessage)>,
-    /// Whether somebody looks soon for messages that stand still.
-    watched: bool,
-}
-
-struct Started {
-    total: usize,
-    /// When its sender was heard last.
-    heard: Time,
-}
-
-impl Assembly {
-    fn remove(&mut self, connection: (Seat, u64)) {
-        if let Some(started) = self.started.swap_remove(&connection) {
-            self.held -= started.total;
-        }
     }
 }
 

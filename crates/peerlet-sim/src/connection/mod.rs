@@ -6,170 +6,27 @@
 //! message is for the life that lives there; where it is not, the message travels back and is
 //! reported. Nothing that was delivered is ever reported.
 
+pub(crate) mod ends;
 mod large;
 mod queueing;
 mod trust;
 
-use std::collections::VecDeque;
-
-use peerlet_core::runtime::{Body, Class, Header, Port, State, Trusted};
-use peerlet_core::{Address, Duration, Map, NANOSECOND, Seat, Time, Undelivered};
+use peerlet_core::runtime::{Class, State};
+use peerlet_core::{Address, Duration, NANOSECOND, Seat, Time, Undelivered};
 use peerlet_measure::DropCause;
 use peerlet_network::Departure;
 
-use crate::event::{AddressedMessage, Delivery, Event};
-use crate::handshake::{Acquaintances, Handshake};
-use crate::ingress::Incoming;
+use self::ends::{Connections, Outgoing, Phase};
+use self::large::Next;
+use crate::event::{AddressedMessage, Delivery, Event, Part};
+use crate::signal::{Queued, Signal};
 use crate::sim_world::SimWorld;
 use crate::worker_state::WorkerState;
-pub(crate) use large::Part;
-use large::{Assembly, Next, Progress};
-pub(crate) use trust::identity_of;
 
 /// The size that opening a connection is charged.
 const CONTROL_BYTES: u32 = 64;
 /// The shortest wait before a lost attempt is made again.
 const RETRY_MIN: Duration = Duration::from_millis(10);
-
-/// What the two ends of a connection tell each other and themselves.
-#[derive(Debug)]
-pub(crate) enum Signal {
-    /// To the receiver: whoever lives there, answer.
-    Open { from: Address, number: u64, life: u32 },
-    /// To the sender: this life is there.
-    Opened { to: Address, number: u64, life: u32, theirs: u32 },
-    /// To the sender: nobody lives there.
-    Refused { to: Address, number: u64, life: u32 },
-    /// To oneself: try again.
-    Retry { to: Address, life: u32, ticket: u64 },
-    /// Between sockets, before all else, in runs that have handshakes.
-    Handshake(Handshake),
-    /// To the sender: its large message may start.
-    Granted { to: Address, number: u64, life: u32 },
-    /// To the sender: all pieces up to this one were taken.
-    PieceTaken { to: Address, number: u64, life: u32, index: u64 },
-    /// To the sender: this piece, or question, was for another life, or was not let in.
-    PartReturned { to: Address, number: u64, life: u32, index: u64, why: Undelivered },
-    /// To oneself: look for large messages that stand still.
-    LookForIdle,
-    /// To the sender: this message was for another life, or was not let in.
-    Returned { to: Address, number: u64, life: u32, index: u64, message: Queued, why: Undelivered },
-}
-
-/// A message in the sender's queue.
-#[derive(Debug)]
-pub(crate) struct Queued {
-    pub(crate) header: Header,
-    pub(crate) body: Body,
-    pub(crate) size: u32,
-    pub(crate) payload: u64,
-}
-
-/// One seat's ends of connections.
-#[derive(Default)]
-pub(crate) struct Connections {
-    /// By destination and by the life that sends.
-    outgoing: Map<(Address, u32), Outgoing>,
-    /// Destinations given something by the event being handled.
-    touched: Vec<(Address, u32)>,
-    /// The peerlets that are about to be told that there is room, later in this instant.
-    telling: Vec<((Address, u32), Port)>,
-    /// Connections from others, by sender and number, that are held up or were refused lately.
-    pub(crate) incoming: Map<(Seat, u64), Incoming>,
-    /// When its link is free for the next packet of a large message, and how long the last one
-    /// took.
-    pub(crate) link: (Time, Duration),
-    /// Large messages on their way to it.
-    assembly: Assembly,
-    /// Whom its socket has met, in runs that have handshakes.
-    pub(crate) acquaintances: Acquaintances,
-    /// The contacts that its life trusts.
-    trusted: Trusted,
-    /// When the seat's last pause ended.
-    pub(crate) resumed: Option<Time>,
-    connections: u64,
-    tickets: u64,
-}
-
-impl Connections {
-    /// How many messages wait in queues.
-    pub(crate) fn queued(&self) -> u64 {
-        self.outgoing.values().map(|end| end.queue.len() as u64).sum()
-    }
-
-    /// Whether a connection to this address is being opened.
-    pub(crate) fn is_opening(&self, to: Address) -> bool {
-        let mut ends = self.outgoing.iter();
-        ends.any(|(key, end)| key.0 == to && end.phase == Phase::Opening)
-    }
-}
-
-/// The sender's end of a connection.
-struct Outgoing {
-    number: u64,
-    phase: Phase,
-    queue: VecDeque<Queued>,
-    bytes: usize,
-    /// How many messages departed.
-    departed: u64,
-    last_departure: Time,
-    last_arrival: Time,
-    /// When the attempt that is being repeated was made first.
-    since: Time,
-    attempt: u32,
-    /// The retry that is waited for, if one is.
-    ticket: Option<u64>,
-    /// The peerlets that met a full queue.
-    refused: Vec<Port>,
-    /// The size of the largest message that met it.
-    wanted: usize,
-    /// How far the message at the front is, when it is large.
-    progress: Progress,
-    /// Whether the peer trusts another identity than is at the other end.
-    is_mistaken: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    New,
-    Opening,
-    Open {
-        theirs: u32,
-    },
-    /// A message came back: what departed behind it will come back too; then the first `doomed` of
-    /// the queue are reported.
-    Failing {
-        doomed: usize,
-    },
-}
-
-impl Outgoing {
-    fn new(number: u64) -> Outgoing {
-        Outgoing {
-            number,
-            phase: Phase::New,
-            queue: VecDeque::new(),
-            bytes: 0,
-            departed: 0,
-            last_departure: Time::ZERO,
-            last_arrival: Time::ZERO,
-            since: Time::ZERO,
-            attempt: 0,
-            ticket: None,
-            refused: Vec::new(),
-            wanted: 0,
-            progress: Progress::default(),
-            is_mistaken: false,
-        }
-    }
-
-    fn pop(&mut self) -> Option<Queued> {
-        let message = self.queue.pop_front()?;
-        self.bytes -= message.size as usize - self.progress.bytes();
-        self.progress.reset();
-        Some(message)
-    }
-}
 
 impl WorkerState {
     /// Lets depart what events queued for reliable delivery, now that they were handled.
@@ -261,8 +118,8 @@ impl SimWorld<'_> {
 
     fn retry_at(&mut self, key: (Address, u32), at: Time) {
         let connections = self.connections();
-        connections.tickets += 1;
-        let ticket = connections.tickets;
+        connections.last_ticket += 1;
+        let ticket = connections.last_ticket;
         if let Some(end) = self.end(key) {
             end.ticket = Some(ticket);
         }
@@ -531,8 +388,8 @@ impl SimWorld<'_> {
         self.fail(key, doomed, why);
         self.tell_writable(key);
         let connections = self.connections();
-        connections.connections += 1;
-        let number = connections.connections;
+        connections.last_number += 1;
+        let number = connections.last_number;
         let Some(end) = connections.outgoing.get_mut(&key) else { return };
         if end.queue.is_empty() {
             connections.outgoing.swap_remove(&key);

@@ -6,8 +6,9 @@ use peerlet_core::runtime::{Class, Header, Parcel, Port, State};
 use peerlet_core::{Address, Refusal};
 use peerlet_measure::DropCause;
 
-use super::{Outgoing, Queued};
+use super::ends::Outgoing;
 use crate::event::{AddressedMessage, Delivery, Event, RareEvent};
+use crate::signal::Queued;
 use crate::sim_world::SimWorld;
 
 /// How many messages may wait for one destination.
@@ -48,8 +49,8 @@ impl SimWorld<'_> {
         if runs && to != own {
             let is_mistaken = self.is_mistaken(to);
             let connections = self.connections();
-            connections.connections += 1;
-            let number = connections.connections;
+            connections.last_number += 1;
+            let number = connections.last_number;
             let end =
                 connections.outgoing.entry((to, life)).or_insert_with(|| Outgoing::new(number));
             end.is_mistaken = is_mistaken;

@@ -6,21 +6,12 @@
 //! as on real sockets: with the answer of the other end, at the cost of a round trip.
 
 use peerlet_core::runtime::{Class, Trusted};
-use peerlet_core::{Address, Identity, NANOSECOND, Seat, Seed, TrustError, Undelivered};
+use peerlet_core::{Address, Identity, NANOSECOND, Seat, TrustError, Undelivered};
 use peerlet_measure::DropCause;
 
-use super::Phase;
+use super::ends::Phase;
+use crate::seat_state::identity_of;
 use crate::sim_world::SimWorld;
-
-/// The identity of the process that holds a seat's peer.
-pub(crate) fn identity_of(seed: Seed, seat: Seat) -> Identity {
-    let seed = seed.named("identity").at(u64::from(seat.0));
-    let mut identity = [0; 32];
-    for (word, bytes) in identity.chunks_mut(8).enumerate() {
-        bytes.copy_from_slice(&seed.at(word as u64).bits().to_le_bytes());
-    }
-    Identity(identity)
-}
 
 impl SimWorld<'_> {
     /// Trusts an identity to be at an address, or takes that back.
