@@ -11,7 +11,7 @@ use crate::sort::{Bits, Lanes, Sorter};
 
 /// The events of one block in one window.
 pub(crate) struct Batch {
-    /// All of them, one lane after the other.
+    /// All events, one lane after the other.
     lanes: Lanes,
     /// The lane of the next event that was not taken yet.
     lane: usize,
@@ -75,19 +75,19 @@ impl Batch {
         self.find_next();
     }
 
-    /// Goes on to the next lane that has an event, where one is at its end.
+    /// Moves on to the next lane with an event, at the end of a lane.
     fn find_next(&mut self) {
         while self.next == self.lanes[self.lane].len() && self.lane + 1 < self.lanes.len() {
             (self.lane, self.next) = (self.lane + 1, 0);
         }
     }
 
-    /// The lanes, as long as nothing was taken.
+    /// The lanes, before any event was taken.
     pub(crate) fn lanes(&self) -> &[Vec<PackedEvent>] {
         &self.lanes
     }
 
-    /// The lanes, as long as nothing was taken.
+    /// The lanes, before any event was taken.
     #[cfg(feature = "injected-bugs")]
     pub(crate) fn lanes_mut(&mut self) -> &mut [Vec<PackedEvent>] {
         &mut self.lanes
@@ -104,12 +104,12 @@ impl Batch {
         &self.lanes[self.lane][self.next..]
     }
 
-    /// Moves a lane out for a while, with how many of it were taken.
+    /// Lends the lane out, with the number of its events that were taken.
     pub(crate) fn lend(&mut self) -> (Vec<PackedEvent>, usize) {
         (mem::take(&mut self.lanes[self.lane]), self.next)
     }
 
-    /// Gets the lane back, of which so many were taken by now. Whether that are all.
+    /// Takes the lane back, with the number of its events that were taken by now. True if all were.
     pub(crate) fn give_back(&mut self, events: Vec<PackedEvent>, taken: usize) -> bool {
         let is_over = taken == events.len();
         (self.lanes[self.lane], self.next) = (events, taken);

@@ -1,7 +1,7 @@
 //! The books of an event: its seat's digest, the account of messages, the count and the trace.
 //!
-//! Whoever brings the event, alone or as one of many turns, books it here before it is handled,
-//! and strikes it out here when nobody handled it. So no two ways can differ in what they count.
+//! Each engine path, for single events and for many at once, books an event here before it is
+//! handled, and strikes it out here when nobody handled it. So all paths count the same.
 
 use peerlet_core::runtime::{Call, Class, Port};
 use peerlet_measure::DropCause;
@@ -11,7 +11,7 @@ use crate::sim_world::SimWorld;
 use crate::trace::Handled;
 use crate::worker_state::Moment;
 
-/// An event of the peer at hand, as far as the books have it.
+/// An event of the current peer, with the fields that the books need.
 #[derive(Clone, Copy)]
 pub(crate) struct Booked {
     pub(crate) kind: EventKind,
@@ -21,7 +21,7 @@ pub(crate) struct Booked {
     pub(crate) port: Option<Port>,
     pub(crate) call: Call,
     pub(crate) payload: u64,
-    /// Of a message that arrives.
+    /// The class of an arriving message.
     pub(crate) class: Option<Class>,
 }
 
@@ -47,7 +47,7 @@ impl Booked {
 }
 
 impl SimWorld<'_> {
-    /// Puts an event into the books. `SHOWN` is whether somebody may want to see it.
+    /// Books an event. `SHOWN` is whether there may be a trace.
     #[inline(always)]
     pub(crate) fn book<const SHOWN: bool>(&mut self, booked: Booked) {
         let Booked { kind, source, seq, port, call, payload, class } = booked;

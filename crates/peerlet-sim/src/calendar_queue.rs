@@ -1,9 +1,9 @@
-//! The windowed engine's queue: buckets of (window, block of peers), in a ring of windows.
+//! The windowed engine's calendar queue: buckets of (window, block of peers), in a ring of windows.
 //!
-//! A window is no longer than the model's smallest delay, so that within one, what a peer does
-//! reaches nobody else. Events for later windows are appended to their bucket and not looked at
-//! before; buckets are chains of pooled chunks. What is farther ahead than the ring reaches waits
-//! by revolution. What a peer makes for itself within the running window is `near`.
+//! A window is no longer than the model's smallest delay, so that a peer's actions within a window
+//! reach no other peer before its end. Events for later windows are appended to their bucket, a
+//! chain of pooled chunks, and not read until that window runs. Events beyond the ring's reach are
+//! kept by revolution (`far`). A peer's own events within the running window are `near`.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -23,7 +23,7 @@ struct Bucket {
     full: Vec<Chunk>,
 }
 
-/// An event of a peer's own in the running window.
+/// A peer's own event in the running window.
 pub(crate) struct Near {
     pub(crate) key: Key,
     pub(crate) event: Event,
@@ -50,10 +50,10 @@ impl Ord for Near {
     }
 }
 
-/// So many far events wait before they are looked through for those that are of no use any more.
+/// The number of far events from which obsolete ones are swept out.
 const SWEEP_MIN: usize = 4_096;
 
-/// What is farther ahead than the ring reaches.
+/// Events beyond the ring's reach, of one revolution.
 struct Far {
     first: u64,
     events: Vec<(Key, Event)>,
@@ -79,7 +79,7 @@ fn grow(
     occupied[slot / 64] |= 1 << (slot % 64);
 }
 
-/// The events that one worker's peers wait for, or made for others.
+/// The pending events that one worker's peers wait for, or made for others.
 pub(crate) struct CalendarQueue {
     grid: Grid,
     /// By block, then slot: as many slots as there are windows.
@@ -89,7 +89,7 @@ pub(crate) struct CalendarQueue {
     /// Which slots have events, a bit each.
     occupied: Vec<u64>,
     far: BTreeMap<u64, Far>,
-    /// How many those are, and how many they were after the last look through them.
+    /// How many far events there are, and how many there were after the last sweep.
     far_events: usize,
     far_kept: usize,
     near: BinaryHeap<Near>,
@@ -98,12 +98,12 @@ pub(crate) struct CalendarQueue {
     in_use: usize,
     /// The window that runs or ran last.
     window: u64,
-    /// What of the window comes later than this waits for the next run.
+    /// Events of the window from this instant on wait for its next run.
     limit: Time,
-    /// When the first of that comes, those of others' peers included; as long as it is known.
+    /// The instant of the first of those, other workers' events included; while it is known.
     left: Option<Time>,
-    /// Until when the batch's events may be handled without a look at anything else: the limit, or
-    /// nothing while an event is near, or always nothing if each is to be handled alone.
+    /// The batch's events before this instant may be handled without a look at anything else: the
+    /// limit; or zero, while an event is near or if each event is handled alone.
     common_until: Time,
     is_single: bool,
 }
@@ -155,7 +155,7 @@ impl CalendarQueue {
         block << self.slot_bits | slot
     }
 
-    /// Puts in an event that an event of the running window makes.
+    /// Adds an event made by an event of the running window.
     pub(crate) fn push(&mut self, key: Key, event: Event) {
         if self.is_near(key.time) {
             return self.push_near(key, event);
@@ -163,13 +163,13 @@ impl CalendarQueue {
         self.push_later(key, event);
     }
 
-    /// Whether an instant is still to come in this run of the window.
+    /// Whether an instant is before the end of this run of the window.
     #[inline(always)]
     pub(crate) fn is_near(&self, time: Time) -> bool {
         time < self.limit
     }
 
-    /// Puts in an event that is not for this run of the window.
+    /// Adds an event that is not for this run of the window.
     fn push_later(&mut self, key: Key, event: Event) {
         if self.reaches(key.time) {
             self.push_now(key, event);
@@ -214,14 +214,14 @@ impl CalendarQueue {
         (&mut bucket.tail, self.grid.key_bits(seat, time))
     }
 
-    /// Puts in an event that is to be handled before the block at hand is done.
+    /// Adds an event that is due before the current block is done.
     #[inline(never)]
     fn push_near(&mut self, key: Key, event: Event) {
         self.near.push(Near { key, event });
         self.common_until = Time::ZERO;
     }
 
-    /// Puts in an event of the running window that is not its peer's own doing.
+    /// Adds an event of the running window that its peer did not make itself.
     pub(crate) fn push_now(&mut self, key: Key, event: Event) {
         let (chunk, key_bits) = self.make_room(key.seat, key.time);
         chunk.push(pack(&key, key_bits, event));
@@ -243,8 +243,8 @@ impl CalendarQueue {
         self.far_events += 1;
     }
 
-    /// Drops far events that are of no use, if their number has doubled since the last time: memory
-    /// follows what is of use, and each event pays for one look. False when it has not.
+    /// Drops obsolete far events, if their number has doubled since the last sweep: memory is
+    /// proportional to the useful ones, at amortized constant cost. False if it has not.
     pub(crate) fn sweep(&mut self, mut is_of_use: impl FnMut(&Key, &Event) -> bool) -> bool {
         if self.far_events < SWEEP_MIN.max(self.far_kept * 2) {
             return false;
@@ -260,7 +260,7 @@ impl CalendarQueue {
         true
     }
 
-    /// The first instant that is beyond the ring for sure: what comes from then on is far.
+    /// The first instant that is surely beyond the ring: events from then on are far.
     pub(crate) fn reach(&self) -> Time {
         self.grid.window_start(self.window + self.grid.slots)
     }
@@ -271,15 +271,15 @@ impl CalendarQueue {
         self.far_events
     }
 
-    /// No event comes before this instant: that of the first that was left by the window that ran
-    /// last, or the start of the first window that has any.
+    /// A lower bound of the next event's instant: that of the first event left by the window that
+    /// ran last, or the start of the first window with an event.
     pub(crate) fn next(&self) -> Option<Time> {
         let window = self.next_window()?;
         let left = self.left.filter(|_| window == self.window);
         Some(left.unwrap_or(self.grid.window_start(window)))
     }
 
-    /// The first window that has events, not before the one that ran last.
+    /// The first window with events, not before the one that ran last.
     fn next_window(&self) -> Option<u64> {
         let far = self.far.first_key_value().map(|(_, far)| far.first);
         let slots = self.grid.slots;
@@ -301,7 +301,7 @@ impl CalendarQueue {
         near.into_iter().chain(far).min()
     }
 
-    /// Goes to a window, to run what of it comes before `limit`.
+    /// Advances to a window, to run its events before `limit`.
     pub(crate) fn begin(&mut self, window: u64, limit: Time) {
         self.advance(window);
         (self.limit, self.left) = (limit, None);
@@ -310,7 +310,7 @@ impl CalendarQueue {
         self.occupied[slot / 64] &= !(1 << (slot % 64));
     }
 
-    /// Notes what the window leaves where it was cut short, before any of it is handed over.
+    /// Notes the first event that a window cut short leaves, before any is handed over.
     pub(crate) fn end(&mut self) {
         let slot = self.slot(self.window);
         if self.occupied[slot / 64] >> (slot % 64) & 1 == 0 {
@@ -324,7 +324,7 @@ impl CalendarQueue {
         self.left = events.map(offset).min().map(|offset| Time::from_nanos(start | offset));
     }
 
-    /// Goes to a window, before which there are no events left anywhere.
+    /// Advances to a window, before which no events are left anywhere.
     pub(crate) fn advance(&mut self, window: u64) {
         self.window = window;
         while let Some(far) = self.far.first_entry() {
@@ -353,10 +353,10 @@ impl CalendarQueue {
         }
     }
 
-    /// Takes chunks back whose events were handled.
+    /// Takes back chunks whose events were handled.
     pub(crate) fn recycle(&mut self, chunks: &mut Vec<Chunk>) {
         self.in_use = self.in_use.saturating_sub(chunks.len());
-        // Memory follows what is alive: a pool that outgrows it is given back.
+        // The pool shrinks with the number of chunks in use.
         let room = 256 + self.in_use / 2;
         for mut chunk in chunks.drain(..) {
             chunk.clear();
@@ -366,7 +366,7 @@ impl CalendarQueue {
         }
     }
 
-    /// Takes the events out that a window has for these blocks, which are another worker's.
+    /// Takes out the events that a window has for these blocks of another worker.
     pub(crate) fn hand_over(
         &mut self,
         window: u64,
@@ -396,7 +396,7 @@ impl CalendarQueue {
         }
     }
 
-    /// Takes out what a window has that its revolution has not brought into the ring yet.
+    /// Takes out the far events of a window.
     #[cold]
     fn hand_over_far(
         &mut self,
@@ -435,7 +435,7 @@ impl CalendarQueue {
         self.buckets[index].full.push(chunk);
     }
 
-    /// Gives up to so many spare chunks, to whoever gave as many full ones.
+    /// Gives up to `count` spare chunks to the worker that gave as many full ones.
     pub(crate) fn spare(&mut self, count: usize, into: &mut Vec<Chunk>) {
         let from = self.pool.len().saturating_sub(count);
         into.extend(self.pool.drain(from..));
@@ -446,7 +446,7 @@ impl CalendarQueue {
         self.pool.append(spare);
     }
 
-    /// Until when the batch's events may be handled one after the other.
+    /// The batch's events before this instant may be handled one after the other.
     #[inline(always)]
     pub(crate) fn common_until(&self) -> Time {
         self.common_until
@@ -457,7 +457,7 @@ impl CalendarQueue {
         self.common_until = if is_common { self.limit } else { Time::ZERO };
     }
 
-    /// Takes the first event of a peer's own in the running window, if `wanted`.
+    /// Takes the first near event, if `wanted`.
     pub(crate) fn pop_near_if(&mut self, wanted: impl FnOnce(&Key) -> bool) -> Option<Near> {
         let near =
             self.near.peek().is_some_and(|near| wanted(&near.key)).then(|| self.near.pop())?;
@@ -465,7 +465,7 @@ impl CalendarQueue {
         near
     }
 
-    /// All messages that wait, by class, counted.
+    /// Counts all pending messages by class.
     pub(crate) fn count(&self, mut message: impl FnMut(peerlet_core::runtime::Class)) {
         for bucket in &self.buckets {
             let events = bucket.full.iter().flatten().chain(&bucket.tail);
@@ -512,7 +512,7 @@ mod tests {
         assert_eq!(queue.next(), Some(start), "not before the window, it is only known");
         queue.end();
         assert_eq!(queue.next(), Some(after(70)));
-        // What others' peers made may come earlier.
+        // Events of other workers' peers may come earlier.
         let mut handed = Vec::new();
         queue.hand_over(7, 0..grid.blocks(), &mut handed);
         let (window, block, chunk) = handed.pop().expect("there were events");
@@ -520,8 +520,8 @@ mod tests {
         assert_eq!(queue.next(), Some(start));
     }
 
-    /// Whatever is pushed comes out in its window, once, and none is left; two rings hand over what
-    /// is the other's.
+    /// Each event comes out in its window, once, and none is left; two queues hand over each
+    /// other's events.
     #[test]
     fn every_event_comes_in_its_window() {
         for width in WIDTHS {

@@ -1,4 +1,4 @@
-//! What a peer makes while it handles an event: timers, datagrams, and whatever else waits.
+//! The sending side: timers, datagrams and other events that a peer makes while it handles one.
 
 use std::mem;
 
@@ -13,12 +13,12 @@ use crate::event::{AddressedMessage, Delivery, Event, Key, RareEvent};
 use crate::sim_world::SimWorld;
 use crate::worker_state::{WorkerState, drop_cause};
 
-/// More rounds than this in one instant are a peer that answers itself without end.
+/// A peer with more rounds than this in one instant triggers itself endlessly.
 const ROUNDS_MAX: u32 = 10_000;
 
 impl SimWorld<'_> {
-    /// Puts an event that the peer makes now into the queue of `seat`. What falls on this very
-    /// instant, which only a peer's own events can, comes one round later.
+    /// Queues an event that the peer makes now for `seat`. An event of this very instant, which can
+    /// only be the peer's own, comes one round later.
     pub(crate) fn post(&mut self, seat: Seat, at: Time, event: Event) {
         let seq = self.number();
         self.post_as(seq, seat, at, event);
@@ -43,7 +43,7 @@ impl SimWorld<'_> {
         self.worker.push(Key { time, round, seat, source, seq }, event);
     }
 
-    /// Sets a timer of the peer's own.
+    /// Sets a timer of the peer.
     #[inline(always)]
     pub(crate) fn post_timer(&mut self, at: Time, port: Port, handle: u32, mut body: Body) {
         let worker = &mut *self.worker;
@@ -67,8 +67,8 @@ impl SimWorld<'_> {
         self.post(self.seat, at, Event::Timer { port, handle, body });
     }
 
-    /// Takes a message out of its sender's hands, as a value or encoded, with the hash of its
-    /// payload when encoded.
+    /// Takes the message out of a parcel, as a value or encoded, with the hash of its encoded
+    /// payload.
     pub(crate) fn body(&self, parcel: &mut Parcel) -> (Body, u64) {
         if !self.worker.wire {
             return (parcel.take(), 0);
@@ -107,7 +107,7 @@ impl SimWorld<'_> {
         self.send_slowly(to, header, parcel);
     }
 
-    /// Sends a datagram that is not common in one way or another, or finds the outbox full.
+    /// Sends a datagram that is not a common one, or finds the outbox full.
     #[cold]
     #[inline(never)]
     fn send_slowly(&mut self, to: Address, header: Header, mut parcel: Parcel) {
@@ -149,7 +149,7 @@ impl SimWorld<'_> {
         }
     }
 
-    /// Sends a datagram to another peer, unless it trusts somebody else to be there.
+    /// Sends a datagram to another peer, unless its sender trusts another identity to be there.
     fn send_to(&mut self, dest: Seat, header: Header, parcel: Parcel) {
         match self.is_mistaken(Address::simulated(dest)) {
             true => self.refuse_datagram(dest),
@@ -157,7 +157,7 @@ impl SimWorld<'_> {
         }
     }
 
-    /// Sends a datagram to another peer, or keeps it until that one is met.
+    /// Sends a datagram to another peer, or keeps it until the handshake with that one is done.
     pub(crate) fn send_out(&mut self, dest: Seat, header: Header, mut parcel: Parcel) {
         if !self.has_met(dest) {
             return self.keep(dest, header, parcel);
@@ -189,7 +189,7 @@ impl SimWorld<'_> {
                 let event = self.datagram(header, &mut damaged, size, draws);
                 self.post_as(seq, dest, now + after, event);
             }
-            // Both copies are the same event of the sender's.
+            // Both copies are the same event of the sender.
             Departure::Twice { first, second } => {
                 self.worker.ledger.of(Class::Datagram).duplicated += 1;
                 let mut bytes = Vec::new();
@@ -221,7 +221,7 @@ impl SimWorld<'_> {
         self.post(self.seat, self.now.time, Event::message(message));
     }
 
-    /// A datagram as an event, with all that it needs to be let in.
+    /// A datagram as an event, with all that its admission needs.
     fn datagram(&self, header: Header, parcel: &mut Parcel, size: u32, draws: Seed) -> Event {
         let WorkerState { wire, has_arrival, handshakes, .. } = *self.worker;
         if !wire && !has_arrival && !handshakes && header.call == Call::None {
@@ -241,14 +241,14 @@ impl SimWorld<'_> {
         })
     }
 
-    /// Asks the model for the fate of one packet, with the next dice of this pair.
+    /// Asks the model for the fate of one packet, with the next random stream of this pair.
     pub(crate) fn depart(&mut self, to: Seat, size: u32) -> (Departure, Seed) {
         self.worker.empty_outbox();
         let (from, at, draws) = (self.seat, self.now.time, self.seat_state().next_draws(to));
         (self.worker.depart(&Packet { from, to, at, size, draws }), draws)
     }
 
-    /// Asks the receiving side of the model whether a message that arrives here gets through.
+    /// Asks the receiving side of the model whether a message that arrives here is accepted.
     pub(crate) fn arrive(&mut self, from: Seat, message: &AddressedMessage) -> Arrival {
         let (to, at) = (self.seat, self.now.time);
         let packet = Packet { from, to, at, size: message.size, draws: message.draws };
@@ -256,7 +256,7 @@ impl SimWorld<'_> {
     }
 
     /// Reports a reliable message that its connection could not deliver, if the life that sent it
-    /// still lives.
+    /// still runs.
     pub(crate) fn report(
         &mut self,
         life: u32,

@@ -1,4 +1,4 @@
-//! An event that waits: where it stands in the contract's order, and what it is.
+//! A pending event and its key in the contract's order.
 
 use std::cmp::Ordering;
 
@@ -7,10 +7,10 @@ use peerlet_core::{Address, Seat, Seed, Time, Undelivered};
 
 use crate::signal::Signal;
 
-/// Where an event stands: (time, round) and then, for each peer of its own, (source, seq).
+/// The position of an event in the order: (time, round), and then (source, seq) within each peer.
 ///
-/// The order among different peers is fixed as well, though nothing depends on it but traces: at an
-/// instant, what the environment does comes first, in its own order; then peers by seat.
+/// The order among peers is fixed as well, though only traces depend on it: at an instant, acts of
+/// the environment come first, in their own order, then peers by seat.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Key {
     pub(crate) time: Time,
@@ -22,7 +22,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Where it stands among all, as [`Handled::order`](crate::Handled) has it.
+    /// The position among all events, the same as [`Handled::order`](crate::Handled).
     #[inline]
     fn order(&self) -> (Time, u32, bool, u64, Seat, u32, u64) {
         let own = self.source != 0;
@@ -46,16 +46,16 @@ impl PartialOrd for Key {
 /// Something that happens to a peer at its time.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// What the environment does to it.
+    /// An act of the environment.
     Directive(Act),
     /// A peerlet's timer.
     Timer { port: Port, handle: u32, body: Body },
     /// A task's operation has waited long enough.
     Wake { task: u32, operation: u32 },
-    /// A datagram of the common sort: no part of a call, not encoded, past no receiving side of the
-    /// network. It goes without everything that a [`AddressedMessage`] has for those.
+    /// A plain datagram: no part of a call, not encoded, and not subject to the receiving side of
+    /// the network. It needs none of the fields that an [`AddressedMessage`] has for those.
     Plain { port: Port, body: Body },
-    /// Everything that is less common.
+    /// A less common event.
     Rare(Box<RareEvent>),
 }
 
@@ -75,9 +75,9 @@ pub(crate) enum RareEvent {
         body: Body,
         why: Undelivered,
     },
-    /// Between the simulator's own ends of a connection; no peer sees it.
+    /// A signal between the two ends of a connection; no peer sees it.
     Signal(Signal),
-    /// A pause is over.
+    /// The end of a pause.
     Resume,
 }
 
@@ -114,7 +114,7 @@ impl RareEvent {
     }
 }
 
-/// A message that is on its way.
+/// A message in transit.
 #[derive(Debug)]
 pub(crate) struct AddressedMessage {
     pub(crate) from: Address,
@@ -122,19 +122,19 @@ pub(crate) struct AddressedMessage {
     pub(crate) body: Body,
     /// Encoded bytes.
     pub(crate) size: u32,
-    /// Where the network's dice for it are found.
+    /// The seed of the network's random stream for it.
     pub(crate) draws: Seed,
     pub(crate) delivery: Delivery,
     /// The hash of its payload; 0 unless the run encodes messages.
     pub(crate) payload: u64,
-    /// Whether the receiving side of the network let it pass already.
+    /// Whether the receiving side of the network has accepted it already.
     pub(crate) accepted: bool,
 }
 
-/// How a message travels.
+/// How a message is delivered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Delivery {
-    /// As a datagram, to whoever lives at the address.
+    /// As a datagram, to the life that runs at the address.
     Datagram,
     /// On a connection, to one life.
     Connection {
@@ -144,7 +144,7 @@ pub(crate) enum Delivery {
         theirs: u32,
         /// The life that it is for.
         life: u32,
-        /// Its place among the connection's messages.
+        /// Its index among the connection's messages.
         index: u64,
         departed: Time,
         part: Part,
@@ -157,24 +157,24 @@ pub(crate) enum Delivery {
     },
 }
 
-/// What a packet of a connection carries.
+/// The content of a packet on a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Part {
     /// A message, or the last piece of a large one.
     Message,
     /// A piece before the last.
     Piece,
-    /// The question whether a message of this many bytes may start.
+    /// The request to start a message of this many bytes.
     Ask(u32),
 }
 
 impl Delivery {
-    /// Whether it asks for a large message to start.
+    /// Whether it is a request to start a large message.
     pub(crate) fn is_question(self) -> bool {
         matches!(self, Delivery::Connection { part: Part::Ask(_), .. })
     }
 
-    /// Whether a message travels: its pieces but the last are none.
+    /// Whether it carries a message: only the last piece of a large one does.
     pub(crate) fn is_message(self) -> bool {
         !matches!(self, Delivery::Connection { part: Part::Piece | Part::Ask(_), .. })
     }

@@ -7,26 +7,26 @@ use peerlet_core::{Duration, Seat, Time};
 
 /// Events in one chunk of a bucket, where there are enough to fill it.
 const CHUNK_MAX: usize = 64;
-/// And where there are few.
+/// Events in one chunk where there are few.
 const CHUNK_MIN: usize = 8;
 /// Peers in one block, unless windows are so short that blocks must be larger to hold anything.
 const BLOCK_BITS: u32 = 14;
-/// And no larger than this even then.
+/// The largest blocks even then.
 const BLOCK_BITS_MAX: u32 = 24;
 /// Windows are no longer than this: 2^28 ns, a quarter of a second.
 const WIDTH_MAX: u64 = 1 << 28;
-/// How far ahead the ring is to reach, within its bounds: the timers of most peers are due sooner.
+/// How far ahead the ring of windows should reach, within its bounds: most timers are due sooner.
 const REACH: u64 = 2_000_000_000;
 /// How many windows the ring has.
 const SLOTS: RangeInclusive<u64> = 16..=4096;
 /// How many events of one peer are expected a second when the size of blocks is chosen.
 const EVENTS_A_SECOND: u64 = 3;
 
-/// How time and seats are cut into windows and blocks. It moves no digest.
+/// How time and seats are cut into windows and blocks. The digest does not depend on it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Grid {
-    /// The bits of an instant that say where in its window it is: windows are as long as a power of
-    /// two, so that nothing is divided.
+    /// The number of bits of an instant that are its offset in the window: a window's length is a
+    /// power of two, so that nothing is divided.
     offset_bits: u32,
     offset_mask: u64,
     pub(crate) slots: u64,
@@ -38,8 +38,8 @@ pub(crate) struct Grid {
     pub(crate) blocks: usize,
 }
 
-/// Whether blocks of so many seats can be dealt out so that no thread has a sixteenth more than
-/// its share.
+/// Whether blocks of this size can be distributed so that no thread exceeds its share by a
+/// sixteenth.
 fn is_fair(seats: u32, block_bits: u32, threads: u32) -> bool {
     let (seats, threads) = (seats as usize, threads as usize);
     let blocks = seats.div_ceil(1 << block_bits);
@@ -127,7 +127,7 @@ impl Grid {
     }
 }
 
-/// A worker's share of so many things, in one run; the shares differ by one at most.
+/// A worker's contiguous share of a number of things; the shares differ by one at most.
 pub(crate) fn share(things: usize, worker: usize, workers: usize) -> Range<usize> {
     things * worker / workers..things * (worker + 1) / workers
 }

@@ -5,16 +5,16 @@ use std::collections::BinaryHeap;
 
 use crate::event::{Event, Key};
 
-/// So many events wait before they are looked through for those that are of no use any more.
+/// The number of pending events from which obsolete ones are swept out.
 const SWEEP_MIN: usize = 4_096;
 
-/// All events that wait: a heap of small keys, the events themselves beside it.
+/// All pending events: a heap of small keys, with the events themselves beside it.
 #[derive(Default)]
 pub(crate) struct Heap {
     heap: BinaryHeap<Reverse<(Key, u32)>>,
     events: Vec<Option<Event>>,
     free: Vec<u32>,
-    /// How many waited after the last look through them.
+    /// How many were pending after the last sweep.
     kept: usize,
 }
 
@@ -43,8 +43,8 @@ impl Heap {
         Some((key, event.expect("a key has its event")))
     }
 
-    /// Drops events that are of no use, if the number of those that wait has doubled since the last
-    /// time; false when it has not.
+    /// Drops obsolete events, if the number of pending ones has doubled since the last sweep; false
+    /// if it has not.
     pub(crate) fn sweep(&mut self, mut is_of_use: impl FnMut(&Key, &Event) -> bool) -> bool {
         if self.heap.len() < SWEEP_MIN.max(self.kept * 2) {
             return false;
@@ -63,7 +63,7 @@ impl Heap {
         true
     }
 
-    /// All events that wait, in no order.
+    /// All pending events, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Event> {
         self.events.iter().flatten()
     }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_of_no_use_is_swept_out() {
+    fn obsolete_events_are_swept_out() {
         let mut heap = Heap::default();
         let is_of_use = |_: &Key, event: &Event| number(event).is_multiple_of(100);
         for n in 0..100_000u32 {

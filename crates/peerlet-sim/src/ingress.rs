@@ -1,7 +1,7 @@
-//! The receiving side of the network: whether and when a message that reached its seat gets in.
+//! The receiving side of the network: whether and when a message that reached its seat is admitted.
 //!
-//! What belongs to a connection gets in in order, whatever the model does to each message: who is
-//! not let in tries again, who is let in late is waited for, and everything behind waits as well.
+//! The messages of a connection are admitted in order, whatever the model does to each: one that is
+//! rejected tries again, one that is delayed holds up those behind it.
 
 use peerlet_core::{Duration, Seat, Time};
 use peerlet_measure::DropCause;
@@ -12,7 +12,7 @@ use crate::event::{AddressedMessage, Delivery};
 use crate::sim_world::SimWorld;
 use crate::worker_state::{WorkerState, drop_cause};
 
-/// Whether and when a message gets in.
+/// Whether and when a message is admitted.
 pub(crate) enum Admitted {
     /// Now.
     Now,
@@ -23,7 +23,7 @@ pub(crate) enum Admitted {
 }
 
 impl SimWorld<'_> {
-    /// The receiver's end of a connection. Ends that can be of no use any more are forgotten.
+    /// The receiver's end of a connection. Obsolete ends are forgotten.
     pub(crate) fn incoming(&mut self, connection: (Seat, u64)) -> &mut Incoming {
         let (seat, now) = (self.seat, self.now.time);
         let WorkerState { model, connection_timeout, seat_states, .. } = &mut *self.worker;
@@ -36,8 +36,8 @@ impl SimWorld<'_> {
         known.entry(connection).or_default()
     }
 
-    /// Whether a message of a connection is given up, and with it all behind it, because its peer
-    /// is paused for longer than it can wait: its sender hears of it when its time is over.
+    /// Whether a message of a connection is given up, and with it all behind it, because its
+    /// receiver is paused beyond the timeout. Its sender learns that by the timeout.
     pub(crate) fn gives_up(
         &mut self,
         source: Seat,
@@ -45,7 +45,7 @@ impl SimWorld<'_> {
         until: Time,
     ) -> bool {
         let Delivery::Connection { number, departed, .. } = message.delivery else { return false };
-        // Should it find nobody then, its sender hears of that in time, too.
+        // If it finds nobody then, its sender must learn that in time, too.
         let answered = until + self.return_delay(self.seat, source);
         let given_up = answered > departed + self.worker.connection_timeout;
         if given_up {
@@ -54,9 +54,8 @@ impl SimWorld<'_> {
         given_up
     }
 
-    /// When a message of a connection that found nobody is tried again, as its sender does with one
-    /// that was lost. `None` where an answer would come too late: it is given up, and with it all
-    /// behind it.
+    /// The time of the next attempt of a message that found nobody, as for one that was lost.
+    /// `None` where an answer would come too late: it is given up, and with it all behind it.
     pub(crate) fn finds_nobody(
         &mut self,
         source: Seat,
@@ -78,9 +77,8 @@ impl SimWorld<'_> {
         Some(known.unanswered_until)
     }
 
-    /// What becomes of a message of a connection on which one before it found nobody, or was given
-    /// up: it waits with the former, and goes the way of the latter, behind those before it that
-    /// still wait.
+    /// The fate of a message behind one of the same connection that found nobody or was given up:
+    /// it waits with the former, and is dropped like the latter once those before it are settled.
     fn behind_another(&mut self, connection: (Seat, u64)) -> Option<Admitted> {
         let now = self.now.time;
         let known = self.seat_state().connections()?.incoming.get(&connection)?;
@@ -94,7 +92,8 @@ impl SimWorld<'_> {
         })
     }
 
-    /// Asks whether a message that is at its seat now gets in. It is asked anew when `Later` says.
+    /// Decides whether a message that is at its seat now is admitted. `Later` says when to ask
+    /// again.
     pub(crate) fn enter(&mut self, source: Seat, message: &mut AddressedMessage) -> Admitted {
         let now = self.now.time;
         if let Delivery::Connection { number, .. } = message.delivery
@@ -121,8 +120,8 @@ impl SimWorld<'_> {
         }
     }
 
-    /// When a packet of a large message has its turn at the link, behind those of other
-    /// connections that wait for it; `None` now. It waits until `end` at most.
+    /// The time at which a packet of a large message has its turn at the access link, behind those
+    /// of other connections, and at most `end`; `None` if that is now.
     fn take_turn_at_link(&mut self, connection: (Seat, u64), end: Time) -> Option<Time> {
         let now = self.now.time;
         let (free, takes) = self.connections().access_link;
@@ -136,7 +135,7 @@ impl SimWorld<'_> {
         (turn > now).then_some(turn)
     }
 
-    /// Notes for how long a packet of a large message takes the link.
+    /// Notes for how long a packet of a large message occupies the access link.
     fn link_taken(&mut self, connection: (Seat, u64), takes: Duration) {
         let now = self.now.time;
         self.incoming(connection).has_turn = false;
@@ -175,21 +174,21 @@ impl SimWorld<'_> {
                 }
                 return if ready > now { Admitted::Later(ready) } else { Admitted::Now };
             }
-            // To be let in after the connection's time is not to be let in.
+            // Admission after the connection's timeout is a rejection.
             Arrival::Accept { .. } => DropCause::Queue,
             Arrival::Drop(cause) => drop_cause(cause),
         };
-        // The next attempt is another packet, with other dice.
+        // The next attempt is another packet, with a random stream of its own.
         message.draws = message.draws.named("again");
         let patience = self.patience(connection.0, Some(seat), attempt);
-        // Who was let in before it is handled before it is given up.
+        // Messages admitted before it are handled before it is given up.
         let end = end.max(ready);
         let known = self.incoming(connection);
         if now >= end {
             known.broken = Some(DropCause::Undelivered);
             return Admitted::Never(cause);
         }
-        // Whose turn it is asks again soon.
+        // The packet whose turn it is tries again soon.
         known.attempt = if one_by_one { 0 } else { attempt + 1 };
         known.held_until = end.min(now + patience);
         Admitted::Later(known.held_until)

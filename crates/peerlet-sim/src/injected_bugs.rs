@@ -1,5 +1,5 @@
-//! Bugs on purpose, to see that whoever looks for bugs finds them. There is nothing of this without
-//! the feature `planted`, and none of them acts unless a setup asks for it.
+//! Injected bugs, to test that bug finders find them. They exist only with the feature
+//! `injected-bugs`, and each acts only if a setup asks for it.
 
 use peerlet_core::runtime::{Body, Header, PackedEvent, Parcel};
 use peerlet_core::{Address, Seat};
@@ -12,40 +12,39 @@ use crate::signal::Queued;
 use crate::sim_world::SimWorld;
 use crate::worker_state::WorkerState;
 
-/// A bug that a simulation is to have: each is rare, as bugs are that survive.
+/// A bug that a simulation is to have. Each strikes rarely, like bugs that survive tests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum InjectedBug {
-    /// Of two wake-ups of a peer that is paused, one right behind the other, the second is lost.
+    /// Of two successive wake-ups of a paused peer, the second is lost.
     LostWakeUp,
-    /// A reliable message that had to wait where it arrived is not asked again which life it is
-    /// for.
+    /// A reliable message that was delayed on arrival is not checked again for its life.
     LifeMixUp,
     /// Where three events of one peer, made by three others, share an instant, the windowed engine
-    /// takes the last two the wrong way round.
+    /// swaps the last two.
     WrongTieBreak,
-    /// The first event of a life is numbered one too low: a timer that the life before it made
-    /// last still comes.
+    /// The first event of a life is numbered one too low: the last timer of the life before still
+    /// fires.
     LeakedTimer,
     /// A message for a connection that is being opened for the fourth time is queued twice.
     DoubleDelivery,
-    /// Of the timers that were taken back and come due among other turns, one of four stays in the
-    /// books: it counts as handled there, and alone it does not.
+    /// Of canceled timers that come due in a batch, one of four stays in the books: it counts as
+    /// handled there, and does not when it is handled alone.
     UnevenBooks,
 }
 
 impl WorkerState {
-    /// Whether it is to have this bug.
+    /// Whether the run has this bug.
     pub(crate) fn has_bug(&self, bug: InjectedBug) -> bool {
         self.injected_bug == Some(bug)
     }
 
-    /// Whether a turn that nobody handled is not struck out.
+    /// Whether an event that nobody handled stays in the books.
     pub(crate) fn keeps(&self, event: &PackedEvent) -> bool {
         let is_chosen = event.kind() == PackedEvent::TIMER && event.mark().is_multiple_of(4);
         is_chosen && self.has_bug(InjectedBug::UnevenBooks)
     }
 
-    /// Whether this is lost.
+    /// Whether an event is lost.
     pub(crate) fn loses(&self, seat: Seat, event: &Event) -> bool {
         let is_wake = |event: &Event| matches!(event, Event::Wake { .. });
         self.has_bug(InjectedBug::LostWakeUp)
@@ -55,7 +54,7 @@ impl WorkerState {
 }
 
 impl Batch {
-    /// Breaks ties of three the wrong way.
+    /// Breaks ties of three in the wrong order.
     pub(crate) fn break_ties(&mut self) {
         let view = *self.view();
         let source = |event: &PackedEvent| rank(event, view.at(event).0).0;
@@ -79,7 +78,7 @@ impl Batch {
 }
 
 impl SimWorld<'_> {
-    /// A copy of a message that is to be queued, where it is to be queued twice.
+    /// A copy of a message that is to be queued, if it is to be queued twice.
     pub(crate) fn injected_copy(
         &mut self,
         key: (Address, u32),
@@ -92,7 +91,7 @@ impl SimWorld<'_> {
         let mut bytes = Vec::new();
         parcel.encode(&mut bytes);
         let (size, payload) = (bytes.len() as u32, payload_hash(&bytes));
-        // The accounts say nothing: it looks like a copy that the network made.
+        // In the accounts it looks like a copy made by the network.
         self.worker.ledger.reliable.duplicated += 1;
         Some(Queued { header, body: Body::encoded(bytes), size, payload })
     }

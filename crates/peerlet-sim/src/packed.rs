@@ -1,4 +1,4 @@
-//! An event as the windowed engine stores it: as a [`PackedEvent`], where its bucket says the rest.
+//! The stored form of an event: a [`PackedEvent`], completed by what its bucket implies.
 
 use peerlet_core::runtime::{Act, Body, Class, PackedEvent};
 use peerlet_core::{Seat, Time};
@@ -6,14 +6,14 @@ use peerlet_memory::prefetch_line;
 
 use crate::event::{Event, Key, RareEvent};
 
-// Kinds of events besides datagrams of the common sort, as in `Event::Plain`, and timers.
+// Kinds of events besides plain datagrams, as in `Event::Plain`, and timers.
 const DIRECTIVE: u8 = PackedEvent::OWN;
 const WAKE: u8 = PackedEvent::OWN + 1;
 const RARE: u8 = PackedEvent::OWN + 2;
-/// Too much to pack, such as a number of more than 32 bits: in a box.
+/// Too large to pack, such as a number of more than 32 bits: in a box.
 const WIDE: u8 = PackedEvent::OWN + 3;
 
-/// What is too much for the common form.
+/// An event that does not fit the packed form.
 struct Wide {
     source: u32,
     seq: u64,
@@ -26,7 +26,7 @@ pub(crate) type Chunk = Vec<PackedEvent>;
 /// The order of events of one peer at one instant: the source, then its number.
 pub(crate) type Rank = (u32, u64);
 
-/// Packs an event; everything of the key that its bucket knows is left out.
+/// Packs an event without the parts of its key that its bucket implies.
 pub(crate) fn pack(key: &Key, key_bits: u64, event: Event) -> PackedEvent {
     debug_assert!(key_bits >> PackedEvent::PLACE_BITS == 0 && key.round == 0, "the key fits");
     let Ok(seq) = u32::try_from(key.seq) else {
@@ -57,14 +57,14 @@ pub(crate) fn class(event: &PackedEvent) -> Option<Class> {
     }
 }
 
-/// Asks the cache for what an event has in a box.
+/// Prefetches the boxed part of an event.
 pub(crate) fn prefetch_box(event: &PackedEvent) {
     if let Some(rare) = event.body().get::<Box<RareEvent>>() {
         (0..size_of::<RareEvent>().div_ceil(64)).for_each(|line| prefetch_line(&**rare, line));
     }
 }
 
-/// Where an event stands among those of this seat at its instant.
+/// The rank of an event among those of this seat at its instant.
 pub(crate) fn rank(event: &PackedEvent, seat: Seat) -> Rank {
     match event.kind() {
         PackedEvent::TIMER => (seat.0 + 1, u64::from(event.mark())),

@@ -1,7 +1,7 @@
-//! Which seats there are and which of them the scenario has running, as workloads see it.
+//! The seats, and which of them the scenario has running, as workloads see them.
 //!
-//! Only the environment changes it. What it does in the running window is known before, so a peer
-//! sees exactly what was done up to its own instant, in whatever order peers are run.
+//! Only directives change that. Those of the running window are known before it runs, so a peer
+//! sees exactly the directives up to its own instant, in whatever order peers are run.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,10 +9,10 @@ use std::sync::{Arc, OnceLock};
 use peerlet_core::runtime::Act;
 use peerlet_core::{Address, Seat, Time};
 
-/// The seats as they were before the running window.
+/// The running seats, as they were before the running window.
 pub(crate) struct RunningSeats {
     seats: u32,
-    /// A bit a seat. Written between windows only.
+    /// One bit per seat. Written between windows only.
     running: Vec<AtomicU64>,
 }
 
@@ -40,7 +40,7 @@ impl RunningSeats {
         word.is_some_and(|word| word.load(Ordering::Relaxed) >> (seat.0 % 64) & 1 == 1)
     }
 
-    /// The seat at this address; `None` when nobody can be there.
+    /// The seat at this address; `None` if no seat has it.
     #[inline]
     pub(crate) fn seat_at(&self, address: Address) -> Option<Seat> {
         let seat = Seat(address.slot());
@@ -48,7 +48,7 @@ impl RunningSeats {
     }
 }
 
-/// What the environment does to one seat.
+/// A directive of the environment, with its number.
 #[derive(Clone, Debug)]
 pub(crate) struct Planned {
     pub(crate) at: Time,
@@ -59,7 +59,7 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
-    /// Whether the seat is running afterwards; `None` where that is not changed.
+    /// Whether the seat is running afterwards; `None` if that does not change.
     pub(crate) fn leaves_running(&self) -> Option<bool> {
         match self.act {
             Act::Start => Some(true),
@@ -69,13 +69,13 @@ impl Planned {
     }
 }
 
-/// All that the environment does in one window, in order; mostly nothing, which takes no memory.
+/// All directives of one window, in order; mostly none, which takes no memory.
 #[derive(Clone, Default)]
 pub(crate) struct WindowDirectives(Option<Arc<Inner>>);
 
 struct Inner {
     planned: Vec<Planned>,
-    /// Indices in `planned` by seat, in order; made when somebody asks.
+    /// Indices into `planned` by seat, in order; made on demand.
     by_seat: OnceLock<Vec<u32>>,
 }
 

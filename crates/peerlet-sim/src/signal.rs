@@ -3,10 +3,13 @@
 use peerlet_core::runtime::{Body, Header};
 use peerlet_core::{Address, Seat, Seed, Undelivered};
 
-/// What the two ends of a connection tell each other and themselves.
+/// The size of a packet that opens a connection or asks for a large message to start.
+pub(crate) const CONTROL_BYTES: u32 = 64;
+
+/// A signal from one end of a connection to the other, or to itself.
 #[derive(Debug)]
 pub(crate) enum Signal {
-    /// To the receiver: whoever lives there, answer.
+    /// To the receiver: answer, if a peer lives there.
     Open { from: Address, number: u64, life: u32 },
     /// To the sender: this life is there.
     Opened { to: Address, number: u64, life: u32, theirs: u32 },
@@ -14,17 +17,17 @@ pub(crate) enum Signal {
     Refused { to: Address, number: u64, life: u32 },
     /// To oneself: try again.
     Retry { to: Address, life: u32, ticket: u64 },
-    /// Between sockets, before all else, in runs that have handshakes.
+    /// Between sockets, before anything else, in runs with handshakes.
     Handshake(Handshake),
     /// To the sender: its large message may start.
     Granted { to: Address, number: u64, life: u32 },
-    /// To the sender: all pieces up to this one were taken.
+    /// To the sender: all pieces up to this one arrived.
     PieceTaken { to: Address, number: u64, life: u32, index: u64 },
-    /// To the sender: this piece, or question, was for another life, or was not let in.
+    /// To the sender: this piece, or request to start, was for another life or was not admitted.
     PartReturned { to: Address, number: u64, life: u32, index: u64, why: Undelivered },
-    /// To oneself: look for large messages that stand still.
+    /// To oneself: look for large messages that make no progress.
     LookForIdle,
-    /// To the sender: this message was for another life, or was not let in.
+    /// To the sender: this message was for another life or was not admitted.
     Returned { to: Address, number: u64, life: u32, index: u64, message: Queued, why: Undelivered },
 }
 
@@ -37,30 +40,30 @@ pub(crate) struct Queued {
     pub(crate) payload: u64,
 }
 
-/// What the two ends of a handshake tell each other, and themselves.
+/// A step of a handshake, for the other end or for oneself.
 #[derive(Debug)]
 pub(crate) enum Handshake {
     Packet {
         from: Seat,
         step: Step,
-        /// Where the network's dice for it are found.
+        /// The seed of the network's random stream for it.
         draws: Seed,
-        /// Whether the receiving side of the network let it pass already.
+        /// Whether the receiving side of the network has accepted it already.
         accepted: bool,
     },
-    /// To oneself: that attempt has waited long enough.
+    /// To oneself: the wait for an answer to this attempt is over.
     Again { with: Seat, step: Step, attempt: u32 },
 }
 
-/// What a packet of a handshake says.
+/// The content of a packet of a handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
-    /// From who dials: answer.
+    /// From the dialer: the request.
     Hello,
     /// The answer.
     Welcome,
-    /// From who dials: this is it.
+    /// From the dialer: the handshake is complete.
     Finished,
-    /// The other end has heard so.
+    /// The acknowledgement of that.
     Confirmed,
 }

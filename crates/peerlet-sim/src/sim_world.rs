@@ -15,23 +15,23 @@ use crate::event::Event;
 use crate::seat_state::{SeatState, identity_of};
 use crate::worker_state::{Moment, WorkerState};
 
-/// What is said once when a peerlet broadcasts that did not say that it needs to.
+/// The warning, given once, when a peerlet broadcasts without having declared the need.
 const NO_LOCAL_NETWORKS: &str = "a broadcast reaches nobody: the network has no local ones; choose \
                                  the model `lan`, and let whoever broadcasts say so: \
                                  `about.needs(Need::Broadcast)`";
 
-/// What is said once when a peerlet trusts a contact that did not say that it needs to.
+/// The warning, given once, when a peerlet trusts a contact without having declared the need.
 const NO_IDENTITIES: &str = "a contact is not verified: the transport has no identities; choose \
                              QUIC, and let whoever trusts contacts say so: \
                              `about.needs(Need::Identity)`";
 
-/// One peer, one event: where it is and when. It goes from turn to turn of a batch.
+/// The world of one peer during one event; a batch reuses it for event after event.
 pub(crate) struct SimWorld<'a> {
     pub(crate) worker: &'a mut WorkerState,
     pub(crate) row: usize,
     pub(crate) seat: Seat,
     pub(crate) now: Moment,
-    /// The environment's number of what it does to the peer just now, if that is what happens.
+    /// The number of the directive that is being carried out, if that is the event.
     pub(crate) directive: Option<u64>,
     /// The seat's digest before the event that was booked last.
     pub(crate) before: SeatDigest,
@@ -48,14 +48,14 @@ impl<'a> SimWorld<'a> {
         SimWorld { row: worker.row(seat), worker, seat, now, directive, before: SeatDigest(0) }
     }
 
-    /// What the engine keeps of this peer.
+    /// The engine state of this peer.
     #[inline(always)]
     pub(crate) fn seat_state(&mut self) -> &mut SeatState {
         &mut self.worker.seat_states[self.row]
     }
 
-    /// Takes a turn and puts it into the books. False when the turn is not of the common sort, or
-    /// not to be taken yet.
+    /// Takes an event and books it. False if the event is not a common one, or must not be taken
+    /// yet.
     #[inline(always)]
     fn take<const SHOWN: bool>(&mut self, event: &PackedEvent, row: u32, later: u32) -> bool {
         let worker = &mut *self.worker;
@@ -73,7 +73,7 @@ impl<'a> SimWorld<'a> {
             }
             _ => return false,
         };
-        // What a peer made for itself may come before its next event: then the rest waits.
+        // A near event of the peer may come before its next one: then the rest waits.
         if !is_ready || time >= worker.queue.common_until() {
             return false;
         }
@@ -82,7 +82,7 @@ impl<'a> SimWorld<'a> {
         true
     }
 
-    /// Takes a turn when something is to be done between turns.
+    /// Takes an event when there is work between events.
     #[inline(never)]
     fn take_slowly(&mut self, event: &PackedEvent, row: u32, later: u32) -> bool {
         self.worker.flush();
@@ -96,7 +96,7 @@ impl Clock for SimWorld<'_> {
     }
 
     fn settled(&self) -> Time {
-        // What waited for the end of a pause falls on one instant, in later rounds.
+        // Events that waited for the end of a pause share one instant, in later rounds.
         if self.now.round == 0 { self.now.time } else { Time::ZERO }
     }
 

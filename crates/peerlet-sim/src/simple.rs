@@ -1,6 +1,6 @@
 //! The reference engine: one heap, one event after the other, every directive a cut.
 //!
-//! It is slow and short. The windowed engine has to come to the same digest, always.
+//! It is slow and short. The windowed engine must always come to the same digest.
 
 use peerlet_core::{Seat, Time};
 
@@ -24,7 +24,7 @@ pub(crate) fn run(
         worker.state.recorder.close_epoch(now);
         worker.state.ask_lookahead();
         while let Some(planned) = director.next_before(Time::from_nanos(now.as_nanos() + 1)) {
-            // What the environment did earlier may fall on this instant: a pause ends.
+            // A directive's effect, the end of a pause, may fall on this instant.
             let key = Worker::key_of(&planned);
             while let Some((key, event)) = pop_if(worker, |earlier| *earlier < key) {
                 worker.happen(key, event);
@@ -50,7 +50,7 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// Shows what was handled, at once.
+/// Shows the handled events to the trace at once.
 fn show(worker: &mut Worker, trace: &mut Option<&mut Box<dyn Trace>>) {
     if let (Some(trace), Some(handled)) = (trace, &mut worker.state.trace) {
         handled.drain(..).for_each(|handled| trace.handled(&handled));

@@ -1,4 +1,4 @@
-//! The run: its workers, its director, and what comes out.
+//! A simulation: its workers, its director, and its outcome.
 
 use std::cell::Ref;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -26,7 +26,7 @@ use crate::worker_state::{Common, WorkerState};
 
 /// A run in virtual time.
 ///
-/// [`run`](Simulation::run) goes through to the end; [`run_until`](Simulation::run_until) stops at
+/// [`run`](Simulation::run) goes to the end; [`run_until`](Simulation::run_until) stops at
 /// an instant, at which every peerlet may be [looked at](Simulation::peerlet).
 pub struct Simulation {
     engine: Engine,
@@ -40,10 +40,10 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    /// A simulation of these seats, to which the environment does this, in order.
+    /// A simulation of this setup, with the environment's directives in order.
     ///
     /// # Errors
-    /// When a stack cannot run, or needs what no simulation gives.
+    /// When a stack cannot run, or has a need that no simulation meets.
     pub fn new(
         setup: Setup,
         directives: impl IntoIterator<Item = Directive, IntoIter: Send + 'static>,
@@ -80,7 +80,7 @@ impl Simulation {
             };
             let (queue, heap) = match setup.engine {
                 Engine::Windowed => (CalendarQueue::new(grid), None),
-                // Its ring stays empty.
+                // Its calendar queue stays empty.
                 Engine::Reference => (
                     CalendarQueue::new(Grid::new(common.model.lookahead(), 1, 1)),
                     Some(Heap::default()),
@@ -109,18 +109,18 @@ impl Simulation {
         })
     }
 
-    /// The instant up to which everything has happened.
+    /// The instant up to which all events have been handled.
     pub fn now(&self) -> Time {
         self.director.now
     }
 
-    /// Those who have the peers, to look at.
+    /// The workers, to look at.
     #[cfg(test)]
     pub(crate) fn workers(&self) -> &[Worker] {
         &self.workers
     }
 
-    /// How many events peers handled so far.
+    /// The number of events handled so far.
     pub fn events(&self) -> u64 {
         self.workers.iter().map(|worker| worker.state.events).sum()
     }
@@ -146,24 +146,24 @@ impl Simulation {
     /// Runs to the end.
     ///
     /// # Errors
-    /// When a peer's events of one instant cause each other without end, and when the system does
-    /// not give as many threads as were asked for.
+    /// When a peer's events of one instant cause each other endlessly, and when the system does not
+    /// provide as many threads as were asked for.
     ///
     /// # Panics
-    /// Goes on with the panic of a handler; [`Watch::panicked`] says where that came from.
+    /// Resumes the panic of a handler; [`Watch::panicked`] says where that came from.
     pub fn run(mut self) -> Result<Outcome, RunError> {
         self.run_until(self.director.end)?;
         Ok(self.finish())
     }
 
-    /// Runs until just before `until`, or the end if that is earlier: everything earlier has
-    /// happened, nothing of that instant has.
+    /// Runs until just before `until`, or the end if that is earlier: all earlier events have been
+    /// handled, none of that instant.
     ///
     /// # Errors
     /// As for [`run`](Simulation::run).
     pub fn run_until(&mut self, until: Time) -> Result<(), RunError> {
         let until = until.min(self.director.end);
-        // Nothing of a run that panicked is looked at again, but for where the panic came from.
+        // After a panic, only its location is looked at.
         let ran = catch_unwind(AssertUnwindSafe(|| self.go(until)));
         ran.unwrap_or_else(|panic| {
             if let Some(location) = self.panicked() {
@@ -190,8 +190,7 @@ impl Simulation {
         }
     }
 
-    /// Where a panic came from, when it came from a peer's handler: of several in one window the
-    /// first one.
+    /// The location of a panic in a peer's handler: the first of several in one window.
     fn panicked(&self) -> Option<Location> {
         let locations = self.workers.iter().filter_map(|Worker { host, state, .. }| {
             let seat = |row: usize| Seat(state.seats.start + row as u32);

@@ -1,5 +1,5 @@
-//! Puts the events of one bucket into order: what is handled alike together, and each peer's own by
-//! time.
+//! Sorts the events of one bucket: events that are handled alike together, and those of each peer
+//! by time.
 
 use std::cmp::Ordering;
 use std::mem;
@@ -16,10 +16,10 @@ const COUNTED_MAX: u32 = 12;
 /// How many lanes there are.
 const LANES: usize = 8;
 
-/// Where events are that stand in no lane.
+/// The lane of the remaining events.
 const REST: usize = LANES;
 
-/// Fewer events than these share one lane: with so few, more lanes cost more than they give.
+/// Fewer events than this share one lane: with so few, more lanes cost more than they save.
 const FEW: usize = 64;
 
 /// How many bits a key has, and how many of these, the highest, are the destination's.
@@ -36,13 +36,13 @@ impl Bits {
     }
 }
 
-/// Events in order: those of each lane, then the rest.
+/// Sorted events: those of each lane, then the rest.
 pub(crate) type Lanes = [Vec<PackedEvent>; LANES + 1];
 
-/// Sorts events, with memory that it uses again.
+/// Sorts events in reused memory.
 #[derive(Default)]
 pub(crate) struct Sorter {
-    /// For each destination, where its event stands, if it had one in this sort.
+    /// By destination, the position of its event, if it had one in this sort.
     spots: Vec<Spot>,
     /// The number of this sort.
     sort: u32,
@@ -54,7 +54,7 @@ pub(crate) struct Sorter {
     heads: Vec<u32>,
 }
 
-/// Where the only event of a destination stands, and in which sort that was.
+/// The position of a destination's only event, and the number of the sort.
 #[derive(Clone, Copy, Default)]
 struct Spot(u32);
 
@@ -84,14 +84,14 @@ impl Spot {
 }
 
 impl Sorter {
-    /// Moves all events out of the chunks, which are left empty, into the lanes. Each destination's
-    /// own stand in the order of their keys, then as `tie` says.
+    /// Moves all events out of the chunks, which are left empty, into the lanes. The events of each
+    /// destination are in the order of their keys, then of `tie`.
     ///
-    /// Which destination comes first makes no difference. So those that have a single event, as
-    /// most do, are only dealt into lanes of events that are handled alike, for the sake of the
-    /// processor's guesses. The others follow, in groups of few destinations, which are sorted.
+    /// The order of destinations makes no difference. So those with a single event, as most have,
+    /// are only dealt into lanes of events that are handled alike, for the sake of branch
+    /// prediction. The others follow in groups of a few destinations, which are sorted.
     ///
-    /// What the lanes held must hold no values any more: nothing of it is dropped.
+    /// The events left in the lanes must hold no values: they are not dropped.
     pub(crate) fn sort(
         &mut self,
         chunks: &mut [Chunk],
@@ -101,7 +101,7 @@ impl Sorter {
     ) {
         lanes.iter_mut().for_each(forget_all);
         let count = chunks.iter().map(Vec::len).sum::<usize>();
-        // Where most destinations have several, dealing is in vain.
+        // Where most destinations have several events, dealing is wasted work.
         if count < 1 << bits.destination.min(Spot::INDEX_BITS) {
             self.deal(chunks, lanes, bits, count);
             let mut rest = mem::take(&mut self.rest);
@@ -112,7 +112,7 @@ impl Sorter {
         }
     }
 
-    /// Deals events into lanes, as long as they are the only one of their destination; the others
+    /// Deals events into lanes, as long as each is the only one of its destination; the others
     /// become the rest.
     fn deal(&mut self, chunks: &mut [Chunk], lanes: &mut Lanes, bits: Bits, count: usize) {
         self.begin(1 << bits.destination);
@@ -136,7 +136,7 @@ impl Sorter {
         }
     }
 
-    /// Begins a sort among so many destinations.
+    /// Begins a sort among this many destinations.
     fn begin(&mut self, destinations: usize) {
         if self.spots.len() < destinations {
             self.spots.resize(destinations, Spot::default());
@@ -168,12 +168,12 @@ impl Sorter {
                 let head = &mut self.heads[*group as usize];
                 let slot = &mut into[*head as usize];
                 *head = head.wrapping_add(1);
-                // Nothing is left there to be dropped, so it is not looked at.
+                // The slot holds nothing to drop, so it is not read.
                 mem::forget(mem::replace(slot, event.leave()));
             }
             forget_all(chunk);
         }
-        // By now, each head is where its group ends.
+        // Each head is now the end of its group.
         let mut from = 0;
         for end in &self.heads {
             let group = &mut into[from..*end as usize];
@@ -204,7 +204,7 @@ impl Sorter {
     }
 }
 
-/// What was dealt so far.
+/// The state of dealing.
 struct Dealt<'a> {
     lanes: &'a mut Lanes,
     spots: &'a mut [Spot],
@@ -214,7 +214,7 @@ struct Dealt<'a> {
 }
 
 impl Dealt<'_> {
-    /// Adds an event that its destination has beside others, or that finds no room in its lane.
+    /// Adds an event whose destination has others, or whose lane has no room.
     #[inline(never)]
     fn add_slowly(self, event: &mut PackedEvent, lane: usize) {
         let Dealt { lanes, spots, rest, sort, shift } = self;
@@ -227,7 +227,7 @@ impl Dealt<'_> {
         if first.lane() != REST {
             let events = &mut lanes[first.lane()];
             rest.push(events.swap_remove(first.index()));
-            // The last of the lane stands there now.
+            // The last event of the lane is there now.
             if let Some(moved) = events.get(first.index()) {
                 spots[moved.place_from(shift) as usize] = first;
             }

@@ -1,8 +1,8 @@
-//! The windowed engine's run: all workers through window after window, on a thread each.
+//! The windowed engine's run: all workers go through window after window, on a thread each.
 //!
 //! The first worker runs on the caller's thread and leads: between windows, while the others wait,
-//! it decides what comes next. Workers share nothing while they run but what nobody writes; events
-//! for others' peers change hands in mailboxes between windows.
+//! it decides what comes next. Running workers share only read-only data; events for other workers'
+//! peers pass through mailboxes between windows.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -20,18 +20,18 @@ use crate::trace::{Handled, Trace};
 use crate::watch::Watch;
 use crate::worker::Worker;
 
-/// How often a thread looks for the others before it sleeps: some tens of microseconds, longer than
-/// a decision takes and shorter than most windows.
+/// How often a thread polls for the others before it sleeps: some tens of microseconds, longer than
+/// a decision and shorter than most windows.
 const SPINS: u32 = 4_000;
 
-/// What the leader needs besides workers.
+/// The leader's view of the run, besides its workers.
 pub(crate) struct Lead<'a> {
     pub(crate) director: &'a mut Director,
     pub(crate) trace: Option<&'a mut Box<dyn Trace>>,
     pub(crate) running_seats: &'a RunningSeats,
     pub(crate) watch: &'a Watch,
     pub(crate) grid: Grid,
-    /// What the environment does in the window that runs, and where that ends.
+    /// The directives of the running window, and its end.
     pub(crate) directives: WindowDirectives,
     pub(crate) limit: Time,
 }
@@ -61,7 +61,7 @@ pub(crate) fn run(workers: &mut [Worker], mut lead: Lead<'_>, until: Time) -> Re
             match thread {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
-                    // Those that are there wait for one that will never come.
+                    // The started threads wait for one that will never come.
                     exchange.barrier.break_up();
                     let (started, code) = (threads.len() as u32 + 1, error.raw_os_error());
                     return Err(RunError::Threads { wanted, started, code });
@@ -92,33 +92,34 @@ pub(crate) fn run(workers: &mut [Worker], mut lead: Lead<'_>, until: Time) -> Re
     endless.map_or(Ok(()), |(at, seat)| Err(RunError::Endless { seat, at }))
 }
 
-/// What the workers share between windows.
+/// The data that workers share and exchange between windows.
 struct Exchange<'a> {
     grid: Grid,
     watch: &'a Watch,
     /// The blocks of each worker.
     blocks: Vec<Range<usize>>,
-    /// What the leader decided while all others waited.
+    /// The leader's decision, made while all others waited.
     order: RwLock<Order>,
-    /// What comes next if somebody has events in the very next window, as is the rule: decided
-    /// before they meet, so that they need not meet again. By the parity of rounds, since some may
-    /// still read what others are past.
+    /// The next order if any worker has events in the very next window, as is the rule: decided
+    /// before the barrier, so that a second one is not needed. By the parity of rounds, since some
+    /// workers may still read a round that others have left.
     foreseen: [RwLock<Option<(u64, Order)>>; 2],
-    /// The nanosecond before which a worker has no events, `u64::MAX` for none at all; likewise.
+    /// The nanosecond before which a worker has no events, `u64::MAX` for none at all; by the
+    /// parity of rounds as well.
     next: [Vec<AtomicU64>; 2],
-    /// Whether somebody's peer ran out of rounds.
+    /// Whether a peer ran out of rounds.
     endless: AtomicBool,
-    /// By who gives and who takes.
+    /// By sending and receiving worker.
     mailboxes: Vec<Mutex<Mailbox>>,
     traces: Vec<Mutex<Vec<Handled>>>,
     barrier: Barrier,
 }
 
-/// What one worker has for another.
+/// The events of one worker for another.
 #[derive(Default)]
 struct Mailbox {
     events: Vec<(u64, usize, Chunk)>,
-    /// Chunks on their way home.
+    /// Empty chunks in return.
     spare: Vec<Chunk>,
 }
 
@@ -140,8 +141,8 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Waits for all others; false when one of them will never come.
-    fn meet(&self) -> bool {
+    /// Waits for all other workers; false if one of them will never come.
+    fn wait(&self) -> bool {
         self.barrier.wait()
     }
 
@@ -149,10 +150,9 @@ impl<'a> Exchange<'a> {
         Guard(&self.barrier)
     }
 
-    /// What comes next; `None` for the end. `lead` is called where it must be decided first, by the
-    /// leader alone.
+    /// The next order; `None` for the end. `lead` is called where the leader must decide first.
     fn next_order(&self, round: usize, lead: impl FnOnce()) -> Option<Order> {
-        if !self.meet() {
+        if !self.wait() {
             return None;
         }
         if let Some((window, order)) = &*read(&self.foreseen[round % 2]) {
@@ -164,25 +164,25 @@ impl<'a> Exchange<'a> {
             }
         }
         lead();
-        if !self.meet() {
+        if !self.wait() {
             return None;
         }
         let order = read(&self.order).clone();
         (!matches!(order, Order::End)).then_some(order)
     }
 
-    /// The instant before which nobody has events.
+    /// The instant before which no worker has events.
     fn first_time(&self, round: usize) -> Option<Time> {
         let next = self.next[round % 2].iter().map(|next| next.load(Ordering::Acquire)).min();
         next.filter(|next| *next != u64::MAX).map(Time::from_nanos)
     }
 
-    /// Says before when a worker has no events.
+    /// Publishes the instant before which a worker has no events.
     fn publish(&self, round: usize, me: usize, worker: &mut Worker) {
         self.next[round % 2][me].store(next_nanos(worker), Ordering::Release);
     }
 
-    /// Decides what comes next, while all others wait.
+    /// Decides the next order, while all others wait.
     fn decide(&self, round: usize, lead: &mut Lead<'_>, until: Time) {
         self.conclude(lead);
         if let Some((window, _)) = &*read(&self.foreseen[round % 2]) {
@@ -200,11 +200,11 @@ impl<'a> Exchange<'a> {
         *write(&self.order) = order;
     }
 
-    /// Decides what comes next if that is the next window, before it is known.
+    /// Decides the next order on the assumption that it is the next window.
     fn foresee(&self, round: usize, lead: &mut Lead<'_>, until: Time) {
         let mut foreseen = write(&self.foreseen[round % 2]);
         *foreseen = None;
-        // What peers see of others, and traces, change while everybody waits.
+        // The set of running seats, and traces, change only while all workers wait.
         if !lead.directives.is_empty() || lead.trace.is_some() || self.is_over(lead) {
             return;
         }
@@ -220,7 +220,7 @@ impl<'a> Exchange<'a> {
         lead.watch.is_stopped() || self.endless.load(Ordering::Relaxed)
     }
 
-    /// Everything that was decided before has happened.
+    /// Applies the effects of the order that was carried out.
     fn conclude(&self, lead: &mut Lead<'_>) {
         for planned in std::mem::take(&mut lead.directives).iter() {
             if let Some(running) = planned.leaves_running() {
@@ -236,7 +236,7 @@ impl<'a> Exchange<'a> {
         lead.watch.reached(lead.limit);
     }
 
-    /// A worker's part of what was decided.
+    /// Carries out a worker's part of an order.
     fn follow(&self, me: usize, worker: &mut Worker, order: Order) {
         self.accept(me, worker);
         match order {
@@ -251,7 +251,7 @@ impl<'a> Exchange<'a> {
                     watch.reached(from);
                 }
                 worker.run_window(window, (from, limit), &directives, blocks, watch);
-                // Where the window was cut short, what was made may be for the rest of it.
+                // If the window was cut short, new events may be for the rest of it.
                 self.hand_over(me, worker, window);
                 self.hand_over(me, worker, window + 1);
                 if worker.state.endless.is_some() {
@@ -264,7 +264,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Puts the events that others' peers have in this window into their mailboxes.
+    /// Puts the events that other workers' peers have in this window into their mailboxes.
     fn hand_over(&self, me: usize, worker: &mut Worker, window: u64) {
         let count = self.blocks.len();
         for to in (0..count).filter(|to| *to != me) {
@@ -274,7 +274,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Takes in what others put into my mailboxes.
+    /// Takes in the events from this worker's mailboxes.
     fn accept(&self, me: usize, worker: &mut Worker) {
         let count = self.blocks.len();
         for from in (0..count).filter(|from| *from != me) {
@@ -291,7 +291,7 @@ fn next_nanos(worker: &mut Worker) -> u64 {
     worker.state.queue.next().map_or(u64::MAX, Time::as_nanos)
 }
 
-/// A thread that panicked left nothing half-done behind a lock: it is going to end the run.
+/// Locks, even if a thread panicked: it left nothing half-done, and the run is about to end.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -304,19 +304,18 @@ fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where threads wait for each other: a barrier that spins for a moment, since windows are short,
-/// then sleeps, since there may be more threads than cores; and that is left when one of them
-/// panics.
+/// A barrier that spins for a moment, since windows are short, then sleeps, since there may be more
+/// threads than cores, and that releases all threads when one of them panics.
 struct Barrier {
     threads: usize,
-    /// How often to look before sleeping.
+    /// How often to poll before sleeping.
     spins: u32,
     waiting: AtomicUsize,
     generation: AtomicUsize,
     /// How many are asleep, or about to be.
     asleep: AtomicUsize,
     broken: AtomicBool,
-    /// Held by who falls asleep, so that nobody does while others are woken.
+    /// Held while falling asleep, so that no thread does so while others are woken.
     change: Mutex<()>,
     changed: Condvar,
 }
@@ -336,7 +335,7 @@ impl Barrier {
         }
     }
 
-    /// Waits for all; false when one of them will never come.
+    /// Waits for all threads; false if one of them will never come.
     fn wait(&self) -> bool {
         if self.threads == 1 {
             return true;
@@ -344,7 +343,7 @@ impl Barrier {
         let generation = self.generation.load(Ordering::Acquire);
         if self.waiting.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
             self.waiting.store(0, Ordering::Relaxed);
-            // Whoever counts itself asleep later sees the new generation before it sleeps.
+            // A thread that counts itself asleep later sees the new generation before it sleeps.
             self.generation.store(generation + 1, Ordering::SeqCst);
             if self.asleep.load(Ordering::SeqCst) > 0 {
                 drop(lock(&self.change));
@@ -368,7 +367,7 @@ impl Barrier {
         !self.is_broken()
     }
 
-    /// Lets all go who wait: somebody will never come.
+    /// Releases all waiting threads: one will never come.
     fn break_up(&self) {
         let change = lock(&self.change);
         self.broken.store(true, Ordering::Release);
@@ -381,7 +380,7 @@ impl Barrier {
     }
 }
 
-/// Tells the others when its thread panics.
+/// Breaks up the barrier when its thread panics.
 struct Guard<'a>(&'a Barrier);
 
 impl Drop for Guard<'_> {

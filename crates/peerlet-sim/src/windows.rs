@@ -16,12 +16,12 @@ use crate::watch::Watch;
 use crate::worker::Worker;
 use crate::worker_state::{Moment, WorkerState};
 
-/// So many events ahead, the cache is asked for the last of what those of the less common sort
-/// need; and for where to find it twice, three and four times as many.
+/// The prefetch distance, in events, of the last data that a less common event needs; the data on
+/// the way to it is prefetched two, three and four times as far ahead.
 const SOON: usize = 3;
 
 impl Worker {
-    /// Runs what the window has for these blocks before `limit`.
+    /// Runs the window's events of these blocks before `limit`.
     pub(crate) fn run_window(
         &mut self,
         window: u64,
@@ -78,8 +78,8 @@ impl Worker {
         self.run_near(|_| true);
     }
 
-    /// Handles events of the batch's lane, as long as they are of the common sort. Whether that was
-    /// to its end.
+    /// Handles events of the batch's lane, as long as they are common ones. True if that was to its
+    /// end.
     fn run_lane(&mut self) -> bool {
         let batch = &mut self.state.batch;
         let rows = batch.view().rows;
@@ -93,7 +93,7 @@ impl Worker {
         self.state.batch.give_back(all, taken)
     }
 
-    /// Handles the next event, whatever it is; false when there is none.
+    /// Handles the next event of any kind; false if there is none.
     fn step(&mut self) -> bool {
         self.look_ahead();
         let Some((seat, time, event)) = self.state.batch.pop() else { return false };
@@ -107,7 +107,7 @@ impl Worker {
         true
     }
 
-    /// Asks the cache for what events of the less common sort will need.
+    /// Prefetches the data of less common events.
     fn look_ahead(&self) {
         let WorkerState { batch, seat_states, .. } = &self.state;
         let (events, rows) = (batch.rest(), batch.view().rows);
@@ -122,7 +122,7 @@ impl Worker {
         }
     }
 
-    /// Handles events that the peer at hand made for itself in the running window.
+    /// Handles events that the current peer made for itself in the running window.
     fn run_near(&mut self, wanted: impl Fn(&Key) -> bool) {
         while let Some(Near { key, event }) = self.state.queue.pop_near_if(&wanted) {
             self.happen(key, event);

@@ -1,4 +1,4 @@
-//! Some of the peers and what becomes of each of their events, whatever engine brings them.
+//! A worker: some of the peers, and the handling of each of their events, for both engines.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,7 +22,7 @@ use crate::worker_state::{Moment, WorkerState};
 /// The seat that the environment counts as: no seat.
 const ENVIRONMENT: u32 = 0;
 
-/// The peers of one thread, in one run of seats.
+/// The peers of one thread, which have contiguous seats.
 pub(crate) struct Worker {
     pub(crate) host: Host,
     pub(crate) state: WorkerState,
@@ -35,7 +35,7 @@ impl Worker {
         Worker { host: Host::new(registry, state.seats.len()), build, idle_directives: 0, state }
     }
 
-    /// Does to a peer what the environment wants.
+    /// Carries out a directive of the environment.
     pub(crate) fn direct(&mut self, key: Key, act: Act) {
         let (seat, row) = (key.seat, self.state.row(key.seat));
         if act != Act::Crash && self.state.pauses.is_paused(seat) {
@@ -44,7 +44,7 @@ impl Worker {
             return;
         }
         self.state.at = key.time;
-        // What waited for the end of a pause was done by the environment before.
+        // A directive that waited for the end of a pause was issued earlier.
         let directive = (key.round == 0).then_some(key.seq);
         let header = match act {
             Act::Command(port, _) => Some(Header { port, call: Call::None }),
@@ -100,7 +100,7 @@ impl Worker {
         }
     }
 
-    /// Lets a peer that lives handle nothing for so long; false when it does not, or for no time.
+    /// Pauses a running peer; false if it does not run, or for a duration of zero.
     fn pause(&mut self, key: Key, time: Duration) -> bool {
         let row = self.state.row(key.seat);
         if self.host.state(row) != State::Running || time == Duration::ZERO {
@@ -113,25 +113,25 @@ impl Worker {
         true
     }
 
-    /// A crash ends a pause: what waited finds nobody, at once and in its order.
+    /// Ends a pause by a crash: waiting events find nobody, at once and in order.
     fn end_pause(&mut self, key: Key) {
         let Some(held) = self.state.pauses.end(key.seat, None) else { return };
         for (waited, event) in held.events {
             match event {
-                // Who crashes while paused never does what else was wanted of it.
+                // Directives that waited are void.
                 Event::Directive(_) => self.idle_directives += 1,
                 _ => self.happen_plainly(Key { time: key.time, round: key.round, ..waited }, event),
             }
         }
     }
 
-    /// Where an act of the environment stands.
+    /// The key of a directive.
     pub(crate) fn key_of(planned: &Planned) -> Key {
         let Planned { at, seat, seq, .. } = *planned;
         Key { time: at, round: 0, seat, source: ENVIRONMENT, seq }
     }
 
-    /// Lets one event happen.
+    /// Handles one event.
     pub(crate) fn happen(&mut self, key: Key, event: Event) {
         if !self.state.stamped {
             return self.happen_plainly(key, event);
@@ -167,8 +167,8 @@ impl Worker {
         }
     }
 
-    /// Lets an event of a peer that is paused wait, or drops it where there is no room; returns
-    /// those that do not wait.
+    /// Holds an event of a paused peer back, or drops it if there is no room; returns an event that
+    /// does not wait.
     fn hold(&mut self, key: Key, event: Event) -> Option<Event> {
         if !self.state.pauses.is_paused(key.seat) {
             return Some(event);
@@ -178,7 +178,7 @@ impl Worker {
             return None;
         }
         let goes_on = |rare: &RareEvent| match rare {
-            // Of messages, the network's receiving side comes first; hands are shaken by sockets.
+            // Messages pass the network's receiving side first; handshakes are between sockets.
             RareEvent::Message(_) | RareEvent::Signal(Signal::Handshake(_)) | RareEvent::Resume => {
                 true
             }
@@ -199,13 +199,13 @@ impl Worker {
         }
     }
 
-    /// Ends a peer's pause that is over now: what waited falls on this instant, in its order, in as
-    /// many rounds as that takes. False when there is no such pause.
-    fn go_on(&mut self, key: Key) -> bool {
+    /// Ends a peer's pause that is over now: waiting events fall on this instant, in order, in as
+    /// many rounds as that takes. False if there is no such pause.
+    fn resume(&mut self, key: Key) -> bool {
         let Some(held) = self.state.pauses.end(key.seat, Some(key.time)) else { return false };
         let row = self.state.row(key.seat);
         let seat_state = &mut self.state.seat_states[row];
-        seat_state.go_on(held.born);
+        seat_state.resume(held.born);
         if let Some(connections) = seat_state.connections() {
             connections.resumed = Some(key.time);
         }
@@ -219,7 +219,7 @@ impl Worker {
         true
     }
 
-    /// A datagram of the common sort arrives.
+    /// Handles a plain datagram.
     fn plain(&mut self, key: Key, port: Port, body: &mut Body) {
         if self.host.state(self.state.row(key.seat)) != State::Running {
             return self.state.ledger.datagram.drop_for(DropCause::Stopped);
@@ -229,7 +229,7 @@ impl Worker {
         self.state.flush();
     }
 
-    /// Hands a message to its peerlet, whose peer lives; false when it could not be handled.
+    /// Delivers a message to its peerlet, whose peer runs; false if it could not be handled.
     fn deliver(
         &mut self,
         key: Key,
@@ -252,10 +252,10 @@ impl Worker {
         is_handled
     }
 
-    /// A timer is due.
+    /// Handles a due timer.
     fn timer(&mut self, key: Key, port: Port, handle: u32, body: &mut Body) {
         let row = self.state.row(key.seat);
-        // What a peer made for itself in an older life is of no use in this one.
+        // It is a timer of an older life.
         if key.seq < self.state.seat_states[row].born {
             return;
         }
@@ -272,12 +272,12 @@ impl Worker {
         let (seat, row) = (key.seat, self.state.row(key.seat));
         match rare {
             RareEvent::Message(message) => self.arrive(key, message),
-            // What comes at this instant still waits, behind all else.
+            // Events of this instant still wait, behind those before.
             RareEvent::Resume if key.round == 0 => {
                 self.state.push(Key { round: 1, ..key }, Event::Rare(Box::new(RareEvent::Resume)));
             }
             RareEvent::Resume => {
-                if self.go_on(key) {
+                if self.resume(key) {
                     self.handled(key, EventKind::Resume, None);
                 }
             }
@@ -313,7 +313,8 @@ impl Worker {
         self.host.state(row) == State::Running && self.host.life(row) == life
     }
 
-    /// A message arrives: past the receiving side of the network, to whoever lives there.
+    /// A message arrives: it passes the receiving side of the network, then reaches the current
+    /// life.
     fn arrive(&mut self, key: Key, mut message: AddressedMessage) {
         let seat = key.seat;
         let row = self.state.row(seat);
@@ -329,7 +330,7 @@ impl Worker {
             }
         }
         if message.delivery == Delivery::Datagram && !self.at(key, None).1.has_met(source) {
-            // It overtook the end of the handshake, and nobody can read it yet.
+            // It overtook the end of the handshake, and cannot be decrypted yet.
             return self.turn_away(key, source, message, DropCause::Loss, Undelivered::Timeout);
         }
         if let Some(until) = self.state.pauses.until(seat) {
@@ -357,7 +358,7 @@ impl Worker {
             }
             State::Running => (DropCause::OldLife, Undelivered::Reset),
             State::Stopped => (DropCause::Stopped, Undelivered::Reset),
-            // A crashed peer is mute: its sender goes on trying, for as long as it waits.
+            // A crashed peer is silent: the sender retries until its timeout.
             State::Absent => {
                 if let Some(time) = self.at(key, None).1.finds_nobody(source, &message) {
                     let key = Key { time, round: 0, ..key };
@@ -369,7 +370,7 @@ impl Worker {
         self.turn_away(key, source, message, cause, why);
     }
 
-    /// A message is for the life that is there.
+    /// Accepts a message for the current life.
     fn let_in(&mut self, key: Key, source: Seat, message: AddressedMessage) {
         let (row, class) = (self.state.row(key.seat), message.delivery.class());
         if !message.delivery.is_message() {
@@ -384,8 +385,8 @@ impl Worker {
         }
     }
 
-    /// A message was not let in or found nobody it was for: it is dropped, and if it was reliable
-    /// its sender will be told.
+    /// Drops a message that was not admitted or found nobody; the sender of a reliable one will be
+    /// told.
     fn turn_away(
         &mut self,
         key: Key,
@@ -400,8 +401,7 @@ impl Worker {
         self.at(key, None).1.send_back(source, message, why);
     }
 
-    /// Puts an event that was handled into the books: one for a peerlet or, without a header, one
-    /// that concerns the whole peer.
+    /// Books a handled event: one for a peerlet or, without a header, one for the whole peer.
     fn handled(&mut self, key: Key, kind: EventKind, header: Option<Header>) {
         let (port, call) = header.map(|header| (header.port, header.call)).unzip();
         let (booked, call) = (Booked::new(kind, key.source, key.seq), call.unwrap_or_default());

@@ -1,5 +1,4 @@
-//! Everything that one worker has besides its peers' peerlets: their places, the queue of events,
-//! the network model, the accounts.
+//! Per-worker engine state: seat states, the queue of events, the network model, the accounts.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -28,7 +27,7 @@ pub(crate) struct Moment {
     pub(crate) round: u32,
 }
 
-/// What every worker of a run is given.
+/// The settings that all workers of a run share.
 #[derive(Clone)]
 pub(crate) struct Common {
     pub(crate) seed: Seed,
@@ -42,79 +41,78 @@ pub(crate) struct Common {
     pub(crate) warned: Arc<Warned>,
 }
 
-/// What one worker has besides its peers' peerlets.
+/// The state of one worker, besides its peers' peerlets.
 pub(crate) struct WorkerState {
     pub(crate) seed: Seed,
     /// The worker's seats.
     pub(crate) seats: std::ops::Range<u32>,
-    /// How many seats there are with all other workers'.
+    /// The number of all workers' seats.
     pub(crate) seats_of_all: u32,
     /// By row.
     pub(crate) seat_states: Table<SeatState>,
-    /// The events that wait.
+    /// The pending events.
     pub(crate) queue: CalendarQueue,
-    /// The events that wait, in the reference engine.
+    /// The pending events, in the reference engine.
     pub(crate) heap: Option<Heap>,
-    /// The events of the block at hand.
+    /// The events of the current block.
     pub(crate) batch: Batch,
-    /// The chunks of the block at hand; none between blocks.
+    /// The chunks of the current block; none between blocks.
     pub(crate) chunks: Vec<Chunk>,
-    /// When events of no use were dropped last.
+    /// The last sweep of obsolete events.
     pub(crate) swept: Swept,
-    /// Datagrams whose fate is not asked for yet.
+    /// Datagrams whose fates are undecided.
     pub(crate) outbox: Outbox,
     pub(crate) model: Arc<Box<dyn Model>>,
     pub(crate) lookahead: Duration,
-    /// Whether a datagram needs nothing but itself, and may wait in the outbox.
+    /// Whether plain datagrams may wait in the outbox.
     pub(crate) plain: bool,
-    /// Whether somebody asked for logs (`-v`), so that they are worth a stamp an event.
+    /// Whether logs are on (`-v`), so that each event gets a tracing span.
     pub(crate) stamped: bool,
     pub(crate) has_arrival: bool,
     /// Whether a pair's first message waits for a handshake.
     pub(crate) handshakes: bool,
-    /// Whether peers can tell who is at an address.
+    /// Whether peers can verify who is at an address.
     pub(crate) identities: bool,
     pub(crate) outbound: States,
     inbound: States,
-    /// The digests over the payloads that were delivered, by row; nothing without `--wire`.
+    /// The digests of the delivered payloads, by row; empty without `--wire`.
     pub(crate) payloads: Vec<u64>,
     pub(crate) running_seats: Arc<RunningSeats>,
     pub(crate) directives: WindowDirectives,
-    /// Its peers that are paused.
+    /// The paused peers.
     pub(crate) pauses: Pauses,
     pub(crate) ledger: Ledger,
     pub(crate) recorder: Recorder,
-    /// The time of the event at hand.
+    /// The time of the current event.
     pub(crate) at: Time,
     /// How many events its peers handled.
     pub(crate) events: u64,
-    /// Whether something is to be done after each event: messages that it queued depart, or
-    /// somebody wants to see it.
+    /// Whether there is work after each event: messages that it queued depart, or a trace sees it.
     pub(crate) is_attended: bool,
-    /// Whose event queued something for reliable delivery that is still to depart.
+    /// The events that queued reliable messages which are still to depart.
     pub(crate) queued: Vec<(Seat, Moment)>,
-    /// What was handled since somebody took it, when somebody wants to see it.
+    /// The events handled since the trace was taken last, if there is a trace.
     pub(crate) trace: Option<Vec<Handled>>,
     pub(crate) wire: bool,
     pub(crate) connection_timeout: Duration,
-    /// How long a reliable message may be.
+    /// The maximum size of a reliable message.
     pub(crate) message_max: usize,
     pub(crate) warned: Arc<Warned>,
     /// The first peer that ran out of rounds.
     pub(crate) endless: Option<(Time, Seat)>,
     /// Peers that tamper with what they send.
     pub(crate) tampers: Map<Seat, Tampers>,
-    /// The bug that the run is to have.
+    /// The injected bug, if any.
     #[cfg(feature = "injected-bugs")]
     pub(crate) injected_bug: Option<crate::injected_bugs::InjectedBug>,
 }
 
-/// What was warned of once, by any worker.
+/// Warnings that any worker gave once.
 #[derive(Default)]
 pub(crate) struct Warned {
     /// A command that found no peerlet.
     pub(crate) command: AtomicBool,
-    /// A broadcast that nobody could get.
+    /// A broadcast that reached nobody.
     pub(crate) broadcast: AtomicBool,
     /// A contact that nobody could verify.
     pub(crate) trust: AtomicBool,
@@ -198,7 +196,7 @@ impl WorkerState {
         }
     }
 
-    /// Whether the batch's next event is of the common sort, and may be handled before a look at
+    /// Whether the batch's next event is a common one, and may be handled without a look at
     /// anything else.
     pub(crate) fn is_common_next(&self) -> bool {
         let is_common = |event: &PackedEvent| {
@@ -212,25 +210,25 @@ impl WorkerState {
         self.endless = self.endless.into_iter().chain([(at, seat)]).min();
     }
 
-    /// Asks the model for its smallest delay, anew after each cut.
+    /// Asks the model for its smallest delay, again after each cut.
     pub(crate) fn ask_lookahead(&mut self) {
         self.lookahead = self.model.lookahead().max(NANOSECOND);
     }
 
-    /// What the model says of a packet that departs now.
+    /// Asks the model for the fate of a packet that departs now.
     pub(crate) fn depart(&mut self, packet: &Packet) -> Departure {
         debug_assert!(self.outbox.is_empty(), "what was sent before departs before");
         let fate = self.outbound.with(packet.from, |state| self.model.depart(packet, state));
         self.checked(fate)
     }
 
-    /// Asks the receiving side of the model whether a packet that arrives gets through.
+    /// Asks the receiving side of the model whether an arriving packet is accepted.
     pub(crate) fn arrive(&mut self, packet: &Packet) -> Arrival {
         self.inbound.with(packet.to, |state| self.model.arrive(packet, state))
     }
 
-    /// A delay of nothing becomes one of a nanosecond; any other that is shorter than the lookahead
-    /// is a mistake of the model's.
+    /// Makes a delay of zero one nanosecond. Any other delay shorter than the lookahead is a bug of
+    /// the model.
     pub(crate) fn checked(&self, fate: Departure) -> Departure {
         let check = |after: Duration| {
             assert!(
@@ -250,15 +248,15 @@ impl WorkerState {
         }
     }
 
-    /// Lets a peer tamper with what it sends, or no longer.
+    /// Sets how a peer tampers with what it sends.
     pub(crate) fn set_tampering(&mut self, seat: Seat, tampering: Tampering) {
-        // The common way of datagrams has no place where something could be done to them.
+        // The fast path of datagrams cannot alter them.
         self.plain = false;
         let seed = self.seed.named("tamper").at(u64::from(seat.0));
         self.tampers.entry(seat).or_insert_with(|| Tampers::new(seed)).set(tampering);
     }
 
-    /// What a peer that tampers sends instead of a message; `None` where it goes out as it is.
+    /// The messages that a tampering peer sends instead of one; `None` where it is unaltered.
     pub(crate) fn tamper(
         &mut self,
         seat: Seat,
@@ -268,7 +266,7 @@ impl WorkerState {
         self.tampers.get_mut(&seat)?.tamper(port, parcel)
     }
 
-    /// Counts the messages that are still on their way.
+    /// Counts the messages that are still in flight.
     pub(crate) fn count_in_flight(&mut self) {
         let ledger = &mut self.ledger;
         let mut message = |class| ledger.of(class).in_flight += 1;
@@ -280,7 +278,7 @@ impl WorkerState {
     }
 }
 
-/// The ledger's name for why a model dropped something.
+/// The ledger's cause of a drop by the model.
 pub(crate) fn drop_cause(cause: Cause) -> DropCause {
     match cause {
         Cause::Loss => DropCause::Loss,

@@ -10,27 +10,27 @@ use peerlet_measure::DropCause;
 use crate::event::{AddressedMessage, Key};
 use crate::signal::Queued;
 
-/// One seat's ends of connections.
+/// The ends of one seat's connections.
 #[derive(Default)]
 pub(crate) struct Connections {
-    /// By destination and by the life that sends.
+    /// By destination and sending life.
     pub(crate) outgoing: Map<(Address, u32), Outgoing>,
-    /// Destinations given something by the event being handled.
+    /// Destinations to which the current event queued messages.
     pub(crate) touched: Vec<(Address, u32)>,
-    /// The peerlets that are about to be told that there is room, later in this instant.
+    /// The peerlets that will be told of room later in this instant.
     pub(crate) telling: Vec<((Address, u32), Port)>,
-    /// Connections from others, by sender and number, that are held up or were refused lately.
+    /// Incoming connections, by sender and number, that are held up or were refused lately.
     pub(crate) incoming: Map<(Seat, u64), Incoming>,
-    /// When its link is free for the next packet of a large message, and how long the last one
-    /// took.
+    /// When the access link is free for the next packet of a large message, and the duration of
+    /// the last one.
     pub(crate) access_link: (Time, Duration),
-    /// Large messages on their way to it.
+    /// Large messages in transit to this seat.
     pub(crate) assembly: Assembly,
-    /// Whom its socket has met, in runs that have handshakes.
+    /// The handshakes of its socket, in runs that have them.
     pub(crate) acquaintances: Acquaintances,
     /// The contacts that its life trusts.
     pub(crate) trusted: Trusted,
-    /// When the seat's last pause ended.
+    /// The end of the seat's last pause.
     pub(crate) resumed: Option<Time>,
     /// The number that the last connection was given.
     pub(crate) last_number: u64,
@@ -61,18 +61,18 @@ pub(crate) struct Outgoing {
     pub(crate) departed: u64,
     pub(crate) last_departure: Time,
     pub(crate) last_arrival: Time,
-    /// When the attempt that is being repeated was made first.
+    /// The time of the first of the current attempts.
     pub(crate) since: Time,
     pub(crate) attempt: u32,
-    /// The retry that is waited for, if one is.
+    /// The pending retry, if any.
     pub(crate) ticket: Option<u64>,
     /// The peerlets that met a full queue.
     pub(crate) refused: Vec<Port>,
     /// The size of the largest message that met it.
     pub(crate) wanted: usize,
-    /// How far the message at the front is, when it is large.
+    /// The progress of the message at the front, if it is large.
     pub(crate) progress: Progress,
-    /// Whether the peer trusts another identity than is at the other end.
+    /// Whether the peer trusts an identity other than the one at the other end.
     pub(crate) is_mistaken: bool,
 }
 
@@ -83,8 +83,8 @@ pub(crate) enum Phase {
     Open {
         theirs: u32,
     },
-    /// A message came back: what departed behind it will come back too; then the first `doomed` of
-    /// the queue are reported.
+    /// A message came back, and those that departed behind it will; then the first `doomed` of the
+    /// queue are reported.
     Failing {
         doomed: usize,
     },
@@ -127,20 +127,20 @@ pub(crate) enum Credit {
     Granted,
 }
 
-/// How far the message at the front of a queue is, when it is large.
+/// The progress of a large message at the front of a queue.
 #[derive(Default)]
 pub(crate) struct Progress {
     pub(crate) credit: Credit,
     /// How many of its pieces have departed.
     pub(crate) parts: u32,
-    /// How many packets had departed when the last piece was taken.
+    /// How many packets had departed when the last piece was acknowledged.
     pub(crate) taken: u64,
-    /// When that was, or when the message was let start.
+    /// When that was, or when the start was granted.
     pub(crate) heard: Time,
     pub(crate) window: u64,
     /// When the link is free for the next packet.
     pub(crate) pace: Time,
-    /// Whether the retry that is waited for is that time, and none.
+    /// Whether the pending retry is that time rather than a retry.
     pub(crate) paces: bool,
 }
 
@@ -150,33 +150,33 @@ impl Progress {
         self.parts as usize * FRAME_MAX
     }
 
-    /// Begins anew, with the next message or on another connection.
+    /// Starts over, with the next message or on another connection.
     pub(crate) fn reset(&mut self) {
         (self.credit, self.parts) = (Credit::None, 0);
     }
 
-    /// Begins anew on another connection, which owes nothing to the link's last packet.
+    /// Starts over on another connection, which need not wait for the last packet.
     pub(crate) fn restart(&mut self) {
         *self = Progress::default();
     }
 }
 
-/// The large messages on their way to one peer.
+/// The large messages in transit to one peer.
 #[derive(Default)]
 pub(crate) struct Assembly {
-    /// Those that were let start, by sender and connection.
+    /// Those whose start was granted, by sender and connection.
     pub(crate) started: Map<(Seat, u64), Started>,
-    /// Bytes that they take of the budget.
+    /// The bytes of the budget that they hold.
     pub(crate) held: usize,
-    /// The questions of those that wait, in order.
+    /// The pending requests to start, in order.
     pub(crate) waiting: VecDeque<(Key, Seat, AddressedMessage)>,
-    /// Whether somebody looks soon for messages that stand still.
+    /// Whether a look for messages without progress is scheduled.
     pub(crate) watched: bool,
 }
 
 pub(crate) struct Started {
     pub(crate) total: usize,
-    /// When its sender was heard last.
+    /// When its sender was last heard.
     pub(crate) heard: Time,
 }
 
@@ -188,44 +188,44 @@ impl Assembly {
     }
 }
 
-/// What the receiver's end remembers of a connection with trouble.
+/// The receiver's end of a connection that is not simply open.
 #[derive(Default)]
 pub(crate) struct Incoming {
-    /// Until when the first message that was not let in waits for its next attempt.
+    /// The next attempt of the first message that was rejected.
     pub(crate) held_until: Time,
     pub(crate) attempt: u32,
-    /// When the last message that was let in may be handled.
+    /// When the last admitted message may be handled.
     pub(crate) ready: Time,
-    /// Whether large messages come on it, and so whatever comes asks to be let in when what came
-    /// before is through, and not before.
+    /// Whether it carries large messages: each packet then asks for admission only when the one
+    /// before it is through.
     pub(crate) one_by_one: bool,
-    /// Whether its first packet has its turn at the link.
+    /// Whether its first packet has its turn at the access link.
     pub(crate) has_turn: bool,
-    /// Until when the first message that found nobody waits for its next attempt.
+    /// The next attempt of the first message that found nobody.
     pub(crate) unanswered_until: Time,
     /// How many of its attempts found nobody.
     pub(crate) unanswered: u32,
-    /// Why the messages behind one that was given up are dropped as well.
+    /// The cause for which messages behind one that was given up are dropped.
     pub(crate) broken: Option<DropCause>,
-    /// When the last message sent back gets back.
+    /// When the last returned message reaches its sender.
     pub(crate) last_return: Time,
 }
 
 impl Incoming {
-    /// The last instant that anything is known about.
+    /// The last instant that matters to this end.
     pub(crate) fn last(&self) -> Time {
         self.last_return.max(self.held_until).max(self.ready).max(self.unanswered_until)
     }
 }
 
-/// What one seat knows of others' sockets.
+/// The handshakes of one seat's socket with others.
 #[derive(Default)]
 pub(crate) struct Acquaintances(pub(crate) Map<Seat, Acquaintance>);
 
 pub(crate) enum Acquaintance {
-    /// Said hello, and keeps what is to depart after the answer.
+    /// Said hello, and keeps the datagrams that are to depart after the answer.
     Dialled(Vec<(Header, Parcel)>),
-    /// May send, and says that it is finished until that is confirmed.
+    /// May send, and repeats the finish until that is confirmed.
     Finishing,
     Met,
 }

@@ -1,34 +1,32 @@
-//! Messages that are longer than a piece: how they are cut, when they may start, and at which pace
-//! their pieces depart.
+//! Messages longer than a piece: their segmentation, flow control and pacing.
 //!
 //! The sender asks before the first piece, and starts when the receiver has room for the whole
-//! message. Question and pieces are packets like any other: they are lost and tried again, let in
-//! in order, and sent back where they find another life. Each piece departs when the one before it
-//! has left the sender's link, so far as its arrival tells, and with few of them not yet taken. The
-//! message itself goes with its last piece.
+//! message. Requests and pieces are packets like any other: they are lost and retried, admitted in
+//! order, and returned where they find another life. Each piece departs when the one before it has
+//! left the sender's access link, as far as its arrival tells, and with few unacknowledged pieces.
+//! The message itself goes with its last piece.
 
 use peerlet_core::runtime::{Body, FRAME_MAX, Header, MESSAGE_MAX_LIMIT};
 use peerlet_core::{Address, Duration, Seat, Time, Undelivered};
 
-use super::CONTROL_BYTES;
 use super::ends::{Assembly, Credit, Outgoing, Phase, Started};
 use crate::event::{AddressedMessage, Delivery, Event, Key, Part};
-use crate::signal::{Queued, Signal};
+use crate::signal::{CONTROL_BYTES, Queued, Signal};
 use crate::sim_world::SimWorld;
 
-/// Pieces under way that were not taken yet, while they are taken fast: a mebibyte, as much as a
-/// stream may hold live.
+/// The window of unacknowledged pieces, while they are acknowledged fast: a mebibyte, as much as a
+/// live stream may hold.
 const WINDOW: u64 = 4;
-/// The same at the start of a message: others leave while the first is on its way through the links
-/// of both sides.
+/// The window at the start of a message: others depart while the first passes the access links of
+/// both sides.
 const WINDOW_AT_START: u64 = 3;
-/// The part of a connection's time in which a piece must be taken for more than one to be under
-/// way: each has to be in before its own time is over.
+/// The fraction of the timeout within which a piece must be acknowledged for a window of more than
+/// one: each must arrive before its own timeout.
 const FAST: u64 = 8;
-/// Bytes of large messages that one peer, a process of its own, puts together at a time.
+/// The bytes of large messages that one peer, a process of its own, assembles at a time.
 const BUDGET: usize = MESSAGE_MAX_LIMIT;
 
-/// What a queue has next.
+/// The next step of a queue.
 pub(super) enum Next {
     Nothing,
     NotBefore(Time),
@@ -41,7 +39,7 @@ impl Outgoing {
         self.queue.front().is_some_and(|message| message.size as usize > FRAME_MAX)
     }
 
-    /// What may depart next.
+    /// The next packet that may depart.
     pub(super) fn next(&self, now: Time) -> Next {
         let Some(size) = self.queue.front().map(|message| message.size) else {
             return Next::Nothing;
@@ -65,8 +63,8 @@ impl Outgoing {
         }
     }
 
-    /// Takes out what departs now as this part and arrives `at` its time: the message goes with its
-    /// last piece.
+    /// Takes out the content of a part that departs now and arrives at `at`: the message goes with
+    /// its last piece.
     pub(super) fn take(
         &mut self,
         part: Part,
@@ -74,7 +72,7 @@ impl Outgoing {
         round_trip: Duration,
     ) -> Option<(Header, Body, u64)> {
         let (header, is_large) = (self.queue.front()?.header, self.is_large());
-        // The way of an empty packet is left out: the rest is the time on the sender's link.
+        // Without the delay of an empty packet, the rest is the time on the sender's access link.
         let free = Time::ZERO + at.since(Time::ZERO + round_trip / 2);
         match part {
             Part::Message => {
@@ -94,14 +92,14 @@ impl Outgoing {
         Some((header, Body::empty(), 0))
     }
 
-    /// Whether the retry that is due is no retry, but the time of the next piece; asked once.
+    /// Whether the due retry is the time of the next piece rather than a retry; resets that.
     pub(super) fn take_pace(&mut self) -> bool {
         std::mem::take(&mut self.progress.paces)
     }
 }
 
 impl SimWorld<'_> {
-    /// Waits with what is next until the link is free.
+    /// Delays the next packet until the access link is free.
     pub(super) fn wait_for_link(&mut self, key: (Address, u32), until: Time) {
         if let Some(end) = self.end(key) {
             end.progress.paces = true;
@@ -109,7 +107,7 @@ impl SimWorld<'_> {
         self.retry_at(key, until);
     }
 
-    /// The receiver lets the sender's large message start.
+    /// The receiver grants the start of a large message.
     pub(super) fn granted(&mut self, key: (Address, u32), number: u64) {
         let now = self.now.time;
         let Some(end) = self.end(key).filter(|end| end.number == number) else { return };
@@ -121,7 +119,7 @@ impl SimWorld<'_> {
         }
     }
 
-    /// The receiver has taken this piece and all before it.
+    /// The receiver acknowledges this piece and all before it.
     pub(super) fn piece_taken(&mut self, key: (Address, u32), number: u64, index: u64) {
         let (now, timeout) = (self.now.time, self.worker.connection_timeout);
         let Some(end) = self.end(key).filter(|end| end.number == number) else { return };
@@ -138,7 +136,7 @@ impl SimWorld<'_> {
         }
     }
 
-    /// Takes in a packet that is not yet a message.
+    /// Handles a packet that is not yet a message.
     pub(crate) fn take_part(&mut self, key: Key, source: Seat, message: AddressedMessage) {
         let Delivery::Connection { number, theirs, index, part, .. } = message.delivery else {
             return;
@@ -163,7 +161,7 @@ impl SimWorld<'_> {
         }
     }
 
-    /// A message has come: when it was a large one, others may start.
+    /// A message arrived: if it was a large one, others may start.
     pub(crate) fn message_came(&mut self, source: Seat, delivery: Delivery) {
         let Delivery::Connection { number, .. } = delivery else { return };
         let Some(connections) = self.seat_state().connections() else { return };
@@ -173,7 +171,7 @@ impl SimWorld<'_> {
         }
     }
 
-    /// Lets those start that wait, as far as there is room.
+    /// Grants pending requests to start, as far as there is room.
     fn start_waiting(&mut self) {
         let now = self.now.time;
         loop {
@@ -203,12 +201,12 @@ impl SimWorld<'_> {
         }
     }
 
-    /// How long a large message may stand still: its sender has given up long before.
+    /// How long a large message may make no progress: its sender has given up long before.
     fn stands_still_after(&self) -> Duration {
         self.worker.connection_timeout * 2
     }
 
-    /// Gives back the room of messages that stand still, since others wait for it.
+    /// Frees the room of messages without progress, since others wait for it.
     pub(super) fn look_for_idle(&mut self) {
         let (now, patience) = (self.now.time, self.stands_still_after());
         let assembly = &mut self.connections().assembly;
@@ -219,8 +217,8 @@ impl SimWorld<'_> {
         self.start_waiting();
     }
 
-    /// The peer's life is over: nothing more comes for it. Of those that wait, its stop tells them;
-    /// by a crash they find nobody.
+    /// The peer's life is over. A stop rejects the pending requests; after a crash they find
+    /// nobody.
     pub(super) fn end_assembly(&mut self, crashed: bool) {
         let assembly = &mut self.connections().assembly;
         let watched = assembly.watched;

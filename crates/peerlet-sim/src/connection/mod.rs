@@ -1,10 +1,10 @@
 //! Reliable delivery between lives, simulated.
 //!
-//! The sender's end opens a connection (a round trip), then lets messages depart one by one. The
-//! model says at departure whether an attempt is lost; the sender's end then waits and tries again,
-//! and everything behind waits with it, so order is kept. The receiver's end checks that the
-//! message is for the life that lives there; where it is not, the message travels back and is
-//! reported. Nothing that was delivered is ever reported.
+//! The sender's end opens a connection (a round trip), then sends messages one by one. The model
+//! says at departure whether an attempt is lost; the sender's end then waits and tries again, and
+//! all messages behind wait with it, so order is kept. The receiver's end checks that a message is
+//! for the current life; otherwise the message travels back and is reported. No delivered message
+//! is ever reported.
 
 pub(crate) mod ends;
 mod large;
@@ -19,17 +19,15 @@ use peerlet_network::Departure;
 use self::ends::{Connections, Outgoing, Phase};
 use self::large::Next;
 use crate::event::{AddressedMessage, Delivery, Event, Part};
-use crate::signal::{Queued, Signal};
+use crate::signal::{CONTROL_BYTES, Queued, Signal};
 use crate::sim_world::SimWorld;
 use crate::worker_state::WorkerState;
 
-/// The size that opening a connection is charged.
-const CONTROL_BYTES: u32 = 64;
-/// The shortest wait before a lost attempt is made again.
+/// The shortest wait before a lost attempt is repeated.
 const RETRY_MIN: Duration = Duration::from_millis(10);
 
 impl WorkerState {
-    /// Lets depart what events queued for reliable delivery, now that they were handled.
+    /// Sends the reliable messages that events queued, now that they were handled.
     #[inline(always)]
     pub(crate) fn flush(&mut self) {
         if !self.queued.is_empty() {
@@ -61,7 +59,7 @@ impl SimWorld<'_> {
         self.end(key).is_some_and(|end| end.phase == Phase::Opening && end.attempt == 3)
     }
 
-    /// Lets depart what an event has queued.
+    /// Sends the messages that an event queued.
     fn flush(&mut self) {
         let Some(connections) = self.seat_state().connections() else { return };
         for key in std::mem::take(&mut connections.touched) {
@@ -73,8 +71,8 @@ impl SimWorld<'_> {
         }
     }
 
-    /// The seat's life ends. In order: what is queued still leaves, and nobody is told how that
-    /// went. By a crash: it is gone.
+    /// The seat's life ends. After a stop, queued messages still depart, and their fate is not
+    /// reported. A crash drops them.
     pub(crate) fn end_connections(&mut self, crashed: bool) {
         self.forget_trusted();
         let Some(connections) = self.seat_state().connections() else { return };
@@ -92,16 +90,16 @@ impl SimWorld<'_> {
         }
     }
 
-    /// How long to wait for an attempt before the next one.
+    /// The wait between an attempt and the next one.
     pub(crate) fn patience(&self, from: Seat, to: Option<Seat>, attempt: u32) -> Duration {
         let round_trip = to.map_or(Duration::ZERO, |to| self.worker.model.round_trip(from, to));
         let first = (round_trip + round_trip / 2).max(RETRY_MIN);
         first * (1u64 << attempt.min(40))
     }
 
-    /// Sets the timer for the next attempt. Doubling does not skip the last one that leaves time
-    /// for an answer, so that whatever heals in time loses nothing; at the latest comes the end of
-    /// the connection's time.
+    /// Sets the timer for the next attempt. Doubling does not skip the last attempt that leaves
+    /// time for an answer, so a fault that heals in time loses nothing. The last attempt is at the
+    /// timeout.
     fn retry_later(&mut self, key: (Address, u32)) {
         let dest = self.worker.running_seats.seat_at(key.0);
         let Some((since, attempt)) = self.end(key).map(|end| (end.since, end.attempt)) else {
@@ -127,7 +125,7 @@ impl SimWorld<'_> {
         self.post(self.seat, at, Event::signal(retry));
     }
 
-    /// The instant after which nothing that departed on the connection can come back.
+    /// The instant after which no departed message of the connection can come back.
     fn settled(&mut self, key: (Address, u32)) -> Option<Time> {
         let dest = self.worker.running_seats.seat_at(key.0)?;
         let back = self.return_delay(dest, self.seat);
@@ -139,7 +137,7 @@ impl SimWorld<'_> {
         Some(over.max(handled + back))
     }
 
-    /// How long a reset takes.
+    /// The delay of a reset.
     pub(crate) fn return_delay(&self, from: Seat, to: Seat) -> Duration {
         (self.worker.model.round_trip(from, to) / 2).max(self.worker.lookahead)
     }
@@ -161,7 +159,7 @@ impl SimWorld<'_> {
         self.retry_later(key);
     }
 
-    /// Opens the connections that waited for the other end to be met.
+    /// Opens the connections that waited for the handshake with the other end.
     pub(crate) fn open_waiting(&mut self, to: Address) {
         let ends = self.connections().outgoing.iter_mut();
         let mut waiting = Vec::new();
@@ -171,7 +169,7 @@ impl SimWorld<'_> {
         }
         for (key, is_mistaken) in waiting {
             match is_mistaken {
-                // The handshake has shown who is there.
+                // The handshake has shown which identity is there.
                 true => self.close(key, Undelivered::Identity),
                 false => self.open(key),
             }
@@ -184,7 +182,7 @@ impl SimWorld<'_> {
             Departure::Arrive { after } | Departure::Twice { first: after, .. } => {
                 self.post(to, self.now.time + after, Event::signal(signal));
             }
-            // What is damaged is no signal any more: the checksum says so.
+            // A damaged signal fails its checksum.
             Departure::Damaged { .. } | Departure::Drop(_) => {}
         }
     }
@@ -251,7 +249,7 @@ impl SimWorld<'_> {
         self.forget_orphan(key);
     }
 
-    /// Forgets the end of a life that is over, when all it sent has left.
+    /// Forgets an end of a past life when all its messages have departed.
     fn forget_orphan(&mut self, key: (Address, u32)) {
         let alive = self.seat_state().state == State::Running && self.seat_state().life == key.1;
         if let Some(connections) = self.seat_state().connections().filter(|_| !alive)
@@ -270,18 +268,18 @@ impl SimWorld<'_> {
         }
     }
 
-    /// Gives up a connection on which nothing more can come back.
+    /// Closes a connection on which nothing more can come back.
     fn close(&mut self, key: (Address, u32), why: Undelivered) {
         self.fail(key, usize::MAX, why);
         self.tell_writable(key);
         self.connections().outgoing.swap_remove(&key);
     }
 
-    /// Handles what an end is told.
+    /// Handles a signal.
     pub(crate) fn handle_signal(&mut self, source: Seat, signal: Signal) {
         match signal {
             Signal::Handshake(handshake) => self.shake_hands(handshake),
-            // It overtook the end of the handshake, and nobody can read it yet.
+            // It overtook the end of the handshake, and cannot be decrypted yet.
             Signal::Open { .. } if !self.has_met(source) => {}
             Signal::Open { from, number, life } => {
                 let to = Address::simulated(self.seat);
@@ -340,7 +338,7 @@ impl SimWorld<'_> {
         }
         end.ticket = None;
         if self.connections().resumed == Some(now) {
-            // What came meanwhile, such as a message that comes back, is to be handled first.
+            // Events of the pause, such as a returned message, must be handled first.
             return self.retry_at(key, now + NANOSECOND);
         }
         let Some(end) = self.end(key) else { return };
@@ -356,7 +354,7 @@ impl SimWorld<'_> {
         }
         let Some(end) = self.end(key) else { return };
         if now >= end.since + timeout {
-            // What departed before must be reported first, if it comes back at all.
+            // Messages that departed before must be reported first, if they come back at all.
             return match self.settled(key).filter(|settled| *settled >= now) {
                 Some(settled) => self.retry_at(key, settled + NANOSECOND),
                 None => self.close(key, Undelivered::Timeout),
@@ -370,15 +368,15 @@ impl SimWorld<'_> {
         }
     }
 
-    /// A message came back: when all that departed are back, the queue follows, and what was sent
-    /// since opens anew.
+    /// A message came back. When all departed ones are back, the queue is reported, and messages
+    /// sent since open a new connection.
     fn returned(&mut self, key: (Address, u32), number: u64, index: u64, why: Undelivered) {
         let Some(end) = self.end(key).filter(|end| end.number == number) else { return };
         let doomed = match end.phase {
             Phase::Failing { doomed } => doomed,
             _ => end.queue.len(),
         };
-        // What waits never departs to somebody else than its sender trusts.
+        // A queued message never departs to an identity that its sender does not trust.
         let why = if end.is_mistaken { Undelivered::Identity } else { why };
         (end.phase, end.ticket) = (Phase::Failing { doomed }, None);
         end.take_pace();
@@ -400,8 +398,8 @@ impl SimWorld<'_> {
         }
     }
 
-    /// Sends a message back to its sender, behind those sent back before it: after one one-way
-    /// delay, or, where the sender hears nothing, when its time is over.
+    /// Returns a message to its sender, behind those returned before it: after a one-way delay, or,
+    /// where the sender hears nothing, at its timeout.
     pub(crate) fn send_back(&mut self, source: Seat, message: AddressedMessage, why: Undelivered) {
         let Delivery::Connection { number, theirs, index, departed, part, .. } = message.delivery
         else {
@@ -409,7 +407,7 @@ impl SimWorld<'_> {
         };
         let at = match why {
             Undelivered::Reset => self.now.time + self.return_delay(self.seat, source),
-            // Who is at the other end is known before anything departs.
+            // The identity at the other end is known before anything departs.
             Undelivered::Timeout | Undelivered::Identity | Undelivered::Admission => (departed
                 + self.worker.connection_timeout)
                 .max(self.now.time + self.worker.lookahead),

@@ -1,4 +1,4 @@
-//! What a peer gives its connections to deliver, and what it hears of the room there.
+//! The send queues of connections: their bounds, and telling peerlets of room.
 
 use std::mem;
 
@@ -26,14 +26,14 @@ impl Outgoing {
         self.queue.len() <= QUEUE_MESSAGES / 2 && self.bytes <= QUEUE_BYTES / 2
     }
 
-    /// Whether what met a full queue has room.
+    /// Whether a message that met a full queue fits now.
     fn has_room(&self) -> bool {
         self.queue.is_empty() || self.bytes + self.wanted <= QUEUE_BYTES
     }
 }
 
 impl SimWorld<'_> {
-    /// Queues a message; it departs when the event that sends it is handled.
+    /// Queues a message; it departs when the event that sends it has been handled.
     pub(crate) fn queue_reliably(
         &mut self,
         to: Address,
@@ -108,7 +108,7 @@ impl SimWorld<'_> {
         Ok(())
     }
 
-    /// Queues what a peer that tampers sends instead of a message that is in the accounts.
+    /// Queues the messages that a tampering peer sends instead of one that is in the accounts.
     fn queue_tampered(&mut self, key: (Address, u32), header: Header, instead: Vec<Vec<u8>>) {
         let flow = self.worker.ledger.of(Class::Reliable);
         if instead.is_empty() {
@@ -130,7 +130,7 @@ impl SimWorld<'_> {
         self.touch(key);
     }
 
-    /// Lets a connection's queue depart when the event being handled is over.
+    /// Has a connection's queue sent when the current event has been handled.
     pub(super) fn touch(&mut self, key: (Address, u32)) {
         let queued = (self.seat, self.now);
         if self.worker.queued.last() != Some(&queued) {
@@ -143,7 +143,7 @@ impl SimWorld<'_> {
         }
     }
 
-    /// Tells the peerlets that met a full queue when half of it is free.
+    /// Tells the peerlets that met a full queue once half of it is free.
     pub(super) fn tell_writable(&mut self, key: (Address, u32)) {
         let Some(end) = self.end(key) else { return };
         if end.refused.is_empty() || !end.is_half_free() || !end.has_room() {
@@ -157,7 +157,7 @@ impl SimWorld<'_> {
         }
     }
 
-    /// Whether there still is room now that a peerlet is told so; otherwise it will be told later.
+    /// Whether there is still room when a peerlet is told so; otherwise it is told later.
     pub(crate) fn is_writable(&mut self, key: (Address, u32), port: Port) -> bool {
         let connections = self.connections();
         connections.telling.retain(|told| *told != (key, port));

@@ -1,9 +1,8 @@
-//! Contacts that peers trust: whom a simulated peer finds at an address, and what becomes of
-//! messages to somebody else.
+//! Trusted contacts: the identity at an address, and the fate of messages to another identity.
 //!
-//! A simulated process holds one peer, and its identity is drawn from the run's seed and the seat.
-//! So whether a peer is mistaken in an address is known when it trusts a contact. It finds that out
-//! as on real sockets: with the answer of the other end, at the cost of a round trip.
+//! A simulated process holds one peer, and its identity is derived from the run's seed and the
+//! seat. So whether a peer is mistaken about an address is known when it trusts a contact. The peer
+//! finds out as on real sockets: with the answer of the other end, after a round trip.
 
 use peerlet_core::runtime::{Class, Trusted};
 use peerlet_core::{Address, Identity, NANOSECOND, Seat, TrustError, Undelivered};
@@ -14,7 +13,7 @@ use crate::seat_state::identity_of;
 use crate::sim_world::SimWorld;
 
 impl SimWorld<'_> {
-    /// Trusts an identity to be at an address, or takes that back.
+    /// Trusts an identity to be at an address, or revokes that.
     pub(crate) fn trust_at(
         &mut self,
         at: Address,
@@ -25,7 +24,7 @@ impl SimWorld<'_> {
         }
         self.connections().trusted.set(at, identity)?;
         let is_mistaken = self.is_mistaken(at);
-        // The common way of datagrams has no place where one could be refused.
+        // The fast path of datagrams cannot refuse one.
         self.worker.plain &= !is_mistaken;
         let key = (at, self.seat_state().life);
         let Some(end) = self.end(key).filter(|end| end.is_mistaken != is_mistaken) else {
@@ -33,14 +32,14 @@ impl SimWorld<'_> {
         };
         end.is_mistaken = is_mistaken;
         if !is_mistaken && matches!(end.phase, Phase::Open { .. }) {
-            // What waited to be reported may depart after all.
+            // Messages that waited to be reported may depart after all.
             end.ticket = None;
             self.touch(key);
         }
         Ok(())
     }
 
-    /// Whether the peer trusts another identity than is at the address.
+    /// Whether the peer trusts an identity other than the one at the address.
     pub(crate) fn is_mistaken(&mut self, at: Address) -> bool {
         let trusted = self
             .seat_state()
@@ -52,14 +51,14 @@ impl SimWorld<'_> {
         there.is_some_and(|there| there != trusted)
     }
 
-    /// The peer's life ends: the next one trusts nobody.
+    /// Forgets the trusted contacts at the end of a life.
     pub(super) fn forget_trusted(&mut self) {
         if let Some(connections) = self.seat_state().connections() {
             connections.trusted = Trusted::default();
         }
     }
 
-    /// Drops a datagram to a peer that is another than its sender trusts.
+    /// Drops a datagram to a peer with an identity that its sender does not trust.
     #[cold]
     pub(crate) fn refuse_datagram(&mut self, dest: Seat) {
         if !self.has_met(dest) {
@@ -68,15 +67,15 @@ impl SimWorld<'_> {
         self.worker.ledger.of(Class::Datagram).drop_for(DropCause::Identity);
     }
 
-    /// Gives up a connection to another peer than its sender trusts, where it is time to try again
-    /// and that peer is known by now; false where it is not.
+    /// On a retry, closes a connection to an identity that its sender does not trust, if that
+    /// identity is known by now; false if it is not.
     #[cold]
     pub(super) fn refuses(&mut self, key: (Address, u32)) -> bool {
         let phase = self.end(key).map(|end| end.phase);
         let dest = self.worker.running_seats.seat_at(key.0);
         match phase {
             Some(Phase::Open { .. }) => self.refuse_queue(key),
-            // It may be mute, but has shaken hands.
+            // It may be silent, but has completed the handshake.
             Some(Phase::Opening)
                 if self.worker.handshakes && dest.is_some_and(|dest| self.has_met(dest)) =>
             {
@@ -87,8 +86,8 @@ impl SimWorld<'_> {
         true
     }
 
-    /// Gives up a connection that stands to another peer than its sender trusts by now: what
-    /// departed before must be reported first, if it comes back at all.
+    /// Closes an open connection to an identity that its sender no longer trusts. Messages that
+    /// departed before must be reported first, if they come back at all.
     #[cold]
     pub(super) fn refuse_queue(&mut self, key: (Address, u32)) {
         let now = self.now.time;
