@@ -1,21 +1,21 @@
-//! Random scenarios hold, and find injected bugs.
+//! Random scenarios hold, and injected bugs are found.
 
 use peerlet_core::Seed;
 use peerlet_fuzz::{Finding, Search};
 use peerlet_run::Experiment;
 use peerlet_sim::InjectedBug;
 
-/// Within so many scenarios each bug is to be found.
+/// Each bug must be found within this many scenarios.
 const SCENARIOS: u64 = 200;
 
-/// What a search with this bug finds.
+/// The finding of a search with this bug.
 fn find(bug: InjectedBug, seed: u64) -> Option<Finding> {
     let experiment = Experiment::new("peerlet");
     let search = Search { experiment: &experiment, count: SCENARIOS, seed };
     search.run(&move |setup| setup.injected_bug = Some(bug)).finding
 }
 
-/// Checks that the bug is found, and that what is said of it has these words.
+/// Checks that the bug is found, and that the finding has one of these phrases.
 fn check(bug: InjectedBug, words: &[&str]) {
     let found = find(bug, 3);
     let finding = found.unwrap_or_else(|| panic!("{bug:?} was not found in {SCENARIOS} scenarios"));
@@ -50,7 +50,7 @@ fn a_double_delivery_is_found() {
 }
 
 #[test]
-fn books_that_differ_from_way_to_way_are_found() {
+fn books_that_differ_between_engine_paths_are_found() {
     check(InjectedBug::UnevenBooks, &["differs from"]);
 }
 
