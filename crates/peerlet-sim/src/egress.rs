@@ -130,7 +130,7 @@ impl SimWorld<'_> {
             return flow.drop_for(DropCause::Stopped);
         };
         if dest == self.seat {
-            return self.send_to_self(header, &mut parcel, size as u32);
+            return self.send_to_self(Class::Datagram, header, &mut parcel, size as u32);
         }
         let Some(instead) = worker.tamper(self.seat, header.port, &parcel) else {
             return self.send_to(dest, header, parcel);
@@ -203,9 +203,16 @@ impl SimWorld<'_> {
         }
     }
 
+    /// Sends a message from the peer to itself.
     #[cold]
-    fn send_to_self(&mut self, header: Header, parcel: &mut Parcel, size: u32) {
-        let delivery = Delivery::Loopback { class: Class::Datagram, life: self.seat_state().life };
+    pub(crate) fn send_to_self(
+        &mut self,
+        class: Class,
+        header: Header,
+        parcel: &mut Parcel,
+        size: u32,
+    ) {
+        let delivery = Delivery::Loopback { class, life: self.seat_state().life };
         let ((body, payload), from) = (self.body(parcel), Address::simulated(self.seat));
         let draws = self.worker.seed;
         let message = AddressedMessage {

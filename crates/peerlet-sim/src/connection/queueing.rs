@@ -7,7 +7,7 @@ use peerlet_core::{Address, Refusal};
 use peerlet_measure::DropCause;
 
 use super::ends::Outgoing;
-use crate::event::{AddressedMessage, Delivery, Event, RareEvent};
+use crate::event::{Event, RareEvent};
 use crate::signal::Queued;
 use crate::sim_world::SimWorld;
 
@@ -76,25 +76,13 @@ impl SimWorld<'_> {
             self.queue_tampered((to, life), header, instead);
             return Ok(());
         }
+        if to == own {
+            self.send_to_self(Class::Reliable, header, parcel, size as u32);
+            return Ok(());
+        }
         #[cfg(feature = "injected-bugs")]
         let copy = self.injected_copy((to, life), header, parcel);
         let ((body, payload), size) = (self.body(parcel), size as u32);
-        if to == own {
-            let (delivery, draws) =
-                (Delivery::Loopback { class: Class::Reliable, life }, self.worker.seed);
-            let message = AddressedMessage {
-                from: own,
-                header,
-                body,
-                size,
-                draws,
-                delivery,
-                payload,
-                accepted: false,
-            };
-            self.post(self.seat, self.now.time, Event::message(message));
-            return Ok(());
-        }
         if let Some(end) = self.end((to, life)) {
             end.bytes += size as usize;
             end.queue.push_back(Queued { header, body, size, payload });
