@@ -1,4 +1,4 @@
-//! What a runtime must offer to be held to the contract.
+//! The interface of a runtime under test.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +12,7 @@ pub trait Candidate {
     /// Its name in the score.
     fn name(&self) -> &str;
 
-    /// What it gives to peerlets that need something. Cases that need more are expected to be
-    /// refused.
+    /// The needs of peerlets that it meets. Cases with other needs are expected to be refused.
     fn gives(&self) -> &[Need];
 
     /// Runs the experiment from time zero to its end, all seats in this process.
@@ -23,7 +22,7 @@ pub trait Candidate {
     fn run(&mut self, experiment: Experiment) -> Result<Report, Refusal>;
 }
 
-/// A few peers, what the environment does to them, and for how long.
+/// A few peers, the environment's directives, and a duration.
 #[derive(Clone)]
 pub struct Experiment {
     /// The number of seats.
@@ -32,9 +31,9 @@ pub struct Experiment {
     pub duration: Duration,
     /// Builds the stack of a seat's peer.
     pub build: Arc<dyn Fn(Seat) -> Peer + Send + Sync>,
-    /// What the environment does, in order of time.
+    /// The environment's directives, in order of time.
     pub directives: Vec<Directive>,
-    /// After how long without success a reliable connection gives up.
+    /// The time without success after which a reliable connection gives up.
     pub connection_timeout: Duration,
 }
 
@@ -51,7 +50,7 @@ impl Experiment {
         }
     }
 
-    /// The same experiment, with one more thing that the environment does after all others.
+    /// The same experiment, with one more directive after all others.
     pub fn then(mut self, at: Duration, seat: u32, act: Act) -> Experiment {
         self.directives.push(Directive { at: Time::ZERO + at, seat: Seat(seat), act });
         self
@@ -64,15 +63,15 @@ impl Experiment {
     }
 }
 
-/// What a runtime says after a run.
+/// A runtime's report of a run.
 pub struct Report {
     /// The accounts of all messages.
     pub ledger: Ledger,
-    /// What was measured.
+    /// The measurements.
     pub summary: Summary,
-    /// Answers that came when nobody waited for them any more.
+    /// Answers that came after their calls were over.
     pub late_answers: u64,
-    /// Lifecycle events that did nothing.
+    /// Directives without effect.
     pub idle_directives: u64,
 }
 

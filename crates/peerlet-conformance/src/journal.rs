@@ -1,23 +1,23 @@
-//! What happened to the peers of a case, in the order in which each of them saw it.
+//! The journal of a case: what its peers observed, in order for each peer.
 
 use std::sync::{Arc, Mutex};
 
 use peerlet_core::{Seat, Time, Undelivered};
 
-/// Something that happened to one peer.
+/// An observation of one peer.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Entry {
-    /// Which peer.
+pub struct Observation {
+    /// The peer.
     pub seat: Seat,
-    /// When, by its clock.
+    /// The time, by its clock.
     pub at: Time,
-    /// What.
-    pub what: What,
+    /// The event.
+    pub observed: Observed,
 }
 
-/// What can happen to a probe.
+/// An event that a probe observes.
 #[derive(Clone, PartialEq, Debug)]
-pub enum What {
+pub enum Observed {
     /// `init` ran.
     Init,
     /// `start` ran.
@@ -36,40 +36,41 @@ pub enum What {
     Command(String),
     /// A local event was heard.
     Heard(u64),
-    /// What a case's closure wrote itself.
+    /// A note by a closure of the case.
     Note(String),
 }
 
-/// The common notes of all probes of a case.
+/// The shared journal of all probes of a case.
 #[derive(Clone, Default)]
-pub struct Journal(Arc<Mutex<Vec<Entry>>>);
+pub struct Journal(Arc<Mutex<Vec<Observation>>>);
 
 impl Journal {
-    /// Writes an entry at the end.
-    pub fn write(&self, entry: Entry) {
-        self.0.lock().expect("nobody panics while writing").push(entry);
+    /// Appends an observation.
+    pub fn write(&self, observation: Observation) {
+        self.0.lock().expect("nobody panics while writing").push(observation);
     }
 
-    /// Forgets all entries.
+    /// Removes all observations.
     pub fn clear(&self) {
         self.0.lock().expect("nobody panics while writing").clear();
     }
 
-    /// All entries so far.
-    pub fn entries(&self) -> Vec<Entry> {
+    /// All observations so far.
+    pub fn observations(&self) -> Vec<Observation> {
         self.0.lock().expect("nobody panics while writing").clone()
     }
 
-    /// What happened to one seat, in order.
-    pub fn of(&self, seat: u32) -> Vec<What> {
-        let mine = self.entries().into_iter().filter(|entry| entry.seat == Seat(seat));
-        mine.map(|entry| entry.what).collect()
+    /// The events of one seat, in order.
+    pub fn of(&self, seat: u32) -> Vec<Observed> {
+        let mine =
+            self.observations().into_iter().filter(|observation| observation.seat == Seat(seat));
+        mine.map(|observation| observation.observed).collect()
     }
 
     /// The numbers of the messages that reached one seat, in order.
     pub fn messages(&self, seat: u32) -> Vec<u64> {
-        let number = |what| match what {
-            What::Message(_, number) => Some(number),
+        let number = |observed| match observed {
+            Observed::Message(_, number) => Some(number),
             _ => None,
         };
         self.of(seat).into_iter().filter_map(number).collect()
@@ -77,8 +78,8 @@ impl Journal {
 
     /// The messages reported to one seat, in order.
     pub fn undelivered(&self, seat: u32) -> Vec<(u64, Undelivered)> {
-        let report = |what| match what {
-            What::Undelivered(_, number, why) => Some((number, why)),
+        let report = |observed| match observed {
+            Observed::Undelivered(_, number, why) => Some((number, why)),
             _ => None,
         };
         self.of(seat).into_iter().filter_map(report).collect()
@@ -86,8 +87,8 @@ impl Journal {
 
     /// The notes of one seat, in order.
     pub fn notes(&self, seat: u32) -> Vec<String> {
-        let note = |what| match what {
-            What::Note(note) => Some(note),
+        let note = |observed| match observed {
+            Observed::Note(note) => Some(note),
             _ => None,
         };
         self.of(seat).into_iter().filter_map(note).collect()

@@ -1,4 +1,4 @@
-//! A peerlet that does what a case says and writes down what happens to it.
+//! The probe: a peerlet that runs a case's closures and records its events.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use peerlet_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{Entry, Journal, What};
+use crate::journal::{Journal, Observation, Observed};
 
-/// What probes send: a number, and ballast to reach a size.
+/// A message between probes: a number, and ballast to reach a size.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Message {
     /// Tells messages apart.
@@ -27,11 +27,11 @@ impl From<u64> for Message {
 }
 
 impl Message {
-    /// A message with this much ballast, which differs by message and place.
+    /// A message with this much ballast, which differs by message and position.
     pub fn large(number: u64, ballast: usize) -> Message {
         let mut bytes = vec![b'a' + (number % 26) as u8; ballast];
         let pieces = bytes.chunks_mut(1_000).enumerate();
-        pieces.for_each(|(place, bytes)| bytes[0] = b'a' + (place % 26) as u8);
+        pieces.for_each(|(index, bytes)| bytes[0] = b'a' + (index % 26) as u8);
         Message { number, ballast: String::from_utf8(bytes).expect("letters are text") }
     }
 
@@ -57,7 +57,7 @@ pub type Probe = Prober<true>;
 /// A probe for worlds that may lack reliable delivery: it sends datagrams only.
 pub type LooseProbe = Prober<false>;
 
-/// Does what its closures say, after it wrote into the journal what happened.
+/// Records each event in the journal, then runs the case's closure for it.
 #[derive(Clone)]
 pub struct Prober<const RELIABLE: bool> {
     journal: Journal,
@@ -85,7 +85,7 @@ macro_rules! on {
 }
 
 impl<const RELIABLE: bool> Prober<RELIABLE> {
-    /// A probe that only writes down what happens.
+    /// A probe that only records its events.
     pub fn new(journal: &Journal) -> Prober<RELIABLE> {
         Prober {
             journal: journal.clone(),
@@ -100,24 +100,24 @@ impl<const RELIABLE: bool> Prober<RELIABLE> {
         }
     }
 
-    on!(on_start, (), "What it does when a life begins.");
-    on!(on_stop, (), "What it does when a life ends in order.");
-    on!(on_message, (Address, u64), "What it does when a message comes.");
-    on!(on_timer, u64, "What it does when a timer is due.");
-    on!(on_undelivered, (Address, u64), "What it does when a message is reported.");
-    on!(on_writable, Address, "What it does when a full queue is half free.");
-    on!(on_heard, u64, "What it does when it hears an event.");
-    on!(on_command, Command, "What it does when the scenario calls a command.");
+    on!(on_start, (), "Sets the closure that runs when a life begins.");
+    on!(on_stop, (), "Sets the closure that runs when a life ends by a stop.");
+    on!(on_message, (Address, u64), "Sets the closure that runs when a message comes.");
+    on!(on_timer, u64, "Sets the closure that runs when a timer is due.");
+    on!(on_undelivered, (Address, u64), "Sets the closure that runs when a message is reported.");
+    on!(on_writable, Address, "Sets the closure that runs when a full queue is half free.");
+    on!(on_heard, u64, "Sets the closure that runs when it hears an event.");
+    on!(on_command, Command, "Sets the closure that runs when the scenario calls a command.");
 
-    /// Writes what happened, then does what the case says.
+    /// Records an event, then runs the case's closure.
     fn note<A>(
         &self,
         ctx: &mut Context<Self>,
-        what: What,
+        observed: Observed,
         act: &Option<Act<A, RELIABLE>>,
         argument: A,
     ) {
-        self.journal.write(Entry { seat: ctx.seat(), at: ctx.now(), what });
+        self.journal.write(Observation { seat: ctx.seat(), at: ctx.now(), observed });
         if let Some(act) = act {
             act(ctx, argument);
         }
@@ -148,29 +148,29 @@ impl<const RELIABLE: bool> Peerlet for Prober<RELIABLE> {
     }
 
     fn init(&mut self, ctx: &mut Context<Self>) {
-        self.note(ctx, What::Init, &None, ());
+        self.note(ctx, Observed::Init, &None, ());
     }
 
     fn start(&mut self, ctx: &mut Context<Self>) {
-        self.note(ctx, What::Start, &self.on_start, ());
+        self.note(ctx, Observed::Start, &self.on_start, ());
     }
 
     fn stop(&mut self, ctx: &mut Context<Self>) {
-        self.note(ctx, What::Stop, &self.on_stop, ());
+        self.note(ctx, Observed::Stop, &self.on_stop, ());
     }
 
     fn message(&mut self, ctx: &mut Context<Self>, from: Address, message: Message) {
         ctx.measure(GOT, 1.0);
         ctx.measure(NUMBER, message.number as f64);
         if message.is_damaged() {
-            self.note(ctx, What::Note(format!("{} is damaged", message.number)), &None, ());
+            self.note(ctx, Observed::Note(format!("{} is damaged", message.number)), &None, ());
         }
-        let what = What::Message(seat_at(ctx.seats(), from), message.number);
-        self.note(ctx, what, &self.on_message, (from, message.number));
+        let observed = Observed::Message(seat_at(ctx.seats(), from), message.number);
+        self.note(ctx, observed, &self.on_message, (from, message.number));
     }
 
     fn timer(&mut self, ctx: &mut Context<Self>, timer: u64) {
-        self.note(ctx, What::Timer(timer), &self.on_timer, timer);
+        self.note(ctx, Observed::Timer(timer), &self.on_timer, timer);
     }
 
     fn undelivered(
@@ -180,24 +180,24 @@ impl<const RELIABLE: bool> Peerlet for Prober<RELIABLE> {
         message: Message,
         why: Undelivered,
     ) {
-        let what = What::Undelivered(seat_at(ctx.seats(), to), message.number, why);
-        self.note(ctx, what, &self.on_undelivered, (to, message.number));
+        let observed = Observed::Undelivered(seat_at(ctx.seats(), to), message.number, why);
+        self.note(ctx, observed, &self.on_undelivered, (to, message.number));
     }
 
     fn writable(&mut self, ctx: &mut Context<Self>, to: Address) {
-        let what = What::Writable(seat_at(ctx.seats(), to));
-        self.note(ctx, what, &self.on_writable, to);
+        let observed = Observed::Writable(seat_at(ctx.seats(), to));
+        self.note(ctx, observed, &self.on_writable, to);
     }
 
     fn command(&mut self, ctx: &mut Context<Self>, command: &Command) {
-        let what = What::Command(command.text("text").to_owned());
-        self.note(ctx, what, &self.on_command, command.clone());
+        let observed = Observed::Command(command.text("text").to_owned());
+        self.note(ctx, observed, &self.on_command, command.clone());
     }
 }
 
 impl<const RELIABLE: bool> Prober<RELIABLE> {
     fn heard(&mut self, ctx: &mut Context<Self>, changed: &Changed) {
-        self.note(ctx, What::Heard(changed.0), &self.on_heard, changed.0);
+        self.note(ctx, Observed::Heard(changed.0), &self.on_heard, changed.0);
     }
 }
 
@@ -223,8 +223,8 @@ impl Sibling {
     }
 
     fn note(&self, ctx: &Context<Self>, text: &str) {
-        let what = What::Note(text.to_owned());
-        self.journal.write(Entry { seat: ctx.seat(), at: ctx.now(), what });
+        let observed = Observed::Note(text.to_owned());
+        self.journal.write(Observation { seat: ctx.seat(), at: ctx.now(), observed });
     }
 }
 
@@ -278,8 +278,8 @@ impl Peerlet for Plain {
     }
 
     fn message(&mut self, ctx: &mut Context<Self>, from: Address, greeting: bool) {
-        let what = What::Message(seat_at(ctx.seats(), from), u64::from(greeting));
-        self.journal.write(Entry { seat: ctx.seat(), at: ctx.now(), what });
+        let observed = Observed::Message(seat_at(ctx.seats(), from), u64::from(greeting));
+        self.journal.write(Observation { seat: ctx.seat(), at: ctx.now(), observed });
         if greeting {
             ctx.send(from, false);
         }

@@ -1,4 +1,4 @@
-//! All cases, and how a runtime fares with them.
+//! All cases, and the harness that runs them.
 
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
@@ -12,10 +12,10 @@ pub struct Case {
     pub name: &'static str,
     /// The sentence that it tests.
     pub sentence: &'static str,
-    pub(crate) test: fn(&mut Bench<'_>) -> Result<(), Failure>,
+    pub(crate) test: fn(&mut Harness<'_>) -> Result<(), Failure>,
 }
 
-/// What went wrong in a case.
+/// The failure of a case.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Failure {
     /// The runtime refused to run it.
@@ -24,12 +24,12 @@ pub enum Failure {
     Broken(String),
 }
 
-/// How one case ended.
+/// The verdict on one case.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Verdict {
     /// The contract was kept.
     Kept,
-    /// The runtime cannot give what the case needs, and said so by name.
+    /// The runtime cannot meet a need of the case, and named it.
     Refused(String),
     /// The contract was broken.
     Broken(String),
@@ -39,7 +39,7 @@ pub enum Verdict {
 pub struct Score {
     /// The runtime's name.
     pub runtime: String,
-    /// One verdict a case, in the order in which they were judged.
+    /// One verdict per case, in the order in which the cases ran.
     pub verdicts: Vec<(&'static str, Verdict)>,
 }
 
@@ -76,12 +76,12 @@ impl fmt::Display for Score {
     }
 }
 
-/// A candidate in the hands of a case.
-pub(crate) struct Bench<'c> {
+/// The harness of a case: it runs experiments on the candidate.
+pub(crate) struct Harness<'c> {
     candidate: &'c mut dyn Candidate,
 }
 
-impl Bench<'_> {
+impl Harness<'_> {
     pub(crate) fn run(&mut self, experiment: Experiment) -> Result<Report, Failure> {
         let report = self.candidate.run(experiment).map_err(Failure::Refused)?;
         // Every case is also a test of the accounts.
@@ -137,32 +137,32 @@ pub const CASES: &[&[Case]] = &[
     cases::trust::CASES,
 ];
 
-/// Held by who needs the machine for itself.
+/// Held for writing by cases that need the machine for themselves.
 static QUIET: RwLock<()> = RwLock::new(());
 
-/// Holds a runtime to the whole contract, one case after the other.
+/// Checks a runtime against the whole contract, one case after the other.
 pub fn run(candidate: &mut dyn Candidate) -> Score {
     let cases = CASES.iter().copied().flatten();
-    let verdicts = cases.map(|case| (case.name, case.judge(candidate))).collect();
+    let verdicts = cases.map(|case| (case.name, case.verify(candidate))).collect();
     Score { runtime: candidate.name().to_owned(), verdicts }
 }
 
-/// Holds a runtime of real time to the whole contract, many cases at once: each waits most of its
-/// time. `make` gives a candidate for each of this many threads. Cases with large messages keep the
-/// machine busy, and come when the others are over.
+/// Checks a real-time runtime against the whole contract, many cases at once, since each mostly
+/// waits. `make` makes a candidate for each of this many threads. Cases with large messages keep
+/// the machine busy, and run after the others.
 pub fn run_at_once<C: Candidate>(threads: usize, make: impl Fn() -> C + Sync) -> Score {
     let is_large = |cases: &&&[Case]| std::ptr::eq(**cases, cases::large::CASES);
     let (large, others): (Vec<_>, Vec<_>) = CASES.iter().partition(is_large);
     let mut verdicts = {
         let _beside = QUIET.read().unwrap_or_else(PoisonError::into_inner);
-        judge_at_once(threads, &make, others)
+        verify_at_once(threads, &make, others)
     };
     let _alone = QUIET.write().unwrap_or_else(PoisonError::into_inner);
-    verdicts.extend(judge_at_once(2, &make, large));
+    verdicts.extend(verify_at_once(2, &make, large));
     Score { runtime: make().name().to_owned(), verdicts }
 }
 
-fn judge_at_once<C: Candidate>(
+fn verify_at_once<C: Candidate>(
     threads: usize,
     make: &(impl Fn() -> C + Sync),
     cases: Vec<&&[Case]>,
@@ -170,24 +170,24 @@ fn judge_at_once<C: Candidate>(
     let cases: Vec<&Case> = cases.into_iter().copied().flatten().collect();
     let next = std::sync::atomic::AtomicUsize::new(0);
     let work = || {
-        let (mut candidate, mut judged) = (make(), Vec::new());
+        let (mut candidate, mut verified) = (make(), Vec::new());
         loop {
-            let place = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let Some(case) = cases.get(place) else { return judged };
-            judged.push((place, case.name, case.judge(&mut candidate)));
+            let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let Some(case) = cases.get(index) else { return verified };
+            verified.push((index, case.name, case.verify(&mut candidate)));
         }
     };
     let mut verdicts: Vec<_> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers.into_iter().flat_map(|w| w.join().expect("a case does not panic")).collect()
     });
-    verdicts.sort_by_key(|(place, ..)| *place);
+    verdicts.sort_by_key(|(index, ..)| *index);
     verdicts.into_iter().map(|(_, name, verdict)| (name, verdict)).collect()
 }
 
 impl Case {
-    fn judge(&self, candidate: &mut dyn Candidate) -> Verdict {
-        match (self.test)(&mut Bench { candidate }) {
+    fn verify(&self, candidate: &mut dyn Candidate) -> Verdict {
+        match (self.test)(&mut Harness { candidate }) {
             Ok(()) => Verdict::Kept,
             Err(Failure::Broken(why)) => Verdict::Broken(why),
             Err(Failure::Refused(why)) => refused(candidate, &why),
@@ -195,8 +195,7 @@ impl Case {
     }
 }
 
-/// A refusal is in order when the runtime lacks something and the message names it and who needs
-/// it.
+/// A refusal is legitimate if the runtime lacks a need, and the message names it and the peerlet.
 fn refused(candidate: &dyn Candidate, why: &Refusal) -> Verdict {
     let lacks = !candidate.gives().contains(&peerlet_core::Need::Reliable);
     let named = why.0.contains(peerlet_core::Need::Reliable.name()) && why.0.contains("probe");

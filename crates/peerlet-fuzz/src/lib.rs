@@ -1,10 +1,9 @@
-//! Random scenarios: many runs that nobody thought of, each held to everything that can be said of
-//! any run.
+//! Random scenarios, each checked against everything that holds for any run.
 //!
-//! A scenario is drawn from a seed and written as a file. Then it is on trial: it is
-//! read like any other, run by one thread, by two, and by the reference engine, which must come to
-//! the same; its accounts must balance; and on every stack there is a witness, a peerlet that
-//! holds the runtime to the contract from the inside.
+//! A scenario is generated from a seed and written as a file. The trial then reads it like any
+//! other, and runs it with one thread, with two, and by the reference engine. All must have the
+//! same outcome, and the accounts must balance. On top of every stack there is a checker (the
+//! option `--witness`), a peerlet that checks the contract from the inside.
 
 mod checker;
 mod expected;
@@ -23,6 +22,6 @@ pub use trial::{Flaw, Score, Trial};
 /// Changes the setup of a run; for tests.
 pub type Alter = dyn Fn(&mut peerlet_sim::Setup);
 
-/// Calls the function that it is given, which makes one run. The run ends at the time given, and
-/// shows in the watch, which may stop it.
+/// Calls its function argument, which makes one run. The run ends at the time given; the watch
+/// shows its progress and may stop it.
 pub type Attend<'a> = dyn Fn(Arc<Watch>, Time, &mut dyn FnMut()) + 'a;

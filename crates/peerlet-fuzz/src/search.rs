@@ -1,4 +1,4 @@
-//! Scenario after scenario, until one fails or enough have held.
+//! A search: scenario after scenario, until one fails or enough have held.
 
 use std::collections::BTreeMap;
 
@@ -8,33 +8,33 @@ use peerlet_scenario::Source;
 
 use super::trial::{Flaw, Score, Trial};
 use super::{Alter, Attend};
-use crate::generate::scenario::Drawn;
+use crate::generate::scenario::GeneratedScenario;
 
-/// One scenario of so many is tried in more ways than the others.
+/// One scenario of this many is tried in more variants than the others.
 const THOROUGH: u64 = 4;
 
-/// What is searched.
+/// A search through random scenarios.
 pub struct Search<'a> {
-    /// What scenarios can name.
+    /// The peerlets and models that scenarios can name.
     pub experiment: &'a Experiment,
-    /// How many scenarios are drawn.
+    /// How many scenarios are generated.
     pub count: u64,
-    /// What they are drawn from.
+    /// The seed that they are generated from.
     pub seed: u64,
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Clone, Default, Debug)]
 pub struct Findings {
     /// How many scenarios held.
     pub held: u64,
     /// Events of one run of each.
     pub events: u64,
-    /// How many statements of the contract witnesses saw hold, in all runs.
+    /// How many statements of the contract checkers saw hold, in all runs.
     pub checked: u64,
     /// In how many of the scenarios each model, layer, peerlet, act and fault occurred.
     pub occurred: BTreeMap<String, u64>,
-    /// Whether somebody asked for the end.
+    /// Whether the search was interrupted.
     pub is_interrupted: bool,
     /// The scenario that failed.
     pub finding: Option<Finding>,
@@ -43,17 +43,17 @@ pub struct Findings {
 /// A scenario that failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
-    /// Which one of the search it is, counted from 1.
+    /// Its number within the search, counted from 1.
     pub number: u64,
-    /// From which it is drawn again.
+    /// The seed that generates it again.
     pub seed: u64,
-    /// What does not hold.
+    /// The statement that does not hold.
     pub what: String,
-    /// Whether that is that two runs differ.
+    /// Whether the failure is that two runs differ.
     pub is_nondeterminism: bool,
     /// Its file.
     pub text: String,
-    /// Its file with its lots drawn, where there is one.
+    /// Its file with all random choices resolved, if there is one.
     pub expanded: Option<String>,
 }
 
@@ -63,7 +63,7 @@ impl Search<'_> {
         self.run_watched(alter, &|_, _, run| run(), |_, _| {})
     }
 
-    /// As [`run`](Search::run); `shown` is told of each scenario that is about to be tried.
+    /// As [`run`](Search::run); calls `shown` before each trial.
     pub fn run_watched(
         &self,
         alter: &Alter,
@@ -74,13 +74,14 @@ impl Search<'_> {
         for number in 1..=self.count {
             shown(number, &findings);
             let seed = self.seed_of(number);
-            let drawn = Drawn::new(seed);
-            // Those that are tried in more ways are the same when they are run alone.
+            let generated = GeneratedScenario::new(seed);
+            // The choice depends on the seed alone, so that a scenario run again has the same
+            // variants.
             let is_thorough = seed.is_multiple_of(THOROUGH);
             let trial = Trial { experiment: self.experiment, alter, attend, is_thorough };
-            let (what, is_nondeterminism) = match trial.try_drawn(&drawn) {
+            let (what, is_nondeterminism) = match trial.try_generated(&generated) {
                 Ok(score) => {
-                    findings.add(score, &drawn.has);
+                    findings.add(score, &generated.has);
                     continue;
                 }
                 Err(Flaw::Interrupted) => {
@@ -93,7 +94,7 @@ impl Search<'_> {
                 }
                 Err(Flaw::Nondeterminism(what)) => (what, true),
             };
-            let (text, expanded) = (drawn.text(), self.expanded(&drawn));
+            let (text, expanded) = (generated.text(), self.expanded(&generated));
             let finding = Finding { number, seed, what, is_nondeterminism, text, expanded };
             findings.finding = Some(finding);
             break;
@@ -101,8 +102,8 @@ impl Search<'_> {
         findings
     }
 
-    /// The seed of a scenario: the first one's is the search's own, so that each may be drawn again
-    /// alone.
+    /// The seed of a scenario: the first one's is the search's own, so that each can be generated
+    /// again alone.
     fn seed_of(&self, number: u64) -> u64 {
         match number {
             1 => self.seed,
@@ -111,10 +112,10 @@ impl Search<'_> {
         }
     }
 
-    fn expanded(&self, drawn: &Drawn) -> Option<String> {
-        let source = Source::new("random scenario", drawn.text());
+    fn expanded(&self, generated: &GeneratedScenario) -> Option<String> {
+        let source = Source::new("random scenario", generated.text());
         let plan = Plan::new(self.experiment, source, &[], World::Sim).ok()?;
-        drawn.expanded(&plan.scenario, plan.timeline())
+        generated.expanded(&plan.scenario, plan.timeline())
     }
 }
 

@@ -1,4 +1,5 @@
-//! One scenario, run in several ways and held to everything that can be said of any run.
+//! A trial of one scenario: it is run in several variants, each checked against everything that
+//! holds for any run.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -13,32 +14,32 @@ use peerlet_scenario::{Action, Problems, Scenario, Source};
 use peerlet_sim::{Engine, Handled, Outcome, Setup, Simulation, Trace, Watch};
 
 use super::{Alter, Attend};
-use crate::checker::{self, Book, Habits};
-use crate::expected::Almanac;
-use crate::generate::scenario::Drawn;
+use crate::checker::{self, CheckerConfig, History};
+use crate::expected::ExpectedLifecycle;
+use crate::generate::scenario::GeneratedScenario;
 
 /// A scenario on trial.
 pub struct Trial<'a> {
-    /// What scenarios can name.
+    /// The peerlets and models that scenarios can name.
     pub experiment: &'a Experiment,
     /// Changes the setup of each run; for tests.
     pub alter: &'a Alter,
     /// Attends to each run, and may end it early.
     pub attend: &'a Attend<'a>,
-    /// Whether more is tried than on every scenario: encoded messages, the run of the expansion.
+    /// Whether the trial includes the slower variants: encoded messages, the expanded scenario.
     pub is_thorough: bool,
 }
 
-/// What a trial came to.
+/// The result of a trial.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Score {
     /// Events of one run.
     pub events: u64,
-    /// Statements of the contract that witnesses saw hold, over all runs.
+    /// Statements of the contract that checkers saw hold, over all runs.
     pub checked: u64,
 }
 
-/// Why a trial ended.
+/// The reason why a trial failed or ended.
 #[derive(Debug)]
 pub enum Flaw {
     /// Something does not hold.
@@ -51,131 +52,137 @@ pub enum Flaw {
     Interrupted,
 }
 
-/// A way to run a scenario; all come to the same.
+/// A variant of a run; all must have the same outcome.
 #[derive(Clone, Copy)]
-struct Way {
+struct Variant {
     name: &'static str,
     engine: Engine,
     threads: u32,
     wire: bool,
 }
 
-const FIRST: Way = Way { name: "with 1 thread", engine: Engine::Windowed, threads: 1, wire: false };
-const TWO: Way = Way { name: "with 2 threads", threads: 2, ..FIRST };
-const REFERENCE: Way = Way { name: "by the reference engine", engine: Engine::Reference, ..FIRST };
-const WIRE: Way = Way { name: "with encoded messages", wire: true, ..FIRST };
-const EXPANDED: Way = Way { name: "as expanded", ..FIRST };
+const FIRST: Variant =
+    Variant { name: "with 1 thread", engine: Engine::Windowed, threads: 1, wire: false };
+const TWO: Variant = Variant { name: "with 2 threads", threads: 2, ..FIRST };
+const REFERENCE: Variant =
+    Variant { name: "by the reference engine", engine: Engine::Reference, ..FIRST };
+const WIRE: Variant = Variant { name: "with encoded messages", wire: true, ..FIRST };
+const EXPANDED: Variant = Variant { name: "as expanded", ..FIRST };
 
-/// What a scenario's runs have in common.
-struct Cast {
+/// The common part of all runs of a scenario.
+struct PreparedScenario {
     plan: Plan,
-    almanac: Arc<Almanac>,
-    habits: Habits,
-    /// The seats whose witnesses have mates.
-    mates: SeatSet,
+    expected: Arc<ExpectedLifecycle>,
+    config: CheckerConfig,
+    /// The seats whose checkers have the optional sibling.
+    with_sibling: SeatSet,
 }
 
 impl Trial<'_> {
-    /// Tries a scenario that was drawn.
-    pub(crate) fn try_drawn(&self, drawn: &Drawn) -> Result<Score, Flaw> {
-        let cast = self.cast(Source::new("random scenario", drawn.text()))?;
-        let (first, mut score) = self.try_cast(&cast)?;
-        let timeline = cast.plan.timeline();
-        let Some(expanded) = drawn.expanded(&cast.plan.scenario, timeline) else {
+    /// Tries a generated scenario.
+    pub(crate) fn try_generated(&self, generated: &GeneratedScenario) -> Result<Score, Flaw> {
+        let prepared = self.prepare(Source::new("random scenario", generated.text()))?;
+        let (first, mut score) = self.try_prepared(&prepared)?;
+        let timeline = prepared.plan.timeline();
+        let Some(expanded) = generated.expanded(&prepared.plan.scenario, timeline) else {
             return Ok(score);
         };
-        let again = self.cast(Source::new("random scenario, expanded", expanded))?;
-        let same = again.plan.directives().eq(cast.plan.directives());
+        let again = self.prepare(Source::new("random scenario, expanded", expanded))?;
+        let same = again.plan.directives().eq(prepared.plan.directives());
         if !same || again.plan.timeline().to_string() != timeline.to_string() {
             return Err(Flaw::Broken("its expansion reads as another timeline".to_owned()));
         }
         if self.is_thorough {
-            score.checked += self.compare((&cast, FIRST), &first, (&again, EXPANDED))?;
+            score.checked += self.compare((&prepared, FIRST), &first, (&again, EXPANDED))?;
         }
         Ok(score)
     }
 
-    /// Tries a scenario of somebody's own.
+    /// Tries a given scenario.
     pub fn try_source(&self, source: Source) -> Result<Score, Flaw> {
-        Ok(self.try_cast(&self.cast(source)?)?.1)
+        Ok(self.try_prepared(&self.prepare(source)?)?.1)
     }
 
-    /// Runs a scenario in all ways and compares; the first way's outcome and the score.
-    fn try_cast(&self, cast: &Cast) -> Result<(Outcome, Score), Flaw> {
-        let (first, mut checked) = self.run(cast, FIRST, None)?;
+    /// Runs a scenario in all variants and compares; returns the first variant's outcome and the
+    /// score.
+    fn try_prepared(&self, prepared: &PreparedScenario) -> Result<(Outcome, Score), Flaw> {
+        let (first, mut checked) = self.run(prepared, FIRST, None)?;
         let wire = self.is_thorough.then_some(WIRE);
-        for way in [TWO, REFERENCE].into_iter().chain(wire) {
-            checked += self.compare((cast, FIRST), &first, (cast, way))?;
+        for variant in [TWO, REFERENCE].into_iter().chain(wire) {
+            checked += self.compare((prepared, FIRST), &first, (prepared, variant))?;
         }
         let score = Score { events: first.events, checked };
         Ok((first, score))
     }
 
-    fn cast(&self, source: Source) -> Result<Cast, Flaw> {
+    fn prepare(&self, source: Source) -> Result<PreparedScenario, Flaw> {
         let mut plan =
             Plan::new(self.experiment, source, &[], World::Sim).map_err(Flaw::Refused)?;
         let scenario = &plan.scenario;
         let (peers, duration) = (scenario.peers, scenario.duration);
-        let almanac = Arc::new(Almanac::new(peers, plan.directives(), duration));
+        let expected = Arc::new(ExpectedLifecycle::new(peers, plan.directives(), duration));
         let lookahead = plan.model(self.experiment).map_err(Flaw::Refused)?.lookahead();
-        let habits = habits(&plan, lookahead);
-        let mates = mates(&plan.scenario);
+        let config = checker_config(&plan, lookahead);
+        let with_sibling = seats_with_sibling(&plan.scenario);
         let timeline = plan.shared_timeline();
-        let nobody = Arc::new(Book::new(almanac.clone(), timeline, habits, mates.clone(), 0));
+        let nobody =
+            Arc::new(History::new(expected.clone(), timeline, config, with_sibling.clone(), 0));
         plan.admit(&checker::alone(&nobody), Setup::gives()).map_err(Flaw::Refused)?;
-        Ok(Cast { plan, almanac, habits, mates })
+        Ok(PreparedScenario { plan, expected, config, with_sibling })
     }
 
-    /// Runs in one more way and compares; how many statements were seen to hold.
+    /// Runs one more variant and compares; returns how many statements were seen to hold.
     fn compare(
         &self,
-        (first_cast, first_way): (&Cast, Way),
+        (first_prepared, first_variant): (&PreparedScenario, Variant),
         first: &Outcome,
-        (cast, way): (&Cast, Way),
+        (prepared, variant): (&PreparedScenario, Variant),
     ) -> Result<u64, Flaw> {
-        let (outcome, checked) = self.run(cast, way, None)?;
+        let (outcome, checked) = self.run(prepared, variant, None)?;
         let sum = |o: &Outcome| (o.digest, o.events, o.ledger, o.idle_directives, o.late_answers);
         if sum(first) == sum(&outcome) {
             return Ok(checked);
         }
-        let [one, other] = [(first_cast, first_way), (cast, way)].map(|(cast, way)| {
-            let events = Recorded::default();
-            // What is wrong with it was said by the run without a trace, or is said now.
-            drop(self.run(cast, way, Some(Box::new(events.clone()))));
-            events.0.take()
-        });
+        let [one, other] =
+            [(first_prepared, first_variant), (prepared, variant)].map(|(prepared, variant)| {
+                let events = Recorded::default();
+                // A failure was reported by the run without a trace, or is reported now.
+                drop(self.run(prepared, variant, Some(Box::new(events.clone()))));
+                events.0.take()
+            });
         let digests = format!("{} and {}", outcome.digest, first.digest);
         Err(Flaw::Nondeterminism(format!(
             "the run {} differs from the one {}, digests {digests}: {}",
-            way.name,
-            first_way.name,
+            variant.name,
+            first_variant.name,
             difference(&other, &one)
         )))
     }
 
-    /// Runs once; the outcome, and how many statements were seen to hold.
+    /// Runs once; returns the outcome, and how many statements were seen to hold.
     fn run(
         &self,
-        cast: &Cast,
-        way: Way,
+        prepared: &PreparedScenario,
+        variant: Variant,
         trace: Option<Box<dyn Trace>>,
     ) -> Result<(Outcome, u64), Flaw> {
-        let broken = |what: String| Flaw::Broken(format!("{what} ({})", way.name));
-        let Cast { plan, almanac, habits, mates } = cast;
+        let broken = |what: String| Flaw::Broken(format!("{what} ({})", variant.name));
+        let PreparedScenario { plan, expected, config, with_sibling } = prepared;
         let (scenario, watch) = (&plan.scenario, Arc::new(Watch::default()));
         let timeline = plan.shared_timeline();
-        let (almanac, mates, peers) = (almanac.clone(), mates.clone(), scenario.peers);
-        let book = Arc::new(Book::new(almanac, timeline, *habits, mates, peers));
+        let (expected, with_sibling, peers) =
+            (expected.clone(), with_sibling.clone(), scenario.peers);
+        let history = Arc::new(History::new(expected, timeline, *config, with_sibling, peers));
         let options = SimOptions {
-            engine: way.engine,
-            threads: way.threads,
-            wire: way.wire,
+            engine: variant.engine,
+            threads: variant.threads,
+            wire: variant.wire,
             trace,
             watch: watch.clone(),
         };
         let setup = peerlet_run::simulated(self.experiment, plan, options);
         let mut setup = setup.map_err(|problems| broken(problems.render(false)))?;
-        let (below, on_top) = (setup.build, book.clone());
+        let (below, on_top) = (setup.build, history.clone());
         setup.build = Box::new(move |seat| {
             let mut peer = below(seat);
             checker::top(&on_top, seat).into_iter().for_each(|peerlet| peer.push(peerlet));
@@ -199,11 +206,12 @@ impl Trial<'_> {
             return Err(Flaw::Interrupted);
         }
         let ran = ran.map_err(|panic| {
-            let place = watch.panicked().map(|place| format!(", {place}")).unwrap_or_default();
-            broken(format!("it panicked: {}{place}", words_of(&*panic)))
+            let location =
+                watch.panicked().map(|location| format!(", {location}")).unwrap_or_default();
+            broken(format!("it panicked: {}{location}", words_of(&*panic)))
         })?;
         let outcome = ran.map_err(broken)?;
-        let (breaches, checked) = book.judge(outcome.end);
+        let (breaches, checked) = history.verify(outcome.end);
         if let Some(breach) = breaches.first() {
             return Err(broken(format!("seat {} at {}: {}", breach.seat, breach.at, breach.what)));
         }
@@ -219,11 +227,11 @@ impl Trial<'_> {
     }
 }
 
-/// Where two runs part, in words.
+/// Describes the first difference of two runs.
 fn difference(one: &[Handled], other: &[Handled]) -> String {
-    let place = one.iter().zip(other).position(|(a, b)| a != b);
-    let place = place.unwrap_or(one.len().min(other.len()));
-    let said = |events: &[Handled]| events.get(place).map(Handled::to_string);
+    let index = one.iter().zip(other).position(|(a, b)| a != b);
+    let index = index.unwrap_or(one.len().min(other.len()));
+    let said = |events: &[Handled]| events.get(index).map(Handled::to_string);
     match (said(one), said(other)) {
         (None, None) => {
             "all events are the same, but not what was dropped or measured, or the order \
@@ -232,30 +240,30 @@ fn difference(one: &[Handled], other: &[Handled]) -> String {
         }
         (one, other) => {
             let [one, other] = [one, other].map(|said| said.unwrap_or("was over".to_owned()));
-            format!("event {place} is\n  {one}\n  {other}")
+            format!("event {index} is\n  {one}\n  {other}")
         }
     }
 }
 
-/// The seats whose witnesses have mates: all of a group or none of it. Where there are groups, the
-/// first one differs from the seats that are in none.
-fn mates(scenario: &Scenario) -> SeatSet {
+/// The seats whose checkers have the optional sibling: all of a group or none of it. If there are
+/// groups, the first one differs from the seats that are in none.
+fn seats_with_sibling(scenario: &Scenario) -> SeatSet {
     let rng = &mut Seed::new(scenario.seed).named("mates").rng();
     let others = rng.chance(0.5);
-    let mut mates = SeatSet::default();
+    let mut with_sibling = SeatSet::default();
     let mut rest = SeatSet::all(scenario.peers);
-    for (place, group) in scenario.groups.iter().enumerate() {
+    for (index, group) in scenario.groups.iter().enumerate() {
         rest = rest.without(&group.seats);
         let has_mates = rng.chance(0.5);
-        if (place == 0 && !others) || (place > 0 && has_mates) {
-            mates = mates.union(&group.seats);
+        if (index == 0 && !others) || (index > 0 && has_mates) {
+            with_sibling = with_sibling.union(&group.seats);
         }
     }
-    if others { mates.union(&rest) } else { mates }
+    if others { with_sibling.union(&rest) } else { with_sibling }
 }
 
-/// What the witnesses of this plan do and meet.
-fn habits(plan: &Plan, lookahead: Duration) -> Habits {
+/// The checkers' configuration for this plan.
+fn checker_config(plan: &Plan, lookahead: Duration) -> CheckerConfig {
     let scenario = &plan.scenario;
     let layers = scenario.network.iter().flat_map(|network| network.parameters.parts());
     let layers: Vec<_> = layers.map(|part| part.name.as_str()).collect();
@@ -271,7 +279,7 @@ fn habits(plan: &Plan, lookahead: Duration) -> Habits {
     let time = scenario.duration.as_nanos().saturating_mul(scenario.peers.into());
     // Whole multiples of 4 ms, so that halves of it meet at one instant.
     let period = MILLISECOND * 4 * (time / acts / 4_000_000).clamp(1, 500);
-    Habits { period, has_copies: has("duplicate"), has_damage: has("corrupt") }
+    CheckerConfig { period, has_copies: has("duplicate"), has_damage: has("corrupt") }
 }
 
 fn words_of(panic: &(dyn Any + Send)) -> String {
@@ -280,13 +288,13 @@ fn words_of(panic: &(dyn Any + Send)) -> String {
     text.unwrap_or("without a word").to_owned()
 }
 
-/// Keeps all events of a run.
+/// A trace that keeps all events of a run.
 #[derive(Clone, Default)]
 struct Recorded(Rc<RefCell<Vec<Handled>>>);
 
 impl Trace for Recorded {
     fn handled(&mut self, event: &Handled) {
-        // A run with encoded messages has payloads and others have none; that is no difference.
+        // Only runs with encoded messages have payloads; that is no difference.
         self.0.borrow_mut().push(Handled { payload: 0, ..*event });
     }
 }

@@ -6,23 +6,22 @@ use peerlet_core::runtime::{PackedEvent, RowOf};
 use peerlet_core::{Seat, Time};
 
 use crate::grid::Grid;
-use crate::packed::rank;
-use crate::ring::Chunk;
+use crate::packed::{Chunk, rank};
 use crate::sort::{Bits, Lanes, Sorter};
 
 /// The events of one block in one window.
 pub(crate) struct Batch {
-    /// All of them, one lane after the other.
+    /// All events, one lane after the other.
     lanes: Lanes,
     /// The lane of the next event that was not taken yet.
     lane: usize,
-    /// That event's place in its lane.
+    /// That event's index in its lane.
     next: usize,
     view: View,
     sorter: Sorter,
 }
 
-/// What turns a place into a seat and an instant.
+/// Turns key bits into a seat and an instant.
 #[derive(Clone, Copy)]
 pub(crate) struct View {
     grid: Grid,
@@ -36,17 +35,17 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// The seat and the instant of a turn in this row.
+    /// The seat and the instant of an event in this row.
     #[inline(always)]
-    pub(crate) fn of_row(&self, turn: &PackedEvent, row: u32) -> (Seat, Time) {
-        let (_, offset) = self.grid.split(turn.place_high() >> PackedEvent::PLACE_SHIFT);
+    pub(crate) fn of_row(&self, event: &PackedEvent, row: u32) -> (Seat, Time) {
+        let (_, offset) = self.grid.split(event.place_high() >> PackedEvent::PLACE_SHIFT);
         (Seat(self.first_row.wrapping_add(row)), Time::from_nanos(self.start | offset))
     }
 
-    /// The seat and the instant of a turn.
+    /// The seat and the instant of an event.
     #[inline(always)]
-    pub(crate) fn at(&self, turn: &PackedEvent) -> (Seat, Time) {
-        let (local, offset) = self.grid.split(turn.place_high() >> PackedEvent::PLACE_SHIFT);
+    pub(crate) fn at(&self, event: &PackedEvent) -> (Seat, Time) {
+        let (local, offset) = self.grid.split(event.place_high() >> PackedEvent::PLACE_SHIFT);
         (Seat(self.first.wrapping_add(local)), Time::from_nanos(self.start | offset))
     }
 }
@@ -62,39 +61,39 @@ impl Batch {
     /// empty.
     pub(crate) fn fill(&mut self, chunks: &mut [Chunk], block: usize, start: Time) {
         let View { grid, first_row, .. } = self.view;
-        let (place, destination) = (grid.place_bits(), grid.block_bits());
+        let (key, destination) = (grid.key_width(), grid.block_bits());
         let first = grid.first_seat(block);
-        let rows = RowOf::new(place - destination, first.wrapping_sub(first_row));
+        let rows = RowOf::new(key - destination, first.wrapping_sub(first_row));
         let view = View { grid, first_row, first, start: start.as_nanos(), rows };
         let tie = |a: &PackedEvent, b: &PackedEvent| {
             let seat = view.at(a).0;
             rank(a, seat).cmp(&rank(b, seat))
         };
-        let bits = Bits { place, destination };
+        let bits = Bits { key, destination };
         self.sorter.sort(chunks, &mut self.lanes, bits, tie);
         (self.lane, self.next, self.view) = (0, 0, view);
         self.find_next();
     }
 
-    /// Goes on to the next lane that has an event, where one is at its end.
+    /// Moves on to the next lane with an event, at the end of a lane.
     fn find_next(&mut self) {
         while self.next == self.lanes[self.lane].len() && self.lane + 1 < self.lanes.len() {
             (self.lane, self.next) = (self.lane + 1, 0);
         }
     }
 
-    /// The lanes, as long as nothing was taken.
+    /// The lanes, before any event was taken.
     pub(crate) fn lanes(&self) -> &[Vec<PackedEvent>] {
         &self.lanes
     }
 
-    /// The lanes, as long as nothing was taken.
-    #[cfg(feature = "planted")]
+    /// The lanes, before any event was taken.
+    #[cfg(feature = "injected-bugs")]
     pub(crate) fn lanes_mut(&mut self) -> &mut [Vec<PackedEvent>] {
         &mut self.lanes
     }
 
-    /// How the turns' places are read.
+    /// How the events' key bits are read.
     #[inline(always)]
     pub(crate) fn view(&self) -> &View {
         &self.view
@@ -105,15 +104,15 @@ impl Batch {
         &self.lanes[self.lane][self.next..]
     }
 
-    /// Moves a lane out for a while, with how many of it were taken.
+    /// Lends the lane out, with the number of its events that were taken.
     pub(crate) fn lend(&mut self) -> (Vec<PackedEvent>, usize) {
         (mem::take(&mut self.lanes[self.lane]), self.next)
     }
 
-    /// Gets the lane back, of which so many were taken by now. Whether that are all.
-    pub(crate) fn give_back(&mut self, turns: Vec<PackedEvent>, taken: usize) -> bool {
-        let is_over = taken == turns.len();
-        (self.lanes[self.lane], self.next) = (turns, taken);
+    /// Takes the lane back, with the number of its events that were taken by now. True if all were.
+    pub(crate) fn give_back(&mut self, events: Vec<PackedEvent>, taken: usize) -> bool {
+        let is_over = taken == events.len();
+        (self.lanes[self.lane], self.next) = (events, taken);
         self.find_next();
         is_over
     }
@@ -125,11 +124,11 @@ impl Batch {
 
     /// Takes out the next event.
     pub(crate) fn pop(&mut self) -> Option<(Seat, Time, PackedEvent)> {
-        let turn = self.lanes[self.lane].get_mut(self.next)?;
+        let event = self.lanes[self.lane].get_mut(self.next)?;
         self.next += 1;
-        let (seat, time) = self.view.at(turn);
-        let turn = turn.leave();
+        let (seat, time) = self.view.at(event);
+        let event = event.leave();
         self.find_next();
-        Some((seat, time, turn))
+        Some((seat, time, event))
     }
 }

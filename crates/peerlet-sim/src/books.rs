@@ -1,17 +1,17 @@
 //! The books of an event: its seat's digest, the account of messages, the count and the trace.
 //!
-//! Whoever brings the event, alone or as one of many turns, books it here before it is handled,
-//! and strikes it out here when nobody handled it. So no two ways can differ in what they count.
+//! Each engine path, for single events and for many at once, books an event here before it is
+//! handled, and strikes it out here when nobody handled it. So all paths count the same.
 
 use peerlet_core::runtime::{Call, Class, Port};
 use peerlet_measure::DropCause;
 
 use crate::digest::EventKind;
-use crate::fabric::Moment;
-use crate::here::Here;
+use crate::sim_world::SimWorld;
 use crate::trace::Handled;
+use crate::worker_state::Moment;
 
-/// An event of the peer at hand, as far as the books have it.
+/// An event of the current peer, with the fields that the books need.
 #[derive(Clone, Copy)]
 pub(crate) struct Booked {
     pub(crate) kind: EventKind,
@@ -21,7 +21,7 @@ pub(crate) struct Booked {
     pub(crate) port: Option<Port>,
     pub(crate) call: Call,
     pub(crate) payload: u64,
-    /// Of a message that arrives.
+    /// The class of an arriving message.
     pub(crate) class: Option<Class>,
 }
 
@@ -46,24 +46,24 @@ impl Booked {
     }
 }
 
-impl Here<'_> {
-    /// Puts an event into the books. `SHOWN` is whether somebody may want to see it.
+impl SimWorld<'_> {
+    /// Books an event. `SHOWN` is whether there may be a trace.
     #[inline(always)]
     pub(crate) fn book<const SHOWN: bool>(&mut self, booked: Booked) {
         let Booked { kind, source, seq, port, call, payload, class } = booked;
         let Moment { time, round } = self.now;
-        let fabric = &mut *self.fabric;
-        let Some(place) = fabric.places.get_mut(self.row) else { return };
-        let (seat, life) = (self.seat, place.life);
+        let worker = &mut *self.worker;
+        let Some(seat_state) = worker.seat_states.get_mut(self.row) else { return };
+        let (seat, life) = (self.seat, seat_state.life);
         let event = Handled { time, round, seat, kind, source, seq, life, port, call, payload };
-        self.before = place.digest;
-        place.digest.add(&event);
-        fabric.events = fabric.events.wrapping_add(1);
+        self.before = seat_state.digest;
+        seat_state.digest.add(&event);
+        worker.events = worker.events.wrapping_add(1);
         if let Some(class) = class {
-            let flow = fabric.ledger.of(class);
+            let flow = worker.ledger.of(class);
             flow.delivered = flow.delivered.wrapping_add(1);
         }
-        if SHOWN && let Some(trace) = &mut fabric.trace {
+        if SHOWN && let Some(trace) = &mut worker.trace {
             trace.push(event);
         }
     }
@@ -71,15 +71,15 @@ impl Here<'_> {
     /// Strikes out the event that was booked last: nobody handled it. A message was dropped then.
     #[cold]
     pub(crate) fn strike_out(&mut self, class: Option<Class>) {
-        self.place().digest = self.before;
-        let fabric = &mut *self.fabric;
-        fabric.events -= 1;
+        self.seat_state().digest = self.before;
+        let worker = &mut *self.worker;
+        worker.events -= 1;
         if let Some(class) = class {
-            let flow = fabric.ledger.of(class);
+            let flow = worker.ledger.of(class);
             flow.delivered -= 1;
             flow.drop_for(DropCause::Decode);
         }
-        if let Some(trace) = &mut fabric.trace {
+        if let Some(trace) = &mut worker.trace {
             trace.pop();
         }
     }

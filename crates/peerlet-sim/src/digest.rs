@@ -1,4 +1,4 @@
-//! The digest: one number that says whether two runs were the same.
+//! The digest: one number, equal for equal runs.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub const fn fold(a: u64, b: u64) -> u64 {
     (product >> 64) as u64 ^ product as u64
 }
 
-/// What kind of event a peer handled. The numbers are part of the digest.
+/// The kind of an event that a peer handled. The numbers are part of the digest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum EventKind {
@@ -27,21 +27,21 @@ pub enum EventKind {
     Command = 3,
     /// A life began.
     Start = 4,
-    /// A life ended in order.
+    /// A life ended by a stop.
     Stop = 5,
-    /// A life ended at once.
+    /// A life ended by a crash.
     Crash = 6,
     /// A reliable message was reported.
     Undelivered = 7,
-    /// A task's operation had waited long enough.
+    /// The wait of a task's operation was over.
     Wake = 8,
     /// Half of a full queue is free again.
     Writable = 9,
     /// The peer was paused.
     Pause = 10,
-    /// The peer went on.
+    /// The peer resumed.
     Resume = 11,
-    /// The peer tampers with what it sends, in another way than before.
+    /// The peer's tampering changed.
     Tamper = 12,
 }
 

@@ -1,4 +1,4 @@
-//! Decides what comes next: which window, up to where, and what the environment does in it.
+//! Decides the next order: the window, its limit, and the directives in it.
 
 use std::iter::Peekable;
 use std::sync::Arc;
@@ -8,35 +8,34 @@ use peerlet_core::{NANOSECOND, Time};
 use peerlet_measure::Epochs;
 use peerlet_network::Model;
 
-use crate::chart::{Doings, Planned};
 use crate::grid::Grid;
+use crate::running_seats::{Planned, WindowDirectives};
 
 /// The environment's directives, in order.
 pub(crate) type Directives = Box<dyn Iterator<Item = Directive> + Send>;
 
-/// What all workers do next.
+/// The next step of all workers.
 #[derive(Clone)]
 pub(crate) enum Order {
-    /// Give others the events that their peers have in this window.
+    /// Hand over the events that other workers' peers have in this window.
     HandOver { window: u64 },
-    /// Run what the window has before `limit`. It begins at `from`, where epochs that are over
-    /// close.
-    Run { window: u64, from: Time, limit: Time, doings: Doings },
-    /// There is no more to do.
+    /// Run the window's events before `limit`. It begins at `from`, where past epochs close.
+    Run { window: u64, from: Time, limit: Time, directives: WindowDirectives },
+    /// The run is over.
     End,
 }
 
-/// Where a run stands.
+/// The progress of a run.
 pub(crate) struct Director {
     directives: Peekable<Directives>,
-    /// How many events the environment made.
+    /// How many directives the environment issued.
     directed: u64,
     edges: Peekable<std::vec::IntoIter<Time>>,
     seats: u32,
     model: Arc<Box<dyn Model>>,
     pub(crate) now: Time,
     pub(crate) end: Time,
-    /// Everybody was given their events of windows up to this.
+    /// All workers were given their events of windows up to this one.
     handed: Option<u64>,
 }
 
@@ -60,8 +59,7 @@ impl Director {
         }
     }
 
-    /// When something other than a peer's event comes next: a directive or the edge of an epoch
-    /// after now.
+    /// The next instant of a directive, or of the edge of an epoch after now.
     pub(crate) fn next_cut(&mut self) -> Time {
         let edge = self.next_edge();
         self.directives.peek().map_or(edge, |directive| directive.at.min(edge))
@@ -84,7 +82,7 @@ impl Director {
         Some(Planned { at, seat, seq, act })
     }
 
-    /// Decides what comes next, given an instant before which nobody has events.
+    /// Decides the next order, given an instant before which no worker has events.
     pub(crate) fn decide(
         &mut self,
         grid: &Grid,
@@ -106,19 +104,19 @@ impl Director {
             self.handed = Some(window);
             return Order::HandOver { window };
         }
-        // Where the window was cut short, nothing comes before that.
+        // If the window was cut short, no event is before that.
         self.now = self.now.max(first);
         self.run(grid, window, until)
     }
 
-    /// Decides what comes next if that is the window after the one that just ran, and what it is;
-    /// `None` when it is something else in any case.
+    /// Decides the next order on the assumption that it is the window after the one that just ran;
+    /// `None` if it cannot be that.
     pub(crate) fn foresee(&mut self, grid: &Grid, until: Time) -> Option<(u64, Order)> {
         let window = self.handed.filter(|window| grid.window_start(*window) == self.now)?;
         (self.now < until).then(|| (window, self.run(grid, window, until)))
     }
 
-    /// What was foreseen was not run: everybody was given their events up to this window only.
+    /// The foreseen order was not run: workers were given their events up to this window only.
     pub(crate) fn handed_up_to(&mut self, window: u64) {
         self.handed = Some(window);
     }
@@ -135,8 +133,8 @@ impl Director {
             planned.push(next);
         }
         self.now = limit;
-        // Whoever runs a window hands over the one after it.
+        // A worker that runs a window hands over the one after it.
         self.handed = Some(window + 1);
-        Order::Run { window, from, limit, doings: Doings::new(planned) }
+        Order::Run { window, from, limit, directives: WindowDirectives::new(planned) }
     }
 }

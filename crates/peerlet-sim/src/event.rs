@@ -1,16 +1,16 @@
-//! An event that waits: where it stands in the contract's order, and what it is.
+//! A pending event and its key in the contract's order.
 
 use std::cmp::Ordering;
 
 use peerlet_core::runtime::{Act, Body, Class, Header, Port};
 use peerlet_core::{Address, Seat, Seed, Time, Undelivered};
 
-use crate::link::{Part, Signal};
+use crate::signal::Signal;
 
-/// Where an event stands: (time, round) and then, for each peer of its own, (source, seq).
+/// The position of an event in the order: (time, round), and then (source, seq) within each peer.
 ///
-/// The order among different peers is fixed as well, though nothing depends on it but traces: at an
-/// instant, what the environment does comes first, in its own order; then peers by seat.
+/// The order among peers is fixed as well, though only traces depend on it: at an instant, acts of
+/// the environment come first, in their own order, then peers by seat.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Key {
     pub(crate) time: Time,
@@ -22,7 +22,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Where it stands among all, as [`Handled::order`](crate::Handled) has it.
+    /// The position among all events, the same as [`Handled::order`](crate::Handled).
     #[inline]
     fn order(&self) -> (Time, u32, bool, u64, Seat, u32, u64) {
         let own = self.source != 0;
@@ -46,23 +46,23 @@ impl PartialOrd for Key {
 /// Something that happens to a peer at its time.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// What the environment does to it.
+    /// An act of the environment.
     Directive(Act),
     /// A peerlet's timer.
     Timer { port: Port, handle: u32, body: Body },
     /// A task's operation has waited long enough.
     Wake { task: u32, operation: u32 },
-    /// A datagram of the common sort: no part of a call, not encoded, past no receiving side of the
-    /// network. It goes without everything that a [`Letter`] has for those.
+    /// A plain datagram: no part of a call, not encoded, and not subject to the receiving side of
+    /// the network. It needs none of the fields that an [`AddressedMessage`] has for those.
     Plain { port: Port, body: Body },
-    /// Everything that is less common.
-    Rest(Box<Rest>),
+    /// A less common event.
+    Rare(Box<RareEvent>),
 }
 
 /// The events that are less common, or larger.
 #[derive(Debug)]
-pub(crate) enum Rest {
-    Letter(Letter),
+pub(crate) enum RareEvent {
+    Message(AddressedMessage),
     Writable {
         life: u32,
         port: Port,
@@ -75,63 +75,66 @@ pub(crate) enum Rest {
         body: Body,
         why: Undelivered,
     },
-    /// Between the simulator's own ends of a connection; no peer sees it.
+    /// A signal between the two ends of a connection; no peer sees it.
     Signal(Signal),
-    /// A pause is over.
+    /// The end of a pause.
     Resume,
 }
 
 impl Event {
-    pub(crate) fn letter(letter: Letter) -> Event {
-        Event::Rest(Box::new(Rest::Letter(letter)))
+    pub(crate) fn message(message: AddressedMessage) -> Event {
+        Event::Rare(Box::new(RareEvent::Message(message)))
     }
 
     pub(crate) fn signal(signal: Signal) -> Event {
-        Event::Rest(Box::new(Rest::Signal(signal)))
+        Event::Rare(Box::new(RareEvent::Signal(signal)))
     }
 
     /// The class of delivery of a message; `None` for what is no message.
     pub(crate) fn class(&self) -> Option<Class> {
         match self {
             Event::Plain { .. } => Some(Class::Datagram),
-            Event::Rest(rest) => rest.class(),
+            Event::Rare(rare) => rare.class(),
             Event::Directive(_) | Event::Timer { .. } | Event::Wake { .. } => None,
         }
     }
 }
 
-impl Rest {
+impl RareEvent {
     pub(crate) fn class(&self) -> Option<Class> {
         match self {
-            Rest::Letter(letter) => letter.way.is_message().then(|| letter.way.class()),
-            Rest::Writable { .. } | Rest::Undelivered { .. } | Rest::Signal(_) | Rest::Resume => {
-                None
+            RareEvent::Message(message) => {
+                message.delivery.is_message().then(|| message.delivery.class())
             }
+            RareEvent::Writable { .. }
+            | RareEvent::Undelivered { .. }
+            | RareEvent::Signal(_)
+            | RareEvent::Resume => None,
         }
     }
 }
 
-/// A message that is on its way.
+/// A message in transit.
 #[derive(Debug)]
-pub(crate) struct Letter {
+pub(crate) struct AddressedMessage {
     pub(crate) from: Address,
     pub(crate) header: Header,
     pub(crate) body: Body,
     /// Encoded bytes.
     pub(crate) size: u32,
-    /// Where the network's dice for it are found.
+    /// The seed of the network's random stream for it.
     pub(crate) draws: Seed,
-    pub(crate) way: Way,
+    pub(crate) delivery: Delivery,
     /// The hash of its payload; 0 unless the run encodes messages.
     pub(crate) payload: u64,
-    /// Whether the receiving side of the network let it pass already.
+    /// Whether the receiving side of the network has accepted it already.
     pub(crate) accepted: bool,
 }
 
-/// How a message travels.
+/// How a message is delivered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Way {
-    /// As a datagram, to whoever lives at the address.
+pub(crate) enum Delivery {
+    /// As a datagram, to the life that runs at the address.
     Datagram,
     /// On a connection, to one life.
     Connection {
@@ -141,35 +144,46 @@ pub(crate) enum Way {
         theirs: u32,
         /// The life that it is for.
         life: u32,
-        /// Its place among the connection's messages.
+        /// Its index among the connection's messages.
         index: u64,
         departed: Time,
         part: Part,
     },
     /// To oneself.
-    Home {
+    Loopback {
         class: Class,
         /// The life that sent it.
         life: u32,
     },
 }
 
-impl Way {
-    /// Whether it asks for a large message to start.
+/// The content of a packet on a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Part {
+    /// A message, or the last piece of a large one.
+    Message,
+    /// A piece before the last.
+    Piece,
+    /// The request to start a message of this many bytes.
+    Ask(u32),
+}
+
+impl Delivery {
+    /// Whether it is a request to start a large message.
     pub(crate) fn is_question(self) -> bool {
-        matches!(self, Way::Connection { part: Part::Ask(_), .. })
+        matches!(self, Delivery::Connection { part: Part::Ask(_), .. })
     }
 
-    /// Whether a message travels: its pieces but the last are none.
+    /// Whether it carries a message: only the last piece of a large one does.
     pub(crate) fn is_message(self) -> bool {
-        !matches!(self, Way::Connection { part: Part::Piece | Part::Ask(_), .. })
+        !matches!(self, Delivery::Connection { part: Part::Piece | Part::Ask(_), .. })
     }
 
     pub(crate) fn class(self) -> Class {
         match self {
-            Way::Datagram => Class::Datagram,
-            Way::Connection { .. } => Class::Reliable,
-            Way::Home { class, .. } => class,
+            Delivery::Datagram => Class::Datagram,
+            Delivery::Connection { .. } => Class::Reliable,
+            Delivery::Loopback { class, .. } => class,
         }
     }
 }

@@ -1,32 +1,32 @@
 //! How time and seats are cut into windows and blocks.
 
+use std::ops::{Range, RangeInclusive};
+
 use peerlet_core::runtime::PackedEvent;
 use peerlet_core::{Duration, Seat, Time};
 
-use crate::team::share;
-
 /// Events in one chunk of a bucket, where there are enough to fill it.
 const CHUNK_MAX: usize = 64;
-/// And where there are few.
+/// Events in one chunk where there are few.
 const CHUNK_MIN: usize = 8;
 /// Peers in one block, unless windows are so short that blocks must be larger to hold anything.
 const BLOCK_BITS: u32 = 14;
-/// And no larger than this even then.
+/// The largest blocks even then.
 const BLOCK_BITS_MAX: u32 = 24;
 /// Windows are no longer than this: 2^28 ns, a quarter of a second.
 const WIDTH_MAX: u64 = 1 << 28;
-/// How far ahead the ring is to reach, within its bounds: the timers of most peers are due sooner.
+/// How far ahead the ring of windows should reach, within its bounds: most timers are due sooner.
 const REACH: u64 = 2_000_000_000;
 /// How many windows the ring has.
-const SLOTS: std::ops::RangeInclusive<u64> = 16..=4096;
+const SLOTS: RangeInclusive<u64> = 16..=4096;
 /// How many events of one peer are expected a second when the size of blocks is chosen.
 const EVENTS_A_SECOND: u64 = 3;
 
-/// How time and seats are cut into windows and blocks. It moves no digest.
+/// How time and seats are cut into windows and blocks. The digest does not depend on it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Grid {
-    /// The bits of an instant that say where in its window it is: windows are as long as a power of
-    /// two, so that nothing is divided.
+    /// The number of bits of an instant that are its offset in the window: a window's length is a
+    /// power of two, so that nothing is divided.
     offset_bits: u32,
     offset_mask: u64,
     pub(crate) slots: u64,
@@ -38,8 +38,8 @@ pub(crate) struct Grid {
     pub(crate) blocks: usize,
 }
 
-/// Whether blocks of so many seats can be dealt out so that no thread has a sixteenth more than
-/// its share.
+/// Whether blocks of this size can be distributed so that no thread exceeds its share by a
+/// sixteenth.
 fn is_fair(seats: u32, block_bits: u32, threads: u32) -> bool {
     let (seats, threads) = (seats as usize, threads as usize);
     let blocks = seats.div_ceil(1 << block_bits);
@@ -57,7 +57,7 @@ impl Grid {
         let width = 1u64 << offset_bits;
         let slots = (REACH / width).clamp(*SLOTS.start(), *SLOTS.end()).next_power_of_two();
         // Large enough that a bucket holds a chunk of events, no larger than all seats, since
-        // events are put into order by the high bits of their places, and small enough that every
+        // events are put into order by the high bits of their keys, and small enough that every
         // thread gets its share.
         let enough = CHUNK_MAX as u64 * 1_000_000_000 / (EVENTS_A_SECOND * width);
         let wanted = enough.next_power_of_two().ilog2().clamp(BLOCK_BITS, BLOCK_BITS_MAX);
@@ -97,8 +97,8 @@ impl Grid {
         Time::from_nanos(window.saturating_mul(self.width()))
     }
 
-    /// How many bits tell places in one bucket apart.
-    pub(crate) fn place_bits(&self) -> u32 {
+    /// How many key bits the events of one bucket have.
+    pub(crate) fn key_width(&self) -> u32 {
         self.block_bits + self.offset_bits
     }
 
@@ -107,15 +107,16 @@ impl Grid {
         self.block_bits
     }
 
-    /// The seat within its block and the offset in the window, of a handle's place.
+    /// The seat within its block and the offset in the window that key bits say.
     #[inline(always)]
-    pub(crate) fn split(&self, place: u64) -> (u32, u64) {
-        ((place >> self.offset_bits) as u32, place & self.offset_mask)
+    pub(crate) fn split(&self, key_bits: u64) -> (u32, u64) {
+        ((key_bits >> self.offset_bits) as u32, key_bits & self.offset_mask)
     }
 
-    /// The place of a seat's event of this instant.
+    /// The key bits of a seat's event of this instant: the seat within its block, then the offset
+    /// in the window.
     #[inline(always)]
-    pub(crate) fn place(&self, seat: Seat, time: Time) -> u64 {
+    pub(crate) fn key_bits(&self, seat: Seat, time: Time) -> u64 {
         let offset = time.as_nanos() & self.offset_mask;
         u64::from(seat.0 & self.local) << self.offset_bits | offset
     }
@@ -124,6 +125,11 @@ impl Grid {
     pub(crate) fn block_of(&self, seat: Seat) -> usize {
         (seat.0 >> self.block_bits) as usize
     }
+}
+
+/// A worker's contiguous share of a number of things; the shares differ by one at most.
+pub(crate) fn share(things: usize, worker: usize, workers: usize) -> Range<usize> {
+    things * worker / workers..things * (worker + 1) / workers
 }
 
 #[cfg(test)]
@@ -152,24 +158,32 @@ mod tests {
     }
 
     #[test]
-    fn places_tell_seats_and_offsets() {
+    fn key_bits_tell_seats_and_offsets() {
         for width in WIDTHS {
             for (seats, threads) in [(1, 1), (5, 4), (100_000, 2), (10_000_000, 64)] {
                 let grid = grid(width, seats, threads);
-                assert!(grid.place_bits() <= PackedEvent::PLACE_BITS);
+                assert!(grid.key_width() <= PackedEvent::PLACE_BITS);
                 assert!(grid.first_seat(grid.blocks()) >= seats);
                 assert!(grid.first_seat(1) < 2 * seats, "a block is no larger than all seats");
                 for seat in [0, seats / 2, seats - 1] {
                     for offset in [0, grid.width() - 1] {
                         let time = Time::from_nanos(7 * grid.width() + offset);
-                        let place = grid.place(Seat(seat), time);
-                        assert_eq!(place >> grid.place_bits(), 0);
-                        let (local, found) = grid.split(place);
+                        let key_bits = grid.key_bits(Seat(seat), time);
+                        assert_eq!(key_bits >> grid.key_width(), 0);
+                        let (local, found) = grid.split(key_bits);
                         let first = grid.first_seat(grid.block_of(Seat(seat)));
                         assert_eq!((first + local, found), (seat, offset));
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn shares_cover_all() {
+        for (things, workers) in [(0, 3), (1, 4), (10, 3), (7, 7)] {
+            let shares: Vec<_> = (0..workers).flat_map(|w| share(things, w, workers)).collect();
+            assert_eq!(shares, (0..things).collect::<Vec<_>>());
         }
     }
 }

@@ -1,63 +1,37 @@
-//! The handshake before the first message between two peers, simulated as QUIC makes it.
+//! The handshake before the first message between two peers, modeled on QUIC.
 //!
-//! Only in runs that ask for it: otherwise a datagram needs no connection. With handshakes, whoever
-//! sends the first message to another peer says hello and keeps it until that is answered, a round
-//! trip later. Then it finishes the handshake, and what it kept departs right behind. The other end
-//! has met it when it hears of the finish; what overtakes that is lost. Where two dial each other
-//! at once, each has met the other with the first of both handshakes that is done at its end.
+//! Only runs that ask for it have handshakes: otherwise a datagram needs no connection. The sender
+//! of the first message to another peer says hello and keeps the message until that is answered, a
+//! round trip later. Then it finishes the handshake, and the kept messages depart right behind. The
+//! other end has met it when the finish arrives; datagrams that overtake the finish are lost. Where
+//! two peers dial each other at once, each has met the other with the first of both handshakes that
+//! completes at its end.
 //!
-//! Sockets shake hands, not lives: who stopped, crashed or is paused does so, and who has met has
-//! done so for all later lives.
+//! Handshakes are between sockets, not lives: a stopped, crashed or paused peer completes them too,
+//! and they hold for all later lives.
 
 use peerlet_core::runtime::{Class, Header, Parcel};
 use peerlet_core::{Address, Duration, Map, Seat, Seed};
 use peerlet_measure::DropCause;
 use peerlet_network::{Arrival, Departure, Packet};
 
+use crate::connection::ends::Acquaintance;
 use crate::event::Event;
-use crate::here::Here;
-use crate::link::Signal;
+use crate::signal::{Handshake, Signal, Step};
+use crate::sim_world::SimWorld;
 
 /// The size of a packet of a handshake, as padded (RFC 9000, section 14.1).
 const PADDED_BYTES: u32 = 1200;
 /// The size of the packet that confirms one.
 const CONFIRMING_BYTES: u32 = 64;
-/// How long the first hello waits for its answer: three times the round trip that is assumed where
-/// none is known (RFC 9002, sections 6.2.1 and 6.2.2). Each further one waits twice as long.
+/// The wait for the answer to the first hello: three times the round trip that is assumed where
+/// none is known (RFC 9002, sections 6.2.1 and 6.2.2). It doubles with each further hello.
 const HELLO_WAIT: Duration = Duration::from_millis(999);
-/// After how long without an answer to its hello a peer gives up, as the transport over QUIC does;
-/// and the longest wait for anything.
+/// The time without an answer after which a peer gives up, as the QUIC transport does; also the
+/// longest wait for any step.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// How many datagrams wait for one handshake, as in the transport over QUIC.
+/// How many datagrams wait for one handshake, as in the QUIC transport.
 const DATAGRAMS_MAX: usize = 64;
-
-/// What the two ends of a handshake tell each other, and themselves.
-#[derive(Debug)]
-pub(crate) enum Handshake {
-    Packet {
-        from: Seat,
-        step: Step,
-        /// Where the network's dice for it are found.
-        draws: Seed,
-        /// Whether the receiving side of the network let it pass already.
-        accepted: bool,
-    },
-    /// To oneself: that attempt has waited long enough.
-    Again { with: Seat, step: Step, attempt: u32 },
-}
-
-/// What a packet of a handshake says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Step {
-    /// From who dials: answer.
-    Hello,
-    /// The answer.
-    Welcome,
-    /// From who dials: this is it.
-    Finished,
-    /// The other end has heard so.
-    Confirmed,
-}
 
 impl Step {
     fn bytes(self) -> u32 {
@@ -68,37 +42,14 @@ impl Step {
     }
 }
 
-/// What one seat knows of others' sockets.
-#[derive(Default)]
-pub(crate) struct Acquaintances(Map<Seat, Acquaintance>);
-
-enum Acquaintance {
-    /// Said hello, and keeps what is to depart after the answer.
-    Dialled(Vec<(Header, Parcel)>),
-    /// May send, and says that it is finished until that is confirmed.
-    Finishing,
-    Met,
-}
-
-impl Acquaintances {
-    /// How many datagrams wait.
-    pub(crate) fn waiting(&self) -> u64 {
-        let count = |known: &Acquaintance| match known {
-            Acquaintance::Dialled(datagrams) => datagrams.len() as u64,
-            Acquaintance::Finishing | Acquaintance::Met => 0,
-        };
-        self.0.values().map(count).sum()
-    }
-}
-
-impl Here<'_> {
+impl SimWorld<'_> {
     fn acquaintances(&mut self) -> &mut Map<Seat, Acquaintance> {
-        &mut self.links().acquaintances.0
+        &mut self.connections().acquaintances.0
     }
 
-    /// Whether messages may depart to another peer, and what comes from it can be read.
+    /// Whether messages to another peer may depart, and those from it can be decrypted.
     pub(crate) fn has_met(&mut self, other: Seat) -> bool {
-        !self.fabric.handshakes
+        !self.worker.handshakes
             || other == self.seat
             || matches!(
                 self.acquaintances().get(&other),
@@ -106,18 +57,18 @@ impl Here<'_> {
             )
     }
 
-    /// Keeps a datagram until the peer that it is for is met.
+    /// Keeps a datagram until the handshake with its destination is done.
     pub(crate) fn keep(&mut self, to: Seat, header: Header, parcel: Parcel) {
         self.dial(to);
         match self.acquaintances().get_mut(&to) {
             Some(Acquaintance::Dialled(datagrams)) if datagrams.len() < DATAGRAMS_MAX => {
                 datagrams.push((header, parcel));
             }
-            _ => self.fabric.ledger.of(Class::Datagram).drop_for(DropCause::Queue),
+            _ => self.worker.ledger.of(Class::Datagram).drop_for(DropCause::Queue),
         }
     }
 
-    /// Says hello to a peer, unless that was done.
+    /// Begins a handshake with a peer, unless there was one.
     pub(crate) fn dial(&mut self, to: Seat) {
         if !self.acquaintances().contains_key(&to) {
             self.acquaintances().insert(to, Acquaintance::Dialled(Vec::new()));
@@ -125,7 +76,7 @@ impl Here<'_> {
         }
     }
 
-    /// Tells the other end, and oneself when that has waited long enough. Later attempts are two
+    /// Sends a step to the other end, and schedules the next attempt. Later attempts are two
     /// packets each (RFC 9002, section 6.2.4).
     fn try_step(&mut self, to: Seat, step: Step, attempt: u32) {
         for _ in 0..=attempt.min(1) {
@@ -133,7 +84,7 @@ impl Here<'_> {
         }
         let wait = match step {
             Step::Hello => said_for(attempt + 1).min(PATIENCE) - said_for(attempt),
-            // The round trip is known by now: three of them, and each time twice as long.
+            // The round trip is known by now: three of them, doubling.
             _ => (self.patience(self.seat, Some(to), 0) * 2 * (1 << attempt.min(20))).min(PATIENCE),
         };
         self.post_handshake(self.seat, wait, Handshake::Again { with: to, step, attempt });
@@ -155,7 +106,7 @@ impl Here<'_> {
         }
     }
 
-    /// Handles a packet of a handshake, or that it is time for the next one.
+    /// Handles a packet of a handshake, or the time for the next attempt.
     pub(crate) fn shake_hands(&mut self, handshake: Handshake) {
         match handshake {
             Handshake::Packet { from, step, draws, accepted } => {
@@ -180,13 +131,13 @@ impl Here<'_> {
         }
     }
 
-    /// Whether the receiving side of the network lets a packet in now; it may come later.
+    /// Whether the receiving side of the network admits a packet now; it may be delayed.
     fn lets_in(&mut self, from: Seat, step: Step, draws: Seed) -> bool {
-        if !self.fabric.has_arrival {
+        if !self.worker.has_arrival {
             return true;
         }
         let (to, at) = (self.seat, self.now.time);
-        match self.fabric.arrive(&Packet { from, to, at, size: step.bytes(), random: draws }) {
+        match self.worker.arrive(&Packet { from, to, at, size: step.bytes(), random: draws }) {
             Arrival::Accept { after: Duration::ZERO } => true,
             Arrival::Accept { after } => {
                 let packet = Handshake::Packet { from, step, draws, accepted: true };
@@ -218,7 +169,7 @@ impl Here<'_> {
         }
     }
 
-    /// Lets what waited for a peer depart, now that it is met.
+    /// Sends what was kept for a peer, now that the handshake is done.
     fn meet(&mut self, other: Seat, acquaintance: Acquaintance) {
         let had_met = self.has_met(other);
         let known = self.acquaintances().insert(other, acquaintance);
@@ -237,16 +188,16 @@ impl Here<'_> {
         let known = self.acquaintances().swap_remove(&other);
         if let Some(Acquaintance::Dialled(datagrams)) = known {
             for _ in datagrams {
-                self.fabric.ledger.of(Class::Datagram).drop_for(DropCause::Undelivered);
+                self.worker.ledger.of(Class::Datagram).drop_for(DropCause::Undelivered);
             }
         }
-        if self.links().is_opening(Address::simulated(other)) {
+        if self.connections().is_opening(Address::simulated(other)) {
             self.dial(other);
         }
     }
 }
 
-/// How long so many hellos wait for an answer together.
+/// The sum of the waits of this many hellos.
 fn said_for(attempts: u32) -> Duration {
     HELLO_WAIT * ((1 << attempts) - 1)
 }

@@ -5,30 +5,30 @@ use std::collections::BinaryHeap;
 
 use crate::event::{Event, Key};
 
-/// So many events wait before they are looked through for those that are of no use any more.
+/// The number of pending events from which obsolete ones are swept out.
 const SWEEP_MIN: usize = 4_096;
 
-/// All events that wait: a heap of small keys, the events themselves beside it.
+/// All pending events: a heap of small keys, with the events themselves beside it.
 #[derive(Default)]
 pub(crate) struct Heap {
     heap: BinaryHeap<Reverse<(Key, u32)>>,
     events: Vec<Option<Event>>,
     free: Vec<u32>,
-    /// How many waited after the last look through them.
+    /// How many were pending after the last sweep.
     kept: usize,
 }
 
 impl Heap {
     pub(crate) fn push(&mut self, key: Key, event: Event) {
-        let place = match self.free.pop() {
-            Some(place) => place,
+        let index = match self.free.pop() {
+            Some(index) => index,
             None => {
                 self.events.push(None);
                 u32::try_from(self.events.len() - 1).expect("fewer than 2^32 events wait")
             }
         };
-        self.events[place as usize] = Some(event);
-        self.heap.push(Reverse((key, place)));
+        self.events[index as usize] = Some(event);
+        self.heap.push(Reverse((key, index)));
     }
 
     /// Takes the first event, if `is_wanted`.
@@ -37,25 +37,25 @@ impl Heap {
         if !is_wanted(key) {
             return None;
         }
-        let Reverse((key, place)) = self.heap.pop()?;
-        self.free.push(place);
-        let event = self.events[place as usize].take();
+        let Reverse((key, index)) = self.heap.pop()?;
+        self.free.push(index);
+        let event = self.events[index as usize].take();
         Some((key, event.expect("a key has its event")))
     }
 
-    /// Drops events that are of no use, if the number of those that wait has doubled since the last
-    /// time; false when it has not.
+    /// Drops obsolete events, if the number of pending ones has doubled since the last sweep; false
+    /// if it has not.
     pub(crate) fn sweep(&mut self, mut is_of_use: impl FnMut(&Key, &Event) -> bool) -> bool {
         if self.heap.len() < SWEEP_MIN.max(self.kept * 2) {
             return false;
         }
         let Heap { heap, events, free, kept } = self;
-        heap.retain(|Reverse((key, place))| {
-            let event = &mut events[*place as usize];
+        heap.retain(|Reverse((key, index))| {
+            let event = &mut events[*index as usize];
             let is_kept = event.as_ref().is_some_and(|event| is_of_use(key, event));
             if !is_kept {
                 *event = None;
-                free.push(*place);
+                free.push(*index);
             }
             is_kept
         });
@@ -63,7 +63,7 @@ impl Heap {
         true
     }
 
-    /// All events that wait, in no order.
+    /// All pending events, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Event> {
         self.events.iter().flatten()
     }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_of_no_use_is_swept_out() {
+    fn obsolete_events_are_swept_out() {
         let mut heap = Heap::default();
         let is_of_use = |_: &Key, event: &Event| number(event).is_multiple_of(100);
         for n in 0..100_000u32 {
@@ -135,20 +135,20 @@ mod tests {
             let mut shuffled: Vec<usize> = (0..keys.len()).collect();
             Seed::new(seed).rng().shuffle(&mut shuffled);
             let mut queue = Heap::default();
-            for place in shuffled {
-                queue.push(keys[place], event(place as u32));
+            for index in shuffled {
+                queue.push(keys[index], event(index as u32));
             }
-            for (place, expected) in keys.iter().enumerate() {
+            for (index, expected) in keys.iter().enumerate() {
                 let (key, event) = queue.pop_if(|_| true).unwrap();
-                assert_eq!((key, number(&event)), (*expected, place as u32), "seed {seed}");
+                assert_eq!((key, number(&event)), (*expected, index as u32), "seed {seed}");
             }
             assert!(queue.pop_if(|_| true).is_none());
         }
     }
 
-    /// Pushes and pops by turns, as a run does; places are used again and lose nothing.
+    /// Pushes and pops by turns, as a run does; indices are reused and lose nothing.
     #[test]
-    fn places_are_used_again() {
+    fn indices_are_reused() {
         let (mut queue, mut rng, mut now) = (Heap::default(), Seed::new(7).rng(), 0);
         let mut waiting = std::collections::BTreeMap::new();
         for seq in 0..20_000 {
@@ -165,6 +165,6 @@ mod tests {
             }
             assert_eq!(queue.iter().count(), waiting.len());
         }
-        assert!(queue.events.len() < 5_000, "{} places", queue.events.len());
+        assert!(queue.events.len() < 5_000, "{} indices", queue.events.len());
     }
 }

@@ -31,37 +31,38 @@
 mod setup;
 mod simulation;
 
-mod chart;
 mod director;
+mod running_seats;
 mod simple;
-mod team;
+mod threads;
 mod windows;
 mod worker;
 
 mod batch;
 mod books;
-mod entry;
-mod fabric;
+mod connection;
+mod egress;
 mod handshake;
-mod here;
-mod link;
+mod ingress;
 mod outbox;
-mod place;
-mod sending;
+mod seat_state;
+mod sim_world;
+mod worker_state;
 
+mod calendar_queue;
 mod event;
 mod grid;
 mod heap;
 mod packed;
 mod pause;
-mod ring;
+mod signal;
 mod sort;
 mod sweep;
 
 mod digest;
+#[cfg(feature = "injected-bugs")]
+mod injected_bugs;
 mod outcome;
-#[cfg(feature = "planted")]
-mod planted;
 mod trace;
 mod watch;
 
@@ -69,10 +70,10 @@ mod watch;
 pub use peerlet_network as network;
 
 pub use digest::{Digest, EventKind, fold};
-pub use outcome::{Outcome, RunError};
-#[cfg(feature = "planted")]
+#[cfg(feature = "injected-bugs")]
 #[doc(hidden)]
-pub use planted::Planted;
+pub use injected_bugs::InjectedBug;
+pub use outcome::{Outcome, RunError};
 pub use setup::{Build, Engine, Setup, SetupError};
 pub use simulation::Simulation;
 pub use trace::{Handled, JsonTrace, Sums, Trace};

@@ -1,4 +1,4 @@
-//! Datagrams on their way to the network model, which decides the fates of many at a time.
+//! Datagrams that wait for the network model, which decides the fates of many at a time.
 
 use std::mem;
 
@@ -8,20 +8,20 @@ use peerlet_memory::{forget_all, push_within};
 use peerlet_network::{Departure, Packet, damage};
 
 use crate::event::{Event, Key};
-use crate::fabric::{Fabric, drop_cause};
+use crate::worker_state::{WorkerState, drop_cause};
 
-/// So many wait at most: few enough to stay in the first-level cache until they leave.
+/// The capacity: small enough to stay in the first-level cache.
 const OUTBOX_MAX: usize = 64;
 
-/// Datagrams of the common sort that were sent in the running window, in order. Nobody gets any of
-/// them before the window is over, so they may wait for each other.
+/// Plain datagrams that were sent in the running window, in order. None arrives before the window
+/// is over, so they may wait for each other.
 pub(crate) struct Outbox {
     packets: Vec<Packet>,
     cargo: Vec<Cargo>,
     fates: Vec<Departure>,
 }
 
-/// What a packet carries.
+/// The content of a packet.
 pub(crate) struct Cargo {
     body: Body,
     codec: Codec,
@@ -45,7 +45,7 @@ impl Outbox {
         self.packets.is_empty()
     }
 
-    /// Room for one more, if there is some.
+    /// Room for one more, if there is any.
     #[inline(always)]
     pub(crate) fn room(&mut self) -> Option<Room<'_>> {
         (self.packets.len() < OUTBOX_MAX).then_some(Room(self))
@@ -53,7 +53,7 @@ impl Outbox {
 }
 
 impl Room<'_> {
-    /// Lets a datagram wait for its fate.
+    /// Adds a datagram.
     #[inline(always)]
     pub(crate) fn put(self, packet: Packet, parcel: &mut Parcel, seq: u32, port: Port) {
         let Outbox { packets, cargo, .. } = self.0;
@@ -66,14 +66,14 @@ impl Room<'_> {
     }
 }
 
-impl Fabric {
-    /// Asks the model for the fates of all that wait, and lets them arrive or drops them.
+impl WorkerState {
+    /// Asks the model for the fates of all datagrams, and queues or drops them.
     #[inline(never)]
     pub(crate) fn empty_outbox(&mut self) {
         if self.outbox.is_empty() {
             return;
         }
-        // Nothing is sent meanwhile.
+        // Nothing is sent in the meantime.
         let Outbox { packets, cargo, fates } = &mut self.outbox;
         let (mut packets, mut cargo, mut fates) =
             (mem::take(packets), mem::take(cargo), mem::take(fates));
@@ -83,10 +83,10 @@ impl Fabric {
             let Cargo { seq, port, .. } = *cargo;
             if let Departure::Arrive { after } = *fate
                 && after >= self.lookahead
-                && let Some((chunk, place)) = self.ring.room_at(packet.to, packet.at + after)
+                && let Some((chunk, key_bits)) = self.queue.room_at(packet.to, packet.at + after)
             {
                 let datagram =
-                    || PackedEvent::datagram(place, port, packet.from, seq, cargo.body.leave());
+                    || PackedEvent::datagram(key_bits, port, packet.from, seq, cargo.body.leave());
                 let pushed = push_within(chunk, datagram);
                 debug_assert!(pushed.is_ok(), "the chunk has room");
             } else {
@@ -100,14 +100,14 @@ impl Fabric {
         self.outbox = Outbox { packets, cargo, fates };
     }
 
-    /// A fate of the less common sort.
+    /// Carries out a less common fate.
     #[inline(never)]
     fn depart_rarely(&mut self, packet: &Packet, cargo: &mut Cargo, fate: Departure) {
         let Cargo { body, codec, port, seq } = cargo;
-        let arrive = |fabric: &mut Fabric, at: Time, body: Body| {
+        let arrive = |worker: &mut WorkerState, at: Time, body: Body| {
             let (seat, source) = (packet.to, packet.from.0 + 1);
             let key = Key { time: at, round: 0, seat, source, seq: u64::from(*seq) };
-            fabric.push(key, Event::Plain { port: *port, body });
+            worker.push(key, Event::Plain { port: *port, body });
         };
         match self.checked(fate) {
             Departure::Arrive { after } => arrive(self, packet.at + after, body.leave()),

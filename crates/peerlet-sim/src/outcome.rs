@@ -1,4 +1,4 @@
-//! What came out of a run.
+//! The outcome of a run.
 
 use std::fmt;
 
@@ -7,39 +7,39 @@ use peerlet_measure::{Ledger, Measurements};
 
 use crate::digest::Digest;
 
-/// What came out of a run.
+/// The outcome of a run.
 pub struct Outcome {
-    /// Says whether two runs were the same.
+    /// The digest: equal for equal runs.
     pub digest: Digest,
-    /// Over the payloads of all messages delivered; only when the run encoded them.
+    /// The digest of all delivered payloads, if the run encoded messages.
     pub payload_digest: Option<Digest>,
-    /// How many events peers handled.
+    /// The number of events that peers handled.
     pub events: u64,
-    /// Until when it ran.
+    /// The instant at which it ended.
     pub end: Time,
     /// The accounts of all messages.
     pub ledger: Ledger,
-    /// What was measured, epoch by epoch.
+    /// The measurements, epoch by epoch.
     pub measures: Measurements,
-    /// Answers that came when nobody waited for them any more.
+    /// Answers that came after their calls were over.
     pub late_answers: u64,
-    /// Lifecycle events that did nothing: a start of a peer that lives, a stop or a command of one
-    /// that does not.
+    /// Directives without effect: a start of a running peer, a stop or a command of one that does
+    /// not run.
     pub idle_directives: u64,
 }
 
-/// Why a run ended before its time.
+/// The reason why a run ended early.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum RunError {
-    /// A peer's own events of one instant caused each other without end.
+    /// A peer's own events of one instant caused each other endlessly.
     Endless {
         /// The peer.
         seat: Seat,
         /// The instant.
         at: Time,
     },
-    /// The system did not give the threads that were asked for; nothing ran.
+    /// The system did not provide the threads that were asked for; nothing ran.
     Threads {
         /// How many were asked for.
         wanted: u32,

@@ -1,86 +1,89 @@
-//! An event as the windowed engine stores it: as a [`PackedEvent`], where its bucket says the rest.
+//! The stored form of an event: a [`PackedEvent`], completed by what its bucket implies.
 
 use peerlet_core::runtime::{Act, Body, Class, PackedEvent};
 use peerlet_core::{Seat, Time};
 use peerlet_memory::prefetch_line;
 
-use crate::event::{Event, Key, Rest};
+use crate::event::{Event, Key, RareEvent};
 
-// Kinds of turns besides datagrams of the common sort, as in `Event::Plain`, and timers.
+// Kinds of events besides plain datagrams, as in `Event::Plain`, and timers.
 const DIRECTIVE: u8 = PackedEvent::OWN;
 const WAKE: u8 = PackedEvent::OWN + 1;
-const REST: u8 = PackedEvent::OWN + 2;
-/// Too much to pack, such as a number of more than 32 bits: in a box.
+const RARE: u8 = PackedEvent::OWN + 2;
+/// Too large to pack, such as a number of more than 32 bits: in a box.
 const WIDE: u8 = PackedEvent::OWN + 3;
 
-/// What is too much for the common form.
+/// An event that does not fit the packed form.
 struct Wide {
     source: u32,
     seq: u64,
     event: Event,
 }
 
+/// Events of one bucket, as many as the grid says.
+pub(crate) type Chunk = Vec<PackedEvent>;
+
 /// The order of events of one peer at one instant: the source, then its number.
 pub(crate) type Rank = (u32, u64);
 
-/// Packs an event; everything of the key that its bucket knows is left out.
-pub(crate) fn pack(key: &Key, place: u64, event: Event) -> PackedEvent {
-    debug_assert!(place >> PackedEvent::PLACE_BITS == 0 && key.round == 0, "a place has its bits");
+/// Packs an event without the parts of its key that its bucket implies.
+pub(crate) fn pack(key: &Key, key_bits: u64, event: Event) -> PackedEvent {
+    debug_assert!(key_bits >> PackedEvent::PLACE_BITS == 0 && key.round == 0, "the key fits");
     let Ok(seq) = u32::try_from(key.seq) else {
         let wide = Wide { source: key.source, seq: key.seq, event };
-        return PackedEvent::own(place, WIDE, 0, 0, Body::value(Box::new(wide)));
+        return PackedEvent::own(key_bits, WIDE, 0, 0, Body::value(Box::new(wide)));
     };
     let (kind, body) = match event {
         Event::Timer { port, handle, body } => {
-            return PackedEvent::timer(place, port, handle, seq, body);
+            return PackedEvent::timer(key_bits, port, handle, seq, body);
         }
         Event::Plain { port, body } => {
-            return PackedEvent::datagram(place, port, Seat(key.source - 1), seq, body);
+            return PackedEvent::datagram(key_bits, port, Seat(key.source - 1), seq, body);
         }
         Event::Wake { task, operation } => (WAKE, Body::value((task, operation))),
-        Event::Rest(rest) => (REST, Body::value(rest)),
+        Event::Rare(rare) => (RARE, Body::value(rare)),
         Event::Directive(act) => (DIRECTIVE, Body::value(act)),
     };
-    PackedEvent::own(place, kind, key.source, seq, body)
+    PackedEvent::own(key_bits, kind, key.source, seq, body)
 }
 
 /// The class of delivery of a message; `None` for what is no message.
-pub(crate) fn class(turn: &PackedEvent) -> Option<Class> {
-    match turn.kind() {
+pub(crate) fn class(event: &PackedEvent) -> Option<Class> {
+    match event.kind() {
         PackedEvent::DATAGRAM => Some(Class::Datagram),
-        REST => turn.body().get::<Box<Rest>>()?.class(),
-        WIDE => turn.body().get::<Box<Wide>>()?.event.class(),
+        RARE => event.body().get::<Box<RareEvent>>()?.class(),
+        WIDE => event.body().get::<Box<Wide>>()?.event.class(),
         _ => None,
     }
 }
 
-/// Asks the cache for what an event has in a box.
-pub(crate) fn prefetch_box(turn: &PackedEvent) {
-    if let Some(rest) = turn.body().get::<Box<Rest>>() {
-        (0..size_of::<Rest>().div_ceil(64)).for_each(|line| prefetch_line(&**rest, line));
+/// Prefetches the boxed part of an event.
+pub(crate) fn prefetch_box(event: &PackedEvent) {
+    if let Some(rare) = event.body().get::<Box<RareEvent>>() {
+        (0..size_of::<RareEvent>().div_ceil(64)).for_each(|line| prefetch_line(&**rare, line));
     }
 }
 
-/// Where an event stands among those of this seat at its instant.
-pub(crate) fn rank(turn: &PackedEvent, seat: Seat) -> Rank {
-    match turn.kind() {
-        PackedEvent::TIMER => (seat.0 + 1, u64::from(turn.mark())),
-        PackedEvent::DATAGRAM => (turn.word() + 1, u64::from(turn.mark())),
+/// The rank of an event among those of this seat at its instant.
+pub(crate) fn rank(event: &PackedEvent, seat: Seat) -> Rank {
+    match event.kind() {
+        PackedEvent::TIMER => (seat.0 + 1, u64::from(event.mark())),
+        PackedEvent::DATAGRAM => (event.word() + 1, u64::from(event.mark())),
         WIDE => {
-            let wide = turn.body().get::<Box<Wide>>().expect("a wide event is in its box");
+            let wide = event.body().get::<Box<Wide>>().expect("a wide event is in its box");
             (wide.source, wide.seq)
         }
-        _ => (turn.word(), u64::from(turn.mark())),
+        _ => (event.word(), u64::from(event.mark())),
     }
 }
 
 /// Unpacks an event of this seat and instant.
-pub(crate) fn unpack(mut turn: PackedEvent, seat: Seat, time: Time) -> (Key, Event) {
+pub(crate) fn unpack(mut packed: PackedEvent, seat: Seat, time: Time) -> (Key, Event) {
     const KNOWN: &str = "an event holds what its kind says";
-    let (source, seq) = rank(&turn, seat);
+    let (source, seq) = rank(&packed, seat);
     let key = Key { time, round: 0, seat, source, seq };
-    let (kind, port, word) = (turn.kind(), turn.port(), turn.word());
-    let body = turn.body_mut();
+    let (kind, port, word) = (packed.kind(), packed.port(), packed.word());
+    let body = packed.body_mut();
     let event = match kind {
         PackedEvent::TIMER => Event::Timer { port, handle: word, body: body.leave() },
         PackedEvent::DATAGRAM => Event::Plain { port, body: body.leave() },
@@ -88,7 +91,7 @@ pub(crate) fn unpack(mut turn: PackedEvent, seat: Seat, time: Time) -> (Key, Eve
             let (task, operation) = body.extract().expect(KNOWN);
             Event::Wake { task, operation }
         }
-        REST => Event::Rest(body.extract().expect(KNOWN)),
+        RARE => Event::Rare(body.extract().expect(KNOWN)),
         DIRECTIVE => Event::Directive(body.extract::<Act>().expect(KNOWN)),
         _ => body.extract::<Box<Wide>>().expect(KNOWN).event,
     };
@@ -105,10 +108,10 @@ mod tests {
         let seat = Seat(70_000);
         let time = Time::from_nanos(12_345);
         let key = Key { time, round: 0, seat, source: 70_001, seq };
-        let turn = pack(&key, 99, event);
-        assert_eq!(turn.place_high() >> PackedEvent::PLACE_SHIFT, 99);
-        assert_eq!(rank(&turn, seat), (key.source, key.seq));
-        let (back, event) = unpack(turn, seat, time);
+        let packed = pack(&key, 99, event);
+        assert_eq!(packed.place_high() >> PackedEvent::PLACE_SHIFT, 99);
+        assert_eq!(rank(&packed, seat), (key.source, key.seq));
+        let (back, event) = unpack(packed, seat, time);
         assert_eq!(back, key);
         (back, event)
     }

@@ -1,23 +1,23 @@
-//! Peers that are paused: what comes for them waits, and falls on the instant at which they go on.
+//! Paused peers: their events wait until the instant at which they resume.
 
 use peerlet_core::runtime::Class;
 use peerlet_core::{Map, Seat, Time};
 
-use crate::event::{Event, Key, Rest, Way};
+use crate::event::{Delivery, Event, Key, RareEvent};
 
-/// How many datagrams wait for a peer that is paused: about as many as Linux's default buffer of a
-/// socket holds. More are dropped.
+/// How many datagrams wait for a paused peer: about as many as Linux's default socket buffer holds.
+/// More are dropped.
 const HELD_MAX: usize = 256;
 
-/// All peers of a worker that are paused: few at a time.
+/// The paused peers of a worker: few at a time.
 #[derive(Default)]
 pub(crate) struct Pauses {
     by_seat: Map<Seat, Held>,
 }
 
-/// One of them, and what waits for it.
+/// A paused peer and its waiting events.
 pub(crate) struct Held {
-    /// When it goes on, unless its life ends before.
+    /// When it resumes, unless its life ends before.
     pub(crate) until: Time,
     /// The number of its life's first event.
     pub(crate) born: u64,
@@ -32,7 +32,7 @@ impl Pauses {
         !self.by_seat.is_empty() && self.by_seat.contains_key(&seat)
     }
 
-    /// When a peer that is paused goes on.
+    /// When a paused peer resumes.
     pub(crate) fn until(&self, seat: Seat) -> Option<Time> {
         self.by_seat.get(&seat).map(|held| held.until)
     }
@@ -48,7 +48,7 @@ impl Pauses {
         self.by_seat.insert(seat, held);
     }
 
-    /// Lets an event wait; gives back a datagram for which there is no room.
+    /// Holds an event back; returns a datagram for which there is no room.
     pub(crate) fn hold(&mut self, key: Key, event: Event) -> Option<Event> {
         let Some(held) = self.by_seat.get_mut(&key.seat) else { return Some(event) };
         if is_datagram(&event) {
@@ -61,7 +61,7 @@ impl Pauses {
         None
     }
 
-    /// Ends a pause, if there is one: at its end, at `now`, or, without it, whenever that is.
+    /// Ends a pause, if there is one that ends at `now`; without `now`, any.
     pub(crate) fn end(&mut self, seat: Seat, now: Option<Time>) -> Option<Held> {
         let held = self.by_seat.get(&seat)?;
         if now.is_some_and(|now| now != held.until) {
@@ -70,13 +70,13 @@ impl Pauses {
         self.by_seat.swap_remove(&seat)
     }
 
-    /// What came last for a peer that is paused.
-    #[cfg(feature = "planted")]
+    /// The last event that waits for a paused peer.
+    #[cfg(feature = "injected-bugs")]
     pub(crate) fn last_of(&self, seat: Seat) -> Option<&Event> {
         self.by_seat.get(&seat)?.events.last().map(|(_, event)| event)
     }
 
-    /// All that waits.
+    /// All waiting events.
     pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
         self.by_seat.values().flat_map(|held| &held.events).map(|(_, event)| event)
     }
@@ -86,8 +86,8 @@ impl Pauses {
 fn is_datagram(event: &Event) -> bool {
     match event {
         Event::Plain { .. } => true,
-        Event::Rest(rest) => match &**rest {
-            Rest::Letter(letter) => matches!(letter.way, Way::Datagram),
+        Event::Rare(rare) => match &**rare {
+            RareEvent::Message(message) => matches!(message.delivery, Delivery::Datagram),
             _ => false,
         },
         _ => event.class() == Some(Class::Datagram),

@@ -1,4 +1,4 @@
-//! What a simulation is made of.
+//! The setup of a simulation.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,24 +14,24 @@ use crate::watch::Watch;
 /// Builds the stack of a seat's peer: called for its first life and for each life after a crash.
 pub type Build = Box<dyn Fn(Seat) -> Peer + Send + Sync>;
 
-/// What brings the events to the peers. The outcome is the same.
+/// The engine that brings events to the peers. The outcome is the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Engine {
     /// Windows as long as the model's smallest delay, blocks of peers, any number of threads.
     #[default]
     Windowed,
-    /// One heap and one event after the other: slow and simple, to hold the other one to. One
-    /// thread, whatever is asked for.
+    /// One heap and one event after the other: slow and simple, a reference for the other engine.
+    /// It always uses one thread.
     Reference,
 }
 
-/// What a simulation is made of, but for what the environment does to its seats.
+/// The setup of a simulation: all but the acts of the environment.
 pub struct Setup {
     /// The number of seats. Default: as given to [`Setup::new`].
     pub seats: u32,
-    /// How long it runs, from time zero; what falls on the end is in flight.
+    /// How long it runs, from time zero. Messages that would arrive at the end are in flight.
     pub duration: Duration,
-    /// What everything is drawn from. Default 1.
+    /// The seed of all randomness. Default 1.
     pub seed: u64,
     /// Builds the stack of a seat's peer.
     pub build: Build,
@@ -42,7 +42,7 @@ pub struct Setup {
     pub model: Box<dyn Model>,
     /// The length of an epoch. Default 10 s.
     pub epoch: Duration,
-    /// From when on values count in the summary. Default: time zero.
+    /// The time from which values count in the summary. Default: time zero.
     pub from: Time,
     /// Whether every message is encoded and decoded, as it is on real sockets. Default: no.
     pub wire: bool,
@@ -52,8 +52,8 @@ pub struct Setup {
     /// Whether peers have identities that others can [trust](peerlet_core::Context::trust), as over
     /// QUIC; over UDP they have none. Default: they have.
     pub identities: bool,
-    /// After how long without success a reliable connection gives up. Default 10 s, the same value
-    /// as live.
+    /// The time without success after which a reliable connection gives up. Default 10 s, the same
+    /// value as live.
     pub connection_timeout: Duration,
     /// How long a reliable message may be, in encoded bytes; at most [`MESSAGE_MAX_LIMIT`]. Default
     /// 16 MiB, the same value as live.
@@ -62,14 +62,14 @@ pub struct Setup {
     pub trace: Option<Box<dyn Trace>>,
     /// How many threads share the peers. The outcome is the same for any number. Default 1.
     pub threads: u32,
-    /// What brings the events to the peers. Default: [`Engine::Windowed`].
+    /// The engine that brings events to the peers. Default: [`Engine::Windowed`].
     pub engine: Engine,
-    /// Shows how far the run is, and may end it early. Default: one that nobody else has.
+    /// Shows the progress of the run, and may end it early. Default: a private one.
     pub watch: Arc<Watch>,
-    /// A bug that the run is to have, for tests of what finds bugs. Default: none.
-    #[cfg(feature = "planted")]
+    /// An injected bug, for tests of bug finders. Default: none.
+    #[cfg(feature = "injected-bugs")]
     #[doc(hidden)]
-    pub planted: Option<crate::planted::Planted>,
+    pub injected_bug: Option<crate::injected_bugs::InjectedBug>,
 }
 
 impl Setup {
@@ -97,18 +97,18 @@ impl Setup {
             threads: 1,
             engine: Engine::Windowed,
             watch: Arc::default(),
-            #[cfg(feature = "planted")]
-            planted: None,
+            #[cfg(feature = "injected-bugs")]
+            injected_bug: None,
         }
     }
 
-    /// What this world gives to peerlets that need something; broadcast where its network has local
-    /// ones, and identities unless the setup says otherwise.
+    /// The needs that this world meets: broadcast only where its network has local networks, and
+    /// identities unless the setup says otherwise.
     pub const fn gives() -> &'static [Need] {
         &[Need::Reliable, Need::Broadcast, Need::Identity]
     }
 
-    /// Checks what a setup can say wrong by itself.
+    /// Checks the fields of a setup that can be wrong by themselves.
     pub(crate) fn check(&self) -> Result<(), SetupError> {
         match self.message_max {
             0..=MESSAGE_MAX_LIMIT => Ok(()),
@@ -137,7 +137,7 @@ impl Setup {
     }
 }
 
-/// Why a simulation cannot be set up.
+/// The reason why a simulation cannot be set up.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum SetupError {
@@ -147,7 +147,7 @@ pub enum SetupError {
     Epochs(EpochsError),
     /// The bound of reliable messages is beyond [`MESSAGE_MAX_LIMIT`].
     MessageMax {
-        /// What was asked for, in bytes.
+        /// The bound asked for, in bytes.
         asked: usize,
     },
 }

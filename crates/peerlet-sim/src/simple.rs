@@ -1,12 +1,12 @@
 //! The reference engine: one heap, one event after the other, every directive a cut.
 //!
-//! It is slow and short. The windowed engine has to come to the same digest, always.
+//! It is slow and short. The windowed engine must always come to the same digest.
 
 use peerlet_core::{Seat, Time};
 
-use crate::chart::{Chart, Planned};
 use crate::director::Director;
 use crate::event::{Event, Key};
+use crate::running_seats::{Planned, RunningSeats};
 use crate::trace::Trace;
 use crate::watch::Watch;
 use crate::worker::Worker;
@@ -16,21 +16,21 @@ pub(crate) fn run(
     worker: &mut Worker,
     director: &mut Director,
     mut trace: Option<&mut Box<dyn Trace>>,
-    (chart, watch): (&Chart, &Watch),
+    (running_seats, watch): (&RunningSeats, &Watch),
     until: Time,
 ) -> Result<(), (Time, Seat)> {
     while director.now < until && !watch.is_stopped() {
-        let (now, before) = (director.now, worker.fabric.events);
-        worker.fabric.recorder.close_epoch(now);
-        worker.fabric.ask_lookahead();
+        let (now, before) = (director.now, worker.state.events);
+        worker.state.recorder.close_epoch(now);
+        worker.state.ask_lookahead();
         while let Some(planned) = director.next_before(Time::from_nanos(now.as_nanos() + 1)) {
-            // What the environment did earlier may fall on this instant: a pause ends.
+            // A directive's effect, the end of a pause, may fall on this instant.
             let key = Worker::key_of(&planned);
             while let Some((key, event)) = pop_if(worker, |earlier| *earlier < key) {
                 worker.happen(key, event);
                 show(worker, &mut trace);
             }
-            direct(worker, chart, planned);
+            direct(worker, running_seats, planned);
             show(worker, &mut trace);
         }
         let next = director.next_cut().min(until);
@@ -39,35 +39,35 @@ pub(crate) fn run(
             worker.happen(key, event);
             worker.sweep(time);
             show(worker, &mut trace);
-            if let Some(endless) = worker.fabric.endless {
+            if let Some(endless) = worker.state.endless {
                 return Err(endless);
             }
         }
         director.now = next;
         watch.reached(next);
-        watch.add_events(worker.fabric.events - before);
+        watch.add_events(worker.state.events - before);
     }
     Ok(())
 }
 
-/// Shows what was handled, at once.
+/// Shows the handled events to the trace at once.
 fn show(worker: &mut Worker, trace: &mut Option<&mut Box<dyn Trace>>) {
-    if let (Some(trace), Some(handled)) = (trace, &mut worker.fabric.trace) {
+    if let (Some(trace), Some(handled)) = (trace, &mut worker.state.trace) {
         handled.drain(..).for_each(|handled| trace.handled(&handled));
     }
 }
 
-fn direct(worker: &mut Worker, chart: &Chart, planned: Planned) {
+fn direct(worker: &mut Worker, running_seats: &RunningSeats, planned: Planned) {
     let (key, seat, running) = (Worker::key_of(&planned), planned.seat, planned.leaves_running());
     if running == Some(true) {
-        chart.set_running(seat, true);
+        running_seats.set_running(seat, true);
     }
     worker.direct(key, planned.act);
     if running == Some(false) {
-        chart.set_running(seat, false);
+        running_seats.set_running(seat, false);
     }
 }
 
 fn pop_if(worker: &mut Worker, is_wanted: impl Fn(&Key) -> bool) -> Option<(Key, Event)> {
-    worker.fabric.heap.as_mut()?.pop_if(is_wanted)
+    worker.state.heap.as_mut()?.pop_if(is_wanted)
 }

@@ -1,4 +1,4 @@
-//! The run: its workers, its director, and what comes out.
+//! A simulation: its workers, its director, and its outcome.
 
 use std::cell::Ref;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -8,25 +8,25 @@ use peerlet_core::runtime::{Directive, Location, State};
 use peerlet_core::{Peerlet, Seat, Seed, Time};
 use peerlet_measure::{Epochs, Ledger, MetricEntry, Recorder};
 
-use crate::chart::{Chart, Doings};
+use crate::calendar_queue::CalendarQueue;
 use crate::digest::{Digest, fold};
 use crate::director::Director;
-use crate::fabric::{Common, Fabric};
-use crate::grid::Grid;
+use crate::grid::{Grid, share};
 use crate::heap::Heap;
 use crate::outcome::{Outcome, RunError};
-use crate::place::Place;
-use crate::ring::Ring;
+use crate::running_seats::{RunningSeats, WindowDirectives};
+use crate::seat_state::SeatState;
 use crate::setup::{Engine, Setup, SetupError};
 use crate::simple;
-use crate::team::{self, Lead, share};
+use crate::threads::{self, Lead};
 use crate::trace::{Sums, Trace};
 use crate::watch::Watch;
 use crate::worker::Worker;
+use crate::worker_state::{Common, WorkerState};
 
 /// A run in virtual time.
 ///
-/// [`run`](Simulation::run) goes through to the end; [`run_until`](Simulation::run_until) stops at
+/// [`run`](Simulation::run) goes to the end; [`run_until`](Simulation::run_until) stops at
 /// an instant, at which every peerlet may be [looked at](Simulation::peerlet).
 pub struct Simulation {
     engine: Engine,
@@ -34,16 +34,16 @@ pub struct Simulation {
     /// In order of their seats.
     workers: Vec<Worker>,
     director: Director,
-    chart: Arc<Chart>,
+    running_seats: Arc<RunningSeats>,
     trace: Option<Box<dyn Trace>>,
     watch: Arc<Watch>,
 }
 
 impl Simulation {
-    /// A simulation of these seats, to which the environment does this, in order.
+    /// A simulation of this setup, with the environment's directives in order.
     ///
     /// # Errors
-    /// When a stack cannot run, or needs what no simulation gives.
+    /// When a stack cannot run, or has a need that no simulation meets.
     pub fn new(
         setup: Setup,
         directives: impl IntoIterator<Item = Directive, IntoIter: Send + 'static>,
@@ -53,12 +53,12 @@ impl Simulation {
         let end = Time::ZERO + setup.duration;
         let epochs = Epochs::new(setup.epoch, setup.from..end)?;
         let metrics = MetricEntry::table(&registry);
-        let chart = Arc::new(Chart::new(setup.seats));
+        let running_seats = Arc::new(RunningSeats::new(setup.seats));
         let build = Arc::new(setup.build);
         let common = Common {
             seed: Seed::new(setup.seed),
             model: Arc::new(setup.model),
-            chart: chart.clone(),
+            running_seats: running_seats.clone(),
             wire: setup.wire,
             handshakes: setup.handshakes,
             identities: setup.identities,
@@ -78,22 +78,23 @@ impl Simulation {
                 Engine::Windowed => seat(blocks.start)..seat(blocks.end),
                 Engine::Reference => 0..setup.seats,
             };
-            let (ring, heap) = match setup.engine {
-                Engine::Windowed => (Ring::new(grid), None),
-                // Its ring stays empty.
-                Engine::Reference => {
-                    (Ring::new(Grid::new(common.model.lookahead(), 1, 1)), Some(Heap::default()))
-                }
+            let (queue, heap) = match setup.engine {
+                Engine::Windowed => (CalendarQueue::new(grid), None),
+                // Its calendar queue stays empty.
+                Engine::Reference => (
+                    CalendarQueue::new(Grid::new(common.model.lookahead(), 1, 1)),
+                    Some(Heap::default()),
+                ),
             };
             let recorder = Recorder::new(metrics.clone(), epochs);
-            let mut fabric = Fabric::new(common.clone(), seats, recorder, ring, heap);
-            fabric.trace = setup.trace.is_some().then(Vec::new);
-            fabric.is_attended = fabric.trace.is_some();
-            #[cfg(feature = "planted")]
+            let mut state = WorkerState::new(common.clone(), seats, recorder, queue, heap);
+            state.trace = setup.trace.is_some().then(Vec::new);
+            state.is_attended = state.trace.is_some();
+            #[cfg(feature = "injected-bugs")]
             {
-                fabric.planted = setup.planted;
+                state.injected_bug = setup.injected_bug;
             }
-            Worker::new(registry.clone(), build.clone(), fabric)
+            Worker::new(registry.clone(), build.clone(), state)
         };
         let directives = Box::new(directives.into_iter());
         let director = Director::new(directives, &epochs, setup.seats, common.model.clone());
@@ -102,26 +103,26 @@ impl Simulation {
             grid,
             workers: (0..threads).map(worker).collect(),
             director,
-            chart,
+            running_seats,
             trace: setup.trace,
             watch: setup.watch,
         })
     }
 
-    /// The instant up to which everything has happened.
+    /// The instant up to which all events have been handled.
     pub fn now(&self) -> Time {
         self.director.now
     }
 
-    /// Those who have the peers, to look at.
+    /// The workers, to look at.
     #[cfg(test)]
     pub(crate) fn workers(&self) -> &[Worker] {
         &self.workers
     }
 
-    /// How many events peers handled so far.
+    /// The number of events handled so far.
     pub fn events(&self) -> u64 {
-        self.workers.iter().map(|worker| worker.fabric.events).sum()
+        self.workers.iter().map(|worker| worker.state.events).sum()
     }
 
     /// Whether the peer in this seat lives.
@@ -137,89 +138,91 @@ impl Simulation {
     }
 
     fn worker_of(&self, seat: Seat) -> (&Worker, usize) {
-        let worker = self.workers.iter().find(|w| w.fabric.seats.contains(&seat.0));
+        let worker = self.workers.iter().find(|w| w.state.seats.contains(&seat.0));
         let worker = worker.unwrap_or_else(|| panic!("there is no seat {seat}"));
-        (worker, worker.fabric.row(seat))
+        (worker, worker.state.row(seat))
     }
 
     /// Runs to the end.
     ///
     /// # Errors
-    /// When a peer's events of one instant cause each other without end, and when the system does
-    /// not give as many threads as were asked for.
+    /// When a peer's events of one instant cause each other endlessly, and when the system does not
+    /// provide as many threads as were asked for.
     ///
     /// # Panics
-    /// Goes on with the panic of a handler; [`Watch::panicked`] says where that came from.
+    /// Resumes the panic of a handler; [`Watch::panicked`] says where that came from.
     pub fn run(mut self) -> Result<Outcome, RunError> {
         self.run_until(self.director.end)?;
         Ok(self.finish())
     }
 
-    /// Runs until just before `until`, or the end if that is earlier: everything earlier has
-    /// happened, nothing of that instant has.
+    /// Runs until just before `until`, or the end if that is earlier: all earlier events have been
+    /// handled, none of that instant.
     ///
     /// # Errors
     /// As for [`run`](Simulation::run).
     pub fn run_until(&mut self, until: Time) -> Result<(), RunError> {
         let until = until.min(self.director.end);
-        // Nothing of a run that panicked is looked at again, but for where the panic came from.
+        // After a panic, only its location is looked at.
         let ran = catch_unwind(AssertUnwindSafe(|| self.go(until)));
         ran.unwrap_or_else(|panic| {
-            if let Some(place) = self.panicked() {
-                self.watch.note_panic(place);
+            if let Some(location) = self.panicked() {
+                self.watch.note_panic(location);
             }
             resume_unwind(panic)
         })
     }
 
     fn go(&mut self, until: Time) -> Result<(), RunError> {
-        let Simulation { engine, grid, workers, director, chart, trace, watch } = self;
+        let Simulation { engine, grid, workers, director, running_seats, trace, watch } = self;
         let trace = trace.as_mut();
         match engine {
             Engine::Windowed => {
                 let (grid, limit) = (*grid, director.now);
-                let doings = Doings::default();
-                let lead = Lead { director, trace, chart, watch, grid, doings, limit };
-                team::run(workers, lead, until)
+                let directives = WindowDirectives::default();
+                let lead = Lead { director, trace, running_seats, watch, grid, directives, limit };
+                threads::run(workers, lead, until)
             }
             Engine::Reference => {
-                simple::run(&mut workers[0], director, trace, (chart, watch), until)
+                simple::run(&mut workers[0], director, trace, (running_seats, watch), until)
                     .map_err(|(at, seat)| RunError::Endless { seat, at })
             }
         }
     }
 
-    /// Where a panic came from, when it came from a peer's handler: of several in one window the
-    /// first one.
+    /// The location of a panic in a peer's handler: the first of several in one window.
     fn panicked(&self) -> Option<Location> {
-        let places = self.workers.iter().filter_map(|Worker { host, fabric, .. }| {
-            let seat = |row: usize| Seat(fabric.seats.start + row as u32);
-            host.unwound(seat, fabric.at)
+        let locations = self.workers.iter().filter_map(|Worker { host, state, .. }| {
+            let seat = |row: usize| Seat(state.seats.start + row as u32);
+            host.unwound(seat, state.at)
         });
-        places.min_by_key(|place| (place.time, place.seat))
+        locations.min_by_key(|location| (location.time, location.seat))
     }
 
     /// Ends the run here and adds everything up.
     pub fn finish(self) -> Outcome {
         let Simulation { workers, director, mut trace, .. } = self;
-        let wire = workers.iter().any(|worker| worker.fabric.wire);
+        let wire = workers.iter().any(|worker| worker.state.wire);
         let (mut seats, mut payloads) = (0, 0);
         let (mut events, mut late_answers, mut idle_directives) = (0, 0, 0);
         let (mut ledger, mut measures) = (Ledger::default(), None);
         for worker in workers {
-            let mut fabric = worker.fabric;
-            fabric.count_in_flight();
-            for links in fabric.places.iter_mut().filter_map(Place::links) {
-                fabric.ledger.reliable.in_flight += links.queued();
-                fabric.ledger.datagram.in_flight += links.acquaintances.waiting();
+            let mut state = worker.state;
+            state.count_in_flight();
+            for connections in state.seat_states.iter_mut().filter_map(SeatState::connections) {
+                state.ledger.reliable.in_flight += connections.queued();
+                state.ledger.datagram.in_flight += connections.acquaintances.waiting();
             }
-            seats = fabric.places.iter().fold(seats, |hash, place| fold(hash, place.digest.0));
-            payloads = fabric.payloads.iter().fold(payloads, |hash, own| fold(hash, *own));
-            events += fabric.events;
+            seats = state
+                .seat_states
+                .iter()
+                .fold(seats, |hash, seat_state| fold(hash, seat_state.digest.0));
+            payloads = state.payloads.iter().fold(payloads, |hash, own| fold(hash, *own));
+            events += state.events;
             late_answers += worker.host.late_answers();
             idle_directives += worker.idle_directives;
-            ledger.add(&fabric.ledger);
-            let own = fabric.recorder.finish(director.now);
+            ledger.add(&state.ledger);
+            let own = state.recorder.finish(director.now);
             match &mut measures {
                 None => measures = Some(own),
                 Some(all) => all.merge(&own),

@@ -1,5 +1,5 @@
-//! Puts the events of one bucket into order: what is handled alike together, and each peer's own by
-//! time.
+//! Sorts the events of one bucket: events that are handled alike together, and those of each peer
+//! by time.
 
 use std::cmp::Ordering;
 use std::mem;
@@ -8,7 +8,7 @@ use std::slice;
 use peerlet_core::runtime::PackedEvent;
 use peerlet_memory::{forget_all, push_within};
 
-use crate::ring::Chunk;
+use crate::packed::Chunk;
 
 /// The most bits that the counting pass looks at.
 const COUNTED_MAX: u32 = 12;
@@ -16,33 +16,33 @@ const COUNTED_MAX: u32 = 12;
 /// How many lanes there are.
 const LANES: usize = 8;
 
-/// Where events are that stand in no lane.
+/// The lane of the remaining events.
 const REST: usize = LANES;
 
-/// Fewer events than these share one lane: with so few, more lanes cost more than they give.
+/// Fewer events than this share one lane: with so few, more lanes cost more than they save.
 const FEW: usize = 64;
 
-/// How places are read: they have so many bits, of which these, the highest, are the destination's.
+/// How many bits a key has, and how many of these, the highest, are the destination's.
 #[derive(Clone, Copy)]
 pub(crate) struct Bits {
-    pub(crate) place: u32,
+    pub(crate) key: u32,
     pub(crate) destination: u32,
 }
 
 impl Bits {
-    /// How far up in a turn its destination is.
+    /// How far up in an event its destination is.
     fn shift(self) -> u32 {
-        PackedEvent::PLACE_SHIFT + self.place - self.destination
+        PackedEvent::PLACE_SHIFT + self.key - self.destination
     }
 }
 
-/// Events in order: those of each lane, then the rest.
+/// Sorted events: those of each lane, then the rest.
 pub(crate) type Lanes = [Vec<PackedEvent>; LANES + 1];
 
-/// Sorts events, with memory that it uses again.
+/// Sorts events in reused memory.
 #[derive(Default)]
 pub(crate) struct Sorter {
-    /// For each destination, where its event stands, if it had one in this sort.
+    /// By destination, the position of its event, if it had one in this sort.
     spots: Vec<Spot>,
     /// The number of this sort.
     sort: u32,
@@ -54,7 +54,7 @@ pub(crate) struct Sorter {
     heads: Vec<u32>,
 }
 
-/// Where the only event of a destination stands, and in which sort that was.
+/// The position of a destination's only event, and the number of the sort.
 #[derive(Clone, Copy, Default)]
 struct Spot(u32);
 
@@ -65,8 +65,8 @@ impl Spot {
 
     #[inline(always)]
     fn new(sort: u32, lane: usize, index: usize) -> Spot {
-        let place = (lane as u32) << Spot::INDEX_BITS | index as u32;
-        Spot(sort << (32 - Spot::SORT_BITS) | place)
+        let slot = (lane as u32) << Spot::INDEX_BITS | index as u32;
+        Spot(sort << (32 - Spot::SORT_BITS) | slot)
     }
 
     #[inline(always)]
@@ -84,14 +84,14 @@ impl Spot {
 }
 
 impl Sorter {
-    /// Moves all events out of the chunks, which are left empty, into the lanes. Each destination's
-    /// own stand in the order of their places, then as `tie` says.
+    /// Moves all events out of the chunks, which are left empty, into the lanes. The events of each
+    /// destination are in the order of their keys, then of `tie`.
     ///
-    /// Which destination comes first makes no difference. So those that have a single event, as
-    /// most do, are only dealt into lanes of events that are handled alike, for the sake of the
-    /// processor's guesses. The others follow, in groups of few destinations, which are sorted.
+    /// The order of destinations makes no difference. So those with a single event, as most have,
+    /// are only dealt into lanes of events that are handled alike, for the sake of branch
+    /// prediction. The others follow in groups of a few destinations, which are sorted.
     ///
-    /// What the lanes held must hold no values any more: nothing of it is dropped.
+    /// The events left in the lanes must hold no values: they are not dropped.
     pub(crate) fn sort(
         &mut self,
         chunks: &mut [Chunk],
@@ -101,7 +101,7 @@ impl Sorter {
     ) {
         lanes.iter_mut().for_each(forget_all);
         let count = chunks.iter().map(Vec::len).sum::<usize>();
-        // Where most destinations have several, dealing is in vain.
+        // Where most destinations have several events, dealing is wasted work.
         if count < 1 << bits.destination.min(Spot::INDEX_BITS) {
             self.deal(chunks, lanes, bits, count);
             let mut rest = mem::take(&mut self.rest);
@@ -112,7 +112,7 @@ impl Sorter {
         }
     }
 
-    /// Deals events into lanes, as long as they are the only one of their destination; the others
+    /// Deals events into lanes, as long as each is the only one of its destination; the others
     /// become the rest.
     fn deal(&mut self, chunks: &mut [Chunk], lanes: &mut Lanes, bits: Bits, count: usize) {
         self.begin(1 << bits.destination);
@@ -120,23 +120,23 @@ impl Sorter {
         let (spots, sort, shift) = (&mut spots[..1 << bits.destination], *sort, bits.shift());
         let mask = if count < FEW { 0 } else { LANES - 1 };
         for chunk in chunks {
-            for turn in chunk.iter_mut() {
+            for event in chunk.iter_mut() {
                 let (lane, spot) =
-                    (turn.family() & mask, &mut spots[turn.place_from(shift) as usize]);
-                let turns = &mut lanes[lane];
-                if !spot.is_of(sort) && turns.len() < turns.capacity() {
-                    *spot = Spot::new(sort, lane, turns.len());
-                    let dealt = push_within(turns, || turn.leave());
+                    (event.family() & mask, &mut spots[event.place_from(shift) as usize]);
+                let events = &mut lanes[lane];
+                if !spot.is_of(sort) && events.len() < events.capacity() {
+                    *spot = Spot::new(sort, lane, events.len());
+                    let dealt = push_within(events, || event.leave());
                     debug_assert!(dealt.is_ok(), "the lane has room");
                 } else {
-                    Dealt { lanes, spots, rest, sort, shift }.add_slowly(turn, lane);
+                    Dealt { lanes, spots, rest, sort, shift }.add_slowly(event, lane);
                 }
             }
             forget_all(chunk);
         }
     }
 
-    /// Begins a sort among so many destinations.
+    /// Begins a sort among this many destinations.
     fn begin(&mut self, destinations: usize) {
         if self.spots.len() < destinations {
             self.spots.resize(destinations, Spot::default());
@@ -164,23 +164,22 @@ impl Sorter {
         }
         let mut groups = self.groups.iter();
         for chunk in chunks {
-            for (turn, group) in chunk.iter_mut().zip(&mut groups) {
+            for (event, group) in chunk.iter_mut().zip(&mut groups) {
                 let head = &mut self.heads[*group as usize];
-                let place = &mut into[*head as usize];
+                let slot = &mut into[*head as usize];
                 *head = head.wrapping_add(1);
-                // Nothing is left there to be dropped, so it is not looked at.
-                mem::forget(mem::replace(place, turn.leave()));
+                // The slot holds nothing to drop, so it is not read.
+                mem::forget(mem::replace(slot, event.leave()));
             }
             forget_all(chunk);
         }
-        // By now, each head is where its group ends.
+        // Each head is now the end of its group.
         let mut from = 0;
         for end in &self.heads {
             let group = &mut into[from..*end as usize];
             if group.len() > 1 {
-                let by_place =
-                    |a: &PackedEvent, b: &PackedEvent| a.place_high().cmp(&b.place_high());
-                group.sort_unstable_by(|a, b| by_place(a, b).then_with(|| tie(a, b)));
+                let by_key = |a: &PackedEvent, b: &PackedEvent| a.place_high().cmp(&b.place_high());
+                group.sort_unstable_by(|a, b| by_key(a, b).then_with(|| tie(a, b)));
             }
             from = *end as usize;
         }
@@ -190,14 +189,14 @@ impl Sorter {
     /// half as many as events. Returns the number of events.
     fn group(&mut self, chunks: &[Chunk], bits: Bits) -> usize {
         let count = chunks.iter().map(Vec::len).sum::<usize>();
-        let counted = (count / 2).max(2).ilog2().min(COUNTED_MAX).min(bits.place);
-        let shift = PackedEvent::PLACE_SHIFT + bits.place - counted;
+        let counted = (count / 2).max(2).ilog2().min(COUNTED_MAX).min(bits.key);
+        let shift = PackedEvent::PLACE_SHIFT + bits.key - counted;
         self.heads.clear();
         self.heads.resize(1 << counted, 0);
         self.groups.clear();
         self.groups.reserve(count);
-        for turn in chunks.iter().flatten() {
-            let group = turn.place_from(shift) as usize;
+        for event in chunks.iter().flatten() {
+            let group = event.place_from(shift) as usize;
             self.heads[group] += 1;
             self.groups.push(group as u32);
         }
@@ -205,7 +204,7 @@ impl Sorter {
     }
 }
 
-/// What was dealt so far.
+/// The state of dealing.
 struct Dealt<'a> {
     lanes: &'a mut Lanes,
     spots: &'a mut [Spot],
@@ -215,25 +214,25 @@ struct Dealt<'a> {
 }
 
 impl Dealt<'_> {
-    /// Adds an event that its destination has beside others, or that finds no room in its lane.
+    /// Adds an event whose destination has others, or whose lane has no room.
     #[inline(never)]
-    fn add_slowly(self, turn: &mut PackedEvent, lane: usize) {
+    fn add_slowly(self, event: &mut PackedEvent, lane: usize) {
         let Dealt { lanes, spots, rest, sort, shift } = self;
-        let spot = &mut spots[turn.place_from(shift) as usize];
+        let spot = &mut spots[event.place_from(shift) as usize];
         if !spot.is_of(sort) {
             *spot = Spot::new(sort, lane, lanes[lane].len());
-            return lanes[lane].push(turn.leave());
+            return lanes[lane].push(event.leave());
         }
         let first = mem::replace(spot, Spot::new(sort, REST, 0));
         if first.lane() != REST {
-            let turns = &mut lanes[first.lane()];
-            rest.push(turns.swap_remove(first.index()));
-            // The last of the lane stands there now.
-            if let Some(moved) = turns.get(first.index()) {
+            let events = &mut lanes[first.lane()];
+            rest.push(events.swap_remove(first.index()));
+            // The last event of the lane is there now.
+            if let Some(moved) = events.get(first.index()) {
                 spots[moved.place_from(shift) as usize] = first;
             }
         }
-        rest.push(turn.leave());
+        rest.push(event.leave());
     }
 }
 
@@ -246,14 +245,11 @@ mod tests {
 
     use super::*;
 
-    /// The places and marks of each destination's turns, in the order in which they stand.
-    fn by_destination(places: &[(u64, u32)], low_bits: u32) -> BTreeMap<u64, Vec<(u64, u32)>> {
+    /// The keys and marks of each destination's events, in the order in which they stand.
+    fn by_destination(keys: &[(u64, u32)], low_bits: u32) -> BTreeMap<u64, Vec<(u64, u32)>> {
         let mut found = BTreeMap::<u64, Vec<_>>::new();
-        for (place, mark) in places {
-            found
-                .entry(place.checked_shr(low_bits).unwrap_or(0))
-                .or_default()
-                .push((*place, *mark));
+        for (key, mark) in keys {
+            found.entry(key.checked_shr(low_bits).unwrap_or(0)).or_default().push((*key, *mark));
         }
         found
     }
@@ -262,33 +258,33 @@ mod tests {
     fn each_destinations_events_ascend() {
         let (mut rng, mut lanes) = (Seed::new(3).rng(), Lanes::default());
         let mut sorter = Sorter::default();
-        for (place, destination) in [(1, 1), (6, 1), (12, 12), (38, 12), (38, 4), (44, 20)] {
+        for (key, destination) in [(1, 1), (6, 1), (12, 12), (38, 12), (38, 4), (44, 20)] {
             for n in [0, 1, 2, 47, 48, 500, 5_000, 70_000] {
                 for spread in [1, 2, 1 << 20, u64::MAX] {
-                    let mut draw = || rng.bits() % spread % (1 << place);
-                    let mut expected: Vec<(u64, u32)> = (0..n).map(|i| (draw(), i)).collect();
-                    let turn = |&(place, mark): &(u64, u32)| {
-                        PackedEvent::timer(place, Port(0), 0, mark, Body::value(vec![mark]))
+                    let mut random = || rng.bits() % spread % (1 << key);
+                    let mut expected: Vec<(u64, u32)> = (0..n).map(|i| (random(), i)).collect();
+                    let event = |&(key, mark): &(u64, u32)| {
+                        PackedEvent::timer(key, Port(0), 0, mark, Body::value(vec![mark]))
                     };
                     let mut chunks: Vec<Chunk> =
-                        expected.chunks(64).map(|some| some.iter().map(turn).collect()).collect();
+                        expected.chunks(64).map(|some| some.iter().map(event).collect()).collect();
                     let tie = |a: &PackedEvent, b: &PackedEvent| a.mark().cmp(&b.mark());
-                    let bits = Bits { place, destination };
+                    let bits = Bits { key, destination };
                     sorter.sort(&mut chunks, &mut lanes, bits, tie);
                     let count = lanes.iter().map(Vec::len).sum::<usize>();
                     assert!(count == expected.len() && chunks.iter().all(Vec::is_empty));
                     let seen: Vec<(u64, u32)> = lanes
                         .iter_mut()
                         .flatten()
-                        .map(|turn| {
-                            assert_eq!(turn.body_mut().extract(), Some(vec![turn.mark()]));
-                            (turn.place_high() >> PackedEvent::PLACE_SHIFT, turn.mark())
+                        .map(|event| {
+                            assert_eq!(event.body_mut().extract(), Some(vec![event.mark()]));
+                            (event.place_high() >> PackedEvent::PLACE_SHIFT, event.mark())
                         })
                         .collect();
                     expected.sort_unstable();
-                    let low_bits = place - destination;
+                    let low_bits = key - destination;
                     let [seen, expected] = [&seen, &expected].map(|s| by_destination(s, low_bits));
-                    assert_eq!(seen, expected, "{n} events of {place} bits");
+                    assert_eq!(seen, expected, "{n} events of {key} bits");
                 }
             }
         }
@@ -297,14 +293,14 @@ mod tests {
     #[test]
     fn numbers_of_sorts_begin_again() {
         let mut sorter = Sorter { sort: (1 << Spot::SORT_BITS) - 3, ..Sorter::default() };
-        let (mut lanes, bits) = (Lanes::default(), Bits { place: 12, destination: 12 });
+        let (mut lanes, bits) = (Lanes::default(), Bits { key: 12, destination: 12 });
         for _ in 0..8 {
-            let turns =
-                (0..600).map(|place| PackedEvent::timer(place, Port(0), 0, 0, Body::value(())));
-            sorter.sort(&mut [turns.collect()], &mut lanes, bits, |a, b| a.mark().cmp(&b.mark()));
+            let events =
+                (0..600).map(|key| PackedEvent::timer(key, Port(0), 0, 0, Body::value(())));
+            sorter.sort(&mut [events.collect()], &mut lanes, bits, |a, b| a.mark().cmp(&b.mark()));
             assert_eq!(lanes.each_ref().map(Vec::len), [0, 600, 0, 0, 0, 0, 0, 0, 0]);
-            let taken = lanes.iter_mut().flatten().map(|turn| turn.leave());
-            assert_eq!(taken.filter(|turn| turn.body().get::<()>().is_some()).count(), 600);
+            let taken = lanes.iter_mut().flatten().map(|event| event.leave());
+            assert_eq!(taken.filter(|event| event.body().get::<()>().is_some()).count(), 600);
         }
     }
 }

@@ -1,49 +1,49 @@
-//! What is kept of timers and waits that mean nothing any more.
+//! Sweeps obsolete timers and waits of tasks out of the queue.
 
 use peerlet_core::Time;
 use peerlet_core::runtime::{Host, Swept};
 
 use crate::event::{Event, Key};
-use crate::fabric::Fabric;
 use crate::worker::Worker;
+use crate::worker_state::WorkerState;
 
 impl Worker {
-    /// Drops timers and waits of tasks that mean nothing any more, when many wait. None of them
-    /// would be an event. All that comes before `now` was handled.
+    /// Drops obsolete timers and waits of tasks, when many are pending. None of them would be an
+    /// event. All events before `now` have been handled.
     pub(crate) fn sweep(&mut self, now: Time) {
-        let Worker { host, fabric, .. } = self;
-        let Fabric { ring, heap, places, pauses, seats, swept, .. } = fabric;
+        let Worker { host, state, .. } = self;
+        let WorkerState { queue, heap, seat_states, pauses, seats, swept, .. } = state;
         let keep = |key: &Key, event: &Event| {
             let row = key.seat.0.wrapping_sub(seats.start) as usize;
-            // Messages for other workers' peers wait here as well.
-            let Some(place) = places.get(row) else { return true };
-            is_of_use(host, row, pauses.born(key.seat).unwrap_or(place.born), key, event)
+            // Messages for other workers' peers are in the queue as well.
+            let Some(seat_state) = seat_states.get(row) else { return true };
+            is_of_use(host, row, pauses.born(key.seat).unwrap_or(seat_state.born), key, event)
         };
         let beyond = match heap {
             Some(heap) => heap.sweep(keep).then_some(now),
-            None => ring.sweep(keep).then(|| ring.reach()),
+            None => queue.sweep(keep).then(|| queue.reach()),
         };
         if let Some(beyond) = beyond {
             *swept = Swept { at: now, beyond };
         }
     }
 
-    /// Whether an event that comes for a peer while it is paused means anything. Nothing else waits
-    /// for the end of the pause: how many rounds that takes would depend on what was swept before.
+    /// Whether an event for a paused peer is not obsolete. Only such events wait for the end of the
+    /// pause; otherwise the number of rounds would depend on earlier sweeps.
     pub(crate) fn is_worth_holding(&mut self, key: &Key, event: &Event) -> bool {
-        let row = self.fabric.row(key.seat);
-        let born = self.fabric.pauses.born(key.seat).unwrap_or(self.fabric.places[row].born);
+        let row = self.state.row(key.seat);
+        let born = self.state.pauses.born(key.seat).unwrap_or(self.state.seat_states[row].born);
         is_of_use(&mut self.host, row, born, key, event)
     }
 }
 
-/// Whether an event means anything to its peer, whose life's first event is `born`: timers that
-/// were taken back do not, nor waits that are over, nor either of older lives.
+/// Whether an event is of use to its peer, whose life's first event is `born`: canceled timers and
+/// finished waits are not, nor any of older lives.
 fn is_of_use(host: &mut Host, row: usize, born: u64, key: &Key, event: &Event) -> bool {
     match event {
         Event::Timer { handle, .. } => key.seq >= born && !host.is_cancelled(row, *handle),
         Event::Wake { task, operation } => key.seq >= born && host.is_open(row, *task, *operation),
-        Event::Directive(_) | Event::Plain { .. } | Event::Rest(_) => true,
+        Event::Directive(_) | Event::Plain { .. } | Event::Rare(_) => true,
     }
 }
 
@@ -115,8 +115,8 @@ mod tests {
         for n in 1..180 {
             simulation.run_until(minute(n)).expect("it ends");
             let worker = &simulation.workers()[0];
-            let heap = worker.fabric.heap.as_ref().map_or(0, |heap| heap.iter().count());
-            waiting = waiting.max(worker.fabric.ring.far_events() + heap);
+            let heap = worker.state.heap.as_ref().map_or(0, |heap| heap.iter().count());
+            waiting = waiting.max(worker.state.queue.far_events() + heap);
             noted = noted.max(worker.host.cancelled(0).max(worker.host.cancelled(1)));
         }
         // Without a look through them, there would be half a million.

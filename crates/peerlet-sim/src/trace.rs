@@ -1,4 +1,4 @@
-//! Every event that was handled, for whoever wants to look: files, comparisons, scripts.
+//! Traces of all handled events, for files, comparisons and scripts.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -12,34 +12,33 @@ use crate::digest::EventKind;
 /// One event that a peer handled, in the terms of the contract's order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Handled {
-    /// When, in the engine's time.
+    /// Its instant, in virtual time.
     pub time: Time,
-    /// In which round of that instant.
+    /// The round within that instant.
     pub round: u32,
-    /// Who handled it.
+    /// The seat that handled it.
     pub seat: Seat,
-    /// What it was.
+    /// The kind of event.
     pub kind: EventKind,
-    /// Who made it: 0 for the environment, seat + 1 for a peer.
+    /// Its source: 0 for the environment, seat + 1 for a peer.
     pub source: u32,
-    /// The source's own count of events it made.
+    /// Its number among the events of its source.
     pub seq: u64,
     /// The life that handled it.
     pub life: u32,
-    /// The peerlet that it was for, by its number in the run's registry; `None` for what concerns
-    /// the whole peer.
+    /// The peerlet that it was for, by its number in the run's registry; `None` for the whole peer.
     pub port: Option<Port>,
-    /// The call that it is part of: that of a message, of one that came back, or the question that
-    /// a task has waited on.
+    /// The call that it is part of: that of a message, of a returned message, or the question that
+    /// a task waited for.
     pub call: Call,
-    /// The hash of a message's encoded payload, when the run encodes messages; otherwise 0. The
-    /// digest leaves it out, so that encoding moves no digest.
+    /// The hash of a message's encoded payload, if the run encodes messages; otherwise 0. It is not
+    /// part of the digest, so that encoding does not change that.
     pub payload: u64,
 }
 
 impl Handled {
-    /// Where the event stands in a run: by instant; first what the environment does, in its own
-    /// order; then by seat, and for each seat in the contract's order.
+    /// The position of the event in a run: by instant; directives first, in their own order; then
+    /// by seat, and for each seat in the contract's order.
     pub(crate) fn order(&self) -> (Time, u32, bool, u64, Seat, u32, u64) {
         let own = self.source != 0;
         let directed = if own { 0 } else { self.seq };
@@ -74,13 +73,13 @@ pub trait Trace {
     /// One event was handled.
     fn handled(&mut self, event: &Handled);
 
-    /// The run is over: what the digest holds besides events.
+    /// The run is over; `sums` is the rest of the digest's input.
     fn finished(&mut self, sums: &Sums) {
         let _ = sums;
     }
 }
 
-/// What the digest of a run holds besides its events, each in the digest's order.
+/// The digest's input besides events, each in the digest's order.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Sums {
     /// The drop counters.
@@ -122,7 +121,7 @@ impl<W: Write> JsonTrace<W> {
         JsonTrace { out, seats, error: None }
     }
 
-    /// Flushes what was written.
+    /// Flushes the writer.
     ///
     /// # Errors
     /// The first error that writing met; nothing was written after it.

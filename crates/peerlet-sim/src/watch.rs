@@ -1,4 +1,4 @@
-//! What others may know of a run while it goes on, and how they end it early.
+//! The view of a run from outside: its progress, an early end, and the origin of a panic.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use peerlet_core::Time;
 use peerlet_core::runtime::Location;
 
-/// A view of a run from outside: how far it is, and a way to end it.
+/// A view of a run from outside: its progress, and a way to end it.
 ///
 /// Share it in an [`Arc`](std::sync::Arc) with [`Setup::watch`](crate::Setup::watch) and look at it
-/// from another thread. Nothing that is done here moves a digest, but for ending the run.
+/// from another thread. Only ending the run changes its digest.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -33,18 +33,18 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// The instant before which everything has happened.
+    /// The instant before which all events have been handled.
     pub fn now(&self) -> Time {
         Time::from_nanos(self.now.load(Ordering::Relaxed))
     }
 
-    /// How many events were handled. It may be ahead of [`now`](Watch::now).
+    /// The number of handled events. It may be ahead of [`now`](Watch::now).
     pub fn events(&self) -> u64 {
         self.events.load(Ordering::Relaxed)
     }
 
-    /// Ends the run early, at an instant of the engine's choice: the outcome is that of a run that
-    /// was planned to end there.
+    /// Ends the run early, at an instant of the engine's choice, with the outcome of a run planned
+    /// to end there.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
@@ -54,15 +54,15 @@ impl Watch {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Where the panic came from that ended the run, when it came from a peer's handler. The panic
-    /// itself goes on in [`Simulation::run`](crate::Simulation::run).
+    /// The location of the panic that ended the run, if it was in a peer's handler. The panic
+    /// itself resumes in [`Simulation::run`](crate::Simulation::run).
     pub fn panicked(&self) -> Option<Location> {
         self.panicked.get().copied()
     }
 
-    /// Notes where a panic came from; the first is kept.
-    pub(crate) fn note_panic(&self, place: Location) {
-        self.panicked.get_or_init(|| place);
+    /// Notes the location of a panic; the first is kept.
+    pub(crate) fn note_panic(&self, location: Location) {
+        self.panicked.get_or_init(|| location);
     }
 
     pub(crate) fn reached(&self, now: Time) {

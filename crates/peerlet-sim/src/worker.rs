@@ -1,4 +1,4 @@
-//! Some of the peers and what becomes of each of their events, whatever engine brings them.
+//! A worker: some of the peers, and the handling of each of their events, for both engines.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,44 +8,44 @@ use peerlet_core::{Address, Duration, Seat, Undelivered};
 use peerlet_measure::DropCause;
 
 use crate::books::Booked;
-use crate::chart::Planned;
 use crate::digest::{EventKind, fold};
-use crate::entry::Entry;
-use crate::event::{Event, Key, Letter, Rest, Way};
-use crate::fabric::{Fabric, Moment};
-use crate::here::Here;
-use crate::link::Signal;
-#[cfg(feature = "planted")]
-use crate::planted::Planted;
+use crate::event::{AddressedMessage, Delivery, Event, Key, RareEvent};
+use crate::ingress::Admitted;
+#[cfg(feature = "injected-bugs")]
+use crate::injected_bugs::InjectedBug;
+use crate::running_seats::Planned;
 use crate::setup::Build;
+use crate::signal::Signal;
+use crate::sim_world::SimWorld;
+use crate::worker_state::{Moment, WorkerState};
 
 /// The seat that the environment counts as: no seat.
 const ENVIRONMENT: u32 = 0;
 
-/// The peers of one thread, in one run of seats.
+/// The peers of one thread, which have contiguous seats.
 pub(crate) struct Worker {
     pub(crate) host: Host,
-    pub(crate) fabric: Fabric,
+    pub(crate) state: WorkerState,
     build: Arc<Build>,
     pub(crate) idle_directives: u64,
 }
 
 impl Worker {
-    pub(crate) fn new(registry: Arc<Registry>, build: Arc<Build>, fabric: Fabric) -> Worker {
-        Worker { host: Host::new(registry, fabric.seats.len()), build, idle_directives: 0, fabric }
+    pub(crate) fn new(registry: Arc<Registry>, build: Arc<Build>, state: WorkerState) -> Worker {
+        Worker { host: Host::new(registry, state.seats.len()), build, idle_directives: 0, state }
     }
 
-    /// Does to a peer what the environment wants.
+    /// Carries out a directive of the environment.
     pub(crate) fn direct(&mut self, key: Key, act: Act) {
-        let (seat, row) = (key.seat, self.fabric.row(key.seat));
-        if act != Act::Crash && self.fabric.pauses.is_paused(seat) {
-            let held = self.fabric.pauses.hold(key, Event::Directive(act));
+        let (seat, row) = (key.seat, self.state.row(key.seat));
+        if act != Act::Crash && self.state.pauses.is_paused(seat) {
+            let held = self.state.pauses.hold(key, Event::Directive(act));
             debug_assert!(held.is_none(), "there is room for what the environment does");
             return;
         }
-        self.fabric.at = key.time;
-        // What waited for the end of a pause was done by the environment before.
-        let doing = (key.round == 0).then_some(key.seq);
+        self.state.at = key.time;
+        // A directive that waited for the end of a pause was issued earlier.
+        let directive = (key.round == 0).then_some(key.seq);
         let header = match act {
             Act::Command(port, _) => Some(Header { port, call: Call::None }),
             _ => None,
@@ -54,31 +54,31 @@ impl Worker {
             Act::Start => {
                 let state = self.host.state(row);
                 if state != State::Running {
-                    self.fabric.places[row].set_state(State::Running, self.host.life(row) + 1);
-                    #[cfg(feature = "planted")]
-                    if self.fabric.plants(Planted::LeakedTimer) {
-                        let born = &mut self.fabric.places[row].born;
+                    self.state.seat_states[row].set_state(State::Running, self.host.life(row) + 1);
+                    #[cfg(feature = "injected-bugs")]
+                    if self.state.has_bug(InjectedBug::LeakedTimer) {
+                        let born = &mut self.state.seat_states[row].born;
                         *born = born.saturating_sub(1);
                     }
                 }
                 let build = self.build.clone();
-                let (host, mut here) = self.at(key, doing);
-                (EventKind::Start, host.start(row, &mut here, || build(seat)))
+                let (host, mut world) = self.at(key, directive);
+                (EventKind::Start, host.start(row, &mut world, || build(seat)))
             }
             Act::Stop => {
-                let (host, mut here) = self.at(key, doing);
-                (EventKind::Stop, host.stop(row, &mut here))
+                let (host, mut world) = self.at(key, directive);
+                (EventKind::Stop, host.stop(row, &mut world))
             }
             Act::Crash => (EventKind::Crash, self.host.crash(row)),
             Act::Pause(time) => (EventKind::Pause, self.pause(key, time)),
             Act::Tamper(tampering) => {
-                self.fabric.set_tampering(seat, tampering);
+                self.state.set_tampering(seat, tampering);
                 (EventKind::Tamper, true)
             }
             Act::Command(port, command) => {
-                let (host, mut here) = self.at(key, doing);
-                let done = host.command(row, &mut here, port, &command);
-                if !done && !self.fabric.warned.command.swap(true, Ordering::Relaxed) {
+                let (host, mut world) = self.at(key, directive);
+                let done = host.command(row, &mut world, port, &command);
+                if !done && !self.state.warned.command.swap(true, Ordering::Relaxed) {
                     let (command, at) = (command.name(), key.time);
                     tracing::warn!(seat = seat.0, %at, command, "a command found no peerlet");
                 }
@@ -90,53 +90,53 @@ impl Worker {
             return;
         }
         self.handled(key, kind, header);
-        self.fabric.flush();
+        self.state.flush();
         // A command leaves a stopped peer stopped: it sets no level and no timer.
         if self.host.state(row) != State::Running && kind != EventKind::Tamper {
-            self.fabric.places[row].set_state(self.host.state(row), self.host.life(row));
-            self.fabric.recorder.forget(seat);
-            self.at(key, None).1.end_links(kind == EventKind::Crash);
+            self.state.seat_states[row].set_state(self.host.state(row), self.host.life(row));
+            self.state.recorder.forget(seat);
+            self.at(key, None).1.end_connections(kind == EventKind::Crash);
             self.end_pause(key);
         }
     }
 
-    /// Lets a peer that lives handle nothing for so long; false when it does not, or for no time.
+    /// Pauses a running peer; false if it does not run, or for a duration of zero.
     fn pause(&mut self, key: Key, time: Duration) -> bool {
-        let row = self.fabric.row(key.seat);
+        let row = self.state.row(key.seat);
         if self.host.state(row) != State::Running || time == Duration::ZERO {
             return false;
         }
-        let (until, born) = (key.time + time, self.fabric.places[row].pause());
-        self.fabric.pauses.begin(key.seat, until, born);
+        let (until, born) = (key.time + time, self.state.seat_states[row].pause());
+        self.state.pauses.begin(key.seat, until, born);
         let end = Key { time: until, round: 0, ..key };
-        self.fabric.push(end, Event::Rest(Box::new(Rest::Resume)));
+        self.state.push(end, Event::Rare(Box::new(RareEvent::Resume)));
         true
     }
 
-    /// A crash ends a pause: what waited finds nobody, at once and in its order.
+    /// Ends a pause by a crash: waiting events find nobody, at once and in order.
     fn end_pause(&mut self, key: Key) {
-        let Some(held) = self.fabric.pauses.end(key.seat, None) else { return };
+        let Some(held) = self.state.pauses.end(key.seat, None) else { return };
         for (waited, event) in held.events {
             match event {
-                // Who crashes while paused never does what else was wanted of it.
+                // Directives that waited are void.
                 Event::Directive(_) => self.idle_directives += 1,
                 _ => self.happen_plainly(Key { time: key.time, round: key.round, ..waited }, event),
             }
         }
     }
 
-    /// Where an act of the environment stands.
+    /// The key of a directive.
     pub(crate) fn key_of(planned: &Planned) -> Key {
         let Planned { at, seat, seq, .. } = *planned;
         Key { time: at, round: 0, seat, source: ENVIRONMENT, seq }
     }
 
-    /// Lets one event happen.
+    /// Handles one event.
     pub(crate) fn happen(&mut self, key: Key, event: Event) {
-        if !self.fabric.stamped {
+        if !self.state.stamped {
             return self.happen_plainly(key, event);
         }
-        let life = self.host.life(self.fabric.row(key.seat));
+        let life = self.host.life(self.state.row(key.seat));
         let stamp = tracing::error_span!("peer", t = %key.time, seat = key.seat.0, life);
         let _entered = stamp.enter();
         self.happen_plainly(key, event);
@@ -148,82 +148,88 @@ impl Worker {
             Event::Plain { port, mut body } => self.plain(key, port, &mut body),
             Event::Timer { port, handle, mut body } => self.timer(key, port, handle, &mut body),
             Event::Wake { task, operation } => {
-                let row = self.fabric.row(key.seat);
+                let row = self.state.row(key.seat);
                 let alarm = Alarm::Wake { task, operation };
                 let life = self.host.life(row);
-                if key.seq < self.fabric.places[row].born || !self.host.expects(row, life, &alarm) {
+                if key.seq < self.state.seat_states[row].born
+                    || !self.host.expects(row, life, &alarm)
+                {
                     return;
                 }
-                let (host, mut here) = self.at(key, None);
-                if let Some(header) = host.alarm(row, &mut here, alarm) {
+                let (host, mut world) = self.at(key, None);
+                if let Some(header) = host.alarm(row, &mut world, alarm) {
                     self.handled(key, EventKind::Wake, Some(header));
                 }
-                self.fabric.flush();
+                self.state.flush();
             }
-            Event::Rest(rest) => self.happen_rest(key, *rest),
+            Event::Rare(rare) => self.handle_rare(key, *rare),
             Event::Directive(act) => self.direct(key, act),
         }
     }
 
-    /// Lets an event of a peer that is paused wait, or drops it where there is no room; returns
-    /// those that do not wait.
+    /// Holds an event of a paused peer back, or drops it if there is no room; returns an event that
+    /// does not wait.
     fn hold(&mut self, key: Key, event: Event) -> Option<Event> {
-        if !self.fabric.pauses.is_paused(key.seat) {
+        if !self.state.pauses.is_paused(key.seat) {
             return Some(event);
         }
-        #[cfg(feature = "planted")]
-        if self.fabric.loses(key.seat, &event) {
+        #[cfg(feature = "injected-bugs")]
+        if self.state.loses(key.seat, &event) {
             return None;
         }
-        let goes_on = |rest: &Rest| match rest {
-            // Of messages, the network's receiving side comes first; hands are shaken by sockets.
-            Rest::Letter(_) | Rest::Signal(Signal::Handshake(_)) | Rest::Resume => true,
-            Rest::Signal(_) | Rest::Writable { .. } | Rest::Undelivered { .. } => false,
+        let goes_on = |rare: &RareEvent| match rare {
+            // Messages pass the network's receiving side first; handshakes are between sockets.
+            RareEvent::Message(_) | RareEvent::Signal(Signal::Handshake(_)) | RareEvent::Resume => {
+                true
+            }
+            RareEvent::Signal(_) | RareEvent::Writable { .. } | RareEvent::Undelivered { .. } => {
+                false
+            }
         };
         match event {
-            Event::Rest(rest) if goes_on(&rest) => Some(Event::Rest(rest)),
+            Event::Rare(rare) if goes_on(&rare) => Some(Event::Rare(rare)),
             Event::Directive(_) => Some(event),
             _ if !self.is_worth_holding(&key, &event) => None,
             _ => {
-                if self.fabric.pauses.hold(key, event).is_some() {
-                    self.fabric.ledger.datagram.drop_for(DropCause::Queue);
+                if self.state.pauses.hold(key, event).is_some() {
+                    self.state.ledger.datagram.drop_for(DropCause::Queue);
                 }
                 None
             }
         }
     }
 
-    /// Ends a peer's pause that is over now: what waited falls on this instant, in its order, in as
-    /// many rounds as that takes. False when there is no such pause.
-    fn go_on(&mut self, key: Key) -> bool {
-        let Some(held) = self.fabric.pauses.end(key.seat, Some(key.time)) else { return false };
-        let row = self.fabric.row(key.seat);
-        let place = &mut self.fabric.places[row];
-        place.go_on(held.born);
-        if let Some(links) = place.links() {
-            links.resumed = Some(key.time);
+    /// Ends a peer's pause that is over now: waiting events fall on this instant, in order, in as
+    /// many rounds as that takes. False if there is no such pause.
+    fn resume(&mut self, key: Key) -> bool {
+        let Some(held) = self.state.pauses.end(key.seat, Some(key.time)) else { return false };
+        let row = self.state.row(key.seat);
+        let seat_state = &mut self.state.seat_states[row];
+        seat_state.resume(held.born);
+        if let Some(connections) = seat_state.connections() {
+            connections.resumed = Some(key.time);
         }
         let (mut round, mut last) = (key.round, (key.source, key.seq));
         for (waited, event) in held.events {
-            let place = (waited.source, waited.seq);
-            round += u32::from(place <= last);
-            last = place;
-            self.fabric.push(Key { time: key.time, round, ..waited }, event);
+            let rank = (waited.source, waited.seq);
+            round += u32::from(rank <= last);
+            last = rank;
+            self.state.push(Key { time: key.time, round, ..waited }, event);
         }
         true
     }
 
-    /// A datagram of the common sort arrives.
+    /// Handles a plain datagram.
     fn plain(&mut self, key: Key, port: Port, body: &mut Body) {
-        if self.host.state(self.fabric.row(key.seat)) != State::Running {
-            return self.fabric.ledger.datagram.drop_for(DropCause::Stopped);
+        if self.host.state(self.state.row(key.seat)) != State::Running {
+            return self.state.ledger.datagram.drop_for(DropCause::Stopped);
         }
         let from = Address::simulated(Seat(key.source - 1));
         self.deliver(key, from, Header { port, call: Call::None }, Class::Datagram, body, 0);
-        self.fabric.flush();
+        self.state.flush();
     }
 
-    /// Hands a message to its peerlet, whose peer lives; false when it could not be handled.
+    /// Delivers a message to its peerlet, whose peer runs; false if it could not be handled.
     fn deliver(
         &mut self,
         key: Key,
@@ -233,168 +239,169 @@ impl Worker {
         body: &mut Body,
         payload: u64,
     ) -> bool {
-        let row = self.fabric.row(key.seat);
-        let (host, mut here) = self.at(key, None);
+        let row = self.state.row(key.seat);
+        let (host, mut world) = self.at(key, None);
         let Header { port, call } = header;
         let deliver = Booked::new(EventKind::Deliver, key.source, key.seq);
         let class_of = Some(class);
-        here.book::<true>(Booked { port: Some(port), call, payload, class: class_of, ..deliver });
-        let is_handled = host.message(row, &mut here, from, header, class, body).is_ok();
+        world.book::<true>(Booked { port: Some(port), call, payload, class: class_of, ..deliver });
+        let is_handled = host.message(row, &mut world, from, header, class, body).is_ok();
         if !is_handled {
-            here.strike_out(class_of);
+            world.strike_out(class_of);
         }
         is_handled
     }
 
-    /// A timer is due.
+    /// Handles a due timer.
     fn timer(&mut self, key: Key, port: Port, handle: u32, body: &mut Body) {
-        let row = self.fabric.row(key.seat);
-        // What a peer made for itself in an older life is of no use in this one.
-        if key.seq < self.fabric.places[row].born {
+        let row = self.state.row(key.seat);
+        // It is a timer of an older life.
+        if key.seq < self.state.seat_states[row].born {
             return;
         }
-        let (host, mut here) = self.at(key, None);
-        here.book::<true>(Booked::timer(key.source, key.seq, port));
-        if !host.timer(row, &mut here, port, handle, body) {
-            here.strike_out(None);
+        let (host, mut world) = self.at(key, None);
+        world.book::<true>(Booked::timer(key.source, key.seq, port));
+        if !host.timer(row, &mut world, port, handle, body) {
+            world.strike_out(None);
         }
-        self.fabric.flush();
+        self.state.flush();
     }
 
     #[inline(never)]
-    fn happen_rest(&mut self, key: Key, rest: Rest) {
-        let (seat, row) = (key.seat, self.fabric.row(key.seat));
-        match rest {
-            Rest::Letter(letter) => self.arrive(key, letter),
-            // What comes at this instant still waits, behind all else.
-            Rest::Resume if key.round == 0 => {
-                self.fabric.push(Key { round: 1, ..key }, Event::Rest(Box::new(Rest::Resume)));
+    fn handle_rare(&mut self, key: Key, rare: RareEvent) {
+        let (seat, row) = (key.seat, self.state.row(key.seat));
+        match rare {
+            RareEvent::Message(message) => self.arrive(key, message),
+            // Events of this instant still wait, behind those before.
+            RareEvent::Resume if key.round == 0 => {
+                self.state.push(Key { round: 1, ..key }, Event::Rare(Box::new(RareEvent::Resume)));
             }
-            Rest::Resume => {
-                if self.go_on(key) {
+            RareEvent::Resume => {
+                if self.resume(key) {
                     self.handled(key, EventKind::Resume, None);
                 }
             }
-            Rest::Signal(signal) => {
+            RareEvent::Signal(signal) => {
                 let source = Seat(key.source - 1);
                 self.at(key, None).1.handle_signal(source, signal);
             }
-            Rest::Writable { life, port, to } => {
+            RareEvent::Writable { life, port, to } => {
                 let is_writable =
                     |worker: &mut Worker| worker.at(key, None).1.is_writable((to, life), port);
                 if !self.lives(seat, life) || !is_writable(self) {
                     return;
                 }
-                let (host, mut here) = self.at(key, None);
-                host.writable(row, &mut here, port, to);
+                let (host, mut world) = self.at(key, None);
+                host.writable(row, &mut world, port, to);
                 self.handled(key, EventKind::Writable, Some(Header { port, call: Call::None }));
             }
-            Rest::Undelivered { life, to, header, body, why } => {
+            RareEvent::Undelivered { life, to, header, body, why } => {
                 if !self.lives(seat, life) {
                     return;
                 }
-                let (host, mut here) = self.at(key, None);
-                if host.undelivered(row, &mut here, to, header, body, why).is_ok() {
+                let (host, mut world) = self.at(key, None);
+                if host.undelivered(row, &mut world, to, header, body, why).is_ok() {
                     self.handled(key, EventKind::Undelivered, Some(header));
                 }
             }
         }
-        self.fabric.flush();
+        self.state.flush();
     }
 
     fn lives(&self, seat: Seat, life: u32) -> bool {
-        let row = self.fabric.row(seat);
+        let row = self.state.row(seat);
         self.host.state(row) == State::Running && self.host.life(row) == life
     }
 
-    /// A message arrives: past the receiving side of the network, to whoever lives there.
-    fn arrive(&mut self, key: Key, mut letter: Letter) {
+    /// A message arrives: it passes the receiving side of the network, then reaches the current
+    /// life.
+    fn arrive(&mut self, key: Key, mut message: AddressedMessage) {
         let seat = key.seat;
-        let row = self.fabric.row(seat);
-        let Some(source) = self.fabric.chart.seat_at(letter.from) else { return };
-        match self.at(key, None).1.enter(source, &mut letter) {
-            Entry::Open => {}
-            Entry::Later(time) => {
+        let row = self.state.row(seat);
+        let Some(source) = self.state.running_seats.seat_at(message.from) else { return };
+        match self.at(key, None).1.enter(source, &mut message) {
+            Admitted::Now => {}
+            Admitted::Later(time) => {
                 let key = Key { time, round: 0, ..key };
-                return self.fabric.push(key, Event::letter(letter));
+                return self.state.push(key, Event::message(message));
             }
-            Entry::Closed(cause) => {
-                return self.turn_away(key, source, letter, cause, Undelivered::Timeout);
+            Admitted::Never(cause) => {
+                return self.turn_away(key, source, message, cause, Undelivered::Timeout);
             }
         }
-        if letter.way == Way::Datagram && !self.at(key, None).1.has_met(source) {
-            // It overtook the end of the handshake, and nobody can read it yet.
-            return self.turn_away(key, source, letter, DropCause::Loss, Undelivered::Timeout);
+        if message.delivery == Delivery::Datagram && !self.at(key, None).1.has_met(source) {
+            // It overtook the end of the handshake, and cannot be decrypted yet.
+            return self.turn_away(key, source, message, DropCause::Loss, Undelivered::Timeout);
         }
-        if let Some(until) = self.fabric.pauses.until(seat) {
-            if self.at(key, None).1.gives_up(source, &letter, until) {
+        if let Some(until) = self.state.pauses.until(seat) {
+            if self.at(key, None).1.gives_up(source, &message, until) {
                 let (cause, why) = (DropCause::Undelivered, Undelivered::Timeout);
-                return self.turn_away(key, source, letter, cause, why);
+                return self.turn_away(key, source, message, cause, why);
             }
-            letter.accepted = true;
-            if self.fabric.pauses.hold(key, Event::letter(letter)).is_some() {
-                self.fabric.ledger.datagram.drop_for(DropCause::Queue);
+            message.accepted = true;
+            if self.state.pauses.hold(key, Event::message(message)).is_some() {
+                self.state.ledger.datagram.drop_for(DropCause::Queue);
             }
             return;
         }
         let (state, life) = (self.host.state(row), self.host.life(row));
-        let expected = match letter.way {
-            Way::Connection { life, .. } | Way::Home { class: Class::Reliable, life } => life,
-            Way::Datagram | Way::Home { class: Class::Datagram, .. } => life,
+        let expected = match message.delivery {
+            Delivery::Connection { life, .. }
+            | Delivery::Loopback { class: Class::Reliable, life } => life,
+            Delivery::Datagram | Delivery::Loopback { class: Class::Datagram, .. } => life,
         };
         let (cause, why) = match state {
-            State::Running if life == expected => return self.let_in(key, source, letter),
-            #[cfg(feature = "planted")]
-            State::Running if letter.accepted && self.fabric.plants(Planted::LifeMixUp) => {
-                return self.let_in(key, source, letter);
+            State::Running if life == expected => return self.let_in(key, source, message),
+            #[cfg(feature = "injected-bugs")]
+            State::Running if message.accepted && self.state.has_bug(InjectedBug::LifeMixUp) => {
+                return self.let_in(key, source, message);
             }
             State::Running => (DropCause::OldLife, Undelivered::Reset),
             State::Stopped => (DropCause::Stopped, Undelivered::Reset),
-            // A crashed peer is mute: its sender goes on trying, for as long as it waits.
+            // A crashed peer is silent: the sender retries until its timeout.
             State::Absent => {
-                if let Some(time) = self.at(key, None).1.finds_nobody(source, &letter) {
+                if let Some(time) = self.at(key, None).1.finds_nobody(source, &message) {
                     let key = Key { time, round: 0, ..key };
-                    return self.fabric.push(key, Event::letter(letter));
+                    return self.state.push(key, Event::message(message));
                 }
                 (DropCause::Stopped, Undelivered::Timeout)
             }
         };
-        self.turn_away(key, source, letter, cause, why);
+        self.turn_away(key, source, message, cause, why);
     }
 
-    /// A message is for the life that is there.
-    fn let_in(&mut self, key: Key, source: Seat, letter: Letter) {
-        let (row, class) = (self.fabric.row(key.seat), letter.way.class());
-        if !letter.way.is_message() {
-            return self.at(key, None).1.take_part(key, source, letter);
+    /// Accepts a message for the current life.
+    fn let_in(&mut self, key: Key, source: Seat, message: AddressedMessage) {
+        let (row, class) = (self.state.row(key.seat), message.delivery.class());
+        if !message.delivery.is_message() {
+            return self.at(key, None).1.take_part(key, source, message);
         }
-        let Letter { from, header, mut body, payload, way, .. } = letter;
-        self.at(key, None).1.message_came(source, way);
+        let AddressedMessage { from, header, mut body, payload, delivery, .. } = message;
+        self.at(key, None).1.message_came(source, delivery);
         if self.deliver(key, from, header, class, &mut body, payload)
-            && let Some(payloads) = self.fabric.payloads.get_mut(row)
+            && let Some(payloads) = self.state.payloads.get_mut(row)
         {
             *payloads = fold(*payloads, payload);
         }
     }
 
-    /// A message was not let in or found nobody it was for: it is dropped, and if it was reliable
-    /// its sender will be told.
+    /// Drops a message that was not admitted or found nobody; the sender of a reliable one will be
+    /// told.
     fn turn_away(
         &mut self,
         key: Key,
         source: Seat,
-        letter: Letter,
+        message: AddressedMessage,
         cause: DropCause,
         why: Undelivered,
     ) {
-        if letter.way.is_message() {
-            self.fabric.ledger.of(letter.way.class()).drop_for(cause);
+        if message.delivery.is_message() {
+            self.state.ledger.of(message.delivery.class()).drop_for(cause);
         }
-        self.at(key, None).1.send_back(source, letter, why);
+        self.at(key, None).1.send_back(source, message, why);
     }
 
-    /// Puts an event that was handled into the books: one for a peerlet or, without a header, one
-    /// that concerns the whole peer.
+    /// Books a handled event: one for a peerlet or, without a header, one for the whole peer.
     fn handled(&mut self, key: Key, kind: EventKind, header: Option<Header>) {
         let (port, call) = header.map(|header| (header.port, header.call)).unzip();
         let (booked, call) = (Booked::new(kind, key.source, key.seq), call.unwrap_or_default());
@@ -402,9 +409,9 @@ impl Worker {
     }
 
     /// The host, and the world of one peer during one event.
-    fn at(&mut self, key: Key, doing: Option<u64>) -> (&mut Host, Here<'_>) {
+    fn at(&mut self, key: Key, directive: Option<u64>) -> (&mut Host, SimWorld<'_>) {
         let now = Moment { time: key.time, round: key.round };
-        self.fabric.at = key.time;
-        (&mut self.host, Here::new(&mut self.fabric, key.seat, now, doing))
+        self.state.at = key.time;
+        (&mut self.host, SimWorld::new(&mut self.state, key.seat, now, directive))
     }
 }

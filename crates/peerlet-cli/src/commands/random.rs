@@ -216,21 +216,21 @@ fn json(
 
 #[cfg(test)]
 mod tests {
-    use peerlet_sim::Planted;
+    use peerlet_sim::InjectedBug;
 
     use super::*;
 
     /// A search that finds a bug.
-    fn find(bug: Planted, seed: u64) -> (Experiment, Findings) {
+    fn find(bug: InjectedBug, seed: u64) -> (Experiment, Findings) {
         let experiment = Experiment::new("peerlet");
         let search = Search { experiment: &experiment, count: 200, seed };
-        let findings = search.run(&move |setup| setup.planted = Some(bug));
+        let findings = search.run(&move |setup| setup.injected_bug = Some(bug));
         (experiment, findings)
     }
 
     #[test]
     fn what_failed_is_shown_saved_and_fails_again() {
-        let bug = Planted::LeakedTimer;
+        let bug = InjectedBug::LeakedTimer;
         // Event lines cannot say every scenario.
         let is_expanded =
             |findings: &Findings| findings.finding.as_ref().is_some_and(|f| f.expanded.is_some());
@@ -265,12 +265,12 @@ mod tests {
 
         // Alone, as a file, and with all random choices resolved it fails likewise.
         let alone = Search { experiment: &experiment, count: 1, seed: *seed };
-        let again = alone.run(&move |setup| setup.planted = Some(bug)).finding.unwrap();
+        let again = alone.run(&move |setup| setup.injected_bug = Some(bug)).finding.unwrap();
         assert_eq!((&again.what, &again.text), (what, &finding.text));
         assert_eq!(alone.run(&|_| {}).held, 1);
         for text in [&finding.text, expanded] {
             let source = || peerlet_scenario::Source::new("saved", text.as_str());
-            let alter = move |setup: &mut peerlet_sim::Setup| setup.planted = Some(bug);
+            let alter = move |setup: &mut peerlet_sim::Setup| setup.injected_bug = Some(bug);
             let experiment = &experiment;
             let attend = &|_, _, run: &mut dyn FnMut()| run();
             let trial = Trial { experiment, alter: &alter, attend, is_thorough: true };
@@ -285,7 +285,8 @@ mod tests {
     fn runs_that_differ_say_where() {
         // A wrong order may show in that order alone, or in what follows from it.
         let said = (1..6).map(|seed| {
-            let finding = find(Planted::WrongTieBreak, seed).1.finding.expect("the bug is found");
+            let finding =
+                find(InjectedBug::WrongTieBreak, seed).1.finding.expect("the bug is found");
             assert!(
                 finding.is_nondeterminism || finding.what.contains("order"),
                 "{}",

@@ -6,9 +6,9 @@ use peerlet_measure::DropCause;
 
 use super::{address, pair};
 use crate::candidate::Experiment;
-use crate::journal::{Journal, What};
+use crate::journal::{Journal, Observed};
 use crate::probe::{LooseProbe, Message, Plain};
-use crate::suite::{Bench, Case, Failure, ensure, ensure_eq};
+use crate::suite::{Case, Failure, Harness, ensure, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -30,10 +30,10 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// This one needs no reliable delivery, so that every world runs it.
-fn datagrams_reach_every_peer(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn datagrams_reach_every_peer(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let stack = journal.clone();
-    let report = bench.run(Experiment::new(5, move |_| Peer::new().with(Plain::new(&stack))))?;
+    let report = harness.run(Experiment::new(5, move |_| Peer::new().with(Plain::new(&stack))))?;
     for seat in 0..5 {
         let mut seen: Vec<_> = journal.of(seat).into_iter().filter_map(greeting).collect();
         seen.sort_unstable();
@@ -45,14 +45,14 @@ fn datagrams_reach_every_peer(bench: &mut Bench<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn greeting(what: What) -> Option<(u32, u64)> {
-    match what {
-        What::Message(from, number) => Some((from.0, number)),
+fn greeting(observed: Observed) -> Option<(u32, u64)> {
+    match observed {
+        Observed::Message(from, number) => Some((from.0, number)),
         _ => None,
     }
 }
 
-fn datagrams_are_at_most_1150_bytes(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn datagrams_are_at_most_1150_bytes(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = LooseProbe::new(&journal)
         .on_start(|ctx, ()| {
@@ -64,7 +64,7 @@ fn datagrams_are_at_most_1150_bytes(bench: &mut Bench<'_>) -> Result<(), Failure
                 ctx.send(other, sized(size));
             }
         });
-    let report = bench.run(pair(&journal, probe))?;
+    let report = harness.run(pair(&journal, probe))?;
     ensure_eq!(journal.messages(1), [DATAGRAM_MAX as u64], "received");
     let dropped = report.ledger.datagram.dropped(DropCause::TooLarge);
     ensure_eq!(dropped, 1, "dropped as too large");
@@ -83,7 +83,7 @@ fn sized(size: usize) -> Message {
     message
 }
 
-fn nobody_gets_a_datagram_for_a_stopped_peer(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn nobody_gets_a_datagram_for_a_stopped_peer(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = LooseProbe::new(&journal)
         .on_start(|ctx, ()| {
@@ -99,7 +99,7 @@ fn nobody_gets_a_datagram_for_a_stopped_peer(bench: &mut Bench<'_>) -> Result<()
         .then(MILLISECOND * 300, 1, Act::Stop)
         .then(MILLISECOND * 700, 1, Act::Crash)
         .then(MILLISECOND * 1_100, 1, Act::Start);
-    let report = bench.run(experiment)?;
+    let report = harness.run(experiment)?;
     ensure_eq!(journal.messages(1), [1, 4], "received");
     ensure_eq!(journal.undelivered(0), [], "reported");
     let dropped = report.ledger.datagram.dropped(DropCause::Stopped);

@@ -8,9 +8,9 @@ use peerlet_core::{
 use super::{address, duo};
 use crate::candidate::Experiment;
 use crate::cases::tasks::{number, tasked};
-use crate::journal::{Entry, Journal, What};
+use crate::journal::{Journal, Observation, Observed};
 use crate::probe::{Message, Probe};
-use crate::suite::{Bench, Case, Failure, ensure, ensure_eq};
+use crate::suite::{Case, Failure, Harness, ensure, ensure_eq};
 
 const MIB: usize = 1024 * 1024;
 
@@ -74,17 +74,17 @@ fn patiently(mut experiment: Experiment) -> Experiment {
     experiment.lasting(SECOND * 5)
 }
 
-fn messages_in_pieces_keep_their_order(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn messages_in_pieces_keep_their_order(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = sender(&journal, &[1, MIB, 1, 5 * MIB, 1, 300_000, 1]);
-    bench.run(patiently(duo(&journal, Probe::new(&journal), probe)))?;
+    harness.run(patiently(duo(&journal, Probe::new(&journal), probe)))?;
     ensure_eq!(journal.messages(0), Vec::from_iter(0..7), "received");
     ensure_eq!(journal.notes(0), [] as [String; 0], "damaged");
     Ok(())
 }
 
 fn a_message_of_the_bound_arrives_and_a_larger_one_is_handed_back(
-    bench: &mut Bench<'_>,
+    harness: &mut Harness<'_>,
 ) -> Result<(), Failure> {
     let journal = Journal::default();
     let written = journal.clone();
@@ -98,11 +98,11 @@ fn a_message_of_the_bound_arrives_and_a_larger_one_is_handed_back(
             let to = address(ctx, 0);
             let refused = ctx.try_send_reliably(to, Message::large(1, largest + 1));
             let why = refused.map_err(|refused| refused.why);
-            let what = What::Note(format!("{why:?}"));
-            written.write(Entry { seat: ctx.seat(), at: ctx.now(), what });
+            let observed = Observed::Note(format!("{why:?}"));
+            written.write(Observation { seat: ctx.seat(), at: ctx.now(), observed });
             ctx.send_reliably(to, Message::large(0, largest)).map_err(drop).expect("it has room");
         });
-    let report = bench.run(patiently(duo(&journal, Probe::new(&journal), probe)))?;
+    let report = harness.run(patiently(duo(&journal, Probe::new(&journal), probe)))?;
     let why = Refusal::TooLarge { size: MESSAGE_MAX + 1, max: MESSAGE_MAX };
     ensure_eq!(journal.notes(1), [format!("{:?}", Err::<(), _>(why))], "handed back");
     ensure_eq!((journal.messages(0), journal.notes(0)), (vec![0], vec![]), "received");
@@ -110,7 +110,7 @@ fn a_message_of_the_bound_arrives_and_a_larger_one_is_handed_back(
     Ok(())
 }
 
-fn large_messages_of_two_senders_arrive(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn large_messages_of_two_senders_arrive(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let senders = [sender(&journal, &[3 * MIB, 1]), sender(&journal, &[3 * MIB, 1])];
     let other = Probe::new(&journal);
@@ -118,7 +118,7 @@ fn large_messages_of_two_senders_arrive(bench: &mut Bench<'_>) -> Result<(), Fai
         let sender = senders.get(seat.index().wrapping_sub(1));
         Peer::new().with(sender.unwrap_or(&other).clone())
     });
-    bench.run(patiently(experiment))?;
+    harness.run(patiently(experiment))?;
     let mut came = journal.messages(0);
     came.sort_unstable();
     ensure_eq!(came, [0, 0, 1, 1], "received");
@@ -126,7 +126,7 @@ fn large_messages_of_two_senders_arrive(bench: &mut Bench<'_>) -> Result<(), Fai
     Ok(())
 }
 
-fn a_large_message_has_one_fate(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn a_large_message_has_one_fate(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = sender(&journal, &[1, 15 * MIB]);
     let experiment = duo(&journal, Probe::new(&journal), probe)
@@ -134,7 +134,7 @@ fn a_large_message_has_one_fate(bench: &mut Bench<'_>) -> Result<(), Failure> {
         .then(MILLISECOND * 400, 0, Act::Start);
     let mut experiment = experiment.lasting(SECOND * 6);
     experiment.connection_timeout = SECOND * 2;
-    let report = bench.run(experiment)?;
+    let report = harness.run(experiment)?;
     let reported = journal.undelivered(1);
     for number in [0, 1] {
         let came = journal.messages(0).iter().filter(|came| **came == number).count();
@@ -149,7 +149,7 @@ fn a_large_message_has_one_fate(bench: &mut Bench<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn a_call_that_is_too_large_fails_at_once(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn a_call_that_is_too_large_fails_at_once(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe: Probe = tasked(&journal, |task, other| async move {
         let ask = |size| task.call(other, Message::large(1, size)).within(SECOND * 60);
@@ -162,7 +162,7 @@ fn a_call_that_is_too_large_fails_at_once(bench: &mut Bench<'_>) -> Result<(), F
     let answers = Probe::new(&journal).on_message(|ctx, _| {
         ctx.reply(Message::large(1, MESSAGE_MAX));
     });
-    bench.run(duo(&journal, probe, answers))?;
+    harness.run(duo(&journal, probe, answers))?;
     let head = wire::encoded_len(&Message::large(1, 0)).expect("it is plain");
     let too_large = |size, max| format!("{:?}", CallError::TooLarge { size, max });
     let expected = [

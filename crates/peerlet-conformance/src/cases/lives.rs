@@ -7,9 +7,9 @@ use peerlet_measure::DropCause;
 
 use super::{address, pair, solo};
 use crate::candidate::Experiment;
-use crate::journal::{Journal, What};
+use crate::journal::{Journal, Observed};
 use crate::probe::{LooseProbe, Probe, Sibling};
-use crate::suite::{Bench, Case, Failure, ensure_eq};
+use crate::suite::{Case, Failure, Harness, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -63,23 +63,23 @@ pub(crate) const CASES: &[Case] = &[
     },
 ];
 
-fn a_stop_keeps_state_and_a_crash_drops_it(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn a_stop_keeps_state_and_a_crash_drops_it(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let experiment = solo(LooseProbe::new(&journal))
         .then(MILLISECOND * 200, 0, Act::Stop)
         .then(MILLISECOND * 400, 0, Act::Start)
         .then(MILLISECOND * 600, 0, Act::Crash)
         .then(MILLISECOND * 800, 0, Act::Start);
-    bench.run(experiment.lasting(SECOND))?;
-    use What::{Init, Start, Stop};
-    // The end of a run is no stop; a runtime may stop its peers when it closes, after what is asked
-    // for here.
+    harness.run(experiment.lasting(SECOND))?;
+    use Observed::{Init, Start, Stop};
+    // The end of a run is no stop; a runtime may stop its peers when it closes, after the
+    // observations of this case.
     let seen: Vec<_> = journal.of(0).into_iter().take(6).collect();
     ensure_eq!(seen, [Init, Start, Stop, Start, Init, Start], "handlers");
     Ok(())
 }
 
-fn peerlets_stop_in_reverse_order_and_may_send(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn peerlets_stop_in_reverse_order_and_may_send(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = Probe::new(&journal).on_stop(|ctx, ()| {
         let other = address(ctx, 1);
@@ -91,13 +91,18 @@ fn peerlets_stop_in_reverse_order_and_may_send(bench: &mut Bench<'_>) -> Result<
         Seat(0) => Peer::new().with(Sibling::new(&stack)).with(probe.clone()),
         _ => Peer::new().with(other.clone()),
     });
-    bench.run(experiment.then(MILLISECOND * 300, 0, Act::Stop))?;
-    let note = |text: &str| What::Note(text.to_owned());
-    let expected =
-        [note("sibling starts"), What::Init, What::Start, What::Stop, note("sibling stops")];
+    harness.run(experiment.then(MILLISECOND * 300, 0, Act::Stop))?;
+    let note = |text: &str| Observed::Note(text.to_owned());
+    let expected = [
+        note("sibling starts"),
+        Observed::Init,
+        Observed::Start,
+        Observed::Stop,
+        note("sibling stops"),
+    ];
     let mut seen = journal.of(0);
     // Peerlets are initialized before any is started.
-    ensure_eq!(seen.first(), Some(&What::Init), "the first handler");
+    ensure_eq!(seen.first(), Some(&Observed::Init), "the first handler");
     seen.swap(0, 1);
     ensure_eq!(seen, expected, "handlers");
     let mut messages = journal.messages(1);
@@ -106,7 +111,7 @@ fn peerlets_stop_in_reverse_order_and_may_send(bench: &mut Bench<'_>) -> Result<
     Ok(())
 }
 
-fn a_crash_runs_no_handler(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn a_crash_runs_no_handler(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = LooseProbe::new(&journal)
         .on_start(|ctx, ()| {
@@ -116,15 +121,16 @@ fn a_crash_runs_no_handler(bench: &mut Bench<'_>) -> Result<(), Failure> {
             let other = address(ctx, 1);
             ctx.send(other, 7.into());
         });
-    bench.run(pair(&journal, probe).then(MILLISECOND * 220, 0, Act::Crash))?;
-    let timer = What::Timer(1);
-    let expected = [What::Init, What::Start, timer.clone(), timer.clone(), timer.clone(), timer];
+    harness.run(pair(&journal, probe).then(MILLISECOND * 220, 0, Act::Crash))?;
+    let timer = Observed::Timer(1);
+    let expected =
+        [Observed::Init, Observed::Start, timer.clone(), timer.clone(), timer.clone(), timer];
     ensure_eq!(journal.of(0), expected, "handlers");
     ensure_eq!(journal.messages(1), [], "messages");
     Ok(())
 }
 
-fn timers_and_tasks_die_with_the_life(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn timers_and_tasks_die_with_the_life(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = LooseProbe::new(&journal).on_start(|ctx, ()| {
         ctx.after(MILLISECOND * 400, 1);
@@ -139,15 +145,15 @@ fn timers_and_tasks_die_with_the_life(bench: &mut Bench<'_>) -> Result<(), Failu
         .then(MILLISECOND * 500, 0, Act::Crash)
         .then(MILLISECOND * 550, 0, Act::Start)
         .lasting(SECOND + MILLISECOND * 500);
-    bench.run(experiment)?;
+    harness.run(experiment)?;
     let mut timers = journal.of(0);
-    timers.retain(|what| matches!(what, What::Timer(_)));
+    timers.retain(|observed| matches!(observed, Observed::Timer(_)));
     // Only the third life lives long enough.
-    ensure_eq!(timers, [What::Timer(1), What::Timer(2)], "timers");
+    ensure_eq!(timers, [Observed::Timer(1), Observed::Timer(2)], "timers");
     Ok(())
 }
 
-fn idle_starts_and_stops_are_counted(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn idle_starts_and_stops_are_counted(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let experiment = solo(LooseProbe::new(&journal))
         .then(MILLISECOND * 100, 0, Act::Start)
@@ -155,13 +161,13 @@ fn idle_starts_and_stops_are_counted(bench: &mut Bench<'_>) -> Result<(), Failur
         .then(MILLISECOND * 300, 0, Act::Stop)
         .then(MILLISECOND * 400, 0, Act::Crash)
         .then(MILLISECOND * 500, 0, Act::Crash);
-    let report = bench.run(experiment.lasting(SECOND))?;
-    ensure_eq!(journal.of(0), [What::Init, What::Start, What::Stop], "handlers");
+    let report = harness.run(experiment.lasting(SECOND))?;
+    ensure_eq!(journal.of(0), [Observed::Init, Observed::Start, Observed::Stop], "handlers");
     ensure_eq!(report.idle_directives, 3, "directives that did nothing");
     Ok(())
 }
 
-fn reliable_mail_for_an_old_life_comes_back(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn reliable_mail_for_an_old_life_comes_back(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = Probe::new(&journal)
         .on_start(|ctx, ()| {
@@ -182,14 +188,14 @@ fn reliable_mail_for_an_old_life_comes_back(bench: &mut Bench<'_>) -> Result<(),
         1,
         Act::Start,
     );
-    bench.run(experiment.lasting(SECOND * 2))?;
+    harness.run(experiment.lasting(SECOND * 2))?;
     // The message of the old connection is reported, and what is sent anew reaches the new life.
     ensure_eq!(journal.undelivered(0), [(1, Undelivered::Reset)], "reported");
     ensure_eq!(journal.messages(1), [0, 11], "received");
     Ok(())
 }
 
-fn what_was_sent_before_the_end_still_arrives(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn what_was_sent_before_the_end_still_arrives(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = Probe::new(&journal)
         .on_start(|ctx, ()| {
@@ -202,12 +208,12 @@ fn what_was_sent_before_the_end_still_arrives(bench: &mut Bench<'_>) -> Result<(
             }
         });
     // The stop comes while the connection is still being opened or just open.
-    bench.run(pair(&journal, probe).then(MILLISECOND * 310, 0, Act::Stop))?;
+    harness.run(pair(&journal, probe).then(MILLISECOND * 310, 0, Act::Stop))?;
     ensure_eq!(journal.messages(1), (0..20).collect::<Vec<_>>(), "received");
     Ok(())
 }
 
-fn what_waits_when_its_peer_crashes_is_dropped(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn what_waits_when_its_peer_crashes_is_dropped(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     // Seat 1 has crashed before, so that no connection to it opens, and all that is sent waits.
     let probe = Probe::new(&journal)
@@ -224,7 +230,7 @@ fn what_waits_when_its_peer_crashes_is_dropped(bench: &mut Bench<'_>) -> Result<
         .then(MILLISECOND * 150, 1, Act::Crash)
         .then(MILLISECOND * 450, 0, Act::Crash)
         .then(MILLISECOND * 500, 1, Act::Start);
-    let report = bench.run(experiment)?;
+    let report = harness.run(experiment)?;
     ensure_eq!(journal.messages(1), [] as [u64; 0], "received");
     ensure_eq!(journal.undelivered(0), [], "reported");
     let flow = report.ledger.reliable;
@@ -233,20 +239,24 @@ fn what_waits_when_its_peer_crashes_is_dropped(bench: &mut Bench<'_>) -> Result<
     Ok(())
 }
 
-fn lives_draw_their_own_randomness(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn lives_draw_their_own_randomness(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let written = journal.clone();
     let probe = LooseProbe::new(&journal).on_start(move |ctx, ()| {
         let (bits, secret) = (ctx.rng().bits(), ctx.secret().bits());
         for draw in [bits, secret] {
-            let what = What::Note(draw.to_string());
-            written.write(crate::journal::Entry { seat: ctx.seat(), at: ctx.now(), what });
+            let observed = Observed::Note(draw.to_string());
+            written.write(crate::journal::Observation {
+                seat: ctx.seat(),
+                at: ctx.now(),
+                observed,
+            });
         }
     });
     let experiment = Experiment::new(2, move |_| Peer::new().with(probe.clone()))
         .then(MILLISECOND * 200, 0, Act::Crash)
         .then(MILLISECOND * 300, 0, Act::Start);
-    bench.run(experiment.lasting(MILLISECOND * 500))?;
+    harness.run(experiment.lasting(MILLISECOND * 500))?;
     let mut draws = [journal.notes(0), journal.notes(1)].concat();
     draws.sort_unstable();
     draws.dedup();

@@ -23,7 +23,7 @@ fn address<const R: bool>(ctx: &Context<Prober<R>>, seat: u32) -> Address {
     ctx.seats().address(Seat(seat)).expect("all seats of a case are known")
 }
 
-/// Two probes: what the first does is given, the second writes down what happens.
+/// Two probes: the first is given, the second only records its events.
 fn pair<const R: bool>(journal: &Journal, first: Prober<R>) -> Experiment {
     duo(journal, first, Prober::new(journal))
 }

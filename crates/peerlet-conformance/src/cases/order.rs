@@ -3,10 +3,10 @@
 use peerlet_core::{Duration, MILLISECOND, Time};
 
 use super::{pair, solo};
-use crate::journal::{Journal, What};
+use crate::journal::{Journal, Observed};
 use crate::overlap::Overlap;
 use crate::probe::{LooseProbe, Probe};
-use crate::suite::{Bench, Case, Failure, ensure, ensure_eq};
+use crate::suite::{Case, Failure, Harness, ensure, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -32,7 +32,7 @@ pub(crate) const CASES: &[Case] = &[
     },
 ];
 
-fn own_events_of_an_instant_keep_their_order(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn own_events_of_an_instant_keep_their_order(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = LooseProbe::new(&journal)
         .on_start(|ctx, ()| {
@@ -46,20 +46,20 @@ fn own_events_of_an_instant_keep_their_order(bench: &mut Bench<'_>) -> Result<()
                 ctx.after(Duration::ZERO, 4);
             }
         });
-    bench.run(solo(probe))?;
+    harness.run(solo(probe))?;
     let seen: Vec<u64> = journal.of(0).into_iter().filter_map(number).collect();
     ensure_eq!(seen, [1, 2, 3, 4], "events of one instant");
     Ok(())
 }
 
-fn number(what: What) -> Option<u64> {
-    match what {
-        What::Timer(number) | What::Message(_, number) => Some(number),
+fn number(observed: Observed) -> Option<u64> {
+    match observed {
+        Observed::Timer(number) | Observed::Message(_, number) => Some(number),
         _ => None,
     }
 }
 
-fn messages_to_oneself_need_no_network(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn messages_to_oneself_need_no_network(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = Probe::new(&journal).on_start(|ctx, ()| {
         let me = ctx.address();
@@ -70,13 +70,13 @@ fn messages_to_oneself_need_no_network(bench: &mut Bench<'_>) -> Result<(), Fail
             ctx.send_reliably(me, number.into()).expect("oneself has no queue to fill");
         }
     });
-    let report = bench.run(solo(probe))?;
+    let report = harness.run(solo(probe))?;
     ensure_eq!(journal.messages(0), (0..200).collect::<Vec<_>>(), "messages to oneself");
     ensure_eq!(report.ledger.total().delivered, 200, "delivered");
     Ok(())
 }
 
-fn time_never_runs_back(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn time_never_runs_back(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = LooseProbe::new(&journal)
         .on_start(|ctx, ()| {
@@ -88,12 +88,12 @@ fn time_never_runs_back(bench: &mut Bench<'_>) -> Result<(), Failure> {
             let other = super::address(ctx, 1);
             ctx.send(other, number.into());
         });
-    bench.run(pair(&journal, probe))?;
+    harness.run(pair(&journal, probe))?;
     for seat in 0..2 {
         let mut last = Time::ZERO;
-        for entry in journal.entries().into_iter().filter(|e| e.seat.0 == seat) {
-            ensure!(entry.at >= last, "seat {seat}: {} after {last}", entry.at);
-            last = entry.at;
+        for observation in journal.observations().into_iter().filter(|e| e.seat.0 == seat) {
+            ensure!(observation.at >= last, "seat {seat}: {} after {last}", observation.at);
+            last = observation.at;
         }
     }
     let expected: Vec<u64> = (0..50).map(|at| at * 23 % 50).collect();
@@ -102,7 +102,7 @@ fn time_never_runs_back(bench: &mut Bench<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn handlers_never_overlap(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn handlers_never_overlap(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let (journal, overlap) = (Journal::default(), Overlap::default());
     let watch = overlap.clone();
     let (on_message, on_timer) = (overlap.clone(), overlap.clone());
@@ -125,7 +125,7 @@ fn handlers_never_overlap(bench: &mut Bench<'_>) -> Result<(), Failure> {
             ctx.send(from, (number + 1).into());
         }
     });
-    bench.run(super::duo(&journal, probe, echo))?;
+    harness.run(super::duo(&journal, probe, echo))?;
     ensure!(overlap.handlers() > 500, "only {} handlers ran", overlap.handlers());
     ensure_eq!(overlap.overlaps(), 0, "overlaps");
     Ok(())

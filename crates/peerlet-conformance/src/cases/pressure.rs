@@ -6,9 +6,9 @@ use peerlet_core::{MILLISECOND, Peer, SECOND, Seat};
 
 use super::{address, pair};
 use crate::candidate::Experiment;
-use crate::journal::{Entry, Journal, What};
+use crate::journal::{Journal, Observation, Observed};
 use crate::probe::{Message, Probe};
-use crate::suite::{Bench, Case, Failure, ensure_eq};
+use crate::suite::{Case, Failure, Harness, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -41,32 +41,32 @@ fn filler(journal: &Journal, ballast: usize) -> Probe {
             while taken < 1_000 && ctx.send_reliably(other, message(taken)).is_ok() {
                 taken += 1;
             }
-            let what = What::Note(taken.to_string());
-            written.write(Entry { seat: ctx.seat(), at: ctx.now(), what });
+            let observed = Observed::Note(taken.to_string());
+            written.write(Observation { seat: ctx.seat(), at: ctx.now(), observed });
         })
 }
 
-fn the_257th_message_is_handed_back(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn the_257th_message_is_handed_back(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    bench.run(pair(&journal, filler(&journal, 0)))?;
+    harness.run(pair(&journal, filler(&journal, 0)))?;
     ensure_eq!(journal.notes(0), ["256"], "taken");
     ensure_eq!(journal.messages(1).len(), 256, "received");
     let mut rest = journal.of(0);
-    rest.retain(|what| matches!(what, What::Writable(_)));
-    ensure_eq!(rest, [What::Writable(Seat(1))], "told that it is writable");
+    rest.retain(|observed| matches!(observed, Observed::Writable(_)));
+    ensure_eq!(rest, [Observed::Writable(Seat(1))], "told that it is writable");
     Ok(())
 }
 
-fn a_mebibyte_is_enough(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn a_mebibyte_is_enough(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     // 100,000 bytes and a header of four: ten of them are below 1 MiB, eleven above.
-    bench.run(pair(&journal, filler(&journal, 100_000)))?;
+    harness.run(pair(&journal, filler(&journal, 100_000)))?;
     ensure_eq!(journal.notes(0), ["10"], "taken");
     ensure_eq!(journal.messages(1).len(), 10, "received");
     Ok(())
 }
 
-fn all_that_was_taken_arrives(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn all_that_was_taken_arrives(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let next = std::sync::Arc::new(AtomicU64::new(0));
     let counter = next.clone();
@@ -91,7 +91,7 @@ fn all_that_was_taken_arrives(bench: &mut Bench<'_>) -> Result<(), Failure> {
     let experiment = Experiment::new(2, move |seat| {
         Peer::new().with(if seat == Seat(0) { probe.clone() } else { other.clone() })
     });
-    bench.run(experiment.lasting(SECOND * 4))?;
+    harness.run(experiment.lasting(SECOND * 4))?;
     ensure_eq!(next.load(Ordering::Relaxed), 3_000, "taken");
     ensure_eq!(journal.messages(1), (0..3_000).collect::<Vec<_>>(), "received");
     Ok(())

@@ -5,9 +5,9 @@ use peerlet_core::{MILLISECOND, Peer, SECOND, Seat, Undelivered};
 
 use super::{address, pair};
 use crate::candidate::Experiment;
-use crate::journal::{Journal, What};
+use crate::journal::{Journal, Observed};
 use crate::probe::{Message, Probe};
-use crate::suite::{Bench, Case, Failure, ensure, ensure_eq};
+use crate::suite::{Case, Failure, Harness, ensure, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -63,7 +63,7 @@ fn sender(journal: &Journal, numbers: std::ops::Range<u64>) -> Probe {
         })
 }
 
-fn reliable_messages_come_in_order_without_loss(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn reliable_messages_come_in_order_without_loss(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = Probe::new(&journal)
         .on_start(|ctx, ()| {
@@ -81,13 +81,13 @@ fn reliable_messages_come_in_order_without_loss(bench: &mut Bench<'_>) -> Result
                 }
             }
         });
-    let report = bench.run(pair(&journal, probe).lasting(SECOND * 3))?;
+    let report = harness.run(pair(&journal, probe).lasting(SECOND * 3))?;
     ensure_eq!(journal.messages(1), (0..2_000).collect::<Vec<_>>(), "received");
     ensure_eq!(report.ledger.reliable.delivered, 2_000, "delivered");
     Ok(())
 }
 
-fn many_pairs_do_not_mix(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn many_pairs_do_not_mix(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = Probe::new(&journal)
         .on_start(|ctx, ()| {
@@ -104,12 +104,12 @@ fn many_pairs_do_not_mix(bench: &mut Bench<'_>) -> Result<(), Failure> {
     // Where each peer has a socket of its own, thirty handshakes come first.
     let mut experiment = Experiment::new(6, move |_| Peer::new().with(probe.clone()));
     experiment.connection_timeout = SECOND * 4;
-    bench.run(experiment.lasting(SECOND * 4))?;
+    harness.run(experiment.lasting(SECOND * 4))?;
     for seat in 0..6 {
         let seen = journal.of(seat);
         for from in 0..6 {
-            let from_one = seen.iter().filter_map(|what| match what {
-                What::Message(Seat(sender), number) if *sender == from => Some(*number),
+            let from_one = seen.iter().filter_map(|observed| match observed {
+                Observed::Message(Seat(sender), number) if *sender == from => Some(*number),
                 _ => None,
             });
             let numbers: Vec<_> = from_one.collect();
@@ -119,33 +119,36 @@ fn many_pairs_do_not_mix(bench: &mut Bench<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn a_stopped_peer_answers_with_a_reset(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn a_stopped_peer_answers_with_a_reset(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let experiment = pair(&journal, sender(&journal, 0..3)).then(MILLISECOND * 150, 1, Act::Stop);
-    bench.run(experiment.lasting(SECOND))?;
+    harness.run(experiment.lasting(SECOND))?;
     let expected: Vec<_> = (0..3).map(|number| (number, Undelivered::Reset)).collect();
     ensure_eq!(journal.undelivered(0), expected, "reported");
     ensure_eq!(journal.messages(1), [], "received");
     Ok(())
 }
 
-fn a_crashed_peer_is_mute(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn a_crashed_peer_is_mute(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let experiment = pair(&journal, sender(&journal, 0..3)).then(MILLISECOND * 150, 1, Act::Crash);
     let timeout = experiment.connection_timeout;
-    bench.run(experiment.lasting(SECOND * 2))?;
+    harness.run(experiment.lasting(SECOND * 2))?;
     let expected: Vec<_> = (0..3).map(|number| (number, Undelivered::Timeout)).collect();
     ensure_eq!(journal.undelivered(0), expected, "reported");
-    let told = journal.entries().into_iter().filter(|e| matches!(e.what, What::Undelivered(..)));
-    for entry in told {
-        let waited = entry.at - (peerlet_core::Time::ZERO + MILLISECOND * 300);
+    let told = journal
+        .observations()
+        .into_iter()
+        .filter(|e| matches!(e.observed, Observed::Undelivered(..)));
+    for observation in told {
+        let waited = observation.at - (peerlet_core::Time::ZERO + MILLISECOND * 300);
         ensure!(waited >= timeout, "told after {waited}");
         ensure!(waited < timeout + SECOND, "told only after {waited}");
     }
     Ok(())
 }
 
-fn a_new_life_answers_with_a_reset(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn a_new_life_answers_with_a_reset(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = Probe::new(&journal)
         .on_start(|ctx, ()| {
@@ -164,13 +167,13 @@ fn a_new_life_answers_with_a_reset(bench: &mut Bench<'_>) -> Result<(), Failure>
         Act::Start,
     );
     experiment.connection_timeout = SECOND * 4;
-    bench.run(experiment.lasting(SECOND * 2))?;
+    harness.run(experiment.lasting(SECOND * 2))?;
     ensure_eq!(journal.undelivered(0), [(1, Undelivered::Reset)], "reported");
     ensure_eq!(journal.messages(1), [0, 2], "received");
     Ok(())
 }
 
-fn failures_are_told_once_in_sending_order(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn failures_are_told_once_in_sending_order(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = Probe::new(&journal)
         .on_start(|ctx, ()| {
@@ -189,7 +192,7 @@ fn failures_are_told_once_in_sending_order(bench: &mut Bench<'_>) -> Result<(), 
             }
         });
     let experiment = pair(&journal, probe).then(MILLISECOND * 600, 1, Act::Stop);
-    bench.run(experiment.lasting(SECOND * 3))?;
+    harness.run(experiment.lasting(SECOND * 3))?;
     let got = journal.messages(1);
     let told: Vec<u64> = journal.undelivered(0).into_iter().map(|(number, _)| number).collect();
     ensure!(!got.is_empty() && !told.is_empty(), "{} got, {} told", got.len(), told.len());
@@ -202,7 +205,7 @@ fn failures_are_told_once_in_sending_order(bench: &mut Bench<'_>) -> Result<(), 
     Ok(())
 }
 
-fn large_messages_travel_whole(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn large_messages_travel_whole(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = Probe::new(&journal)
         .on_start(|ctx, ()| {
@@ -216,7 +219,7 @@ fn large_messages_travel_whole(bench: &mut Bench<'_>) -> Result<(), Failure> {
                 ctx.send_reliably(other, message).map_err(drop).expect("the queue has room");
             }
         });
-    bench.run(pair(&journal, probe))?;
+    harness.run(pair(&journal, probe))?;
     ensure_eq!(journal.messages(1), [0, 1, 2], "received");
     Ok(())
 }

@@ -5,9 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use peerlet_core::{Context, MILLISECOND, Peer, Seat, TimerId};
 
 use crate::candidate::Experiment;
-use crate::journal::{Entry, Journal, What};
+use crate::journal::{Journal, Observation, Observed};
 use crate::probe::{LooseProbe, Sibling};
-use crate::suite::{Bench, Case, Failure, ensure_eq};
+use crate::suite::{Case, Failure, Harness, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -30,7 +30,7 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 fn local_events_come_after_the_handler_and_before_the_next_event(
-    bench: &mut Bench<'_>,
+    harness: &mut Harness<'_>,
 ) -> Result<(), Failure> {
     let journal = Journal::default();
     let written = journal.clone();
@@ -45,23 +45,31 @@ fn local_events_come_after_the_handler_and_before_the_next_event(
                 sibling.set(&mut ctx.of::<Sibling>(), 10);
                 sibling.set(&mut ctx.of::<Sibling>(), 11);
                 drop(sibling);
-                let what = What::Note("handler ends".into());
-                written.write(Entry { seat: ctx.seat(), at: ctx.now(), what });
+                let observed = Observed::Note("handler ends".into());
+                written.write(Observation { seat: ctx.seat(), at: ctx.now(), observed });
             }
         });
     let stack = journal.clone();
-    bench.run(Experiment::new(1, move |_| {
+    harness.run(Experiment::new(1, move |_| {
         Peer::new().with(Sibling::new(&stack)).with(probe.clone())
     }))?;
-    let ends = What::Note("handler ends".into());
-    let expected = [What::Timer(1), ends.clone(), What::Heard(10), What::Heard(11), What::Timer(2)];
+    let ends = Observed::Note("handler ends".into());
+    let expected = [
+        Observed::Timer(1),
+        ends.clone(),
+        Observed::Heard(10),
+        Observed::Heard(11),
+        Observed::Timer(2),
+    ];
     let mut seen = journal.of(0);
-    seen.retain(|what| expected.contains(what));
+    seen.retain(|observed| expected.contains(observed));
     ensure_eq!(seen, expected, "handlers");
     Ok(())
 }
 
-fn a_peerlet_on_the_call_stack_is_nobodys_sibling(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn a_peerlet_on_the_call_stack_is_nobodys_sibling(
+    harness: &mut Harness<'_>,
+) -> Result<(), Failure> {
     let journal = Journal::default();
     let written = journal.clone();
     let probe = LooseProbe::new(&journal).on_start(move |ctx, ()| {
@@ -73,14 +81,14 @@ fn a_peerlet_on_the_call_stack_is_nobodys_sibling(bench: &mut Bench<'_>) -> Resu
         ];
         drop(held);
         let again = ctx.sibling::<Sibling>().is_some();
-        let what = What::Note(format!("{states:?} {again}"));
-        written.write(Entry { seat: ctx.seat(), at: ctx.now(), what });
+        let observed = Observed::Note(format!("{states:?} {again}"));
+        written.write(Observation { seat: ctx.seat(), at: ctx.now(), observed });
     });
     let stack = journal.clone();
     let experiment =
         Experiment::new(1, move |_| Peer::new().with(Sibling::new(&stack)).with(probe.clone()));
-    bench.run(experiment.lasting(MILLISECOND * 300))?;
-    let note = What::Note("[false, true, false] true".into());
+    harness.run(experiment.lasting(MILLISECOND * 300))?;
+    let note = Observed::Note("[false, true, false] true".into());
     ensure_eq!(journal.of(0).contains(&note), true, "what the siblings answered");
     Ok(())
 }
@@ -90,7 +98,7 @@ fn set_for_sibling(ctx: &mut Context<Sibling>) -> TimerId {
     ctx.after(MILLISECOND, ())
 }
 
-fn nobody_acts_for_a_sibling_that_is_not_there(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn nobody_acts_for_a_sibling_that_is_not_there(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let written = journal.clone();
     let probe = LooseProbe::new(&journal).on_start(move |ctx, ()| {
@@ -100,23 +108,23 @@ fn nobody_acts_for_a_sibling_that_is_not_there(bench: &mut Bench<'_>) -> Result<
             Ok(_) => "none".to_owned(),
             Err(panic) => panic.downcast_ref::<String>().cloned().unwrap_or_default(),
         };
-        let what = What::Note(format!("has: {has}, refused: {refusal}"));
-        written.write(Entry { seat: ctx.seat(), at: ctx.now(), what });
+        let observed = Observed::Note(format!("has: {has}, refused: {refusal}"));
+        written.write(Observation { seat: ctx.seat(), at: ctx.now(), observed });
     });
     let stack = journal.clone();
     let experiment = Experiment::new(2, move |seat| match seat {
         Seat(0) => Peer::new().with(Sibling::new(&stack)).with(probe.clone()),
         _ => Peer::new().with(probe.clone()),
     });
-    bench.run(experiment.lasting(MILLISECOND * 300))?;
+    harness.run(experiment.lasting(MILLISECOND * 300))?;
     let said = |seat: u32, wanted: &str| {
-        let is_said = |what: &What| matches!(what, What::Note(text) if text.starts_with(wanted));
+        let is_said = |observed: &Observed| matches!(observed, Observed::Note(text) if text.starts_with(wanted));
         journal.of(seat).iter().any(is_said)
     };
     ensure_eq!(said(0, "has: true, refused: none"), true, "where there is a sibling");
     let refused = "has: false, refused: peer 1 (life 1) has no `sibling`, and its `probe` acts";
     ensure_eq!(said(1, refused), true, "where there is none");
-    let set = journal.of(0).contains(&What::Note("sibling's timer".into()));
+    let set = journal.of(0).contains(&Observed::Note("sibling's timer".into()));
     ensure_eq!(set, true, "the sibling's own handler is called");
     Ok(())
 }

@@ -7,9 +7,9 @@ use peerlet_core::{
 };
 
 use super::{address, duo, pair};
-use crate::journal::{Entry, Journal, What};
+use crate::journal::{Journal, Observation, Observed};
 use crate::probe::{LooseProbe, Message, Probe, Prober};
-use crate::suite::{Bench, Case, Failure, ensure_eq};
+use crate::suite::{Case, Failure, Harness, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -49,7 +49,7 @@ pub(crate) const CASES: &[Case] = &[
     },
 ];
 
-/// A probe that runs this task 200 ms after it started and notes what comes out.
+/// A probe that runs this task 200 ms after it started and notes the result.
 pub(super) fn tasked<const R: bool, F>(
     journal: &Journal,
     task: fn(Task<Prober<R>>, peerlet_core::Address) -> F,
@@ -67,8 +67,8 @@ where
             ctx.spawn(move |hold| async move {
                 let note = task(hold.clone(), other).await;
                 let write = move |_: &mut Prober<R>, ctx: &mut Context<Prober<R>>| {
-                    let what = What::Note(note);
-                    written.write(Entry { seat: ctx.seat(), at: ctx.now(), what });
+                    let observed = Observed::Note(note);
+                    written.write(Observation { seat: ctx.seat(), at: ctx.now(), observed });
                 };
                 hold.with(write).await;
             });
@@ -96,33 +96,33 @@ pub(super) fn number(answer: Result<Message, CallError>) -> String {
     answer.map_or_else(|why| format!("{why:?}"), |message| message.number.to_string())
 }
 
-fn a_call_is_answered(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn a_call_is_answered(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe: Probe = tasked(&journal, |task, other| async move {
         let first = number(task.call(other, 21.into()).await);
         let second = number(task.call(other, 4.into()).reliably().await);
         format!("{first} {second}")
     });
-    bench.run(duo(&journal, probe, doubler(&journal)))?;
+    harness.run(duo(&journal, probe, doubler(&journal)))?;
     ensure_eq!(journal.notes(0), ["42 8"], "answers");
     ensure_eq!(journal.messages(0), [], "plain messages");
     Ok(())
 }
 
 fn a_call_without_an_answer_times_out_after_its_tries(
-    bench: &mut Bench<'_>,
+    harness: &mut Harness<'_>,
 ) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe: LooseProbe = tasked(&journal, |task, other| async move {
         number(task.call(other, 5.into()).within(MILLISECOND * 200).tries(3).await)
     });
-    bench.run(pair(&journal, probe))?;
+    harness.run(pair(&journal, probe))?;
     ensure_eq!(journal.notes(0), ["TimedOut"], "what the call came to");
     ensure_eq!(journal.messages(1), [5, 5, 5], "questions");
     Ok(())
 }
 
-fn several_operations_can_be_open(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn several_operations_can_be_open(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe: LooseProbe = tasked(&journal, |task, other| async move {
         let ask = |n: u64| task.call(other, n.into());
@@ -132,25 +132,25 @@ fn several_operations_can_be_open(bench: &mut Bench<'_>) -> Result<(), Failure> 
         let (first, ()) = race(naps).await;
         format!("{} {first}", joined.join("+"))
     });
-    bench.run(duo(&journal, probe, doubler(&journal)))?;
+    harness.run(duo(&journal, probe, doubler(&journal)))?;
     ensure_eq!(journal.notes(0), ["2+4+6 1"], "answers and the winner");
     Ok(())
 }
 
-fn late_answers_are_counted_and_no_messages(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn late_answers_are_counted_and_no_messages(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe: LooseProbe = tasked(&journal, |task, other| async move {
         number(task.call(other, 5.into()).within(MILLISECOND * 300).await)
     });
     // The answer is kept back for longer than the caller waits.
-    let report = bench.run(duo(&journal, probe, slow_doubler(&journal)))?;
+    let report = harness.run(duo(&journal, probe, slow_doubler(&journal)))?;
     ensure_eq!(journal.notes(0), ["TimedOut"], "what the call came to");
     ensure_eq!(journal.messages(0), [], "plain messages");
     ensure_eq!(report.late_answers, 1, "late answers");
     Ok(())
 }
 
-fn a_call_can_be_awaited_again(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn a_call_can_be_awaited_again(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe: LooseProbe = tasked(&journal, |task, other| async move {
         // One answer comes while nobody awaits it, one while it is awaited again, one never in
@@ -167,7 +167,7 @@ fn a_call_can_be_awaited_again(bench: &mut Bench<'_>) -> Result<(), Failure> {
         notes.join(" ")
     });
     let experiment = duo(&journal, probe, slow_doubler(&journal)).lasting(SECOND * 3);
-    let report = bench.run(experiment)?;
+    let report = harness.run(experiment)?;
     ensure_eq!(journal.notes(0), ["TimedOut TimedOut TimedOut 4 10 TimedOut"], "answers");
     let mut questions = journal.messages(1);
     questions.sort_unstable();
@@ -177,7 +177,7 @@ fn a_call_can_be_awaited_again(bench: &mut Bench<'_>) -> Result<(), Failure> {
 }
 
 fn the_first_of_several_is_taken_and_the_others_go_on(
-    bench: &mut Bench<'_>,
+    harness: &mut Harness<'_>,
 ) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe: LooseProbe = tasked(&journal, |task, other| async move {
@@ -193,17 +193,19 @@ fn the_first_of_several_is_taken_and_the_others_go_on(
         }
         notes.join(" ")
     });
-    bench.run(duo(&journal, probe, slow_doubler(&journal)))?;
+    harness.run(duo(&journal, probe, slow_doubler(&journal)))?;
     ensure_eq!(journal.notes(0), ["2 1:2 2:6 0:10"], "what came first");
     Ok(())
 }
 
-fn a_reliable_call_to_a_stopped_peer_fails_at_once(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn a_reliable_call_to_a_stopped_peer_fails_at_once(
+    harness: &mut Harness<'_>,
+) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe: Probe = tasked(&journal, |task, other| async move {
         number(task.call(other, 5.into()).reliably().within(SECOND * 60).await)
     });
-    bench.run(pair(&journal, probe).then(MILLISECOND * 100, 1, Act::Stop))?;
+    harness.run(pair(&journal, probe).then(MILLISECOND * 100, 1, Act::Stop))?;
     let expected = format!("{:?}", CallError::Undelivered(Undelivered::Reset));
     ensure_eq!(journal.notes(0), [expected], "what the call came to");
     Ok(())

@@ -11,9 +11,9 @@ use peerlet_measure::DropCause;
 
 use super::{address, duo, pair};
 use crate::candidate::Experiment;
-use crate::journal::{Journal, What};
+use crate::journal::{Journal, Observed};
 use crate::probe::{LooseProbe, Probe, Prober};
-use crate::suite::{Bench, Case, Failure, ensure_eq};
+use crate::suite::{Case, Failure, Harness, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -67,8 +67,8 @@ fn send_reliably(ctx: &mut Context<Probe>, numbers: std::ops::Range<u64>) {
 
 /// The numbers that came to seat 1 from another, ascending: datagrams may overtake each other.
 fn came_from(journal: &Journal, from: u32) -> Vec<u64> {
-    let number = |what| match what {
-        What::Message(Seat(seat), number) if seat == from => Some(number),
+    let number = |observed| match observed {
+        Observed::Message(Seat(seat), number) if seat == from => Some(number),
         _ => None,
     };
     let mut numbers: Vec<_> = journal.of(1).into_iter().filter_map(number).collect();
@@ -76,7 +76,7 @@ fn came_from(journal: &Journal, from: u32) -> Vec<u64> {
     numbers
 }
 
-fn who_is_trusted_and_there_is_reached(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn who_is_trusted_and_there_is_reached(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let contact: Arc<Mutex<Option<Contact>>> = Arc::default();
     let told = contact.clone();
@@ -92,14 +92,14 @@ fn who_is_trusted_and_there_is_reached(bench: &mut Bench<'_>) -> Result<(), Fail
         ctx.trust(own).expect("there are two");
         ctx.send(own.address, 99.into());
     });
-    bench.run(duo(&journal, probe, other))?;
+    harness.run(duo(&journal, probe, other))?;
     ensure_eq!(journal.messages(1), (0..20).collect::<Vec<_>>(), "received");
     ensure_eq!(journal.messages(0), [99], "received from oneself");
     ensure_eq!(journal.undelivered(0), [], "reported");
     Ok(())
 }
 
-fn who_is_trusted_and_not_there_is_told(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn who_is_trusted_and_not_there_is_told(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe: Probe = later(&journal, |ctx| {
         if ctx.seat() == Seat(0) {
@@ -110,7 +110,7 @@ fn who_is_trusted_and_not_there_is_told(bench: &mut Bench<'_>) -> Result<(), Fai
         }
     });
     let experiment = Experiment::new(3, move |_| Peer::new().with(probe.clone()));
-    let report = bench.run(experiment)?;
+    let report = harness.run(experiment)?;
     let expected: Vec<_> = (0..20).map(|number| (number, Undelivered::Identity)).collect();
     ensure_eq!(journal.undelivered(0), expected, "reported");
     ensure_eq!(journal.undelivered(2), [], "reported to another peer");
@@ -120,9 +120,9 @@ fn who_is_trusted_and_not_there_is_told(bench: &mut Bench<'_>) -> Result<(), Fai
     Ok(())
 }
 
-fn a_wrong_identity_gets_no_datagrams(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn a_wrong_identity_gets_no_datagrams(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let verifies = bench.gives().contains(&Need::Identity);
+    let verifies = harness.gives().contains(&Need::Identity);
     let probe: LooseProbe = later(&journal, move |ctx| {
         if ctx.seat() == Seat(0) {
             let expected = if verifies { Ok(()) } else { Err(TrustError::NoIdentities) };
@@ -134,7 +134,7 @@ fn a_wrong_identity_gets_no_datagrams(bench: &mut Bench<'_>) -> Result<(), Failu
         }
     });
     let experiment = Experiment::new(3, move |_| Peer::new().with(probe.clone()));
-    let report = bench.run(experiment)?;
+    let report = harness.run(experiment)?;
     let all: Vec<u64> = (0..20).collect();
     let refused = report.ledger.datagram.dropped(DropCause::Identity);
     ensure_eq!(refused, if verifies { 20 } else { 0 }, "dropped");
@@ -143,7 +143,7 @@ fn a_wrong_identity_gets_no_datagrams(bench: &mut Bench<'_>) -> Result<(), Failu
     Ok(())
 }
 
-fn a_new_life_trusts_nobody(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn a_new_life_trusts_nobody(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe: Probe = later(&journal, |ctx| {
         let is_first = ctx.now() < Time::ZERO + MILLISECOND * 600;
@@ -165,7 +165,7 @@ fn a_new_life_trusts_nobody(bench: &mut Bench<'_>) -> Result<(), Failure> {
             0,
             Act::Start,
         );
-        bench.run(experiment.lasting(SECOND * 2))?;
+        harness.run(experiment.lasting(SECOND * 2))?;
         let expected: Vec<_> = (0..3).map(|number| (number, Undelivered::Identity)).collect();
         ensure_eq!(journal.undelivered(0), expected, "reported");
         ensure_eq!(journal.messages(1), (3..9).collect::<Vec<_>>(), "received");

@@ -7,9 +7,9 @@ use peerlet_core::{Kind, MILLISECOND, Peer, SECOND, Seat, Signature, Value};
 
 use super::{address, pair, solo};
 use crate::candidate::Experiment;
-use crate::journal::{Entry, Journal, What};
+use crate::journal::{Journal, Observation, Observed};
 use crate::probe::{LooseProbe, Probe};
-use crate::suite::{Bench, Case, Failure, ensure, ensure_eq};
+use crate::suite::{Case, Failure, Harness, ensure, ensure_eq};
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -35,15 +35,15 @@ pub(crate) const CASES: &[Case] = &[
     },
 ];
 
-fn needs_are_met_or_refused_by_name(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn needs_are_met_or_refused_by_name(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
-    let gives = bench.gives().contains(&peerlet_core::Need::Reliable);
-    let ran = bench.run(solo(Probe::new(&journal)).lasting(MILLISECOND * 200));
+    let gives = harness.gives().contains(&peerlet_core::Need::Reliable);
+    let ran = harness.run(solo(Probe::new(&journal)).lasting(MILLISECOND * 200));
     match (gives, ran) {
         (true, Ok(_)) => Ok(()),
         (true, Err(failure)) => Err(failure),
         (false, Err(failure)) => {
-            ensure_eq!(journal.entries(), [], "what ran before it was refused");
+            ensure_eq!(journal.observations(), [], "what ran before it was refused");
             Err(failure)
         }
         (false, Ok(_)) => Err(Failure::Broken("ran without what a peerlet needs".into())),
@@ -57,7 +57,9 @@ fn note(text: &str) -> Act {
     Act::Command(Port(0), Arc::new(command))
 }
 
-fn commands_reach_the_stopped_and_not_the_crashed(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn commands_reach_the_stopped_and_not_the_crashed(
+    harness: &mut Harness<'_>,
+) -> Result<(), Failure> {
     let journal = Journal::default();
     let experiment = solo(LooseProbe::new(&journal))
         .then(MILLISECOND * 100, 0, note("running"))
@@ -65,16 +67,16 @@ fn commands_reach_the_stopped_and_not_the_crashed(bench: &mut Bench<'_>) -> Resu
         .then(MILLISECOND * 300, 0, note("stopped"))
         .then(MILLISECOND * 400, 0, Act::Crash)
         .then(MILLISECOND * 500, 0, note("crashed"));
-    let report = bench.run(experiment.lasting(SECOND))?;
+    let report = harness.run(experiment.lasting(SECOND))?;
     let mut commands = journal.of(0);
-    commands.retain(|what| matches!(what, What::Command(_)));
-    let expected = ["running", "stopped"].map(|text| What::Command(text.into()));
+    commands.retain(|observed| matches!(observed, Observed::Command(_)));
+    let expected = ["running", "stopped"].map(|text| Observed::Command(text.into()));
     ensure_eq!(commands, expected, "commands");
     ensure_eq!(report.idle_directives, 1, "directives that did nothing");
     Ok(())
 }
 
-fn seats_are_resolved_and_known_to_run(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn seats_are_resolved_and_known_to_run(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let written = journal.clone();
     let probe = LooseProbe::new(&journal)
@@ -88,20 +90,24 @@ fn seats_are_resolved_and_known_to_run(bench: &mut Bench<'_>) -> Result<(), Fail
             let running: Vec<_> = (0..4).map(|seat| seats.running(Seat(seat))).collect();
             let beyond = seats.address(Seat(3)).is_some();
             let text = format!("{} {own} {running:?} {beyond}", seats.count());
-            written.write(Entry { seat: ctx.seat(), at: ctx.now(), what: What::Note(text) });
+            written.write(Observation {
+                seat: ctx.seat(),
+                at: ctx.now(),
+                observed: Observed::Note(text),
+            });
         });
     let other = LooseProbe::new(&journal);
     let experiment = Experiment::new(3, move |seat| {
         Peer::new().with(if seat == Seat(0) { probe.clone() } else { other.clone() })
     });
-    bench.run(experiment.then(MILLISECOND * 400, 2, Act::Stop).lasting(SECOND))?;
+    harness.run(experiment.then(MILLISECOND * 400, 2, Act::Stop).lasting(SECOND))?;
     let expected =
         ["3 true [true, true, true, false] false", "3 true [true, true, false, false] false"];
     ensure_eq!(journal.notes(0), expected, "what the seats are");
     Ok(())
 }
 
-fn what_was_measured_is_what_is_summed(bench: &mut Bench<'_>) -> Result<(), Failure> {
+fn what_was_measured_is_what_is_summed(harness: &mut Harness<'_>) -> Result<(), Failure> {
     let journal = Journal::default();
     let probe = LooseProbe::new(&journal)
         .on_start(|ctx, ()| {
@@ -112,7 +118,7 @@ fn what_was_measured_is_what_is_summed(bench: &mut Bench<'_>) -> Result<(), Fail
             ctx.send(other, 3.into());
         });
     let experiment = pair(&journal, probe).then(SECOND, 1, Act::Crash);
-    let report = bench.run(experiment)?;
+    let report = harness.run(experiment)?;
     let logged = journal.messages(1).len() as u64;
     let (got, number) = (&report.summary.rows["probe/got"], &report.summary.rows["probe/number"]);
     ensure!(logged > 20, "only {logged} messages came");

@@ -15,7 +15,7 @@ const PEERS: u32 = 8;
 /// Messages that each ordered pair has under way.
 const UNDER_WAY: u64 = 16;
 
-/// What all racers found out.
+/// The findings of all racers.
 #[derive(Clone, Default)]
 struct Findings {
     received: Arc<Mutex<u64>>,
@@ -78,7 +78,7 @@ impl Peerlet for Racer {
     }
 }
 
-/// A sibling that is there so that a racer's stack is like others'.
+/// A sibling, so that a racer's stack has more than one peerlet.
 struct Idle;
 
 impl Peerlet for Idle {

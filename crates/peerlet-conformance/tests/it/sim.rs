@@ -52,7 +52,7 @@ fn the_simulator_conforms() {
         for (how, wire, handshakes) in
             [("", false, false), (", --wire", true, false), (", --transport quic", false, true)]
         {
-            // What overtakes the end of a handshake is lost, and a case may not lose anything.
+            // Datagrams that overtake the end of a handshake are lost, and cases tolerate no loss.
             if handshakes && network == "uniform" {
                 continue;
             }

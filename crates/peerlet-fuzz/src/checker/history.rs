@@ -1,4 +1,4 @@
-//! What the witnesses of one run write down: a page for each seat, which a crash does not tear out.
+//! The history of one run: a record for each seat, written by its checker and kept across crashes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,22 +7,22 @@ use peerlet_core::runtime::SeatSet;
 use peerlet_core::{Duration, Seat, Time};
 use peerlet_scenario::Timeline;
 
-use crate::expected::{Almanac, Course};
+use crate::expected::{ExpectedLifecycle, SeatLifecycle};
 
-/// What the witnesses of a run know of it and write down.
-pub(crate) struct Book {
-    almanac: Arc<Almanac>,
-    /// Whom the scenario has running.
+/// The history of a run, shared by its checkers.
+pub(crate) struct History {
+    expected: Arc<ExpectedLifecycle>,
+    /// The scenario's timeline, which says which seats are running.
     pub(crate) timeline: Arc<Timeline>,
-    pub(crate) habits: Habits,
-    /// The seats whose witnesses have mates.
-    mates: SeatSet,
-    pages: Vec<Mutex<Page>>,
+    pub(crate) config: CheckerConfig,
+    /// The seats whose checkers have the optional sibling.
+    with_sibling: SeatSet,
+    records: Vec<Mutex<SeatRecord>>,
 }
 
-/// What the witnesses of a run do, and what may happen to them.
+/// The checkers' configuration: their pace, and the faults of the network.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Habits {
+pub(crate) struct CheckerConfig {
     /// The time between two acts.
     pub(crate) period: Duration,
     /// Whether the network of this scenario makes copies.
@@ -31,7 +31,7 @@ pub(crate) struct Habits {
     pub(crate) has_damage: bool,
 }
 
-/// Something that the contract does not allow.
+/// A breach of the contract.
 #[derive(Debug)]
 pub(crate) struct Breach {
     pub(crate) at: Time,
@@ -39,35 +39,35 @@ pub(crate) struct Breach {
     pub(crate) what: String,
 }
 
-/// The most breaches that a page takes: the first one is the one that counts.
+/// The most breaches in a record: only the first one is reported.
 const BREACHES_MAX: usize = 3;
 
-/// What a seat's witness wrote down, over all lives.
+/// The record of a seat, over all its lives.
 #[derive(Default)]
-pub(crate) struct Page {
+pub(crate) struct SeatRecord {
     /// How many lives began.
     pub(crate) life: u32,
     pub(crate) last: Time,
     pub(crate) begun: Vec<Begun>,
     pub(crate) stops: Vec<Time>,
-    /// How many datagrams and questions it numbered.
+    /// How many datagrams and questions were numbered.
     pub(crate) numbers: u64,
-    /// The datagrams that came, by sender and number.
+    /// The received datagrams, by sender and number.
     pub(crate) seen: BTreeSet<(Seat, u64)>,
     /// How many reliable messages each life sent to each seat.
     pub(crate) sent: BTreeMap<(u32, Seat), u64>,
-    /// Before which of the above something else went the same way: a question or an answer, whose
-    /// return is told to nobody, or in another way.
+    /// The numbers of those that followed a question or an answer to the same seat, whose return is
+    /// not reported as theirs is.
     pub(crate) others: BTreeSet<(u32, Seat, u64)>,
     pub(crate) received: Vec<Received>,
-    /// The number of the last message that came from a life of a seat.
+    /// The number of the last message from a life of a seat.
     pub(crate) taken: BTreeMap<(Seat, u32), u64>,
     pub(crate) reported: Vec<Reported>,
-    /// The number of the last message that came back to a life from a seat.
+    /// The number of the last message returned to a life from a seat.
     pub(crate) returned: BTreeMap<(u32, Seat), u64>,
-    /// Of this life: what is to come, by number.
+    /// The pending events of this life, by number.
     pub(crate) pending: BTreeMap<u64, Pending>,
-    /// Of this life: who met a full queue and was not told since that there is room.
+    /// The seats to which this life met a full queue and was not told of room since.
     pub(crate) refused: BTreeSet<Seat>,
     pub(crate) heard: Option<Heard>,
     /// How many statements of the contract were seen to hold.
@@ -79,22 +79,22 @@ pub(crate) struct Page {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Begun {
     pub(crate) at: Time,
-    /// Whether the witness was built for it.
+    /// Whether the checker was built for it.
     pub(crate) is_new: bool,
 }
 
-/// A reliable message that came.
+/// A reliable message that was received.
 pub(crate) struct Received {
     pub(crate) at: Time,
     pub(crate) from: Seat,
-    /// Its sender's.
+    /// The life of its sender.
     pub(crate) from_life: u32,
     pub(crate) number: u64,
-    /// The life in which it came.
+    /// The life that received it.
     pub(crate) life: u32,
 }
 
-/// A reliable message that came back.
+/// A reliable message that was reported undelivered.
 pub(crate) struct Reported {
     pub(crate) at: Time,
     pub(crate) to: Seat,
@@ -102,17 +102,17 @@ pub(crate) struct Reported {
     pub(crate) number: u64,
 }
 
-/// Something that is to come in this life.
+/// A pending event of this life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Pending {
     pub(crate) what: Expected,
     /// When it is due.
     pub(crate) due: Time,
-    /// When it comes at the latest.
+    /// The latest instant at which it may come.
     pub(crate) latest: Time,
 }
 
-/// What is to come.
+/// The kind of a pending event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Expected {
     Timer,
@@ -121,7 +121,7 @@ pub(crate) enum Expected {
 }
 
 impl Expected {
-    /// In words.
+    /// Its name in messages.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Expected::Timer => "timer",
@@ -131,7 +131,7 @@ impl Expected {
     }
 }
 
-/// What came last at an instant, as far as it has a place there.
+/// The last event of an instant, as far as the order says where it stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Heard {
     pub(crate) at: Time,
@@ -140,15 +140,15 @@ pub(crate) struct Heard {
     pub(crate) number: Option<u64>,
 }
 
-impl Page {
-    /// Notes that something is not as the contract has it.
+impl SeatRecord {
+    /// Notes a breach.
     pub(crate) fn breach(&mut self, at: Time, seat: Seat, what: String) {
         if self.breaches.len() < BREACHES_MAX {
             self.breaches.push(Breach { at, seat, what });
         }
     }
 
-    /// Whether something holds; where not, what is noted.
+    /// Checks that a statement holds; otherwise notes a breach.
     pub(crate) fn check(
         &mut self,
         holds: bool,
@@ -161,7 +161,7 @@ impl Page {
         }
     }
 
-    /// Notes what was to come before `now` and did not.
+    /// Notes pending events that should have come before `now`.
     pub(crate) fn check_overdue(&mut self, now: Time, seat: Seat) {
         let is_late = |pending: &Pending| pending.latest < now;
         if !self.pending.values().any(is_late) {
@@ -178,36 +178,36 @@ impl Page {
     }
 }
 
-impl Book {
+impl History {
     pub(crate) fn new(
-        almanac: Arc<Almanac>,
+        expected: Arc<ExpectedLifecycle>,
         timeline: Arc<Timeline>,
-        habits: Habits,
-        mates: SeatSet,
+        config: CheckerConfig,
+        with_sibling: SeatSet,
         seats: u32,
-    ) -> Book {
-        let pages = (0..seats).map(|_| Mutex::default()).collect();
-        Book { almanac, timeline, habits, mates, pages }
+    ) -> History {
+        let records = (0..seats).map(|_| Mutex::default()).collect();
+        History { expected, timeline, config, with_sibling, records }
     }
 
-    /// Whether this seat's witness has a mate.
-    pub(crate) fn has_mate(&self, seat: Seat) -> bool {
-        self.mates.contains(seat)
+    /// Whether this seat's checker has the optional sibling.
+    pub(crate) fn has_sibling(&self, seat: Seat) -> bool {
+        self.with_sibling.contains(seat)
     }
 
-    /// A seat's page. Only its own witness writes there while the run lasts.
-    pub(crate) fn page(&self, seat: Seat) -> MutexGuard<'_, Page> {
-        // Whoever panicked ended the run; what it wrote is as good as before.
-        self.pages[seat.index()].lock().unwrap_or_else(PoisonError::into_inner)
+    /// A seat's record. Only its own checker writes to it during the run.
+    pub(crate) fn record(&self, seat: Seat) -> MutexGuard<'_, SeatRecord> {
+        // A panic ended the run; the record is still valid.
+        self.records[seat.index()].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What comes to a seat.
-    pub(crate) fn course(&self, seat: Seat) -> &Course {
-        self.almanac.of(seat)
+    /// The expected lives and pauses of a seat.
+    pub(crate) fn lifecycle(&self, seat: Seat) -> &SeatLifecycle {
+        self.expected.of(seat)
     }
 
     /// All seats.
     pub(crate) fn seats(&self) -> impl Iterator<Item = Seat> {
-        (0..self.pages.len() as u32).map(Seat)
+        (0..self.records.len() as u32).map(Seat)
     }
 }

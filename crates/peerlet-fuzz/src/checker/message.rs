@@ -1,11 +1,10 @@
-//! What witnesses say to each other. Each message is sealed, so that one whose bits were flipped is
-//! known.
+//! Messages between checkers. Each is sealed, so that flipped bits are detected.
 
 use peerlet_core::runtime::mix;
 use peerlet_core::{Seat, Time};
 use serde::{Deserialize, Serialize};
 
-/// What witnesses say to each other.
+/// A message between checkers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum Message {
     /// Sent as a datagram.
@@ -18,13 +17,13 @@ pub(crate) enum Message {
     Answer(Stamp),
 }
 
-/// What there is to know of one message.
+/// The identification of one message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Stamp {
-    /// The life of its sender, or of whoever asked.
+    /// The life of its sender, or for an answer that of the asker.
     pub(crate) life: u32,
-    /// Of a datagram or a question: its number among all of its seat's. Of a reliable message: its
-    /// number among those of its sender's life to its receiver.
+    /// For a datagram or a question, its number among all of its seat. For a reliable message, its
+    /// number among those from its sender's life to its receiver.
     pub(crate) number: u64,
     /// The seat that it is for.
     pub(crate) to: u32,

@@ -1,30 +1,30 @@
-//! The tasks of witnesses: whatever they wait for comes, and comes in time.
+//! The tasks of checkers: each wait ends, and in time.
 
 use peerlet_core::{CallError, Context, Duration, Seat, Task, Time, join_all, race};
 
 use super::history::Expected;
 use super::message::{Message, Stamp};
-use super::{Witness, seat_of};
+use super::{Checker, seat_of};
 
-/// What a task waits for.
+/// A wait of a task.
 #[derive(Clone, Copy)]
 pub(super) struct Wait {
     life: u32,
     pub(super) number: u64,
 }
 
-impl Witness {
-    /// From now on this is waited for.
+impl Checker {
+    /// Begins a wait.
     fn wait(&self, ctx: &Context<Self>, what: Expected, due: Time, latest: Time) -> Wait {
-        let mut page = self.book.page(ctx.seat());
-        let (life, number) = (page.life, page.number());
-        page.expect(number, what, due, latest);
+        let mut record = self.history.record(ctx.seat());
+        let (life, number) = (record.life, record.number());
+        record.expect(number, what, due, latest);
         Wait { life, number }
     }
 
     pub(super) fn wait_for_sleep(&self, ctx: &Context<Self>, length: Duration) -> Wait {
         let due = ctx.now() + length;
-        let latest = self.book.course(ctx.seat()).latest(due);
+        let latest = self.history.lifecycle(ctx.seat()).latest(due);
         self.wait(ctx, Expected::Sleep, due, latest)
     }
 
@@ -45,50 +45,51 @@ impl Witness {
         });
     }
 
-    /// The longer one of two sleeps is forgotten.
+    /// A task forgets the longer of two sleeps.
     pub(super) fn race(&mut self, ctx: &mut Context<Self>) {
         let length = self.some_time(ctx);
         let wait = self.wait_for_sleep(ctx, length);
-        let longer = length + self.book.habits.period;
+        let longer = length + self.history.config.period;
         ctx.spawn(move |task| async move {
             race([task.sleep(length), task.sleep(longer)]).await;
             task.with(move |me, ctx| me.woken(ctx, wait)).await;
         });
     }
 
-    /// A task asks somebody something.
+    /// A task calls another checker.
     pub(super) fn call(&mut self, ctx: &mut Context<Self>) {
         let (to, now, seat) = (self.somebody(ctx), ctx.now(), ctx.seat());
         let Some(address) = ctx.seats().address(to) else { return };
         let within = self.some_time(ctx).max(Duration::from_nanos(1));
         let is_reliable = ctx.rng().chance(0.4);
-        // A connection tries again by itself.
+        // A connection retries by itself.
         let tries = if is_reliable { 1 } else { 1 + ctx.rng().below(3) };
-        let course = self.book.course(seat);
-        let latest = (0..tries).fold(now, |at, _| course.latest(at + within));
+        let lifecycle = self.history.lifecycle(seat);
+        let latest = (0..tries).fold(now, |at, _| lifecycle.latest(at + within));
         let wait = self.wait(ctx, Expected::Call, now + within * tries, latest);
         let question = Message::Question(Stamp::new(wait.life, wait.number, to, now)).sealed(seat);
         ctx.spawn(move |task| async move {
             let mut call = task.call(address, question).within(within).tries(tries as u32);
             if is_reliable {
                 call = call.reliably();
-                task.with(move |me, ctx| me.book.page(ctx.seat()).note_other(to)).await;
+                task.with(move |me, ctx| me.history.record(ctx.seat()).note_other(to)).await;
             }
             let answer = call.await;
             task.with(move |me, ctx| me.answered(ctx, wait, seat_of(address), answer)).await;
         });
     }
 
-    /// What a task waited for is there: whether it may be.
+    /// Checks the end of a wait.
     fn go_on(&mut self, ctx: &mut Context<Self>, wait: Wait) -> Option<(Time, Time)> {
         let here = self.enter(ctx, "wake-up");
         self.sleepers.remove(&wait.number);
         let Wait { life, number } = wait;
-        let mut page = self.book.page(here.1);
-        let present = page.life;
-        page.check(life == present, here, || format!("a task of life {life} goes on in {present}"));
-        let pending = page.pending.remove(&number);
-        page.check(pending.is_some(), here, || {
+        let mut record = self.history.record(here.1);
+        let present = record.life;
+        record
+            .check(life == present, here, || format!("a task of life {life} goes on in {present}"));
+        let pending = record.pending.remove(&number);
+        record.check(pending.is_some(), here, || {
             format!("the task that waited for {number} goes on, and had ended or gone on")
         });
         pending.map(|pending| (here.0, pending.due))
@@ -97,7 +98,7 @@ impl Witness {
     pub(super) fn woken(&mut self, ctx: &mut Context<Self>, wait: Wait) {
         let Some((now, due)) = self.go_on(ctx, wait) else { return };
         let seat = ctx.seat();
-        let in_time = self.book.course(seat).may_happen(due, now);
+        let in_time = self.history.lifecycle(seat).may_happen(due, now);
         self.check((now, seat), in_time, || format!("a sleep ended then, which was due at {due}"));
     }
 
@@ -122,7 +123,7 @@ impl Witness {
                     format!("a question of {size} bytes was refused, and {max} are allowed")
                 });
             }
-            // The other peer says so, as soon as it has the question.
+            // The other peer says so as soon as it has the question.
             Err(CallError::AnswerTooLarge) => {}
             Err(_) => {
                 self.check(here, now >= due, || {
@@ -133,7 +134,7 @@ impl Witness {
     }
 }
 
-async fn sleeper(task: Task<Witness>, length: Duration, wait: Wait) {
+async fn sleeper(task: Task<Checker>, length: Duration, wait: Wait) {
     task.sleep(length).await;
     task.with(move |me, ctx| me.woken(ctx, wait)).await;
 }

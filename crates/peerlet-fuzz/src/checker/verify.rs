@@ -1,68 +1,69 @@
-//! What takes several pages to see, looked at when the run is over: whether lives were those of the
-//! almanac, and what became of each reliable message.
+//! The checks across records at the end of a run: whether lives were as expected, and the fate of
+//! each reliable message.
 
 use std::collections::BTreeMap;
 
 use peerlet_core::{Seat, Time};
 
-use super::history::{Begun, Book, Breach, Page, Received, Reported};
+use super::history::{Begun, Breach, History, Received, Reported, SeatRecord};
 
-/// What became of one reliable message.
+/// The fate of one reliable message.
 #[derive(Clone, Copy, Default)]
 struct Fate {
-    /// When it came, and in which life.
+    /// When it was delivered, and to which life.
     delivered: Option<(Time, u32)>,
     reported: Option<Time>,
 }
 
-/// All that one life of a seat sent reliably to a seat.
+/// All reliable messages from one life of a seat to another seat.
 type Channels = BTreeMap<(Seat, u32, Seat), Vec<Fate>>;
 
-impl Book {
-    /// All breaches of a run that went on until `end`, the earliest first; and how many statements
-    /// were seen to hold.
-    pub(crate) fn judge(&self, end: Time) -> (Vec<Breach>, u64) {
+impl History {
+    /// All breaches of a run that ended at `end`, the earliest first; and how many statements were
+    /// seen to hold.
+    pub(crate) fn verify(&self, end: Time) -> (Vec<Breach>, u64) {
         let (mut breaches, mut checked) = (Vec::new(), 0);
         for seat in self.seats() {
-            let mut page = self.page(seat);
-            self.judge_lives(&mut page, seat, end);
-            breaches.append(&mut page.breaches);
-            checked += page.checked;
+            let mut record = self.record(seat);
+            self.verify_lives(&mut record, seat, end);
+            breaches.append(&mut record.breaches);
+            checked += record.checked;
         }
         for (channel, fates) in self.channels(&mut breaches) {
             checked += fates.len() as u64;
-            breaches.extend(self.judge_channel(channel, &fates));
+            breaches.extend(self.verify_channel(channel, &fates));
         }
-        // What was noted first stays first.
+        // Of equal instants, the order is stable.
         breaches.sort_by_key(|breach| (breach.at, breach.seat));
         (breaches, checked)
     }
 
-    fn judge_lives(&self, page: &mut Page, seat: Seat, end: Time) {
-        let course = self.course(seat);
-        let lives = course.lives.iter().filter(|life| life.begin < end);
+    fn verify_lives(&self, record: &mut SeatRecord, seat: Seat, end: Time) {
+        let lifecycle = self.lifecycle(seat);
+        let lives = lifecycle.lives.iter().filter(|life| life.begin < end);
         let begun: Vec<_> =
             lives.clone().map(|life| Begun { at: life.begin, is_new: life.is_new }).collect();
-        let same = page.begun == begun;
-        let seen = page.begun.clone();
-        page.check(same, (end, seat), || format!("lives began: {seen:?}; they should: {begun:?}"));
+        let same = record.begun == begun;
+        let seen = record.begun.clone();
+        record
+            .check(same, (end, seat), || format!("lives began: {seen:?}; they should: {begun:?}"));
         let ends = lives.filter(|life| life.is_stopped).filter_map(|life| life.end);
         let stops: Vec<_> = ends.filter(|stop| *stop < end).collect();
-        let (same, seen) = (page.stops == stops, page.stops.clone());
-        page.check(same, (end, seat), || format!("lives were stopped: {seen:?}, not {stops:?}"));
-        let last = course.end_of(page.life).filter(|last| *last < end);
-        page.check_overdue(last.unwrap_or(end), seat);
+        let (same, seen) = (record.stops == stops, record.stops.clone());
+        record.check(same, (end, seat), || format!("lives were stopped: {seen:?}, not {stops:?}"));
+        let last = lifecycle.end_of(record.life).filter(|last| *last < end);
+        record.check_overdue(last.unwrap_or(end), seat);
     }
 
-    /// Who sent what to whom, and what became of it.
+    /// All reliable messages and their fates.
     fn channels(&self, breaches: &mut Vec<Breach>) -> Channels {
         let mut channels = Channels::new();
         for from in self.seats() {
-            let page = self.page(from);
-            for ((life, to), count) in &page.sent {
+            let record = self.record(from);
+            for ((life, to), count) in &record.sent {
                 channels.insert((from, *life, *to), vec![Fate::default(); *count as usize]);
             }
-            for &Reported { at, to, life, number } in &page.reported {
+            for &Reported { at, to, life, number } in &record.reported {
                 let fates = channels.get_mut(&(from, life, to));
                 if let Some(fate) = fates.and_then(|fates| fates.get_mut(number as usize)) {
                     fate.reported = Some(at);
@@ -70,7 +71,7 @@ impl Book {
             }
         }
         for seat in self.seats() {
-            for &Received { at, from, from_life, number, life } in &self.page(seat).received {
+            for &Received { at, from, from_life, number, life } in &self.record(seat).received {
                 let fates = channels.get_mut(&(from, from_life, seat));
                 match fates.and_then(|fates| fates.get_mut(number as usize)) {
                     Some(fate) => fate.delivered = Some((at, life)),
@@ -87,12 +88,12 @@ impl Book {
         channels
     }
 
-    fn judge_channel(&self, channel: (Seat, u32, Seat), fates: &[Fate]) -> Option<Breach> {
+    fn verify_channel(&self, channel: (Seat, u32, Seat), fates: &[Fate]) -> Option<Breach> {
         let (from, from_life, seat) = channel;
-        let end = self.course(from).end_of(from_life).unwrap_or(Time::MAX);
-        let others = &self.page(from).others;
+        let end = self.lifecycle(from).end_of(from_life).unwrap_or(Time::MAX);
+        let others = &self.record(from).others;
         let mut before: Option<(Time, u32)> = None;
-        // When all that was sent before had come or come back; never, where something did neither.
+        // When all earlier messages had been delivered or returned; never, if one was neither.
         let mut settled = Time::ZERO;
         for (number, fate) in fates.iter().enumerate() {
             let who = || format!("reliable message {number} of life {from_life} of seat {from}");
@@ -101,11 +102,11 @@ impl Book {
                 if let Some(reported) = fate.reported {
                     return breach(format!("{} came, and came back at {reported}", who()));
                 }
-                // Who does not live any more is told nothing, so what it lost shows nowhere.
+                // A life that is over is told nothing, so its losses show nowhere.
                 if settled > at && end > at {
                     return breach(format!("{} came before what was sent earlier", who()));
                 }
-                // A connection to another life begins when something comes back.
+                // A connection to another life begins when a message comes back.
                 let is_next = !others.contains(&(from_life, seat, number as u64));
                 if let Some((_, life_before)) = before.filter(|(_, other)| *other != life)
                     && is_next

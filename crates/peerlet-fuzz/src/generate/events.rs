@@ -7,14 +7,14 @@ use peerlet_network::CALLS;
 use super::network::instant;
 use super::sample::{between, one_of, one_seat, probability, seats, time};
 
-/// What happens, as event lines, and the names of what it has.
-pub(super) struct Happenings {
+/// Event lines, and the names of the features that they have.
+pub(super) struct GeneratedEvents {
     pub(super) lines: Vec<String>,
     pub(super) has: Vec<String>,
 }
 
-/// What lines are drawn for.
-pub(super) struct Stage {
+/// Generates event lines for a scenario.
+pub(super) struct EventGenerator {
     pub(super) peers: u32,
     pub(super) end: Duration,
     /// Whether there are routers, which take a command.
@@ -26,9 +26,9 @@ const LINES_MAX: u64 = 24;
 /// The most where each may start a thousand peers.
 const CROWDED_MAX: u64 = 6;
 
-impl Stage {
-    /// Draws event lines of some kinds, often several at one instant.
-    pub(super) fn draw(&self, rng: &mut Rng) -> Happenings {
+impl EventGenerator {
+    /// Generates event lines of some kinds, often several at one instant.
+    pub(super) fn generate(&self, rng: &mut Rng) -> GeneratedEvents {
         let mut kinds: Vec<String> =
             ["start", "stop", "crash", "restart", "pause"].map(|act| format!("event {act}")).into();
         kinds.extend(CALLS.iter().map(|call| format!("fault {}", call.name)));
@@ -37,9 +37,9 @@ impl Stage {
         }
         let share = one_of(rng, &[0.1, 0.3, 0.6]);
         kinds.retain(|_| rng.chance(share));
-        let mut happenings = Happenings { lines: Vec::new(), has: Vec::new() };
+        let mut events = GeneratedEvents { lines: Vec::new(), has: Vec::new() };
         if kinds.is_empty() || rng.chance(0.1) {
-            return happenings;
+            return events;
         }
         let mut at = instant(rng, self.end);
         let most = if self.peers > 300 { CROWDED_MAX } else { LINES_MAX };
@@ -53,12 +53,12 @@ impl Stage {
                 true => self.fault(rng, name),
                 false => self.act(rng, name),
             };
-            happenings.lines.push(format!("{who} {at} {call}"));
-            if !happenings.has.contains(kind) {
-                happenings.has.push(kind.clone());
+            events.lines.push(format!("{who} {at} {call}"));
+            if !events.has.contains(kind) {
+                events.has.push(kind.clone());
             }
         }
-        happenings
+        events
     }
 
     fn act(&self, rng: &mut Rng, name: &str) -> (String, String) {
@@ -80,7 +80,7 @@ impl Stage {
         let arguments = match name {
             "cut" | "cut_in" | "cut_out" => match rng.below(3) {
                 0 => {
-                    // All of them are cut from nobody.
+                    // A cut of all seats would cut nothing.
                     who = one_seat(rng, self.peers);
                     String::new()
                 }

@@ -6,27 +6,27 @@ use peerlet_network::{MODELS, ModelEntry};
 use super::sample::{between, one_of, probability, time};
 
 /// A `[network]` table.
-pub(super) struct Weather {
+pub(super) struct GeneratedNetwork {
     /// The lines below the table's head.
     pub(super) lines: Vec<String>,
-    /// The names of what it has, for the count of what occurred.
+    /// The names of its features, for the count of occurrences.
     pub(super) has: Vec<String>,
     /// Whether the smallest delay is so small that nearly every event has a window of its own.
     pub(super) is_fine: bool,
 }
 
-/// Draws the value of a layer's key, for so many peers.
-type DrawLayer = fn(&mut Rng, u32) -> String;
+/// Generates the value of a layer's key, for this many peers.
+type GenerateLayer = fn(&mut Rng, u32) -> String;
 
-/// Draws a network.
-pub(super) fn draw(rng: &mut Rng, peers: u32) -> Weather {
+/// Generates a network.
+pub(super) fn generate(rng: &mut Rng, peers: u32) -> GeneratedNetwork {
     let without_file = |model: &&ModelEntry| model.parameters.iter().all(|p| p.default.is_some());
     let models: Vec<_> = MODELS.iter().filter(without_file).map(|model| model.name).collect();
     let model = one_of(rng, &models);
     let mut lines = vec![format!("model = \"{model}\"")];
     let mut has = vec![format!("model {model}")];
     let is_fine = parameters(rng, model, &mut lines);
-    let layers: [(&str, DrawLayer); 6] = [
+    let layers: [(&str, GenerateLayer); 6] = [
         ("jitter", jitter),
         ("reorder", reorder),
         ("duplicate", |rng, _| probability(rng).to_string()),
@@ -40,10 +40,10 @@ pub(super) fn draw(rng: &mut Rng, peers: u32) -> Weather {
             has.push(format!("layer {name}"));
         }
     }
-    Weather { lines, has, is_fine }
+    GeneratedNetwork { lines, has, is_fine }
 }
 
-/// Adds random parameters of a model, or none; whether its smallest delay is very small.
+/// Adds random parameters of a model, or none; true if its smallest delay is very small.
 fn parameters(rng: &mut Rng, model: &str, lines: &mut Vec<String>) -> bool {
     let ms =
         |rng: &mut Rng, low, high| time(rng, MILLISECOND * low, MILLISECOND * high, MILLISECOND);
@@ -137,7 +137,7 @@ fn reorder(rng: &mut Rng, _: u32) -> String {
 
 fn corrupt(rng: &mut Rng, _: u32) -> String {
     let bits = one_of(rng, &[1, 2, 9]);
-    // Where everything is damaged, no connection ever opens, and nothing is to be seen.
+    // If all packets are damaged, no connection ever opens, and the run shows nothing.
     format!("{{ probability = {}, bits = {bits} }}", probability(rng).min(0.3))
 }
 
@@ -180,7 +180,7 @@ fn access(rng: &mut Rng, _: u32) -> String {
     }
 }
 
-/// A time within a run, often one that others have as well.
+/// An instant within a run, often one shared with other events.
 pub(super) fn instant(rng: &mut Rng, end: Duration) -> Duration {
     let step = one_of(rng, &[MILLISECOND, MILLISECOND * 100, SECOND / 2, NANOSECOND]);
     step * rng.below(end.as_nanos().div_ceil(step.as_nanos()))

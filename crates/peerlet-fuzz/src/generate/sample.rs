@@ -1,4 +1,4 @@
-//! Lots: what random scenarios are made of.
+//! Samples of the values that random scenarios consist of.
 
 use peerlet_core::{Duration, Rng};
 
@@ -25,7 +25,7 @@ pub(super) fn probability(rng: &mut Rng) -> f64 {
     one_of(rng, &[0.001, 0.01, 0.05, 0.1, 0.3, 0.5, 1.0])
 }
 
-/// Seats out of so many, as a scenario writes them.
+/// A set of seats, as a scenario writes it.
 pub(super) fn seats(rng: &mut Rng, peers: u32) -> String {
     let last = u64::from(peers) - 1;
     match rng.below(6) {
@@ -49,7 +49,7 @@ pub(super) fn one_seat(rng: &mut Rng, peers: u32) -> String {
     rng.below(u64::from(peers)).to_string()
 }
 
-/// A share of the peers that comes to at least one of them.
+/// A share of the peers that is at least one of them.
 pub(super) fn share(rng: &mut Rng, peers: u32) -> String {
     let least = 100u64.div_ceil(u64::from(peers));
     format!("{}%", between(rng, least, 100.max(least)))

@@ -1,17 +1,17 @@
-//! A random scenario: drawn from a seed, written as a scenario file.
+//! A random scenario, generated from a seed and written as a scenario file.
 
 use std::fmt::Write;
 
 use peerlet_core::{Duration, MILLISECOND, Rng, SECOND, Seed};
 use peerlet_scenario::{Action, Scenario, Step, Timeline};
 
-use super::events::Stage;
-use super::network::{self, Weather};
+use super::events::EventGenerator;
+use super::network::{self, GeneratedNetwork};
 use super::sample::{between, one_of, share, time};
 use super::stacks::{self, Group};
 
 /// A random scenario, in the parts of its file.
-pub(crate) struct Drawn {
+pub(crate) struct GeneratedScenario {
     seed: u64,
     peers: u32,
     end: Duration,
@@ -22,18 +22,18 @@ pub(crate) struct Drawn {
     groups: Vec<Group>,
     churn: Vec<String>,
     events: Vec<String>,
-    /// The names of what it has, for the count of what occurred.
+    /// The names of its features, for the count of occurrences.
     pub(crate) has: Vec<String>,
 }
 
-/// So many events a scenario is to have at most, as far as that can be foreseen.
+/// The most events of a scenario, as estimated beforehand.
 const EVENTS_MAX: u64 = 12_000;
-/// As above, where nearly every event has a window of its own, which is slow.
+/// The same where nearly every event has a window of its own, which is slow.
 const FINE_MAX: u64 = 1_500;
 
-impl Drawn {
-    /// Draws the scenario of this seed.
-    pub(crate) fn new(seed: u64) -> Drawn {
+impl GeneratedScenario {
+    /// Generates the scenario of this seed.
+    pub(crate) fn new(seed: u64) -> GeneratedScenario {
         let rng = &mut Seed::new(seed).named("random scenario").rng();
         let peers = match rng.below(100) {
             0 => between(rng, 800, 1_200),
@@ -41,24 +41,24 @@ impl Drawn {
             13..=49 => between(rng, 13, 60),
             _ => between(rng, 2, 12),
         } as u32;
-        let weather = match rng.chance(0.04) {
+        let network = match rng.chance(0.04) {
             true => {
                 let has = vec!["model none".to_owned()];
-                Weather { lines: Vec::new(), has, is_fine: false }
+                GeneratedNetwork { lines: Vec::new(), has, is_fine: false }
             }
-            false => network::draw(rng, peers),
+            false => network::generate(rng, peers),
         };
-        let most = if weather.is_fine { FINE_MAX } else { EVENTS_MAX };
+        let most = if network.is_fine { FINE_MAX } else { EVENTS_MAX };
         let budget = between(rng, most / 10, most);
-        let (mut stack, mut has) = stacks::draw(rng, peers, budget);
-        let groups = stack.draw_groups(rng, peers);
+        let (mut stack, mut has) = stacks::generate(rng, peers, budget);
+        let groups = stack.generate_groups(rng, peers);
         let affordable = SECOND * budget / (u64::from(peers) * stack.events_per_second).max(1);
         let end = time(rng, SECOND * 2, SECOND * 60, MILLISECOND * 100);
         let end = end.min(affordable).max(SECOND);
         let join = rng.chance(0.7).then(|| one_of(rng, &[Duration::ZERO, end / 10, end / 2, end]));
         let epoch = one_of(rng, &[None, Some(SECOND), Some(MILLISECOND * 333)]);
         let has_router = stack.has("router");
-        let happenings = Stage { peers, end, has_router }.draw(rng);
+        let events = EventGenerator { peers, end, has_router }.generate(rng);
         let churn = if rng.chance(0.3) { churn(rng, peers, end) } else { Vec::new() };
         let is_taller = groups.iter().any(|group| group.is_taller);
         for (name, is_there) in [
@@ -68,10 +68,22 @@ impl Drawn {
         ] {
             has.extend(is_there.then(|| name.to_owned()));
         }
-        has.extend(weather.has);
-        has.extend(happenings.has);
-        let (stack, network, events) = (stack.lines, weather.lines, happenings.lines);
-        Drawn { seed, peers, end, join, epoch, network, stack, groups, churn, events, has }
+        has.extend(network.has);
+        has.extend(events.has);
+        let (stack, network, events) = (stack.lines, network.lines, events.lines);
+        GeneratedScenario {
+            seed,
+            peers,
+            end,
+            join,
+            epoch,
+            network,
+            stack,
+            groups,
+            churn,
+            events,
+            has,
+        }
     }
 
     /// The scenario as a file.
@@ -80,9 +92,9 @@ impl Drawn {
         self.write(groups, &self.churn, &self.events)
     }
 
-    /// The scenario with its lots drawn: lists of seats instead of shares, starts and stops instead
-    /// of churn. `None` where event lines cannot say it: a seat would start that never does, or
-    /// something happens to one before its turn to join.
+    /// The scenario with all random choices resolved: lists of seats instead of shares, starts and
+    /// stops instead of churn. `None` if event lines cannot express it: a seat never starts, or has
+    /// an event before it joins.
     pub(crate) fn expanded(&self, scenario: &Scenario, timeline: &Timeline) -> Option<String> {
         if !is_started_first(timeline, scenario.peers) {
             return None;
@@ -99,7 +111,7 @@ impl Drawn {
         churn: &[String],
         events: &[String],
     ) -> String {
-        let Drawn { seed, peers, end, join, epoch, .. } = self;
+        let GeneratedScenario { seed, peers, end, join, epoch, .. } = self;
         let mut text = format!("title = \"random scenario {seed}\"\nseed = {seed}\n");
         let mut line = |written: std::fmt::Arguments<'_>| {
             writeln!(text, "{written}").expect("a text takes everything");
@@ -126,7 +138,7 @@ impl Drawn {
     }
 }
 
-/// Whether the first that happens to each seat is its start.
+/// Whether the first event of each seat is its start.
 fn is_started_first(timeline: &Timeline, peers: u32) -> bool {
     let mut first = vec![None; peers as usize];
     for entry in timeline.entries() {
@@ -152,9 +164,11 @@ fn churn(rng: &mut Rng, peers: u32, end: Duration) -> Vec<String> {
     let shortest = (end * u64::from(peers) / 300).max(MILLISECOND * 200);
     let longest = shortest.max(end * 2);
     let length = |rng: &mut Rng| time(rng, shortest, longest, MILLISECOND);
-    let law = |mean| format!("{{ exponential = {{ mean = \"{mean}\" }} }}");
-    let mut lines =
-        vec![format!("session = {}", law(length(rng))), format!("absence = {}", law(length(rng)))];
+    let distribution = |mean| format!("{{ exponential = {{ mean = \"{mean}\" }} }}");
+    let mut lines = vec![
+        format!("session = {}", distribution(length(rng))),
+        format!("absence = {}", distribution(length(rng))),
+    ];
     if rng.chance(0.4) {
         lines.push(format!("peers = \"{}\"", share(rng, peers)));
     }
@@ -181,20 +195,20 @@ mod tests {
         let experiment = Experiment::new("peerlet");
         let (mut seen, mut expanded) = (BTreeSet::new(), 0);
         for seed in 0..300 {
-            let drawn = Drawn::new(seed);
-            let text = drawn.text();
-            assert_eq!(text, Drawn::new(seed).text());
+            let generated = GeneratedScenario::new(seed);
+            let text = generated.text();
+            assert_eq!(text, GeneratedScenario::new(seed).text());
             let read = |text: &str| {
-                let source = Source::new("drawn", text);
+                let source = Source::new("generated", text);
                 Plan::new(&experiment, source, &[], peerlet_run::World::Sim)
                     .unwrap_or_else(|problems| panic!("seed {seed}: {}", problems.render(false)))
             };
             let plan = read(&text);
-            if let Some(text) = drawn.expanded(&plan.scenario, plan.timeline()) {
+            if let Some(text) = generated.expanded(&plan.scenario, plan.timeline()) {
                 assert_eq!(read(&text).timeline().to_string(), plan.timeline().to_string());
                 expanded += 1;
             }
-            seen.extend(drawn.has);
+            seen.extend(generated.has);
         }
         assert!(expanded > 150, "{expanded} of 300");
         let models = MODELS.iter().map(|model| format!("model {}", model.name));
@@ -214,7 +228,7 @@ mod tests {
 
     #[test]
     fn what_event_lines_cannot_say_is_not_expanded() {
-        let drawn = Drawn::new(1);
+        let generated = GeneratedScenario::new(1);
         let experiment = Experiment::new("peerlet");
         for (line, is_said) in [("0 1 Peer.stop()", true), ("1 0 Peer.stop()", false)] {
             let text = format!(
@@ -223,7 +237,7 @@ mod tests {
             );
             let source = Source::new("event", text);
             let plan = Plan::new(&experiment, source, &[], peerlet_run::World::Sim).unwrap();
-            let expanded = drawn.expanded(&plan.scenario, plan.timeline());
+            let expanded = generated.expanded(&plan.scenario, plan.timeline());
             assert_eq!(expanded.is_some(), is_said, "{line}");
         }
     }

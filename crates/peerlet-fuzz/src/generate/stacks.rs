@@ -6,11 +6,11 @@ use super::sample::{between, one_of, time};
 
 /// The `[stack]` table of a random scenario.
 pub(super) struct Stack {
-    /// A line each peerlet.
+    /// One line per peerlet.
     pub(super) lines: Vec<String>,
-    /// About how many events each peer has in a second, at least 1.
+    /// About how many events per second each peer has, at least 1.
     pub(super) events_per_second: u64,
-    /// About how many events a second one more peerlet may cost each peer.
+    /// About how many events per second one more peerlet may cost each peer.
     affordable: u64,
 }
 
@@ -25,9 +25,9 @@ pub(super) struct Group {
     pub(super) is_taller: bool,
 }
 
-/// Draws a stack for so many peers that have about so many events in all, within a second or more;
-/// and the names of what it has.
-pub(super) fn draw(rng: &mut Rng, peers: u32, events: u64) -> (Stack, Vec<String>) {
+/// Generates a stack for this many peers and about this many events in all, within a second or
+/// more; and the names of its features.
+pub(super) fn generate(rng: &mut Rng, peers: u32, events: u64) -> (Stack, Vec<String>) {
     // A thousand peers that look for neighbors make a hundred events each before they have them.
     let heights: &[usize] = if peers > 300 { &[1, 1, 1, 2] } else { &[1, 2, 2, 3, 3, 4, 4] };
     let height = one_of(rng, heights);
@@ -63,14 +63,15 @@ impl Stack {
         self.lines.iter().any(|line| line.starts_with(name))
     }
 
-    /// Draws groups of other parameters, or of peerlets more, which cost something; often none.
-    pub(super) fn draw_groups(&mut self, rng: &mut Rng, peers: u32) -> Vec<Group> {
+    /// Generates groups with other parameters, or with more peerlets, which cost events; often
+    /// none.
+    pub(super) fn generate_groups(&mut self, rng: &mut Rng, peers: u32) -> Vec<Group> {
         if peers < 4 || !rng.chance(0.4) {
             return Vec::new();
         }
         let half = u64::from(peers) / 2;
         let seats = match rng.below(4) {
-            // A server is not drawn.
+            // A server is never in a share.
             0 => vec![format!("\"{}%\"", between(rng, 100u64.div_ceil(peers.into()), 60))],
             1 => vec![between(rng, 1, half).to_string()],
             2 => vec![format!("\"{half}-*\"")],
@@ -86,10 +87,9 @@ impl Stack {
         seats.into_iter().enumerate().map(group).collect()
     }
 
-    /// Up to three more of the stock peerlets for a group, where there are some that the stack
-    /// lacks.
+    /// Up to three more stock peerlets for a group, if the stack lacks some.
     fn taller(&mut self, rng: &mut Rng, peers: u32) -> Option<String> {
-        // A thousand peers have as much to do as they can with one of them.
+        // With a thousand peers, one of them is as much as the budget allows.
         let most = if peers > 300 { 1 } else { 3 };
         let missing: Vec<_> = NAMES.into_iter().filter(|name| !self.has(name)).collect();
         let count = between(rng, 1, most).min(missing.len() as u64) as usize;
@@ -102,7 +102,7 @@ impl Stack {
         (!lines.is_empty()).then(|| format!("{{ {} }}", lines.join(", ")))
     }
 
-    /// What a group has otherwise.
+    /// Other parameters of a group.
     fn variant(&self, rng: &mut Rng) -> String {
         match rng.below(3) {
             0 if self.has("lookups") => "{ lookups = { rate = \"0.2/s\" } }".to_owned(),
@@ -114,7 +114,7 @@ impl Stack {
     }
 }
 
-/// Some of these parameters; the others keep their defaults.
+/// A random subset of these parameters; the others keep their defaults.
 fn some(rng: &mut Rng, all: Vec<String>) -> Vec<String> {
     all.into_iter().filter(|_| rng.chance(0.5)).collect()
 }
@@ -146,7 +146,7 @@ fn bootstrap(rng: &mut Rng, peers: u32) -> Vec<String> {
     chosen
 }
 
-/// Parameters that cost about so many events a second at most, and what they cost.
+/// Parameters that cost about this many events per second at most, and their cost.
 fn neighbors(rng: &mut Rng, affordable: u64) -> (Vec<String>, u64) {
     let random = between(rng, 0, 6);
     let ring = between(rng, 1, 3);

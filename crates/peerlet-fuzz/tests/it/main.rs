@@ -1,22 +1,22 @@
-//! Random scenarios hold, and find bugs that were planted.
+//! Random scenarios hold, and injected bugs are found.
 
 use peerlet_core::Seed;
 use peerlet_fuzz::{Finding, Search};
 use peerlet_run::Experiment;
-use peerlet_sim::Planted;
+use peerlet_sim::InjectedBug;
 
-/// Within so many scenarios each bug is to be found.
+/// Each bug must be found within this many scenarios.
 const SCENARIOS: u64 = 200;
 
-/// What a search with this bug finds.
-fn find(bug: Planted, seed: u64) -> Option<Finding> {
+/// The finding of a search with this bug.
+fn find(bug: InjectedBug, seed: u64) -> Option<Finding> {
     let experiment = Experiment::new("peerlet");
     let search = Search { experiment: &experiment, count: SCENARIOS, seed };
-    search.run(&move |setup| setup.planted = Some(bug)).finding
+    search.run(&move |setup| setup.injected_bug = Some(bug)).finding
 }
 
-/// Checks that the bug is found, and that what is said of it has these words.
-fn check(bug: Planted, words: &[&str]) {
+/// Checks that the bug is found, and that the finding has one of these phrases.
+fn check(bug: InjectedBug, words: &[&str]) {
     let found = find(bug, 3);
     let finding = found.unwrap_or_else(|| panic!("{bug:?} was not found in {SCENARIOS} scenarios"));
     println!("{bug:?} was found by scenario {}: {}", finding.number, finding.what);
@@ -26,32 +26,32 @@ fn check(bug: Planted, words: &[&str]) {
 
 #[test]
 fn a_lost_wake_up_is_found() {
-    check(Planted::LostWakeUp, &["did not come"]);
+    check(InjectedBug::LostWakeUp, &["did not come"]);
 }
 
 #[test]
 fn a_mixed_up_life_is_found() {
-    check(Planted::LifeMixUp, &["by the connection of life"]);
+    check(InjectedBug::LifeMixUp, &["by the connection of life"]);
 }
 
 #[test]
 fn a_tie_that_is_broken_wrongly_is_found() {
-    check(Planted::WrongTieBreak, &["against the order", "out of order", "differs from"]);
+    check(InjectedBug::WrongTieBreak, &["against the order", "out of order", "differs from"]);
 }
 
 #[test]
 fn a_leaked_timer_is_found() {
-    check(Planted::LeakedTimer, &["a timer of life"]);
+    check(InjectedBug::LeakedTimer, &["a timer of life"]);
 }
 
 #[test]
 fn a_double_delivery_is_found() {
-    check(Planted::DoubleDelivery, &["came twice", "came back twice"]);
+    check(InjectedBug::DoubleDelivery, &["came twice", "came back twice"]);
 }
 
 #[test]
-fn books_that_differ_from_way_to_way_are_found() {
-    check(Planted::UnevenBooks, &["differs from"]);
+fn books_that_differ_between_engine_paths_are_found() {
+    check(InjectedBug::UnevenBooks, &["differs from"]);
 }
 
 /// The seed of a test: `PEERLET_SEED` if it is set, a number or any other text.

@@ -11,7 +11,7 @@ use peerlet_core::{
 use peerlet_network::Model;
 use peerlet_sim::{Handled, Outcome, Setup, Simulation, Trace};
 
-/// What happened to an actor, or what it did.
+/// An event or act of an actor.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Happened {
     Start,
@@ -34,36 +34,36 @@ pub enum Happened {
 }
 
 /// One line of the log.
-pub type Entry = (Time, Seat, Happened);
+pub type LogEntry = (Time, Seat, Happened);
 
 #[derive(Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<Entry>>>);
+pub struct Log(Arc<Mutex<Vec<LogEntry>>>);
 
 impl Log {
     fn write(&self, at: Time, seat: Seat, what: Happened) {
         self.0.lock().expect("nobody panics while writing").push((at, seat, what));
     }
 
-    /// As [`entries`](Log::entries), seats ascending: nobody promises an order among peers.
-    pub fn by_seat(&self) -> Vec<Entry> {
+    /// As [`entries`](Log::entries), seats ascending: the order among peers is not promised.
+    pub fn by_seat(&self) -> Vec<LogEntry> {
         let mut entries = self.entries();
         entries.sort_by_key(|(_, seat, _)| *seat);
         entries
     }
 
-    /// Everything so far, but not the engine's own lines.
-    pub fn entries(&self) -> Vec<Entry> {
+    /// All lines so far, without the engine's own.
+    pub fn entries(&self) -> Vec<LogEntry> {
         let mut entries = self.with_trace();
         entries.retain(|(_, _, what)| !matches!(what, Happened::Handled(_)));
         entries
     }
 
-    /// Everything so far; after what happened in one event comes the engine's own line about it.
-    pub fn with_trace(&self) -> Vec<Entry> {
+    /// All lines so far; the lines of one event precede the engine's own line about it.
+    pub fn with_trace(&self) -> Vec<LogEntry> {
         self.0.lock().expect("nobody panics while writing").clone()
     }
 
-    /// What the engine handled, in its order.
+    /// The events that the engine handled, in its order.
     pub fn trace(&self) -> Vec<Handled> {
         let handled = |(_, _, what)| match what {
             Happened::Handled(handled) => Some(handled),
@@ -72,7 +72,7 @@ impl Log {
         self.with_trace().into_iter().filter_map(handled).collect()
     }
 
-    /// What happened to one seat but its starts, with the time in nanoseconds.
+    /// The lines of one seat except its starts, with the time in nanoseconds.
     pub fn of(&self, seat: u32) -> Vec<(u64, Happened)> {
         let mut mine = self.entries();
         mine.retain(|(_, at, what)| *at == Seat(seat) && *what != Happened::Start);
@@ -90,10 +90,10 @@ type Script = Arc<dyn Fn(&mut Context<Actor>, &Log, &Happened) + Send + Sync>;
 
 /// Counts what the actors say.
 pub const SAID: Metric = Metric::counter("said");
-/// What each actor says last.
+/// The last number that each actor says.
 pub const LEVEL: Metric = Metric::gauge("level").quantum(1.0);
 
-/// What actors send: a number, and ballast to reach a size.
+/// A message between actors: a number, and ballast to reach a size.
 pub type Message = (u64, String);
 
 /// Plays the script.
@@ -154,7 +154,7 @@ pub fn send_sized(
     taken
 }
 
-/// Ballast that differs by message and place.
+/// Ballast that differs by message and position.
 pub fn ballast_of(number: u64, len: usize) -> String {
     let mut bytes = vec![b'a' + (number % 26) as u8; len];
     let pieces = bytes.chunks_mut(1_000).enumerate();
@@ -215,7 +215,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// A stage on which nobody is started.
+    /// A stage without any started peer.
     pub fn empty(
         seats: u32,
         duration: Duration,

@@ -1,4 +1,4 @@
-//! What has no end is ended, by name.
+//! Endless loops are ended with an error that names them.
 
 use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, Time};
 use peerlet_sim::RunError;

@@ -46,7 +46,7 @@ fn epochs_are_half_open_and_the_last_one_is_kept() {
 fn levels_end_with_the_life() {
     const AT: &[u64] = &[100_000_000];
     // Seat 0 stops at the edge: its level counts in the epoch before, not in the one that begins.
-    // A command that reaches it then sets a level of nobody.
+    // A command that reaches it then sets no level.
     let stage = counting(2, AT, SECOND * 3).then(SECOND, 0, Act::Stop);
     let (outcome, _) = stage.then(MILLISECOND * 2_500, 0, cue()).run();
     assert_eq!(epochs(&outcome.measures), [(2, 200), (0, 100), (1, 100)]);

@@ -1,4 +1,4 @@
-//! What the digest tells apart, and what not.
+//! The events that the digest tells apart, and those that it does not.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -112,7 +112,7 @@ fn it_is_the_one_that_was_written_down() {
     expect_test::expect!["b35aadbda5cd5e5a"].assert_eq(&ring(1, 1.0, |_| {}).digest.to_string());
 }
 
-/// What a trace is written to.
+/// The output of a trace.
 #[derive(Clone, Default)]
 struct Paper(Rc<RefCell<Vec<u8>>>);
 
@@ -152,7 +152,7 @@ fn twins(change: impl Fn(Peer) -> Peer + Send + Sync + 'static) -> Outcome {
     simulation.run().expect("no twin is endless")
 }
 
-/// Who handles an event, and which call it is part of, is no less than when.
+/// The digest covers the handler of an event and its call as well as its time.
 #[test]
 fn the_peerlet_of_an_event_counts() {
     struct Idle<const N: usize>;
@@ -167,7 +167,7 @@ fn the_peerlet_of_an_event_counts() {
     assert_ne!(one.digest, other.digest);
 }
 
-/// One peer asks another one; the number of the call is drawn from the asker's secrets.
+/// One peer asks another one; the number of the call comes from the asker's secrets.
 fn asked(secrets: u32, tries: u32) -> Outcome {
     struct Asking {
         secrets: u32,
@@ -203,7 +203,7 @@ fn the_number_of_a_call_counts() {
     assert_eq!(one.digest, asked(0, 1).digest);
 }
 
-/// What a message says is not in the digest, how long it is is.
+/// The content of a message is not in the digest; its length is.
 #[test]
 fn bytes_are_in_it() {
     let (short, long) = (ring(1, 1.0, |_| {}), ring(300, 1.0, |_| {}));
@@ -244,6 +244,6 @@ fn the_script_recomputes_it() {
     assert_eq!(kinds.len(), WANTED.len(), "{kinds:?}");
 }
 
-/// What occurs in the traces that the script is given.
+/// The features of the traces that the script is given.
 const WANTED: [&str; 8] =
     ["deliver", "timer", "wake", "pause", "resume", "undelivered", "question", "answer"];

@@ -66,9 +66,9 @@ fn engines_agree_on_larger_worlds() {
     });
 }
 
-/// More turns pass in one window than there were events before it.
+/// More events are passed over in one window than there were events before it.
 #[test]
-fn turns_that_pass_are_not_counted() {
+fn passed_events_are_not_counted() {
     let counted = |engine| {
         let mut stage = Stage::new(1, SECOND * 2, |ctx, _, what| {
             if matches!(what, Happened::Start) {
@@ -83,7 +83,7 @@ fn turns_that_pass_are_not_counted() {
     assert_eq!(counted(Engine::Windowed), counted(Engine::Reference));
 }
 
-/// Whatever can happen does, so that comparing means something.
+/// All kinds of events occur, so that the comparison is meaningful.
 #[test]
 fn larger_worlds_are_full_of_life() {
     let (mut kinds, mut rounds, mut idle, mut late, mut endless) =

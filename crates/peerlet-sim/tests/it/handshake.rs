@@ -6,12 +6,12 @@ use peerlet_measure::{DropCause, Flow};
 use peerlet_network::Constant;
 
 use crate::actor::{Happened, Stage, send, send_reliably};
-use crate::weather::Weather;
+use crate::hostile_network::HostileNetwork;
 
 const MS: u64 = 1_000_000;
 const DELAY: Duration = Duration::from_millis(20);
 
-/// Who sends at which millisecond: seat 0 to seat 1, or back.
+/// The sender of each message, by millisecond: seat 0 to seat 1, or back.
 type Sends = &'static [(u32, u64)];
 
 /// Two peers that send numbers from 0 on, as datagrams or reliably.
@@ -60,7 +60,7 @@ fn datagrams(stage: Stage) -> Flow {
 fn the_first_datagrams_wait_for_a_round_trip() {
     let sends: Sends = &[(0, 1_000), (0, 1_010), (0, 1_040), (0, 1_050), (1, 1_060), (0, 2_000)];
     let to_1 = vec![(1_060, 0), (1_060, 1), (1_060, 2), (1_070, 3), (2_020, 5)];
-    // Whoever was met waits for nothing.
+    // After the handshake nothing waits.
     assert_eq!(came(stage(sends, false)), [vec![(1_080, 4)], to_1]);
 }
 
@@ -82,11 +82,11 @@ fn reliable_messages_wait_for_it_as_well() {
 
 #[test]
 fn a_lost_hello_is_said_again() {
-    let weather = |until| Weather::constant(DELAY).wall(Duration::ZERO, MILLISECOND * until);
+    let network = |until| HostileNetwork::constant(DELAY).wall(Duration::ZERO, MILLISECOND * until);
     let sends: Sends = &[(0, 1_000), (0, 1_500)];
-    let [_, to_1] = came(stage(sends, false).over(weather(1_100)));
+    let [_, to_1] = came(stage(sends, false).over(network(1_100)));
     assert_eq!(to_1, [(2_059, 0), (2_059, 1)]);
-    let [_, to_1] = came(stage(sends, false).over(weather(3_996)));
+    let [_, to_1] = came(stage(sends, false).over(network(3_996)));
     assert_eq!(to_1, [(4_057, 0), (4_057, 1)]);
 }
 
@@ -94,23 +94,23 @@ fn a_lost_hello_is_said_again() {
 #[test]
 fn reliable_messages_meet_soon_after_a_cut() {
     let after = |heals: u64| {
-        let weather = Weather::constant(DELAY).wall(Duration::ZERO, MILLISECOND * heals);
-        let [_, to_1] = came(stage(&[(0, 1_000)], true).over(weather));
+        let network = HostileNetwork::constant(DELAY).wall(Duration::ZERO, MILLISECOND * heals);
+        let [_, to_1] = came(stage(&[(0, 1_000)], true).over(network));
         to_1
     };
     // Hellos at 1, 2, 4, 5, 6, 8, 9 and 10 s and some milliseconds.
     assert_eq!(after(4_500), [(5_100, 0)]);
     assert_eq!(after(7_000), [(8_097, 0)]);
     assert_eq!(after(9_500), [(10_099, 0)]);
-    // The connection's time is over at 11 s, whatever is tried then.
+    // The connection times out at 11 s, whatever the attempts.
     assert_eq!(after(10_970), []);
 }
 
 #[test]
 fn a_lost_welcome_is_asked_for_again() {
-    // What comes to seat 0 is not let in, as long as that lasts.
-    let weather = Weather::constant(DELAY).gate(Duration::ZERO, MILLISECOND * 1_100);
-    let [_, to_1] = came(stage(&[(0, 1_000)], false).over(weather));
+    // Seat 0 admits nothing for that time.
+    let network = HostileNetwork::constant(DELAY).gate(Duration::ZERO, MILLISECOND * 1_100);
+    let [_, to_1] = came(stage(&[(0, 1_000)], false).over(network));
     assert_eq!(to_1, [(2_059, 0)]);
 }
 
@@ -120,7 +120,7 @@ fn a_lost_welcome_is_asked_for_again() {
 fn what_overtakes_the_end_of_a_handshake_is_lost() {
     let at = |millis| MILLISECOND * millis;
     let sends: Sends = &[(0, 1_000), (0, 1_130), (0, 1_170), (0, 1_200)];
-    let lossy = Weather::constant(DELAY).wall(at(1_030), at(1_050));
+    let lossy = HostileNetwork::constant(DELAY).wall(at(1_030), at(1_050));
     let flow = datagrams(stage(sends, false).over(lossy.clone()));
     let dropped = [DropCause::Partition, DropCause::Loss].map(|cause| flow.dropped(cause));
     assert_eq!((flow.delivered, dropped), (2, [1, 1]));
@@ -140,7 +140,7 @@ fn a_sender_that_ends_meanwhile_is_told_of_nothing() {
         let (outcome, log) = stage.run();
         let flow = outcome.ledger.reliable;
         assert!(outcome.ledger.is_balanced(), "{:?}", outcome.ledger);
-        // What was queued before an orderly end still leaves; the next life sends as well.
+        // Messages queued before a stop still depart; the next life sends as well.
         assert_eq!(flow.delivered, 1 + u64::from(act == Act::Stop));
         assert!(!log.of(0).iter().any(|(_, what)| matches!(what, Happened::Undelivered(..))));
     }
@@ -149,7 +149,7 @@ fn a_sender_that_ends_meanwhile_is_told_of_nothing() {
 /// Connections that give up before a handshake does.
 #[test]
 fn a_short_patience_ends_first() {
-    let cut = Weather::constant(DELAY).wall(Duration::ZERO, SECOND * 3);
+    let cut = HostileNetwork::constant(DELAY).wall(Duration::ZERO, SECOND * 3);
     let (outcome, log) = stage(&[(0, 1_000)], true).patient(SECOND).over(cut).run();
     assert!(outcome.ledger.is_balanced(), "{:?}", outcome.ledger);
     let told = log.of(0).into_iter().find(|(_, what)| matches!(what, Happened::Undelivered(..)));
@@ -159,11 +159,12 @@ fn a_short_patience_ends_first() {
 #[test]
 fn nobody_waits_for_ever() {
     const SENDS: Sends = &[(0, 1_000); 70];
-    let cut = |sends| stage(sends, false).over(Weather::constant(DELAY).wall(DELAY, SECOND * 9));
+    let cut =
+        |sends| stage(sends, false).over(HostileNetwork::constant(DELAY).wall(DELAY, SECOND * 9));
     let flow = datagrams(cut(SENDS));
     let dropped = [DropCause::Undelivered, DropCause::Queue].map(|cause| flow.dropped(cause));
     assert_eq!((flow.sent, dropped), (70, [64, 6]));
-    // What is sent after that dials anew.
+    // The next message dials again.
     let [_, to_1] = came(cut(&[(0, 1_000), (0, 4_999), (0, 5_001), (0, 9_500)]));
     assert_eq!(to_1, [(9_560, 3)]);
 }
@@ -180,7 +181,7 @@ fn sockets_answer_and_not_lives() {
     let paused = Act::Pause(MILLISECOND * 1_000);
     let [_, to_1] = came(stage(sends, false).then(SECOND / 2, 1, paused.clone()));
     assert_eq!(to_1, [(1_500, 0), (2_020, 1)]);
-    // What a peer sent departs though it is paused, or gone.
+    // A peer's messages depart although it is paused or gone.
     for act in [paused, Act::Stop, Act::Crash] {
         let [_, to_1] = came(stage(&[(0, 1_000)], false).then(MILLISECOND * 1_020, 0, act));
         assert_eq!(to_1, [(1_060, 0)]);

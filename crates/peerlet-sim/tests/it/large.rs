@@ -9,7 +9,7 @@ use peerlet_network::{AccessConfig, Constant, LayersConfig, Rate, Size};
 use peerlet_sim::{Engine, Outcome, SetupError, Simulation};
 
 use crate::actor::{Happened, Log, Stage, at, ballast_of, send, send_sized};
-use crate::weather::Weather;
+use crate::hostile_network::HostileNetwork;
 
 const MS: u64 = 1_000_000;
 const MIB: usize = 1024 * 1024;
@@ -49,7 +49,7 @@ fn received(log: &Log) -> Vec<(u64, u64)> {
     log.of(0).into_iter().filter_map(number).collect()
 }
 
-/// What seat 1 was told is undelivered.
+/// The messages reported undelivered to seat 1.
 fn reported(log: &Log) -> Vec<(u64, Undelivered)> {
     let report = |(_, what)| match what {
         Happened::Undelivered(_, number, why) => Some((number, why)),
@@ -58,7 +58,7 @@ fn reported(log: &Log) -> Vec<(u64, Undelivered)> {
     log.of(1).into_iter().filter_map(report).collect()
 }
 
-/// The same stage whose peers have links of so many Mbit/s each way.
+/// The same stage with access links of this many Mbit/s each way.
 fn over_access(stage: Stage, up: Option<u64>, down: Option<u64>) -> Stage {
     let rate = |mbit: Option<u64>| mbit.map(|mbit| Rate::bits(mbit * 1_000_000));
     let (up, down, queue) = (rate(up), rate(down), Some(Size::bytes(64 << 10)));
@@ -69,7 +69,7 @@ fn over_access(stage: Stage, up: Option<u64>, down: Option<u64>) -> Stage {
     stage.over_boxed(layers.wrap(model, Seed::new(5), seats).expect("the layers can be built"))
 }
 
-/// What a mebibyte with its head takes on a link of 10 Mbit/s, in nanoseconds.
+/// The time of a mebibyte with its head on a link of 10 Mbit/s, in nanoseconds.
 const MEBIBYTE_AT_10_MBIT: u64 = (MIB as u64 - 4) * 800;
 
 /// Opening takes a round trip, the question another one; then byte follows byte.
@@ -191,8 +191,8 @@ fn what_happens_half_way_is_told_once_and_in_order() {
 #[test]
 fn a_division_half_way_is_waited_out_or_told() {
     let stage = |heals| {
-        let weather = Weather::constant(MILLISECOND * 40);
-        senders(2, &[0, 9 * MIB, 1]).over(weather.wall(MILLISECOND * 1_300, heals))
+        let network = HostileNetwork::constant(MILLISECOND * 40);
+        senders(2, &[0, 9 * MIB, 1]).over(network.wall(MILLISECOND * 1_300, heals))
     };
     let (_, log) = stage(SECOND * 9).run();
     assert_eq!(received(&log).len(), 3);
@@ -216,13 +216,13 @@ fn the_senders_end_half_way_drops_the_message_or_not() {
 
 #[test]
 fn lost_pieces_are_sent_again() {
-    let weather = Weather {
+    let network = HostileNetwork {
         loss: 0.3,
         refusal: 0.2,
         lag: (0.3, MILLISECOND * 30),
-        ..Weather::constant(DELAY)
+        ..HostileNetwork::constant(DELAY)
     };
-    let (_, log) = senders(3, &[0, 3 * MIB, 1, 9 * MIB, 2]).over(weather).run();
+    let (_, log) = senders(3, &[0, 3 * MIB, 1, 9 * MIB, 2]).over(network).run();
     assert_eq!(received(&log).len(), 10);
 }
 

@@ -1,4 +1,4 @@
-//! What the layers of a network do to messages, seen by those who send and receive them.
+//! The effects of network layers on messages, as senders and receivers see them.
 
 use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, Seed};
 use peerlet_measure::DropCause;
@@ -17,7 +17,7 @@ fn probability(p: f64) -> Probability {
     Probability::new(p).expect("it is from 0 to 1")
 }
 
-/// Seat 0 sends so many numbers to seat 1, all at one second or one every `pause`.
+/// Seat 0 sends this many numbers to seat 1, all at one second or one every `pause`.
 fn sender(numbers: u64, pause: Duration, reliably: bool, layers: &LayersConfig) -> Stage {
     let stage = Stage::new(2, SECOND * 60, move |ctx, log, what| match what {
         Happened::Start if ctx.seat() == Seat(0) => {

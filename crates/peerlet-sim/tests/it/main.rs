@@ -1,24 +1,24 @@
-//! The simulator, tried from outside by people who want to break it.
+//! Tests of the simulator from outside, with helpers that try hard to break it.
 
+mod acting_siblings;
 mod actor;
-mod folk;
-mod kin;
-mod weather;
+mod hostile_network;
+mod random_peerlets;
+mod verifier;
 mod worlds;
 
 mod bounds;
 mod cuts;
-mod dice;
 mod digest;
 mod engines;
 mod handshake;
-mod judge;
 mod large;
 mod layers;
 mod order;
 mod pause;
 mod pressure;
 mod random_faults;
+mod random_streams;
 mod reliable;
 mod stacks;
 mod tampering;

@@ -150,7 +150,8 @@ fn a_network_without_delay_takes_a_nanosecond() {
     assert_eq!(outcome.ledger.datagram.in_flight, 1, "what falls on the end is in flight");
 }
 
-/// What a peer sent to itself belongs to its life, even when the next begins in the same instant.
+/// A message to oneself belongs to its sender's life, even when the next begins in the same
+/// instant.
 #[test]
 fn reliable_messages_to_oneself_do_not_outlive_the_life() {
     let stage = Stage::new(1, SECOND, |ctx, log, what| {

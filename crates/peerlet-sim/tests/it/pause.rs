@@ -29,7 +29,7 @@ fn stage(reliably: bool) -> Stage {
     stage.over(Constant { delay: DELAY })
 }
 
-/// What happened to seat 1, in milliseconds, and whether all messages are accounted for.
+/// The events of seat 1, in milliseconds; checks that all messages are accounted for.
 fn seen(stage: Stage) -> (Vec<(u64, Happened)>, peerlet_measure::Ledger) {
     let (outcome, log) = stage.run();
     assert!(outcome.ledger.is_balanced(), "{:?}", outcome.ledger);
@@ -46,7 +46,7 @@ fn what_comes_meanwhile_falls_on_the_end_of_the_pause() {
     let (happened, ledger) = seen(paused(1_205, MILLISECOND * 300, false));
     assert!(happened.iter().all(|(at, _)| !(1_205..1_505).contains(at)), "it does nothing");
     let at_the_end: Vec<_> = happened.iter().filter(|(at, _)| *at == 1_505).collect();
-    // What was sent at 1,190 to 1,480 ms, and its own timers of 1,300 to 1,500 ms between them.
+    // The messages sent at 1,190 to 1,480 ms, and its own timers of 1,300 to 1,500 ms between them.
     let message = |n| [(1_020 + 10 * n, Happened::Message(Seat(0), n))];
     let timer = |n| (100 * n, Happened::Timer(n));
     let mut expected: Vec<_> = (19..=48).flat_map(message).chain((13..=15).map(timer)).collect();
@@ -171,7 +171,7 @@ fn timers_taken_back_take_no_round() {
             Happened::Start => {
                 let due = ctx.after(MILLISECOND * 2_050, 1);
                 ctx.cancel(due);
-                // So many that the reference engine looks through them.
+                // Enough that the reference engine sweeps.
                 for _ in 0..10_000 {
                     let far = ctx.after(SECOND * 4, 2);
                     ctx.cancel(far);

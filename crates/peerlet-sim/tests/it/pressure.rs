@@ -4,7 +4,7 @@ use peerlet_core::{Address, Context, MILLISECOND, SECOND, Seat};
 use peerlet_network::Constant;
 
 use crate::actor::{Actor, Happened, Log, Message, Stage, at, note, send_reliably};
-use crate::weather::Weather;
+use crate::hostile_network::HostileNetwork;
 
 const MS: u64 = 1_000_000;
 
@@ -71,8 +71,8 @@ fn writable_waits_for_the_wall_to_fall() {
         Happened::Timer(0) => fill(ctx, log, at(1), 0),
         _ => {}
     });
-    let weather = Weather::constant(MILLISECOND * 10).wall(MILLISECOND * 100, SECOND);
-    let (_, log) = stage.over(weather).run();
+    let network = HostileNetwork::constant(MILLISECOND * 10).wall(MILLISECOND * 100, SECOND);
+    let (_, log) = stage.over(network).run();
     let mut seen = log.of(0);
     seen.retain(|(_, what)| matches!(what, Happened::Note(_) | Happened::Writable(_)));
     // Attempts after 0, 30, 90, 210, 450 and 930 ms: the last one finds no wall.
@@ -94,7 +94,8 @@ fn writable_comes_when_half_is_free() {
             Happened::Timer(0) => while send_reliably(ctx, log, 1, 0) {},
             _ => {}
         });
-        let mut stage = stage.over(Weather { loss: 0.01, ..Weather::constant(MILLISECOND * 50) });
+        let mut stage =
+            stage.over(HostileNetwork { loss: 0.01, ..HostileNetwork::constant(MILLISECOND * 50) });
         stage.setup.seed = seed;
         let (_, log) = stage.run();
         let at_once = (5_050 * MS, Happened::Message(Seat(0), 0));

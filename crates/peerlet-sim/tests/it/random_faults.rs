@@ -1,4 +1,4 @@
-//! Random peers, random networks, random lives: whatever happens, the contract holds.
+//! Random peers, networks and lives: the contract always holds.
 
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -8,15 +8,15 @@ use peerlet_core::{Context, Duration, MILLISECOND, NANOSECOND, Rng, SECOND, Seat
 use peerlet_sim::{Digest, Engine, Outcome};
 
 use crate::actor::{Actor, Happened, Log, Stage, send, send_sized};
-use crate::judge::{Judge, Score};
-use crate::weather::{Wall, Weather};
+use crate::hostile_network::{HostileNetwork, Wall};
+use crate::verifier::{Score, Verifier};
 
-/// A scenario, drawn from one seed.
+/// A scenario, generated from one seed.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub seed: u64,
     seats: u32,
-    weather: Weather,
+    network: HostileNetwork,
     /// Whether a pair's first message waits for a handshake.
     handshakes: bool,
     timeout: Duration,
@@ -37,7 +37,7 @@ fn instant(rng: &mut Rng, end: Time) -> Time {
 }
 
 /// Directives at random instants, in an order that a run takes.
-fn drawn_directives(rng: &mut Rng, seats: u32, end: Time, changes: u64) -> Vec<Directive> {
+fn random_directives(rng: &mut Rng, seats: u32, end: Time, changes: u64) -> Vec<Directive> {
     let mut directives: Vec<Directive> = (0..seats)
         .map(|seat| {
             let at = if rng.chance(0.7) { Time::ZERO } else { instant(rng, end) };
@@ -69,7 +69,7 @@ fn wall(rng: &mut Rng, seats: u32, end: Time, longest: Duration) -> Wall {
 }
 
 impl Plan {
-    /// Everything at once.
+    /// All faults at once.
     pub fn stormy(seed: u64) -> Plan {
         let rng = &mut Seed::new(seed).named("plan").rng();
         let seats = 2 + rng.below(7) as u32;
@@ -77,28 +77,28 @@ impl Plan {
         let spread = choose(rng, [Duration::ZERO, NANOSECOND, MILLISECOND * 10, MILLISECOND * 200]);
         let until = Time::ZERO + MILLISECOND * choose(rng, [300, 1_000]);
         let odds = |rng: &mut Rng| choose(rng, [0.0, 0.0, 0.05, 0.3]);
-        let mut weather = Weather {
+        let mut network = HostileNetwork {
             loss: odds(rng),
             twice: odds(rng),
             refusal: odds(rng),
             lag: (odds(rng), choose(rng, [MILLISECOND, MILLISECOND * 70, SECOND])),
             until,
             max: min + spread,
-            ..Weather::constant(min)
+            ..HostileNetwork::constant(min)
         };
         for _ in 0..rng.below(3) {
-            weather.walls.push(wall(rng, seats, until, SECOND));
+            network.walls.push(wall(rng, seats, until, SECOND));
         }
         for _ in 0..rng.below(2) {
-            weather.gates.push(wall(rng, seats, until, SECOND));
+            network.gates.push(wall(rng, seats, until, SECOND));
         }
         let timeout = MILLISECOND * choose(rng, [100, 200, 500, 1_000, 3_000]);
         let changes = choose(rng, [0, 2, 10, 30]);
-        let directives = drawn_directives(rng, seats, until, changes);
+        let directives = random_directives(rng, seats, until, changes);
         let pause = MILLISECOND * choose(rng, [3, 20, 100]);
         let handshakes = rng.chance(0.25);
         let large = rng.chance(0.25);
-        Plan { large, seed, seats, weather, handshakes, timeout, directives, pause }
+        Plan { large, seed, seats, network, handshakes, timeout, directives, pause }
     }
 
     /// Everybody lives, and once in a while half of the network does not reach the other, for
@@ -106,7 +106,7 @@ impl Plan {
     fn divided(seed: u64) -> Plan {
         let mut plan = Plan::stormy(seed);
         let rng = &mut Seed::new(seed).named("divided").rng();
-        let (min, max) = (plan.weather.min, plan.weather.max);
+        let (min, max) = (plan.network.min, plan.network.max);
         plan.timeout = choose(rng, [SECOND * 2, SECOND * 10]);
         plan.handshakes &= plan.timeout == SECOND * 10;
         // The last attempt leaves three typical round trips; and the first one may have passed the
@@ -117,25 +117,25 @@ impl Plan {
             // there before it, and be sent again.
             round_trips = round_trips + SECOND * 2 + (min + max) * 4;
         }
-        plan.weather = Weather { max, ..Weather::constant(min) };
+        plan.network = HostileNetwork { max, ..HostileNetwork::constant(min) };
         // The one division comes anywhere and ends within the patience.
         let end = Time::ZERO + SECOND * 20;
         let division = wall(rng, plan.seats, end, plan.timeout - round_trips);
-        plan.weather.until = division.to.max(division.from + MILLISECOND * 300);
+        plan.network.until = division.to.max(division.from + MILLISECOND * 300);
         match rng.chance(0.5) {
-            true => plan.weather.walls.push(division),
-            false => plan.weather.gates.push(division),
+            true => plan.network.walls.push(division),
+            false => plan.network.gates.push(division),
         }
-        plan.directives = drawn_directives(rng, plan.seats, Time::ZERO + MILLISECOND * 5, 0);
+        plan.directives = random_directives(rng, plan.seats, Time::ZERO + MILLISECOND * 5, 0);
         plan.pause = plan.timeout / 20;
         plan
     }
 
-    /// Peers go on until the weather clears; then there is time for everything to settle.
+    /// Peers act until the network's faults end; then there is time for all messages to settle.
     pub fn stage(&self, seed: u64) -> Stage {
-        let (seats, pause, until) = (self.seats, self.pause, self.weather.until);
+        let (seats, pause, until) = (self.seats, self.pause, self.network.until);
         let large = self.large;
-        let quiet = self.timeout * 5 + self.weather.max * 10 + SECOND * 6;
+        let quiet = self.timeout * 5 + self.network.max * 10 + SECOND * 6;
         let duration = (until + quiet).since(Time::ZERO);
         let script = move |ctx: &mut Context<Actor>, log: &Log, what: &Happened| {
             if ctx.now() < until {
@@ -145,7 +145,7 @@ impl Plan {
         let mut stage = Stage::empty(seats, duration, script);
         stage.directives = self.directives.clone();
         (stage.setup.seed, stage.setup.handshakes) = (seed, self.handshakes);
-        stage.patient(self.timeout).over(self.weather.clone())
+        stage.patient(self.timeout).over(self.network.clone())
     }
 
     pub fn run(&self, change: impl FnOnce(&mut Stage)) -> (Outcome, Log) {
@@ -155,7 +155,7 @@ impl Plan {
     }
 }
 
-/// What a peer does when something happens: now and then it talks to somebody, itself included.
+/// A peer's reaction to an event: now and then it sends to a random peer, itself included.
 fn act(
     ctx: &mut Context<Actor>,
     log: &Log,
@@ -202,10 +202,10 @@ fn act(
 
 /// Plays the plan and holds it to the contract; all that was sent has found its fate.
 fn check(plan: &Plan) -> (Score, Digest) {
-    // The judge reads what peers and engine say as one log, in the order of a single heap.
+    // The verifier reads the lines of peers and engine as one log, in the order of a single heap.
     let (outcome, log) = plan.run(|stage| stage.setup.engine = Engine::Reference);
-    let copies_max = if plan.weather.twice > 0.0 { 2 } else { 1 };
-    let score = Judge::hear(plan.seats, copies_max, &log.with_trace());
+    let copies_max = if plan.network.twice > 0.0 { 2 } else { 1 };
+    let score = Verifier::verify(plan.seats, copies_max, &log.with_trace());
     let flows = [outcome.ledger.datagram, outcome.ledger.reliable];
     assert_eq!(flows.map(|flow| flow.sent), score.sent);
     assert_eq!(flows.map(|flow| flow.delivered), score.delivered);
@@ -222,14 +222,14 @@ fn given_seed() -> u64 {
     given.parse().unwrap_or_else(|_| Seed::new(0).named(&given).bits())
 }
 
-/// Runs the check over this many scenarios, or `PEERLET_SCENARIOS` of them, each drawn from a seed
-/// and given with its number; a failure tells the scenario.
-pub fn each<T: Debug>(count: u64, draw: fn(u64) -> T, check: impl Fn(&T, u64)) {
+/// Runs the check over this many scenarios, or `PEERLET_SCENARIOS` of them, each generated from a
+/// seed and given with its number; a failure tells the scenario.
+pub fn each<T: Debug>(count: u64, sample: fn(u64) -> T, check: impl Fn(&T, u64)) {
     let seed = Seed::new(given_seed());
     let given = std::env::var("PEERLET_SCENARIOS").ok();
     let count = given.map_or(count, |given| given.parse().expect("it is a number"));
     for number in 0..count {
-        let scenario = draw(seed.at(number).bits());
+        let scenario = sample(seed.at(number).bits());
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(&scenario, number))) {
             println!("scenario {number}: {scenario:#?}");
             resume_unwind(panic);
@@ -238,7 +238,7 @@ pub fn each<T: Debug>(count: u64, draw: fn(u64) -> T, check: impl Fn(&T, u64)) {
 }
 
 #[test]
-fn the_contract_holds_in_all_weathers() {
+fn the_contract_holds_over_hostile_networks() {
     each(150, Plan::stormy, |plan, _| _ = check(plan));
 }
 

@@ -7,7 +7,7 @@ use peerlet_network::{Constant, Departure, Model, ModelState, Packet, PacketDrop
 use peerlet_sim::Engine;
 
 use crate::actor::{Happened, Stage, send_reliably};
-use crate::weather::Weather;
+use crate::hostile_network::HostileNetwork;
 
 const MS: u64 = 1_000_000;
 const DELAY: Duration = Duration::from_millis(20);
@@ -92,20 +92,20 @@ fn what_was_sent_before_a_life_ended_still_arrives() {
     }
 }
 
-/// Nobody answers: the sender is told when the time is over, to the nanosecond.
+/// No answer: the sender is told at the timeout, to the nanosecond.
 #[test]
 fn patience_ends_on_its_nanosecond() {
     const AT: &[Duration] = &[SECOND, Duration::from_secs(2)];
     for timeout in [MILLISECOND * 300, SECOND * 10, SECOND * 7 + NANOSECOND] {
         let after = |seconds: u64| seconds * 1_000 * MS + timeout.as_nanos();
-        // A mute peer from the beginning: the connection never opens.
+        // A silent peer from the beginning: the connection never opens.
         let mute = sender(&AT[..1]).patient(timeout).then(Duration::ZERO, 1, Act::Crash);
         assert_eq!(reported(mute), [(after(1), 0, Undelivered::Timeout)]);
-        // Mute once it was met: each message waits its own time.
+        // Silent once it was met: each message waits for its own timeout.
         let stage = sender(AT).patient(timeout).then(MILLISECOND * 1_500, 1, Act::Crash);
         assert_eq!(reported(stage), [(after(2), 1, Undelivered::Timeout)]);
         // A wall: the sender's own attempts fail.
-        let wall = Weather::constant(DELAY).wall(MILLISECOND * 1_500, SECOND * 30);
+        let wall = HostileNetwork::constant(DELAY).wall(MILLISECOND * 1_500, SECOND * 30);
         let stage = sender(AT).patient(timeout).over(wall);
         assert_eq!(reported(stage), [(after(2), 1, Undelivered::Timeout)]);
     }
@@ -166,7 +166,7 @@ fn a_wall_that_falls_in_time_loses_nothing() {
     for (from, numbers) in [(SECOND * 2, vec![0, 1]), (Duration::ZERO, vec![0, 1])] {
         let last = if from == Duration::ZERO { last - SECOND } else { last };
         for (to, whole) in [(last, true), (last + NANOSECOND, false)] {
-            let stage = sender(AT).over(Weather::constant(DELAY).wall(from, to));
+            let stage = sender(AT).over(HostileNetwork::constant(DELAY).wall(from, to));
             let got: Vec<u64> = received(stage).into_iter().map(|(_, number)| number).collect();
             assert_eq!(got == numbers, whole, "a wall from {from} to {to}: {got:?}");
         }
@@ -177,19 +177,19 @@ fn a_wall_that_falls_in_time_loses_nothing() {
 #[test]
 fn a_gate_that_opens_in_time_loses_nothing() {
     const AT: &[Duration] = &[SECOND, Duration::from_secs(2), Duration::from_millis(2_500)];
-    let gate = |to| sender(AT).over(Weather::constant(DELAY).gate(SECOND * 2, to));
+    let gate = |to| sender(AT).over(HostileNetwork::constant(DELAY).gate(SECOND * 2, to));
     let got = received(gate(SECOND * 11));
     assert_eq!(got.iter().map(|(_, number)| *number).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(got[1].0, got[2].0, "the second waits behind the first");
-    // What is not let in for its whole time is given up, and all behind it.
+    // A message rejected until its timeout is given up, and all behind it.
     let told: Vec<u64> = reported(gate(SECOND * 13)).iter().map(|(_, number, _)| *number).collect();
     assert_eq!(told, [1, 2]);
 }
 
-/// Every attempt at a door has its own dice: a closed one is closed by chance, not for good.
+/// Every attempt at admission has its own random stream: a rejection is by chance, not for good.
 #[test]
 fn chance_at_the_receiving_side_loses_nothing() {
-    let refusal = Weather { refusal: 0.1, ..Weather::constant(DELAY) };
+    let refusal = HostileNetwork { refusal: 0.1, ..HostileNetwork::constant(DELAY) };
     let (outcome, log) = Stage::new(2, SECOND * 30, |ctx, log, what| match what {
         Happened::Start if ctx.seat() == Seat(0) => {
             for number in 0..200 {
@@ -225,7 +225,7 @@ fn late_entries_keep_the_order() {
         Duration::from_millis(1_504),
         Duration::from_millis(1_505),
     ];
-    let lag = Weather { lag: (0.5, MILLISECOND * 300), ..Weather::constant(DELAY) };
+    let lag = HostileNetwork { lag: (0.5, MILLISECOND * 300), ..HostileNetwork::constant(DELAY) };
     let got = received(sender(AT).over(lag));
     assert_eq!(got.iter().map(|(_, number)| *number).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6]);
     assert!(got[6].0 > 1_525 * MS, "nobody was late");
@@ -235,7 +235,7 @@ fn late_entries_keep_the_order() {
 const AROUND_A_CRASH: &[Duration] =
     &[SECOND, Duration::from_secs(2), Duration::from_millis(2_100), Duration::from_millis(2_950)];
 
-/// A crashed peer is mute. Its sender goes on trying, and hears of the next life as soon as an
+/// A crashed peer is silent. Its sender keeps retrying, and hears of the next life as soon as an
 /// attempt finds it; what it sends after that reaches the new life.
 #[test]
 fn a_new_life_within_the_time_answers_with_a_reset() {
@@ -248,7 +248,7 @@ fn a_new_life_within_the_time_answers_with_a_reset() {
     let (outcome, _) = restart(2_500).run();
     assert_eq!(outcome.ledger.reliable.dropped(DropCause::OldLife), 2);
     // A receiving side of the network, and a stop in the new life, change nothing about it.
-    let gate = || Weather::constant(DELAY).gate(SECOND * 20, SECOND * 21);
+    let gate = || HostileNetwork::constant(DELAY).gate(SECOND * 20, SECOND * 21);
     assert_eq!(reported(restart(2_500).over(gate())), told);
     assert_eq!(reported(restart(2_500).then(MILLISECOND * 2_600, 1, Act::Stop))[..2], told);
     // So do two crashes.

@@ -17,15 +17,15 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::with_default;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use crate::kin::{Habits, KINDS, memory, peer};
+use crate::acting_siblings::{Activity, KINDS, memory, peer};
 use crate::random_faults::{choose, each};
 
-/// Seats with stacks of their own, drawn from one seed.
+/// Seats with stacks of their own, generated from one seed.
 #[derive(Debug)]
 pub struct Stacks {
     seed: u64,
-    habits: Habits,
-    /// The stacks of each group; groups take turns.
+    activity: Activity,
+    /// The stacks of each group; groups alternate.
     groups: Vec<Vec<usize>>,
     delay: (Duration, Duration),
     duration: Duration,
@@ -46,17 +46,17 @@ impl Stacks {
         let duration = MILLISECOND * choose(rng, [80, 160]);
         let shortest = MILLISECOND * choose(rng, [17, 35, 35]);
         let spread = MILLISECOND * choose(rng, [0, 0, 20]);
-        let habits = Habits { seats, pause: MILLISECOND * choose(rng, [20, 40]) };
+        let activity = Activity { seats, pause: MILLISECOND * choose(rng, [20, 40]) };
         let directives = directives(rng, seats, duration);
         let delay = (shortest, shortest + spread);
-        Stacks { seed, habits, groups, delay, duration, directives }
+        Stacks { seed, activity, groups, delay, duration, directives }
     }
 
     pub fn seats(&self) -> u32 {
-        self.habits.seats
+        self.activity.seats
     }
 
-    /// What comes out of them, seen by somebody.
+    /// The outcome, with a trace.
     pub fn traced(&self, trace: Box<dyn Trace>) -> Outcome {
         self.simulate(REFERENCE, Some(trace)).0
     }
@@ -72,9 +72,9 @@ impl Stacks {
         Ran { outcome, memories, events: seen.0.take() }
     }
 
-    /// What comes out, and what everybody remembers.
+    /// The outcome, and all memories.
     fn simulate(&self, way: Way, trace: Option<Box<dyn Trace>>) -> (Outcome, Vec<u64>) {
-        let (habits, groups, (min, max)) = (self.habits, self.groups.clone(), self.delay);
+        let (activity, groups, (min, max)) = (self.activity, self.groups.clone(), self.delay);
         let model: Box<dyn Model> = match min == max {
             true => Box::new(Constant { delay: min }),
             false => Box::new(Uniform { min, max }),
@@ -86,14 +86,14 @@ impl Stacks {
             threads: way.threads,
             wire: way.wire,
             trace,
-            ..Setup::new(habits.seats, self.duration, move |seat| {
-                peer(&groups[seat.index() % groups.len()], habits)
+            ..Setup::new(activity.seats, self.duration, move |seat| {
+                peer(&groups[seat.index() % groups.len()], activity)
             })
         };
         let directives = self.directives.clone();
         let mut simulation = Simulation::new(setup, directives).expect("these stacks can run");
         simulation.run_until(Time::MAX).expect("nobody is endless");
-        let memories = (0..habits.seats).map(|seat| memory(&simulation, Seat(seat))).collect();
+        let memories = (0..activity.seats).map(|seat| memory(&simulation, Seat(seat))).collect();
         (simulation.finish(), memories)
     }
 }
@@ -148,7 +148,7 @@ struct Ran {
 }
 
 impl Ran {
-    /// What is to be the same.
+    /// The values that must be equal.
     fn sum(&self) -> (Digest, [u64; 3], Ledger, &[u64]) {
         let Outcome { digest, events, late_answers, idle_directives, ledger, .. } = &self.outcome;
         let counts = [*events, *late_answers, *idle_directives];
@@ -197,7 +197,7 @@ fn stacks_come_to_the_same_in_every_way() {
     });
 }
 
-/// Whatever is to be compared happens.
+/// All events that are to be compared occur.
 #[test]
 fn stacks_are_full_of_life() {
     let (mut rounds, mut calls, mut counts) = (0, 0, [0; EventKind::ALL.len()]);
@@ -221,7 +221,7 @@ fn stacks_are_full_of_life() {
 
 /// Acts for a sibling that its peer may not have, in one of several ways.
 struct Lone {
-    deed: u32,
+    action: u32,
 }
 
 impl Peerlet for Lone {
@@ -236,7 +236,7 @@ impl Peerlet for Lone {
     }
     fn timer(&mut self, ctx: &mut Context<Self>, (): ()) {
         let own = ctx.address();
-        match self.deed {
+        match self.action {
             0 => _ = ctx.of::<Missing>().after(MILLISECOND, ()),
             1 => _ = ctx.of::<Missing>().every(MILLISECOND, ()),
             2 => _ = ctx.of::<Missing>().spawn(|_: Task<Missing>| async {}),
@@ -256,10 +256,10 @@ impl Peerlet for Missing {
 
 #[test]
 fn nobody_acts_for_a_sibling_that_is_not_there() {
-    let run = |way: Way, deed| {
+    let run = |way: Way, action| {
         let build = move |seat: Seat| match seat.0 {
-            3 => Peer::new().with(Lone { deed }),
-            _ => Peer::new().with(Missing).with(Lone { deed }),
+            3 => Peer::new().with(Lone { action }),
+            _ => Peer::new().with(Missing).with(Lone { action }),
         };
         let mut setup = Setup::new(6, SECOND, build);
         (setup.engine, setup.threads, setup.wire) = (way.engine, way.threads, way.wire);
@@ -272,9 +272,9 @@ fn nobody_acts_for_a_sibling_that_is_not_there() {
             .expect_err("there is nobody to act for");
         panic.downcast_ref::<String>().expect("a panic has words").clone()
     };
-    for (way, deed) in ways(1).into_iter().zip((0..5).cycle()) {
+    for (way, action) in ways(1).into_iter().zip((0..5).cycle()) {
         assert_eq!(
-            run(way, deed),
+            run(way, action),
             "peer 3 (life 1) has no `missing`, and its `lone` acts as `missing` at 70ms; put \
              `missing` on the stack of this seat and say `about.uses`, or ask `ctx.has` before \
              `ctx.of`",

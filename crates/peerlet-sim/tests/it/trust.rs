@@ -11,11 +11,11 @@ use peerlet_network::{Constant, Uniform};
 use peerlet_sim::{Digest, Engine};
 
 use crate::actor::{Actor, Happened, Stage, at, note, send, send_reliably};
-use crate::weather::Weather;
+use crate::hostile_network::HostileNetwork;
 
 const MS: u64 = 1_000_000;
 const DELAY: Duration = Duration::from_millis(20);
-/// What every reliable message comes back with here.
+/// The reason with which every reliable message comes back here.
 const WHY: Undelivered = Undelivered::Identity;
 
 /// Something that a peer does, with regard to seat 1.
@@ -81,7 +81,7 @@ fn stage(acts: &'static [(u64, Do)]) -> Stage {
     stage.over(Constant { delay: DELAY })
 }
 
-/// What came to seat 1 from seat 0, by number, and what was reported to seat 0; in milliseconds.
+/// The messages from seat 0 to seat 1, by number, and the reports to seat 0; in milliseconds.
 struct Seen {
     came: Vec<(u64, u64)>,
     told: Vec<(u64, u64)>,
@@ -172,7 +172,7 @@ fn trust_holds_from_now_on_and_is_taken_back() {
 
 #[test]
 fn what_departed_before_is_reported_before() {
-    // The connection stands when the peer trusts, and seat 1 is mute for the second message.
+    // The connection stands when the peer trusts, and seat 1 is silent for the second message.
     const ACTS: &[(u64, Do)] = &[(1_000, Reliable), (2_000, Reliable), (2_001, Wrong)];
     const LATER: &[(u64, Do)] =
         &[(1_000, Reliable), (2_000, Reliable), (2_001, Wrong), (2_002, Reliable)];
@@ -230,7 +230,7 @@ fn what_a_peer_sends_when_it_stops_goes_to_nobody_else() {
 fn it_is_found_out_when_the_network_lets_it_be() {
     // Nothing departs for a second from the first message on.
     const ACTS: &[(u64, Do)] = &[(1_000, Wrong), (1_000, Reliable), (1_000, Reliable)];
-    let stage = stage(ACTS).over(Weather::constant(DELAY).wall(SECOND, SECOND * 2));
+    let stage = stage(ACTS).over(HostileNetwork::constant(DELAY).wall(SECOND, SECOND * 2));
     let (_, log) = stage.run();
     let told = log.of(0).into_iter().filter_map(|(_, what)| match what {
         Happened::Undelivered(_, number, why) => Some((number, why)),

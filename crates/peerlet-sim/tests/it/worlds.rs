@@ -1,5 +1,5 @@
-//! Larger worlds, drawn from one seed each: stacks, a network, lives, and instants at which a run
-//! is interrupted and looked at.
+//! Larger worlds, generated from one seed each: stacks, a network, lives, and instants at which a
+//! run is interrupted and looked at.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,15 +17,15 @@ use peerlet_network::{
 };
 use peerlet_sim::{Engine, Handled, Outcome, RunError, Setup, Simulation, Sums, Trace};
 
-use crate::folk::{Habits, memory};
+use crate::hostile_network::{HostileNetwork, Wall};
 use crate::random_faults::choose;
-use crate::weather::{Wall, Weather};
+use crate::random_peerlets::{Activity, memory};
 
-/// A world, drawn from one seed.
+/// A world, generated from one seed.
 #[derive(Clone, Debug)]
 pub struct World {
     seed: u64,
-    habits: Habits,
+    activity: Activity,
     net: Net,
     layers: LayersConfig,
     faults: Vec<Fault>,
@@ -44,12 +44,12 @@ enum Net {
     Uniform(Duration, Duration),
     KingLike(Duration),
     PlanetlabLike(Duration),
-    Weather(Weather),
+    Hostile(HostileNetwork),
     Narrow(Duration),
 }
 
 impl Net {
-    fn draw(rng: &mut Rng, end: Time) -> Net {
+    fn sample(rng: &mut Rng, end: Time) -> Net {
         let ms = MILLISECOND;
         match rng.below(10) {
             0 => Net::Constant(choose(rng, [Duration::ZERO, NANOSECOND, NANOSECOND * 3])),
@@ -61,7 +61,7 @@ impl Net {
             4 | 5 => Net::KingLike(choose(rng, [ms, ms * 5, ms * 40])),
             6 => Net::PlanetlabLike(choose(rng, [ms / 2, ms * 3])),
             7 => Net::Narrow(choose(rng, [Duration::ZERO, ms, ms * 30])),
-            _ => Net::Weather(weather(rng, end)),
+            _ => Net::Hostile(hostile_network(rng, end)),
         }
     }
 
@@ -72,13 +72,13 @@ impl Net {
             Net::Uniform(min, max) => Box::new(Uniform { min: *min, max: *max }),
             Net::KingLike(floor) => Box::new(like(&KING_LIKE, *floor)),
             Net::PlanetlabLike(floor) => Box::new(like(&PLANETLAB_LIKE, *floor)),
-            Net::Weather(weather) => Box::new(weather.clone()),
+            Net::Hostile(network) => Box::new(network.clone()),
             Net::Narrow(min) => Box::new(Narrow(*min)),
         }
     }
 }
 
-fn weather(rng: &mut Rng, end: Time) -> Weather {
+fn hostile_network(rng: &mut Rng, end: Time) -> HostileNetwork {
     let odds = |rng: &mut Rng| choose(rng, [0.0, 0.05, 0.3]);
     let min = choose(rng, [Duration::ZERO, MILLISECOND, MILLISECOND * 20, MILLISECOND * 150]);
     let spread = choose(rng, [Duration::ZERO, NANOSECOND, MILLISECOND * 10, MILLISECOND * 200]);
@@ -89,7 +89,7 @@ fn weather(rng: &mut Rng, end: Time) -> Weather {
     });
     let (wall, gate) = (walls.next(), walls.next());
     drop(walls);
-    Weather {
+    HostileNetwork {
         loss: odds(rng),
         twice: odds(rng),
         refusal: odds(rng),
@@ -97,7 +97,7 @@ fn weather(rng: &mut Rng, end: Time) -> Weather {
         max: min + spread,
         walls: wall.filter(|_| rng.chance(0.5)).into_iter().collect(),
         gates: gate.filter(|_| rng.chance(0.3)).into_iter().collect(),
-        ..Weather::constant(min)
+        ..HostileNetwork::constant(min)
     }
 }
 
@@ -210,7 +210,7 @@ fn directives(rng: &mut Rng, seats: u32, end: Time, lookahead: Duration) -> Vec<
     all
 }
 
-/// What the network does besides taking its time: half of the worlds have none of it.
+/// The layers of the network: half of the worlds have none.
 fn layers(rng: &mut Rng) -> LayersConfig {
     let mut layers = LayersConfig::default();
     if rng.chance(0.5) {
@@ -238,7 +238,7 @@ fn layers(rng: &mut Rng) -> LayersConfig {
     layers
 }
 
-/// What happens to the network meanwhile: nothing in two of three worlds.
+/// The faults of the network: none in two of three worlds.
 fn faults(rng: &mut Rng, seats: u32, end: Time) -> Vec<Fault> {
     let count = choose(rng, [0, 0, 6]);
     let probability = Probability::new(0.2).expect("it is below 1");
@@ -280,10 +280,10 @@ impl World {
         let pause = choose(rng, [ms * 10, ms * 50, ms * 300, SECOND * 2]);
         let duration = pause * if is_large { 1 } else { 2 + rng.below(6) };
         let end = Time::ZERO + duration;
-        let net = Net::draw(rng, end);
+        let net = Net::sample(rng, end);
         let lookahead = net.model(seed, seats).lookahead();
         let endless = (Seat(rng.below(u64::from(seats)) as u32), 1 + rng.below(6) as u32);
-        let habits = Habits {
+        let activity = Activity {
             seats,
             pause,
             reach: choose(rng, [pause, ms * 900, SECOND * 5, SECOND * 40]),
@@ -297,7 +297,7 @@ impl World {
         cuts.sort_unstable();
         World {
             seed,
-            habits,
+            activity,
             net,
             layers: layers(rng),
             faults: faults(rng, seats, end),
@@ -312,7 +312,7 @@ impl World {
     }
 
     fn setup(&self, way: Way) -> Setup {
-        let (habits, seats) = (self.habits, self.habits.seats);
+        let (activity, seats) = (self.activity, self.activity.seats);
         let model = self.net.model(self.seed, seats);
         let model = self.layers.wrap(model, Seed::new(self.seed), seats);
         let mut model = model.expect("every draw makes a network");
@@ -330,7 +330,7 @@ impl World {
             engine: way.engine,
             threads: way.threads,
             wire: way.wire,
-            ..Setup::new(seats, self.duration, move |seat| habits.peer(seat))
+            ..Setup::new(seats, self.duration, move |seat| activity.peer(seat))
         }
     }
 
@@ -349,7 +349,7 @@ impl World {
                 let glances = Vec::new();
                 return Ran { end: Err(error), glances, ..ran };
             }
-            let people = (0..self.habits.seats).map(Seat);
+            let people = (0..self.activity.seats).map(Seat);
             let people = people.map(|seat| (simulation.state(seat), memory(&simulation, seat)));
             ran.glances.push((simulation.now(), simulation.events(), people.collect()));
         }

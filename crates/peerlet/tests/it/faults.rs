@@ -11,7 +11,7 @@ use peerlet::prelude::*;
 use peerlet::scenario::Source;
 use peerlet::sim::{Setup, Simulation};
 
-use crate::beats::{Beats, SCENARIO, Seen};
+use crate::heartbeat_fixture::{Beats, SCENARIO, Seen};
 use crate::sockets;
 
 /// Runs of real time at once: more would keep each other from their time.

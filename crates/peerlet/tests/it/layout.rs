@@ -22,7 +22,7 @@ census = {}
 ";
 const UDP: Sockets = Sockets::Udp { closed_network: false };
 
-/// Measures who its peer's neighbors are, and what it draws next, when a second has passed.
+/// Measurements who its peer's neighbors are, and what it draws next, when a second has passed.
 #[derive(Clone, Default)]
 struct Census;
 

@@ -1,10 +1,10 @@
 //! Experiments as their users see them.
 
-mod beats;
 mod broadcast;
 mod documented;
 mod examples;
 mod faults;
+mod heartbeat_fixture;
 mod layout;
 mod live;
 mod message_bounds;

@@ -13,20 +13,20 @@ pub const KINDS: usize = 5;
 
 const NAMES: [&str; KINDS] = ["kin_a", "kin_b", "kin_c", "kin_d", "kin_e"];
 
-/// So many periodic timers one of them has at most, its first one included.
+/// The most periodic timers of one peerlet, its first one included.
 const PERIODIC_MAX: u32 = 5;
 
 /// How lively they are.
 #[derive(Clone, Copy, Debug)]
-pub struct Habits {
+pub struct Activity {
     pub seats: u32,
     /// About how long it is from one act to the next.
     pub pause: Duration,
 }
 
 /// One of them.
-pub struct Kin<const N: usize> {
-    habits: Habits,
+pub struct ActingSibling<const N: usize> {
+    activity: Activity,
     memory: u64,
     /// Its timers, those that are over included.
     timers: Vec<TimerId>,
@@ -47,7 +47,7 @@ pub enum Due {
     Act,
     /// Somebody set it, once or again and again.
     Set(u64),
-    /// So many more follow at this instant.
+    /// A chain: this many more follow at this instant.
     Chain(u32),
 }
 
@@ -60,22 +60,22 @@ fn remember<P: Peerlet>(memory: &mut u64, ctx: &Context<P>, what: u64) {
     *memory = fold(fold(*memory, ctx.now().as_nanos()), what);
 }
 
-/// What one does in the name of another, or in its own.
-struct Deed {
-    habits: Habits,
+/// An action in the name of a sibling, or of the peerlet itself.
+struct Action {
+    activity: Activity,
     timer: Option<TimerId>,
     tasks: Vec<TaskId>,
     is_periodic: bool,
 }
 
-impl Deed {
+impl Action {
     fn somebody(&self, rng: &mut Rng) -> Address {
-        Address::simulated(Seat(rng.below(self.habits.seats.into()) as u32))
+        Address::simulated(Seat(rng.below(self.activity.seats.into()) as u32))
     }
 
     /// Of nothing, on a grid that many share, or anything.
     fn delay(&self, rng: &mut Rng) -> Duration {
-        let pause = self.habits.pause.as_nanos();
+        let pause = self.activity.pause.as_nanos();
         match rng.below(6) {
             0 => Duration::ZERO,
             1 => Duration::from_nanos(rng.below(4)),
@@ -85,7 +85,7 @@ impl Deed {
     }
 
     /// Does something as the peerlet whose context this is.
-    fn act<const M: usize>(&mut self, ctx: &mut Context<Kin<M>>) {
+    fn act<const M: usize>(&mut self, ctx: &mut Context<ActingSibling<M>>) {
         let (to, delay) = (self.somebody(ctx.rng()), self.delay(ctx.rng()));
         let word = ctx.rng().bits();
         match ctx.rng().below(11) {
@@ -129,11 +129,11 @@ impl Deed {
     }
 
     /// Many tasks at once, now and then; some of them sleep more than once.
-    fn sleep<const M: usize>(&mut self, ctx: &mut Context<Kin<M>>, word: u64) {
+    fn sleep<const M: usize>(&mut self, ctx: &mut Context<ActingSibling<M>>, word: u64) {
         let count = if word.is_multiple_of(16) { 24 } else { 1 + word % 3 };
         for n in 0..count {
             let (one, other) = (self.delay(ctx.rng()), self.delay(ctx.rng()));
-            let sleep = move |task: &Task<Kin<M>>| [task.sleep(one), task.sleep(other)];
+            let sleep = move |task: &Task<ActingSibling<M>>| [task.sleep(one), task.sleep(other)];
             let id = ctx.spawn(move |task| async move {
                 match n % 3 {
                     0 => drop(join_all(sleep(&task)).await),
@@ -146,23 +146,23 @@ impl Deed {
     }
 }
 
-impl<const N: usize> Kin<N> {
-    pub fn new(habits: Habits) -> Kin<N> {
-        Kin { habits, memory: 0, timers: Vec::new(), tasks: Vec::new(), periodic: 0 }
+impl<const N: usize> ActingSibling<N> {
+    pub fn new(activity: Activity) -> ActingSibling<N> {
+        ActingSibling { activity, memory: 0, timers: Vec::new(), tasks: Vec::new(), periodic: 0 }
     }
 
     /// Does something as `M`, if the peer has one. What that leaves is this one's to take back.
     fn act_as<const M: usize>(&mut self, ctx: &mut Context<Self>) {
-        remember(&mut self.memory, ctx, u64::from(ctx.has::<Kin<M>>()));
-        if !ctx.has::<Kin<M>>() {
+        remember(&mut self.memory, ctx, u64::from(ctx.has::<ActingSibling<M>>()));
+        if !ctx.has::<ActingSibling<M>>() {
             return;
         }
-        let mut deed =
-            Deed { habits: self.habits, timer: None, tasks: Vec::new(), is_periodic: false };
-        deed.act(&mut ctx.of::<Kin<M>>());
-        self.timers.extend(deed.timer);
-        self.tasks.extend(deed.tasks);
-        if deed.is_periodic {
+        let mut action =
+            Action { activity: self.activity, timer: None, tasks: Vec::new(), is_periodic: false };
+        action.act(&mut ctx.of::<ActingSibling<M>>());
+        self.timers.extend(action.timer);
+        self.tasks.extend(action.tasks);
+        if action.is_periodic {
             self.periodic += 1;
             if self.periodic > PERIODIC_MAX
                 && let Some(timer) = self.timers.pop()
@@ -172,30 +172,30 @@ impl<const N: usize> Kin<N> {
         }
     }
 
-    /// Takes a timer of the sibling's back, as oneself.
-    fn take_back<const M: usize>(&mut self, ctx: &mut Context<Self>) {
-        let draw = ctx.rng().index(1 << 20);
-        let timer = match ctx.sibling::<Kin<M>>() {
-            Some(other) if !other.timers.is_empty() => other.timers[draw % other.timers.len()],
-            _ if !self.timers.is_empty() => self.timers[draw % self.timers.len()],
+    /// Cancels a timer of the sibling, in the peerlet's own name.
+    fn cancel_timer<const M: usize>(&mut self, ctx: &mut Context<Self>) {
+        let sample = ctx.rng().index(1 << 20);
+        let timer = match ctx.sibling::<ActingSibling<M>>() {
+            Some(other) if !other.timers.is_empty() => other.timers[sample % other.timers.len()],
+            _ if !self.timers.is_empty() => self.timers[sample % self.timers.len()],
             _ => return,
         };
-        // It stays where it is kept, to be taken back again when it is over.
+        // It stays in its list, to be canceled again when it is over.
         ctx.cancel(timer);
     }
 
     fn act(&mut self, ctx: &mut Context<Self>) {
         if self.tasks.len() > 3 && ctx.rng().chance(0.5) {
-            let place = ctx.rng().index(self.tasks.len());
-            ctx.abort(self.tasks.swap_remove(place));
+            let index = ctx.rng().index(self.tasks.len());
+            ctx.abort(self.tasks.swap_remove(index));
         }
-        let takes_back = ctx.rng().chance(0.25);
+        let cancels = ctx.rng().chance(0.25);
         macro_rules! with {
             ($($kind:literal),*) => {
-                match (ctx.rng().index(KINDS), takes_back) {
+                match (ctx.rng().index(KINDS), cancels) {
                     $(
                         ($kind, false) => self.act_as::<$kind>(ctx),
-                        ($kind, true) => self.take_back::<$kind>(ctx),
+                        ($kind, true) => self.cancel_timer::<$kind>(ctx),
                     )*
                     _ => {}
                 }
@@ -205,7 +205,7 @@ impl<const N: usize> Kin<N> {
     }
 }
 
-impl<const N: usize> Peerlet for Kin<N> {
+impl<const N: usize> Peerlet for ActingSibling<N> {
     const NAME: &'static str = NAMES[N];
     type Message = Talk;
     type Timer = Due;
@@ -215,10 +215,10 @@ impl<const N: usize> Peerlet for Kin<N> {
         about.hears(|me: &mut Self, ctx, heard: &Heard| remember(&mut me.memory, ctx, heard.0));
     }
     fn start(&mut self, ctx: &mut Context<Self>) {
-        // The timers of older lives are kept, to be taken back in this one.
+        // The timers of older lives are kept, to be canceled in this one.
         self.periodic = 0;
         self.tasks.clear();
-        let period = self.habits.pause / 2 + MILLISECOND * ctx.rng().below(5);
+        let period = self.activity.pause / 2 + MILLISECOND * ctx.rng().below(5);
         ctx.every(period, Due::Act);
         self.act(ctx);
     }
@@ -252,20 +252,20 @@ impl<const N: usize> Peerlet for Kin<N> {
 }
 
 /// A stack of these types, in this order.
-pub fn peer(kinds: &[usize], habits: Habits) -> Peer {
+pub fn peer(kinds: &[usize], activity: Activity) -> Peer {
     kinds.iter().fold(Peer::new(), |peer, kind| match kind {
-        0 => peer.with(Kin::<0>::new(habits)),
-        1 => peer.with(Kin::<1>::new(habits)),
-        2 => peer.with(Kin::<2>::new(habits)),
-        3 => peer.with(Kin::<3>::new(habits)),
-        _ => peer.with(Kin::<4>::new(habits)),
+        0 => peer.with(ActingSibling::<0>::new(activity)),
+        1 => peer.with(ActingSibling::<1>::new(activity)),
+        2 => peer.with(ActingSibling::<2>::new(activity)),
+        3 => peer.with(ActingSibling::<3>::new(activity)),
+        _ => peer.with(ActingSibling::<4>::new(activity)),
     })
 }
 
-/// What the peer in this seat remembers.
+/// The memory of the peer in this seat.
 pub fn memory(simulation: &Simulation, seat: Seat) -> u64 {
     fn of<const N: usize>(simulation: &Simulation, seat: Seat) -> u64 {
-        simulation.peerlet::<Kin<N>>(seat).map_or(1, |kin| kin.memory)
+        simulation.peerlet::<ActingSibling<N>>(seat).map_or(1, |sibling| sibling.memory)
     }
     let all = [of::<0>, of::<1>, of::<2>, of::<3>, of::<4>];
     all.iter().fold(0, |hash, of| fold(hash, of(simulation, seat)))

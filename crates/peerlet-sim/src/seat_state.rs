@@ -1,42 +1,42 @@
-//! What the engine keeps of one seat.
+//! Per-seat engine state.
 
 use peerlet_core::runtime::State;
-use peerlet_core::{Seat, Seed};
+use peerlet_core::{Identity, Seat, Seed};
 
+use crate::connection::ends::Connections;
 use crate::digest::SeatDigest;
-use crate::link::Links;
 
-/// What the engine keeps of one seat, besides its peerlets: one line of the cache.
+/// The engine state of one seat, besides its peerlets: one cache line.
 #[repr(align(64))]
-pub(crate) struct Place {
+pub(crate) struct SeatState {
     pub(crate) digest: SeatDigest,
     /// How many events it made.
     pub(crate) seq: u64,
     /// How many packets it gave to the network.
     pub(crate) packets: u64,
-    /// The number of its life's first event: timers of older lives are known by theirs. The largest
-    /// there is while it does not live.
+    /// The number of its life's first event, by which timers of older lives are told apart; the
+    /// largest possible number while it does not run.
     pub(crate) born: u64,
-    /// The ends of its connections, which most seats do without.
-    pub(crate) links: Option<Box<Links>>,
-    /// Where the network's dice for its packets are found.
+    /// The ends of its connections; most seats have none.
+    pub(crate) connections: Option<Box<Connections>>,
+    /// The seed of the network's random streams for its packets.
     pub(crate) draws: Seed,
     pub(crate) life: u32,
-    /// How often it drew a secret.
+    /// How many secrets it generated.
     pub(crate) secrets: u32,
     pub(crate) state: State,
     /// Whether it runs and is not paused.
     pub(crate) awake: bool,
 }
 
-impl Place {
-    pub(crate) fn new(draws: Seed) -> Place {
-        Place {
+impl SeatState {
+    pub(crate) fn new(draws: Seed) -> SeatState {
+        SeatState {
             digest: SeatDigest(0),
             seq: 0,
             packets: 0,
             born: u64::MAX,
-            links: None,
+            connections: None,
             draws,
             life: 0,
             secrets: 0,
@@ -45,7 +45,7 @@ impl Place {
         }
     }
 
-    /// The dice of the seat's next packet.
+    /// The seed of the random stream of the seat's next packet.
     #[inline(always)]
     pub(crate) fn next_draws(&mut self, to: Seat) -> Seed {
         let count = self.packets;
@@ -54,11 +54,11 @@ impl Place {
     }
 
     #[inline]
-    pub(crate) fn links(&mut self) -> Option<&mut Links> {
-        self.links.as_deref_mut()
+    pub(crate) fn connections(&mut self) -> Option<&mut Connections> {
+        self.connections.as_deref_mut()
     }
 
-    /// Notes a life's beginning or end.
+    /// Notes the beginning or end of a life.
     pub(crate) fn set_state(&mut self, state: State, life: u32) {
         self.awake = state == State::Running;
         self.born = if self.awake { self.seq } else { u64::MAX };
@@ -66,14 +66,24 @@ impl Place {
     }
 
     /// Begins a pause; returns the number of the life's first event, with which the peer
-    /// [goes on](Place::go_on).
+    /// [resumes](SeatState::resume).
     pub(crate) fn pause(&mut self) -> u64 {
         self.awake = false;
         std::mem::replace(&mut self.born, u64::MAX)
     }
 
     /// Ends a pause.
-    pub(crate) fn go_on(&mut self, born: u64) {
+    pub(crate) fn resume(&mut self, born: u64) {
         (self.awake, self.born) = (true, born);
     }
+}
+
+/// The identity of the process that holds a seat's peer.
+pub(crate) fn identity_of(seed: Seed, seat: Seat) -> Identity {
+    let seed = seed.named("identity").at(u64::from(seat.0));
+    let mut identity = [0; 32];
+    for (word, bytes) in identity.chunks_mut(8).enumerate() {
+        bytes.copy_from_slice(&seed.at(word as u64).bits().to_le_bytes());
+    }
+    Identity(identity)
 }

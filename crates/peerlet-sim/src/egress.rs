@@ -1,4 +1,4 @@
-//! What a peer makes while it handles an event: timers, datagrams, and whatever else waits.
+//! The sending side: timers, datagrams and other events that a peer makes while it handles one.
 
 use std::mem;
 
@@ -9,16 +9,16 @@ use peerlet_memory::push_within;
 use peerlet_network::{Arrival, Departure, Packet, damage};
 
 use crate::digest::fold;
-use crate::event::{Event, Key, Letter, Rest, Way};
-use crate::fabric::{Fabric, drop_cause};
-use crate::here::Here;
+use crate::event::{AddressedMessage, Delivery, Event, Key, RareEvent};
+use crate::sim_world::SimWorld;
+use crate::worker_state::{WorkerState, drop_cause};
 
-/// More rounds than this in one instant are a peer that answers itself without end.
+/// A peer with more rounds than this in one instant triggers itself endlessly.
 const ROUNDS_MAX: u32 = 10_000;
 
-impl Here<'_> {
-    /// Puts an event that the peer makes now into the queue of `seat`. What falls on this very
-    /// instant, which only a peer's own events can, comes one round later.
+impl SimWorld<'_> {
+    /// Queues an event that the peer makes now for `seat`. An event of this very instant, which can
+    /// only be the peer's own, comes one round later.
     pub(crate) fn post(&mut self, seat: Seat, at: Time, event: Event) {
         let seq = self.number();
         self.post_as(seq, seat, at, event);
@@ -26,9 +26,9 @@ impl Here<'_> {
 
     /// The peer's number for the next event that it makes.
     fn number(&mut self) -> u64 {
-        let place = self.place();
-        let seq = place.seq;
-        place.seq = seq.wrapping_add(1);
+        let seat_state = self.seat_state();
+        let seq = seat_state.seq;
+        seat_state.seq = seq.wrapping_add(1);
         seq
     }
 
@@ -37,24 +37,24 @@ impl Here<'_> {
         debug_assert!(at > now.time || self.seat == seat, "only own events fall on now");
         let round = if at <= now.time { now.round + 1 } else { 0 };
         if round > ROUNDS_MAX {
-            return self.fabric.give_up(seat, now.time);
+            return self.worker.give_up(seat, now.time);
         }
         let (time, source) = (at.max(now.time), self.seat.0 + 1);
-        self.fabric.push(Key { time, round, seat, source, seq }, event);
+        self.worker.push(Key { time, round, seat, source, seq }, event);
     }
 
-    /// Sets a timer of the peer's own.
+    /// Sets a timer of the peer.
     #[inline(always)]
     pub(crate) fn post_timer(&mut self, at: Time, port: Port, handle: u32, mut body: Body) {
-        let fabric = &mut *self.fabric;
-        if let Some(place) = fabric.places.get_mut(self.row)
-            && let Ok(seq) = u32::try_from(place.seq)
-            && fabric.heap.is_none()
-            && let Some((chunk, at)) = fabric.ring.room_at(self.seat, at)
+        let worker = &mut *self.worker;
+        if let Some(seat_state) = worker.seat_states.get_mut(self.row)
+            && let Ok(seq) = u32::try_from(seat_state.seq)
+            && worker.heap.is_none()
+            && let Some((chunk, at)) = worker.queue.room_at(self.seat, at)
             && push_within(chunk, || PackedEvent::timer(at, port, handle, seq, body.leave()))
                 .is_ok()
         {
-            place.seq = u64::from(seq) + 1;
+            seat_state.seq = u64::from(seq) + 1;
             return mem::forget(body);
         }
         self.post_timer_slowly(at, port, handle, body);
@@ -67,10 +67,10 @@ impl Here<'_> {
         self.post(self.seat, at, Event::Timer { port, handle, body });
     }
 
-    /// Takes a message out of its sender's hands, as a value or encoded, with the hash of its
-    /// payload when encoded.
+    /// Takes the message out of a parcel, as a value or encoded, with the hash of its encoded
+    /// payload.
     pub(crate) fn body(&self, parcel: &mut Parcel) -> (Body, u64) {
-        if !self.fabric.wire {
+        if !self.worker.wire {
             return (parcel.take(), 0);
         }
         let mut bytes = Vec::new();
@@ -82,24 +82,24 @@ impl Here<'_> {
     /// Sends a datagram.
     #[inline(always)]
     pub(crate) fn send_datagram(&mut self, to: Address, header: Header, mut parcel: Parcel) {
-        let (fabric, dest) = (&mut *self.fabric, Seat(to.slot()));
-        let (size, seats) = (parcel.encoded_len(), fabric.seats_of_all);
-        if let Some(place) = fabric.places.get_mut(self.row)
-            && place.state == State::Running
-            && let Ok(seq) = u32::try_from(place.seq)
-            && fabric.plain
+        let (worker, dest) = (&mut *self.worker, Seat(to.slot()));
+        let (size, seats) = (parcel.encoded_len(), worker.seats_of_all);
+        if let Some(seat_state) = worker.seat_states.get_mut(self.row)
+            && seat_state.state == State::Running
+            && let Ok(seq) = u32::try_from(seat_state.seq)
+            && worker.plain
             && header.call == Call::None
             && size <= DATAGRAM_MAX
             && dest.0 < seats
             && dest != self.seat
             && to == Address::simulated(dest)
-            && let Some(room) = fabric.outbox.room()
+            && let Some(room) = worker.outbox.room()
         {
-            let flow = &mut fabric.ledger.datagram;
+            let flow = &mut worker.ledger.datagram;
             flow.sent = flow.sent.wrapping_add(1);
             flow.bytes = flow.bytes.wrapping_add(size as u64);
-            place.seq = u64::from(seq) + 1;
-            let (from, at, draws) = (self.seat, self.now.time, place.next_draws(dest));
+            seat_state.seq = u64::from(seq) + 1;
+            let (from, at, draws) = (self.seat, self.now.time, seat_state.next_draws(dest));
             let packet = Packet { from, to: dest, at, size: size as u32, random: draws };
             room.put(packet, &mut parcel, seq, header.port);
             return mem::forget(parcel);
@@ -107,41 +107,41 @@ impl Here<'_> {
         self.send_slowly(to, header, parcel);
     }
 
-    /// Sends a datagram that is not common in one way or another, or finds the outbox full.
+    /// Sends a datagram that is not a common one, or finds the outbox full.
     #[cold]
     #[inline(never)]
     fn send_slowly(&mut self, to: Address, header: Header, mut parcel: Parcel) {
-        if self.fabric.outbox.room().is_none() {
-            self.fabric.empty_outbox();
+        if self.worker.outbox.room().is_none() {
+            self.worker.empty_outbox();
             return self.send_datagram(to, header, parcel);
         }
-        let (fabric, size) = (&mut *self.fabric, parcel.encoded_len());
-        let flow = &mut fabric.ledger.datagram;
+        let (worker, size) = (&mut *self.worker, parcel.encoded_len());
+        let flow = &mut worker.ledger.datagram;
         flow.sent += 1;
         flow.bytes += size as u64;
         if size > DATAGRAM_MAX {
             return flow.drop_for(DropCause::TooLarge);
         }
-        let place = &mut fabric.places[self.row];
-        if place.state != State::Running {
+        let seat_state = &mut worker.seat_states[self.row];
+        if seat_state.state != State::Running {
             return flow.drop_for(DropCause::Stopped);
         }
-        let Some(dest) = fabric.chart.seat_at(to) else {
+        let Some(dest) = worker.running_seats.seat_at(to) else {
             return flow.drop_for(DropCause::Stopped);
         };
         if dest == self.seat {
-            return self.send_home(header, &mut parcel, size as u32);
+            return self.send_to_self(Class::Datagram, header, &mut parcel, size as u32);
         }
-        let Some(instead) = fabric.tamper(self.seat, header.port, &parcel) else {
+        let Some(instead) = worker.tamper(self.seat, header.port, &parcel) else {
             return self.send_to(dest, header, parcel);
         };
-        let flow = &mut self.fabric.ledger.datagram;
+        let flow = &mut self.worker.ledger.datagram;
         if instead.is_empty() {
             flow.drop_for(DropCause::Filtered);
         }
         for (i, bytes) in instead.into_iter().enumerate() {
             if i > 0 {
-                let flow = &mut self.fabric.ledger.datagram;
+                let flow = &mut self.worker.ledger.datagram;
                 flow.sent += 1;
                 flow.bytes += bytes.len() as u64;
             }
@@ -149,7 +149,7 @@ impl Here<'_> {
         }
     }
 
-    /// Sends a datagram to another peer, unless it trusts somebody else to be there.
+    /// Sends a datagram to another peer, unless its sender trusts another identity to be there.
     fn send_to(&mut self, dest: Seat, header: Header, parcel: Parcel) {
         match self.is_mistaken(Address::simulated(dest)) {
             true => self.refuse_datagram(dest),
@@ -157,13 +157,13 @@ impl Here<'_> {
         }
     }
 
-    /// Sends a datagram to another peer, or keeps it until that one is met.
+    /// Sends a datagram to another peer, or keeps it until the handshake with that one is done.
     pub(crate) fn send_out(&mut self, dest: Seat, header: Header, mut parcel: Parcel) {
         if !self.has_met(dest) {
             return self.keep(dest, header, parcel);
         }
         let (from, at, size) = (self.seat, self.now.time, parcel.encoded_len() as u32);
-        let draws = self.place().next_draws(dest);
+        let draws = self.seat_state().next_draws(dest);
         self.send_packet(Packet { from, to: dest, at, size, random: draws }, header, &mut parcel);
     }
 
@@ -172,14 +172,14 @@ impl Here<'_> {
     fn send_packet(&mut self, packet: Packet, header: Header, parcel: &mut Parcel) {
         let Packet { to: dest, size, random: draws, .. } = packet;
         let (seq, now) = (self.number(), self.now.time);
-        self.fabric.empty_outbox();
-        match self.fabric.depart(&packet) {
+        self.worker.empty_outbox();
+        match self.worker.depart(&packet) {
             Departure::Arrive { after } => {
                 let event = self.datagram(header, parcel, size, draws);
                 self.post_as(seq, dest, now + after, event);
             }
             Departure::Drop(cause) => {
-                self.fabric.ledger.of(Class::Datagram).drop_for(drop_cause(cause));
+                self.worker.ledger.of(Class::Datagram).drop_for(drop_cause(cause));
             }
             Departure::Damaged { after, bits } => {
                 let mut bytes = Vec::new();
@@ -189,9 +189,9 @@ impl Here<'_> {
                 let event = self.datagram(header, &mut damaged, size, draws);
                 self.post_as(seq, dest, now + after, event);
             }
-            // Both copies are the same event of the sender's.
+            // Both copies are the same event of the sender.
             Departure::Twice { first, second } => {
-                self.fabric.ledger.of(Class::Datagram).duplicated += 1;
+                self.worker.ledger.of(Class::Datagram).duplicated += 1;
                 let mut bytes = Vec::new();
                 parcel.encode(&mut bytes);
                 let mut copy = Parcel::encoded(bytes);
@@ -203,42 +203,67 @@ impl Here<'_> {
         }
     }
 
+    /// Sends a message from the peer to itself.
     #[cold]
-    fn send_home(&mut self, header: Header, parcel: &mut Parcel, size: u32) {
-        let way = Way::Home { class: Class::Datagram, life: self.place().life };
+    pub(crate) fn send_to_self(
+        &mut self,
+        class: Class,
+        header: Header,
+        parcel: &mut Parcel,
+        size: u32,
+    ) {
+        let delivery = Delivery::Loopback { class, life: self.seat_state().life };
         let ((body, payload), from) = (self.body(parcel), Address::simulated(self.seat));
-        let draws = self.fabric.seed;
-        let letter = Letter { from, header, body, size, draws, way, payload, accepted: false };
-        self.post(self.seat, self.now.time, Event::letter(letter));
+        let draws = self.worker.seed;
+        let message = AddressedMessage {
+            from,
+            header,
+            body,
+            size,
+            draws,
+            delivery,
+            payload,
+            accepted: false,
+        };
+        self.post(self.seat, self.now.time, Event::message(message));
     }
 
-    /// A datagram as an event, with all that it needs to be let in.
+    /// A datagram as an event, with all that its admission needs.
     fn datagram(&self, header: Header, parcel: &mut Parcel, size: u32, draws: Seed) -> Event {
-        let Fabric { wire, has_arrival, handshakes, .. } = *self.fabric;
+        let WorkerState { wire, has_arrival, handshakes, .. } = *self.worker;
         if !wire && !has_arrival && !handshakes && header.call == Call::None {
             return Event::Plain { port: header.port, body: parcel.take() };
         }
         let ((body, payload), from) = (self.body(parcel), Address::simulated(self.seat));
-        let way = Way::Datagram;
-        Event::letter(Letter { from, header, body, size, draws, way, payload, accepted: false })
+        let delivery = Delivery::Datagram;
+        Event::message(AddressedMessage {
+            from,
+            header,
+            body,
+            size,
+            draws,
+            delivery,
+            payload,
+            accepted: false,
+        })
     }
 
-    /// Asks the model for the fate of one packet, with the next dice of this pair.
+    /// Asks the model for the fate of one packet, with the next random stream of this pair.
     pub(crate) fn depart(&mut self, to: Seat, size: u32) -> (Departure, Seed) {
-        self.fabric.empty_outbox();
-        let (from, at, draws) = (self.seat, self.now.time, self.place().next_draws(to));
-        (self.fabric.depart(&Packet { from, to, at, size, random: draws }), draws)
+        self.worker.empty_outbox();
+        let (from, at, draws) = (self.seat, self.now.time, self.seat_state().next_draws(to));
+        (self.worker.depart(&Packet { from, to, at, size, random: draws }), draws)
     }
 
-    /// Asks the receiving side of the model whether a message that arrives here gets through.
-    pub(crate) fn arrive(&mut self, from: Seat, letter: &Letter) -> Arrival {
+    /// Asks the receiving side of the model whether a message that arrives here is accepted.
+    pub(crate) fn arrive(&mut self, from: Seat, message: &AddressedMessage) -> Arrival {
         let (to, at) = (self.seat, self.now.time);
-        let packet = Packet { from, to, at, size: letter.size, random: letter.draws };
-        self.fabric.arrive(&packet)
+        let packet = Packet { from, to, at, size: message.size, random: message.draws };
+        self.worker.arrive(&packet)
     }
 
     /// Reports a reliable message that its connection could not deliver, if the life that sent it
-    /// still lives.
+    /// still runs.
     pub(crate) fn report(
         &mut self,
         life: u32,
@@ -246,9 +271,9 @@ impl Here<'_> {
         (header, body): (Header, Body),
         why: Undelivered,
     ) {
-        if self.place().state == State::Running && self.place().life == life {
-            let event = Rest::Undelivered { life, to, header, body, why };
-            self.post(self.seat, self.now.time, Event::Rest(Box::new(event)));
+        if self.seat_state().state == State::Running && self.seat_state().life == life {
+            let event = RareEvent::Undelivered { life, to, header, body, why };
+            self.post(self.seat, self.now.time, Event::Rare(Box::new(event)));
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// How lively peers are.
 #[derive(Clone, Copy, Debug)]
-pub struct Habits {
+pub struct Activity {
     pub seats: u32,
     /// The longest common pause between two acts.
     pub pause: Duration,
@@ -20,16 +20,16 @@ pub struct Habits {
     pub reliably: f64,
     /// Whether peers now and then send three hundred messages at once.
     pub bursts: bool,
-    /// Who answers itself without end, once it ticks for this many times.
+    /// A peer that triggers itself endlessly, once it has ticked this many times.
     pub endless: Option<(Seat, u32)>,
 }
 
-impl Habits {
+impl Activity {
     /// The stack of a seat: not all peers are the same.
     pub fn peer(self, seat: Seat) -> Peer {
-        let talker = || Talker { habits: self, memory: 0, ticks: 0, last: None };
-        let asker = || Asker { habits: self, memory: 0, waiting: Vec::new(), task: None };
-        let keeper = || Keeper { habits: self, memory: 0, heard: 0 };
+        let talker = || Talker { activity: self, memory: 0, ticks: 0, last: None };
+        let asker = || Asker { activity: self, memory: 0, waiting: Vec::new(), task: None };
+        let keeper = || Keeper { activity: self, memory: 0, heard: 0 };
         match seat.0 % 7 {
             0..=2 => Peer::new().with(talker()).with(keeper()).with(asker()),
             3 => Peer::new().with(asker()).with(talker()).with(keeper()),
@@ -39,16 +39,16 @@ impl Habits {
         }
     }
 
-    fn any(&self, draw: u64) -> Address {
-        // Now and then there is nobody at all.
-        let seat = draw % (u64::from(self.seats) * 20 + 1);
+    fn any(&self, sample: u64) -> Address {
+        // Now and then no seat has the address.
+        let seat = sample % (u64::from(self.seats) * 20 + 1);
         let seat = if seat / 20 == u64::from(self.seats) { 1 << 30 } else { seat as u32 / 20 };
         Address::simulated(Seat(seat))
     }
 
     /// A delay: of nothing, of a few nanoseconds, on a grid that many share, or anything.
-    fn delay(&self, draw: u64) -> Duration {
-        let (choice, bits) = (draw % 16, draw / 16);
+    fn delay(&self, sample: u64) -> Duration {
+        let (choice, bits) = (sample % 16, sample / 16);
         match choice {
             0 => Duration::ZERO,
             1 => Duration::from_nanos(bits % 4),
@@ -59,7 +59,7 @@ impl Habits {
     }
 }
 
-/// What the peer in this seat remembers, whatever its stack.
+/// The memory of the peer in this seat, for any stack.
 pub fn memory(simulation: &Simulation, seat: Seat) -> [Option<u64>; 3] {
     [
         simulation.peerlet::<Talker>(seat).map(|talker| talker.memory),
@@ -77,7 +77,7 @@ struct Heard(u64);
 
 /// Talks to anybody, in messages of all sizes.
 pub struct Talker {
-    habits: Habits,
+    activity: Activity,
     memory: u64,
     ticks: u32,
     last: Option<TimerId>,
@@ -101,16 +101,16 @@ const SAID: Metric = Metric::counter("said");
 const LENGTH: Metric = Metric::distribution("length").quantum(0.5);
 
 impl Talker {
-    /// Sends up to so many messages to somebody.
-    fn say(&mut self, ctx: &mut Context<Talker>, draw: u64, most: u64) {
-        let to = self.habits.any(draw >> 8);
-        let count = if draw % 8 == 7 { most } else { draw % 3 };
-        let reliably = ctx.rng().chance(self.habits.reliably);
+    /// Sends up to this many messages to a random peer.
+    fn say(&mut self, ctx: &mut Context<Talker>, sample: u64, most: u64) {
+        let to = self.activity.any(sample >> 8);
+        let count = if sample % 8 == 7 { most } else { sample % 3 };
+        let reliably = ctx.rng().chance(self.activity.reliably);
         for n in 0..count {
-            let said = match (draw >> 4).wrapping_add(n) % 4 {
-                0 | 1 => Said::Word(draw as u32),
-                2 => Said::Line([draw; 6]),
-                _ => Said::Story("once ".repeat(draw as usize % 40)),
+            let said = match (sample >> 4).wrapping_add(n) % 4 {
+                0 | 1 => Said::Word(sample as u32),
+                2 => Said::Line([sample; 6]),
+                _ => Said::Story("once ".repeat(sample as usize % 40)),
             };
             match reliably {
                 true => {
@@ -128,25 +128,25 @@ impl Talker {
     }
 
     fn act_at_length(&mut self, ctx: &mut Context<Talker>, most: u64) {
-        let draw = ctx.rng().bits();
-        match draw % 8 {
+        let sample = ctx.rng().bits();
+        match sample % 8 {
             0 => {
-                let timer = ctx.after(self.habits.delay(draw >> 3), Chime::Late(draw));
+                let timer = ctx.after(self.activity.delay(sample >> 3), Chime::Late(sample));
                 if let Some(last) = self.last.replace(timer) {
                     ctx.cancel(last);
                 }
             }
             1 => {
-                ctx.emit(Heard(draw));
-                ctx.emit(Heard(draw >> 32));
+                ctx.emit(Heard(sample));
+                ctx.emit(Heard(sample >> 32));
             }
             2 => {
                 let own = ctx.address();
-                ctx.send(own, Said::Word(draw as u32));
+                ctx.send(own, Said::Word(sample as u32));
                 drop(ctx.send_reliably(own, Said::Word(1)));
             }
-            3 => drop(ctx.after(self.habits.delay(draw >> 3), Chime::Late(draw))),
-            _ => self.say(ctx, draw >> 3, most),
+            3 => drop(ctx.after(self.activity.delay(sample >> 3), Chime::Late(sample))),
+            _ => self.say(ctx, sample >> 3, most),
         }
     }
 }
@@ -166,7 +166,7 @@ impl Peerlet for Talker {
     fn start(&mut self, ctx: &mut Context<Self>) {
         let secret = ctx.secret().bits();
         remember(&mut self.memory, ctx, secret);
-        let pause = self.habits.pause;
+        let pause = self.activity.pause;
         let phase = Duration::from_nanos(ctx.rng().below(pause.as_nanos()));
         ctx.after(phase, Chime::Tick);
         let period = MILLISECOND * 5 * (1 + ctx.rng().below(pause.as_nanos() / 1_000_000));
@@ -195,8 +195,8 @@ impl Peerlet for Talker {
         match chime {
             Chime::Tick => {
                 self.ticks += 1;
-                let endless = self.habits.endless == Some((ctx.seat(), self.ticks));
-                let delay = self.habits.delay(ctx.rng().bits()) + Duration::from_nanos(1);
+                let endless = self.activity.endless == Some((ctx.seat(), self.ticks));
+                let delay = self.activity.delay(ctx.rng().bits()) + Duration::from_nanos(1);
                 let delay = if endless { Duration::ZERO } else { delay };
                 self.ticks -= u32::from(endless);
                 ctx.after(delay, Chime::Tick);
@@ -205,7 +205,7 @@ impl Peerlet for Talker {
                 }
             }
             // Only what no message caused may be long: otherwise talk would never die down.
-            Chime::Beat => self.act_at_length(ctx, if self.habits.bursts { 300 } else { 2 }),
+            Chime::Beat => self.act_at_length(ctx, if self.activity.bursts { 300 } else { 2 }),
             Chime::Late(number) => remember(&mut self.memory, ctx, number),
         }
     }
@@ -224,7 +224,7 @@ impl Peerlet for Talker {
 
 /// Hears what its sibling hears, keeps count of who runs, and makes its sibling talk.
 pub struct Keeper {
-    habits: Habits,
+    activity: Activity,
     memory: u64,
     heard: u64,
 }
@@ -235,18 +235,18 @@ impl Keeper {
     fn heard(&mut self, ctx: &mut Context<Self>, heard: &Heard) {
         self.heard += 1;
         remember(&mut self.memory, ctx, heard.0);
-        let draw = ctx.rng().bits();
+        let sample = ctx.rng().bits();
         let seats = u64::from(ctx.seats().count());
-        // Who runs, near and far, as far as the environment has come.
-        let first = draw % seats;
+        // The running seats, as of this instant.
+        let first = sample % seats;
         let running = (first..seats.min(first + 9))
             .fold(0, |bits, seat| bits << 1 | u64::from(ctx.seats().running(Seat(seat as u32))));
         remember(&mut self.memory, ctx, running);
         ctx.measure(LEVEL, running.count_ones() as f64 + self.heard as f64);
-        if draw.is_multiple_of(16)
+        if sample.is_multiple_of(16)
             && let Some(mut talker) = ctx.sibling::<Talker>()
         {
-            talker.say(&mut ctx.of::<Talker>(), draw >> 4, 2);
+            talker.say(&mut ctx.of::<Talker>(), sample >> 4, 2);
         }
     }
 }
@@ -265,13 +265,13 @@ impl Peerlet for Keeper {
     fn start(&mut self, ctx: &mut Context<Self>) {
         let identity = ctx.contact().identity.0[0];
         remember(&mut self.memory, ctx, u64::from(identity));
-        ctx.every(self.habits.pause / 2, ());
+        ctx.every(self.activity.pause / 2, ());
     }
 }
 
 /// Asks in tasks, and answers in tasks that ask others.
 pub struct Asker {
-    habits: Habits,
+    activity: Activity,
     memory: u64,
     waiting: Vec<(Caller, u32)>,
     task: Option<TaskId>,
@@ -293,19 +293,19 @@ const ANSWERS: Metric = Metric::counter("answers");
 const TOOK: Metric = Metric::distribution("took").unit("s");
 
 /// One life of a question, in one of many ways; what came out, as a number.
-async fn ask(task: &Task<Asker>, habits: Habits, draw: u64) -> u64 {
-    let within = habits.delay(draw >> 5) + MILLISECOND;
+async fn ask(task: &Task<Asker>, activity: Activity, sample: u64) -> u64 {
+    let within = activity.delay(sample >> 5) + MILLISECOND;
     let call = |n: u64| {
-        let to = habits.any(draw.rotate_right(8 * n as u32) >> 4);
-        task.call(to, Talk::Question(draw as u32 >> (26 + n as u32))).within(within)
+        let to = activity.any(sample.rotate_right(8 * n as u32) >> 4);
+        task.call(to, Talk::Question(sample as u32 >> (26 + n as u32))).within(within)
     };
     let number = |answer| match answer {
         Ok(Talk::Answer(number)) => u64::from(number),
         Ok(Talk::Question(_)) => 0,
         Err(_) => 1 << 40,
     };
-    match draw % 8 {
-        0 | 1 => number(call(0).tries(1 + (draw >> 40) as u32 % 3).await),
+    match sample % 8 {
+        0 | 1 => number(call(0).tries(1 + (sample >> 40) as u32 % 3).await),
         2 => number(call(0).reliably().await),
         3 => {
             let answers = join_all([call(0), call(1).tries(2), call(2).reliably()]).await;
@@ -316,13 +316,14 @@ async fn ask(task: &Task<Asker>, habits: Habits, draw: u64) -> u64 {
             number(answer) << 1 | place as u64
         }
         5 => {
-            let sleeps = [draw >> 8, draw >> 20].map(|draw| task.sleep(habits.delay(draw)));
+            let sleeps =
+                [sample >> 8, sample >> 20].map(|sample| task.sleep(activity.delay(sample)));
             race(sleeps).await.0 as u64
         }
         6 => {
-            for n in 0..draw >> 62 {
-                task.sleep(habits.delay(draw >> (8 + n))).await;
-                task.with(move |_, ctx| ctx.send(habits.any(draw >> n), Talk::Answer(1))).await;
+            for n in 0..sample >> 62 {
+                task.sleep(activity.delay(sample >> (8 + n))).await;
+                task.with(move |_, ctx| ctx.send(activity.any(sample >> n), Talk::Answer(1))).await;
             }
             2
         }
@@ -344,7 +345,7 @@ impl Peerlet for Asker {
     }
     fn start(&mut self, ctx: &mut Context<Self>) {
         self.waiting.clear();
-        let period = self.habits.pause * (1 + ctx.rng().below(3));
+        let period = self.activity.pause * (1 + ctx.rng().below(3));
         ctx.every(period + Duration::from_nanos(1), Asking::Ask);
     }
     fn timer(&mut self, ctx: &mut Context<Self>, asking: Asking) {
@@ -354,9 +355,9 @@ impl Peerlet for Asker {
             }
             return;
         }
-        let (habits, draw, begun) = (self.habits, ctx.rng().bits(), ctx.now());
+        let (activity, sample, begun) = (self.activity, ctx.rng().bits(), ctx.now());
         let task = ctx.spawn(move |task| async move {
-            let number = ask(&task, habits, draw).await;
+            let number = ask(&task, activity, sample).await;
             task.with(move |me, ctx| {
                 remember(&mut me.memory, ctx, number);
                 ctx.measure(ANSWERS, 1.0);
@@ -364,7 +365,7 @@ impl Peerlet for Asker {
             })
             .await;
         });
-        if draw >> 58 == 0
+        if sample >> 58 == 0
             && let Some(task) = self.task.replace(task)
         {
             ctx.abort(task);
@@ -384,13 +385,13 @@ impl Peerlet for Asker {
             0 | 1 => ctx.reply(Talk::Answer(number + 1)),
             2 => {
                 self.waiting.push((caller, number));
-                ctx.after(self.habits.delay(u64::from(number) << 2), Asking::AnswerLate);
+                ctx.after(self.activity.delay(u64::from(number) << 2), Asking::AnswerLate);
             }
             _ => {
-                let (habits, draw) = (self.habits, ctx.rng().bits());
+                let (activity, sample) = (self.activity, ctx.rng().bits());
                 ctx.spawn(move |task| async move {
                     let question = Talk::Question(number / 4);
-                    let answer = task.call(habits.any(draw), question).within(habits.pause);
+                    let answer = task.call(activity.any(sample), question).within(activity.pause);
                     let number = if answer.await.is_ok() { number } else { 0 };
                     task.with(move |_, ctx| ctx.reply_to(caller, Talk::Answer(number))).await;
                 });

@@ -1,92 +1,36 @@
-//! Messages that are longer than a piece: how they are cut, when they may start, and at which pace
-//! their pieces depart.
+//! Messages longer than a piece: their segmentation, flow control and pacing.
 //!
 //! The sender asks before the first piece, and starts when the receiver has room for the whole
-//! message. Question and pieces are packets like any other: they are lost and tried again, let in
-//! in order, and sent back where they find another life. Each piece departs when the one before it
-//! has left the sender's link, so far as its arrival tells, and with few of them not yet taken. The
-//! message itself goes with its last piece.
-
-use std::collections::VecDeque;
+//! message. Requests and pieces are packets like any other: they are lost and retried, admitted in
+//! order, and returned where they find another life. Each piece departs when the one before it has
+//! left the sender's access link, as far as its arrival tells, and with few unacknowledged pieces.
+//! The message itself goes with its last piece.
 
 use peerlet_core::runtime::{Body, FRAME_MAX, Header, MESSAGE_MAX_LIMIT};
-use peerlet_core::{Address, Duration, Map, Seat, Time, Undelivered};
+use peerlet_core::{Address, Duration, Seat, Time, Undelivered};
 
-use super::{CONTROL_BYTES, Outgoing, Phase, Queued, Signal};
-use crate::event::{Event, Key, Letter, Way};
-use crate::here::Here;
+use super::ends::{Assembly, Credit, Outgoing, Phase, Started};
+use crate::event::{AddressedMessage, Delivery, Event, Key, Part};
+use crate::signal::{CONTROL_BYTES, Queued, Signal};
+use crate::sim_world::SimWorld;
 
-/// Pieces under way that were not taken yet, while they are taken fast: a mebibyte, as much as a
-/// stream may hold live.
+/// The window of unacknowledged pieces, while they are acknowledged fast: a mebibyte, as much as a
+/// live stream may hold.
 const WINDOW: u64 = 4;
-/// The same at the start of a message: others leave while the first is on its way through the links
-/// of both sides.
+/// The window at the start of a message: others depart while the first passes the access links of
+/// both sides.
 const WINDOW_AT_START: u64 = 3;
-/// The part of a connection's time in which a piece must be taken for more than one to be under
-/// way: each has to be in before its own time is over.
+/// The fraction of the timeout within which a piece must be acknowledged for a window of more than
+/// one: each must arrive before its own timeout.
 const FAST: u64 = 8;
-/// Bytes of large messages that one peer, a process of its own, puts together at a time.
+/// The bytes of large messages that one peer, a process of its own, assembles at a time.
 const BUDGET: usize = MESSAGE_MAX_LIMIT;
 
-/// What a packet of a connection carries.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Part {
-    /// A message, or the last piece of a large one.
-    Message,
-    /// A piece before the last.
-    Piece,
-    /// The question whether a message of this many bytes may start.
-    Ask(u32),
-}
-
-/// Whether the large message at the front of a queue may start.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Credit {
-    #[default]
-    None,
-    Asked,
-    Granted,
-}
-
-/// How far the message at the front of a queue is, when it is large.
-#[derive(Default)]
-pub(super) struct Progress {
-    credit: Credit,
-    /// How many of its pieces have departed.
-    parts: u32,
-    /// How many packets had departed when the last piece was taken.
-    taken: u64,
-    /// When that was, or when the message was let start.
-    heard: Time,
-    window: u64,
-    /// When the link is free for the next packet.
-    pace: Time,
-    /// Whether the retry that is waited for is that time, and none.
-    paces: bool,
-}
-
-/// What a queue has next.
+/// The next step of a queue.
 pub(super) enum Next {
     Nothing,
     NotBefore(Time),
     Packet(u32, Part),
-}
-
-impl Progress {
-    /// How many bytes of the message have departed.
-    pub(super) fn bytes(&self) -> usize {
-        self.parts as usize * FRAME_MAX
-    }
-
-    /// Begins anew, with the next message or on another connection.
-    pub(super) fn reset(&mut self) {
-        (self.credit, self.parts) = (Credit::None, 0);
-    }
-
-    /// Begins anew on another connection, which owes nothing to the link's last packet.
-    pub(super) fn restart(&mut self) {
-        *self = Progress::default();
-    }
 }
 
 impl Outgoing {
@@ -95,7 +39,7 @@ impl Outgoing {
         self.queue.front().is_some_and(|message| message.size as usize > FRAME_MAX)
     }
 
-    /// What may depart next.
+    /// The next packet that may depart.
     pub(super) fn next(&self, now: Time) -> Next {
         let Some(size) = self.queue.front().map(|message| message.size) else {
             return Next::Nothing;
@@ -119,8 +63,8 @@ impl Outgoing {
         }
     }
 
-    /// Takes out what departs now as this part and arrives `at` its time: the message goes with its
-    /// last piece.
+    /// Takes out the content of a part that departs now and arrives at `at`: the message goes with
+    /// its last piece.
     pub(super) fn take(
         &mut self,
         part: Part,
@@ -128,7 +72,7 @@ impl Outgoing {
         round_trip: Duration,
     ) -> Option<(Header, Body, u64)> {
         let (header, is_large) = (self.queue.front()?.header, self.is_large());
-        // The way of an empty packet is left out: the rest is the time on the sender's link.
+        // Without the delay of an empty packet, the rest is the time on the sender's access link.
         let free = Time::ZERO + at.since(Time::ZERO + round_trip / 2);
         match part {
             Part::Message => {
@@ -148,41 +92,14 @@ impl Outgoing {
         Some((header, Body::empty(), 0))
     }
 
-    /// Whether the retry that is due is no retry, but the time of the next piece; asked once.
+    /// Whether the due retry is the time of the next piece rather than a retry; resets that.
     pub(super) fn take_pace(&mut self) -> bool {
         std::mem::take(&mut self.progress.paces)
     }
 }
 
-/// The large messages on their way to one peer.
-#[derive(Default)]
-pub(crate) struct Assembly {
-    /// Those that were let start, by sender and connection.
-    started: Map<(Seat, u64), Started>,
-    /// Bytes that they take of the budget.
-    held: usize,
-    /// The questions of those that wait, in order.
-    waiting: VecDeque<(Key, Seat, Letter)>,
-    /// Whether somebody looks soon for messages that stand still.
-    watched: bool,
-}
-
-struct Started {
-    total: usize,
-    /// When its sender was heard last.
-    heard: Time,
-}
-
-impl Assembly {
-    fn remove(&mut self, connection: (Seat, u64)) {
-        if let Some(started) = self.started.swap_remove(&connection) {
-            self.held -= started.total;
-        }
-    }
-}
-
-impl Here<'_> {
-    /// Waits with what is next until the link is free.
+impl SimWorld<'_> {
+    /// Delays the next packet until the access link is free.
     pub(super) fn wait_for_link(&mut self, key: (Address, u32), until: Time) {
         if let Some(end) = self.end(key) {
             end.progress.paces = true;
@@ -190,7 +107,7 @@ impl Here<'_> {
         self.retry_at(key, until);
     }
 
-    /// The receiver lets the sender's large message start.
+    /// The receiver grants the start of a large message.
     pub(super) fn granted(&mut self, key: (Address, u32), number: u64) {
         let now = self.now.time;
         let Some(end) = self.end(key).filter(|end| end.number == number) else { return };
@@ -202,9 +119,9 @@ impl Here<'_> {
         }
     }
 
-    /// The receiver has taken this piece and all before it.
+    /// The receiver acknowledges this piece and all before it.
     pub(super) fn piece_taken(&mut self, key: (Address, u32), number: u64, index: u64) {
-        let (now, timeout) = (self.now.time, self.fabric.connection_timeout);
+        let (now, timeout) = (self.now.time, self.worker.connection_timeout);
         let Some(end) = self.end(key).filter(|end| end.number == number) else { return };
         let progress = &mut end.progress;
         let is_fast = now.since(progress.heard) * FAST <= timeout;
@@ -219,47 +136,50 @@ impl Here<'_> {
         }
     }
 
-    /// Takes in a packet that is not yet a message.
-    pub(crate) fn take_part(&mut self, key: Key, source: Seat, letter: Letter) {
-        let Way::Connection { number, theirs, index, part, .. } = letter.way else { return };
+    /// Handles a packet that is not yet a message.
+    pub(crate) fn take_part(&mut self, key: Key, source: Seat, message: AddressedMessage) {
+        let Delivery::Connection { number, theirs, index, part, .. } = message.delivery else {
+            return;
+        };
         match part {
             Part::Message => {}
             Part::Ask(_) => {
-                self.links().assembly.waiting.push_back((key, source, letter));
+                self.connections().assembly.waiting.push_back((key, source, message));
                 self.start_waiting();
             }
             Part::Piece => {
                 let now = self.now.time;
-                let started = self.links().assembly.started.get_mut(&(source, number));
+                let started = self.connections().assembly.started.get_mut(&(source, number));
                 if let Some(started) = started {
                     started.heard = now;
                 }
                 let to = Address::simulated(self.seat);
                 let taken = Signal::PieceTaken { to, number, life: theirs, index };
-                let at = now + self.way_back(self.seat, source);
+                let at = now + self.return_delay(self.seat, source);
                 self.post(source, at, Event::signal(taken));
             }
         }
     }
 
-    /// A message has come: when it was a large one, others may start.
-    pub(crate) fn message_came(&mut self, source: Seat, way: Way) {
-        let Way::Connection { number, .. } = way else { return };
-        let Some(links) = self.place().links() else { return };
-        if links.assembly.started.contains_key(&(source, number)) {
-            links.assembly.remove((source, number));
+    /// A message arrived: if it was a large one, others may start.
+    pub(crate) fn message_came(&mut self, source: Seat, delivery: Delivery) {
+        let Delivery::Connection { number, .. } = delivery else { return };
+        let Some(connections) = self.seat_state().connections() else { return };
+        if connections.assembly.started.contains_key(&(source, number)) {
+            connections.assembly.remove((source, number));
             self.start_waiting();
         }
     }
 
-    /// Lets those start that wait, as far as there is room.
+    /// Grants pending requests to start, as far as there is room.
     fn start_waiting(&mut self) {
         let now = self.now.time;
         loop {
-            let assembly = &mut self.links().assembly;
-            let Some((_, source, letter)) = assembly.waiting.front() else { return };
-            let (source, way) = (*source, letter.way);
-            let Way::Connection { number, theirs, part: Part::Ask(total), .. } = way else {
+            let assembly = &mut self.connections().assembly;
+            let Some((_, source, message)) = assembly.waiting.front() else { return };
+            let (source, delivery) = (*source, message.delivery);
+            let Delivery::Connection { number, theirs, part: Part::Ask(total), .. } = delivery
+            else {
                 return;
             };
             let total = total as usize;
@@ -272,24 +192,24 @@ impl Here<'_> {
             assembly.started.insert((source, number), Started { total, heard: now });
             let granted =
                 Signal::Granted { to: Address::simulated(self.seat), number, life: theirs };
-            let at = now + self.way_back(self.seat, source);
+            let at = now + self.return_delay(self.seat, source);
             self.post(source, at, Event::signal(granted));
         }
-        if !std::mem::replace(&mut self.links().assembly.watched, true) {
+        if !std::mem::replace(&mut self.connections().assembly.watched, true) {
             let at = now + self.stands_still_after();
             self.post(self.seat, at, Event::signal(Signal::LookForIdle));
         }
     }
 
-    /// How long a large message may stand still: its sender has given up long before.
+    /// How long a large message may make no progress: its sender has given up long before.
     fn stands_still_after(&self) -> Duration {
-        self.fabric.connection_timeout * 2
+        self.worker.connection_timeout * 2
     }
 
-    /// Gives back the room of messages that stand still, since others wait for it.
+    /// Frees the room of messages without progress, since others wait for it.
     pub(super) fn look_for_idle(&mut self) {
         let (now, patience) = (self.now.time, self.stands_still_after());
-        let assembly = &mut self.links().assembly;
+        let assembly = &mut self.connections().assembly;
         assembly.watched = false;
         let idle = assembly.started.iter().filter(|(_, started)| started.heard + patience <= now);
         let idle: Vec<_> = idle.map(|(connection, _)| *connection).collect();
@@ -297,19 +217,19 @@ impl Here<'_> {
         self.start_waiting();
     }
 
-    /// The peer's life is over: nothing more comes for it. Of those that wait, its stop tells them;
-    /// by a crash they find nobody.
+    /// The peer's life is over. A stop rejects the pending requests; after a crash they find
+    /// nobody.
     pub(super) fn end_assembly(&mut self, crashed: bool) {
-        let assembly = &mut self.links().assembly;
+        let assembly = &mut self.connections().assembly;
         let watched = assembly.watched;
         let over = std::mem::replace(assembly, Assembly { watched, ..Assembly::default() });
         let now = self.now;
-        for (key, source, letter) in over.waiting {
+        for (key, source, message) in over.waiting {
             if crashed {
                 let key = Key { time: now.time, round: now.round + 1, ..key };
-                self.fabric.push(key, Event::letter(letter));
+                self.worker.push(key, Event::message(message));
             } else {
-                self.send_back(source, letter, Undelivered::Reset);
+                self.send_back(source, message, Undelivered::Reset);
             }
         }
     }

@@ -1,178 +1,33 @@
 //! Reliable delivery between lives, simulated.
 //!
-//! The sender's end opens a connection (a round trip), then lets messages depart one by one. The
-//! model says at departure whether an attempt is lost; the sender's end then waits and tries again,
-//! and everything behind waits with it, so order is kept. The receiver's end checks that the
-//! message is for the life that lives there; where it is not, the message travels back and is
-//! reported. Nothing that was delivered is ever reported.
+//! The sender's end opens a connection (a round trip), then sends messages one by one. The model
+//! says at departure whether an attempt is lost; the sender's end then waits and tries again, and
+//! all messages behind wait with it, so order is kept. The receiver's end checks that a message is
+//! for the current life; otherwise the message travels back and is reported. No delivered message
+//! is ever reported.
 
+pub(crate) mod ends;
 mod large;
 mod queueing;
 mod trust;
 
-use std::collections::VecDeque;
-
-use peerlet_core::runtime::{Body, Class, Header, Port, State, Trusted};
-use peerlet_core::{Address, Duration, Map, NANOSECOND, Seat, Time, Undelivered};
+use peerlet_core::runtime::{Class, State};
+use peerlet_core::{Address, Duration, NANOSECOND, Seat, Time, Undelivered};
 use peerlet_measure::DropCause;
 use peerlet_network::Departure;
 
-use crate::entry::Incoming;
-use crate::event::{Event, Letter, Way};
-use crate::fabric::Fabric;
-use crate::handshake::{Acquaintances, Handshake};
-use crate::here::Here;
-pub(crate) use large::Part;
-use large::{Assembly, Next, Progress};
-pub(crate) use trust::identity_of;
+use self::ends::{Connections, Outgoing, Phase};
+use self::large::Next;
+use crate::event::{AddressedMessage, Delivery, Event, Part};
+use crate::signal::{CONTROL_BYTES, Queued, Signal};
+use crate::sim_world::SimWorld;
+use crate::worker_state::WorkerState;
 
-/// The size that opening a connection is charged.
-const CONTROL_BYTES: u32 = 64;
-/// The shortest wait before a lost attempt is made again.
+/// The shortest wait before a lost attempt is repeated.
 const RETRY_MIN: Duration = Duration::from_millis(10);
 
-/// What the two ends of a connection tell each other and themselves.
-#[derive(Debug)]
-pub(crate) enum Signal {
-    /// To the receiver: whoever lives there, answer.
-    Open { from: Address, number: u64, life: u32 },
-    /// To the sender: this life is there.
-    Opened { to: Address, number: u64, life: u32, theirs: u32 },
-    /// To the sender: nobody lives there.
-    Refused { to: Address, number: u64, life: u32 },
-    /// To oneself: try again.
-    Retry { to: Address, life: u32, ticket: u64 },
-    /// Between sockets, before all else, in runs that have handshakes.
-    Handshake(Handshake),
-    /// To the sender: its large message may start.
-    Granted { to: Address, number: u64, life: u32 },
-    /// To the sender: all pieces up to this one were taken.
-    PieceTaken { to: Address, number: u64, life: u32, index: u64 },
-    /// To the sender: this piece, or question, was for another life, or was not let in.
-    PartReturned { to: Address, number: u64, life: u32, index: u64, why: Undelivered },
-    /// To oneself: look for large messages that stand still.
-    LookForIdle,
-    /// To the sender: this message was for another life, or was not let in.
-    Returned { to: Address, number: u64, life: u32, index: u64, message: Queued, why: Undelivered },
-}
-
-/// A message in the sender's queue.
-#[derive(Debug)]
-pub(crate) struct Queued {
-    pub(crate) header: Header,
-    pub(crate) body: Body,
-    pub(crate) size: u32,
-    pub(crate) payload: u64,
-}
-
-/// One seat's ends of connections.
-#[derive(Default)]
-pub(crate) struct Links {
-    /// By destination and by the life that sends.
-    outgoing: Map<(Address, u32), Outgoing>,
-    /// Destinations given something by the event being handled.
-    touched: Vec<(Address, u32)>,
-    /// The peerlets that are about to be told that there is room, later in this instant.
-    telling: Vec<((Address, u32), Port)>,
-    /// Connections from others, by sender and number, that are held up or were refused lately.
-    pub(crate) incoming: Map<(Seat, u64), Incoming>,
-    /// When its link is free for the next packet of a large message, and how long the last one
-    /// took.
-    pub(crate) link: (Time, Duration),
-    /// Large messages on their way to it.
-    assembly: Assembly,
-    /// Whom its socket has met, in runs that have handshakes.
-    pub(crate) acquaintances: Acquaintances,
-    /// The contacts that its life trusts.
-    trusted: Trusted,
-    /// When the seat's last pause ended.
-    pub(crate) resumed: Option<Time>,
-    connections: u64,
-    tickets: u64,
-}
-
-impl Links {
-    /// How many messages wait in queues.
-    pub(crate) fn queued(&self) -> u64 {
-        self.outgoing.values().map(|end| end.queue.len() as u64).sum()
-    }
-
-    /// Whether a connection to this address is being opened.
-    pub(crate) fn is_opening(&self, to: Address) -> bool {
-        let mut ends = self.outgoing.iter();
-        ends.any(|(key, end)| key.0 == to && end.phase == Phase::Opening)
-    }
-}
-
-/// The sender's end of a connection.
-struct Outgoing {
-    number: u64,
-    phase: Phase,
-    queue: VecDeque<Queued>,
-    bytes: usize,
-    /// How many messages departed.
-    departed: u64,
-    last_departure: Time,
-    last_arrival: Time,
-    /// When the attempt that is being repeated was made first.
-    since: Time,
-    attempt: u32,
-    /// The retry that is waited for, if one is.
-    ticket: Option<u64>,
-    /// The peerlets that met a full queue.
-    refused: Vec<Port>,
-    /// The size of the largest message that met it.
-    wanted: usize,
-    /// How far the message at the front is, when it is large.
-    progress: Progress,
-    /// Whether the peer trusts another identity than is at the other end.
-    is_mistaken: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    New,
-    Opening,
-    Open {
-        theirs: u32,
-    },
-    /// A message came back: what departed behind it will come back too; then the first `doomed` of
-    /// the queue are reported.
-    Failing {
-        doomed: usize,
-    },
-}
-
-impl Outgoing {
-    fn new(number: u64) -> Outgoing {
-        Outgoing {
-            number,
-            phase: Phase::New,
-            queue: VecDeque::new(),
-            bytes: 0,
-            departed: 0,
-            last_departure: Time::ZERO,
-            last_arrival: Time::ZERO,
-            since: Time::ZERO,
-            attempt: 0,
-            ticket: None,
-            refused: Vec::new(),
-            wanted: 0,
-            progress: Progress::default(),
-            is_mistaken: false,
-        }
-    }
-
-    fn pop(&mut self) -> Option<Queued> {
-        let message = self.queue.pop_front()?;
-        self.bytes -= message.size as usize - self.progress.bytes();
-        self.progress.reset();
-        Some(message)
-    }
-}
-
-impl Fabric {
-    /// Lets depart what events queued for reliable delivery, now that they were handled.
+impl WorkerState {
+    /// Sends the reliable messages that events queued, now that they were handled.
     #[inline(always)]
     pub(crate) fn flush(&mut self) {
         if !self.queued.is_empty() {
@@ -183,31 +38,31 @@ impl Fabric {
     #[inline(never)]
     fn flush_queued(&mut self) {
         for (seat, now) in std::mem::take(&mut self.queued) {
-            Here::new(self, seat, now, None).flush();
+            SimWorld::new(self, seat, now, None).flush();
         }
         self.is_attended = self.trace.is_some();
     }
 }
 
-impl Here<'_> {
-    pub(crate) fn links(&mut self) -> &mut Links {
-        self.place().links.get_or_insert_default()
+impl SimWorld<'_> {
+    pub(crate) fn connections(&mut self) -> &mut Connections {
+        self.seat_state().connections.get_or_insert_default()
     }
 
     fn end(&mut self, key: (Address, u32)) -> Option<&mut Outgoing> {
-        self.place().links()?.outgoing.get_mut(&key)
+        self.seat_state().connections()?.outgoing.get_mut(&key)
     }
 
     /// Whether a connection is being opened for the fourth time.
-    #[cfg(feature = "planted")]
+    #[cfg(feature = "injected-bugs")]
     pub(crate) fn opens_again(&mut self, key: (Address, u32)) -> bool {
         self.end(key).is_some_and(|end| end.phase == Phase::Opening && end.attempt == 3)
     }
 
-    /// Lets depart what an event has queued.
+    /// Sends the messages that an event queued.
     fn flush(&mut self) {
-        let Some(links) = self.place().links() else { return };
-        for key in std::mem::take(&mut links.touched) {
+        let Some(connections) = self.seat_state().connections() else { return };
+        for key in std::mem::take(&mut connections.touched) {
             match self.end(key).map(|end| end.phase) {
                 Some(Phase::New) => self.open(key),
                 Some(Phase::Open { theirs }) => self.depart_queue(key, theirs),
@@ -216,41 +71,41 @@ impl Here<'_> {
         }
     }
 
-    /// The seat's life ends. In order: what is queued still leaves, and nobody is told how that
-    /// went. By a crash: it is gone.
-    pub(crate) fn end_links(&mut self, crashed: bool) {
+    /// The seat's life ends. After a stop, queued messages still depart, and their fate is not
+    /// reported. A crash drops them.
+    pub(crate) fn end_connections(&mut self, crashed: bool) {
         self.forget_trusted();
-        let Some(links) = self.place().links() else { return };
-        links.touched.clear();
+        let Some(connections) = self.seat_state().connections() else { return };
+        connections.touched.clear();
         let mut lost = 0;
         if crashed {
-            lost = links.queued();
-            links.outgoing.clear();
+            lost = connections.queued();
+            connections.outgoing.clear();
         } else {
-            links.outgoing.retain(|_, end| !end.queue.is_empty());
+            connections.outgoing.retain(|_, end| !end.queue.is_empty());
         }
         self.end_assembly(crashed);
         for _ in 0..lost {
-            self.fabric.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
+            self.worker.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
         }
     }
 
-    /// How long to wait for an attempt before the next one.
+    /// The wait between an attempt and the next one.
     pub(crate) fn patience(&self, from: Seat, to: Option<Seat>, attempt: u32) -> Duration {
-        let round_trip = to.map_or(Duration::ZERO, |to| self.fabric.model.round_trip(from, to));
+        let round_trip = to.map_or(Duration::ZERO, |to| self.worker.model.round_trip(from, to));
         let first = (round_trip + round_trip / 2).max(RETRY_MIN);
         first * (1u64 << attempt.min(40))
     }
 
-    /// Sets the timer for the next attempt. Doubling does not skip the last one that leaves time
-    /// for an answer, so that whatever heals in time loses nothing; at the latest comes the end of
-    /// the connection's time.
+    /// Sets the timer for the next attempt. Doubling does not skip the last attempt that leaves
+    /// time for an answer, so a fault that heals in time loses nothing. The last attempt is at the
+    /// timeout.
     fn retry_later(&mut self, key: (Address, u32)) {
-        let dest = self.fabric.chart.seat_at(key.0);
+        let dest = self.worker.running_seats.seat_at(key.0);
         let Some((since, attempt)) = self.end(key).map(|end| (end.since, end.attempt)) else {
             return;
         };
-        let timeout = self.fabric.connection_timeout;
+        let timeout = self.worker.connection_timeout;
         // The answer may take longer than a typical one.
         let last = timeout - self.patience(self.seat, dest, 0) * 2;
         let spent = self.now.time - since;
@@ -260,9 +115,9 @@ impl Here<'_> {
     }
 
     fn retry_at(&mut self, key: (Address, u32), at: Time) {
-        let links = self.links();
-        links.tickets += 1;
-        let ticket = links.tickets;
+        let connections = self.connections();
+        connections.last_ticket += 1;
+        let ticket = connections.last_ticket;
         if let Some(end) = self.end(key) {
             end.ticket = Some(ticket);
         }
@@ -270,21 +125,21 @@ impl Here<'_> {
         self.post(self.seat, at, Event::signal(retry));
     }
 
-    /// The instant after which nothing that departed on the connection can come back.
+    /// The instant after which no departed message of the connection can come back.
     fn settled(&mut self, key: (Address, u32)) -> Option<Time> {
-        let dest = self.fabric.chart.seat_at(key.0)?;
-        let back = self.way_back(dest, self.seat);
-        let timeout = self.fabric.connection_timeout;
-        let waits = self.fabric.has_arrival;
+        let dest = self.worker.running_seats.seat_at(key.0)?;
+        let back = self.return_delay(dest, self.seat);
+        let timeout = self.worker.connection_timeout;
+        let waits = self.worker.has_arrival;
         let end = self.end(key).filter(|end| end.departed > 0)?;
         let over = end.last_departure + timeout;
         let handled = if waits { end.last_arrival.max(over) } else { end.last_arrival };
         Some(over.max(handled + back))
     }
 
-    /// How long a reset takes.
-    pub(crate) fn way_back(&self, from: Seat, to: Seat) -> Duration {
-        (self.fabric.model.round_trip(from, to) / 2).max(self.fabric.lookahead)
+    /// The delay of a reset.
+    pub(crate) fn return_delay(&self, from: Seat, to: Seat) -> Duration {
+        (self.worker.model.round_trip(from, to) / 2).max(self.worker.lookahead)
     }
 
     fn open(&mut self, key: (Address, u32)) {
@@ -294,7 +149,7 @@ impl Here<'_> {
             (end.phase, end.since, end.attempt) = (Phase::Opening, now, 0);
         }
         let number = end.number;
-        if let Some(dest) = self.fabric.chart.seat_at(key.0) {
+        if let Some(dest) = self.worker.running_seats.seat_at(key.0) {
             let open = Signal::Open { from: Address::simulated(self.seat), number, life: key.1 };
             match self.has_met(dest) {
                 true => self.signal(dest, open),
@@ -304,9 +159,9 @@ impl Here<'_> {
         self.retry_later(key);
     }
 
-    /// Opens the connections that waited for the other end to be met.
+    /// Opens the connections that waited for the handshake with the other end.
     pub(crate) fn open_waiting(&mut self, to: Address) {
-        let ends = self.links().outgoing.iter_mut();
+        let ends = self.connections().outgoing.iter_mut();
         let mut waiting = Vec::new();
         for (key, end) in ends.filter(|(key, end)| key.0 == to && end.phase == Phase::Opening) {
             end.attempt = 0;
@@ -314,7 +169,7 @@ impl Here<'_> {
         }
         for (key, is_mistaken) in waiting {
             match is_mistaken {
-                // The handshake has shown who is there.
+                // The handshake has shown which identity is there.
                 true => self.close(key, Undelivered::Identity),
                 false => self.open(key),
             }
@@ -327,14 +182,14 @@ impl Here<'_> {
             Departure::Arrive { after } | Departure::Twice { first: after, .. } => {
                 self.post(to, self.now.time + after, Event::signal(signal));
             }
-            // What is damaged is no signal any more: the checksum says so.
+            // A damaged signal fails its checksum.
             Departure::Damaged { .. } | Departure::Drop(_) => {}
         }
     }
 
     fn depart_queue(&mut self, key: (Address, u32), theirs: u32) {
         let now = self.now.time;
-        let Some(dest) = self.fabric.chart.seat_at(key.0) else { return };
+        let Some(dest) = self.worker.running_seats.seat_at(key.0) else { return };
         while let Some(end) = self.end(key) {
             if end.ticket.is_some() {
                 break;
@@ -351,7 +206,7 @@ impl Here<'_> {
                 Next::Packet(size, part) => (size, part),
             };
             let round_trip = match end.is_large() {
-                true => self.fabric.model.round_trip(self.seat, dest),
+                true => self.worker.model.round_trip(self.seat, dest),
                 false => Duration::ZERO,
             };
             let (fate, draws) = self.depart(dest, size);
@@ -367,11 +222,20 @@ impl Here<'_> {
                         return;
                     };
                     let (theirs, life, departed) = (key.1, theirs, now);
-                    let way = Way::Connection { number, theirs, life, index, departed, part };
+                    let delivery =
+                        Delivery::Connection { number, theirs, life, index, departed, part };
                     let from = Address::simulated(self.seat);
-                    let letter =
-                        Letter { from, header, body, size, draws, way, payload, accepted: false };
-                    self.post(dest, at, Event::letter(letter));
+                    let message = AddressedMessage {
+                        from,
+                        header,
+                        body,
+                        size,
+                        draws,
+                        delivery,
+                        payload,
+                        accepted: false,
+                    };
+                    self.post(dest, at, Event::message(message));
                 }
                 Departure::Damaged { .. } | Departure::Drop(_) => {
                     if end.attempt == 0 {
@@ -385,13 +249,13 @@ impl Here<'_> {
         self.forget_orphan(key);
     }
 
-    /// Forgets the end of a life that is over, when all it sent has left.
+    /// Forgets an end of a past life when all its messages have departed.
     fn forget_orphan(&mut self, key: (Address, u32)) {
-        let alive = self.place().state == State::Running && self.place().life == key.1;
-        if let Some(links) = self.place().links().filter(|_| !alive)
-            && links.outgoing.get(&key).is_some_and(|end| end.queue.is_empty())
+        let alive = self.seat_state().state == State::Running && self.seat_state().life == key.1;
+        if let Some(connections) = self.seat_state().connections().filter(|_| !alive)
+            && connections.outgoing.get(&key).is_some_and(|end| end.queue.is_empty())
         {
-            links.outgoing.swap_remove(&key);
+            connections.outgoing.swap_remove(&key);
         }
     }
 
@@ -399,33 +263,33 @@ impl Here<'_> {
     fn fail(&mut self, key: (Address, u32), count: usize, why: Undelivered) {
         for _ in 0..count {
             let Some(message) = self.end(key).and_then(Outgoing::pop) else { break };
-            self.fabric.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
+            self.worker.ledger.of(Class::Reliable).drop_for(DropCause::Undelivered);
             self.report(key.1, key.0, (message.header, message.body), why);
         }
     }
 
-    /// Gives up a connection on which nothing more can come back.
+    /// Closes a connection on which nothing more can come back.
     fn close(&mut self, key: (Address, u32), why: Undelivered) {
         self.fail(key, usize::MAX, why);
         self.tell_writable(key);
-        self.links().outgoing.swap_remove(&key);
+        self.connections().outgoing.swap_remove(&key);
     }
 
-    /// Handles what an end is told.
+    /// Handles a signal.
     pub(crate) fn handle_signal(&mut self, source: Seat, signal: Signal) {
         match signal {
             Signal::Handshake(handshake) => self.shake_hands(handshake),
-            // It overtook the end of the handshake, and nobody can read it yet.
+            // It overtook the end of the handshake, and cannot be decrypted yet.
             Signal::Open { .. } if !self.has_met(source) => {}
             Signal::Open { from, number, life } => {
                 let to = Address::simulated(self.seat);
-                let answer = match (self.place().state, self.place().life) {
+                let answer = match (self.seat_state().state, self.seat_state().life) {
                     (State::Running, theirs) => Signal::Opened { to, number, life, theirs },
                     // A crashed peer is mute; one that never lived, in a process that does, is not.
                     (State::Absent, 1..) => return,
                     _ => Signal::Refused { to, number, life },
                 };
-                if self.fabric.chart.seat_at(from) == Some(source) {
+                if self.worker.running_seats.seat_at(from) == Some(source) {
                     self.signal(source, answer);
                 }
             }
@@ -467,14 +331,14 @@ impl Here<'_> {
 
     fn retry(&mut self, key: (Address, u32), ticket: u64) {
         let now = self.now.time;
-        let timeout = self.fabric.connection_timeout;
+        let timeout = self.worker.connection_timeout;
         let Some(end) = self.end(key) else { return };
         if end.ticket != Some(ticket) {
             return;
         }
         end.ticket = None;
-        if self.links().resumed == Some(now) {
-            // What came meanwhile, such as a message that comes back, is to be handled first.
+        if self.connections().resumed == Some(now) {
+            // Events of the pause, such as a returned message, must be handled first.
             return self.retry_at(key, now + NANOSECOND);
         }
         let Some(end) = self.end(key) else { return };
@@ -490,7 +354,7 @@ impl Here<'_> {
         }
         let Some(end) = self.end(key) else { return };
         if now >= end.since + timeout {
-            // What departed before must be reported first, if it comes back at all.
+            // Messages that departed before must be reported first, if they come back at all.
             return match self.settled(key).filter(|settled| *settled >= now) {
                 Some(settled) => self.retry_at(key, settled + NANOSECOND),
                 None => self.close(key, Undelivered::Timeout),
@@ -504,15 +368,15 @@ impl Here<'_> {
         }
     }
 
-    /// A message came back: when all that departed are back, the queue follows, and what was sent
-    /// since opens anew.
+    /// A message came back. When all departed ones are back, the queue is reported, and messages
+    /// sent since open a new connection.
     fn returned(&mut self, key: (Address, u32), number: u64, index: u64, why: Undelivered) {
         let Some(end) = self.end(key).filter(|end| end.number == number) else { return };
         let doomed = match end.phase {
             Phase::Failing { doomed } => doomed,
             _ => end.queue.len(),
         };
-        // What waits never departs to somebody else than its sender trusts.
+        // A queued message never departs to an identity that its sender does not trust.
         let why = if end.is_mistaken { Undelivered::Identity } else { why };
         (end.phase, end.ticket) = (Phase::Failing { doomed }, None);
         end.take_pace();
@@ -521,12 +385,12 @@ impl Here<'_> {
         }
         self.fail(key, doomed, why);
         self.tell_writable(key);
-        let links = self.links();
-        links.connections += 1;
-        let number = links.connections;
-        let Some(end) = links.outgoing.get_mut(&key) else { return };
+        let connections = self.connections();
+        connections.last_number += 1;
+        let number = connections.last_number;
+        let Some(end) = connections.outgoing.get_mut(&key) else { return };
         if end.queue.is_empty() {
-            links.outgoing.swap_remove(&key);
+            connections.outgoing.swap_remove(&key);
         } else {
             (end.number, end.phase, end.departed) = (number, Phase::New, 0);
             end.progress.restart();
@@ -534,23 +398,24 @@ impl Here<'_> {
         }
     }
 
-    /// Sends a message back to its sender, behind those sent back before it: after one one-way
-    /// delay, or, where the sender hears nothing, when its time is over.
-    pub(crate) fn send_back(&mut self, source: Seat, letter: Letter, why: Undelivered) {
-        let Way::Connection { number, theirs, index, departed, part, .. } = letter.way else {
+    /// Returns a message to its sender, behind those returned before it: after a one-way delay, or,
+    /// where the sender hears nothing, at its timeout.
+    pub(crate) fn send_back(&mut self, source: Seat, message: AddressedMessage, why: Undelivered) {
+        let Delivery::Connection { number, theirs, index, departed, part, .. } = message.delivery
+        else {
             return;
         };
         let at = match why {
-            Undelivered::Reset => self.now.time + self.way_back(self.seat, source),
-            // Who is at the other end is known before anything departs.
+            Undelivered::Reset => self.now.time + self.return_delay(self.seat, source),
+            // The identity at the other end is known before anything departs.
             Undelivered::Timeout | Undelivered::Identity | Undelivered::Admission => (departed
-                + self.fabric.connection_timeout)
-                .max(self.now.time + self.fabric.lookahead),
+                + self.worker.connection_timeout)
+                .max(self.now.time + self.worker.lookahead),
         };
         let incoming = self.incoming((source, number));
         let at = at.max(incoming.last_return);
         incoming.last_return = at;
-        let Letter { header, body, size, payload, .. } = letter;
+        let AddressedMessage { header, body, size, payload, .. } = message;
         let to = Address::simulated(self.seat);
         if part != Part::Message {
             let returned = Signal::PartReturned { to, number, life: theirs, index, why };

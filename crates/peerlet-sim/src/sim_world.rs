@@ -12,97 +12,96 @@ use peerlet_memory::prefetch;
 use crate::books::Booked;
 use crate::digest::SeatDigest;
 use crate::event::Event;
-use crate::fabric::{Fabric, Moment};
-use crate::link::identity_of;
-use crate::place::Place;
+use crate::seat_state::{SeatState, identity_of};
+use crate::worker_state::{Moment, WorkerState};
 
-/// What is said once when a peerlet broadcasts that did not say that it needs to.
+/// The warning, given once, when a peerlet broadcasts without having declared the need.
 const NO_LOCAL_NETWORKS: &str = "a broadcast reaches nobody: the network has no local ones; choose \
                                  the model `lan`, and let whoever broadcasts say so: \
                                  `about.needs(Need::Broadcast)`";
 
-/// What is said once when a peerlet trusts a contact that did not say that it needs to.
+/// The warning, given once, when a peerlet trusts a contact without having declared the need.
 const NO_IDENTITIES: &str = "a contact is not verified: the transport has no identities; choose \
                              QUIC, and let whoever trusts contacts say so: \
                              `about.needs(Need::Identity)`";
 
-/// One peer, one event: where it is and when. It goes from turn to turn of a batch.
-pub(crate) struct Here<'a> {
-    pub(crate) fabric: &'a mut Fabric,
+/// The world of one peer during one event; a batch reuses it for event after event.
+pub(crate) struct SimWorld<'a> {
+    pub(crate) worker: &'a mut WorkerState,
     pub(crate) row: usize,
     pub(crate) seat: Seat,
     pub(crate) now: Moment,
-    /// The environment's number of what it does to the peer just now, if that is what happens.
-    pub(crate) doing: Option<u64>,
+    /// The number of the directive that is being carried out, if that is the event.
+    pub(crate) directive: Option<u64>,
     /// The seat's digest before the event that was booked last.
     pub(crate) before: SeatDigest,
 }
 
-impl<'a> Here<'a> {
+impl<'a> SimWorld<'a> {
     #[inline(always)]
     pub(crate) fn new(
-        fabric: &'a mut Fabric,
+        worker: &'a mut WorkerState,
         seat: Seat,
         now: Moment,
-        doing: Option<u64>,
-    ) -> Here<'a> {
-        Here { row: fabric.row(seat), fabric, seat, now, doing, before: SeatDigest(0) }
+        directive: Option<u64>,
+    ) -> SimWorld<'a> {
+        SimWorld { row: worker.row(seat), worker, seat, now, directive, before: SeatDigest(0) }
     }
 
-    /// What the engine keeps of this peer.
+    /// The engine state of this peer.
     #[inline(always)]
-    pub(crate) fn place(&mut self) -> &mut Place {
-        &mut self.fabric.places[self.row]
+    pub(crate) fn seat_state(&mut self) -> &mut SeatState {
+        &mut self.worker.seat_states[self.row]
     }
 
-    /// Takes a turn and puts it into the books. False when the turn is not of the common sort, or
-    /// not to be taken yet.
+    /// Takes an event and books it. False if the event is not a common one, or must not be taken
+    /// yet.
     #[inline(always)]
-    fn take<const SHOWN: bool>(&mut self, turn: &PackedEvent, row: u32, later: u32) -> bool {
-        let fabric = &mut *self.fabric;
-        prefetch(&fabric.places, later as usize);
-        let (seat, time) = fabric.batch.view().of_row(turn, row);
+    fn take<const SHOWN: bool>(&mut self, event: &PackedEvent, row: u32, later: u32) -> bool {
+        let worker = &mut *self.worker;
+        prefetch(&worker.seat_states, later as usize);
+        let (seat, time) = worker.batch.view().of_row(event, row);
         let row = row as usize;
-        let Some(place) = fabric.places.get_mut(row) else { return false };
-        let (seq, port) = (u64::from(turn.mark()), turn.port());
-        let (is_ready, booked) = match turn.kind() {
+        let Some(seat_state) = worker.seat_states.get_mut(row) else { return false };
+        let (seq, port) = (u64::from(event.mark()), event.port());
+        let (is_ready, booked) = match event.kind() {
             PackedEvent::DATAGRAM => {
-                (place.awake, Booked::datagram(turn.word().wrapping_add(1), seq, port))
+                (seat_state.awake, Booked::datagram(event.word().wrapping_add(1), seq, port))
             }
             PackedEvent::TIMER => {
-                (seq >= place.born, Booked::timer(seat.0.wrapping_add(1), seq, port))
+                (seq >= seat_state.born, Booked::timer(seat.0.wrapping_add(1), seq, port))
             }
             _ => return false,
         };
-        // What a peer made for itself may come before its next event: then the rest waits.
-        if !is_ready || time >= fabric.ring.common_until() {
+        // A near event of the peer may come before its next one: then the rest waits.
+        if !is_ready || time >= worker.queue.common_until() {
             return false;
         }
-        (self.row, self.seat, self.now.time, fabric.at) = (row, seat, time, time);
+        (self.row, self.seat, self.now.time, worker.at) = (row, seat, time, time);
         self.book::<SHOWN>(booked);
         true
     }
 
-    /// Takes a turn when something is to be done between turns.
+    /// Takes an event when there is work between events.
     #[inline(never)]
-    fn take_slowly(&mut self, turn: &PackedEvent, row: u32, later: u32) -> bool {
-        self.fabric.flush();
-        self.take::<true>(turn, row, later)
+    fn take_slowly(&mut self, event: &PackedEvent, row: u32, later: u32) -> bool {
+        self.worker.flush();
+        self.take::<true>(event, row, later)
     }
 }
 
-impl Clock for Here<'_> {
+impl Clock for SimWorld<'_> {
     fn now(&self) -> Time {
         self.now.time
     }
 
     fn settled(&self) -> Time {
-        // What waited for the end of a pause falls on one instant, in later rounds.
+        // Events that waited for the end of a pause share one instant, in later rounds.
         if self.now.round == 0 { self.now.time } else { Time::ZERO }
     }
 
     fn swept(&self) -> Swept {
-        self.fabric.swept
+        self.worker.swept
     }
 
     fn set_alarm(&mut self, at: Time, alarm: Alarm) {
@@ -119,9 +118,9 @@ impl Clock for Here<'_> {
     }
 }
 
-impl Network for Here<'_> {
+impl Network for SimWorld<'_> {
     fn contact(&self) -> Contact {
-        let identity = identity_of(self.fabric.seed, self.seat);
+        let identity = identity_of(self.worker.seed, self.seat);
         Contact { address: Address::simulated(self.seat), identity }
     }
 
@@ -134,15 +133,15 @@ impl Network for Here<'_> {
     }
 
     fn broadcast(&mut self, header: Header, parcel: Parcel) {
-        if !self.fabric.model.has_local_networks() {
-            if !self.fabric.warned.broadcast.swap(true, Relaxed) {
+        if !self.worker.model.has_local_networks() {
+            if !self.worker.warned.broadcast.swap(true, Relaxed) {
                 tracing::warn!(seat = self.seat.0, "{NO_LOCAL_NETWORKS}");
             }
             return;
         }
         let mut bytes = Vec::new();
         parcel.encode(&mut bytes);
-        for seat in self.fabric.model.local_network(self.seat) {
+        for seat in self.worker.model.local_network(self.seat) {
             if seat != self.seat.0 {
                 let copy = Parcel::encoded(bytes.clone());
                 self.send_datagram(Address::simulated(Seat(seat)), header, copy);
@@ -161,7 +160,7 @@ impl Network for Here<'_> {
 
     fn trust(&mut self, at: Address, identity: Option<Identity>) -> Result<(), TrustError> {
         let trusted = self.trust_at(at, identity);
-        if trusted == Err(TrustError::NoIdentities) && !self.fabric.warned.trust.swap(true, Relaxed)
+        if trusted == Err(TrustError::NoIdentities) && !self.worker.warned.trust.swap(true, Relaxed)
         {
             tracing::warn!(seat = self.seat.0, "{NO_IDENTITIES}");
         }
@@ -169,30 +168,30 @@ impl Network for Here<'_> {
     }
 }
 
-impl Entropy for Here<'_> {
+impl Entropy for SimWorld<'_> {
     fn seed(&self, life: u32) -> Seed {
-        self.fabric.seed.named("peer").at(u64::from(self.seat.0)).at(u64::from(life))
+        self.worker.seed.named("peer").at(u64::from(self.seat.0)).at(u64::from(life))
     }
 
     fn secret(&mut self, into: &mut [u8]) {
-        let life = self.place().life;
+        let life = self.seat_state().life;
         let seed = self.seed(life).named("secret");
         for chunk in into.chunks_mut(8) {
-            let place = self.place();
-            let bits = seed.at(place.secrets.into()).bits();
-            place.secrets = place.secrets.wrapping_add(1);
+            let seat_state = self.seat_state();
+            let bits = seed.at(seat_state.secrets.into()).bits();
+            seat_state.secrets = seat_state.secrets.wrapping_add(1);
             chunk.copy_from_slice(&bits.to_le_bytes()[..chunk.len()]);
         }
     }
 }
 
-impl Record for Here<'_> {
+impl Record for SimWorld<'_> {
     fn record(&mut self, metric: MetricIndex, quanta: i64) {
-        self.fabric.recorder.measure(usize::from(metric.0), self.seat, quanta);
+        self.worker.recorder.measure(usize::from(metric.0), self.seat, quanta);
     }
 }
 
-impl World for Here<'_> {
+impl World for SimWorld<'_> {
     fn seat(&self) -> Seat {
         self.seat
     }
@@ -201,33 +200,33 @@ impl World for Here<'_> {
         self
     }
 
-    fn take_event(&mut self, turn: &PackedEvent, row: u32, later: u32) -> bool {
-        if self.fabric.is_attended {
-            return self.take_slowly(turn, row, later);
+    fn take_event(&mut self, event: &PackedEvent, row: u32, later: u32) -> bool {
+        if self.worker.is_attended {
+            return self.take_slowly(event, row, later);
         }
-        self.take::<false>(turn, row, later)
+        self.take::<false>(event, row, later)
     }
 
-    fn pass_event(&mut self, turn: &PackedEvent) {
-        #[cfg(feature = "planted")]
-        if self.fabric.keeps(turn) {
+    fn pass_event(&mut self, event: &PackedEvent) {
+        #[cfg(feature = "injected-bugs")]
+        if self.worker.keeps(event) {
             return;
         }
-        self.strike_out((turn.kind() == PackedEvent::DATAGRAM).then_some(Class::Datagram));
+        self.strike_out((event.kind() == PackedEvent::DATAGRAM).then_some(Class::Datagram));
     }
 }
 
-impl Seats for Here<'_> {
+impl Seats for SimWorld<'_> {
     fn count(&self) -> u32 {
-        self.fabric.chart.seats()
+        self.worker.running_seats.seats()
     }
 
     fn address(&self, seat: Seat) -> Option<Address> {
-        (seat.0 < self.fabric.chart.seats()).then(|| Address::simulated(seat))
+        (seat.0 < self.worker.running_seats.seats()).then(|| Address::simulated(seat))
     }
 
     fn running(&self, seat: Seat) -> bool {
-        let decided = self.fabric.doings.running(seat, self.now.time, self.doing);
-        decided.unwrap_or_else(|| self.fabric.chart.is_running(seat))
+        let decided = self.worker.directives.running(seat, self.now.time, self.directive);
+        decided.unwrap_or_else(|| self.worker.running_seats.is_running(seat))
     }
 }

@@ -1,4 +1,4 @@
-//! Peers that send each other numbered beats, and what a fault does to those.
+//! Peers that send each other numbered heartbeats, and the effect of a fault on those.
 
 use peerlet::measure::{Ledger, Row, Summary};
 use peerlet::prelude::*;

@@ -1,28 +1,28 @@
-//! The sibling below a witness: it says whether peerlets of one stack start, stop and hear in the
-//! order of the contract.
+//! The sibling below a checker, which shows whether peerlets of one stack start, stop and hear
+//! events in the order of the contract.
 
 use peerlet_core::{Context, Description, Nothing, Peerlet};
 
-/// What a witness tells its sibling, to see when it hears of it.
+/// A local event from a checker to its sibling, to see when it is heard.
 pub(crate) struct Nudge(pub(crate) u64);
 
 /// The sibling below.
 #[derive(Default)]
-pub(crate) struct Sill {
+pub(crate) struct LowerSibling {
     pub(crate) inits: u32,
     pub(crate) starts: u32,
     pub(crate) stops: u32,
-    /// The number of the last nudge it heard of.
+    /// The number of the last nudge that it heard.
     pub(crate) heard: u64,
 }
 
-impl Peerlet for Sill {
+impl Peerlet for LowerSibling {
     const NAME: &'static str = "witness_sill";
     type Message = Nothing;
     type Timer = Nothing;
 
     fn describe(about: &mut Description<Self>) {
-        about.help("stands below `witness`").hears(Sill::nudged);
+        about.help("stands below `witness`").hears(LowerSibling::nudged);
     }
 
     fn init(&mut self, _: &mut Context<Self>) {
@@ -38,7 +38,7 @@ impl Peerlet for Sill {
     }
 }
 
-impl Sill {
+impl LowerSibling {
     fn nudged(&mut self, _: &mut Context<Self>, nudge: &Nudge) {
         self.heard = nudge.0;
     }

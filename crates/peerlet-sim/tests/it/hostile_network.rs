@@ -1,4 +1,4 @@
-//! A network that does to messages whatever a network can do, as long as the weather is bad.
+//! A hostile network: it delays, loses, duplicates and refuses messages until a given instant.
 
 use peerlet_core::{Duration, Seat, Time};
 use peerlet_network::{Arrival, Departure, Model, ModelState, Packet, PacketDrop};
@@ -21,7 +21,7 @@ impl Wall {
 
 /// Delays uniform from `min` to `max`, both inclusive, and faults on both sides of the network.
 #[derive(Clone, Debug)]
-pub struct Weather {
+pub struct HostileNetwork {
     pub min: Duration,
     pub max: Duration,
     /// How likely a departing packet is lost.
@@ -34,16 +34,16 @@ pub struct Weather {
     pub lag: (f64, Duration),
     /// Until when all of these happen.
     pub until: Time,
-    /// What is dropped at departure.
+    /// Packets dropped at departure.
     pub walls: Vec<Wall>,
-    /// What is dropped at arrival.
+    /// Packets dropped at arrival.
     pub gates: Vec<Wall>,
 }
 
-impl Weather {
-    /// Good weather: one delay and no faults.
-    pub fn constant(delay: Duration) -> Weather {
-        Weather {
+impl HostileNetwork {
+    /// A harmless network: one delay and no faults.
+    pub fn constant(delay: Duration) -> HostileNetwork {
+        HostileNetwork {
             min: delay,
             max: delay,
             loss: 0.0,
@@ -56,21 +56,21 @@ impl Weather {
         }
     }
 
-    /// The same weather, but from one instant to the other nothing departs from seat 0.
-    pub fn wall(mut self, from: Duration, to: Duration) -> Weather {
+    /// The same network, but from one instant to the other nothing departs from seat 0.
+    pub fn wall(mut self, from: Duration, to: Duration) -> HostileNetwork {
         self.walls.push(Wall { from: Time::ZERO + from, to: Time::ZERO + to, sides: 1 });
         self
     }
 
-    /// The same weather, but from one instant to the other nothing gets in at seat 0, nor from it
+    /// The same network, but from one instant to the other nothing gets in at seat 0, nor from it
     /// to others.
-    pub fn gate(mut self, from: Duration, to: Duration) -> Weather {
+    pub fn gate(mut self, from: Duration, to: Duration) -> HostileNetwork {
         self.gates.push(Wall { from: Time::ZERO + from, to: Time::ZERO + to, sides: 1 });
         self
     }
 }
 
-impl Model for Weather {
+impl Model for HostileNetwork {
     fn lookahead(&self) -> Duration {
         self.min
     }

@@ -1,9 +1,9 @@
-//! The windowed engine's queue: buckets of (window, block of peers), in a ring of windows.
+//! The windowed engine's calendar queue: buckets of (window, block of peers), in a ring of windows.
 //!
-//! A window is no longer than the model's smallest delay, so that within one, what a peer does
-//! reaches nobody else. Events for later windows are appended to their bucket and not looked at
-//! before; buckets are chains of pooled chunks. What is farther ahead than the ring reaches waits
-//! by revolution. What a peer makes for itself within the running window is `near`.
+//! A window is no longer than the model's smallest delay, so that a peer's actions within a window
+//! reach no other peer before its end. Events for later windows are appended to their bucket, a
+//! chain of pooled chunks, and not read until that window runs. Events beyond the ring's reach are
+//! kept by revolution (`far`). A peer's own events within the running window are `near`.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -14,10 +14,7 @@ use peerlet_core::{Seat, Time};
 
 use crate::event::{Event, Key};
 use crate::grid::Grid;
-use crate::packed::{class, pack};
-
-/// Events of one bucket, as many as the grid says.
-pub(crate) type Chunk = Vec<PackedEvent>;
+use crate::packed::{Chunk, class, pack};
 
 /// The events of one window and block: full chunks in no order, and one that is being filled.
 #[derive(Default)]
@@ -26,7 +23,7 @@ struct Bucket {
     full: Vec<Chunk>,
 }
 
-/// An event of a peer's own in the running window.
+/// A peer's own event in the running window.
 pub(crate) struct Near {
     pub(crate) key: Key,
     pub(crate) event: Event,
@@ -53,10 +50,10 @@ impl Ord for Near {
     }
 }
 
-/// So many far events wait before they are looked through for those that are of no use any more.
+/// The number of far events from which obsolete ones are swept out.
 const SWEEP_MIN: usize = 4_096;
 
-/// What is farther ahead than the ring reaches.
+/// Events beyond the ring's reach, of one revolution.
 struct Far {
     first: u64,
     events: Vec<(Key, Event)>,
@@ -82,8 +79,8 @@ fn grow(
     occupied[slot / 64] |= 1 << (slot % 64);
 }
 
-/// The events that one worker's peers wait for, or made for others.
-pub(crate) struct Ring {
+/// The pending events that one worker's peers wait for, or made for others.
+pub(crate) struct CalendarQueue {
     grid: Grid,
     /// By block, then slot: as many slots as there are windows.
     slot_bits: u32,
@@ -92,7 +89,7 @@ pub(crate) struct Ring {
     /// Which slots have events, a bit each.
     occupied: Vec<u64>,
     far: BTreeMap<u64, Far>,
-    /// How many those are, and how many they were after the last look through them.
+    /// How many far events there are, and how many there were after the last sweep.
     far_events: usize,
     far_kept: usize,
     near: BinaryHeap<Near>,
@@ -101,20 +98,20 @@ pub(crate) struct Ring {
     in_use: usize,
     /// The window that runs or ran last.
     window: u64,
-    /// What of the window comes later than this waits for the next run.
+    /// Events of the window from this instant on wait for its next run.
     limit: Time,
-    /// When the first of that comes, those of others' peers included; as long as it is known.
+    /// The instant of the first of those, other workers' events included; while it is known.
     left: Option<Time>,
-    /// Until when the batch's events may be handled without a look at anything else: the limit, or
-    /// nothing while an event is near, or always nothing if each is to be handled alone.
+    /// The batch's events before this instant may be handled without a look at anything else: the
+    /// limit; or zero, while an event is near or if each event is handled alone.
     common_until: Time,
     is_single: bool,
 }
 
-impl Ring {
-    pub(crate) fn new(grid: Grid) -> Ring {
+impl CalendarQueue {
+    pub(crate) fn new(grid: Grid) -> CalendarQueue {
         let buckets = grid.slots as usize * grid.blocks;
-        Ring {
+        CalendarQueue {
             slot_bits: grid.slots.ilog2(),
             slot_mask: grid.slots - 1,
             buckets: (0..buckets).map(|_| Bucket::default()).collect(),
@@ -158,7 +155,7 @@ impl Ring {
         block << self.slot_bits | slot
     }
 
-    /// Puts in an event that an event of the running window makes.
+    /// Adds an event made by an event of the running window.
     pub(crate) fn push(&mut self, key: Key, event: Event) {
         if self.is_near(key.time) {
             return self.push_near(key, event);
@@ -166,13 +163,13 @@ impl Ring {
         self.push_later(key, event);
     }
 
-    /// Whether an instant is still to come in this run of the window.
+    /// Whether an instant is before the end of this run of the window.
     #[inline(always)]
     pub(crate) fn is_near(&self, time: Time) -> bool {
         time < self.limit
     }
 
-    /// Puts in an event that is not for this run of the window.
+    /// Adds an event that is not for this run of the window.
     fn push_later(&mut self, key: Key, event: Event) {
         if self.reaches(key.time) {
             self.push_now(key, event);
@@ -187,20 +184,20 @@ impl Ring {
         self.grid.window_at(time).wrapping_sub(self.window) < self.grid.slots
     }
 
-    /// The chunk for an event of this seat and instant, and the event's place in there; `None` for
-    /// what is near or far, or where the chunk has no room.
+    /// The chunk for an event of this seat and instant, and the event's key bits there; `None` for
+    /// an event that is near or far, or where the chunk has no room.
     #[inline(always)]
     pub(crate) fn room_at(&mut self, seat: Seat, time: Time) -> Option<(&mut Chunk, u64)> {
         let window = self.grid.window_at(time);
-        let is_here = time >= self.limit && window.wrapping_sub(self.window) < self.grid.slots;
+        let is_reached = time >= self.limit && window.wrapping_sub(self.window) < self.grid.slots;
         let slot = (window & self.slot_mask) as usize;
         let bucket = self.buckets.get_mut(self.grid.block_of(seat) << self.slot_bits | slot)?;
-        let has_room = is_here && bucket.tail.len() < bucket.tail.capacity();
-        has_room.then(|| (&mut bucket.tail, self.grid.place(seat, time)))
+        let has_room = is_reached && bucket.tail.len() < bucket.tail.capacity();
+        has_room.then(|| (&mut bucket.tail, self.grid.key_bits(seat, time)))
     }
 
     /// The chunk for an event of this seat and instant, which the ring reaches, and the event's
-    /// place in there. The chunk has room.
+    /// key bits there. The chunk has room.
     fn make_room(&mut self, seat: Seat, time: Time) -> (&mut Chunk, u64) {
         let slot = (self.grid.window_at(time) & self.slot_mask) as usize;
         let bucket = &mut self.buckets[self.grid.block_of(seat) << self.slot_bits | slot];
@@ -214,25 +211,25 @@ impl Ring {
                 slot,
             );
         }
-        (&mut bucket.tail, self.grid.place(seat, time))
+        (&mut bucket.tail, self.grid.key_bits(seat, time))
     }
 
-    /// Puts in an event that is to be handled before the block at hand is done.
+    /// Adds an event that is due before the current block is done.
     #[inline(never)]
     fn push_near(&mut self, key: Key, event: Event) {
         self.near.push(Near { key, event });
         self.common_until = Time::ZERO;
     }
 
-    /// Puts in an event of the running window that is not its peer's own doing.
+    /// Adds an event of the running window that its peer did not make itself.
     pub(crate) fn push_now(&mut self, key: Key, event: Event) {
-        let (chunk, place) = self.make_room(key.seat, key.time);
-        chunk.push(pack(&key, place, event));
+        let (chunk, key_bits) = self.make_room(key.seat, key.time);
+        chunk.push(pack(&key, key_bits, event));
     }
 
     /// Puts an event of the running window back, for its next run.
-    pub(crate) fn push_back(&mut self, seat: Seat, time: Time, turn: PackedEvent) {
-        self.make_room(seat, time).0.push(turn);
+    pub(crate) fn push_back(&mut self, seat: Seat, time: Time, event: PackedEvent) {
+        self.make_room(seat, time).0.push(event);
     }
 
     #[cold]
@@ -246,8 +243,8 @@ impl Ring {
         self.far_events += 1;
     }
 
-    /// Drops far events that are of no use, if their number has doubled since the last time: memory
-    /// follows what is of use, and each event pays for one look. False when it has not.
+    /// Drops obsolete far events, if their number has doubled since the last sweep: memory is
+    /// proportional to the useful ones, at amortized constant cost. False if it has not.
     pub(crate) fn sweep(&mut self, mut is_of_use: impl FnMut(&Key, &Event) -> bool) -> bool {
         if self.far_events < SWEEP_MIN.max(self.far_kept * 2) {
             return false;
@@ -263,7 +260,7 @@ impl Ring {
         true
     }
 
-    /// The first instant that is beyond the ring for sure: what comes from then on is far.
+    /// The first instant that is surely beyond the ring: events from then on are far.
     pub(crate) fn reach(&self) -> Time {
         self.grid.window_start(self.window + self.grid.slots)
     }
@@ -274,26 +271,26 @@ impl Ring {
         self.far_events
     }
 
-    /// No event comes before this instant: that of the first that was left by the window that ran
-    /// last, or the start of the first window that has any.
+    /// A lower bound of the next event's instant: that of the first event left by the window that
+    /// ran last, or the start of the first window with an event.
     pub(crate) fn next(&self) -> Option<Time> {
         let window = self.next_window()?;
         let left = self.left.filter(|_| window == self.window);
         Some(left.unwrap_or(self.grid.window_start(window)))
     }
 
-    /// The first window that has events, not before the one that ran last.
+    /// The first window with events, not before the one that ran last.
     fn next_window(&self) -> Option<u64> {
         let far = self.far.first_key_value().map(|(_, far)| far.first);
         let slots = self.grid.slots;
-        let here = self.window & (slots - 1);
+        let first = self.window & (slots - 1);
         let set = |slot: u64| self.occupied[(slot / 64) as usize] >> (slot % 64) & 1 == 1;
         let mut ahead = 0;
-        let ring = loop {
+        let near = loop {
             if ahead >= slots {
                 break None;
             }
-            let slot = (here + ahead) & (slots - 1);
+            let slot = (first + ahead) & (slots - 1);
             if set(slot) {
                 break Some(self.window + ahead);
             }
@@ -301,10 +298,10 @@ impl Ring {
             let is_empty = slot.is_multiple_of(64) && self.occupied[(slot / 64) as usize] == 0;
             ahead += if is_empty { 64.min(slots) } else { 1 };
         };
-        ring.into_iter().chain(far).min()
+        near.into_iter().chain(far).min()
     }
 
-    /// Goes to a window, to run what of it comes before `limit`.
+    /// Advances to a window, to run its events before `limit`.
     pub(crate) fn begin(&mut self, window: u64, limit: Time) {
         self.advance(window);
         (self.limit, self.left) = (limit, None);
@@ -313,21 +310,21 @@ impl Ring {
         self.occupied[slot / 64] &= !(1 << (slot % 64));
     }
 
-    /// Notes what the window leaves where it was cut short, before any of it is handed over.
+    /// Notes the first event that a window cut short leaves, before any is handed over.
     pub(crate) fn end(&mut self) {
         let slot = self.slot(self.window);
         if self.occupied[slot / 64] >> (slot % 64) & 1 == 0 {
             return;
         }
         let buckets = (0..self.grid.blocks).map(|block| &self.buckets[self.index(slot, block)]);
-        let turns = buckets.flat_map(|bucket| bucket.full.iter().flatten().chain(&bucket.tail));
+        let events = buckets.flat_map(|bucket| bucket.full.iter().flatten().chain(&bucket.tail));
         let offset =
-            |turn: &PackedEvent| self.grid.split(turn.place_high() >> PackedEvent::PLACE_SHIFT).1;
+            |event: &PackedEvent| self.grid.split(event.place_high() >> PackedEvent::PLACE_SHIFT).1;
         let start = self.start().as_nanos();
-        self.left = turns.map(offset).min().map(|offset| Time::from_nanos(start | offset));
+        self.left = events.map(offset).min().map(|offset| Time::from_nanos(start | offset));
     }
 
-    /// Goes to a window, before which there are no events left anywhere.
+    /// Advances to a window, before which no events are left anywhere.
     pub(crate) fn advance(&mut self, window: u64) {
         self.window = window;
         while let Some(far) = self.far.first_entry() {
@@ -356,10 +353,10 @@ impl Ring {
         }
     }
 
-    /// Takes chunks back whose events were handled.
+    /// Takes back chunks whose events were handled.
     pub(crate) fn recycle(&mut self, chunks: &mut Vec<Chunk>) {
         self.in_use = self.in_use.saturating_sub(chunks.len());
-        // Memory follows what is alive: a pool that outgrows it is given back.
+        // The pool shrinks with the number of chunks in use.
         let room = 256 + self.in_use / 2;
         for mut chunk in chunks.drain(..) {
             chunk.clear();
@@ -369,7 +366,7 @@ impl Ring {
         }
     }
 
-    /// Takes the events out that a window has for these blocks, which are another worker's.
+    /// Takes out the events that a window has for these blocks of another worker.
     pub(crate) fn hand_over(
         &mut self,
         window: u64,
@@ -399,7 +396,7 @@ impl Ring {
         }
     }
 
-    /// Takes out what a window has that its revolution has not brought into the ring yet.
+    /// Takes out the far events of a window.
     #[cold]
     fn hand_over_far(
         &mut self,
@@ -414,14 +411,14 @@ impl Ring {
         };
         for (key, event) in far.events.extract_if(.., is_theirs) {
             self.far_events -= 1;
-            let turn = pack(&key, grid.place(key.seat, key.time), event);
+            let event = pack(&key, grid.key_bits(key.seat, key.time), event);
             let block = grid.block_of(key.seat);
             match into.last_mut().filter(|last| (last.0, last.1) == (window, block)) {
-                Some((_, _, chunk)) if chunk.len() < grid.chunk => chunk.push(turn),
+                Some((_, _, chunk)) if chunk.len() < grid.chunk => chunk.push(event),
                 _ => {
                     let mut chunk =
                         self.pool.pop().unwrap_or_else(|| Vec::with_capacity(grid.chunk));
-                    chunk.push(turn);
+                    chunk.push(event);
                     into.push((window, block, chunk));
                 }
             }
@@ -438,7 +435,7 @@ impl Ring {
         self.buckets[index].full.push(chunk);
     }
 
-    /// Gives up to so many spare chunks, to whoever gave as many full ones.
+    /// Gives up to `count` spare chunks to the worker that gave as many full ones.
     pub(crate) fn spare(&mut self, count: usize, into: &mut Vec<Chunk>) {
         let from = self.pool.len().saturating_sub(count);
         into.extend(self.pool.drain(from..));
@@ -449,7 +446,7 @@ impl Ring {
         self.pool.append(spare);
     }
 
-    /// Until when the batch's events may be handled one after the other.
+    /// The batch's events before this instant may be handled one after the other.
     #[inline(always)]
     pub(crate) fn common_until(&self) -> Time {
         self.common_until
@@ -460,7 +457,7 @@ impl Ring {
         self.common_until = if is_common { self.limit } else { Time::ZERO };
     }
 
-    /// Takes the first event of a peer's own in the running window, if `wanted`.
+    /// Takes the first near event, if `wanted`.
     pub(crate) fn pop_near_if(&mut self, wanted: impl FnOnce(&Key) -> bool) -> Option<Near> {
         let near =
             self.near.peek().is_some_and(|near| wanted(&near.key)).then(|| self.near.pop())?;
@@ -468,7 +465,7 @@ impl Ring {
         near
     }
 
-    /// All messages that wait, by class, counted.
+    /// Counts all pending messages by class.
     pub(crate) fn count(&self, mut message: impl FnMut(peerlet_core::runtime::Class)) {
         for bucket in &self.buckets {
             let events = bucket.full.iter().flatten().chain(&bucket.tail);
@@ -489,42 +486,42 @@ mod tests {
     const WIDTHS: [u64; 8] = [1, 2, 3, 1_000, 999_983, 1 << 20, 50_000_000, 400_000_000];
 
     /// An event some way ahead: mostly near, sometimes far beyond the ring.
-    fn draw_key(rng: &mut Rng, ring: &Ring, seats: u32, seq: u64) -> Key {
-        let width = ring.grid.width();
+    fn random_key(rng: &mut Rng, queue: &CalendarQueue, seats: u32, seq: u64) -> Key {
+        let width = queue.grid.width();
         let ahead = match rng.below(10) {
-            0 => rng.below(width * ring.grid.slots * 5),
-            1 => width * rng.below(ring.grid.slots + 2),
+            0 => rng.below(width * queue.grid.slots * 5),
+            1 => width * rng.below(queue.grid.slots + 2),
             _ => rng.below(width * 4),
         };
-        let time = Time::from_nanos(ring.start().as_nanos() + width + ahead);
+        let time = Time::from_nanos(queue.start().as_nanos() + width + ahead);
         Key { time, round: 0, seat: Seat(rng.below(seats.into()) as u32), source: 1, seq }
     }
 
     #[test]
     fn a_window_that_is_cut_short_says_when_it_goes_on() {
         let grid = Grid::new(Duration::from_nanos(1 << 20), 40, 2);
-        let (mut ring, start) = (Ring::new(grid), grid.window_start(7));
+        let (mut queue, start) = (CalendarQueue::new(grid), grid.window_start(7));
         let after = |nanos: u64| start + Duration::from_nanos(nanos);
-        ring.begin(7, after(10));
-        ring.end();
-        assert_eq!(ring.next(), None, "nothing is left");
+        queue.begin(7, after(10));
+        queue.end();
+        assert_eq!(queue.next(), None, "nothing is left");
         for (seat, nanos) in [(3, 900), (39, 70), (5, 800)] {
             let key = Key { time: after(nanos), round: 0, seat: Seat(seat), source: 1, seq: nanos };
-            ring.push(key, Event::Wake { task: 0, operation: 0 });
+            queue.push(key, Event::Wake { task: 0, operation: 0 });
         }
-        assert_eq!(ring.next(), Some(start), "not before the window, it is only known");
-        ring.end();
-        assert_eq!(ring.next(), Some(after(70)));
-        // What others' peers made may come earlier.
+        assert_eq!(queue.next(), Some(start), "not before the window, it is only known");
+        queue.end();
+        assert_eq!(queue.next(), Some(after(70)));
+        // Events of other workers' peers may come earlier.
         let mut handed = Vec::new();
-        ring.hand_over(7, 0..grid.blocks(), &mut handed);
+        queue.hand_over(7, 0..grid.blocks(), &mut handed);
         let (window, block, chunk) = handed.pop().expect("there were events");
-        ring.accept(window, block, chunk);
-        assert_eq!(ring.next(), Some(start));
+        queue.accept(window, block, chunk);
+        assert_eq!(queue.next(), Some(start));
     }
 
-    /// Whatever is pushed comes out in its window, once, and none is left; two rings hand over what
-    /// is the other's.
+    /// Each event comes out in its window, once, and none is left; two queues hand over each
+    /// other's events.
     #[test]
     fn every_event_comes_in_its_window() {
         for width in WIDTHS {
@@ -532,45 +529,45 @@ mod tests {
             let grid = Grid::new(Duration::from_nanos(width), seats, 2);
             let half = grid.blocks() / 2;
             let mine = [0..half, half..grid.blocks()];
-            let mut rings = [Ring::new(grid), Ring::new(grid)];
+            let mut queues = [CalendarQueue::new(grid), CalendarQueue::new(grid)];
             let (mut waiting, mut seq) = (BTreeMap::new(), 0);
             while seq < 2_000 || !waiting.is_empty() {
-                let next = rings.iter().filter_map(Ring::next_window).min();
+                let next = queues.iter().filter_map(CalendarQueue::next_window).min();
                 assert_eq!(next.is_some(), !waiting.is_empty());
-                let window = next.unwrap_or(rings[0].window + 1);
+                let window = next.unwrap_or(queues[0].window + 1);
                 let mut handed = Vec::new();
-                for (ring, theirs) in rings.iter_mut().zip([&mine[1], &mine[0]]) {
-                    ring.advance(window);
-                    ring.hand_over(window, theirs.clone(), &mut handed);
+                for (queue, theirs) in queues.iter_mut().zip([&mine[1], &mine[0]]) {
+                    queue.advance(window);
+                    queue.hand_over(window, theirs.clone(), &mut handed);
                 }
                 for (window, block, chunk) in handed {
-                    rings[usize::from(block >= half)].accept(window, block, chunk);
+                    queues[usize::from(block >= half)].accept(window, block, chunk);
                 }
-                for (ring, mine) in rings.iter_mut().zip(&mine) {
+                for (queue, mine) in queues.iter_mut().zip(&mine) {
                     let limit = grid.window_start(window + 1);
-                    ring.begin(window, limit);
-                    let (mut chunks, start) = (Vec::new(), ring.start().as_nanos());
+                    queue.begin(window, limit);
+                    let (mut chunks, start) = (Vec::new(), queue.start().as_nanos());
                     for block in mine.clone() {
-                        ring.take(block, &mut chunks);
-                        for turn in chunks.iter_mut().flatten() {
-                            let place = turn.place_high() >> PackedEvent::PLACE_SHIFT;
-                            let (local, offset) = grid.split(place);
+                        queue.take(block, &mut chunks);
+                        for event in chunks.iter_mut().flatten() {
+                            let key_bits = event.place_high() >> PackedEvent::PLACE_SHIFT;
+                            let (local, offset) = grid.split(key_bits);
                             let seat = Seat(grid.first_seat(block) + local);
                             let time = Time::from_nanos(start + offset);
-                            let (key, _) = unpack(turn.leave(), seat, time);
+                            let (key, _) = unpack(event.leave(), seat, time);
                             assert_eq!(waiting.remove(&key.seq), Some(key));
                         }
-                        ring.recycle(&mut chunks);
+                        queue.recycle(&mut chunks);
                     }
                     for _ in 0..if seq < 2_000 { rng.below(60) } else { 0 } {
-                        let key = draw_key(&mut rng, ring, seats, seq);
-                        ring.push(key, Event::Wake { task: 0, operation: 0 });
+                        let key = random_key(&mut rng, queue, seats, seq);
+                        queue.push(key, Event::Wake { task: 0, operation: 0 });
                         waiting.insert(seq, key);
                         seq += 1;
                     }
                 }
             }
-            let left: usize = rings.iter().map(|ring| ring.in_use).sum();
+            let left: usize = queues.iter().map(|queue| queue.in_use).sum();
             assert_eq!(left, 0, "all chunks are back");
         }
     }

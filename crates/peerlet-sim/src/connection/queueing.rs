@@ -1,4 +1,4 @@
-//! What a peer gives its connections to deliver, and what it hears of the room there.
+//! The send queues of connections: their bounds, and telling peerlets of room.
 
 use std::mem;
 
@@ -6,9 +6,10 @@ use peerlet_core::runtime::{Class, Header, Parcel, Port, State};
 use peerlet_core::{Address, Refusal};
 use peerlet_measure::DropCause;
 
-use super::{Outgoing, Queued};
-use crate::event::{Event, Letter, Rest, Way};
-use crate::here::Here;
+use super::ends::Outgoing;
+use crate::event::{Event, RareEvent};
+use crate::signal::Queued;
+use crate::sim_world::SimWorld;
 
 /// How many messages may wait for one destination.
 const QUEUE_MESSAGES: usize = 256;
@@ -25,35 +26,36 @@ impl Outgoing {
         self.queue.len() <= QUEUE_MESSAGES / 2 && self.bytes <= QUEUE_BYTES / 2
     }
 
-    /// Whether what met a full queue has room.
+    /// Whether a message that met a full queue fits now.
     fn has_room(&self) -> bool {
         self.queue.is_empty() || self.bytes + self.wanted <= QUEUE_BYTES
     }
 }
 
-impl Here<'_> {
-    /// Queues a message; it departs when the event that sends it is handled.
+impl SimWorld<'_> {
+    /// Queues a message; it departs when the event that sends it has been handled.
     pub(crate) fn queue_reliably(
         &mut self,
         to: Address,
         header: Header,
         parcel: &mut Parcel,
     ) -> Result<(), Refusal> {
-        let (size, max) = (parcel.encoded_len(), self.fabric.message_max);
+        let (size, max) = (parcel.encoded_len(), self.worker.message_max);
         if size > max {
             return Err(Refusal::TooLarge { size, max });
         }
-        let (state, life) = (self.place().state, self.place().life);
+        let (state, life) = (self.seat_state().state, self.seat_state().life);
         let (own, runs) = (Address::simulated(self.seat), state == State::Running);
         if runs && to != own {
             let is_mistaken = self.is_mistaken(to);
-            let links = self.links();
-            links.connections += 1;
-            let number = links.connections;
-            let end = links.outgoing.entry((to, life)).or_insert_with(|| Outgoing::new(number));
+            let connections = self.connections();
+            connections.last_number += 1;
+            let number = connections.last_number;
+            let end =
+                connections.outgoing.entry((to, life)).or_insert_with(|| Outgoing::new(number));
             end.is_mistaken = is_mistaken;
             if end.is_full(size) {
-                let told = links.telling.contains(&((to, life), header.port));
+                let told = connections.telling.contains(&((to, life), header.port));
                 if !told && !end.refused.contains(&header.port) {
                     end.refused.push(header.port);
                 }
@@ -61,7 +63,7 @@ impl Here<'_> {
                 return Err(Refusal::QueueFull);
             }
         }
-        let flow = self.fabric.ledger.of(Class::Reliable);
+        let flow = self.worker.ledger.of(Class::Reliable);
         flow.sent += 1;
         flow.bytes += size as u64;
         if !runs {
@@ -69,25 +71,22 @@ impl Here<'_> {
             return Ok(());
         }
         if to != own
-            && let Some(instead) = self.fabric.tamper(self.seat, header.port, parcel)
+            && let Some(instead) = self.worker.tamper(self.seat, header.port, parcel)
         {
             self.queue_tampered((to, life), header, instead);
             return Ok(());
         }
-        #[cfg(feature = "planted")]
-        let copy = self.planted_copy((to, life), header, parcel);
-        let ((body, payload), size) = (self.body(parcel), size as u32);
         if to == own {
-            let (way, draws) = (Way::Home { class: Class::Reliable, life }, self.fabric.seed);
-            let letter =
-                Letter { from: own, header, body, size, draws, way, payload, accepted: false };
-            self.post(self.seat, self.now.time, Event::letter(letter));
+            self.send_to_self(Class::Reliable, header, parcel, size as u32);
             return Ok(());
         }
+        #[cfg(feature = "injected-bugs")]
+        let copy = self.injected_copy((to, life), header, parcel);
+        let ((body, payload), size) = (self.body(parcel), size as u32);
         if let Some(end) = self.end((to, life)) {
             end.bytes += size as usize;
             end.queue.push_back(Queued { header, body, size, payload });
-            #[cfg(feature = "planted")]
+            #[cfg(feature = "injected-bugs")]
             if let Some(copy) = copy {
                 end.bytes += copy.size as usize;
                 end.queue.push_back(copy);
@@ -97,9 +96,9 @@ impl Here<'_> {
         Ok(())
     }
 
-    /// Queues what a peer that tampers sends instead of a message that is in the accounts.
+    /// Queues the messages that a tampering peer sends instead of one that is in the accounts.
     fn queue_tampered(&mut self, key: (Address, u32), header: Header, instead: Vec<Vec<u8>>) {
-        let flow = self.fabric.ledger.of(Class::Reliable);
+        let flow = self.worker.ledger.of(Class::Reliable);
         if instead.is_empty() {
             return flow.drop_for(DropCause::Filtered);
         }
@@ -119,20 +118,20 @@ impl Here<'_> {
         self.touch(key);
     }
 
-    /// Lets a connection's queue depart when the event being handled is over.
+    /// Has a connection's queue sent when the current event has been handled.
     pub(super) fn touch(&mut self, key: (Address, u32)) {
         let queued = (self.seat, self.now);
-        if self.fabric.queued.last() != Some(&queued) {
-            self.fabric.queued.push(queued);
-            self.fabric.is_attended = true;
+        if self.worker.queued.last() != Some(&queued) {
+            self.worker.queued.push(queued);
+            self.worker.is_attended = true;
         }
-        let touched = &mut self.links().touched;
+        let touched = &mut self.connections().touched;
         if !touched.contains(&key) {
             touched.push(key);
         }
     }
 
-    /// Tells the peerlets that met a full queue when half of it is free.
+    /// Tells the peerlets that met a full queue once half of it is free.
     pub(super) fn tell_writable(&mut self, key: (Address, u32)) {
         let Some(end) = self.end(key) else { return };
         if end.refused.is_empty() || !end.is_half_free() || !end.has_room() {
@@ -140,17 +139,17 @@ impl Here<'_> {
         }
         end.wanted = 0;
         for port in mem::take(&mut end.refused) {
-            self.links().telling.push((key, port));
-            let event = Rest::Writable { life: key.1, port, to: key.0 };
-            self.post(self.seat, self.now.time, Event::Rest(Box::new(event)));
+            self.connections().telling.push((key, port));
+            let event = RareEvent::Writable { life: key.1, port, to: key.0 };
+            self.post(self.seat, self.now.time, Event::Rare(Box::new(event)));
         }
     }
 
-    /// Whether there still is room now that a peerlet is told so; otherwise it will be told later.
+    /// Whether there is still room when a peerlet is told so; otherwise it is told later.
     pub(crate) fn is_writable(&mut self, key: (Address, u32), port: Port) -> bool {
-        let links = self.links();
-        links.telling.retain(|told| *told != (key, port));
-        let full = links.outgoing.get_mut(&key).filter(|end| !end.is_half_free());
+        let connections = self.connections();
+        connections.telling.retain(|told| *told != (key, port));
+        let full = connections.outgoing.get_mut(&key).filter(|end| !end.is_half_free());
         let Some(end) = full else { return true };
         end.refused.push(port);
         false

@@ -1,7 +1,7 @@
-//! Which seats there are and which of them the scenario has running, as workloads see it.
+//! The seats, and which of them the scenario has running, as workloads see them.
 //!
-//! Only the environment changes it. What it does in the running window is known before, so a peer
-//! sees exactly what was done up to its own instant, in whatever order peers are run.
+//! Only directives change that. Those of the running window are known before it runs, so a peer
+//! sees exactly the directives up to its own instant, in whatever order peers are run.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,17 +9,17 @@ use std::sync::{Arc, OnceLock};
 use peerlet_core::runtime::Act;
 use peerlet_core::{Address, Seat, Time};
 
-/// The seats as they were before the running window.
-pub(crate) struct Chart {
+/// The running seats, as they were before the running window.
+pub(crate) struct RunningSeats {
     seats: u32,
-    /// A bit a seat. Written between windows only.
+    /// One bit per seat. Written between windows only.
     running: Vec<AtomicU64>,
 }
 
-impl Chart {
-    pub(crate) fn new(seats: u32) -> Chart {
+impl RunningSeats {
+    pub(crate) fn new(seats: u32) -> RunningSeats {
         let words = (seats as usize).div_ceil(64);
-        Chart { seats, running: (0..words).map(|_| AtomicU64::new(0)).collect() }
+        RunningSeats { seats, running: (0..words).map(|_| AtomicU64::new(0)).collect() }
     }
 
     pub(crate) fn seats(&self) -> u32 {
@@ -40,7 +40,7 @@ impl Chart {
         word.is_some_and(|word| word.load(Ordering::Relaxed) >> (seat.0 % 64) & 1 == 1)
     }
 
-    /// The seat at this address; `None` when nobody can be there.
+    /// The seat at this address; `None` if no seat has it.
     #[inline]
     pub(crate) fn seat_at(&self, address: Address) -> Option<Seat> {
         let seat = Seat(address.slot());
@@ -48,7 +48,7 @@ impl Chart {
     }
 }
 
-/// What the environment does to one seat.
+/// A directive of the environment, with its number.
 #[derive(Clone, Debug)]
 pub(crate) struct Planned {
     pub(crate) at: Time,
@@ -59,7 +59,7 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
-    /// Whether the seat is running afterwards; `None` where that is not changed.
+    /// Whether the seat is running afterwards; `None` if that does not change.
     pub(crate) fn leaves_running(&self) -> Option<bool> {
         match self.act {
             Act::Start => Some(true),
@@ -69,21 +69,21 @@ impl Planned {
     }
 }
 
-/// All that the environment does in one window, in order; mostly nothing, which takes no memory.
+/// All directives of one window, in order; mostly none, which takes no memory.
 #[derive(Clone, Default)]
-pub(crate) struct Doings(Option<Arc<Inner>>);
+pub(crate) struct WindowDirectives(Option<Arc<Inner>>);
 
 struct Inner {
     planned: Vec<Planned>,
-    /// Places in `planned` by seat, in order; made when somebody asks.
+    /// Indices into `planned` by seat, in order; made on demand.
     by_seat: OnceLock<Vec<u32>>,
 }
 
-impl Doings {
-    pub(crate) fn new(planned: Vec<Planned>) -> Doings {
+impl WindowDirectives {
+    pub(crate) fn new(planned: Vec<Planned>) -> WindowDirectives {
         let is_empty = planned.is_empty();
         let inner = || Arc::new(Inner { planned, by_seat: OnceLock::new() });
-        Doings((!is_empty).then(inner))
+        WindowDirectives((!is_empty).then(inner))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -94,26 +94,26 @@ impl Doings {
         self.0.as_ref().map_or(&[][..], |inner| &inner.planned).iter()
     }
 
-    /// Whether the seat is running at `now`, if that is decided here. `doing` is the place of the
-    /// one that is being done; peers' own events come after all those of their instant.
-    pub(crate) fn running(&self, seat: Seat, now: Time, doing: Option<u64>) -> Option<bool> {
+    /// Whether the seat is running at `now`, if that is decided here. `directive` is the number of
+    /// the one that is being carried out; peers' own events come after all those of their instant.
+    pub(crate) fn running(&self, seat: Seat, now: Time, directive: Option<u64>) -> Option<bool> {
         let Inner { planned, by_seat } = self.0.as_deref()?;
         let by_seat = by_seat.get_or_init(|| {
-            let mut places: Vec<u32> = (0..planned.len() as u32).collect();
-            places.sort_by_key(|place| planned[*place as usize].seat);
-            places
+            let mut indices: Vec<u32> = (0..planned.len() as u32).collect();
+            indices.sort_by_key(|index| planned[*index as usize].seat);
+            indices
         });
-        let seat_of = |place: &u32| planned[*place as usize].seat;
-        let from = by_seat.partition_point(|place| seat_of(place) < seat);
-        let to = by_seat.partition_point(|place| seat_of(place) <= seat);
-        let is_seen = |planned: &&Planned| match doing {
+        let seat_of = |index: &u32| planned[*index as usize].seat;
+        let from = by_seat.partition_point(|index| seat_of(index) < seat);
+        let to = by_seat.partition_point(|index| seat_of(index) <= seat);
+        let is_seen = |planned: &&Planned| match directive {
             _ if planned.at != now => planned.at < now,
             None => true,
             // A peer that starts is running, one that stops still is.
             Some(seq) if planned.seq == seq => planned.act == Act::Start,
             Some(seq) => planned.seq < seq,
         };
-        let seen = by_seat[from..to].iter().map(|place| &planned[*place as usize]);
+        let seen = by_seat[from..to].iter().map(|index| &planned[*index as usize]);
         seen.take_while(is_seen).filter_map(Planned::leaves_running).last()
     }
 }
@@ -141,8 +141,10 @@ mod tests {
             seq: seq as u64,
             act,
         });
-        let doings = Doings::new(planned.collect());
-        let sees = |now, doing| [0, 1, 2].map(|seat| doings.running(Seat(seat), at(now), doing));
+        let directives = WindowDirectives::new(planned.collect());
+        let sees = |now, directive| {
+            [0, 1, 2].map(|seat| directives.running(Seat(seat), at(now), directive))
+        };
         assert_eq!(sees(4, None), [None, None, None]);
         assert_eq!(sees(5, Some(0)), [None, Some(true), None], "the second is not started yet");
         assert_eq!(sees(5, None), [None, Some(true), Some(true)]);
@@ -150,20 +152,20 @@ mod tests {
         assert_eq!(sees(7, Some(3)), [None, Some(false), Some(true)]);
         assert_eq!(sees(7, Some(4)), [None, Some(false), Some(true)]);
         assert_eq!(sees(9, None), [None, Some(false), Some(true)]);
-        assert_eq!(Doings::default().running(Seat(1), at(9), None), None);
+        assert_eq!(WindowDirectives::default().running(Seat(1), at(9), None), None);
     }
 
     #[test]
     fn seats_are_known_by_their_bits() {
-        let chart = Chart::new(70);
-        chart.set_running(Seat(69), true);
-        chart.set_running(Seat(3), true);
-        chart.set_running(Seat(3), false);
+        let running_seats = RunningSeats::new(70);
+        running_seats.set_running(Seat(69), true);
+        running_seats.set_running(Seat(3), true);
+        running_seats.set_running(Seat(3), false);
         assert_eq!(
-            [3, 69, 70, 1_000].map(|s| chart.is_running(Seat(s))),
+            [3, 69, 70, 1_000].map(|s| running_seats.is_running(Seat(s))),
             [false, true, false, false]
         );
-        assert_eq!(chart.seat_at(Address::simulated(Seat(69))), Some(Seat(69)));
-        assert_eq!(chart.seat_at(Address::simulated(Seat(70))), None);
+        assert_eq!(running_seats.seat_at(Address::simulated(Seat(69))), Some(Seat(69)));
+        assert_eq!(running_seats.seat_at(Address::simulated(Seat(70))), None);
     }
 }

@@ -1,5 +1,4 @@
-//! Everything that one worker has besides its peers' peerlets: their places, the queue of events,
-//! the network model, the accounts.
+//! Per-worker engine state: seat states, the queue of events, the network model, the accounts.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,13 +10,14 @@ use peerlet_memory::Table;
 use peerlet_network::{Arrival, Departure, Model, Packet, PacketDrop, SeatStates};
 
 use crate::batch::Batch;
-use crate::chart::{Chart, Doings};
+use crate::calendar_queue::CalendarQueue;
 use crate::event::{Event, Key};
 use crate::heap::Heap;
 use crate::outbox::Outbox;
+use crate::packed::Chunk;
 use crate::pause::Pauses;
-use crate::place::Place;
-use crate::ring::{Chunk, Ring};
+use crate::running_seats::{RunningSeats, WindowDirectives};
+use crate::seat_state::SeatState;
 use crate::trace::Handled;
 
 /// An instant and the round within it.
@@ -27,12 +27,12 @@ pub(crate) struct Moment {
     pub(crate) round: u32,
 }
 
-/// What every worker of a run is given.
+/// The settings that all workers of a run share.
 #[derive(Clone)]
 pub(crate) struct Common {
     pub(crate) seed: Seed,
     pub(crate) model: Arc<Box<dyn Model>>,
-    pub(crate) chart: Arc<Chart>,
+    pub(crate) running_seats: Arc<RunningSeats>,
     pub(crate) wire: bool,
     pub(crate) handshakes: bool,
     pub(crate) identities: bool,
@@ -41,117 +41,117 @@ pub(crate) struct Common {
     pub(crate) warned: Arc<Warned>,
 }
 
-/// What one worker has besides its peers' peerlets.
-pub(crate) struct Fabric {
+/// The state of one worker, besides its peers' peerlets.
+pub(crate) struct WorkerState {
     pub(crate) seed: Seed,
     /// The worker's seats.
     pub(crate) seats: std::ops::Range<u32>,
-    /// How many seats there are with all other workers'.
+    /// The number of all workers' seats.
     pub(crate) seats_of_all: u32,
     /// By row.
-    pub(crate) places: Table<Place>,
-    /// The events that wait.
-    pub(crate) ring: Ring,
-    /// The events that wait, in the reference engine.
+    pub(crate) seat_states: Table<SeatState>,
+    /// The pending events.
+    pub(crate) queue: CalendarQueue,
+    /// The pending events, in the reference engine.
     pub(crate) heap: Option<Heap>,
-    /// The events of the block at hand.
+    /// The events of the current block.
     pub(crate) batch: Batch,
-    /// The chunks of the block at hand; none between blocks.
+    /// The chunks of the current block; none between blocks.
     pub(crate) chunks: Vec<Chunk>,
-    /// When events of no use were dropped last.
+    /// The last sweep of obsolete events.
     pub(crate) swept: Swept,
-    /// Datagrams whose fate is not asked for yet.
+    /// Datagrams whose fates are undecided.
     pub(crate) outbox: Outbox,
     pub(crate) model: Arc<Box<dyn Model>>,
     pub(crate) lookahead: Duration,
-    /// Whether a datagram needs nothing but itself, and may wait in the outbox.
+    /// Whether plain datagrams may wait in the outbox.
     pub(crate) plain: bool,
-    /// Whether somebody asked for logs (`-v`), so that they are worth a stamp an event.
+    /// Whether logs are on (`-v`), so that each event gets a tracing span.
     pub(crate) stamped: bool,
     pub(crate) has_arrival: bool,
     /// Whether a pair's first message waits for a handshake.
     pub(crate) handshakes: bool,
-    /// Whether peers can tell who is at an address.
+    /// Whether peers can verify who is at an address.
     pub(crate) identities: bool,
     pub(crate) outbound: SeatStates,
     inbound: SeatStates,
-    /// The digests over the payloads that were delivered, by row; nothing without `--wire`.
+    /// The digests of the delivered payloads, by row; empty without `--wire`.
     pub(crate) payloads: Vec<u64>,
-    pub(crate) chart: Arc<Chart>,
-    pub(crate) doings: Doings,
-    /// Its peers that are paused.
+    pub(crate) running_seats: Arc<RunningSeats>,
+    pub(crate) directives: WindowDirectives,
+    /// The paused peers.
     pub(crate) pauses: Pauses,
     pub(crate) ledger: Ledger,
     pub(crate) recorder: Recorder,
-    /// The time of the event at hand.
+    /// The time of the current event.
     pub(crate) at: Time,
     /// How many events its peers handled.
     pub(crate) events: u64,
-    /// Whether something is to be done after each event: messages that it queued depart, or
-    /// somebody wants to see it.
+    /// Whether there is work after each event: messages that it queued depart, or a trace sees it.
     pub(crate) is_attended: bool,
-    /// Whose event queued something for reliable delivery that is still to depart.
+    /// The events that queued reliable messages which are still to depart.
     pub(crate) queued: Vec<(Seat, Moment)>,
-    /// What was handled since somebody took it, when somebody wants to see it.
+    /// The events handled since the trace was taken last, if there is a trace.
     pub(crate) trace: Option<Vec<Handled>>,
     pub(crate) wire: bool,
     pub(crate) connection_timeout: Duration,
-    /// How long a reliable message may be.
+    /// The maximum size of a reliable message.
     pub(crate) message_max: usize,
     pub(crate) warned: Arc<Warned>,
     /// The first peer that ran out of rounds.
     pub(crate) endless: Option<(Time, Seat)>,
     /// Peers that tamper with what they send.
     pub(crate) tampers: Map<Seat, Tampers>,
-    /// The bug that the run is to have.
-    #[cfg(feature = "planted")]
-    pub(crate) planted: Option<crate::planted::Planted>,
+    /// The injected bug, if any.
+    #[cfg(feature = "injected-bugs")]
+    pub(crate) injected_bug: Option<crate::injected_bugs::InjectedBug>,
 }
 
-/// What was warned of once, by any worker.
+/// Warnings that any worker gave once.
 #[derive(Default)]
 pub(crate) struct Warned {
     /// A command that found no peerlet.
     pub(crate) command: AtomicBool,
-    /// A broadcast that nobody could get.
+    /// A broadcast that reached nobody.
     pub(crate) broadcast: AtomicBool,
     /// A contact that nobody could verify.
     pub(crate) trust: AtomicBool,
 }
 
-impl Fabric {
+impl WorkerState {
     pub(crate) fn new(
         common: Common,
         seats: std::ops::Range<u32>,
         recorder: Recorder,
-        mut ring: Ring,
+        mut queue: CalendarQueue,
         heap: Option<Heap>,
-    ) -> Fabric {
-        let Common { seed, model, chart, wire, handshakes, connection_timeout, .. } = common;
+    ) -> WorkerState {
+        let Common { seed, model, running_seats, wire, handshakes, connection_timeout, .. } =
+            common;
         let Common { identities, message_max, warned, .. } = common;
         let rows = seats.len();
         let has_arrival = model.has_arrival();
         let network = seed.named("network");
-        let (mut places, mut all) = (Table::with_room(rows), seats.clone());
-        places.resize_with(rows, || {
+        let (mut seat_states, mut all) = (Table::with_room(rows), seats.clone());
+        seat_states.resize_with(rows, || {
             let seat = all.next().expect("each row has a seat");
-            Place::new(network.at(u64::from(seat)))
+            SeatState::new(network.at(u64::from(seat)))
         });
         let stamped = tracing::level_filters::LevelFilter::current() >= tracing::Level::INFO;
         if stamped {
-            ring.go_singly();
+            queue.go_singly();
         }
-        Fabric {
+        WorkerState {
             seed,
-            seats_of_all: chart.seats(),
-            places,
-            batch: Batch::new(*ring.grid(), seats.start),
+            seats_of_all: running_seats.seats(),
+            seat_states,
+            batch: Batch::new(*queue.grid(), seats.start),
             chunks: Vec::new(),
             swept: Swept::default(),
             outbox: Outbox::new(),
             lookahead: model.lookahead().max(NANOSECOND),
             plain: heap.is_none() && !wire && !has_arrival && !handshakes,
-            ring,
+            queue,
             heap,
             stamped,
             has_arrival,
@@ -162,8 +162,8 @@ impl Fabric {
             seats,
             payloads: if wire { vec![0; rows] } else { Vec::new() },
             model,
-            chart,
-            doings: Doings::default(),
+            running_seats,
+            directives: WindowDirectives::default(),
             pauses: Pauses::default(),
             ledger: Ledger::default(),
             recorder,
@@ -178,8 +178,8 @@ impl Fabric {
             warned,
             endless: None,
             tampers: Map::default(),
-            #[cfg(feature = "planted")]
-            planted: None,
+            #[cfg(feature = "injected-bugs")]
+            injected_bug: None,
         }
     }
 
@@ -191,16 +191,16 @@ impl Fabric {
 
     pub(crate) fn push(&mut self, key: Key, event: Event) {
         match &mut self.heap {
-            None => self.ring.push(key, event),
+            None => self.queue.push(key, event),
             Some(heap) => heap.push(key, event),
         }
     }
 
-    /// Whether the batch's next event is of the common sort, and may be handled before a look at
+    /// Whether the batch's next event is a common one, and may be handled without a look at
     /// anything else.
     pub(crate) fn is_common_next(&self) -> bool {
-        let is_common = |turn: &PackedEvent| {
-            turn.is_common() && self.batch.view().at(turn).1 < self.ring.common_until()
+        let is_common = |event: &PackedEvent| {
+            event.is_common() && self.batch.view().at(event).1 < self.queue.common_until()
         };
         self.batch.first().is_some_and(is_common)
     }
@@ -210,25 +210,25 @@ impl Fabric {
         self.endless = self.endless.into_iter().chain([(at, seat)]).min();
     }
 
-    /// Asks the model for its smallest delay, anew after each cut.
+    /// Asks the model for its smallest delay, again after each cut.
     pub(crate) fn ask_lookahead(&mut self) {
         self.lookahead = self.model.lookahead().max(NANOSECOND);
     }
 
-    /// What the model says of a packet that departs now.
+    /// Asks the model for the fate of a packet that departs now.
     pub(crate) fn depart(&mut self, packet: &Packet) -> Departure {
         debug_assert!(self.outbox.is_empty(), "what was sent before departs before");
         let fate = self.outbound.with(packet.from, |state| self.model.depart(packet, state));
         self.checked(fate)
     }
 
-    /// Asks the receiving side of the model whether a packet that arrives gets through.
+    /// Asks the receiving side of the model whether an arriving packet is accepted.
     pub(crate) fn arrive(&mut self, packet: &Packet) -> Arrival {
         self.inbound.with(packet.to, |state| self.model.arrive(packet, state))
     }
 
-    /// A delay of nothing becomes one of a nanosecond; any other that is shorter than the lookahead
-    /// is a mistake of the model's.
+    /// Makes a delay of zero one nanosecond. Any other delay shorter than the lookahead is a bug of
+    /// the model.
     pub(crate) fn checked(&self, fate: Departure) -> Departure {
         let check = |after: Duration| {
             assert!(
@@ -248,15 +248,15 @@ impl Fabric {
         }
     }
 
-    /// Lets a peer tamper with what it sends, or no longer.
+    /// Sets how a peer tampers with what it sends.
     pub(crate) fn set_tampering(&mut self, seat: Seat, tampering: Tampering) {
-        // The common way of datagrams has no place where something could be done to them.
+        // The fast path of datagrams cannot alter them.
         self.plain = false;
         let seed = self.seed.named("tamper").at(u64::from(seat.0));
         self.tampers.entry(seat).or_insert_with(|| Tampers::new(seed)).set(tampering);
     }
 
-    /// What a peer that tampers sends instead of a message; `None` where it goes out as it is.
+    /// The messages that a tampering peer sends instead of one; `None` where it is unaltered.
     pub(crate) fn tamper(
         &mut self,
         seat: Seat,
@@ -266,19 +266,19 @@ impl Fabric {
         self.tampers.get_mut(&seat)?.tamper(port, parcel)
     }
 
-    /// Counts the messages that are still on their way.
+    /// Counts the messages that are still in flight.
     pub(crate) fn count_in_flight(&mut self) {
         let ledger = &mut self.ledger;
         let mut message = |class| ledger.of(class).in_flight += 1;
         self.pauses.events().filter_map(Event::class).for_each(&mut message);
         match &self.heap {
-            None => self.ring.count(message),
+            None => self.queue.count(message),
             Some(heap) => heap.iter().filter_map(Event::class).for_each(message),
         }
     }
 }
 
-/// The ledger's name for why a model dropped something.
+/// The ledger's cause of a drop by the model.
 pub(crate) fn drop_cause(cause: PacketDrop) -> DropCause {
     match cause {
         PacketDrop::Loss => DropCause::Loss,

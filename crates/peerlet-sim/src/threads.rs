@@ -1,8 +1,8 @@
-//! The windowed engine's run: all workers through window after window, on a thread each.
+//! The windowed engine's run: all workers go through window after window, on a thread each.
 //!
 //! The first worker runs on the caller's thread and leads: between windows, while the others wait,
-//! it decides what comes next. Workers share nothing while they run but what nobody writes; events
-//! for others' peers change hands in mailboxes between windows.
+//! it decides what comes next. Running workers share only read-only data; events for other workers'
+//! peers pass through mailboxes between windows.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -11,28 +11,28 @@ use std::thread;
 
 use peerlet_core::Time;
 
-use crate::chart::{Chart, Doings};
 use crate::director::{Director, Order};
-use crate::grid::Grid;
+use crate::grid::{Grid, share};
 use crate::outcome::RunError;
-use crate::ring::Chunk;
+use crate::packed::Chunk;
+use crate::running_seats::{RunningSeats, WindowDirectives};
 use crate::trace::{Handled, Trace};
 use crate::watch::Watch;
 use crate::worker::Worker;
 
-/// How often a thread looks for the others before it sleeps: some tens of microseconds, longer than
-/// a decision takes and shorter than most windows.
+/// How often a thread polls for the others before it sleeps: some tens of microseconds, longer than
+/// a decision and shorter than most windows.
 const SPINS: u32 = 4_000;
 
-/// What the leader needs besides workers.
+/// The leader's view of the run, besides its workers.
 pub(crate) struct Lead<'a> {
     pub(crate) director: &'a mut Director,
     pub(crate) trace: Option<&'a mut Box<dyn Trace>>,
-    pub(crate) chart: &'a Chart,
+    pub(crate) running_seats: &'a RunningSeats,
     pub(crate) watch: &'a Watch,
     pub(crate) grid: Grid,
-    /// What the environment does in the window that runs, and where that ends.
-    pub(crate) doings: Doings,
+    /// The directives of the running window, and its end.
+    pub(crate) directives: WindowDirectives,
     pub(crate) limit: Time,
 }
 
@@ -42,41 +42,43 @@ pub(crate) struct Lead<'a> {
 /// When a peer ran out of rounds, the first of them, and when a thread cannot be started.
 pub(crate) fn run(workers: &mut [Worker], mut lead: Lead<'_>, until: Time) -> Result<(), RunError> {
     let wanted = workers.len() as u32;
-    let table = Table::new(workers, lead.grid, lead.watch);
-    let table = &table;
+    let exchange = Exchange::new(workers, lead.grid, lead.watch);
+    let exchange = &exchange;
     let Some((first, others)) = workers.split_first_mut() else { return Ok(()) };
     thread::scope(|scope| {
         let mut threads = Vec::new();
         for (worker, me) in others.iter_mut().zip(1..) {
             let thread = thread::Builder::new().spawn_scoped(scope, move || {
-                let _guard = table.guard();
+                let _guard = exchange.guard();
                 let mut round = 0;
-                while let Some(order) = table.next_order(round, || {}) {
-                    table.follow(me, worker, order);
+                while let Some(order) = exchange.next_order(round, || {}) {
+                    exchange.follow(me, worker, order);
                     round += 1;
-                    table.publish(round, me, worker);
+                    exchange.publish(round, me, worker);
                 }
-                table.accept(me, worker);
+                exchange.accept(me, worker);
             });
             match thread {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
-                    // Those that are there wait for one that will never come.
-                    table.meeting.break_up();
+                    // The started threads wait for one that will never come.
+                    exchange.barrier.break_up();
                     let (started, code) = (threads.len() as u32 + 1, error.raw_os_error());
                     return Err(RunError::Threads { wanted, started, code });
                 }
             }
         }
-        let guard = table.guard();
+        let guard = exchange.guard();
         let mut round = 0;
-        while let Some(order) = table.next_order(round, || table.decide(round, &mut lead, until)) {
-            table.follow(0, first, order);
+        while let Some(order) =
+            exchange.next_order(round, || exchange.decide(round, &mut lead, until))
+        {
+            exchange.follow(0, first, order);
             round += 1;
-            table.publish(round, 0, first);
-            table.foresee(round, &mut lead, until);
+            exchange.publish(round, 0, first);
+            exchange.foresee(round, &mut lead, until);
         }
-        table.accept(0, first);
+        exchange.accept(0, first);
         drop(guard);
         for thread in threads {
             // A panic of a handler goes on where the run was started.
@@ -86,45 +88,46 @@ pub(crate) fn run(workers: &mut [Worker], mut lead: Lead<'_>, until: Time) -> Re
         }
         Ok(())
     })?;
-    let endless = workers.iter().filter_map(|worker| worker.fabric.endless).min();
+    let endless = workers.iter().filter_map(|worker| worker.state.endless).min();
     endless.map_or(Ok(()), |(at, seat)| Err(RunError::Endless { seat, at }))
 }
 
-/// What the workers share between windows.
-struct Table<'a> {
+/// The data that workers share and exchange between windows.
+struct Exchange<'a> {
     grid: Grid,
     watch: &'a Watch,
     /// The blocks of each worker.
     blocks: Vec<Range<usize>>,
-    /// What the leader decided while all others waited.
+    /// The leader's decision, made while all others waited.
     order: RwLock<Order>,
-    /// What comes next if somebody has events in the very next window, as is the rule: decided
-    /// before they meet, so that they need not meet again. By the parity of rounds, since some may
-    /// still read what others are past.
+    /// The next order if any worker has events in the very next window, as is the rule: decided
+    /// before the barrier, so that a second one is not needed. By the parity of rounds, since some
+    /// workers may still read a round that others have left.
     foreseen: [RwLock<Option<(u64, Order)>>; 2],
-    /// The nanosecond before which a worker has no events, `u64::MAX` for none at all; likewise.
+    /// The nanosecond before which a worker has no events, `u64::MAX` for none at all; by the
+    /// parity of rounds as well.
     next: [Vec<AtomicU64>; 2],
-    /// Whether somebody's peer ran out of rounds.
+    /// Whether a peer ran out of rounds.
     endless: AtomicBool,
-    /// By who gives and who takes.
-    boxes: Vec<Mutex<Mailbox>>,
+    /// By sending and receiving worker.
+    mailboxes: Vec<Mutex<Mailbox>>,
     traces: Vec<Mutex<Vec<Handled>>>,
-    meeting: Meeting,
+    barrier: Barrier,
 }
 
-/// What one worker has for another.
+/// The events of one worker for another.
 #[derive(Default)]
 struct Mailbox {
     events: Vec<(u64, usize, Chunk)>,
-    /// Chunks on their way home.
+    /// Empty chunks in return.
     spare: Vec<Chunk>,
 }
 
-impl<'a> Table<'a> {
-    fn new(workers: &mut [Worker], grid: Grid, watch: &'a Watch) -> Table<'a> {
+impl<'a> Exchange<'a> {
+    fn new(workers: &mut [Worker], grid: Grid, watch: &'a Watch) -> Exchange<'a> {
         let count = workers.len();
         let next = |worker: &mut Worker| AtomicU64::new(next_nanos(worker));
-        Table {
+        Exchange {
             grid,
             watch,
             blocks: (0..count).map(|worker| share(grid.blocks(), worker, count)).collect(),
@@ -132,54 +135,54 @@ impl<'a> Table<'a> {
             foreseen: [RwLock::new(None), RwLock::new(None)],
             next: [(); 2].map(|()| workers.iter_mut().map(next).collect()),
             endless: AtomicBool::new(false),
-            boxes: (0..count * count).map(|_| Mutex::default()).collect(),
+            mailboxes: (0..count * count).map(|_| Mutex::default()).collect(),
             traces: (0..count).map(|_| Mutex::default()).collect(),
-            meeting: Meeting::new(count),
+            barrier: Barrier::new(count),
         }
     }
 
-    /// Waits for all others; false when one of them will never come.
-    fn meet(&self) -> bool {
-        self.meeting.wait()
+    /// Waits for all other workers; false if one of them will never come.
+    fn wait(&self) -> bool {
+        self.barrier.wait()
     }
 
     fn guard(&self) -> Guard<'_> {
-        Guard(&self.meeting)
+        Guard(&self.barrier)
     }
 
-    /// What comes next; `None` for the end. `lead` is called where it must be decided first, by the
-    /// leader alone.
+    /// The next order; `None` for the end. `lead` is called where the leader must decide first.
     fn next_order(&self, round: usize, lead: impl FnOnce()) -> Option<Order> {
-        if !self.meet() {
+        if !self.wait() {
             return None;
         }
         if let Some((window, order)) = &*read(&self.foreseen[round % 2]) {
-            let is_directed = matches!(order, Order::Run { doings, .. } if !doings.is_empty());
+            let is_directed =
+                matches!(order, Order::Run { directives, .. } if !directives.is_empty());
             let is_first = |time: Time| self.grid.window_at(time) == *window;
             if is_directed || self.first_time(round).is_some_and(is_first) {
                 return Some(order.clone());
             }
         }
         lead();
-        if !self.meet() {
+        if !self.wait() {
             return None;
         }
         let order = read(&self.order).clone();
         (!matches!(order, Order::End)).then_some(order)
     }
 
-    /// The instant before which nobody has events.
+    /// The instant before which no worker has events.
     fn first_time(&self, round: usize) -> Option<Time> {
         let next = self.next[round % 2].iter().map(|next| next.load(Ordering::Acquire)).min();
         next.filter(|next| *next != u64::MAX).map(Time::from_nanos)
     }
 
-    /// Says before when a worker has no events.
+    /// Publishes the instant before which a worker has no events.
     fn publish(&self, round: usize, me: usize, worker: &mut Worker) {
         self.next[round % 2][me].store(next_nanos(worker), Ordering::Release);
     }
 
-    /// Decides what comes next, while all others wait.
+    /// Decides the next order, while all others wait.
     fn decide(&self, round: usize, lead: &mut Lead<'_>, until: Time) {
         self.conclude(lead);
         if let Some((window, _)) = &*read(&self.foreseen[round % 2]) {
@@ -191,23 +194,23 @@ impl<'a> Table<'a> {
             let (next, alone) = (self.first_time(round), self.blocks.len() == 1);
             lead.director.decide(&self.grid, next, until, alone)
         };
-        if let Order::Run { doings, limit, .. } = &order {
-            (lead.doings, lead.limit) = (doings.clone(), *limit);
+        if let Order::Run { directives, limit, .. } = &order {
+            (lead.directives, lead.limit) = (directives.clone(), *limit);
         }
         *write(&self.order) = order;
     }
 
-    /// Decides what comes next if that is the next window, before it is known.
+    /// Decides the next order on the assumption that it is the next window.
     fn foresee(&self, round: usize, lead: &mut Lead<'_>, until: Time) {
         let mut foreseen = write(&self.foreseen[round % 2]);
         *foreseen = None;
-        // What peers see of others, and traces, change while everybody waits.
-        if !lead.doings.is_empty() || lead.trace.is_some() || self.is_over(lead) {
+        // The set of running seats, and traces, change only while all workers wait.
+        if !lead.directives.is_empty() || lead.trace.is_some() || self.is_over(lead) {
             return;
         }
         if let Some((window, order)) = lead.director.foresee(&self.grid, until) {
-            if let Order::Run { doings, limit, .. } = &order {
-                (lead.doings, lead.limit) = (doings.clone(), *limit);
+            if let Order::Run { directives, limit, .. } = &order {
+                (lead.directives, lead.limit) = (directives.clone(), *limit);
             }
             *foreseen = Some((window, order));
         }
@@ -217,11 +220,11 @@ impl<'a> Table<'a> {
         lead.watch.is_stopped() || self.endless.load(Ordering::Relaxed)
     }
 
-    /// Everything that was decided before has happened.
+    /// Applies the effects of the order that was carried out.
     fn conclude(&self, lead: &mut Lead<'_>) {
-        for planned in std::mem::take(&mut lead.doings).iter() {
+        for planned in std::mem::take(&mut lead.directives).iter() {
             if let Some(running) = planned.leaves_running() {
-                lead.chart.set_running(planned.seat, running);
+                lead.running_seats.set_running(planned.seat, running);
             }
         }
         if let Some(trace) = &mut lead.trace {
@@ -233,67 +236,62 @@ impl<'a> Table<'a> {
         lead.watch.reached(lead.limit);
     }
 
-    /// A worker's part of what was decided.
+    /// Carries out a worker's part of an order.
     fn follow(&self, me: usize, worker: &mut Worker, order: Order) {
         self.accept(me, worker);
         match order {
             Order::End => {}
             Order::HandOver { window } => {
-                worker.fabric.ring.advance(window);
+                worker.state.queue.advance(window);
                 self.hand_over(me, worker, window);
             }
-            Order::Run { window, from, limit, doings } => {
+            Order::Run { window, from, limit, directives } => {
                 let (blocks, watch) = (self.blocks[me].clone(), self.watch);
                 if me == 0 {
                     watch.reached(from);
                 }
-                worker.run_window(window, (from, limit), &doings, blocks, watch);
-                // Where the window was cut short, what was made may be for the rest of it.
+                worker.run_window(window, (from, limit), &directives, blocks, watch);
+                // If the window was cut short, new events may be for the rest of it.
                 self.hand_over(me, worker, window);
                 self.hand_over(me, worker, window + 1);
-                if worker.fabric.endless.is_some() {
+                if worker.state.endless.is_some() {
                     self.endless.store(true, Ordering::Relaxed);
                 }
-                if let Some(trace) = &mut worker.fabric.trace {
+                if let Some(trace) = &mut worker.state.trace {
                     lock(&self.traces[me]).append(trace);
                 }
             }
         }
     }
 
-    /// Puts the events that others' peers have in this window into their mailboxes.
+    /// Puts the events that other workers' peers have in this window into their mailboxes.
     fn hand_over(&self, me: usize, worker: &mut Worker, window: u64) {
         let count = self.blocks.len();
         for to in (0..count).filter(|to| *to != me) {
-            let mailbox = &mut *lock(&self.boxes[me * count + to]);
-            worker.fabric.ring.refill(&mut mailbox.spare);
-            worker.fabric.ring.hand_over(window, self.blocks[to].clone(), &mut mailbox.events);
+            let mailbox = &mut *lock(&self.mailboxes[me * count + to]);
+            worker.state.queue.refill(&mut mailbox.spare);
+            worker.state.queue.hand_over(window, self.blocks[to].clone(), &mut mailbox.events);
         }
     }
 
-    /// Takes in what others put into my mailboxes.
+    /// Takes in the events from this worker's mailboxes.
     fn accept(&self, me: usize, worker: &mut Worker) {
         let count = self.blocks.len();
         for from in (0..count).filter(|from| *from != me) {
-            let mailbox = &mut *lock(&self.boxes[from * count + me]);
-            worker.fabric.ring.spare(mailbox.events.len(), &mut mailbox.spare);
+            let mailbox = &mut *lock(&self.mailboxes[from * count + me]);
+            worker.state.queue.spare(mailbox.events.len(), &mut mailbox.spare);
             for (window, block, chunk) in mailbox.events.drain(..) {
-                worker.fabric.ring.accept(window, block, chunk);
+                worker.state.queue.accept(window, block, chunk);
             }
         }
     }
 }
 
 fn next_nanos(worker: &mut Worker) -> u64 {
-    worker.fabric.ring.next().map_or(u64::MAX, Time::as_nanos)
+    worker.state.queue.next().map_or(u64::MAX, Time::as_nanos)
 }
 
-/// A worker's share of so many things, in one run; the shares differ by one at most.
-pub(crate) fn share(things: usize, worker: usize, workers: usize) -> Range<usize> {
-    things * worker / workers..things * (worker + 1) / workers
-}
-
-/// A thread that panicked left nothing half-done behind a lock: it is going to end the run.
+/// Locks, even if a thread panicked: it left nothing half-done, and the run is about to end.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -306,27 +304,26 @@ fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where threads wait for each other: a barrier that spins for a moment, since windows are short,
-/// then sleeps, since there may be more threads than cores; and that is left when one of them
-/// panics.
-struct Meeting {
+/// A barrier that spins for a moment, since windows are short, then sleeps, since there may be more
+/// threads than cores, and that releases all threads when one of them panics.
+struct Barrier {
     threads: usize,
-    /// How often to look before sleeping.
+    /// How often to poll before sleeping.
     spins: u32,
     waiting: AtomicUsize,
     generation: AtomicUsize,
     /// How many are asleep, or about to be.
     asleep: AtomicUsize,
     broken: AtomicBool,
-    /// Held by who falls asleep, so that nobody does while others are woken.
+    /// Held while falling asleep, so that no thread does so while others are woken.
     change: Mutex<()>,
     changed: Condvar,
 }
 
-impl Meeting {
-    fn new(threads: usize) -> Meeting {
+impl Barrier {
+    fn new(threads: usize) -> Barrier {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Meeting {
+        Barrier {
             threads,
             spins: if threads <= cores { SPINS } else { 0 },
             waiting: AtomicUsize::new(0),
@@ -338,7 +335,7 @@ impl Meeting {
         }
     }
 
-    /// Waits for all; false when one of them will never come.
+    /// Waits for all threads; false if one of them will never come.
     fn wait(&self) -> bool {
         if self.threads == 1 {
             return true;
@@ -346,7 +343,7 @@ impl Meeting {
         let generation = self.generation.load(Ordering::Acquire);
         if self.waiting.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
             self.waiting.store(0, Ordering::Relaxed);
-            // Whoever counts itself asleep later sees the new generation before it sleeps.
+            // A thread that counts itself asleep later sees the new generation before it sleeps.
             self.generation.store(generation + 1, Ordering::SeqCst);
             if self.asleep.load(Ordering::SeqCst) > 0 {
                 drop(lock(&self.change));
@@ -370,7 +367,7 @@ impl Meeting {
         !self.is_broken()
     }
 
-    /// Lets all go who wait: somebody will never come.
+    /// Releases all waiting threads: one will never come.
     fn break_up(&self) {
         let change = lock(&self.change);
         self.broken.store(true, Ordering::Release);
@@ -383,8 +380,8 @@ impl Meeting {
     }
 }
 
-/// Tells the others when its thread panics.
-struct Guard<'a>(&'a Meeting);
+/// Breaks up the barrier when its thread panics.
+struct Guard<'a>(&'a Barrier);
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
@@ -399,48 +396,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_cover_all() {
-        for (things, workers) in [(0, 3), (1, 4), (10, 3), (7, 7)] {
-            let shares: Vec<_> = (0..workers).flat_map(|w| share(things, w, workers)).collect();
-            assert_eq!(shares, (0..things).collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
     fn nobody_passes_alone() {
-        let (meeting, turns) = (Meeting::new(3), AtomicUsize::new(0));
+        let (barrier, passed) = (Barrier::new(3), AtomicUsize::new(0));
         thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
-                    for turn in 0..1_000 {
-                        assert!(turns.fetch_add(1, Ordering::SeqCst) < 3 * (turn + 1));
-                        assert!(meeting.wait());
-                        assert!(turns.load(Ordering::SeqCst) >= 3 * (turn + 1));
-                        assert!(meeting.wait());
+                    for iteration in 0..1_000 {
+                        assert!(passed.fetch_add(1, Ordering::SeqCst) < 3 * (iteration + 1));
+                        assert!(barrier.wait());
+                        assert!(passed.load(Ordering::SeqCst) >= 3 * (iteration + 1));
+                        assert!(barrier.wait());
                     }
                 });
             }
         });
-        assert_eq!(turns.load(Ordering::SeqCst), 3_000);
+        assert_eq!(passed.load(Ordering::SeqCst), 3_000);
     }
 
     #[test]
     fn a_thread_that_never_came_lets_the_others_go() {
-        let meeting = Meeting::new(3);
+        let barrier = Barrier::new(3);
         thread::scope(|scope| {
-            let waiting = [(); 2].map(|()| scope.spawn(|| meeting.wait()));
-            meeting.break_up();
+            let waiting = [(); 2].map(|()| scope.spawn(|| barrier.wait()));
+            barrier.break_up();
             assert!(waiting.into_iter().all(|thread| !thread.join().unwrap()));
         });
     }
 
     #[test]
     fn a_panic_lets_the_others_go() {
-        let meeting = Meeting::new(2);
+        let barrier = Barrier::new(2);
         thread::scope(|scope| {
-            let waits = scope.spawn(|| meeting.wait());
+            let waits = scope.spawn(|| barrier.wait());
             let panics = scope.spawn(|| {
-                let _guard = Guard(&meeting);
+                let _guard = Guard(&barrier);
                 panic!("on purpose");
             });
             assert!(panics.join().is_err());

@@ -1,12 +1,12 @@
-//! Nobody's dice move when somebody else comes or goes.
+//! A peer's random streams do not change when other peers come or go.
 
 use peerlet_core::runtime::Act;
 use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, Seed};
 use peerlet_network::Uniform;
 
-use crate::actor::{Entry, Happened, Log, Stage, note, send};
+use crate::actor::{Happened, Log, LogEntry, Stage, note, send};
 
-/// What one seat noted.
+/// The notes of one seat.
 fn notes(log: &Log, seat: u32) -> Vec<u64> {
     let number = |(_, what)| match what {
         Happened::Note(number) => Some(number),
@@ -15,8 +15,8 @@ fn notes(log: &Log, seat: u32) -> Vec<u64> {
     log.of(seat).into_iter().filter_map(number).collect()
 }
 
-/// Each life notes two draws for behavior and two secrets.
-fn draws(seats: u32) -> Stage {
+/// Each life notes two samples for behavior and two secrets.
+fn samples(seats: u32) -> Stage {
     Stage::new(seats, SECOND, |ctx, log, what| {
         if *what == Happened::Start {
             for _ in 0..2 {
@@ -30,8 +30,8 @@ fn draws(seats: u32) -> Stage {
 }
 
 #[test]
-fn golden_draws_of_seed_1_seat_0_life_1() {
-    let (_, log) = draws(1).run();
+fn golden_samples_of_seed_1_seat_0_life_1() {
+    let (_, log) = samples(1).run();
     // The same by the published tree of seeds: run, peer, seat, life, purpose.
     let life = Seed::new(1).named("peer").at(0).at(1);
     let (mut behavior, secret) = (life.named("behavior").rng(), life.named("secret"));
@@ -48,9 +48,9 @@ fn golden_draws_of_seed_1_seat_0_life_1() {
 }
 
 #[test]
-fn seats_lives_and_purposes_have_dice_of_their_own() {
+fn seats_lives_and_purposes_have_random_streams_of_their_own() {
     let at = MILLISECOND * 10;
-    let stage = draws(3).then(at, 1, Act::Stop).then(at, 1, Act::Start);
+    let stage = samples(3).then(at, 1, Act::Stop).then(at, 1, Act::Start);
     let (_, log) = stage.then(at, 2, Act::Crash).then(at, 2, Act::Start).run();
     let mut all: Vec<u64> = (0..3).flat_map(|seat| notes(&log, seat)).collect();
     assert_eq!(all.len(), 5 * 4);
@@ -60,7 +60,7 @@ fn seats_lives_and_purposes_have_dice_of_their_own() {
 
 /// Seats 0 to 3 talk to each other at random over a random network, the others among themselves
 /// only.
-fn talk(seats: u32) -> Vec<Entry> {
+fn talk(seats: u32) -> Vec<LogEntry> {
     let stage = Stage::new(seats, SECOND, move |ctx, log, what| {
         if matches!(what, Happened::Start | Happened::Timer(_)) {
             let pause = Duration::from_nanos(ctx.rng().below(20_000_000));
@@ -77,15 +77,15 @@ fn talk(seats: u32) -> Vec<Entry> {
     log.entries()
 }
 
-/// What happened to seats 0 to 3, seat by seat: among different seats the order means nothing.
-fn first_four(log: Vec<Entry>) -> Vec<Entry> {
-    let mut log: Vec<Entry> = log.into_iter().filter(|(_, seat, _)| *seat < Seat(4)).collect();
+/// The events of seats 0 to 3, seat by seat: the order among seats means nothing.
+fn first_four(log: Vec<LogEntry>) -> Vec<LogEntry> {
+    let mut log: Vec<LogEntry> = log.into_iter().filter(|(_, seat, _)| *seat < Seat(4)).collect();
     log.sort_by_key(|(_, seat, _)| *seat);
     log
 }
 
 #[test]
-fn another_seat_shifts_nobodys_dice() {
+fn another_seat_changes_no_other_random_stream() {
     let four = first_four(talk(4));
     assert!(four.len() > 1_000, "{}", four.len());
     assert_eq!(first_four(talk(5)), four);

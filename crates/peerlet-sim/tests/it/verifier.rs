@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use peerlet_core::{Seat, Time};
 use peerlet_sim::{EventKind, Handled};
 
-use crate::actor::{Entry, Happened};
+use crate::actor::{Happened, LogEntry};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fate {
@@ -25,18 +25,18 @@ struct Channel {
 }
 
 impl Channel {
-    fn all_settled_before(&self, place: usize) -> bool {
-        self.fates[..place].iter().all(|fate| *fate != Fate::Waiting)
+    fn all_settled_before(&self, index: usize) -> bool {
+        self.fates[..index].iter().all(|fate| *fate != Fate::Waiting)
     }
 }
 
-/// Who sent a number, in which life, to whom; and its place among the reliable ones.
+/// The sender of a number, its life and destination; and the number's index among reliable ones.
 #[derive(Clone, Copy)]
 struct Sender {
     seat: Seat,
     life: u32,
     to: Seat,
-    place: Option<usize>,
+    index: Option<usize>,
 }
 
 #[derive(Default)]
@@ -59,7 +59,7 @@ pub struct Score {
 }
 
 #[derive(Default)]
-pub struct Judge {
+pub struct Verifier {
     living: Vec<Living>,
     channels: BTreeMap<(Seat, u32, Seat), Channel>,
     senders: BTreeMap<u64, Sender>,
@@ -68,29 +68,29 @@ pub struct Judge {
     score: Score,
 }
 
-impl Judge {
+impl Verifier {
     /// Goes through a log with the engine's lines in it. A datagram may come this often.
     ///
     /// # Panics
     /// Panics at the first entry that breaks the contract.
-    pub fn hear(seats: u32, copies_max: u32, log: &[Entry]) -> Score {
+    pub fn verify(seats: u32, copies_max: u32, log: &[LogEntry]) -> Score {
         let living = (0..seats).map(|_| Living::default()).collect();
-        let mut judge = Judge { living, copies_max, ..Judge::default() };
+        let mut verifier = Verifier { living, copies_max, ..Verifier::default() };
         for entry in log {
-            judge.entry(entry);
+            verifier.entry(entry);
         }
-        for ((seat, life, _), channel) in &judge.channels {
-            let living = &judge.living[seat.index()];
+        for ((seat, life, _), channel) in &verifier.channels {
+            let living = &verifier.living[seat.index()];
             if living.running && living.life == *life {
                 let waiting = channel.fates.iter().filter(|fate| **fate == Fate::Waiting);
-                judge.score.waiting += waiting.count() as u64;
-                judge.score.full += u64::from(channel.full);
+                verifier.score.waiting += waiting.count() as u64;
+                verifier.score.full += u64::from(channel.full);
             }
         }
-        judge.score
+        verifier.score
     }
 
-    fn entry(&mut self, entry: &Entry) {
+    fn entry(&mut self, entry: &LogEntry) {
         let (_, seat, what) = entry;
         if let Happened::Handled(event) = what {
             return self.handled(event);
@@ -106,13 +106,13 @@ impl Judge {
         let life = living.life;
         match *what {
             Happened::Sent(to, number) => {
-                self.sent(number, Sender { seat: *seat, life, to, place: None })
+                self.sent(number, Sender { seat: *seat, life, to, index: None })
             }
             Happened::SentReliably(to, number) => {
                 let channel = self.channels.entry((*seat, life, to)).or_default();
-                let place = Some(channel.fates.len());
+                let index = Some(channel.fates.len());
                 channel.fates.push(Fate::Waiting);
-                self.sent(number, Sender { seat: *seat, life, to, place });
+                self.sent(number, Sender { seat: *seat, life, to, index });
             }
             Happened::Message(from, number) => self.delivered(*seat, from, number, entry),
             Happened::Undelivered(to, number, _) => self.reported(*seat, life, to, number, entry),
@@ -127,15 +127,15 @@ impl Judge {
     }
 
     fn sent(&mut self, number: u64, sender: Sender) {
-        self.score.sent[usize::from(sender.place.is_some())] += 1;
+        self.score.sent[usize::from(sender.index.is_some())] += 1;
         assert!(self.senders.insert(number, sender).is_none(), "numbers differ");
     }
 
-    fn delivered(&mut self, seat: Seat, from: Seat, number: u64, entry: &Entry) {
+    fn delivered(&mut self, seat: Seat, from: Seat, number: u64, entry: &LogEntry) {
         let sender = self.senders[&number];
         assert_eq!((sender.seat, sender.to), (from, seat), "strayed: {entry:?}");
-        self.score.delivered[usize::from(sender.place.is_some())] += 1;
-        let Some(place) = sender.place else {
+        self.score.delivered[usize::from(sender.index.is_some())] += 1;
+        let Some(index) = sender.index else {
             let copies = self.copies.entry(number).or_default();
             *copies += 1;
             assert!(*copies <= self.copies_max, "copied: {entry:?}");
@@ -144,38 +144,38 @@ impl Judge {
         let living = &self.living[from.index()];
         let alive = living.running && living.life == sender.life;
         let channel = self.channels.get_mut(&(from, sender.life, seat)).expect("it was sent");
-        assert_eq!(channel.fates[place], Fate::Waiting, "delivered again or late: {entry:?}");
-        assert!(channel.last_delivered < Some(place), "delivered out of order: {entry:?}");
-        // Who does not live any more is told nothing, so what it lost shows nowhere.
-        assert!(!alive || channel.all_settled_before(place), "delivered past a gap: {entry:?}");
-        channel.fates[place] = Fate::Delivered;
-        channel.last_delivered = Some(place);
+        assert_eq!(channel.fates[index], Fate::Waiting, "delivered again or late: {entry:?}");
+        assert!(channel.last_delivered < Some(index), "delivered out of order: {entry:?}");
+        // A life that is over is told nothing, so its losses show nowhere.
+        assert!(!alive || channel.all_settled_before(index), "delivered past a gap: {entry:?}");
+        channel.fates[index] = Fate::Delivered;
+        channel.last_delivered = Some(index);
     }
 
-    fn reported(&mut self, seat: Seat, life: u32, to: Seat, number: u64, entry: &Entry) {
+    fn reported(&mut self, seat: Seat, life: u32, to: Seat, number: u64, entry: &LogEntry) {
         let sender = self.senders[&number];
         assert_eq!((sender.seat, sender.life, sender.to), (seat, life, to), "{entry:?}");
-        let place = sender.place.expect("only reliable messages are reported");
+        let index = sender.index.expect("only reliable messages are reported");
         let channel = self.channels.get_mut(&(seat, life, to)).expect("it was sent");
-        assert_eq!(channel.fates[place], Fate::Waiting, "reported again or wrongly: {entry:?}");
-        assert!(channel.last_reported < Some(place), "reported out of order: {entry:?}");
-        assert!(channel.all_settled_before(place), "reported past a gap: {entry:?}");
-        channel.fates[place] = Fate::Reported;
-        channel.last_reported = Some(place);
+        assert_eq!(channel.fates[index], Fate::Waiting, "reported again or wrongly: {entry:?}");
+        assert!(channel.last_reported < Some(index), "reported out of order: {entry:?}");
+        assert!(channel.all_settled_before(index), "reported past a gap: {entry:?}");
+        channel.fates[index] = Fate::Reported;
+        channel.last_reported = Some(index);
         self.score.reported += 1;
     }
 
     /// The engine's line: in the contract's order, and of the present life.
     fn handled(&mut self, event: &Handled) {
         let living = &mut self.living[event.seat.index()];
-        let place = (event.time, event.round, event.source, event.seq);
+        let index = (event.time, event.round, event.source, event.seq);
         // A copy that the network made has its original's number.
         let ascends = match event.kind {
-            EventKind::Deliver => living.last <= Some(place),
-            _ => living.last < Some(place),
+            EventKind::Deliver => living.last <= Some(index),
+            _ => living.last < Some(index),
         };
         assert!(ascends, "out of order: {event:?} after {:?}", living.last);
-        living.last = Some(place);
+        living.last = Some(index);
         assert_eq!(event.life, living.life, "of another life: {event:?}");
         match event.kind {
             EventKind::Stop => assert!(std::mem::replace(&mut living.running, false)),
