@@ -56,7 +56,7 @@ impl Model for Line {
     fn depart(&self, packet: &Packet, _state: &mut ModelState) -> Departure {
         let a_tenth = Probability::new(0.1).expect("a tenth is a probability");
         let is_near = [packet.from, packet.to].map(|seat| self.is_near_a_train(seat, packet.at));
-        // Dice of its own, so that nothing around it moves them.
+        // A random stream of its own, so that nothing around it changes it.
         if is_near.contains(&true) && a_tenth.happens(packet.random.named("train").bits()) {
             return Departure::Drop(PacketDrop::Loss);
         }

@@ -1,8 +1,8 @@
 //! Randomness that is the same on every machine and in every release.
 //!
 //! A run has one [`Seed`]; every stream of randomness is a path below it
-//! (`seed.at(seat).at(life)`), so that nobody's dice move when a peer, a thread or a purpose is
-//! added. The values are guarded by golden vectors.
+//! (`seed.at(seat).at(life)`), so that no other random stream changes when a peer, a thread or a
+//! purpose is added. The values are guarded by golden vectors.
 
 use std::convert::Infallible;
 

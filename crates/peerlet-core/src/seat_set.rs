@@ -104,10 +104,10 @@ impl SeatSet {
         if count >= self.len() {
             return self.clone();
         }
-        let lot = |seat: Seat| (seed.at(u64::from(seat.0)).bits(), seat);
-        let mut lots: Vec<_> = self.iter().map(lot).collect();
-        lots.select_nth_unstable(count);
-        lots[..count].iter().map(|(_, seat)| *seat).collect()
+        let numbered = |seat: Seat| (seed.at(u64::from(seat.0)).bits(), seat);
+        let mut seats: Vec<_> = self.iter().map(numbered).collect();
+        seats.select_nth_unstable(count);
+        seats[..count].iter().map(|(_, seat)| *seat).collect()
     }
 }
 

@@ -72,7 +72,7 @@ impl fmt::Display for Tampering {
 #[derive(Debug)]
 pub struct Tampers {
     seed: Seed,
-    /// How many messages it looked at: each has dice of its own.
+    /// How many messages it looked at: each has random choices of its own.
     count: u64,
     drop: f64,
     mutate: f64,
@@ -82,7 +82,7 @@ pub struct Tampers {
 }
 
 impl Tampers {
-    /// A peer that does nothing wrong yet, whose dice begin here.
+    /// A peer that does nothing wrong yet, whose random choices begin here.
     pub fn new(seed: Seed) -> Tampers {
         let (drop, mutate, replay, equivocate) = Default::default();
         Tampers { seed, count: 0, drop, mutate, replay, equivocate, past: VecDeque::new() }
@@ -109,9 +109,9 @@ impl Tampers {
             [self.drop, self.mutate, self.replay, self.equivocate].map(&mut chance);
         let mut bytes = Vec::new();
         parcel.encode(&mut bytes);
-        let earlier = |(happens, dice): (bool, u64)| {
+        let earlier = |(happens, choice): (bool, u64)| {
             let own: Vec<_> = self.past.iter().filter(|(of, _)| *of == port && happens).collect();
-            let place = dice.checked_rem(own.len() as u64)?;
+            let place = choice.checked_rem(own.len() as u64)?;
             Some(own[place as usize].1.clone())
         };
         let (instead, besides) = (earlier(equivocate), earlier(replay));

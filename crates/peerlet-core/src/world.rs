@@ -131,14 +131,14 @@ pub trait World: Clock + Network + Entropy + Record {
     fn seat(&self) -> Seat;
     /// All seats.
     fn seats(&self) -> &dyn Seats;
-    /// From now on this is the world of the peer in this row, whose event it is, and the event counts
-    /// as handled. False when that one and all behind it are to wait. `later` is a row whose event
-    /// comes before long. A world that is never asked to [run many](crate::runtime::Host::run) has no use
-    /// for it.
-    fn take_event(&mut self, _turn: &PackedEvent, _row: u32, _later: u32) -> bool {
+    /// From now on this is the world of the peer in this row, whose event it is, and the event
+    /// counts as handled. False when that one and all behind it are to wait. `later` is a row whose
+    /// event comes before long. A world that is never asked to
+    /// [run many](crate::runtime::Host::run) has no use for it.
+    fn take_event(&mut self, _event: &PackedEvent, _row: u32, _later: u32) -> bool {
         false
     }
     /// The event that was taken last was not handled after all: there is no such peerlet, or the
     /// timer was taken back.
-    fn pass_event(&mut self, _turn: &PackedEvent) {}
+    fn pass_event(&mut self, _event: &PackedEvent) {}
 }

@@ -27,8 +27,8 @@ impl Duplicated {
 
     /// The fate of a duplicated packet, given that of its first copy.
     fn both(&self, first: Departure, packet: &Packet, state: &mut ModelState) -> Departure {
-        let twin = Packet { random: packet.random.named("twin"), ..*packet };
-        match (first, self.inner.depart(&twin, state)) {
+        let second_packet = Packet { random: packet.random.named("twin"), ..*packet };
+        match (first, self.inner.depart(&second_packet, state)) {
             (Departure::Arrive { after: first }, Departure::Arrive { after: second }) => {
                 Departure::Twice { first, second }
             }

@@ -195,8 +195,8 @@ impl SimWorld<'_> {
                 let mut bytes = Vec::new();
                 parcel.encode(&mut bytes);
                 let mut copy = Parcel::encoded(bytes);
-                let twin = self.datagram(header, &mut copy, size, draws);
-                self.post_as(seq, dest, now + first, twin);
+                let copied = self.datagram(header, &mut copy, size, draws);
+                self.post_as(seq, dest, now + first, copied);
                 let datagram = self.datagram(header, parcel, size, draws);
                 self.post_as(seq, dest, now + second, datagram);
             }

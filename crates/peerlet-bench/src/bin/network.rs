@@ -1,6 +1,6 @@
 //! The program `network`: what each network model costs, in nanoseconds a message and bytes a peer.
 //!
-//! Each case is a process of its own. Packets between random peers depart in lots of 64, as the
+//! Each case is a process of its own. Packets between random peers depart in batches of 64, as the
 //! simulator hands them over; where a model has an arriving side, each then arrives.
 
 use std::hint::black_box;
@@ -17,7 +17,7 @@ use peerlet_network::{
 };
 
 const PEERS: u32 = 1_000_000;
-const LOT: usize = 64;
+const BATCH: usize = 64;
 const LOTS: usize = 100_000;
 
 /// The cases, and the layers of each as a scenario has them.
@@ -104,11 +104,11 @@ fn resident() -> u64 {
 /// Measures one case: nanoseconds a message, bytes a peer.
 fn measure(name: &str, json: &str) -> (f64, f64) {
     let seed = Seed::new(7);
-    let packets: Vec<Packet> = (0..(LOT * LOTS) as u64)
+    let packets: Vec<Packet> = (0..(BATCH * LOTS) as u64)
         .map(|i| {
             let mut rng = seed.at(i).rng();
             let [from, to] = [0; 2].map(|_: u32| Seat(rng.below(PEERS.into()) as u32));
-            let at = Time::from_nanos(i * (SECOND.as_nanos() * 2 / (LOT * LOTS) as u64));
+            let at = Time::from_nanos(i * (SECOND.as_nanos() * 2 / (BATCH * LOTS) as u64));
             Packet { from, to, at, size: 40, random: seed.at(u64::from(from.0)).at(i) }
         })
         .collect();
@@ -121,18 +121,18 @@ fn measure(name: &str, json: &str) -> (f64, f64) {
     };
     let mut outbound = SeatStates::new(0..PEERS, |seat| model.outbound(seat));
     let mut inbound = SeatStates::new(0..PEERS, |seat| model.inbound(seat));
-    let (mut fates, mut best) = (Vec::with_capacity(LOT), f64::MAX);
+    let (mut fates, mut best) = (Vec::with_capacity(BATCH), f64::MAX);
     // The packets are made once and used several times, each later than the last.
     for round in 0..5u64 {
-        let mut lots: Vec<Vec<Packet>> = packets.chunks(LOT).map(<[Packet]>::to_vec).collect();
+        let mut batches: Vec<Vec<Packet>> = packets.chunks(BATCH).map(<[Packet]>::to_vec).collect();
         let later = SECOND * 2 * round;
-        lots.iter_mut().flatten().for_each(|packet| packet.at += later);
+        batches.iter_mut().flatten().for_each(|packet| packet.at += later);
         let begun = Instant::now();
-        for lot in &lots {
+        for batch in &batches {
             fates.clear();
-            model.depart_all(lot, &mut outbound, &mut fates);
+            model.depart_all(batch, &mut outbound, &mut fates);
             if model.has_arrival() {
-                for (packet, fate) in lot.iter().zip(&fates) {
+                for (packet, fate) in batch.iter().zip(&fates) {
                     if let Departure::Arrive { after } = fate {
                         let packet = Packet { at: packet.at + *after, ..*packet };
                         black_box(inbound.with(packet.to, |state| model.arrive(&packet, state)));
@@ -141,8 +141,8 @@ fn measure(name: &str, json: &str) -> (f64, f64) {
             }
             black_box(&fates);
         }
-        best = f64::min(best, begun.elapsed().as_nanos() as f64 / (LOT * LOTS) as f64);
-        drop(lots);
+        best = f64::min(best, begun.elapsed().as_nanos() as f64 / (BATCH * LOTS) as f64);
+        drop(batches);
     }
     (best, resident().saturating_sub(before) as f64 / f64::from(PEERS))
 }

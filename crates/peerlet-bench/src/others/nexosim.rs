@@ -12,7 +12,7 @@ use nexosim::model::{BuildContext, Context, Model, ProtoModel, schedulable};
 use nexosim::ports::EventSource;
 use nexosim::simulation::{EventId, Mailbox, Scheduler, SimInit};
 use nexosim::time::MonotonicTime;
-use peerlet_bench_yardstick::{Dice, Plan, Workload};
+use peerlet_bench_yardstick::{RandomStream, Plan, Workload};
 use serde::{Deserialize, Serialize};
 
 use crate::sample::Sample;
@@ -47,12 +47,12 @@ struct Peer {
 /// What a model has that is not saved with it.
 struct Surroundings {
     shared: Arc<Shared>,
-    dice: Dice,
+    random: RandomStream,
 }
 
 impl Surroundings {
     fn send(&mut self, to: u32, (min, spread): (u64, u64), message: Message) {
-        let delay = Duration::from_nanos(min + self.dice.below(spread));
+        let delay = Duration::from_nanos(min + self.random.below(spread));
         let (scheduler, inputs) = self.shared.wires.get().expect("it is set before the run");
         let sent = scheduler.schedule_event(delay, &inputs[to as usize], message);
         sent.expect("a delay is never zero");
@@ -69,7 +69,7 @@ impl Peer {
     #[nexosim(init)]
     async fn init(&mut self, cx: &Context<Self>, env: &mut Surroundings) {
         if !self.is_phold {
-            let phase = Duration::from_nanos(1 + env.dice.below(999_999_999));
+            let phase = Duration::from_nanos(1 + env.random.below(999_999_999));
             let set = cx.schedule_periodic_event(phase, SECOND, schedulable!(Self::tick), ());
             set.expect("a phase is never zero");
         }
@@ -79,7 +79,7 @@ impl Peer {
     fn tick(&mut self, _: (), _: &Context<Self>, env: &mut Surroundings) {
         env.shared.events.fetch_add(1, Ordering::Relaxed);
         self.sent += 1;
-        let to = env.dice.other(self.me, self.plan.0);
+        let to = env.random.other(self.me, self.plan.0);
         env.send(to, GOSSIP_DELAY, Message::Ping { from: self.me, count: self.sent });
     }
 
@@ -95,7 +95,7 @@ impl Peer {
                 env.shared.hash.fetch_add(count ^ self.received, Ordering::Relaxed);
             }
             Message::Job => {
-                let to = env.dice.other(self.me, self.plan.0);
+                let to = env.random.other(self.me, self.plan.0);
                 env.send(to, PHOLD_DELAY, Message::Job);
             }
         }
@@ -134,17 +134,17 @@ pub fn run(workload: Workload, plan: &Plan) -> Result<Sample, String> {
         let (sent, received, acked) = (0, 0, 0);
         let peer =
             Peer { me, plan: (plan.peers, plan.population), is_phold, sent, received, acked };
-        let env = Surroundings { shared: shared.clone(), dice: Dice::new(plan.seed, me) };
+        let env = Surroundings { shared: shared.clone(), random: RandomStream::new(plan.seed, me) };
         bench = bench.add_model(Prototype(peer, env), mailbox, "peer");
     }
     let mut simulation = bench.init(MonotonicTime::EPOCH).map_err(|e| e.to_string())?;
     let scheduler = simulation.scheduler();
     if is_phold {
-        let mut dice = Dice::new(plan.seed, u32::MAX - 1);
+        let mut random = RandomStream::new(plan.seed, u32::MAX - 1);
         for me in 0..plan.peers {
             for _ in 0..plan.population {
-                let delay = Duration::from_nanos(PHOLD_DELAY.0 + dice.below(PHOLD_DELAY.1));
-                let to = dice.other(me, plan.peers) as usize;
+                let delay = Duration::from_nanos(PHOLD_DELAY.0 + random.below(PHOLD_DELAY.1));
+                let to = random.other(me, plan.peers) as usize;
                 let sent = scheduler.schedule_event(delay, &inputs[to], Message::Job);
                 sent.map_err(|e| e.to_string())?;
             }

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use peerlet_bench_yardstick::{Dice, Plan, Workload};
+use peerlet_bench_yardstick::{RandomStream, Plan, Workload};
 use turmoil::Builder;
 use turmoil::net::UdpSocket;
 
@@ -44,9 +44,9 @@ fn encode(kind: u8, count: u64) -> [u8; 9] {
 /// One host's program.
 async fn gossip(me: u32, shared: Rc<Shared>) -> turmoil::Result {
     let peers = shared.addresses.len() as u32;
-    let mut dice = Dice::new(shared.seed, me);
+    let mut random = RandomStream::new(shared.seed, me);
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT)).await?;
-    let phase = Duration::from_nanos(dice.below(1_000_000_000));
+    let phase = Duration::from_nanos(random.below(1_000_000_000));
     let mut ticks =
         tokio::time::interval_at(tokio::time::Instant::now() + phase, Duration::from_secs(1));
     let (mut sent, mut received) = (0u64, 0u64);
@@ -55,7 +55,7 @@ async fn gossip(me: u32, shared: Rc<Shared>) -> turmoil::Result {
         tokio::select! {
             _ = ticks.tick() => {
                 sent += 1;
-                let to = shared.addresses[dice.other(me, peers) as usize];
+                let to = shared.addresses[random.other(me, peers) as usize];
                 socket.send_to(&encode(PING, sent), (to, PORT)).await?;
             }
             came = socket.recv_from(&mut bytes) => {

@@ -1,6 +1,6 @@
 //! Each second every peer sends a counter to a random other one, which adds it up and answers.
 
-use crate::dice::Dice;
+use crate::random_stream::RandomStream;
 use crate::program::{DELAY_MIN, DELAY_SPREAD, Event, Post, Posts, Program, SECOND};
 
 pub(crate) const TIMER: u64 = 0;
@@ -16,7 +16,7 @@ pub(crate) struct Gossip {
 /// What a peer keeps: 32 bytes.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Gossiper {
-    pub(crate) dice: Dice,
+    pub(crate) random: RandomStream,
     pub(crate) sent: u64,
     pub(crate) received: u64,
     pub(crate) acked: u64,
@@ -26,11 +26,11 @@ impl Gossiper {
     /// When a message sent now arrives.
     #[inline(always)]
     pub(crate) fn arrival(&mut self, now: u64) -> u64 {
-        now + DELAY_MIN + self.dice.below(DELAY_SPREAD)
+        now + DELAY_MIN + self.random.below(DELAY_SPREAD)
     }
 
     pub(crate) fn hash(&self) -> u64 {
-        self.dice.state() ^ self.received ^ (self.acked << 32) ^ self.sent
+        self.random.state() ^ self.received ^ (self.acked << 32) ^ self.sent
     }
 }
 
@@ -38,9 +38,9 @@ impl Program for Gossip {
     type Peer = Gossiper;
     type Bulk = ();
 
-    fn start(&self, me: u32, mut dice: Dice, posts: &mut impl Posts<()>) -> Gossiper {
-        posts.post(Post { at: dice.below(SECOND), to: me, from: me, kind: TIMER, word: 0 });
-        Gossiper { dice, ..Gossiper::default() }
+    fn start(&self, me: u32, mut random: RandomStream, posts: &mut impl Posts<()>) -> Gossiper {
+        posts.post(Post { at: random.below(SECOND), to: me, from: me, kind: TIMER, word: 0 });
+        Gossiper { random, ..Gossiper::default() }
     }
 
     #[inline(always)]
@@ -53,7 +53,7 @@ impl Program for Gossip {
         let Event { now, me, from, word, .. } = event;
         match event.kind {
             TIMER => {
-                let to = peer.dice.other(me, self.peers);
+                let to = peer.random.other(me, self.peers);
                 peer.sent += 1;
                 let at = peer.arrival(now);
                 posts.post(Post { at, to, from: me, kind: PING, word: peer.sent });

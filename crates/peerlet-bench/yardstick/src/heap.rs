@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
-use crate::dice::Dice;
+use crate::random_stream::RandomStream;
 use crate::program::{Event, Plan, Post, Posts, Program, Ran, SECOND, add_up};
 
 /// Something due, in the order of (time, destination, source, kind).
@@ -55,7 +55,9 @@ pub(crate) fn run<P: Program>(program: P, plan: &Plan) -> Ran {
     let began = Instant::now();
     let mut heap = BinaryHeap::new();
     let mut peers: Vec<P::Peer> =
-        (0..plan.peers).map(|me| program.start(me, Dice::new(plan.seed, me), &mut heap)).collect();
+        (0..plan.peers)
+            .map(|me| program.start(me, RandomStream::new(plan.seed, me), &mut heap))
+            .collect();
     let set_up = began.elapsed();
 
     let began = Instant::now();

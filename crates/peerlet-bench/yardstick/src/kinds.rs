@@ -1,6 +1,6 @@
 //! Gossip with 64 kinds of messages: 32 kinds of pings, each with an answer of its own kind.
 
-use crate::dice::Dice;
+use crate::random_stream::RandomStream;
 use crate::gossip::{ACK, Gossip, Gossiper, PING, TIMER};
 use crate::program::{Event, Post, Posts, Program, SECOND};
 
@@ -17,8 +17,8 @@ impl Program for Kinds {
     type Peer = Gossiper;
     type Bulk = ();
 
-    fn start(&self, me: u32, dice: Dice, posts: &mut impl Posts<()>) -> Gossiper {
-        self.0.start(me, dice, posts)
+    fn start(&self, me: u32, random: RandomStream, posts: &mut impl Posts<()>) -> Gossiper {
+        self.0.start(me, random, posts)
     }
 
     #[inline(always)]
@@ -32,7 +32,7 @@ impl Program for Kinds {
         let (kind, count) = (word >> SHIFT, word & ((1 << SHIFT) - 1));
         match event.kind {
             TIMER => {
-                let to = peer.dice.other(me, self.0.peers);
+                let to = peer.random.other(me, self.0.peers);
                 peer.sent += 1;
                 let (at, word) = (peer.arrival(now), (peer.sent % PINGS) << SHIFT | peer.sent);
                 posts.post(Post { at, to, from: me, kind: PING, word });

@@ -1,6 +1,6 @@
 //! Gossip with messages of 200 bytes.
 
-use crate::dice::Dice;
+use crate::random_stream::RandomStream;
 use crate::gossip::{ACK, Gossip, Gossiper, PING, TIMER};
 use crate::program::{Event, Post, Posts, Program, SECOND};
 
@@ -16,9 +16,9 @@ impl Program for Large {
     type Bulk = Words;
     const BULK_KINDS: u64 = 1 << PING | 1 << ACK;
 
-    fn start(&self, me: u32, mut dice: Dice, posts: &mut impl Posts<Words>) -> Gossiper {
-        posts.post(Post { at: dice.below(SECOND), to: me, from: me, kind: TIMER, word: 0 });
-        Gossiper { dice, ..Gossiper::default() }
+    fn start(&self, me: u32, mut random: RandomStream, posts: &mut impl Posts<Words>) -> Gossiper {
+        posts.post(Post { at: random.below(SECOND), to: me, from: me, kind: TIMER, word: 0 });
+        Gossiper { random, ..Gossiper::default() }
     }
 
     #[inline(always)]
@@ -37,7 +37,7 @@ impl Program for Large {
             }
             (ACK, Some(words)) => peer.acked += words[24],
             _ => {
-                let to = peer.dice.other(me, self.0.peers);
+                let to = peer.random.other(me, self.0.peers);
                 peer.sent += 1;
                 let at = peer.arrival(now);
                 let words = [peer.sent; 25];

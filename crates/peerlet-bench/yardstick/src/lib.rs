@@ -8,7 +8,7 @@
 
 mod workload;
 
-mod dice;
+mod random_stream;
 mod program;
 
 mod gossip;
@@ -24,6 +24,6 @@ mod heap;
 #[allow(unsafe_code)]
 mod windows;
 
-pub use dice::Dice;
+pub use random_stream::RandomStream;
 pub use program::{Plan, Program, Ran};
 pub use workload::{Driver, Workload, run};

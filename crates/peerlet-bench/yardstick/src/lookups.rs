@@ -1,6 +1,6 @@
 //! Lookups in a ring with fingers: each hop goes as far as a power of two can without going past.
 
-use crate::dice::Dice;
+use crate::random_stream::RandomStream;
 use crate::program::{DELAY_MIN, DELAY_SPREAD, Event, Post, Posts, Program, SECOND};
 
 const TIMER: u64 = 0;
@@ -16,7 +16,7 @@ pub(crate) struct Lookups {
 /// What a peer keeps.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Finder {
-    dice: Dice,
+    random: RandomStream,
     forwarded: u64,
     answers: u64,
     hops: u64,
@@ -61,7 +61,7 @@ impl Lookups {
         find: Find,
         posts: &mut impl Posts<()>,
     ) {
-        let at = now + DELAY_MIN + peer.dice.below(DELAY_SPREAD);
+        let at = now + DELAY_MIN + peer.random.below(DELAY_SPREAD);
         let (to, word) = (self.next(me, find.target), Find { hops: find.hops + 1, ..find }.word());
         posts.post(Post { at, to, from: me, kind: FIND, word });
     }
@@ -71,9 +71,9 @@ impl Program for Lookups {
     type Peer = Finder;
     type Bulk = ();
 
-    fn start(&self, me: u32, mut dice: Dice, posts: &mut impl Posts<()>) -> Finder {
-        posts.post(Post { at: dice.below(SECOND), to: me, from: me, kind: TIMER, word: 0 });
-        Finder { dice, ..Finder::default() }
+    fn start(&self, me: u32, mut random: RandomStream, posts: &mut impl Posts<()>) -> Finder {
+        posts.post(Post { at: random.below(SECOND), to: me, from: me, kind: TIMER, word: 0 });
+        Finder { random, ..Finder::default() }
     }
 
     #[inline(always)]
@@ -81,14 +81,14 @@ impl Program for Lookups {
         let Event { now, me, word, .. } = event;
         match event.kind {
             TIMER => {
-                let target = peer.dice.other(me, self.peers);
+                let target = peer.random.other(me, self.peers);
                 self.forward(peer, (now, me), Find { target, origin: me, hops: 0 }, posts);
                 posts.post(Post { at: now + SECOND, to: me, from: me, kind: TIMER, word: 0 });
             }
             FIND => {
                 let find = Find::of(word);
                 if find.target == me {
-                    let at = now + DELAY_MIN + peer.dice.below(DELAY_SPREAD);
+                    let at = now + DELAY_MIN + peer.random.below(DELAY_SPREAD);
                     let (to, word) = (find.origin, find.hops);
                     posts.post(Post { at, to, from: me, kind: FOUND, word });
                 } else {
@@ -105,7 +105,7 @@ impl Program for Lookups {
     }
 
     fn hash(peer: &Finder) -> u64 {
-        peer.dice.state() ^ peer.forwarded ^ (peer.answers << 20) ^ (peer.hops << 40)
+        peer.random.state() ^ peer.forwarded ^ (peer.answers << 20) ^ (peer.hops << 40)
     }
 
     fn lookups(peer: &Finder) -> (u64, u64) {

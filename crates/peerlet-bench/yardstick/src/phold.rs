@@ -1,6 +1,6 @@
 //! PHOLD (Fujimoto 1990): whoever gets a message sends one on, to anybody, after a random time.
 
-use crate::dice::Dice;
+use crate::random_stream::RandomStream;
 use crate::program::{Event, Post, Posts, Program, SECOND};
 
 /// A fixed population of messages that travel without end.
@@ -13,7 +13,7 @@ pub(crate) struct Phold {
 /// What a peer keeps.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Relay {
-    dice: Dice,
+    random: RandomStream,
     relayed: u64,
 }
 
@@ -24,9 +24,9 @@ const SPREAD: u64 = SECOND;
 
 impl Phold {
     #[inline(always)]
-    fn send(&self, dice: &mut Dice, me: u32, now: u64, posts: &mut impl Posts<()>) {
-        let to = dice.other(me, self.peers);
-        let at = now + LOOKAHEAD + dice.below(SPREAD);
+    fn send(&self, random: &mut RandomStream, me: u32, now: u64, posts: &mut impl Posts<()>) {
+        let to = random.other(me, self.peers);
+        let at = now + LOOKAHEAD + random.below(SPREAD);
         posts.post(Post { at, to, from: me, kind: 0, word: 0 });
     }
 }
@@ -37,21 +37,21 @@ impl Program for Phold {
     const LOOKAHEAD: u64 = LOOKAHEAD;
     const HORIZON: u64 = LOOKAHEAD + SPREAD;
 
-    fn start(&self, me: u32, mut dice: Dice, posts: &mut impl Posts<()>) -> Relay {
+    fn start(&self, me: u32, mut random: RandomStream, posts: &mut impl Posts<()>) -> Relay {
         for _ in 0..self.population {
-            self.send(&mut dice, me, 0, posts);
+            self.send(&mut random, me, 0, posts);
         }
-        Relay { dice, relayed: 0 }
+        Relay { random, relayed: 0 }
     }
 
     #[inline(always)]
     fn handle(&self, peer: &mut Relay, event: Event<'_, ()>, posts: &mut impl Posts<()>) -> bool {
         peer.relayed += 1;
-        self.send(&mut peer.dice, event.me, event.now, posts);
+        self.send(&mut peer.random, event.me, event.now, posts);
         true
     }
 
     fn hash(peer: &Relay) -> u64 {
-        peer.dice.state() ^ (peer.relayed << 32)
+        peer.random.state() ^ (peer.relayed << 32)
     }
 }

@@ -1,6 +1,6 @@
 //! What a workload is to a driver.
 
-use crate::dice::Dice;
+use crate::random_stream::RandomStream;
 
 /// A second of virtual time, in nanoseconds.
 pub(crate) const SECOND: u64 = 1_000_000_000;
@@ -95,7 +95,12 @@ pub trait Program: Copy + Send + Sync {
     const BULK_KINDS: u64 = 0;
 
     /// A peer at time zero; here it may post for any time before the horizon.
-    fn start(&self, me: u32, dice: Dice, posts: &mut impl Posts<Self::Bulk>) -> Self::Peer;
+    fn start(
+        &self,
+        me: u32,
+        random: RandomStream,
+        posts: &mut impl Posts<Self::Bulk>,
+    ) -> Self::Peer;
 
     /// Lets something happen to a peer. Tells whether it counts as an event.
     fn handle(

@@ -1,7 +1,7 @@
 //! Asks a random peer, waits for its answer, sleeps a second, and so on: by hand, a machine of
 //! states with a time-out for each question.
 
-use crate::dice::Dice;
+use crate::random_stream::RandomStream;
 use crate::program::{DELAY_MIN, DELAY_SPREAD, Event, Post, Posts, Program, SECOND};
 
 const WAKE: u64 = 0;
@@ -18,7 +18,7 @@ pub(crate) struct Tasks {
 /// What a peer keeps.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Asker {
-    dice: Dice,
+    random: RandomStream,
     /// The number of the latest question.
     asked: u64,
     /// Whether it waits for the answer.
@@ -30,7 +30,7 @@ pub(crate) struct Asker {
 impl Asker {
     #[inline(always)]
     fn arrival(&mut self, now: u64) -> u64 {
-        now + DELAY_MIN + self.dice.below(DELAY_SPREAD)
+        now + DELAY_MIN + self.random.below(DELAY_SPREAD)
     }
 }
 
@@ -38,9 +38,9 @@ impl Program for Tasks {
     type Peer = Asker;
     type Bulk = ();
 
-    fn start(&self, me: u32, mut dice: Dice, posts: &mut impl Posts<()>) -> Asker {
-        posts.post(Post { at: dice.below(SECOND), to: me, from: me, kind: WAKE, word: 0 });
-        Asker { dice, ..Asker::default() }
+    fn start(&self, me: u32, mut random: RandomStream, posts: &mut impl Posts<()>) -> Asker {
+        posts.post(Post { at: random.below(SECOND), to: me, from: me, kind: WAKE, word: 0 });
+        Asker { random, ..Asker::default() }
     }
 
     #[inline(always)]
@@ -50,7 +50,7 @@ impl Program for Tasks {
         let current = peer.waits && word == peer.asked;
         match event.kind {
             WAKE => {
-                let to = peer.dice.other(me, self.peers);
+                let to = peer.random.other(me, self.peers);
                 peer.asked += 1;
                 peer.waits = true;
                 let (at, word) = (peer.arrival(now), peer.asked);
@@ -75,6 +75,6 @@ impl Program for Tasks {
     }
 
     fn hash(peer: &Asker) -> u64 {
-        peer.dice.state() ^ peer.asked ^ (peer.answers << 20) ^ (peer.served << 40)
+        peer.random.state() ^ peer.asked ^ (peer.answers << 20) ^ (peer.served << 40)
     }
 }

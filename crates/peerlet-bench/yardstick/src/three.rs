@@ -1,6 +1,6 @@
 //! Three gossips a peer, each with a timer and counters of its own.
 
-use crate::dice::Dice;
+use crate::random_stream::RandomStream;
 use crate::gossip::{ACK, Gossip, Gossiper, PING, TIMER};
 use crate::program::{Event, Post, Posts, Program, SECOND};
 
@@ -15,12 +15,17 @@ impl Program for Three {
     type Peer = [Gossiper; 3];
     type Bulk = ();
 
-    fn start(&self, me: u32, mut dice: Dice, posts: &mut impl Posts<()>) -> [Gossiper; 3] {
+    fn start(
+        &self,
+        me: u32,
+        mut random: RandomStream,
+        posts: &mut impl Posts<()>,
+    ) -> [Gossiper; 3] {
         [0, 1, 2].map(|part: u64| {
-            let mut dice = dice.split();
-            let (at, word) = (dice.below(SECOND), part << PART_SHIFT);
+            let mut random = random.split();
+            let (at, word) = (random.below(SECOND), part << PART_SHIFT);
             posts.post(Post { at, to: me, from: me, kind: TIMER, word });
-            Gossiper { dice, ..Gossiper::default() }
+            Gossiper { random, ..Gossiper::default() }
         })
     }
 
@@ -36,7 +41,7 @@ impl Program for Three {
         let peer = &mut peer[part as usize];
         match event.kind {
             TIMER => {
-                let to = peer.dice.other(me, self.0.peers);
+                let to = peer.random.other(me, self.0.peers);
                 peer.sent += 1;
                 let at = peer.arrival(now);
                 let counter = part << PART_SHIFT | peer.sent;

@@ -1,6 +1,6 @@
 //! Timers only: each peer's is due once a second.
 
-use crate::dice::Dice;
+use crate::random_stream::RandomStream;
 use crate::program::{Event, Post, Posts, Program, SECOND};
 
 /// Nobody sends anything.
@@ -12,8 +12,8 @@ impl Program for Timers {
     type Peer = u64;
     type Bulk = ();
 
-    fn start(&self, me: u32, mut dice: Dice, posts: &mut impl Posts<()>) -> u64 {
-        posts.post(Post { at: dice.below(SECOND), to: me, from: me, kind: 0, word: 0 });
+    fn start(&self, me: u32, mut random: RandomStream, posts: &mut impl Posts<()>) -> u64 {
+        posts.post(Post { at: random.below(SECOND), to: me, from: me, kind: 0, word: 0 });
         0
     }
 

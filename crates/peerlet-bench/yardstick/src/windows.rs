@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use crate::dice::Dice;
+use crate::random_stream::RandomStream;
 use crate::program::{Event, Plan, Post, Posts, Program, Ran, SECOND, add_up};
 
 /// How many bits of a key say who made it happen, and what.
@@ -351,7 +351,7 @@ pub(crate) fn run<P: Program>(program: P, plan: &Plan) -> Ran {
         let mut desk = Desk::<P>::new(&exchange, thread, plan.peers);
         let end = (first(thread + 1) * Shape::<P>::BLOCK).min(count);
         for me in peers.len() as u32..end as u32 {
-            peers.push(program.start(me, Dice::new(plan.seed, me), &mut desk));
+            peers.push(program.start(me, RandomStream::new(plan.seed, me), &mut desk));
         }
     }
     let set_up = began.elapsed();

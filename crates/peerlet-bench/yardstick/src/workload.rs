@@ -105,7 +105,7 @@ mod tests {
         Plan { peers, seconds: 5, threads, seed: 11, population: 3 }
     }
 
-    /// The hash is over all peers' states, dice included: one event more, less or out of a peer's
+    /// The hash is over all peers' states, random included: one event more, less or out of a peer's
     /// order would move it.
     #[test]
     fn both_drivers_and_any_number_of_threads_agree() {

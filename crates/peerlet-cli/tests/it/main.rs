@@ -23,3 +23,4 @@ mod terminal;
 mod tidy;
 mod udp;
 mod verdicts;
+mod words;

@@ -159,29 +159,3 @@ fn files_are_short_and_named_for_their_duty() {
     }
     assert!(errors.is_empty(), "{errors:#?}");
 }
-
-#[test]
-fn sources_use_the_words_of_the_house() {
-    let (root, mut files, mut errors) = (root(), Vec::new(), Vec::new());
-    walk(&root.join("crates"), &mut files);
-    // Each pair: what must not be written, and what to write.
-    let words = [
-        ("neighbour", "neighbor"),
-        ("behaviour", "behavior"),
-        ("colour", "color"),
-        ("TO\u{44}O", "an issue, or nothing"),
-        ("#[ign\u{6f}re", "a test that runs"),
-        ("unimplement\u{65}d!", "an implementation"),
-        ("todo\u{21}", "an implementation"),
-    ];
-    for path in files.iter().filter(|path| !path.ends_with("tidy.rs")) {
-        let source = std::fs::read_to_string(path).expect("a source can be read");
-        for (wrong, right) in words {
-            if let Some(line) = source.lines().position(|line| line.contains(wrong)) {
-                let shown = path.strip_prefix(&root).expect("it is below the root").display();
-                errors.push(format!("word: {shown}:{}: `{wrong}`; write {right}", line + 1));
-            }
-        }
-    }
-    assert!(errors.is_empty(), "{errors:#?}");
-}

@@ -118,7 +118,10 @@ fn nobody_acts_for_a_sibling_that_is_not_there(harness: &mut Harness<'_>) -> Res
     });
     harness.run(experiment.lasting(MILLISECOND * 300))?;
     let said = |seat: u32, wanted: &str| {
-        let is_said = |observed: &Observed| matches!(observed, Observed::Note(text) if text.starts_with(wanted));
+        let is_said = |observed: &Observed| match observed {
+            Observed::Note(text) => text.starts_with(wanted),
+            _ => false,
+        };
         journal.of(seat).iter().any(is_said)
     };
     ensure_eq!(said(0, "has: true, refused: none"), true, "where there is a sibling");

@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::wake::{Branch, Hub, Waits};
+use super::wake::{Branch, ReadyFutures, Waits};
 use crate::map::Map;
 
 /// Futures of one type that are waited for at once. Each has a place: how many came before it.
 pub(super) struct Branches<F> {
-    hub: Arc<Hub>,
+    ready_futures: Arc<ReadyFutures>,
     all: Map<u64, One<F>>,
     next: u64,
     /// The indices of operations without a waker.
@@ -32,7 +32,14 @@ impl<F> Unpin for Branches<F> {}
 impl<F> Branches<F> {
     pub(super) fn new() -> Branches<F> {
         let (all, untold) = (Map::default(), Vec::new());
-        Branches { hub: Arc::default(), all, next: 0, untold, is_misused: false, misused: None }
+        Branches {
+            ready_futures: Arc::default(),
+            all,
+            next: 0,
+            untold,
+            is_misused: false,
+            misused: None,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -47,7 +54,7 @@ impl<F> Branches<F> {
     pub(super) fn push(&mut self, future: F) -> u64 {
         let place = self.next;
         self.next += 1;
-        let branch = Branch::new(&self.hub, place);
+        let branch = Branch::new(&self.ready_futures, place);
         self.all.insert(place, One { future: Box::pin(future), branch });
         place
     }
@@ -56,13 +63,13 @@ impl<F> Branches<F> {
 impl<F: Future> Branches<F> {
     /// Begins to look at them: at those that were woken, and at those that nothing would wake.
     pub(super) fn begin(&mut self) {
-        self.untold.drain(..).for_each(|place| self.hub.push(place));
+        self.untold.drain(..).for_each(|place| self.ready_futures.push(place));
     }
 
     /// Goes on to look at them, in the order of their places, until one is ready; that one is taken
     /// out. `None` when all others wait.
     pub(super) fn next_ready(&mut self) -> Option<(u64, F::Output)> {
-        while let Some(place) = self.hub.pop() {
+        while let Some(place) = self.ready_futures.pop() {
             let Some(one) = self.all.get_mut(&place) else { continue };
             let waker = Waker::from(one.branch.clone());
             let poll = one.future.as_mut().poll(&mut Context::from_waker(&waker));
@@ -85,6 +92,6 @@ impl<F: Future> Branches<F> {
         if self.is_misused {
             self.misused = Some(cx.waker().clone());
         }
-        self.hub.set_parent(self.untold.is_empty().then_some(cx.waker()));
+        self.ready_futures.set_parent(self.untold.is_empty().then_some(cx.waker()));
     }
 }

@@ -63,7 +63,7 @@ impl Anchor {
 
 /// The futures of one combinator, as far as wakers need to know them.
 #[derive(Default)]
-pub(super) struct Hub(Mutex<Places>);
+pub(super) struct ReadyFutures(Mutex<Places>);
 
 #[derive(Default)]
 struct Places {
@@ -73,7 +73,7 @@ struct Places {
     parent: Option<Kept>,
 }
 
-impl Hub {
+impl ReadyFutures {
     fn places(&self) -> MutexGuard<'_, Places> {
         self.0.lock().expect("nothing panics while it holds a combinator's places")
     }
@@ -112,7 +112,7 @@ impl Hub {
 
 /// One future of a combinator: the owner of the wakers with which it is polled.
 pub(super) struct Branch {
-    hub: Arc<Hub>,
+    ready_futures: Arc<ReadyFutures>,
     place: u64,
     kept: AtomicUsize,
     /// Whether it is among those to be looked at, or is looked at just now.
@@ -134,7 +134,7 @@ impl Wake for Branch {
     fn wake(self: Arc<Self>) {
         self.kept.fetch_sub(1, Relaxed);
         if !self.queued.swap(true, Relaxed) {
-            self.hub.push(self.place);
+            self.ready_futures.push(self.place);
         }
     }
 
@@ -146,10 +146,10 @@ impl Wake for Branch {
 
 impl Branch {
     /// A branch that is to be looked at.
-    pub(super) fn new(hub: &Arc<Hub>, place: u64) -> Arc<Branch> {
-        hub.push(place);
+    pub(super) fn new(ready_futures: &Arc<ReadyFutures>, place: u64) -> Arc<Branch> {
+        ready_futures.push(place);
         let (kept, queued) = (AtomicUsize::new(0), AtomicBool::new(true));
-        Arc::new(Branch { hub: hub.clone(), place, kept, queued })
+        Arc::new(Branch { ready_futures: ready_futures.clone(), place, kept, queued })
     }
 
     /// How it waits, now that it was polled. One that is told is woken from now on.

@@ -2,17 +2,17 @@
 
 /// Eight bytes of state and one wide multiplication a draw (wyrand).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Dice(u64);
+pub struct RandomStream(u64);
 
-impl Dice {
-    /// The dice of one peer.
-    pub const fn new(seed: u64, peer: u32) -> Dice {
-        Dice((peer as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ seed)
+impl RandomStream {
+    /// The random of one peer.
+    pub const fn new(seed: u64, peer: u32) -> RandomStream {
+        RandomStream((peer as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ seed)
     }
 
-    /// Dice of their own, for a part of the peer.
-    pub const fn split(&mut self) -> Dice {
-        Dice(self.below(u64::MAX))
+    /// RandomStream of their own, for a part of the peer.
+    pub const fn split(&mut self) -> RandomStream {
+        RandomStream(self.below(u64::MAX))
     }
 
     /// The state, for a hash.
@@ -43,9 +43,9 @@ mod tests {
 
     #[test]
     fn others_are_everybody_else_evenly() {
-        let (mut dice, mut counts) = (Dice::new(7, 3), [0u32; 8]);
+        let (mut random, mut counts) = (RandomStream::new(7, 3), [0u32; 8]);
         for _ in 0..70_000 {
-            counts[dice.other(3, 8) as usize] += 1;
+            counts[random.other(3, 8) as usize] += 1;
         }
         assert_eq!(counts[3], 0);
         // Five standard deviations of a binomial around 10,000 are 463.
