@@ -22,9 +22,12 @@ use crate::failure::Failure;
 use crate::terminal::print::{print, try_print, unprinted};
 use crate::terminal::{color, signals, status};
 
+/// The line that the help of every program begins with.
+const ABOUT: &str = "Peer-to-peer systems that run unchanged in simulation and on real sockets";
+
 /// Runs peer-to-peer experiments.
 #[derive(Parser, Debug)]
-#[command(version, about, long_about = None)]
+#[command(version, about = ABOUT, long_about = None)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
