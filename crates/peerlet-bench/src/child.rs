@@ -16,7 +16,7 @@ use crate::{others, peerlets};
 pub enum Absence {
     /// It took longer than the limit.
     TooSlow,
-    /// The engine is not run with as many peers, but up to so many.
+    /// The engine is not run with as many peers, but up to this many.
     TooMany(u32),
     /// The program is not there.
     NotBuilt,

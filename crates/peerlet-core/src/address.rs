@@ -159,7 +159,8 @@ impl<'de> Deserialize<'de> for Address {
     }
 }
 
-/// Who a process is: the SHA-256 of its public key (the SubjectPublicKeyInfo of its certificate).
+/// The identity of a process: the SHA-256 of its public key (the SubjectPublicKeyInfo of its
+/// certificate).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Identity(pub [u8; 32]);

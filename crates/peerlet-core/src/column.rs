@@ -25,7 +25,7 @@ use crate::wire::DecodeError;
 pub trait Column: Any + Send {
     /// The column itself, for a downcast to its type.
     fn as_any(&self) -> &dyn Any;
-    /// Puts a peerlet into a row of so many.
+    /// Puts a peerlet into a row of this many.
     fn insert(&self, row: usize, rows: usize, peerlet: Box<dyn Any>);
     /// Where the rows are at present.
     fn hint(&self) -> Hint;
@@ -81,10 +81,10 @@ pub(crate) struct Rows<P: Peerlet> {
     listeners: Vec<Listener<P>>,
 }
 
-/// What the body of a timer holds that is due once.
+/// The content of the body of a timer that is due once.
 pub(crate) struct Once<T>(pub(crate) T);
 
-/// What the body of a periodic timer holds, in one box for all its times.
+/// The content of the body of a periodic timer, in one box for all its times.
 pub(crate) struct Periodic<T> {
     pub(crate) value: T,
     /// When it was due last, by the peer's clock.

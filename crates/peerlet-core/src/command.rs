@@ -20,7 +20,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// What kind of value it is.
+    /// The kind of the value.
     pub const fn kind(&self) -> Kind {
         match self {
             Value::Integer(_) => Kind::Integer,
@@ -115,7 +115,7 @@ impl Signature {
         self.name
     }
 
-    /// What it does, in a sentence; may be empty.
+    /// A sentence on what it does; may be empty.
     pub fn description(&self) -> &'static str {
         self.help
     }

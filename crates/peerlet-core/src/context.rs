@@ -28,7 +28,7 @@ use crate::time::{Duration, Time};
 use crate::wire::DATAGRAM_MAX;
 use crate::world::{Seats, World};
 
-/// Everything that one peer's handlers work on, whatever their type.
+/// The parts that the handlers of one peer work on, of any type.
 pub struct Env<'a> {
     pub(crate) house: &'a HostShared,
     pub(crate) lives: &'a mut [Life],
@@ -38,17 +38,17 @@ pub struct Env<'a> {
     pub(crate) port: Port,
 }
 
-/// What all peers of a host live in.
+/// The parts that all peers of a host share.
 pub(crate) struct HostShared {
     pub(crate) registry: Arc<Registry>,
     pub(crate) columns: Vec<Box<dyn Column>>,
     /// Where each column's rows are.
     pub(crate) hints: Vec<Hint>,
-    /// What is left to do after the current handler, in order.
+    /// The work left after the current handler, in order.
     pub(crate) locals: RefCell<VecDeque<Local>>,
     /// Whether there is any.
     pub(crate) has_locals: Cell<bool>,
-    /// What makes the wakers of tasks.
+    /// The source of the wakers of tasks.
     pub(crate) anchor: RefCell<Arc<Anchor>>,
     /// How many answers came when their time was over, but for those that were awaited later.
     pub(crate) late_answers: Cell<u64>,
@@ -116,7 +116,8 @@ impl Env<'_> {
     }
 }
 
-/// Who waits for the answer to a question; kept to answer later with [`Context::reply_to`].
+/// The peer that waits for the answer to a question; kept to answer later with
+/// [`Context::reply_to`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Caller {
     /// The peer that asked.
@@ -163,7 +164,7 @@ impl TimerId {
 /// The peer, as one of its peerlets sees it while it handles something: clock, network, randomness,
 /// siblings.
 ///
-/// Everything that a peerlet does, it does here. Nothing blocks.
+/// All that a peerlet does goes through here. Nothing blocks.
 pub struct Context<'a, 'e, P: Peerlet> {
     env: Lent<&'a mut Env<'e>>,
     /// The peerlet's, which is not the environment's when it acts for a sibling.
@@ -220,7 +221,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     }
 
     /// Sends a datagram: at most [`DATAGRAM_MAX`](crate::wire::DATAGRAM_MAX) encoded bytes; it may
-    /// be lost, duplicated or reordered, and nobody is told.
+    /// be lost, duplicated or reordered without notice.
     ///
     /// Over QUIC the first datagrams to a peer wait for a handshake: 64 of them. Further ones are
     /// dropped, and the accounts say so under `queue`. Spread what begins a conversation over time,
@@ -291,7 +292,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         taken.map_err(|why| Refused { message: parcel.take_back(), why })
     }
 
-    /// Who asked, when the message being handled is a question: keep it to answer later.
+    /// The asker, when the message being handled is a question: keep it to answer later.
     pub fn caller(&self) -> Option<Caller> {
         self.env.caller.copied()
     }

@@ -1,4 +1,4 @@
-//! What is true of a peerlet type, and not of a peer: said once, read with no peer alive.
+//! The description of a peerlet type: given once, and read while no peer is alive.
 
 use std::any::{Any, TypeId};
 
@@ -21,7 +21,7 @@ pub enum Need {
 }
 
 impl Need {
-    /// What is needed, in words.
+    /// The need in words.
     pub const fn name(self) -> &'static str {
         match self {
             Need::Reliable => "reliable delivery",

@@ -1,4 +1,4 @@
-//! What the environment does to peers: the scenario's lifecycle events and commands, expanded.
+//! Acts of the environment on peers: the scenario's lifecycle events and commands, expanded.
 
 use std::sync::Arc;
 

@@ -80,7 +80,7 @@ impl Host {
         self.lives[row].number
     }
 
-    /// Asks the cache for what the first events need, which are run soon; `own` is told their rows.
+    /// Prefetches the data of the first events, which run soon; `own` is called with their rows.
     #[inline]
     pub fn look_ahead(&self, events: &[PackedEvent], rows: RowOf, own: impl Fn(u32)) {
         for event in events.iter().take(AHEAD) {

@@ -1,4 +1,4 @@
-//! What a peer is: its peerlets, their context and lifecycle, and what a runtime must give them.
+//! Peers: their peerlets, context and lifecycle, and the interface that a runtime implements.
 //!
 //! A *peerlet* is a well-defined piece of message-passing functionality with its state. A *peer* is
 //! the execution context of its peerlets: a clock, a network interface, randomness, siblings. A

@@ -35,7 +35,7 @@ pub(crate) struct Life {
     pub(crate) rare: Option<Box<Rare>>,
 }
 
-/// What of a seat only its life's beginning and end change.
+/// The part of a seat that changes at the beginning and the end of a life only.
 #[derive(Clone, Copy)]
 pub(crate) struct Standing {
     pub(crate) state: State,
@@ -50,13 +50,13 @@ impl Standing {
 /// How deep something is that an event needs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Depth {
-    /// What every peer has.
+    /// The part that every peer has.
     Life,
-    /// What few peers have at most times.
+    /// The part that few peers have at any time.
     Rare,
     /// A task.
     Task,
-    /// What the task is about.
+    /// The task.
     Future,
 }
 
@@ -66,7 +66,7 @@ pub(crate) trait Resting: Any + Send {
     fn prefetch(&self);
 }
 
-/// What most peers do not have at most times: 8 bytes a peer while it is empty.
+/// The part that few peers have at any time: 8 bytes a peer while it is empty.
 #[derive(Default)]
 pub(crate) struct Rare {
     /// Timers taken back.

@@ -1,4 +1,4 @@
-//! What a peerlet measures, declared once.
+//! Metrics: the quantities that a peerlet measures, declared once.
 
 /// The largest number of quanta that one recorded value can hold, either way: 2^48.
 ///
@@ -117,7 +117,7 @@ impl Metric {
         self.quantum
     }
 
-    /// What it is, in a sentence; may be empty.
+    /// A sentence on what it is; may be empty.
     pub const fn description(&self) -> &'static str {
         self.help
     }

@@ -31,7 +31,7 @@ pub struct PackedEvents<'a> {
     pub rows: RowOf,
 }
 
-/// So many events ahead, what they need is asked for.
+/// How many events ahead data is prefetched.
 pub(crate) const AHEAD: usize = 12;
 
 /// How the rows of events are found: in the high bits of their places.
@@ -42,7 +42,7 @@ pub struct RowOf {
 }
 
 impl RowOf {
-    /// A row is the place without so many low bits, and `base` more, modulo 2^32.
+    /// A row is the place without this many low bits, and `base` more, modulo 2^32.
     pub fn new(low_bits: u32, base: u32) -> RowOf {
         RowOf { shift: PackedEvent::PLACE_SHIFT + low_bits, base }
     }
@@ -104,7 +104,7 @@ impl PackedEvent {
         self.head >> (shift & 63)
     }
 
-    /// What kind of event it is.
+    /// The kind of the event.
     #[inline(always)]
     pub fn kind(&self) -> u8 {
         self.head as u8 & ((1 << KIND_BITS) - 1)

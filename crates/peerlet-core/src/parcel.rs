@@ -29,7 +29,7 @@ pub enum Call {
     NoAnswer(u32),
 }
 
-/// What travels with every message.
+/// The header of every message.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Header {
     /// The peerlet it is from and for.
@@ -43,7 +43,7 @@ pub struct Header {
 pub enum Class {
     /// May be lost, duplicated and reordered; the sender is not told.
     Datagram,
-    /// In order, without loss while the connection lives; failure is told.
+    /// In order, without loss while the connection lives; a failure is reported to the sender.
     Reliable,
 }
 
@@ -88,7 +88,7 @@ impl fmt::Display for Undelivered {
 /// It takes 24 bytes; values of up to 16 bytes are inside, larger ones in a box.
 pub struct Body(Value);
 
-/// What a body holds in place of a value that was encoded.
+/// Stands in a body for a value that was encoded.
 struct Bytes(Vec<u8>);
 
 impl Body {
@@ -166,7 +166,7 @@ impl fmt::Debug for Body {
     }
 }
 
-/// What encodes the message of one parcel.
+/// The encoder of one parcel's message.
 #[derive(Clone, Copy)]
 pub struct Codec(fn(&Body, &mut Vec<u8>));
 

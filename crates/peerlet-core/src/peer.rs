@@ -74,7 +74,7 @@ impl fmt::Debug for AnyPeerlet {
 pub(crate) trait Boxed: Send {
     fn name(&self) -> &'static str;
     fn type_id(&self) -> TypeId;
-    /// What the registry keeps of the type.
+    /// The registry's entry of the type.
     fn entry(&self) -> Entry;
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }

@@ -53,9 +53,9 @@ pub trait Peerlet: Sized + Send + 'static {
     /// version that stays although messages have changed shows as messages that cannot be decoded,
     /// with a warning. Default: 1.
     const VERSION: u16 = 1;
-    /// What it sends and receives; [`Nothing`] where it does neither.
+    /// The messages that it sends and receives; [`Nothing`] where it does neither.
     type Message: Message;
-    /// What its timers carry; [`Nothing`] or `()` where there is nothing to tell.
+    /// The values of its timers; [`Nothing`] where it has none, `()` where there is one kind.
     type Timer: Send + 'static;
 
     /// Says once what is true of the type: needs, siblings used, events heard, commands, metrics.

@@ -26,7 +26,7 @@ pub struct Registry {
     heard: Map<TypeId, BTreeMap<Port, Vec<usize>>>,
 }
 
-/// What the registry keeps of one peerlet type.
+/// The registry's entry of one peerlet type.
 pub struct Entry {
     name: &'static str,
     version: u16,
@@ -77,12 +77,12 @@ impl Entry {
         self.version
     }
 
-    /// What the peerlet does, in a sentence; may be empty.
+    /// A sentence on what the peerlet does; may be empty.
     pub fn help(&self) -> &'static str {
         self.help
     }
 
-    /// What it needs of a world.
+    /// Its needs of a world.
     pub fn needs(&self) -> &[Need] {
         &self.needs
     }
@@ -122,7 +122,7 @@ pub enum StackError {
     Need {
         /// The peerlet.
         peerlet: &'static str,
-        /// What it needs.
+        /// The need.
         need: &'static str,
     },
     /// A peerlet names two metrics alike.

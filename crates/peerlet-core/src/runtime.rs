@@ -1,4 +1,4 @@
-//! What runtimes, network models and tools need and authors of peerlets do not.
+//! Names for runtimes, network models and tools, which authors of peerlets do not need.
 //!
 //! A runtime implements [`World`] and its four parts, and drives a [`Host`], which holds the peers
 //! of one shard or simulation. The suite in `peerlet-conformance` says whether it keeps the

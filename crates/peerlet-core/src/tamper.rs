@@ -2,7 +2,7 @@
 //! peerlets said.
 //!
 //! Tampering acts on encoded messages, so that it is the same for every peerlet and in every world.
-//! Whoever wants a peerlet to lie in its own way writes a command for that.
+//! A peerlet that is to lie in a way of its own has a command for that.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -99,7 +99,7 @@ impl Tampers {
         }
     }
 
-    /// What is sent instead of a message, encoded: nothing, another message, two; `None` where it
+    /// The replacement of a message, encoded: nothing, another message, two; `None` where it
     /// goes out as it is.
     pub fn tamper(&mut self, port: Port, parcel: &Parcel) -> Option<Vec<Vec<u8>>> {
         let mut rng = self.seed.at(self.count).rng();
@@ -141,7 +141,7 @@ impl Tampers {
 mod tests {
     use super::*;
 
-    /// What is sent instead of the numbers 0 to 999, of which even ones are one peerlet's and odd
+    /// The replacements of the numbers 0 to 999, of which even ones are one peerlet's and odd
     /// ones another's.
     fn sent(tampering: &[Tampering]) -> Vec<Option<Vec<Vec<u8>>>> {
         let mut tampers = Tampers::new(Seed::new(3));

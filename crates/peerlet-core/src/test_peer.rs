@@ -224,9 +224,9 @@ impl<P: Peerlet> TestPeer<P> {
         }
     }
 
-    /// What the peerlet sent since the last call, in order, by either class of delivery. Messages
-    /// of siblings are passed over, and so are datagrams longer than [`DATAGRAM_MAX`], which no
-    /// world delivers.
+    /// The messages that the peerlet sent since the last call, in order, by either class of
+    /// delivery. Messages of siblings are passed over, and so are datagrams longer than
+    /// [`DATAGRAM_MAX`], which no world delivers.
     pub fn sent(&mut self) -> Vec<(Address, P::Message)> {
         let mine = |(to, port, body): (Address, Port, Vec<u8>)| {
             (port == self.port).then(|| {
@@ -237,7 +237,7 @@ impl<P: Peerlet> TestPeer<P> {
         std::mem::take(&mut self.world.sent).into_iter().filter_map(mine).collect()
     }
 
-    /// What the peerlet broadcast since the last call, in order.
+    /// The messages that the peerlet broadcast since the last call, in order.
     pub fn broadcasts(&mut self) -> Vec<P::Message> {
         let mine = |(port, body): (Port, Vec<u8>)| {
             let decode = || wire::decode(&body).expect("what was encoded is decoded");

@@ -29,7 +29,7 @@ pub const MESSAGE_MAX: usize = 16 * 1024 * 1024;
 /// together at a time.
 pub const MESSAGE_MAX_LIMIT: usize = 64 * 1024 * 1024;
 
-/// What peerlets send: any type that serde can carry both ways.
+/// A message of peerlets: any type that serde can carry both ways.
 ///
 /// Message types are not recursive and hold no sequences of zero-sized items, so that no frame can
 /// cost more than its own length to decode.

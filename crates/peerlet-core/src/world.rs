@@ -125,7 +125,7 @@ pub trait Seats {
     fn running(&self, seat: Seat) -> bool;
 }
 
-/// Everything that a runtime gives one peer while it handles one event.
+/// The services of a runtime for one peer while it handles one event.
 pub trait World: Clock + Network + Entropy + Record {
     /// The peer's own seat.
     fn seat(&self) -> Seat;

@@ -43,7 +43,7 @@ pub struct Table<T> {
     start: NonNull<T>,
     len: usize,
     room: usize,
-    /// What was allocated for it, and how; nothing if the layout has no size.
+    /// The allocation and its layout; nothing if the layout has no size.
     block: NonNull<u8>,
     layout: Layout,
 }
@@ -57,7 +57,7 @@ impl<T> Table<T> {
     /// Whether no row lies across two lines of the cache.
     const FITS_LINES: bool = size_of::<T>() <= 64 && size_of::<T>().is_power_of_two();
 
-    /// A table with room for so many rows, which is empty.
+    /// A table with room for this many rows, which is empty.
     ///
     /// # Panics
     /// Panics when there can be no such room.
@@ -76,7 +76,7 @@ impl<T> Table<T> {
         Table { start, len: 0, room, block, layout }
     }
 
-    /// Appends rows until there are so many, or drops the last ones.
+    /// Appends rows until there are this many, or drops the last ones.
     ///
     /// # Panics
     /// Panics when there is no room for them.
@@ -149,7 +149,7 @@ impl<T> Deref for Table<T> {
 
     #[inline(always)]
     fn deref(&self) -> &[T] {
-        // SAFETY: so many rows are there, and the borrow of the table keeps them.
+        // SAFETY: this many rows are there, and the borrow of the table keeps them.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 }
@@ -157,7 +157,7 @@ impl<T> Deref for Table<T> {
 impl<T> DerefMut for Table<T> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: so many rows are there, and the borrow of the table keeps them for this one.
+        // SAFETY: this many rows are there, and the borrow of the table keeps them for this one.
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
 }

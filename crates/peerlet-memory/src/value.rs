@@ -21,18 +21,18 @@ pub struct Value {
     /// Says what is in the room; decides all that is done with it.
     glue: &'static Glue,
     room: Room,
-    /// What is in the room may not be shared between threads, only moved.
+    /// The content may be moved between threads, but not shared.
     unshared: PhantomData<Cell<()>>,
 }
 
-/// What is done with the values of one type.
+/// The operations on values of one type.
 struct Glue {
     id: TypeId,
     /// Drops the value in the room. `None` where there is nothing to do.
     drop: Option<unsafe fn(&mut Room)>,
 }
 
-/// What an empty value pretends to hold; nobody can name it.
+/// The type of an empty value's content, which nobody else can name.
 struct Empty;
 
 const EMPTY: &Glue = &Glue { id: TypeId::of::<Empty>(), drop: None };

@@ -41,7 +41,7 @@ impl Pace {
         pace
     }
 
-    /// How long so many bytes take.
+    /// How long this many bytes take.
     #[inline]
     fn time(self, bytes: u64) -> Duration {
         let nanos = (u128::from(self.byte) * u128::from(bytes) + (1 << 15)) >> 16;
@@ -50,7 +50,7 @@ impl Pace {
 }
 
 impl Bottleneck {
-    /// Puts so many bytes on the line. How long until all of them are through; `None` when the
+    /// Puts this many bytes on the line. How long until all of them are through; `None` when the
     /// queue is too full for them.
     #[inline]
     pub(crate) fn pass(&mut self, bytes: u64, pace: Pace, now: Time) -> Option<Duration> {

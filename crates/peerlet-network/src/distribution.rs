@@ -8,10 +8,10 @@ use std::fmt;
 use peerlet_core::Duration;
 use serde::Deserialize;
 
-/// Each side of the median is cut into so many octaves of probability; the last begins at 2^-33.
+/// Each side of the median is cut into this many octaves of probability; the last begins at 2^-33.
 const OCTAVES: usize = 32;
 
-/// Each octave is cut into so many cells, over which quantiles grow evenly.
+/// Each octave is cut into this many cells, over which quantiles grow evenly.
 const CELL_BITS: u32 = 5;
 const CELLS: usize = 1 << CELL_BITS;
 

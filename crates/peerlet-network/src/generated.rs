@@ -218,7 +218,7 @@ fn root(square: u64) -> u64 {
     root
 }
 
-/// Half a round trip of so many microseconds, exactly.
+/// Half a round trip of this many microseconds, exactly.
 fn half(rtt_us: u64) -> Duration {
     Duration::from_nanos(rtt_us * 500)
 }

@@ -6,7 +6,8 @@ use peerlet_core::{Duration, Seat};
 
 use crate::model::{Departure, Model, ModelState, Packet};
 
-/// Local networks of so many peers each, seat by seat: seats 0 to `size - 1` are on the first one.
+/// Local networks of this many peers each, seat by seat: seats 0 to `size - 1` are on the first
+/// one.
 ///
 /// A broadcast reaches the others on the sender's local network, each as a message of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

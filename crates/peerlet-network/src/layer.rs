@@ -228,7 +228,7 @@ mod tests {
     use crate::delay::Constant;
     use crate::model::PacketDrop;
 
-    /// Counts what passes and adds so many milliseconds for each that passed before.
+    /// Counts what passes and adds this many milliseconds for each that passed before.
     #[derive(Debug)]
     struct Counting {
         /// Whether its state is there from the beginning.

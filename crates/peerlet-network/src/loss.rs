@@ -70,7 +70,7 @@ impl fmt::Display for GilbertError {
 impl std::error::Error for GilbertError {}
 
 impl Gilbert {
-    /// The chain that loses this share of all packets, in bursts of so many on average.
+    /// The chain that loses this share of all packets, in bursts of this many on average.
     ///
     /// # Errors
     /// When the mean is no probability below one, or bursts are too short for it.

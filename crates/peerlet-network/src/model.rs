@@ -80,8 +80,8 @@ impl Departure {
     }
 }
 
-/// Flips so many bits of an encoded message, chosen by the random stream of its packet. A bit that
-/// is chosen twice is flipped back.
+/// Flips this many bits of an encoded message, chosen by the random stream of its packet. A bit
+/// that is chosen twice is flipped back.
 pub fn damage(bytes: &mut [u8], bits: u32, random: Seed) {
     if bytes.is_empty() {
         return;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use peerlet_core::Seed;
 use peerlet_core::runtime::SeatSet;
 
-/// Reads a file of at most so many bytes; one that holds more is refused as
+/// Reads a file of at most this many bytes; one that holds more is refused as
 /// [`io::ErrorKind::FileTooLarge`].
 pub type ReadFile<'a> = dyn Fn(&Path, u64) -> io::Result<Arc<Vec<u8>>> + 'a;
 

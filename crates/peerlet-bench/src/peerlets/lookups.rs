@@ -23,7 +23,7 @@ pub enum Message {
         /// With the hop that brought it.
         hops: u16,
     },
-    /// The target, by so many hops.
+    /// The target, by this many hops.
     Found(u16),
 }
 

@@ -15,7 +15,7 @@ pub struct Phold {
 }
 
 impl Phold {
-    /// One that starts with so many messages.
+    /// One that starts with this many messages.
     pub fn new(population: u32) -> Phold {
         Phold { population, relayed: 0 }
     }

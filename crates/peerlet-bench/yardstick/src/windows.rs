@@ -20,9 +20,9 @@ const SOURCE_BITS: u32 = 24;
 const KIND_BITS: u32 = 2;
 /// How many events ahead a peer is asked for.
 const AHEAD: usize = 16;
-/// Up to so many events are sorted by comparing; more are counted first.
+/// Up to this many events are sorted by comparing; more are counted first.
 const COUNTED_MIN: usize = 48;
-/// From so many on they are counted by more bits of their destination.
+/// From this many on they are counted by more bits of their destination.
 const FINELY_COUNTED_MIN: usize = 2_000;
 const HEADS_BITS: u32 = 12;
 const HEADS: usize = 1 << HEADS_BITS;
@@ -97,7 +97,7 @@ impl<T: Copy> Grid<T> {
     }
 
     /// Moves what one thread has at this place to the end of a bucket; the emptied buffer goes into
-    /// the pool, up to so many.
+    /// the pool, up to this many.
     ///
     /// # Safety
     /// The caller owns the place's block, its slot is that of the window that runs, and the pool is
@@ -396,7 +396,7 @@ struct Owner<'a, P: Program> {
 }
 
 impl<P: Program> Owner<'_, P> {
-    /// Runs so many windows. Tells how many events happened.
+    /// Runs this many windows. Tells how many events happened.
     fn run(mut self, windows: u64) -> u64 {
         let mut batch = Batch { due: Vec::new(), bulk: Vec::new() };
         let (mut sorter, mut events) = (Sorter::new(), 0);

@@ -43,7 +43,7 @@ the verdict is inconclusive.";
 pub(crate) struct Compare {
     /// A run folder, or a folder of run folders
     left: PathBuf,
-    /// What it is compared with: the same
+    /// The side to compare it with: likewise a run folder, or a folder of run folders
     right: PathBuf,
     #[command(flatten)]
     judged: Judged,

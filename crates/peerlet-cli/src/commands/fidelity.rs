@@ -40,7 +40,7 @@ pub(crate) struct Fidelity {
     /// The seeds that both sides have
     #[arg(long, value_name = "A..B", value_parser = seeds, default_value = "1..5")]
     seeds: (u64, u64),
-    /// What both sides go over: one, or one after the other
+    /// The transports of both sides: one, or several, one after the other
     #[arg(
         long,
         value_name = "NAME",

@@ -57,7 +57,7 @@ pub(crate) struct Sim {
     /// Encode and decode every message, as on real sockets
     #[arg(long)]
     pub(crate) wire: bool,
-    /// What the messages go over: with quic, the first one between two peers waits for a handshake;
+    /// The transport: with quic, the first message between two peers waits for a handshake;
     /// with udp, stacks that need reliable delivery are refused [default: the scenario's, else
     /// neither]
     #[arg(long, value_name = "NAME", value_parser = transport())]

@@ -104,7 +104,7 @@ impl Progress {
     }
 }
 
-/// A time of so many seconds, in its two largest units.
+/// A time of this many seconds, in its two largest units.
 fn rough(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match (days, hours, minutes) {
@@ -121,7 +121,7 @@ mod tests {
     use expect_test::{Expect, expect};
     use peerlet_core::{MILLISECOND, SECOND};
 
-    /// A look after so many real milliseconds, at a virtual time in milliseconds.
+    /// A look after this many real milliseconds, at a virtual time in milliseconds.
     fn sample(after: u64, now: u64, events: u64) -> Sample {
         let now = Time::ZERO + MILLISECOND * now;
         Sample { after: Duration::from_millis(after), now, events }

@@ -61,7 +61,7 @@ pub(super) struct Reply {
     pub(super) is_late: bool,
 }
 
-/// What was kept of an operation: to be dropped when the board is free again, since it may belong
+/// The remains of an operation: to be dropped when the board is free again, since it may belong
 /// to the same task.
 pub(super) struct Removed {
     slot: Option<Slot>,

@@ -29,7 +29,7 @@ const POLLS_MAX: u32 = 100_000;
 /// So many lines of a future are asked for before it is polled.
 const FUTURE_LINES: usize = 4;
 
-/// What the peer knows now that a task waited for.
+/// The answer to an operation of a task.
 pub(crate) struct Answer {
     /// The task's own number of the operation.
     pub(crate) own: u32,

@@ -151,7 +151,7 @@ pub struct QuicTransport {
 /// The rules by which a QUIC transport lets processes in and listens to them.
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
-    /// Who may connect. Default: anybody.
+    /// The rule of admission. Default: anybody may connect.
     pub admission: Admission,
     /// Whether it listens only to those it [expects](Transport::expect). Others may say a little
     /// about joining, over few connections. Default: it listens to everybody whom it lets in.

@@ -82,7 +82,7 @@ fn connections_of_strangers_are_few() {
     runtime().block_on(async {
         let mut honest = Honest::first(4, Admission::default()).await;
         let (mut connections, at) = (Vec::new(), honest.at());
-        // Each from a port of its own, as so many processes would; some at once.
+        // Each from a port of its own, as this many processes would; some at once.
         for _ in 0..15 {
             let dialling: Vec<_> = (0..20).map(|_| tokio::spawn(dial(at))).collect();
             for dialled in dialling {

@@ -453,7 +453,7 @@ async fn the_last_numbers_count_once_as_all_others() {
 }
 
 impl Path {
-    /// Waits for so many frames of others, and sees that an honest one then comes alone.
+    /// Waits for this many frames of others, and sees that an honest one then comes alone.
     async fn talk_after(&mut self, others: usize) {
         soon(async {
             while self.at_bob.len() < others {

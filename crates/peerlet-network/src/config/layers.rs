@@ -36,8 +36,8 @@ pub struct LayersConfig {
 }
 
 impl LayersConfig {
-    /// Puts the layers around a model, for so many peers. From the inside out: jitter, reordering,
-    /// duplication, corruption, loss, access links. Those that do nothing are left out.
+    /// Puts the layers around a model, for this many peers. From the inside out: jitter,
+    /// reordering, duplication, corruption, loss, access links. Those that do nothing are left out.
     ///
     /// # Errors
     /// Says which layer cannot be built, and why.

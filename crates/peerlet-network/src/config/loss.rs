@@ -41,7 +41,7 @@ impl From<LossModel> for LossConfig {
 }
 
 impl LossConfig {
-    /// The layer, for so many peers.
+    /// The layer, for this many peers.
     pub(super) fn build(&self, peers: u32) -> Result<Loss, BuildError> {
         let mut loss = Loss::up(self.up).and_down(self.down);
         for (i, link) in self.links.iter().enumerate() {

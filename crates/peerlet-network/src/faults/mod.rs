@@ -42,7 +42,7 @@ pub struct Fault {
 
 /// Treats packets as the faults of a scenario say, each from its instant on.
 ///
-/// A packet's fate hangs on what holds when it departs, whatever happens later, save a cut that is
+/// A packet's fate depends on the faults in force when it departs, except for a cut that is
 /// marked to hit what is on its way. It takes a few words for each run of seats with the same
 /// history, and 32 bytes for each side of a peer whose rate was ever limited or that lost packets
 /// in bursts.

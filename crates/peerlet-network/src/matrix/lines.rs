@@ -96,7 +96,7 @@ impl<'a> Lines<'a> {
         self.text.lines().filter(|line| has_cells(line)).count()
     }
 
-    /// The lines, cut into at most so many cells each.
+    /// The lines, cut into at most this many cells each.
     pub(super) fn iter(
         &self,
         cells_max: usize,
@@ -140,7 +140,7 @@ fn separator(line: &str) -> Separator {
     }
 }
 
-/// Cuts a line into its cells, up to so many.
+/// Cuts a line into its cells, up to this many.
 fn cut(
     line: &str,
     number: usize,

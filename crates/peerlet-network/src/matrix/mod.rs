@@ -178,7 +178,7 @@ impl LatencyTable {
     }
 }
 
-/// Half a round trip of so many microseconds, exactly.
+/// Half a round trip of this many microseconds, exactly.
 fn half(rtt_us: u32) -> Duration {
     Duration::from_nanos(u64::from(rtt_us) * 500)
 }

@@ -118,8 +118,8 @@ pub(super) fn cell(value: f64, unit: Unit) -> Option<u32> {
     (micros < f64::from(NONE)).then_some(micros as u32)
 }
 
-/// All bytes of the file at `path`, if they are at most so many. It is [`Site::read`] where nothing
-/// else is wanted.
+/// All bytes of the file at `path`, if they are at most this many. It is [`Site::read`] where
+/// nothing else is wanted.
 ///
 /// # Errors
 /// When the file cannot be read, or holds more ([`io::ErrorKind::FileTooLarge`]).
@@ -127,7 +127,7 @@ pub fn read_file(path: &Path, bytes_max: u64) -> io::Result<Arc<Vec<u8>>> {
     read_all(File::open(path)?, bytes_max).map(Arc::new)
 }
 
-/// All bytes of the source, if they are at most so many.
+/// All bytes of the source, if they are at most this many.
 fn read_all(source: impl Read, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     source.take(bytes_max + 1).read_to_end(&mut bytes)?;
@@ -140,7 +140,7 @@ fn read_all(source: impl Read, bytes_max: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// All of one zstd frame, with which the source must end, if that holds at most so many bytes.
+/// All of one zstd frame, with which the source must end, if that holds at most this many bytes.
 pub(super) fn decompress(source: &[u8], bytes_max: u64) -> Result<Vec<u8>, MatrixError> {
     let wrong = |error| MatrixError::Compressed(io::Error::new(io::ErrorKind::InvalidData, error));
     let mut stream = StreamingDecoder::new(source).map_err(wrong)?;

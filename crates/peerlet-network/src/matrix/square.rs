@@ -152,7 +152,7 @@ impl Shape {
         Ok(bare)
     }
 
-    /// That of a square whose first line has names, where so many lines have cells.
+    /// That of a square whose first line has names, where this many lines have cells.
     fn named(first: &TextLine<'_>, second: Option<&TextLine<'_>>, count: usize) -> Shape {
         let width = first.cells.len();
         let below = second.map_or(0, |line| line.cells.len());

@@ -43,7 +43,7 @@ fn delay(model: &dyn Model, from: u32, to: u32) -> Duration {
     }
 }
 
-/// All different ordered pairs of so many seats.
+/// All different ordered pairs of this many seats.
 fn pairs(n: u32) -> impl Iterator<Item = (u32, u32)> {
     (0..n).flat_map(move |a| (0..n).map(move |b| (a, b))).filter(|(a, b)| a != b)
 }
