@@ -10,11 +10,14 @@ use peerlet_sim::SetupError;
 
 use crate::panics::PanicReport;
 use crate::threads::SystemLimit;
+use crate::world::World;
 
 /// Why a plan was not run to its end.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RunError {
+    /// The plan is for the first world, and was to run in the second.
+    World(World, World),
     /// The network of the plan cannot be built, or the world cannot do what the plan asks for.
     Plan(Problems),
     /// A stack cannot run in a simulation.
@@ -33,6 +36,12 @@ pub enum RunError {
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            RunError::World(planned, asked) => write!(
+                f,
+                "the plan is for the world `{}` and not for `{}`; make one for that world",
+                planned.name(),
+                asked.name()
+            ),
             RunError::Plan(problems) => problems.fmt(f),
             RunError::Setup(error) => error.fmt(f),
             RunError::Simulation(error) => error.fmt(f),
@@ -53,8 +62,15 @@ impl Error for RunError {
             #[cfg(feature = "live")]
             RunError::Sockets(error) => error.source(),
             RunError::System(limit) => limit.source(),
-            RunError::Panicked(_) => None,
+            RunError::World(..) | RunError::Panicked(_) => None,
         }
+    }
+}
+
+impl RunError {
+    /// Refuses a plan that is for another world than this one.
+    pub(crate) fn check_world(planned: World, asked: World) -> Result<(), RunError> {
+        if planned == asked { Ok(()) } else { Err(RunError::World(planned, asked)) }
     }
 }
 

@@ -5,6 +5,40 @@
 //! time; with the feature `live`, `emulate` and `run_live` run it on real sockets. All of them give
 //! [`Results`].
 //!
+//! ```
+//! use peerlet_core::{Context, Metric, Nothing, Peer, Peerlet, SECOND};
+//! use peerlet_run::{Experiment, Plan, SimOptions, World, simulate};
+//! use peerlet_scenario::Source;
+//!
+//! /// Counts the seconds.
+//! struct Clock;
+//!
+//! const TICKS: Metric = Metric::counter("ticks");
+//!
+//! impl Peerlet for Clock {
+//!     const NAME: &'static str = "clock";
+//!     type Message = Nothing;
+//!     type Timer = ();
+//!
+//!     fn describe(about: &mut peerlet_core::Description<Self>) {
+//!         about.measures(&TICKS);
+//!     }
+//!     fn start(&mut self, ctx: &mut Context<Self>) {
+//!         ctx.every(SECOND, ());
+//!     }
+//!     fn timer(&mut self, ctx: &mut Context<Self>, (): ()) {
+//!         ctx.measure(TICKS, 1.0);
+//!     }
+//! }
+//!
+//! let experiment = Experiment::new("clock").peer(|_seat| Peer::new().with(Clock));
+//! let scenario = Source::new("test", "peers = 100\nfor = \"10s\"\njoin = \"0s\"");
+//! let plan = Plan::new(&experiment, scenario, &[], World::Sim)?;
+//! let run = simulate(&experiment, plan, SimOptions::default())?;
+//! assert_eq!(run.summary().rows["clock/ticks"].sum, 900.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! This crate prints nothing, reads no arguments and ends no process.
 
 mod catalog;

@@ -1,5 +1,6 @@
 //! A scenario, resolved and checked: everything a world needs to run it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use peerlet_core::runtime::{Act, Directive, Port, Registry, StackError};
@@ -28,6 +29,8 @@ pub struct Plan {
     pub registry: Arc<Registry>,
     /// The experiment's name.
     pub program: &'static str,
+    /// The world that it is for.
+    pub world: World,
     /// The transport that messages go over; none is simulated where nobody named one.
     pub transport: Option<Transport>,
     build: Build,
@@ -36,6 +39,17 @@ pub struct Plan {
     commands: Arc<Vec<Resolved>>,
     /// The changes of the network.
     faults: Vec<Fault>,
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("title", &self.scenario.title)
+            .field("world", &self.world)
+            .field("peers", &self.scenario.peers)
+            .field("duration", &self.scenario.duration)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Plan {
@@ -84,6 +98,7 @@ impl Plan {
             scenario,
             registry: Arc::new(registry),
             program: experiment.name,
+            world,
             transport,
             build,
         };

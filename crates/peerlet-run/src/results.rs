@@ -1,5 +1,7 @@
 //! Results of a run, in any world.
 
+use std::fmt;
+
 use peerlet_core::Time;
 use peerlet_measure::{Ledger, Measurements, Summary};
 use peerlet_sim::Outcome;
@@ -49,6 +51,18 @@ pub struct Results {
     pub thread_panics: Vec<String>,
     /// Whether the seed decided what peers did.
     pub is_seeded: bool,
+}
+
+impl fmt::Debug for Results {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Results")
+            .field("plan", &self.plan)
+            .field("end", &self.end)
+            .field("events", &self.events)
+            .field("digest", &self.digest)
+            .field("is_interrupted", &self.is_interrupted)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Results {

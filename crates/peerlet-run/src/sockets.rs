@@ -21,7 +21,7 @@ use crate::{setup, threads};
 /// `stop` is true. The run is void when something was later than `late_max` once.
 ///
 /// # Errors
-/// When the plan's network cannot be built, the system refuses sockets, threads or descriptors, or
+/// When the plan is for another world, its network cannot be built, the system refuses sockets, threads or descriptors, or
 /// a panic left no results.
 pub fn emulate(
     experiment: &Experiment,
@@ -29,6 +29,7 @@ pub fn emulate(
     late_max: Duration,
     stop: watch::Receiver<bool>,
 ) -> Result<Results, RunError> {
+    RunError::check_world(plan.world, World::Emulate)?;
     let setup = LiveSetup { late_max, ..setup::emulated(experiment, &plan)? };
     let peers = plan.scenario.peers;
     let ran = run(setup, plan.directives().collect(), stop)?;
@@ -39,13 +40,14 @@ pub fn emulate(
 /// `stop` is true. `setup` is the plan's, with the process's place in the network.
 ///
 /// # Errors
-/// When the process cannot take part, the system refuses sockets, threads or descriptors, or a
+/// When the plan is for another world, the process cannot take part, the system refuses sockets, threads or descriptors, or a
 /// panic left no results.
 pub fn run_live(
     plan: Plan,
     setup: LiveSetup,
     stop: watch::Receiver<bool>,
 ) -> Result<Results, RunError> {
+    RunError::check_world(plan.world, World::Live)?;
     let (shards, is_seeded) = (setup.shards, setup.seed.is_some());
     let ran = run(setup, plan.directives().collect(), stop)?;
     Ok(Results::on_sockets(World::Live, plan, shards, ran, is_seeded))

@@ -104,10 +104,10 @@ fn a_broadcast_reaches_the_local_network_in_emulation() {
 #[test]
 fn who_needs_broadcast_is_refused_where_there_is_none() {
     let elsewhere = SCENARIO.replace("lan", "constant").replace("size = 4\nwithin = \"20ms\"", "");
-    let refused = plan(&elsewhere, World::Sim).err().expect("nobody would hear");
+    let refused = plan(&elsewhere, World::Sim).expect_err("nobody would hear");
     assert!(refused.contains("`caller` needs broadcast on a local network"), "{refused}");
     assert!(refused.contains("the model `constant` has none"), "{refused}");
     assert!(refused.contains("choose the model `lan`"), "{refused}");
-    let live = plan(SCENARIO, World::Live).err().expect("live has none");
+    let live = plan(SCENARIO, World::Live).expect_err("live has none");
     assert!(live.contains("`caller` needs broadcast on a local network"), "{live}");
 }
