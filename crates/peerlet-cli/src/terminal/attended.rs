@@ -68,7 +68,8 @@ pub(crate) fn run_live(plan: Plan, setup: LiveSetup) -> Result<(Results, Taken),
 fn on_sockets(
     run: impl FnOnce(watch::Receiver<bool>) -> Result<Results, RunError>,
 ) -> Result<(Results, Taken), Failure> {
-    // The run checks this again; here it comes before the thread for signals, which would fail alone.
+    // The run checks this again. Here it comes before the thread for signals is started, so that an
+    // error counts all threads.
     threads::make_sure_on_sockets()?;
     let (stop, stopped) = watch::channel(false);
     let signals = signals::stop_at_signal(stop).map_err(threads::refused("signals"))?;
