@@ -15,8 +15,8 @@ use crate::world::World;
 /// Runs a plan in virtual time to its end, or until the watch among the options stops it.
 ///
 /// # Errors
-/// When the plan is for another world, its network cannot be built, a stack cannot run, the system refuses threads, peers
-/// send to themselves without end, or a handler panics.
+/// When the plan is for another world, its network cannot be built, a stack cannot run, the system
+/// refuses threads, peers send to themselves without end, or a handler panics.
 pub fn simulate(
     experiment: &Experiment,
     plan: Plan,

@@ -21,8 +21,8 @@ use crate::{setup, threads};
 /// `stop` is true. The run is void when something was later than `late_max` once.
 ///
 /// # Errors
-/// When the plan is for another world, its network cannot be built, the system refuses sockets, threads or descriptors, or
-/// a panic left no results.
+/// When the plan is for another world, its network cannot be built, the system refuses sockets,
+/// threads or descriptors, or a panic left no results.
 pub fn emulate(
     experiment: &Experiment,
     plan: Plan,
@@ -40,8 +40,8 @@ pub fn emulate(
 /// `stop` is true. `setup` is the plan's, with the process's place in the network.
 ///
 /// # Errors
-/// When the plan is for another world, the process cannot take part, the system refuses sockets, threads or descriptors, or a
-/// panic left no results.
+/// When the plan is for another world, the process cannot take part, the system refuses sockets,
+/// threads or descriptors, or a panic left no results.
 pub fn run_live(
     plan: Plan,
     setup: LiveSetup,

@@ -14,9 +14,9 @@ use peerlet_run::MakeModel;
 /// network models. A stack given by [`peer`](Experiment::peer) is used where the scenario has none,
 /// so that a program with one experiment of its own needs no scenario file.
 ///
-/// It is a [`peerlet_run::Experiment`] with a command line: a reference to it serves wherever one of
-/// those is asked for, as in [`Plan::new`](crate::Plan::new). The page of [`run`](crate::run) shows
-/// how a test simulates a plan.
+/// It is a [`peerlet_run::Experiment`] with a command line: a reference to it serves wherever one
+/// of those is asked for, as in [`Plan::new`](crate::Plan::new). The page of [`run`](crate::run)
+/// shows how a test simulates a plan.
 ///
 #[cfg_attr(feature = "cli", doc = "```no_run")]
 #[cfg_attr(not(feature = "cli"), doc = "```ignore")]
