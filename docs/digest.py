@@ -7,7 +7,8 @@ import json
 import sys
 
 KINDS = {"deliver": 1, "timer": 2, "command": 3, "start": 4, "stop": 5, "crash": 6,
-         "undelivered": 7, "wake": 8, "writable": 9, "pause": 10, "resume": 11, "tamper": 12}
+         "undelivered": 7, "wake": 8, "writable": 9, "pause": 10, "resume": 11, "tamper": 12,
+         "closure": 13}
 # What part of a call an event is.
 PARTS = {"question": 1, "answer": 2, "no_answer": 3}
 

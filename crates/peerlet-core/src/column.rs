@@ -173,6 +173,17 @@ impl<P: Peerlet> Rows<P> {
         true
     }
 
+    /// Calls a closure on the peerlet in the environment's row, if it is there.
+    pub(crate) fn with<R>(
+        &self,
+        env: &mut Env<'_>,
+        closure: impl FnOnce(&mut P, &mut Context<'_, '_, P>) -> R,
+    ) -> Option<R> {
+        let mut cells = self.cells.borrow_mut();
+        let me = cells.get_mut(env.row())?.as_mut()?;
+        Some(guarded(env, P::NAME, Handler::Closure, |env| closure(me, &mut Context::new(env))))
+    }
+
     /// Runs one handler on the peerlet in the environment's row, if it is there.
     #[inline]
     fn handle(

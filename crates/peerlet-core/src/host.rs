@@ -5,14 +5,15 @@
 //! rest: stacks, lives, siblings, local events, calls and tasks. All worlds share it, so a peerlet
 //! cannot tell them apart by its handlers.
 
-use std::any::TypeId;
-use std::cell::{Cell, Ref, RefCell};
+mod typed;
+
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use peerlet_memory::{Hint, Table, prefetch};
 
 use crate::address::{Address, Seat};
-use crate::column::{Column, Rows};
+use crate::column::Column;
 use crate::command::Command;
 use crate::context::{Caller, Env, HostShared, Local};
 use crate::life::{Depth, Life, Operated, Standing, State};
@@ -20,7 +21,6 @@ use crate::location::{Handler, Location, RowGuard, Unwound};
 use crate::packed_event::{AHEAD, PackedEvent, PackedEvents, RowOf};
 use crate::parcel::{Body, Call, Class, Header, Parcel, Port, Undelivered};
 use crate::peer::Peer;
-use crate::peerlet::Peerlet;
 use crate::registry::{Entry, Registry};
 use crate::task::{Answer, CallError, Outcome, Progress};
 use crate::time::Time;
@@ -115,13 +115,6 @@ impl Host {
     pub fn unwound(&self, seat: impl FnOnce(usize) -> Seat, time: Time) -> Option<Location> {
         let Unwound { row, peerlet, handler } = self.house.unwound.take()?;
         Some(Location { seat: seat(row), life: self.life(row), peerlet, handler, time })
-    }
-
-    /// The peerlet of type `P` in this row, to look at between events; `None` when there is none.
-    pub fn peerlet<P: Peerlet>(&self, row: usize) -> Option<Ref<'_, P>> {
-        let port = self.house.registry.port_of(TypeId::of::<P>())?;
-        let rows: &Rows<P> = self.house.column(port).as_any().downcast_ref()?;
-        rows.borrow(row)
     }
 
     /// Begins a life. Where no state is left, the peer is built and initialized first. False when

@@ -38,6 +38,8 @@ pub enum Handler {
     Event,
     /// A task.
     Task,
+    /// A closure that the program around the run called on a peerlet.
+    Closure,
     /// The destructor of a peerlet or a task.
     Drop,
 }
@@ -57,6 +59,7 @@ impl Handler {
             Handler::Command => "command",
             Handler::Event => "event",
             Handler::Task => "task",
+            Handler::Closure => "closure",
             Handler::Drop => "drop",
         }
     }

@@ -1,7 +1,10 @@
 //! Messages that arrive twice.
 
+use std::ops::Range;
+
 use peerlet_core::{Duration, Seat};
 
+use crate::faults::{AddFaultError, Fault};
 use crate::model::{Arrival, Departure, Model, ModelState, Packet};
 use crate::probability::Probability;
 use crate::seat_states::SeatStates;
@@ -87,8 +90,20 @@ impl Model for Duplicated {
         self.inner.arrive(packet, state)
     }
 
+    fn has_local_networks(&self) -> bool {
+        self.inner.has_local_networks()
+    }
+
+    fn local_network(&self, seat: Seat) -> Range<u32> {
+        self.inner.local_network(seat)
+    }
+
     fn round_trip(&self, from: Seat, to: Seat) -> Duration {
         self.inner.round_trip(from, to)
+    }
+
+    fn add_fault(&mut self, fault: &Fault) -> Result<(), AddFaultError> {
+        self.inner.add_fault(fault)
     }
 }
 

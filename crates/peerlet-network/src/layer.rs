@@ -4,6 +4,7 @@ use std::fmt;
 
 use peerlet_core::{Duration, Seat};
 
+use crate::faults::{AddFaultError, Fault};
 use crate::model::{Arrival, Departure, Model, ModelState, Packet};
 use crate::seat_states::SeatStates;
 
@@ -77,6 +78,14 @@ pub trait Layer: Send + Sync + fmt::Debug {
     /// the receiver.
     fn arrive(&self, _packet: &Packet, fate: Arrival, _state: &mut ModelState) -> Arrival {
         fate
+    }
+
+    /// As [`Model::add_fault`].
+    ///
+    /// # Errors
+    /// When the layer takes no faults, or not this one.
+    fn add_fault(&mut self, _fault: &Fault) -> Result<(), AddFaultError> {
+        Err(AddFaultError::Closed)
     }
 }
 
@@ -217,6 +226,16 @@ impl Model for Layers {
 
     fn round_trip(&self, from: Seat, to: Seat) -> Duration {
         self.inner.round_trip(from, to)
+    }
+
+    fn add_fault(&mut self, fault: &Fault) -> Result<(), AddFaultError> {
+        for layer in self.layers.iter_mut().rev() {
+            match layer.add_fault(fault) {
+                Err(AddFaultError::Closed) => {}
+                taken => return taken,
+            }
+        }
+        self.inner.add_fault(fault)
     }
 }
 

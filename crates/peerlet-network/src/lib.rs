@@ -68,7 +68,9 @@ pub use corrupt::Corrupt;
 pub use delay::{Constant, Uniform};
 pub use distribution::{Distribution, DistributionError, Quantiles};
 pub use duplicate::Duplicated;
-pub use faults::{CALLS, CallEntry, Change, Fault, FaultError, Faults, PairDelays, Ways};
+pub use faults::{
+    AddFaultError, CALLS, CallEntry, Change, Fault, FaultError, Faults, PairDelays, Ways,
+};
 pub use generated::{Generated, KING_LIKE, PLANETLAB_LIKE, Preset, WORLD_LIKE};
 pub use jitter::{Jitter, Reorder};
 pub use lan::Lan;

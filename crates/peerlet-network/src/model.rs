@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use peerlet_core::{Duration, Seat, Seed, Time};
 
+use crate::faults::{AddFaultError, Fault};
 use crate::seat_states::SeatStates;
 
 /// One attempt to move one message, as a model sees it.
@@ -267,4 +268,13 @@ pub trait Model: Send + Sync + fmt::Debug {
     /// A typical time from `from` to `to` and back: reliable delivery waits 1.5 of it before it
     /// tries again.
     fn round_trip(&self, from: Seat, to: Seat) -> Duration;
+
+    /// Takes one more fault while the model is in use, at an instant before which all packets have
+    /// departed. Most models take none; [`Faults`](crate::Faults) does where it is made for it.
+    ///
+    /// # Errors
+    /// When it takes none, or not this one. Nothing has changed then.
+    fn add_fault(&mut self, _fault: &Fault) -> Result<(), AddFaultError> {
+        Err(AddFaultError::Closed)
+    }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::mem;
 
 use peerlet_core::runtime::PackedEvent;
-use peerlet_core::{Seat, Time};
+use peerlet_core::{NANOSECOND, Seat, Time};
 
 use crate::event::{Event, Key};
 use crate::grid::Grid;
@@ -308,6 +308,21 @@ impl CalendarQueue {
         self.mind_near();
         let slot = self.slot(window);
         self.occupied[slot / 64] &= !(1 << (slot % 64));
+    }
+
+    /// Lets a peer act at this instant, between windows: its own events of the instant are near.
+    /// Returns what [`close`](CalendarQueue::close) is to be given.
+    pub(crate) fn open(&mut self, now: Time) -> Time {
+        mem::replace(&mut self.limit, now + NANOSECOND)
+    }
+
+    /// Ends that; returns the peer's own events of the instant, in no order.
+    pub(crate) fn close(&mut self, limit: Time) -> impl Iterator<Item = Near> {
+        // Events may have joined those that a window cut short left.
+        (self.limit, self.left) = (limit, None);
+        let near = mem::take(&mut self.near);
+        self.mind_near();
+        near.into_iter()
     }
 
     /// Notes the first event that a window cut short leaves, before any is handed over.

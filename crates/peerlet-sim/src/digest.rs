@@ -43,11 +43,13 @@ pub enum EventKind {
     Resume = 11,
     /// The peer's tampering changed.
     Tamper = 12,
+    /// The program that steps the run called a closure on a peerlet.
+    Closure = 13,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [EventKind; 12] = [
+    pub const ALL: [EventKind; 13] = [
         EventKind::Deliver,
         EventKind::Timer,
         EventKind::Command,
@@ -60,6 +62,7 @@ impl EventKind {
         EventKind::Pause,
         EventKind::Resume,
         EventKind::Tamper,
+        EventKind::Closure,
     ];
 
     /// The kind's name in traces.
@@ -77,6 +80,7 @@ impl EventKind {
             EventKind::Pause => "pause",
             EventKind::Resume => "resume",
             EventKind::Tamper => "tamper",
+            EventKind::Closure => "closure",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::iter::Peekable;
 use std::sync::Arc;
 
 use peerlet_core::runtime::Directive;
-use peerlet_core::{NANOSECOND, Time};
+use peerlet_core::{NANOSECOND, Seat, Time};
 use peerlet_measure::Epochs;
 use peerlet_network::Model;
 
@@ -32,7 +32,7 @@ pub(crate) struct Director {
     directed: u64,
     edges: Peekable<std::vec::IntoIter<Time>>,
     seats: u32,
-    model: Arc<Box<dyn Model>>,
+    pub(crate) model: Arc<Box<dyn Model>>,
     pub(crate) now: Time,
     pub(crate) end: Time,
     /// All workers were given their events of windows up to this one.
@@ -69,6 +69,21 @@ impl Director {
         let now = self.now;
         while self.edges.next_if(|edge| *edge <= now).is_some() {}
         self.edges.peek().copied().unwrap_or(Time::MAX)
+    }
+
+    /// Numbers an act that is done now, before the directives of this instant.
+    pub(crate) fn number(&mut self) -> u64 {
+        let seq = self.directed;
+        self.directed += 1;
+        // It may make events for peers of other workers.
+        self.handed = None;
+        seq
+    }
+
+    /// The instant, number and seat of the next directive, if it is earlier than `limit`.
+    pub(crate) fn peek_before(&mut self, limit: Time) -> Option<(Time, u64, Seat)> {
+        let directive = self.directives.peek().filter(|directive| directive.at < limit)?;
+        Some((directive.at, self.directed, directive.seat))
     }
 
     /// The next directive, if it is earlier than `limit`.

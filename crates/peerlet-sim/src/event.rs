@@ -79,6 +79,8 @@ pub(crate) enum RareEvent {
     Signal(Signal),
     /// The end of a pause.
     Resume,
+    /// An event of a later round, made at a cut: its queue has room for round 0 only until then.
+    Later(Key, Event),
 }
 
 impl Event {
@@ -110,6 +112,7 @@ impl RareEvent {
             | RareEvent::Undelivered { .. }
             | RareEvent::Signal(_)
             | RareEvent::Resume => None,
+            RareEvent::Later(_, event) => event.class(),
         }
     }
 }

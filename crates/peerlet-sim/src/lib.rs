@@ -28,8 +28,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod at_cut;
 mod setup;
 mod simulation;
+mod steps;
 
 mod director;
 mod running_seats;
@@ -69,6 +71,7 @@ mod watch;
 /// The models that a simulation takes.
 pub use peerlet_network as network;
 
+pub use at_cut::ActError;
 pub use digest::{Digest, EventKind, fold};
 #[cfg(feature = "injected-bugs")]
 #[doc(hidden)]
@@ -76,5 +79,6 @@ pub use injected_bugs::InjectedBug;
 pub use outcome::{Outcome, RunError};
 pub use setup::{Build, Engine, Setup, SetupError};
 pub use simulation::Simulation;
+pub use steps::StepError;
 pub use trace::{Handled, JsonTrace, Sums, Trace};
 pub use watch::Watch;

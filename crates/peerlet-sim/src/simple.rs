@@ -2,69 +2,75 @@
 //!
 //! It is slow and short. The windowed engine must always come to the same digest.
 
-use peerlet_core::{Seat, Time};
+use peerlet_core::{NANOSECOND, Time};
 
 use crate::director::Director;
 use crate::event::{Event, Key};
-use crate::running_seats::{Planned, RunningSeats};
+use crate::outcome::RunError;
+use crate::running_seats::RunningSeats;
 use crate::trace::Trace;
 use crate::watch::Watch;
-use crate::worker::Worker;
+use crate::worker::{ENVIRONMENT, Worker};
 
-/// Runs until just before `until`; returns the first peer that ran out of rounds.
+/// Runs until just before `until`.
 pub(crate) fn run(
     worker: &mut Worker,
     director: &mut Director,
     mut trace: Option<&mut Box<dyn Trace>>,
     (running_seats, watch): (&RunningSeats, &Watch),
     until: Time,
-) -> Result<(), (Time, Seat)> {
-    while director.now < until && !watch.is_stopped() {
-        let (now, before) = (director.now, worker.state.events);
-        worker.state.recorder.close_epoch(now);
-        worker.state.ask_lookahead();
-        while let Some(planned) = director.next_before(Time::from_nanos(now.as_nanos() + 1)) {
-            // A directive's effect, the end of a pause, may fall on this instant.
-            let key = Worker::key_of(&planned);
-            while let Some((key, event)) = pop_if(worker, |earlier| *earlier < key) {
-                worker.happen(key, event);
-                show(worker, &mut trace);
-            }
-            direct(worker, running_seats, planned);
-            show(worker, &mut trace);
-        }
-        let next = director.next_cut().min(until);
-        while let Some((key, event)) = pop_if(worker, |key| key.time < next) {
-            let time = key.time;
-            worker.happen(key, event);
-            worker.sweep(time);
-            show(worker, &mut trace);
-            if let Some(endless) = worker.state.endless {
-                return Err(endless);
-            }
-        }
-        director.now = next;
-        watch.reached(next);
-        watch.add_events(worker.state.events - before);
-    }
+) -> Result<(), RunError> {
+    while step(worker, director, trace.as_deref_mut(), (running_seats, watch), until)?.is_some() {}
     Ok(())
 }
 
-/// Shows the handled events to the trace at once.
-fn show(worker: &mut Worker, trace: &mut Option<&mut Box<dyn Trace>>) {
-    if let (Some(trace), Some(handled)) = (trace, &mut worker.state.trace) {
-        handled.drain(..).for_each(|handled| trace.handled(&handled));
-    }
-}
-
-fn direct(worker: &mut Worker, running_seats: &RunningSeats, planned: Planned) {
-    let (key, seat, running) = (Worker::key_of(&planned), planned.seat, planned.leaves_running());
-    if running == Some(true) {
-        running_seats.set_running(seat, true);
-    }
-    worker.direct(key, planned.act);
-    if running == Some(false) {
-        running_seats.set_running(seat, false);
+/// Handles the next event or directive before `until`, and returns its instant; `None` when there
+/// is none left. A run that is watched ends at cuts only.
+pub(crate) fn step(
+    worker: &mut Worker,
+    director: &mut Director,
+    trace: Option<&mut Box<dyn Trace>>,
+    (running_seats, watch): (&RunningSeats, &Watch),
+    until: Time,
+) -> Result<Option<Time>, RunError> {
+    let before = worker.state.events;
+    let time = loop {
+        let now = director.now;
+        if now >= until || (worker.is_at_cut && watch.is_stopped()) {
+            return Ok(None);
+        }
+        if worker.is_at_cut {
+            worker.state.recorder.close_epoch(now);
+            worker.state.ask_lookahead();
+            worker.is_at_cut = false;
+        }
+        if let Some((time, seq, seat)) = director.peek_before(now + NANOSECOND) {
+            let key = Key { time, round: 0, seat, source: ENVIRONMENT, seq };
+            // A directive's effect, the end of a pause, may fall on this instant.
+            match pop_if(worker, |earlier| *earlier < key) {
+                Some((key, event)) => worker.happen(key, event),
+                None => {
+                    let planned = director.next_before(now + NANOSECOND);
+                    worker.carry_out(planned.expect("it was seen"), running_seats);
+                }
+            }
+            break now;
+        }
+        let next = director.next_cut().min(until);
+        if let Some((key, event)) = pop_if(worker, |key| key.time < next) {
+            let time = key.time;
+            worker.happen(key, event);
+            worker.sweep(time);
+            break time;
+        }
+        (director.now, worker.is_at_cut) = (next, true);
+        watch.reached(next);
+    };
+    watch.add_events(worker.state.events - before);
+    worker.show(trace);
+    match worker.state.endless {
+        Some((at, seat)) => Err(RunError::Endless { seat, at }),
+        None => Ok(Some(time)),
     }
 }
 

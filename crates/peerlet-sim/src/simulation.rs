@@ -18,6 +18,7 @@ use crate::running_seats::{RunningSeats, WindowDirectives};
 use crate::seat_state::SeatState;
 use crate::setup::{Engine, Setup, SetupError};
 use crate::simple;
+use crate::steps::{StepError, Stepped};
 use crate::threads::{self, Lead};
 use crate::trace::{Sums, Trace};
 use crate::watch::Watch;
@@ -29,14 +30,16 @@ use crate::worker_state::{Common, WorkerState};
 /// [`run`](Simulation::run) goes to the end; [`run_until`](Simulation::run_until) stops at
 /// an instant, at which every peerlet may be [looked at](Simulation::peerlet).
 pub struct Simulation {
-    engine: Engine,
+    pub(crate) engine: Engine,
     grid: Grid,
     /// In order of their seats.
-    workers: Vec<Worker>,
-    director: Director,
-    running_seats: Arc<RunningSeats>,
-    trace: Option<Box<dyn Trace>>,
+    pub(crate) workers: Vec<Worker>,
+    pub(crate) director: Director,
+    pub(crate) running_seats: Arc<RunningSeats>,
+    pub(crate) trace: Option<Box<dyn Trace>>,
     watch: Arc<Watch>,
+    /// The position after a step: between the events of an instant.
+    pub(crate) stepped: Option<Stepped>,
 }
 
 impl Simulation {
@@ -106,12 +109,24 @@ impl Simulation {
             running_seats,
             trace: setup.trace,
             watch: setup.watch,
+            stepped: None,
         })
     }
 
-    /// The instant up to which all events have been handled.
+    /// The instant up to which all events have been handled; after a [`step`](Simulation::step),
+    /// the instant of the event that was handled last.
     pub fn now(&self) -> Time {
-        self.director.now
+        self.stepped.as_ref().map_or(self.director.now, |stepped| stepped.at)
+    }
+
+    /// The instant at which the run ends, if nothing ends it earlier.
+    pub fn end(&self) -> Time {
+        self.director.end
+    }
+
+    /// The number of seats.
+    pub fn seats(&self) -> u32 {
+        self.running_seats.seats()
     }
 
     /// The workers, to look at.
@@ -157,14 +172,34 @@ impl Simulation {
     }
 
     /// Runs until just before `until`, or the end if that is earlier: all earlier events have been
-    /// handled, none of that instant.
+    /// handled, none of that instant. Acts that wait since a [`step`](Simulation::step) are done
+    /// where they belong.
     ///
     /// # Errors
     /// As for [`run`](Simulation::run).
     pub fn run_until(&mut self, until: Time) -> Result<(), RunError> {
         let until = until.min(self.director.end);
+        self.watched(|simulation| simulation.go_on(until))
+    }
+
+    /// Handles the next event or act of the environment, in the order (time, round, seat, source,
+    /// seq); those of the environment come first at their instant. False when there is none left.
+    /// The reference engine only: no other has such an order.
+    ///
+    /// # Errors
+    /// When the engine is another one, and when a peer's events of one instant cause each other
+    /// endlessly.
+    pub fn step(&mut self) -> Result<bool, StepError> {
+        if self.engine != Engine::Reference {
+            return Err(StepError::Engine);
+        }
+        self.watched(Simulation::step_on).map_err(StepError::Run)
+    }
+
+    /// Does something that runs peers, and notes where a panic came from.
+    pub(crate) fn watched<T>(&mut self, run: impl FnOnce(&mut Simulation) -> T) -> T {
         // After a panic, only its location is looked at.
-        let ran = catch_unwind(AssertUnwindSafe(|| self.go(until)));
+        let ran = catch_unwind(AssertUnwindSafe(|| run(self)));
         ran.unwrap_or_else(|panic| {
             if let Some(location) = self.panicked() {
                 self.watch.note_panic(location);
@@ -173,8 +208,8 @@ impl Simulation {
         })
     }
 
-    fn go(&mut self, until: Time) -> Result<(), RunError> {
-        let Simulation { engine, grid, workers, director, running_seats, trace, watch } = self;
+    pub(crate) fn go(&mut self, until: Time) -> Result<(), RunError> {
+        let Simulation { engine, grid, workers, director, running_seats, trace, watch, .. } = self;
         let trace = trace.as_mut();
         match engine {
             Engine::Windowed => {
@@ -185,9 +220,15 @@ impl Simulation {
             }
             Engine::Reference => {
                 simple::run(&mut workers[0], director, trace, (running_seats, watch), until)
-                    .map_err(|(at, seat)| RunError::Endless { seat, at })
             }
         }
+    }
+
+    /// Handles one event before `until`; returns its instant.
+    pub(crate) fn go_one(&mut self, until: Time) -> Result<Option<Time>, RunError> {
+        let Simulation { workers, director, running_seats, trace, watch, .. } = self;
+        let seen = (&**running_seats, &**watch);
+        simple::step(&mut workers[0], director, trace.as_mut(), seen, until)
     }
 
     /// The location of a panic in a peer's handler: the first of several in one window.
@@ -199,9 +240,12 @@ impl Simulation {
         locations.min_by_key(|location| (location.time, location.seat))
     }
 
-    /// Ends the run here and adds everything up.
+    /// Ends the run here and adds everything up. After a [`step`](Simulation::step), run until an
+    /// instant first: what else falls on that of the step counts as in flight, and acts that wait
+    /// are not done.
     pub fn finish(self) -> Outcome {
-        let Simulation { workers, director, mut trace, .. } = self;
+        let end = self.now();
+        let Simulation { workers, mut trace, .. } = self;
         let wire = workers.iter().any(|worker| worker.state.wire);
         let (mut seats, mut payloads) = (0, 0);
         let (mut events, mut late_answers, mut idle_directives) = (0, 0, 0);
@@ -222,7 +266,7 @@ impl Simulation {
             late_answers += worker.host.late_answers();
             idle_directives += worker.idle_directives;
             ledger.add(&state.ledger);
-            let own = state.recorder.finish(director.now);
+            let own = state.recorder.finish(end);
             match &mut measures {
                 None => measures = Some(own),
                 Some(all) => all.merge(&own),
@@ -238,7 +282,7 @@ impl Simulation {
             digest: Digest(digest),
             payload_digest: wire.then_some(Digest(payloads)),
             events,
-            end: director.now,
+            end,
             ledger,
             measures,
             late_answers,

@@ -13,14 +13,15 @@ use crate::event::{AddressedMessage, Delivery, Event, Key, RareEvent};
 use crate::ingress::Admitted;
 #[cfg(feature = "injected-bugs")]
 use crate::injected_bugs::InjectedBug;
-use crate::running_seats::Planned;
+use crate::running_seats::{Planned, RunningSeats};
 use crate::setup::Build;
 use crate::signal::Signal;
 use crate::sim_world::SimWorld;
+use crate::trace::Trace;
 use crate::worker_state::{Moment, WorkerState};
 
 /// The seat that the environment counts as: no seat.
-const ENVIRONMENT: u32 = 0;
+pub(crate) const ENVIRONMENT: u32 = 0;
 
 /// The peers of one thread, which have contiguous seats.
 pub(crate) struct Worker {
@@ -28,11 +29,34 @@ pub(crate) struct Worker {
     pub(crate) state: WorkerState,
     build: Arc<Build>,
     pub(crate) idle_directives: u64,
+    /// Whether the reference engine has reached a cut, and handled nothing since.
+    pub(crate) is_at_cut: bool,
 }
 
 impl Worker {
     pub(crate) fn new(registry: Arc<Registry>, build: Arc<Build>, state: WorkerState) -> Worker {
-        Worker { host: Host::new(registry, state.seats.len()), build, idle_directives: 0, state }
+        let host = Host::new(registry, state.seats.len());
+        Worker { host, state, build, idle_directives: 0, is_at_cut: true }
+    }
+
+    /// Carries out a directive while all other workers wait.
+    pub(crate) fn carry_out(&mut self, planned: Planned, running_seats: &RunningSeats) {
+        let (key, seat) = (Worker::key_of(&planned), planned.seat);
+        let running = planned.leaves_running();
+        if running == Some(true) {
+            running_seats.set_running(seat, true);
+        }
+        self.direct(key, planned.act);
+        if running == Some(false) {
+            running_seats.set_running(seat, false);
+        }
+    }
+
+    /// Shows the handled events to the trace at once.
+    pub(crate) fn show(&mut self, trace: Option<&mut Box<dyn Trace>>) {
+        if let (Some(trace), Some(handled)) = (trace, &mut self.state.trace) {
+            handled.drain(..).for_each(|handled| trace.handled(&handled));
+        }
     }
 
     /// Carries out a directive of the environment.
@@ -179,9 +203,10 @@ impl Worker {
         }
         let goes_on = |rare: &RareEvent| match rare {
             // Messages pass the network's receiving side first; handshakes are between sockets.
-            RareEvent::Message(_) | RareEvent::Signal(Signal::Handshake(_)) | RareEvent::Resume => {
-                true
-            }
+            RareEvent::Message(_)
+            | RareEvent::Signal(Signal::Handshake(_))
+            | RareEvent::Resume
+            | RareEvent::Later(..) => true,
             RareEvent::Signal(_) | RareEvent::Writable { .. } | RareEvent::Undelivered { .. } => {
                 false
             }
@@ -281,6 +306,7 @@ impl Worker {
                     self.handled(key, EventKind::Resume, None);
                 }
             }
+            RareEvent::Later(key, event) => self.state.push(key, event),
             RareEvent::Signal(signal) => {
                 let source = Seat(key.source - 1);
                 self.at(key, None).1.handle_signal(source, signal);
@@ -402,14 +428,14 @@ impl Worker {
     }
 
     /// Books a handled event: one for a peerlet or, without a header, one for the whole peer.
-    fn handled(&mut self, key: Key, kind: EventKind, header: Option<Header>) {
+    pub(crate) fn handled(&mut self, key: Key, kind: EventKind, header: Option<Header>) {
         let (port, call) = header.map(|header| (header.port, header.call)).unzip();
         let (booked, call) = (Booked::new(kind, key.source, key.seq), call.unwrap_or_default());
         self.at(key, None).1.book::<true>(Booked { port, call, ..booked });
     }
 
     /// The host, and the world of one peer during one event.
-    fn at(&mut self, key: Key, directive: Option<u64>) -> (&mut Host, SimWorld<'_>) {
+    pub(crate) fn at(&mut self, key: Key, directive: Option<u64>) -> (&mut Host, SimWorld<'_>) {
         let now = Moment { time: key.time, round: key.round };
         self.state.at = key.time;
         (&mut self.host, SimWorld::new(&mut self.state, key.seat, now, directive))

@@ -215,6 +215,13 @@ impl WorkerState {
         self.lookahead = self.model.lookahead().max(NANOSECOND);
     }
 
+    /// Takes another model, or the same one after it took a fault.
+    pub(crate) fn set_model(&mut self, model: Arc<Box<dyn Model>>) {
+        self.model = model;
+        self.has_arrival = self.model.has_arrival();
+        self.plain &= !self.has_arrival;
+    }
+
     /// Asks the model for the fate of a packet that departs now.
     pub(crate) fn depart(&mut self, packet: &Packet) -> Departure {
         debug_assert!(self.outbox.is_empty(), "what was sent before departs before");

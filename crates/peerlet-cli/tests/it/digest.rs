@@ -49,6 +49,7 @@ const KINDS: [&str; 12] = [
     "pause",
     "resume",
     "tamper",
+    "closure",
 ];
 
 /// Recomputes the digest from the trace alone.

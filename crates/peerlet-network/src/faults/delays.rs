@@ -2,8 +2,9 @@
 
 use peerlet_core::{Duration, Seat};
 
+use super::open::OpenList;
 use super::pairs::Pairs;
-use super::{Change, Fault};
+use super::{AddFaultError, Change, Fault};
 use crate::model::{Arrival, Departure, Model, ModelState, Packet};
 use crate::seat_states::SeatStates;
 
@@ -15,20 +16,27 @@ use crate::seat_states::SeatStates;
 pub struct PairDelays {
     inner: Box<dyn Model>,
     delays: Pairs<Option<Duration>>,
+    /// The changes, where it takes more of them.
+    known: Option<OpenList>,
 }
 
 impl PairDelays {
     /// Puts the changes of delays among these faults around a model; the model itself where there
     /// are none.
     pub fn around(inner: Box<dyn Model>, faults: &[Fault]) -> Box<dyn Model> {
-        let mut faults: Vec<&Fault> = faults.iter().collect();
-        faults.sort_by_key(|fault| fault.at);
-        let changes = faults.iter().filter_map(|fault| match &fault.change {
-            Change::PairDelay { others, delay } => Some((fault.at, &fault.seats, others, *delay)),
-            _ => None,
-        });
-        let delays = Pairs::new(changes);
-        if delays.is_empty() { inner } else { Box::new(PairDelays { inner, delays }) }
+        let delays = read(faults);
+        match delays.is_empty() {
+            true => inner,
+            false => Box::new(PairDelays { inner, delays, known: None }),
+        }
+    }
+
+    /// As [`around`](PairDelays::around), and takes [more of them](Model::add_fault) while it is in
+    /// use. The lookahead stays, so none of those may be shorter.
+    pub fn open(inner: Box<dyn Model>, faults: &[Fault]) -> PairDelays {
+        let is_delay = |fault: &&Fault| matches!(fault.change, Change::PairDelay { .. });
+        let known = OpenList::new(faults.iter().filter(is_delay).cloned().collect());
+        PairDelays { inner, delays: read(faults), known: Some(known) }
     }
 
     #[inline]
@@ -38,6 +46,16 @@ impl PairDelays {
             _ => fate,
         }
     }
+}
+
+/// The changes of delays among these faults.
+fn read(faults: &[Fault]) -> Pairs<Option<Duration>> {
+    let mut faults: Vec<&Fault> = faults.iter().collect();
+    faults.sort_by_key(|fault| fault.at);
+    Pairs::new(faults.iter().filter_map(|fault| match &fault.change {
+        Change::PairDelay { others, delay } => Some((fault.at, &fault.seats, others, *delay)),
+        _ => None,
+    }))
 }
 
 impl Model for PairDelays {
@@ -92,6 +110,20 @@ impl Model for PairDelays {
 
     fn round_trip(&self, from: Seat, to: Seat) -> Duration {
         self.inner.round_trip(from, to)
+    }
+
+    fn add_fault(&mut self, fault: &Fault) -> Result<(), AddFaultError> {
+        let Change::PairDelay { delay, .. } = fault.change else {
+            return self.inner.add_fault(fault);
+        };
+        let lookahead = self.lookahead();
+        if let Some(delay) = delay.filter(|delay| *delay < lookahead) {
+            return Err(AddFaultError::BelowLookahead { delay, lookahead });
+        }
+        let known = self.known.as_mut().ok_or(AddFaultError::Closed)?;
+        known.add(fault);
+        self.delays = read(known.all());
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@
 mod change;
 mod cuts;
 mod delays;
+mod open;
 mod pairs;
 mod step_function;
 
@@ -17,6 +18,7 @@ use peerlet_core::{Duration, Time};
 
 pub use change::{CALLS, CallEntry, Change, FaultError, Ways};
 pub use delays::PairDelays;
+pub use open::AddFaultError;
 
 use crate::access::{ACCESS_OVERHEAD, ACCESS_QUEUE};
 use crate::bottleneck::{Bottleneck, Pace};
@@ -26,6 +28,7 @@ use crate::model::{Arrival, Departure, ModelState, Packet, PacketDrop};
 use crate::probability::Probability;
 use crate::units::Rate;
 use cuts::Cuts;
+use open::Open;
 use pairs::Pairs;
 use step_function::StepFunction;
 
@@ -63,6 +66,8 @@ pub struct Faults {
     has_bursts: bool,
     has_up: bool,
     has_down: bool,
+    /// The faults themselves, where more may come while it is in use.
+    open: Option<Open>,
 }
 
 /// The state of one side of a peer.
@@ -118,6 +123,7 @@ impl Faults {
             jitter: step_function!(Change::Jitter(most) => most),
             slow: step_function!(Change::Slow(factor) => factor),
             clog: step_function!(Change::Clog => true, Change::Release => false),
+            open: None,
         }
     }
 
@@ -197,7 +203,7 @@ impl Layer for Faults {
     }
 
     fn is_stateless(&self) -> bool {
-        !self.needs_size() && !self.has_bursts
+        !self.needs_size() && !self.has_bursts && self.open.is_none()
     }
 
     fn has_arrival(&self) -> bool {
@@ -248,6 +254,10 @@ impl Layer for Faults {
             Some(wait) => fate.later(wait),
             None => Arrival::Drop(PacketDrop::Queue),
         }
+    }
+
+    fn add_fault(&mut self, fault: &Fault) -> Result<(), AddFaultError> {
+        self.add(fault)
     }
 }
 

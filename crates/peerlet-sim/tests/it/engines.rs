@@ -89,7 +89,7 @@ fn larger_worlds_are_full_of_life() {
     let (mut kinds, mut rounds, mut idle, mut late, mut endless) =
         ([0; EventKind::ALL.len()], 0, 0, 0, 0);
     for seed in 0..40 {
-        let ran = World::drawn(seed).run(Way::REFERENCE, false);
+        let ran = World::drawn(seed).run_acting(Way::REFERENCE);
         let Some((outcome, events)) = ran.whole() else {
             endless += 1;
             continue;

@@ -2,6 +2,7 @@
 
 mod acting_siblings;
 mod actor;
+mod acts;
 mod hostile_network;
 mod random_peerlets;
 mod verifier;

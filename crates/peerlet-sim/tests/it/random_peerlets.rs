@@ -127,6 +127,15 @@ impl Talker {
         self.act_at_length(ctx, 2);
     }
 
+    /// Acts when the program around the run asks for it.
+    pub fn called(&mut self, ctx: &mut Context<Talker>) -> u64 {
+        let runs = ctx.seats().running(ctx.seat());
+        remember(&mut self.memory, ctx, u64::from(runs));
+        self.act(ctx);
+        self.act(ctx);
+        self.memory
+    }
+
     fn act_at_length(&mut self, ctx: &mut Context<Talker>, most: u64) {
         let sample = ctx.rng().bits();
         match sample % 8 {
@@ -291,6 +300,19 @@ pub enum Asking {
 
 const ANSWERS: Metric = Metric::counter("answers");
 const TOOK: Metric = Metric::distribution("took").unit("s");
+
+impl Asker {
+    /// Asks when the program around the run asks for it.
+    pub fn called(&mut self, ctx: &mut Context<Asker>) -> u64 {
+        let (activity, sample) = (self.activity, ctx.rng().bits());
+        ctx.spawn(move |task| async move {
+            let number = ask(&task, activity, sample).await;
+            task.with(move |me, ctx| remember(&mut me.memory, ctx, number)).await;
+        });
+        ctx.after(Duration::ZERO, Asking::AnswerLate);
+        self.memory
+    }
+}
 
 /// One life of a question, in one of many ways; what came out, as a number.
 async fn ask(task: &Task<Asker>, activity: Activity, sample: u64) -> u64 {

@@ -15,11 +15,11 @@ use peerlet_network::{
     Model, ModelState as Kept, PLANETLAB_LIKE, Packet, PacketDrop, Per, Preset, Probability, Rate,
     ReorderConfig, Size, Uniform, Ways,
 };
-use peerlet_sim::{Engine, Handled, Outcome, RunError, Setup, Simulation, Sums, Trace};
+use peerlet_sim::{ActError, Engine, Handled, Outcome, RunError, Setup, Simulation, Sums, Trace};
 
 use crate::hostile_network::{HostileNetwork, Wall};
 use crate::random_faults::choose;
-use crate::random_peerlets::{Activity, memory};
+use crate::random_peerlets::{Activity, Asker, Talker, memory};
 
 /// A world, generated from one seed.
 #[derive(Clone, Debug)]
@@ -241,12 +241,25 @@ fn layers(rng: &mut Rng) -> LayersConfig {
 /// The faults of the network: none in two of three worlds.
 fn faults(rng: &mut Rng, seats: u32, end: Time) -> Vec<Fault> {
     let count = choose(rng, [0, 0, 6]);
+    let mut faults = Vec::new();
+    for _ in 0..count {
+        let at = Time::from_nanos(rng.below(end.as_nanos()));
+        let change = change(rng, seats);
+        let share = choose(rng, [0.1, 0.6]);
+        let seats = (0..seats).filter(|_| rng.chance(share)).map(Seat).collect();
+        faults.push(Fault { at, seats, change });
+    }
+    faults
+}
+
+/// A change of the network.
+fn change(rng: &mut Rng, seats: u32) -> Change {
     let probability = Probability::new(0.2).expect("it is below 1");
     let some = |rng: &mut Rng| -> SeatSet {
         let share = choose(rng, [0.02, 0.5]);
         (0..seats).filter(|_| rng.chance(share)).map(Seat).collect()
     };
-    let change = |rng: &mut Rng| match rng.below(10) {
+    match rng.below(10) {
         0 => Change::Cut { from: None, ways: Ways::Both, in_flight: rng.chance(0.5) },
         1 => Change::Cut { from: Some(some(rng)), ways: Ways::Out, in_flight: rng.chance(0.5) },
         2 => Change::Heal { from: None },
@@ -257,16 +270,7 @@ fn faults(rng: &mut Rng, seats: u32, end: Time) -> Vec<Fault> {
         7 => Change::Clog,
         8 => Change::Release,
         _ => Change::Duplicate(probability),
-    };
-    let mut faults = Vec::new();
-    for _ in 0..count {
-        let at = Time::from_nanos(rng.below(end.as_nanos()));
-        let change = change(rng);
-        let share = choose(rng, [0.1, 0.6]);
-        let seats = (0..seats).filter(|_| rng.chance(share)).map(Seat).collect();
-        faults.push(Fault { at, seats, change });
     }
-    faults
 }
 
 impl World {
@@ -311,13 +315,16 @@ impl World {
         }
     }
 
-    fn setup(&self, way: Way) -> Setup {
+    fn setup(&self, way: Way, is_open: bool) -> Setup {
         let (activity, seats) = (self.activity, self.activity.seats);
         let model = self.net.model(self.seed, seats);
         let model = self.layers.wrap(model, Seed::new(self.seed), seats);
         let mut model = model.expect("every draw makes a network");
-        if !self.faults.is_empty() {
-            let faults = Faults::new(&self.faults, seats);
+        if is_open || !self.faults.is_empty() {
+            let faults = match is_open {
+                true => Faults::open(&self.faults, seats),
+                false => Faults::new(&self.faults, seats),
+            };
             model = Box::new(Layers::around(model, vec![Box::new(faults)]));
         }
         Setup {
@@ -336,19 +343,62 @@ impl World {
 
     /// Runs it; `in_pieces` stops at the world's cuts and looks around.
     pub fn run(&self, way: Way, in_pieces: bool) -> Ran {
+        let cuts = if in_pieces { self.cuts.as_slice() } else { &[] };
+        self.run_with(self.setup(way, false), cuts, |_, _, _| {})
+    }
+
+    /// Runs it, and does something at random at each of its cuts.
+    pub fn run_acting(&self, way: Way) -> Ran {
+        let rng = &mut Seed::new(self.seed).named("acts").rng();
+        self.run_with(self.setup(way, true), &self.cuts, |simulation, _, answers| {
+            for _ in 0..rng.below(5) {
+                answers.push(self.act(simulation, rng));
+            }
+        })
+    }
+
+    /// Does something to a peer or to the network; returns what came of it.
+    pub fn act(&self, simulation: &mut Simulation, rng: &mut Rng) -> Result<u64, ActError> {
+        let seat = Seat(rng.below(u64::from(self.activity.seats) + 1) as u32);
+        match rng.below(4) {
+            0 => simulation.with(seat, |talker: &mut Talker, ctx| talker.called(ctx)),
+            1 => simulation.with(seat, |asker: &mut Asker, ctx| asker.called(ctx)),
+            2 => act(rng).into_iter().try_fold(0, |done, act| {
+                simulation.act(seat, act)?;
+                Ok(done + 1)
+            }),
+            _ => {
+                let seats = (0..self.activity.seats).filter(|_| rng.chance(0.3)).map(Seat);
+                let seats = seats.collect();
+                simulation.change_network(&seats, change(rng, self.activity.seats)).map(|()| 0)
+            }
+        }
+    }
+
+    fn run_with(
+        &self,
+        setup: Setup,
+        cuts: &[Time],
+        mut at_cut: impl FnMut(&mut Simulation, Time, &mut Answers),
+    ) -> Ran {
         let seen = Seen::default();
-        let setup = Setup { trace: Some(Box::new(seen.clone())), ..self.setup(way) };
+        let setup = Setup { trace: Some(Box::new(seen.clone())), ..setup };
         let directives = self.directives.clone();
         let mut simulation = Simulation::new(setup, directives).expect("these stacks can run");
-        let mut ran =
-            Ran { seen: Vec::new(), sums: Sums::default(), glances: Vec::new(), end: Ok(None) };
-        let cuts = if in_pieces { self.cuts.as_slice() } else { &[] };
+        let mut ran = Ran {
+            seen: Vec::new(),
+            sums: Sums::default(),
+            glances: Vec::new(),
+            answers: Vec::new(),
+            end: Ok(None),
+        };
         for until in cuts.iter().copied().chain([Time::MAX]) {
             if let Err(error) = simulation.run_until(until) {
                 // Others may have come farther than the endless peer, or not as far.
                 let glances = Vec::new();
                 return Ran { end: Err(error), glances, ..ran };
             }
+            at_cut(&mut simulation, until, &mut ran.answers);
             let people = (0..self.activity.seats).map(Seat);
             let people = people.map(|seat| (simulation.state(seat), memory(&simulation, seat)));
             ran.glances.push((simulation.now(), simulation.events(), people.collect()));
@@ -357,7 +407,29 @@ impl World {
         (ran.seen, ran.sums) = seen.0.take();
         ran
     }
+
+    /// Runs it one event after the other.
+    pub fn run_stepping(&self) -> Ran {
+        self.run_with(
+            self.setup(Way::REFERENCE, false),
+            &[Time::ZERO],
+            |simulation, at, answers| {
+                let mut before = Time::ZERO;
+                while at == Time::ZERO
+                    && let Some(is_one) = simulation.step().ok()
+                    && is_one
+                {
+                    assert!(simulation.now() >= before, "time does not run backward");
+                    before = simulation.now();
+                    answers.push(Ok(before.as_nanos()));
+                }
+            },
+        )
+    }
 }
+
+/// What came of the acts at cuts.
+type Answers = Vec<Result<u64, ActError>>;
 
 /// How a world is run.
 #[derive(Clone, Copy, Debug)]
@@ -402,6 +474,7 @@ pub struct Ran {
     seen: Vec<Handled>,
     sums: Sums,
     glances: Vec<Glance>,
+    answers: Answers,
     end: Result<Option<Outcome>, RunError>,
 }
 
@@ -413,6 +486,7 @@ impl Ran {
 
     /// Asserts that the other run, by somebody else, is the same.
     pub fn assert_is(&self, expected: &Ran, who: &str) {
+        assert_eq!(self.answers, expected.answers, "{who}: what came of acts");
         let (seen, wanted) = (&self.end, &expected.end);
         assert_eq!(seen.as_ref().err(), wanted.as_ref().err(), "{who}: the end");
         assert_same(&expected.seen, &self.seen, who);

@@ -1,0 +1,45 @@
+//! Access to the peerlets of a host by their types, for the program around a run: between events.
+
+use std::any::TypeId;
+use std::cell::Ref;
+
+use crate::column::Rows;
+use crate::context::Context;
+use crate::host::Host;
+use crate::life::State;
+use crate::parcel::Port;
+use crate::peerlet::Peerlet;
+use crate::world::World;
+
+impl Host {
+    /// The peerlet of type `P` in this row, to look at between events; `None` when there is none.
+    pub fn peerlet<P: Peerlet>(&self, row: usize) -> Option<Ref<'_, P>> {
+        let port = self.house.registry.port_of(TypeId::of::<P>())?;
+        let rows: &Rows<P> = self.house.column(port).as_any().downcast_ref()?;
+        rows.borrow(row)
+    }
+
+    /// Calls a closure on the peerlet of type `P` of a running peer, with its context, as a handler
+    /// is called: what it emits and spawns is handled before the peer's next event. `None`, with
+    /// the closure not called, when the peer does not run or has no such peerlet.
+    pub fn with<P: Peerlet, R>(
+        &mut self,
+        row: usize,
+        world: &mut dyn World,
+        closure: impl FnOnce(&mut P, &mut Context<'_, '_, P>) -> R,
+    ) -> Option<R> {
+        let port = self.port_of::<P>(row)?;
+        let env = &mut self.env(row, world, port);
+        let rows: &Rows<P> = env.house.column(port).as_any().downcast_ref()?;
+        let result = rows.with(env, closure);
+        self.settle(row, world);
+        result
+    }
+
+    /// The number of the peerlet of type `P`, where the peer in this row runs and has it.
+    pub fn port_of<P: Peerlet>(&self, row: usize) -> Option<Port> {
+        let port = self.house.registry.port_of(TypeId::of::<P>())?;
+        let has_it = self.state(row) == State::Running && self.stack(row).contains(&port);
+        has_it.then_some(port)
+    }
+}

@@ -1,0 +1,77 @@
+//! A run one event at a time, and the acts that wait for the end of an instant meanwhile.
+
+use std::fmt;
+
+use peerlet_core::runtime::Act;
+use peerlet_core::{NANOSECOND, Seat, Time};
+
+use crate::outcome::RunError;
+use crate::simulation::Simulation;
+
+/// The position after a step.
+pub(crate) struct Stepped {
+    /// The instant of the event that was handled last.
+    pub(crate) at: Time,
+    /// Acts for the next cut: when all events of this instant are handled.
+    pub(crate) waiting: Vec<(Seat, Act)>,
+}
+
+impl Simulation {
+    /// Goes on to an instant, from a cut or from within an instant.
+    pub(crate) fn go_on(&mut self, until: Time) -> Result<(), RunError> {
+        if self.stepped.as_ref().is_some_and(|stepped| until <= stepped.at) {
+            return Ok(());
+        }
+        self.settle()?;
+        self.go(until)
+    }
+
+    /// Handles one event; false when there is none left.
+    pub(crate) fn step_on(&mut self) -> Result<bool, RunError> {
+        let is_waited = |stepped: &&Stepped| !stepped.waiting.is_empty();
+        if let Some(at) = self.stepped.as_ref().filter(is_waited).map(|stepped| stepped.at) {
+            if self.go_one(at + NANOSECOND)?.is_some() {
+                return Ok(true);
+            }
+            self.settle()?;
+        }
+        let at = self.go_one(self.director.end)?;
+        self.stepped = at.map(|at| Stepped { at, waiting: Vec::new() });
+        Ok(at.is_some())
+    }
+
+    /// Handles what is left of the instant of a step, and does the acts that wait for its end.
+    fn settle(&mut self) -> Result<(), RunError> {
+        let Some(Stepped { at, waiting }) = self.stepped.take() else { return Ok(()) };
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        self.go(at + NANOSECOND)?;
+        waiting.into_iter().for_each(|(seat, act)| self.carry_out(seat, act));
+        Ok(())
+    }
+}
+
+/// Why a step was not made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum StepError {
+    /// The engine has no order among peers.
+    Engine,
+    /// The run broke.
+    Run(RunError),
+}
+
+impl fmt::Display for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StepError::Engine => f.write_str(
+                "only the reference engine handles one event after the other; choose \
+                 Engine::Reference, or run until an instant",
+            ),
+            StepError::Run(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StepError {}
