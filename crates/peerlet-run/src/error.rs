@@ -5,8 +5,8 @@ use std::fmt;
 
 #[cfg(feature = "live")]
 use peerlet_live::LiveError;
-use peerlet_scenario::Problems;
-use peerlet_sim::SetupError;
+use peerlet_scenario::{Problem, Problems};
+use peerlet_sim::{ActError, SetupError, StepError};
 
 use crate::panics::PanicReport;
 use crate::threads::SystemLimit;
@@ -24,6 +24,10 @@ pub enum RunError {
     Setup(SetupError),
     /// The simulation broke.
     Simulation(peerlet_sim::RunError),
+    /// An act on a simulation could not be done.
+    Act(ActError),
+    /// A simulation could not take a single step.
+    Step(StepError),
     /// The run on real sockets could not begin, or broke.
     #[cfg(feature = "live")]
     Sockets(LiveError),
@@ -45,6 +49,8 @@ impl fmt::Display for RunError {
             RunError::Plan(problems) => problems.fmt(f),
             RunError::Setup(error) => error.fmt(f),
             RunError::Simulation(error) => error.fmt(f),
+            RunError::Act(error) => error.fmt(f),
+            RunError::Step(error) => error.fmt(f),
             #[cfg(feature = "live")]
             RunError::Sockets(error) => error.fmt(f),
             RunError::System(limit) => limit.fmt(f),
@@ -59,6 +65,8 @@ impl Error for RunError {
             RunError::Plan(problems) => problems.source(),
             RunError::Setup(error) => error.source(),
             RunError::Simulation(error) => error.source(),
+            RunError::Act(error) => error.source(),
+            RunError::Step(error) => error.source(),
             #[cfg(feature = "live")]
             RunError::Sockets(error) => error.source(),
             RunError::System(limit) => limit.source(),
@@ -77,6 +85,12 @@ impl RunError {
 impl From<Problems> for RunError {
     fn from(problems: Problems) -> RunError {
         RunError::Plan(problems)
+    }
+}
+
+impl From<Problem> for RunError {
+    fn from(problem: Problem) -> RunError {
+        RunError::Plan(problem.into())
     }
 }
 

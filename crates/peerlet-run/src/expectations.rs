@@ -1,5 +1,7 @@
 //! The expectations of a scenario, judged on a run's results.
 
+use std::fmt;
+
 use peerlet_measure::{STATISTICS, Summary};
 use peerlet_scenario::{Scenario, Side};
 use serde::{Deserialize, Serialize};
@@ -21,14 +23,44 @@ pub struct Verdict {
     pub place: String,
 }
 
-impl std::fmt::Display for Verdict {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = if self.held { "held" } else { "FAILED" };
         let Verdict { measure, bound, value, place, .. } = self;
         let actual = self.actual.map_or("nothing was measured".to_owned(), |x| format!("{x:.4}"));
         write!(f, "{word:<6} {measure} {bound} = {value}: {actual} ({place})")
     }
 }
+
+/// The expectations of a scenario did not hold on a run, or were not judged.
+#[derive(Clone, PartialEq)]
+pub struct Unmet {
+    /// The bounds that were not kept.
+    pub failed: Vec<Verdict>,
+    /// Why they were not judged, where they were not.
+    pub not_judged: Option<&'static str>,
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.not_judged {
+            Some(why) => write!(f, "the expectations were not judged: {why}"),
+            None => {
+                f.write_str("some expectations did not hold")?;
+                self.failed.iter().try_for_each(|verdict| write!(f, "\n  {verdict}"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Unmet {
+    /// As displayed, since tests return it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Unmet {}
 
 /// Checks all bounds; one that nothing was measured for is not kept.
 pub fn check(scenario: &Scenario, summary: &Summary) -> Vec<Verdict> {

@@ -17,7 +17,8 @@ pub fn read(scenario: &Scenario) -> Result<Vec<Fault>, Problems> {
     if problems.is_empty() { Ok(faults) } else { Err(Problems(problems)) }
 }
 
-fn fault(event: &ScenarioEvent, peers: u32) -> Option<Result<Fault, FaultError>> {
+/// The change of the network that an event is; `None` for events on peers.
+pub fn fault(event: &ScenarioEvent, peers: u32) -> Option<Result<Fault, FaultError>> {
     let Action::Network { name, from, arguments } = &event.action else { return None };
     let known = CALLS.iter().find(|call| normalize(call.name) == normalize(name));
     let name = known.map_or(name.as_str(), |call| call.name);
@@ -31,17 +32,18 @@ fn fault(event: &ScenarioEvent, peers: u32) -> Option<Result<Fault, FaultError>>
     Some(change.map(fault))
 }
 
+/// The remedy for a call that the network does not take; empty where the error says it.
+pub fn help(error: &FaultError) -> String {
+    let FaultError::Unknown(name) = error else { return String::new() };
+    let names: Vec<&str> = CALLS.iter().map(|call| call.name).collect();
+    match suggest(name, &names) {
+        Some(meant) => format!("did you mean Network.{meant}?"),
+        None => format!("it has: {}", names.join(", ")),
+    }
+}
+
 fn problem(scenario: &Scenario, event: &ScenarioEvent, error: &FaultError) -> Problem {
-    let help = match error {
-        FaultError::Unknown(name) => {
-            let names: Vec<&str> = CALLS.iter().map(|call| call.name).collect();
-            match suggest(name, &names) {
-                Some(meant) => format!("did you mean Network.{meant}?"),
-                None => format!("it has: {}", names.join(", ")),
-            }
-        }
-        _ => String::new(),
-    };
+    let help = help(error);
     let Action::Network { from, .. } = &event.action else {
         unreachable!("only calls have faults")
     };

@@ -53,6 +53,8 @@ mod world;
 #[cfg(feature = "live")]
 mod sections;
 mod setup;
+mod sim;
+mod sim_run;
 mod simulate;
 #[cfg(feature = "live")]
 mod sockets;
@@ -74,7 +76,7 @@ pub mod fuzzing;
 
 pub use catalog::{Catalog, Entry, Prototype};
 pub use error::RunError;
-pub use expectations::Verdict;
+pub use expectations::{Unmet, Verdict};
 pub use experiment::{Experiment, Stacks};
 pub use models::{MakeModel, Models};
 pub use on_sockets::OnSockets;
@@ -82,6 +84,8 @@ pub use panics::PanicReport;
 pub use plan::Plan;
 pub use results::Results;
 pub use setup::{SimOptions, simulated};
+pub use sim::Sim;
+pub use sim_run::SimRun;
 pub use simulate::simulate;
 pub use threads::SystemLimit;
 pub use transport::Transport;

@@ -3,9 +3,9 @@
 use peerlet_core::Seed;
 use peerlet_core::runtime::SeatSet;
 use peerlet_network::{
-    BuildError, ConstantConfig, Fault, GeneratedConfig, KING_LIKE, LAYERS, LanConfig, LayersConfig,
+    BuildError, ConstantConfig, GeneratedConfig, KING_LIKE, LAYERS, LanConfig, LayersConfig,
     LognormalConfig, MODELS, MatrixConfig, Model, NOT_YET, NormalConfig, PLANETLAB_LIKE,
-    PairDelays, ParetoConfig, Preset, RegionsConfig, Site, UniformConfig, WORLD_LIKE,
+    ParetoConfig, Preset, RegionsConfig, Site, UniformConfig, WORLD_LIKE,
 };
 use peerlet_scenario::{
     NetworkTable, Part, Problem, Problems, Raw, RawValue, Scenario, Sources, read_file, suggest,
@@ -20,6 +20,9 @@ pub struct Models {
     own: Vec<(&'static str, MakeModel)>,
 }
 
+/// Puts something around the model itself, below all layers.
+pub(crate) type Around<'a> = &'a dyn Fn(Box<dyn Model>) -> Box<dyn Model>;
+
 type Built = Result<Box<dyn Model>, BuildError>;
 
 impl Models {
@@ -33,8 +36,8 @@ impl Models {
         self.own.iter().map(|(name, _)| *name)
     }
 
-    /// Builds the model that the scenario names, with the changes of pairs' delays among these
-    /// faults, and the scenario's layers around both; a constant 50 ms where it names none.
+    /// Builds the model that the scenario names, puts `around` around it, and the scenario's layers
+    /// around both; a constant 50 ms where it names none.
     ///
     /// # Errors
     /// When there is no such model, or a parameter is wrong, or a file cannot be read.
@@ -42,7 +45,7 @@ impl Models {
         &self,
         scenario: &Scenario,
         seed: Seed,
-        faults: &[Fault],
+        around: Around<'_>,
     ) -> Result<Box<dyn Model>, Problems> {
         let Scenario { sources, network, peers, groups, .. } = scenario;
         let groups: Vec<(&str, &SeatSet)> =
@@ -55,7 +58,7 @@ impl Models {
         let Some(network) = network else {
             let model = ConstantConfig::default().build(&site);
             let model = model.expect("the default network needs nothing");
-            return Ok(PairDelays::around(model, faults));
+            return Ok(around(model));
         };
         let (mut own, mut layers) = (network.parameters.clone(), Vec::new());
         if let RawValue::Table(parts) = &mut own.value {
@@ -63,7 +66,7 @@ impl Models {
             layers.extend(parts.extract_if(.., is_layer));
         }
         let model = self.bare(sources, network, &own, &site)?;
-        wrap(sources, &layers, PairDelays::around(model, faults), network, &site)
+        wrap(sources, &layers, around(model), network, &site)
     }
 
     fn bare(

@@ -5,18 +5,27 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::thread::ThreadId;
 
 use peerlet_core::runtime::Location;
 use peerlet_sim::Watch;
 
 use crate::threads::PEERS;
 
-/// How many simulations keep the words of panics for themselves just now.
-static KEEPING: AtomicUsize = AtomicUsize::new(0);
-/// The same of runs on real sockets, which keep those of their own threads.
+/// The simulations that keep the words of panics for themselves just now.
+static SIMULATIONS: Mutex<Vec<Keeping>> = Mutex::new(Vec::new());
+/// How many runs on real sockets keep the words of panics of their own threads just now.
 static KEEPING_OWN: AtomicUsize = AtomicUsize::new(0);
-/// The words that were kept, each with a backtrace where one was asked for.
+/// The words that runs on real sockets kept, each with a backtrace where one was asked for.
 static KEPT: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
+
+/// A simulation, and the words of panics on its threads.
+struct Keeping {
+    thread: ThreadId,
+    /// The name of its other threads.
+    workers: String,
+    kept: Vec<(String, String)>,
+}
 
 /// The panic that ended a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,11 +52,15 @@ pub fn catch<T>(
     run: impl FnOnce() -> T,
 ) -> Result<(T, Vec<String>), PanicReport> {
     install();
-    KEEPING.fetch_add(1, Ordering::SeqCst);
+    let thread = std::thread::current().id();
+    let workers = peerlet_sim::worker_name(thread);
+    lock(&SIMULATIONS).push(Keeping { thread, workers, kept: Vec::new() });
     // Nothing of a run that panicked is looked at again.
     let ran = catch_unwind(AssertUnwindSafe(run));
-    KEEPING.fetch_sub(1, Ordering::SeqCst);
-    let kept = std::mem::take(&mut *kept());
+    let mut all = lock(&SIMULATIONS);
+    let index = all.iter().rposition(|keeping| keeping.thread == thread);
+    let kept = index.map(|index| all.swap_remove(index).kept).unwrap_or_default();
+    drop(all);
     let (mut said, backtraces): (Vec<String>, Vec<String>) = kept.into_iter().unzip();
     said.dedup();
     match ran {
@@ -67,13 +80,28 @@ fn install() {
     INSTALLED.call_once(|| {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let is_own = KEEPING_OWN.load(Ordering::SeqCst) > 0 && is_of_the_run();
-            match is_own || KEEPING.load(Ordering::SeqCst) > 0 {
-                true => kept().push(words(info)),
-                false => usual(info),
+            if !keep_in_simulation(info) {
+                let is_own = KEEPING_OWN.load(Ordering::SeqCst) > 0 && is_of_the_run();
+                match is_own {
+                    true => lock(&KEPT).push(words(info)),
+                    false => usual(info),
+                }
             }
         }));
     });
+}
+
+/// Keeps the words of a panic for the simulation on whose thread it is; false where it is on none.
+fn keep_in_simulation(info: &PanicHookInfo<'_>) -> bool {
+    let current = std::thread::current();
+    let is_of = |keeping: &&mut Keeping| {
+        keeping.thread == current.id() || current.name() == Some(&keeping.workers)
+    };
+    match lock(&SIMULATIONS).iter_mut().rev().find(is_of) {
+        Some(keeping) => keeping.kept.push(words(info)),
+        None => return false,
+    }
+    true
 }
 
 /// Whether this is one of the threads on which a run on real sockets calls a program.
@@ -90,7 +118,7 @@ pub fn keep_on_sockets<T>(run: impl FnOnce() -> T) -> (T, Kept) {
     KEEPING_OWN.fetch_add(1, Ordering::SeqCst);
     let ran = run();
     KEEPING_OWN.fetch_sub(1, Ordering::SeqCst);
-    (ran, Kept(std::mem::take(&mut *kept())))
+    (ran, Kept(std::mem::take(&mut *lock(&KEPT))))
 }
 
 #[cfg(feature = "live")]
@@ -144,7 +172,7 @@ fn words(info: &PanicHookInfo<'_>) -> (String, String) {
     (format!("{text}{place}"), backtrace)
 }
 
-/// A panic elsewhere left nothing half-done in a list.
-fn kept() -> MutexGuard<'static, Vec<(String, String)>> {
-    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+/// Locks: a panic elsewhere left nothing half-done in a list.
+fn lock<T>(list: &Mutex<T>) -> MutexGuard<'_, T> {
+    list.lock().unwrap_or_else(PoisonError::into_inner)
 }

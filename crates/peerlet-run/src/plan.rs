@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use peerlet_core::runtime::{Act, Directive, Port, Registry, StackError};
 use peerlet_core::{Command, Duration, Need, Peer, Seat, Seed, Value};
-use peerlet_network::{Constant, Fault, Faults, Layers, Model};
+use peerlet_network::{Constant, Fault, Faults, Layers, Model, PairDelays};
 use peerlet_overlay::LayoutConfig;
 use peerlet_scenario::{
     Action, Override, Problem, Problems, Scenario, ScenarioEvent, Source, StackEntry, Step,
@@ -14,12 +14,21 @@ use peerlet_scenario::{
 
 use crate::catalog::Prototype;
 use crate::experiment::{Build, Experiment, Stacks};
+use crate::models::Around;
 use crate::transport::{self, Transport};
 use crate::world::World;
 use crate::{faults, inputs};
 
 /// A command with the peerlet that it is for; events that are none have none.
 type Resolved = Option<(Port, Arc<Command>)>;
+
+/// One thing that an event does.
+pub(crate) enum Deed {
+    /// An act on a peer.
+    Peer(Seat, Act),
+    /// A change of the network.
+    Network(Fault),
+}
 
 /// A scenario whose stacks, network, events and expectations are resolved: it can run.
 pub struct Plan {
@@ -125,12 +134,49 @@ impl Plan {
     /// When the scenario's model cannot be built.
     pub fn model(&self, experiment: &Experiment) -> Result<Box<dyn Model>, Problems> {
         let seed = Seed::new(self.scenario.seed).named("model");
-        let model = experiment.models.build(&self.scenario, seed, &self.faults)?;
+        let around: Around = &|model| PairDelays::around(model, &self.faults);
+        let model = experiment.models.build(&self.scenario, seed, around)?;
         if self.faults.is_empty() {
             return Ok(model);
         }
         let faults = Faults::new(&self.faults, self.scenario.peers);
         Ok(Box::new(Layers::around(model, vec![Box::new(faults)])))
+    }
+
+    /// The same network, which takes more changes while it is in use.
+    ///
+    /// # Errors
+    /// As [`model`](Plan::model).
+    pub(crate) fn open_model(&self, experiment: &Experiment) -> Result<Box<dyn Model>, Problems> {
+        let seed = Seed::new(self.scenario.seed).named("model");
+        let around: Around = &|model| Box::new(PairDelays::open(model, &self.faults));
+        let model = experiment.models.build(&self.scenario, seed, around)?;
+        let faults = Faults::open(&self.faults, self.scenario.peers);
+        Ok(Box::new(Layers::around(model, vec![Box::new(faults)])))
+    }
+
+    /// What an event of the scenario does: acts on each of its seats, or changes of the network.
+    ///
+    /// # Errors
+    /// When no peer could ever take a command, or the network has no such call.
+    pub(crate) fn resolve_event(
+        &self,
+        event: &ScenarioEvent,
+    ) -> Result<Vec<Deed>, (String, String)> {
+        let peers = self.scenario.peers;
+        if let Some(fault) = faults::fault(event, peers) {
+            let fault = fault.map_err(|error| (error.to_string(), faults::help(&error)))?;
+            return Ok(vec![Deed::Network(fault)]);
+        }
+        let command = match &event.action {
+            Action::Command { peerlet, name, arguments } => {
+                Some(command(&self.registry, peerlet, name, arguments)?)
+            }
+            _ => None,
+        };
+        let acts = acts(&event.action, &command);
+        let each = |seat| acts.iter().map(move |act| Deed::Peer(seat, act.clone()));
+        Ok(event.seats.iter().flat_map(each).collect())
     }
 
     /// The scenario's changes of the network, as a model that adds nothing else; `None` when it

@@ -6,7 +6,7 @@ use peerlet_core::Time;
 use peerlet_measure::{Ledger, Measurements, Summary};
 use peerlet_sim::Outcome;
 
-use crate::expectations::{self, Verdict};
+use crate::expectations::{self, Unmet, Verdict};
 use crate::on_sockets::OnSockets;
 use crate::panics::PanicReport;
 use crate::plan::Plan;
@@ -135,6 +135,23 @@ impl Results {
         match self.not_judged() {
             Some(_) => Vec::new(),
             None => expectations::check(&self.plan.scenario, &self.summary()),
+        }
+    }
+
+    /// Fails where an expectation of the scenario does not hold. One that is
+    /// [not judged](Self::not_judged) does not.
+    ///
+    /// # Errors
+    /// Names the bounds that were not kept, or says why none were judged.
+    pub fn check(&self) -> Result<(), Unmet> {
+        let not_judged = match self.plan.scenario.expect.is_empty() {
+            true => None,
+            false => self.not_judged(),
+        };
+        let failed: Vec<_> = self.verdicts().into_iter().filter(|verdict| !verdict.held).collect();
+        match failed.is_empty() && not_judged.is_none() {
+            true => Ok(()),
+            false => Err(Unmet { failed, not_judged }),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use peerlet_core::Time;
 #[cfg(feature = "live")]
 use peerlet_live::{LiveSetup, Medium};
+use peerlet_network::Model;
 use peerlet_scenario::Problems;
 use peerlet_sim::{Engine, Setup, Trace, Watch};
 
@@ -49,12 +50,17 @@ pub fn simulated(
     plan: &Plan,
     options: SimOptions,
 ) -> Result<Setup, Problems> {
+    Ok(simulated_over(plan.model(experiment)?, plan, options))
+}
+
+/// The setup of a simulation over this network.
+pub(crate) fn simulated_over(model: Box<dyn Model>, plan: &Plan, options: SimOptions) -> Setup {
     let SimOptions { engine, threads, wire, trace, watch } = options;
     let (scenario, transport, build) = (&plan.scenario, plan.transport, plan.stacks());
-    Ok(Setup {
+    Setup {
         seed: scenario.seed,
         registry: Some(plan.registry.clone()),
-        model: plan.model(experiment)?,
+        model,
         epoch: scenario.measure.epoch,
         from: plan.measured_from(),
         wire,
@@ -67,7 +73,7 @@ pub fn simulated(
         engine,
         watch,
         ..Setup::new(scenario.peers, scenario.duration, move |seat| build(seat))
-    })
+    }
 }
 
 #[cfg(feature = "live")]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use peerlet_core::runtime::SeatSet;
-use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, Seed};
+use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, Seed, Time};
 
 use crate::churn::Churn;
 use crate::connection::Connection;
@@ -157,6 +157,46 @@ impl Scenario {
     /// As [`Scenario::parse`].
     pub fn from_overrides(overrides: &[Override]) -> Result<Scenario, Problems> {
         Scenario::parse(Source::new("command line", ""), overrides)
+    }
+
+    /// Reads an event line without its time, `PEERS CALL`, as one of this instant.
+    ///
+    /// # Errors
+    /// Tells what is wrong with it.
+    ///
+    /// ```
+    /// use peerlet_core::{SECOND, Time};
+    /// use peerlet_scenario::{Scenario, Source};
+    /// let scenario = Scenario::parse(Source::new("short", "peers = 10\nfor = \"60s\""), &[])?;
+    /// let events = scenario.events_at(Time::ZERO + SECOND, "0-4 Peer.crash()")?;
+    /// assert_eq!((events[0].seats.len(), events[0].at), (5, Time::ZERO + SECOND));
+    /// let error = scenario.events_at(Time::ZERO, "0-4 Peer.crush()").unwrap_err();
+    /// assert!(error.to_string().contains("did you mean"), "{error}");
+    /// # Ok::<(), peerlet_scenario::Problems>(())
+    /// ```
+    pub fn events_at(&self, at: Time, line: &str) -> Result<Vec<ScenarioEvent>, Problems> {
+        let source = Source::new("event line", line);
+        let (line, end) = (line.trim(), line.len());
+        let Some((peers, call)) = line.split_once(char::is_whitespace) else {
+            let help = "write PEERS CALL, such as `0-9 Peer.stop()`";
+            return Err(Problem::new(&source, 0..end, "the line ends before its call", help).into());
+        };
+        // As the lines of a file are written.
+        let text = format!("{peers} {at} {}", call.trim());
+        let eligible = SeatSet::all(self.peers).without(&self.servers);
+        let stage = Stage {
+            peers: self.peers,
+            duration: self.duration,
+            cut_short: false,
+            seed: Seed::new(self.seed),
+            eligible: &eligible,
+            groups: &self.groups,
+        };
+        let source = Source { text: text.as_str().into(), ..source };
+        let (mut reader, mut events) = (Reader::new(Sources::new(source)), Vec::new());
+        stage.read(&text, &(0..text.len()), &mut reader, &mut events);
+        reader.finish()?;
+        Ok(events)
     }
 
     /// The group of this seat, if it has one.

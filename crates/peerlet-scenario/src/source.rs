@@ -54,6 +54,20 @@ impl Source {
     }
 }
 
+impl From<&str> for Source {
+    /// A text that problems call `scenario`.
+    fn from(text: &str) -> Source {
+        Source::new("scenario", text)
+    }
+}
+
+impl From<String> for Source {
+    /// A text that problems call `scenario`.
+    fn from(text: String) -> Source {
+        Source::new("scenario", text)
+    }
+}
+
 /// All the texts of one scenario, in one space of offsets; the scenario's file begins at zero.
 #[derive(Clone)]
 pub struct Sources {

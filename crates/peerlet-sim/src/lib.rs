@@ -80,5 +80,6 @@ pub use outcome::{Outcome, RunError};
 pub use setup::{Build, Engine, Setup, SetupError};
 pub use simulation::Simulation;
 pub use steps::StepError;
+pub use threads::worker_name;
 pub use trace::{Handled, JsonTrace, Sums, Trace};
 pub use watch::Watch;

@@ -17,6 +17,11 @@ pub(crate) struct Stepped {
 }
 
 impl Simulation {
+    /// Whether it stands between two events, after a [`step`](Simulation::step).
+    pub fn is_within_an_instant(&self) -> bool {
+        self.stepped.is_some()
+    }
+
     /// Goes on to an instant, from a cut or from within an instant.
     pub(crate) fn go_on(&mut self, until: Time) -> Result<(), RunError> {
         if self.stepped.as_ref().is_some_and(|stepped| until <= stepped.at) {

@@ -36,6 +36,12 @@ pub(crate) struct Lead<'a> {
     pub(crate) limit: Time,
 }
 
+/// The name of the further threads of a simulation that runs on this one. A hook that is told of a
+/// panic can tell by it whose thread that is.
+pub fn worker_name(of: thread::ThreadId) -> String {
+    format!("peers of {of:?}")
+}
+
 /// Runs until just before `until`.
 ///
 /// # Errors
@@ -45,10 +51,12 @@ pub(crate) fn run(workers: &mut [Worker], mut lead: Lead<'_>, until: Time) -> Re
     let exchange = Exchange::new(workers, lead.grid, lead.watch);
     let exchange = &exchange;
     let Some((first, others)) = workers.split_first_mut() else { return Ok(()) };
+    let name = worker_name(thread::current().id());
     thread::scope(|scope| {
         let mut threads = Vec::new();
         for (worker, me) in others.iter_mut().zip(1..) {
-            let thread = thread::Builder::new().spawn_scoped(scope, move || {
+            let builder = thread::Builder::new().name(name.clone());
+            let thread = builder.spawn_scoped(scope, move || {
                 let _guard = exchange.guard();
                 let mut round = 0;
                 while let Some(order) = exchange.next_order(round, || {}) {

@@ -46,7 +46,9 @@ pub mod prelude;
 mod experiment;
 
 pub use experiment::Experiment;
-pub use peerlet_run::{Catalog, MakeModel, Models, Plan, Stacks, World};
+pub use peerlet_run::{
+    Catalog, MakeModel, Models, Plan, Results, RunError, Sim, SimRun, Stacks, World,
+};
 
 pub use peerlet_core as core;
 #[cfg(feature = "live")]

@@ -12,5 +12,6 @@ pub use peerlet_overlay::{
     Alone, Bootstrap, Bootstrapped, ConfigError, Configured, Lookups, Neighbors, RingId, Router,
     check_range,
 };
+pub use peerlet_run::{Results, RunError, SimRun};
 pub use serde::{Deserialize, Serialize};
 pub use std::process::ExitCode;

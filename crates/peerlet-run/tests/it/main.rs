@@ -1,0 +1,6 @@
+//! Running plans from a program: whole, step by step, and with many seeds.
+
+mod gossip;
+mod panics;
+mod seeds;
+mod steps;
