@@ -33,7 +33,8 @@ mod neighbors;
 mod router;
 
 pub use bootstrap::{
-    Alone, Bootstrap, BootstrapConfig, BootstrapMessage, BootstrapTimer, Bootstrapped,
+    Alone, Bootstrap, BootstrapConfig, BootstrapMessage, BootstrapTimer, Bootstrapped, Introducer,
+    IntroducerError,
 };
 pub use configured::{ConfigError, Configured, check_range};
 pub use lookups::{Lookups, LookupsConfig, LookupsMessage, LookupsTimer, Rate, RateError};

@@ -2,12 +2,15 @@
 //! themselves, and answers every announcement with a random sample of those that have joined.
 
 mod config;
+mod introducers;
 mod members;
 
 use peerlet_core::{Address, Context, Description, Duration, Peerlet, Seat, Time};
 use serde::{Deserialize, Serialize};
 
 pub use config::BootstrapConfig;
+use introducers::Introduced;
+pub use introducers::{Introducer, IntroducerError};
 use members::{Members, Standing};
 
 use crate::configured::{ConfigError, Configured};
@@ -140,6 +143,8 @@ pub struct Bootstrap {
     told: bool,
     /// Whether this peer announced itself again after it was told of others.
     confirmed: bool,
+    /// The way in without a scenario.
+    introduced: Option<Introduced>,
 }
 
 /// The messages between peers and the server.
@@ -176,16 +181,25 @@ impl Peerlet for Bootstrap {
     fn start(&mut self, ctx: &mut Context<Self>) {
         self.wait = self.config.retry;
         (self.told, self.confirmed) = (false, false);
-        self.announce(ctx);
+        match self.introduced {
+            None => self.announce(ctx),
+            Some(_) => self.find_introducers(ctx),
+        }
     }
 
     fn stop(&mut self, ctx: &mut Context<Self>) {
+        if self.introduced.is_some() {
+            return self.say_goodbye(ctx);
+        }
         if let Some(server) = self.server(ctx).filter(|server| *server != ctx.address()) {
             ctx.send(server, BootstrapMessage::Goodbye);
         }
     }
 
     fn message(&mut self, ctx: &mut Context<Self>, from: Address, message: BootstrapMessage) {
+        if self.introduced.is_some() {
+            return self.message_without_seats(ctx, from, message);
+        }
         match message {
             BootstrapMessage::Hello => self.welcome(ctx, from, Standing::New),
             BootstrapMessage::Again => self.welcome(ctx, from, Standing::Settled),
@@ -205,6 +219,9 @@ impl Peerlet for Bootstrap {
     }
 
     fn timer(&mut self, ctx: &mut Context<Self>, timer: BootstrapTimer) {
+        if self.introduced.is_some() {
+            return self.ask_again(ctx);
+        }
         match timer {
             BootstrapTimer::Retry if self.answered && !self.confirmed => {
                 self.confirmed = true;
@@ -226,6 +243,32 @@ impl Peerlet for Bootstrap {
 }
 
 impl Bootstrap {
+    /// Joins through these peers, or founds an overlay where there are none: for programs that have
+    /// no scenario, and so no seats.
+    ///
+    /// They are asked in their order, one after the other, until one answers; any peer of the
+    /// overlay will do. The list may have this peer itself. A peer that is the first of its own
+    /// list founds the overlay when nobody else answers twice; so the same list can be given to all
+    /// of the peers that start together. All others ask until somebody answers.
+    ///
+    /// A peer that is introduced with its identity is [trusted](Context::trust) to be that one.
+    ///
+    /// ```
+    /// use peerlet_core::{SECOND, TestPeer};
+    /// use peerlet_overlay::{Bootstrap, BootstrapMessage, Introducer};
+    ///
+    /// let known: Introducer = "192.0.2.1:7000".parse()?;
+    /// let mut peer = TestPeer::new(Bootstrap::through([known]));
+    /// assert_eq!(peer.sent(), [(known.address, BootstrapMessage::Hello)]);
+    /// peer.advance(SECOND);
+    /// assert_eq!(peer.sent(), [(known.address, BootstrapMessage::Hello)], "it was silent");
+    /// # Ok::<(), peerlet_overlay::IntroducerError>(())
+    /// ```
+    pub fn through<I: Into<Introducer>>(introducers: impl IntoIterator<Item = I>) -> Bootstrap {
+        let list = introducers.into_iter().map(Into::into).collect();
+        Bootstrap { introduced: Some(Introduced::new(list)), ..Bootstrap::default() }
+    }
+
     /// Where the server is; `None` while nobody knows.
     fn server(&self, ctx: &Context<Self>) -> Option<Address> {
         ctx.seats().address(Seat(self.config.server))

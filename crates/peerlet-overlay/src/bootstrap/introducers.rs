@@ -1,0 +1,260 @@
+//! Bootstrapping without seats: through peers whose addresses are known.
+//!
+//! Any peer that has joined answers whoever asks it, and names itself among others. So there is no
+//! server to be kept, and a peer that is asked too early is silent.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use peerlet_core::{Address, Contact, Context, Duration, Identity};
+
+use super::members::Standing;
+use super::{Alone, Bootstrap, BootstrapMessage, BootstrapTimer, Bootstrapped, config};
+
+/// How often all others of its list are asked before the first of a list founds the overlay: one
+/// question or answer may be lost.
+const ROUNDS_BEFORE_FOUNDING: u32 = 2;
+
+/// A peer through which others find their way in.
+///
+/// Written `[IDENTITY@]IP:PORT[/SLOT]`; the slot of the only peer of a process is 0.
+///
+/// ```
+/// use peerlet_overlay::Introducer;
+/// let known: Introducer = "[2001:db8::7]:7000/3".parse()?;
+/// assert_eq!(known.to_string(), "[2001:db8::7]:7000/3");
+/// assert!("example.org:7000".parse::<Introducer>().is_err(), "names are the program's to resolve");
+/// # Ok::<(), peerlet_overlay::IntroducerError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Introducer {
+    /// Where it is reached.
+    pub address: Address,
+    /// Who it has to be; anybody where there is none.
+    pub identity: Option<Identity>,
+}
+
+impl From<Address> for Introducer {
+    fn from(address: Address) -> Introducer {
+        Introducer { address, identity: None }
+    }
+}
+
+impl From<SocketAddr> for Introducer {
+    /// The only peer of the process at this socket.
+    fn from(socket: SocketAddr) -> Introducer {
+        Address::new(socket, 0).into()
+    }
+}
+
+impl From<Contact> for Introducer {
+    fn from(contact: Contact) -> Introducer {
+        Introducer { address: contact.address, identity: Some(contact.identity) }
+    }
+}
+
+impl fmt::Display for Introducer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(identity) = self.identity {
+            write!(f, "{identity}@")?;
+        }
+        self.address.fmt(f)
+    }
+}
+
+impl FromStr for Introducer {
+    type Err = IntroducerError;
+    fn from_str(text: &str) -> Result<Introducer, IntroducerError> {
+        let (identity, at) = match text.split_once('@') {
+            Some((identity, at)) => (Some(identity.parse().map_err(|_| IntroducerError)?), at),
+            None => (None, text),
+        };
+        let address = match at.contains('/') {
+            true => at.parse().map_err(|_| IntroducerError)?,
+            false => Address::new(at.parse().map_err(|_| IntroducerError)?, 0),
+        };
+        Ok(Introducer { address, identity })
+    }
+}
+
+/// The text is no introducer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IntroducerError;
+
+impl fmt::Display for IntroducerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "no address of a peer; write [IDENTITY@]IP:PORT[/SLOT], such as `192.0.2.1:7000`, with \
+             the address that a name resolves to",
+        )
+    }
+}
+
+impl std::error::Error for IntroducerError {}
+
+/// The state of a peer that finds its way in through others.
+#[derive(Clone, Debug)]
+pub(super) struct Introduced {
+    list: Vec<Introducer>,
+    /// Those but for this peer, as long as it lives.
+    others: Vec<Address>,
+    /// How many questions went unanswered since the last answer.
+    silences: u32,
+    /// Whether this peer is the one of its list that founds.
+    is_first: bool,
+    /// Whether it is in the overlay: siblings heard of others, or that it is alone.
+    has_joined: bool,
+    /// Whether the last question was answered.
+    is_answered: bool,
+}
+
+impl Introduced {
+    pub(super) fn new(list: Vec<Introducer>) -> Introduced {
+        let (others, silences, is_first) = (Vec::new(), 0, false);
+        Introduced { list, others, silences, is_first, has_joined: false, is_answered: false }
+    }
+
+    /// The one to ask now.
+    fn next(&self) -> Option<Address> {
+        let index = self.silences as usize % self.others.len().max(1);
+        self.others.get(index).copied()
+    }
+}
+
+impl Bootstrap {
+    /// Begins: founds an overlay, or asks for the way into one.
+    pub(super) fn find_introducers(&mut self, ctx: &mut Context<Self>) {
+        let (me, Some(own)) = (ctx.address(), &mut self.introduced) else { return };
+        let mut begun = Introduced::new(std::mem::take(&mut own.list));
+        begun.is_first = begun.list.first().is_none_or(|first| first.address == me);
+        let others = begun.list.iter().filter(|known| known.address != me);
+        begun.others = others.clone().map(|known| known.address).collect();
+        for Introducer { address, identity } in others {
+            if let Some(identity) = *identity {
+                // Where there are no identities, whoever is there is asked.
+                ctx.trust(Contact { address: *address, identity }).ok();
+            }
+        }
+        *own = begun;
+        if own.others.is_empty() {
+            self.found(ctx);
+        }
+        self.ask(ctx);
+    }
+
+    /// This peer is the first.
+    fn found(&mut self, ctx: &mut Context<Self>) {
+        if let Some(own) = &mut self.introduced {
+            own.has_joined = true;
+            ctx.emit(Alone);
+        }
+    }
+
+    /// Asks the next peer; again after a while.
+    fn ask(&mut self, ctx: &mut Context<Self>) {
+        let Some(own) = &mut self.introduced else { return };
+        own.is_answered = false;
+        if let Some(known) = own.next() {
+            let is_in = own.has_joined;
+            ctx.send(known, if is_in { BootstrapMessage::Again } else { BootstrapMessage::Hello });
+        }
+        self.wait_a_while(ctx, self.wait);
+    }
+
+    fn wait_a_while(&mut self, ctx: &mut Context<Self>, wait: Duration) {
+        // Between three and five quarters, so that peers that began together do not stay together.
+        let quarter = (wait / 4).as_nanos();
+        let jitter = Duration::from_nanos(ctx.rng().below(2 * quarter));
+        ctx.after(Duration::from_nanos(3 * quarter) + jitter, BootstrapTimer::Retry);
+    }
+
+    /// The time to answer is over.
+    pub(super) fn ask_again(&mut self, ctx: &mut Context<Self>) {
+        let config = &self.config;
+        let Some(own) = &mut self.introduced else { return };
+        if own.is_answered {
+            // Announced again soon, when it had time to join, and from then on now and then.
+            let wait = if self.confirmed { config.refresh } else { config.retry };
+            (self.confirmed, self.wait, own.is_answered) = (true, config.retry, false);
+            own.silences = 0;
+            return self.wait_for_refresh(ctx, wait);
+        }
+        if own.others.is_empty() {
+            return;
+        }
+        own.silences += 1;
+        let rounds = own.silences / own.others.len() as u32;
+        if rounds >= ROUNDS_BEFORE_FOUNDING && own.is_first && !own.has_joined {
+            self.found(ctx);
+        }
+        // Each of them is asked before the next round waits longer.
+        let is_round = self
+            .introduced
+            .as_ref()
+            .is_some_and(|own| own.silences.is_multiple_of(own.others.len().max(1) as u32));
+        if is_round {
+            self.wait = (self.wait * 2).min(self.config.retry_max);
+        }
+        self.ask(ctx);
+    }
+
+    /// Asks again after this time, whatever was said before.
+    fn wait_for_refresh(&mut self, ctx: &mut Context<Self>, wait: Duration) {
+        ctx.after(wait, BootstrapTimer::Refresh);
+    }
+
+    /// Handles a message where there are no seats.
+    pub(super) fn message_without_seats(
+        &mut self,
+        ctx: &mut Context<Self>,
+        from: Address,
+        message: BootstrapMessage,
+    ) {
+        match message {
+            BootstrapMessage::Hello => self.introduce(ctx, from, Standing::New),
+            BootstrapMessage::Again => self.introduce(ctx, from, Standing::Settled),
+            BootstrapMessage::Goodbye => self.members.remove(from),
+            BootstrapMessage::Peers(mut peers) => {
+                let me = ctx.address();
+                let Some(own) = &mut self.introduced else { return };
+                // Only those that were asked are believed.
+                if !own.others.contains(&from) {
+                    return;
+                }
+                peers.truncate(config::SAMPLE_MAX);
+                peers.retain(|peer| *peer != me);
+                if !peers.is_empty() {
+                    (own.is_answered, own.has_joined, self.told) = (true, true, true);
+                    ctx.emit(Bootstrapped { peers });
+                }
+            }
+        }
+    }
+
+    /// Answers a peer that asks for the way in: with some that did before it, and with this one.
+    fn introduce(&mut self, ctx: &mut Context<Self>, peer: Address, said: Standing) {
+        if !self.introduced.as_ref().is_some_and(|own| own.has_joined) || peer == ctx.address() {
+            return;
+        }
+        let (now, me) = (ctx.now(), ctx.address());
+        let is_new = self.members.standing(peer).is_none();
+        self.members.hear(peer, said, now, self.config.known_max as usize, ctx.rng());
+        let (sample, forget) = (self.config.sample as usize, self.config.forget);
+        let is_fresh = |heard| now.since(heard) <= forget;
+        let mut peers =
+            self.members.sample(false, sample.saturating_sub(1), peer, is_fresh, ctx.rng());
+        peers.push(me);
+        ctx.send(peer, BootstrapMessage::Peers(peers));
+        // A peer that founded, or starts anew, finds others by those that ask it.
+        if is_new && said == Standing::Settled {
+            ctx.emit(Bootstrapped { peers: vec![peer] });
+        }
+    }
+
+    /// Leaves in order.
+    pub(super) fn say_goodbye(&mut self, ctx: &mut Context<Self>) {
+        let others = self.introduced.iter().flat_map(|own| own.others.clone());
+        others.for_each(|known| ctx.send(known, BootstrapMessage::Goodbye));
+    }
+}
