@@ -53,7 +53,8 @@ fn head(rows: &[Row], plan: &Plan) -> String {
 Made by `cargo bench -p peerlet-live --bench attacks > docs/ATTACKS.md`. [SECURITY.md](SECURITY.md)
 states the promises. Held: {held} of {all} attacks.
 {quick}
-- *Machine*: {machine}. Attacker and honest processes share it, over loopback.
+- *Machine*: {machine}.
+  Attacker and honest processes share it, over loopback.
 - *Honest processes*: two, one shard each. A peer of the second one asks two peers of the first one
   {RATE} times a second, at fixed times. Over QUIC every other question uses reliable delivery; the
   others, and all over UDP, are datagrams with one try. An operation succeeds when its answer comes
