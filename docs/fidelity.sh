@@ -65,47 +65,47 @@ over the same transport: in simulation over QUIC (`sim --transport quic`) the fi
 two peers waits for a handshake, as it does on sockets.
 
 `scenarios/fidelity.toml` tests the network. Both sides begin with the same overlay, laid out by the
-seed, and their peers look up the same keys, so that little differs but the work of the sockets, and
-a few seeds decide. `scenarios/fidelity-grown.toml` lets the overlay grow: timers and acknowledgements
-come at slightly other instants, so peers meet in another order and build another overlay from the
-same seed. That alone makes some 2 % of a run's mean and of its messages, so it has more seeds and
-limits of its own.
+seed, and their peers look up the same keys. They differ in little but the work of the sockets, so a
+few seeds decide. `scenarios/fidelity-grown.toml` lets the overlay grow: timers and acknowledgements
+come at slightly different instants, so peers meet in another order and build another overlay from
+the same seed. That alone accounts for some 2 % of a run's mean and of its messages, so this
+scenario has more seeds and limits of its own.
 
 ## How verdicts are made
 
-Errors are those of the emulated side, emulated / simulated - 1, as means over pairs of the same
-seed, each with its 90 % interval by Student's t. Values are those of the side that has fewer. A run
-that handed over one packet in a hundred more than 0.5 ms late is void and repeated.
+An error is that of the emulated side, emulated / simulated - 1, as the mean over pairs of the same
+seed, with its 90 % interval by Student's t. The number of values is that of the side that has
+fewer. A run that handed over one packet in a hundred more than 0.5 ms late is void and repeated.
 
 The interval decides: a number *held* when the interval lies within the limits on both sides of
-zero, which is two one-sided tests at 5 % each; it *failed* when the interval lies outside; otherwise
-it is *inconclusive*, and the report says how many seeds would decide it. That number assumes that
-more runs spread as these do. It is the number with which nine of ten comparisons would end on the
-same side of the limit as the estimate, or with which the interval's half width is a quarter of the
-limit, whichever is less. Where the interval is already that narrow and the estimate lies so near the
-limit that 1,000 seeds would not do, no number of seeds decides it.
+zero, which is two one-sided tests at 5 % each; it *failed* when the interval lies outside;
+otherwise it is *inconclusive*, and the report says how many seeds would decide it. That number
+assumes that more runs spread as these do. It is the number with which nine of ten comparisons would
+end on the same side of the limit as the estimate, or with which the interval's half width is a
+quarter of the limit, whichever is less. Where the interval is already that narrow and the estimate
+lies so near the limit that 1,000 seeds would not suffice, no number of seeds decides it.
 
-A Kolmogorov-Smirnov distance is never below zero, and two samples of one distribution have some. Its
-interval is made of the runs, not of single values, which depend on each other within a run. At each
-bound the two sides differ by a mean over pairs of runs, with a margin like any other number. The
-interval's upper end is the largest sum of difference and margin at any bound, so a distance held
-when the difference is within the limit at every bound, each tested at 5 %. The lower end is the
-largest difference less the margin at the widest bound, stretched by 2.45 / 1.64: the quantiles of
-the one-sided Kolmogorov distribution and the normal one, since the largest of many differences
-exceeds its true value more often than a single one does.
+A Kolmogorov-Smirnov distance is never below zero, and two samples of one distribution already have
+some distance. Its interval is computed over the runs, not over single values, which depend on each
+other within a run. At each bound the two sides differ by a mean over pairs of runs, with a margin
+like that of any other number. The interval's upper end is the largest sum of difference and margin
+at any bound, so a distance held when the difference is within the limit at every bound, each tested
+at 5 %. The lower end is the largest difference less the margin at the widest bound, stretched by
+2.45 / 1.64: the quantiles of the one-sided Kolmogorov distribution and the normal one, since the
+largest of many differences exceeds its true value more often than a single one does.
 
 TEXT
   section "UDP: within 2 %" 0 fidelity.toml 1..5 --transport udp
-  section "QUIC with pairs warmed: within 2 %" 0 fidelity.toml 1..5 --transport quic \
+  section "QUIC with warm pairs: within 2 %" 0 fidelity.toml 1..5 --transport quic \
     --set for=45s --set measure.from=30s
-  section "QUIC with pairs that are cold: within 5 %" 0 fidelity.toml 1..5 --transport quic \
+  section "QUIC with cold pairs: within 5 %" 0 fidelity.toml 1..5 --transport quic \
     --within 5%
   section "2 % loss, with retries: within 5 %" 0 fidelity.toml 1..12 --within 5% --counts 2% \
     --set network.loss=0.02
-  section "A split for four seconds that heals: within 5 %" 0 fidelity.toml 1..8 --within 5% \
+  section "A split that heals after four seconds: within 5 %" 0 fidelity.toml 1..8 --within 5% \
     --counts 2% --set 'events.lines="0-31 8 Network.cut()\n* 12 Network.heal()"'
-  # Each handshake takes a processor a millisecond: peers join over 8 s, so that a small machine is in
-  # time for all of them.
+  # Each handshake takes a processor a millisecond: peers join over 8 s, so that a small machine is
+  # in time for all of them.
   section "A grown overlay: within 5 %" 0 fidelity-grown.toml 1..16 --within 5% --counts 5% \
     --set join=8s --set for=29s --set measure.from=14s
   section "Control: delays 10 % longer on the emulated side must be found" 1 fidelity.toml 1..3 \

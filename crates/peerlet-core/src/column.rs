@@ -1,8 +1,8 @@
 //! Where peerlets live: one column per peerlet type, one row per peer.
 //!
-//! A column knows its type, so one virtual call an event leads from the untyped runtime to a typed
-//! handler. It is borrowed while one of its peerlets handles something; that is what makes a
-//! peerlet already on the stack answer `None` to its siblings.
+//! A column knows its type, so one virtual call per event leads from the untyped runtime to a typed
+//! handler. It is borrowed while one of its peerlets handles something; therefore siblings that
+//! look up a peerlet already on the call stack get `None`.
 
 use std::any::Any;
 use std::cell::{Ref, RefCell, RefMut};
@@ -33,9 +33,9 @@ pub trait Column: Any + Send {
     fn remove(&self, row: usize);
     /// Whether the peer at hand, in this row, has a peerlet here.
     fn has(&self, row: usize) -> bool;
-    /// Runs events that are this column's, from the first. Stops before one that is another's or
-    /// that is to wait, and after one that left something to be done before the next. Moves `next`
-    /// to where it stopped.
+    /// Runs events of this column, from the first. Stops before an event that is another column's
+    /// or must wait, and after one that left work to be done before the next. Moves `next` to where
+    /// it stopped.
     fn run(&self, env: &mut Env<'_>, events: &mut PackedEvents<'_>);
     /// Runs the handler of the same name; so do the others.
     fn init(&self, env: &mut Env<'_>);
@@ -46,7 +46,7 @@ pub trait Column: Any + Send {
     /// See [`Peerlet::message`].
     fn message(&self, env: &mut Env<'_>, from: Address, body: &mut Body)
     -> Result<(), DecodeError>;
-    /// See [`Peerlet::timer`]; sets the next one where it is periodic. False when it was taken back
+    /// See [`Peerlet::timer`]; sets the next one where it is periodic. False when it was canceled
     /// or there is no such peerlet: nothing was handled then.
     fn timer(&self, env: &mut Env<'_>, handle: u32, body: &mut Body) -> bool;
     /// See [`Peerlet::undelivered`].
@@ -71,7 +71,7 @@ pub trait Column: Any + Send {
         task: &mut dyn Any,
         answer: Option<Answer>,
     ) -> Progress;
-    /// Makes what a task gets for its call, `Ok` of a message of this type, from the message.
+    /// Makes the result of a task's call, `Ok` of a message of this type, from the message.
     fn answer(&self, body: &mut Body) -> Result<Value, DecodeError>;
 }
 

@@ -32,13 +32,13 @@ impl Value {
     }
 }
 
-/// What follows a backslash in a written text, and what the two stand for; the backslash itself
-/// first.
+/// The characters that follow a backslash in a written text, with the character that each escape
+/// stands for; the backslash itself first.
 pub const TEXT_ESCAPES: [(char, char); 5] =
     [('\\', '\\'), ('"', '"'), ('n', '\n'), ('r', '\r'), ('t', '\t')];
 
 impl fmt::Display for Value {
-    /// Writes the argument as an event line has it.
+    /// Writes the argument as in an event line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Integer(n) => n.fmt(f),
@@ -61,7 +61,7 @@ impl fmt::Display for Value {
 pub enum Kind {
     /// A whole number.
     Integer,
-    /// A number; whole ones are taken too.
+    /// A number; whole ones are accepted too.
     Float,
     /// `true` or `false`.
     Bool,
@@ -104,7 +104,7 @@ impl Signature {
         self
     }
 
-    /// The same command with a sentence that says what it does.
+    /// The same command with a sentence that describes it.
     pub fn help(mut self, help: &'static str) -> Signature {
         self.help = help;
         self

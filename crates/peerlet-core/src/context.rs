@@ -136,7 +136,7 @@ impl Caller {
     }
 }
 
-/// A timer that was set: what [`Context::cancel`] takes.
+/// A timer that was set, for [`Context::cancel`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct TimerId {
     pub(crate) life: u32,
@@ -164,7 +164,7 @@ impl TimerId {
 /// The peer, as one of its peerlets sees it while it handles something: clock, network, randomness,
 /// siblings.
 ///
-/// All that a peerlet does goes through here. Nothing blocks.
+/// Everything a peerlet does goes through here. Nothing blocks.
 pub struct Context<'a, 'e, P: Peerlet> {
     env: Lent<&'a mut Env<'e>>,
     /// The peerlet's, which is not the environment's when it acts for a sibling.
@@ -203,7 +203,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         self.env.world.seat()
     }
 
-    /// All seats of the scenario: for workloads, which may know what no overlay knows.
+    /// All seats of the scenario: for workloads, which may know more than an overlay.
     pub fn seats(&self) -> &dyn Seats {
         self.env.world.seats()
     }
@@ -223,17 +223,17 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// Sends a datagram: at most [`DATAGRAM_MAX`](crate::wire::DATAGRAM_MAX) encoded bytes; it may
     /// be lost, duplicated or reordered without notice.
     ///
-    /// Over QUIC the first datagrams to a peer wait for a handshake: 64 of them. Further ones are
-    /// dropped, and the accounts say so under `queue`. Spread what begins a conversation over time,
-    /// or use [`send_reliably`](Context::send_reliably), whose queue says when it is full.
+    /// Over QUIC the first 64 datagrams to a peer wait for a handshake. Further ones are dropped,
+    /// and the accounts say so under `queue`. Spread first messages over time, or use
+    /// [`send_reliably`](Context::send_reliably), whose queue says when it is full.
     pub fn send(&mut self, to: Address, message: P::Message) {
         let header = Header { port: self.port, call: Call::None };
         self.env.world.send(to, header, Parcel::new(message));
     }
 
     /// Sends a datagram to every other peer on this peer's local network, as
-    /// [`send`](Context::send) does to one: whoever lives there gets it, and each copy has a fate
-    /// of its own. Nobody gets it where the network has no local ones. Declare
+    /// [`send`](Context::send) does to one: any peer that lives there gets it, and each copy has a
+    /// fate of its own. Nobody gets it where the network has no local networks. Declare
     /// [`Need::Broadcast`](crate::Need::Broadcast) to use it.
     pub fn broadcast(&mut self, message: P::Message) {
         let header = Header { port: self.port, call: Call::None };
@@ -245,19 +245,20 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// [`Need::Reliable`](crate::Need::Reliable) to use it.
     ///
     /// A message has at most [`MESSAGE_MAX`](crate::wire::MESSAGE_MAX) = 16 MiB encoded bytes, or
-    /// what the run sets in place of that. One above 256 KiB travels in pieces and is put together
-    /// before it is delivered. One that is larger than the queue is taken when the queue is empty.
+    /// the bound that the run sets instead. One above 256 KiB travels in pieces and is reassembled
+    /// before it is delivered. One that is larger than the queue is accepted when the queue is
+    /// empty.
     ///
     /// # Errors
     /// Hands the message back when the queue to `to` is full (256 messages or 1 MiB):
     /// [`writable`](Peerlet::writable) is called once when half of it is free and the message has
-    /// room. Hands it back as well when it is too large: it will never be taken then, and
+    /// room. Hands it back as well when it is too large: it will never be accepted then, and
     /// `writable` does not follow. [`try_send_reliably`](Context::try_send_reliably) says which.
     pub fn send_reliably(&mut self, to: Address, message: P::Message) -> Result<(), P::Message> {
         self.try_send_reliably(to, message).map_err(Refused::into_message)
     }
 
-    /// As [`send_reliably`](Context::send_reliably), and says why a message is handed back.
+    /// Like [`send_reliably`](Context::send_reliably), and says why a message is handed back.
     ///
     /// # Errors
     /// Hands the message back with the reason: [`Refusal::QueueFull`] or [`Refusal::TooLarge`].
@@ -297,13 +298,13 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         self.env.caller.copied()
     }
 
-    /// Answers the question being handled, by the same class of delivery. When it is no question
-    /// but a plain message, nobody waits, and nothing is sent.
+    /// Answers the question being handled, by the same class of delivery. If it is a plain message
+    /// and not a question, nobody waits, and nothing is sent.
     ///
-    /// An answer that finds its queue full is dropped: the caller's time-out tells it. One that is
-    /// longer than a message of its class may be (1,150 encoded bytes by datagram, 16 MiB reliably
-    /// unless the run sets another bound) is dropped as well, and the caller hears at once that
-    /// there will be none: [`CallError::AnswerTooLarge`](crate::CallError::AnswerTooLarge).
+    /// An answer that finds its queue full is dropped: the caller learns it by its time-out. One
+    /// that is longer than a message of its class may be (1,150 encoded bytes by datagram, 16 MiB
+    /// reliably unless the run sets another bound) is dropped as well, and the caller hears at once
+    /// that there will be none: [`CallError::AnswerTooLarge`](crate::CallError::AnswerTooLarge).
     /// [`try_reply`](Context::try_reply) hands it back instead.
     pub fn reply(&mut self, message: P::Message) {
         if let Some(caller) = self.env.caller.copied() {
@@ -326,8 +327,8 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         }
     }
 
-    /// Answers the question being handled, and hands back an answer that is not taken: the caller
-    /// still waits then.
+    /// Answers the question being handled, and hands back an answer that is not accepted: the
+    /// caller still waits then.
     ///
     /// # Errors
     /// Hands the answer back with the reason: [`Refusal::QueueFull`] (reliable calls only) or
@@ -361,8 +362,8 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         TimerId { life: self.env.life().number, handle, due, period: Duration::ZERO }
     }
 
-    /// Sets a timer that is due again and again, first after one `period`. One
-    /// [`cancel`](Context::cancel) ends it.
+    /// Sets a periodic timer, due first after one `period`. One [`cancel`](Context::cancel) ends
+    /// it.
     ///
     /// # Panics
     /// Panics when the period is zero: it would be due without end.
@@ -394,8 +395,8 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         self.env.world.set_timer(due, self.port, handle, body);
     }
 
-    /// Takes a timer back: it does not fire any more, even if it is due just now and only late. One
-    /// that fired already, was taken back already, or was set in an older life, is left alone.
+    /// Cancels a timer: it does not fire any more, even if it is due already and only late. A timer
+    /// that has fired, was canceled before, or was set in an older life, is left alone.
     pub fn cancel(&mut self, timer: TimerId) {
         let world = &*self.env.world;
         let (now, settled, swept) = (world.now(), world.settled(), world.swept());
@@ -406,8 +407,8 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// stack.
     ///
     /// The guard borrows the peer, not the context, so both can be used side by side:
-    /// `near.any(ctx.rng())`. To act as the sibling, lend it its own context: `near.forget(&mut
-    /// ctx.of::<Near>(), peer)`.
+    /// `near.any(ctx.rng())`. To act as the sibling, pass it its own context:
+    /// `near.forget(&mut ctx.of::<Near>(), peer)`.
     pub fn sibling<Q: Peerlet>(&self) -> Option<Sibling<'e, Q>> {
         let port = self.env.house.registry.port_of(TypeId::of::<Q>())?;
         let rows: &'e Rows<Q> = self.env.house.column(port).as_any().downcast_ref()?;
@@ -424,9 +425,9 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// metrics.
     ///
     /// # Panics
-    /// Panics when this peer has no `Q`, whether or not other peers of the run have one: there is
-    /// nobody to act for. Declare [`uses`](crate::Description::uses) where it is always there, and
-    /// ask [`has`](Context::has) where it may not be.
+    /// Panics when this peer has no `Q`, whether or not other peers of the run have one. Declare
+    /// [`uses`](crate::Description::uses) where it is always there, and ask [`has`](Context::has)
+    /// where it may not be.
     ///
     /// ```
     /// # use peerlet_core::*;
@@ -530,7 +531,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         TaskId { life: self.env.life().number, id }
     }
 
-    /// Ends a task where it waits. One that is over, or of an older life, is left alone.
+    /// Ends a task where it waits. A task that is over, or of an older life, is left alone.
     pub fn abort(&mut self, task: TaskId) {
         if task.life == self.env.life().number {
             self.env.life().remove_task(task.id);

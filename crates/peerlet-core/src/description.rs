@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::metric::Metric;
 use crate::peerlet::Peerlet;
 
-/// Something that a world can give or not.
+/// A service that a world may or may not provide.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[non_exhaustive]
 pub enum Need {
@@ -85,13 +85,13 @@ impl<P: Peerlet> Description<P> {
         about
     }
 
-    /// Says in a sentence what the peerlet does.
+    /// Describes the peerlet in a sentence.
     pub fn help(&mut self, help: &'static str) -> &mut Self {
         self.help = help;
         self
     }
 
-    /// Names something that the world must give; a world that cannot is refused before anything
+    /// Names a service that the world must provide; a world that cannot is refused before anything
     /// runs.
     pub fn needs(&mut self, need: Need) -> &mut Self {
         self.needs.push(need);

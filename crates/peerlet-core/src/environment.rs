@@ -8,7 +8,7 @@ use crate::parcel::Port;
 use crate::tamper::Tampering;
 use crate::time::{Duration, Time};
 
-/// Something that the environment does to one seat.
+/// An act of the environment on one seat.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Act {
     /// Begins the next life. Does nothing to a peer that lives.
@@ -17,12 +17,12 @@ pub enum Act {
     Stop,
     /// Ends the life at once and drops all state. Does nothing where there is none.
     Crash,
-    /// Lets a peer that lives handle nothing for so long. What comes for it meanwhile, timers and
-    /// other acts included, falls on the instant at which it goes on; of datagrams only so many as
-    /// a socket's buffer holds. A crash ends the pause. Does nothing to a peer that does not live,
-    /// and nothing for no time.
+    /// Makes a living peer handle nothing for this time. All events that come for it meanwhile,
+    /// timers and other acts included, move to the instant at which it resumes; of datagrams, only
+    /// the number that a socket's buffer holds. A crash ends the pause. Does nothing to a peer that
+    /// does not live, and nothing if the time is zero.
     Pause(Duration),
-    /// Lets it tamper with what it sends, whatever life it is in.
+    /// Makes the peer tamper with the messages it sends, in any life.
     Tamper(Tampering),
     /// Calls a command of a peerlet, unless the peer crashed.
     Command(Port, Arc<Command>),
@@ -30,8 +30,8 @@ pub enum Act {
 
 /// An act at its time.
 ///
-/// A run is given all of them in order: by time, at one instant as the scenario's file has them,
-/// and for one line of it by seat. They sort before whatever peers do at that instant.
+/// A run gets all directives in order: by time, at one instant in the order of the scenario's file,
+/// and for one line of it by seat. They sort before the peers' own events at that instant.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Directive {
     /// When, in the engine's time.

@@ -1,5 +1,5 @@
-//! The peers that a runtime holds together: their peerlets, their lives, and the way of every event
-//! to its handler.
+//! The peers that a runtime holds together: their peerlets, their lives, and the path of every
+//! event to its handler.
 //!
 //! A runtime brings the events in the contract's order and a [`World`] for each; the host does the
 //! rest: stacks, lives, siblings, local events, calls and tasks. All worlds share it, so a peerlet
@@ -31,7 +31,7 @@ use crate::world::{Alarm, World};
 /// between siblings.
 const LOCALS_MAX: u32 = 100_000;
 
-/// A number of peers and everything they consist of. A row is a peer's place in it.
+/// A number of peers with all their parts. A row is a peer's index in it.
 pub struct Host {
     house: HostShared,
     lives: Table<Life>,
@@ -91,7 +91,7 @@ impl Host {
         }
     }
 
-    /// Asks the cache for what an event needs that is handled before long, as deep as this.
+    /// Prefetches the data of an event that is handled soon, to this depth.
     #[inline]
     pub fn prefetch(&self, row: u32, depth: Depth) {
         if depth == Depth::Life {
@@ -103,15 +103,15 @@ impl Host {
         }
     }
 
-    /// How many answers came when nobody waited for them any more. One that came when its time was
-    /// over counts until its call is awaited again.
+    /// The number of answers that came when nobody waited for them any more. One that came after
+    /// its call's time was over counts until the call is awaited again.
     pub fn late_answers(&self) -> u64 {
         self.house.late_answers.get()
     }
 
-    /// Where the panic came from that unwound through this host, if it came from a peer's handler,
-    /// and from which: told once. A runtime that catches panics asks it, with what it knows of the
-    /// row and the time; the host and its peers are of no further use then.
+    /// The origin of the panic that unwound through this host, if it came from a peer's handler:
+    /// reported once. A runtime that catches panics calls this, with its knowledge of the row and
+    /// the time; the host and its peers are unusable then.
     pub fn unwound(&self, seat: impl FnOnce(usize) -> Seat, time: Time) -> Option<Location> {
         let Unwound { row, peerlet, handler } = self.house.unwound.take()?;
         Some(Location { seat: seat(row), life: self.life(row), peerlet, handler, time })
@@ -268,13 +268,13 @@ impl Host {
         self.house.late_answers.update(|late| late + 1);
     }
 
-    /// Whether this timer, which still waits, was set in the peer's present life and taken back;
+    /// Whether this timer, which still waits, was set in the peer's present life and canceled;
     /// forgets that it was.
     pub fn is_cancelled(&mut self, row: usize, handle: u32) -> bool {
         self.lives[row].take_cancelled(handle)
     }
 
-    /// How many timers of this peer are noted as taken back: few, whatever it does, but for those
+    /// The number of timers of this peer noted as canceled: few in every case, except for those
     /// that still wait.
     pub fn cancelled(&self, row: usize) -> usize {
         self.lives[row].cancelled()
@@ -285,8 +285,7 @@ impl Host {
         self.lives[row].is_open(task, operation)
     }
 
-    /// Whether this alarm of this life still means anything; a timer that was taken back is
-    /// forgotten by asking.
+    /// Whether this alarm of this life is still valid; asking about a canceled timer forgets it.
     pub fn expects(&mut self, row: usize, life: u32, alarm: &Alarm) -> bool {
         let present = &mut self.lives[row];
         if self.standings[row].state != State::Running || present.number != life {
@@ -298,7 +297,7 @@ impl Host {
         }
     }
 
-    /// Hands a timer to its peerlet, if it still means anything. False when nothing was handled.
+    /// Hands a timer to its peerlet, if it is still valid. False when nothing was handled.
     #[inline(always)]
     pub fn timer(
         &mut self,
@@ -317,14 +316,14 @@ impl Host {
         is_handled
     }
 
-    /// Runs events of many peers, in order: at the cost of one event's way to its handler, and of
-    /// little more for each further one of the same peerlet type. Moves `next` to the first that is
-    /// to wait, or to the end.
+    /// Runs events of many peers, in order: the path to a handler costs its full price once, and
+    /// little more for each further event of the same peerlet type. Moves `next` to the first event
+    /// that must wait, or to the end.
     ///
-    /// The world is asked for each event ([`World::take_event`]), and told when one was not handled
-    /// after all ([`World::pass_event`]). It takes no event but datagrams and timers, of peers that
-    /// are running, and timers of their present lives only. Afterwards no body of an event that was
-    /// taken holds anything.
+    /// The world is asked for each event ([`World::take_event`]), and notified when one was not
+    /// handled after all ([`World::pass_event`]). It may take only datagrams and timers, of running
+    /// peers, and timers of their present lives only. Afterwards the bodies of all events that were
+    /// taken are empty.
     pub fn run(&mut self, world: &mut dyn World, events: &mut PackedEvents<'_>) {
         while let Some(event) = events.all.get(events.next) {
             let (port, before) = (event.port(), events.next);
@@ -338,8 +337,8 @@ impl Host {
         }
     }
 
-    /// Hands an alarm that is [expected](Host::expects) to its peerlet or task; returns whose it
-    /// was, and the question that the task waits for an answer to. `None` when nothing was handled.
+    /// Hands an alarm that is [expected](Host::expects) to its peerlet or task; returns the peerlet
+    /// type, and the question whose answer the task awaits. `None` when nothing was handled.
     pub fn alarm(&mut self, row: usize, world: &mut dyn World, alarm: Alarm) -> Option<Header> {
         match alarm {
             Alarm::Timer { port, handle, mut body } => {

@@ -1,5 +1,5 @@
-//! What a peer has besides its peerlets: its life, its generator, and what an idle peer does
-//! without.
+//! The state of a peer besides its peerlets: its life, its generator, and the parts that an idle
+//! peer does without.
 
 use std::any::Any;
 
@@ -18,7 +18,7 @@ use crate::world::Swept;
 pub enum State {
     /// No state: never started, or crashed.
     Absent,
-    /// Stopped in order: state is there, no life.
+    /// Stopped in order: it has state, and no life.
     Stopped,
     /// It lives.
     Running,
@@ -47,7 +47,7 @@ impl Standing {
     pub(crate) const NONE: Standing = Standing { state: State::Absent, stack: 0 };
 }
 
-/// How deep something is that an event needs.
+/// The depth of data that an event needs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Depth {
     /// The part that every peer has.

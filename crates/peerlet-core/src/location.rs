@@ -1,9 +1,9 @@
-//! Where something happened, in the terms of whoever wrote the peerlet; and how a panic is traced
-//! back to the handler that it came from.
+//! Locations of events in the terms of a peerlet's author, and the tracing of a panic back to its
+//! handler.
 //!
-//! A guard stands around every call of a handler. It is forgotten when the handler returns, so it
-//! costs nothing; only a panic that unwinds through it runs its destructor, which notes the row,
-//! the peerlet and the handler.
+//! A guard surrounds every call of a handler. It is forgotten when the handler returns, so it costs
+//! nothing; only a panic that unwinds through it runs its destructor, which notes the row, the
+//! peerlet and the handler.
 
 use std::fmt;
 use std::mem;
@@ -65,7 +65,7 @@ impl Handler {
     }
 }
 
-/// The place at which something happened: the peer, its peerlet and handler, and the time.
+/// The location of an event: the peer, its peerlet and handler, and the time.
 ///
 /// ```
 /// use peerlet_core::{SECOND, Seat, Time};

@@ -1,11 +1,11 @@
 //! Maps and sets whose order and hashes are the same in every run.
 //!
-//! The standard library's hash maps are seeded at random: to iterate one is to bring chance into a
-//! simulation, the first thing every user stumbles over. These keep the order of insertion and hash
-//! with a fixed function.
+//! The standard library's hash maps are seeded at random: iterating one brings randomness into a
+//! simulation, the most common first mistake. These keep the order of insertion and hash with a
+//! fixed function.
 //!
-//! A fixed hash can be guessed: whoever may choose the keys can make them collide. Keys that
-//! strangers choose freely belong into a `BTreeMap`.
+//! A fixed hash can be guessed: anybody who chooses the keys can make them collide. Keys that
+//! strangers choose freely belong in a `BTreeMap`.
 
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -26,7 +26,7 @@ pub type Map<K, V> = indexmap::IndexMap<K, V, BuildHasherDefault<FixedHasher>>;
 /// element).
 pub type Set<T> = indexmap::IndexSet<T, BuildHasherDefault<FixedHasher>>;
 
-/// The hasher of [`Map`] and [`Set`]: one [`mix`] a word, from a fixed start.
+/// The hasher of [`Map`] and [`Set`]: one [`mix`] per word, from a fixed start.
 #[derive(Clone, Copy, Default)]
 pub struct FixedHasher(u64);
 

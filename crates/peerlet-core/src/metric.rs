@@ -13,13 +13,13 @@ fn rounded(value: f64, quantum: f64) -> Option<i64> {
     Some((quanta as i64).clamp(-QUANTA_MAX, QUANTA_MAX))
 }
 
-/// How the values of a metric are to be read.
+/// How the values of a metric are interpreted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MetricKind {
-    /// Things that happened: values are added up.
+    /// Occurrences: values are added up.
     Counter,
-    /// A level: each peer's last value counts, taken at the end of each epoch from the peers that
-    /// run.
+    /// A level: each peer's last value counts, taken at the end of each epoch from the running
+    /// peers.
     Gauge,
     /// Samples: mean, spread and percentiles are of interest.
     Distribution,
@@ -38,8 +38,8 @@ impl MetricKind {
 
 /// One quantity that a peerlet measures: its name, kind, unit and resolution.
 ///
-/// Values are recorded as whole multiples of the quantum, so that sums are exact and come out the
-/// same however the peers are spread over threads and processes. A full name is `peerlet/metric`.
+/// Values are recorded as whole multiples of the quantum, so that sums are exact and the same
+/// however the peers are distributed over threads and processes. A full name is `peerlet/metric`.
 ///
 /// ```
 /// use peerlet_core::Metric;
@@ -85,14 +85,13 @@ impl Metric {
     /// The same metric at this resolution, in units.
     ///
     /// # Panics
-    /// Panics when the quantum is not positive: nothing is a multiple of zero. In a constant this
-    /// is a compile error.
+    /// Panics when the quantum is not positive. In a constant this is a compile error.
     pub const fn quantum(self, quantum: f64) -> Metric {
         assert!(quantum > 0.0, "a metric's quantum is positive");
         Metric { quantum, ..self }
     }
 
-    /// The same metric with a sentence that says what it is.
+    /// The same metric with a sentence that describes it.
     pub const fn help(self, help: &'static str) -> Metric {
         Metric { help, ..self }
     }

@@ -1,14 +1,14 @@
-//! An event as a runtime stores it that has very many of them.
+//! The stored form of an event, for runtimes that have very many.
 
 use std::fmt;
 
 use crate::address::Seat;
 use crate::parcel::{Body, Port};
 
-/// An event that waits: 40 bytes, most of them the message's or the timer's value.
+/// A waiting event: 40 bytes, most of them the message's or the timer's value.
 ///
-/// Datagrams that are part of no call and timers are understood by [`Host::run`], which runs many
-/// of them in a row. A runtime may store other events in the same form, with kinds of its own.
+/// [`Host::run`] understands timers, and datagrams that are part of no call, and runs many of them
+/// in a row. A runtime may store other events in the same form, with kinds of its own.
 ///
 /// [`Host::run`]: crate::runtime::Host::run
 pub struct PackedEvent {
@@ -62,7 +62,7 @@ const OWN_BITS: u32 = KIND_BITS - 1;
 impl PackedEvent {
     /// How many bits of a place are kept.
     pub const PLACE_BITS: u32 = 64 - PackedEvent::PLACE_SHIFT;
-    /// How far up these bits are in [`place_high`](PackedEvent::place_high).
+    /// The position of these bits in [`place_high`](PackedEvent::place_high).
     pub const PLACE_SHIFT: u32 = 16 + KIND_BITS;
     /// The kind of datagrams.
     pub const DATAGRAM: u8 = 0;
@@ -110,8 +110,8 @@ impl PackedEvent {
         self.head as u8 & ((1 << KIND_BITS) - 1)
     }
 
-    /// A number that is the same for what is handled alike: the timers of a peerlet, or all else
-    /// that is for it. Numbers of different ports are not the same, unless these are.
+    /// A number that is the same for events that are handled alike: the timers of a peerlet, or all
+    /// other events for it. Different ports have different numbers.
     #[inline(always)]
     pub fn family(&self) -> usize {
         (self.head as u32 & ((1 << PackedEvent::PLACE_SHIFT) - 1)) as usize >> OWN_BITS

@@ -1,4 +1,5 @@
-//! Messages in the hands of a runtime: values that it need not know, with what travels beside them.
+//! Messages in the hands of a runtime: values whose types it need not know, with the data that
+//! travels beside them.
 
 use std::fmt;
 
@@ -41,7 +42,7 @@ pub struct Header {
 /// The two classes of delivery.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Class {
-    /// May be lost, duplicated and reordered; the sender is not told.
+    /// May be lost, duplicated and reordered; the sender is not notified.
     Datagram,
     /// In order, without loss while the connection lives; a failure is reported to the sender.
     Reliable,
@@ -67,8 +68,8 @@ pub enum Undelivered {
     /// Another identity than the one that the sender [trusts](crate::Context::trust) is at the
     /// address.
     Identity,
-    /// Nothing was heard for the connection's time-out, since one of the two processes does not let
-    /// the other one in: it has another secret, or is not on the list. Live only.
+    /// Nothing was heard for the connection's time-out, since one of the two processes does not
+    /// admit the other: it has another secret, or is not on the list. Live only.
     Admission,
 }
 
@@ -83,7 +84,7 @@ impl fmt::Display for Undelivered {
     }
 }
 
-/// A typed value on its way through a runtime, which neither knows nor needs its type.
+/// A typed value that passes through a runtime, which neither knows nor needs its type.
 ///
 /// It takes 24 bytes; values of up to 16 bytes are inside, larger ones in a box.
 pub struct Body(Value);

@@ -1,4 +1,4 @@
-//! A peer's stack of peerlets, while it is being put together.
+//! A peer's stack of peerlets, while it is being built.
 
 use std::any::{Any, TypeId};
 use std::fmt;

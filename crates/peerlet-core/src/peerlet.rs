@@ -48,17 +48,18 @@ pub trait Peerlet: Sized + Send + 'static {
     /// The name in scenarios, measurements and logs: lower case, one word or several with
     /// underscores.
     const NAME: &'static str;
-    /// The version of what it says to its like: count it up when [`Message`](Peerlet::Message)
-    /// changes, so that a process of the old version is refused when it joins one of the new. A
-    /// version that stays although messages have changed shows as messages that cannot be decoded,
-    /// with a warning. Default: 1.
+    /// The version of its messages: increment it when [`Message`](Peerlet::Message) changes, so
+    /// that a process of the old version is refused when it joins one of the new. If messages have
+    /// changed and the version has not, messages cannot be decoded, and a warning says so. Default:
+    /// 1.
     const VERSION: u16 = 1;
     /// The messages that it sends and receives; [`Nothing`] where it does neither.
     type Message: Message;
     /// The values of its timers; [`Nothing`] where it has none, `()` where there is one kind.
     type Timer: Send + 'static;
 
-    /// Says once what is true of the type: needs, siblings used, events heard, commands, metrics.
+    /// Declares once the properties of the type: needs, siblings used, events heard, commands,
+    /// metrics.
     fn describe(about: &mut Description<Self>) {
         let _ = about;
     }
@@ -74,7 +75,7 @@ pub trait Peerlet: Sized + Send + 'static {
         let _ = ctx;
     }
 
-    /// The life ends in order: what is sent now still leaves, state is kept, timers and tasks are
+    /// The life ends in order: messages sent now still leave, state is kept, timers and tasks are
     /// gone afterwards.
     fn stop(&mut self, ctx: &mut Context<Self>) {
         let _ = ctx;
@@ -90,7 +91,7 @@ pub trait Peerlet: Sized + Send + 'static {
         let _ = (ctx, timer);
     }
 
-    /// A message sent reliably is not known to be delivered; told at most once a message, in
+    /// A message sent reliably is not known to be delivered; called at most once per message, in
     /// sending order.
     fn undelivered(
         &mut self,

@@ -1,15 +1,15 @@
-//! Why a message is not taken for delivery, and how its sender gets it back.
+//! Why a message is not accepted for delivery, and how its sender gets it back.
 
 use std::fmt;
 
-/// Why a message is not taken for delivery. Nothing has happened to it then.
+/// Why a message is not accepted for delivery. The message is then untouched.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Refusal {
     /// The queue to the destination is full; [`writable`](crate::Peerlet::writable) is called once
     /// when there is room.
     QueueFull,
-    /// The encoded message is longer than a message of its class may be. It will never be taken.
+    /// The encoded message is longer than a message of its class may be. It will never be accepted.
     TooLarge {
         /// How long it is, in encoded bytes.
         size: usize,
@@ -34,7 +34,7 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// A message that was not taken for delivery, handed back with the reason.
+/// A message that was not accepted for delivery, handed back with the reason.
 ///
 /// ```
 /// use peerlet_core::{Context, Nothing, Peerlet, Refusal};
@@ -67,7 +67,7 @@ impl std::error::Error for Refusal {}
 pub struct Refused<M> {
     /// The message, untouched.
     pub message: M,
-    /// Why it was not taken.
+    /// Why it was not accepted.
     pub why: Refusal,
 }
 

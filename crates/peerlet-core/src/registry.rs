@@ -72,7 +72,7 @@ impl Entry {
         self.name
     }
 
-    /// The version of what the peerlet says to its like.
+    /// The version of the peerlet's messages.
     pub fn version(&self) -> u16 {
         self.version
     }
@@ -118,14 +118,14 @@ pub enum StackError {
         /// The sibling it misses.
         sibling: &'static str,
     },
-    /// A peerlet needs what the world cannot give.
+    /// A peerlet needs a service that the world cannot provide.
     Need {
         /// The peerlet.
         peerlet: &'static str,
         /// The need.
         need: &'static str,
     },
-    /// A peerlet names two metrics alike.
+    /// A peerlet gives two metrics the same name.
     Metric {
         /// The peerlet.
         peerlet: &'static str,
@@ -220,8 +220,8 @@ impl Registry {
         Ok(())
     }
 
-    /// Numbers the peerlet types of this stack without asking whether it can run: to read what
-    /// they say of themselves.
+    /// Numbers the peerlet types of this stack without checking whether it can run: to read their
+    /// descriptions.
     pub fn describe(&mut self, peer: &Peer) {
         for peerlet in &peer.peerlets {
             if self.entry_of((**peerlet).type_id()).is_none() {
@@ -248,7 +248,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Checks that a world with these gifts can run all types.
+    /// Checks that a world that provides these services can run all types.
     ///
     /// # Errors
     /// Names the first peerlet with a need that is not met.

@@ -1,4 +1,4 @@
-//! Decoding that makes room for items as they come.
+//! Decoding that allocates room for items as they come.
 //!
 //! A list or a map states its length before its items, and containers reserve that many places at
 //! once. A message of ten bytes that claims many large items would take up to a mebibyte. The

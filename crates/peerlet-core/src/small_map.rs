@@ -1,4 +1,4 @@
-//! A map for what mostly has few entries.
+//! A map that usually has few entries.
 
 use std::hash::Hash;
 use std::mem;

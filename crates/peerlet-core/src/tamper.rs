@@ -1,8 +1,7 @@
-//! Peers that do not keep to the protocol (Byzantine faults): what they send is not what their
-//! peerlets said.
+//! Peers that violate the protocol (Byzantine faults): they do not send what their peerlets said.
 //!
 //! Tampering acts on encoded messages, so that it is the same for every peerlet and in every world.
-//! A peerlet that is to lie in a way of its own has a command for that.
+//! For misbehavior of its own, a peerlet has a command.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,19 +12,19 @@ use crate::random::Seed;
 /// Messages that a peer remembers to send again.
 const PAST_MAX: usize = 16;
 
-/// How a peer tampers with what it sends to others from now on, besides what it did before.
+/// How a peer tampers with its messages to others from now on, in addition to earlier tampering.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Tampering {
-    /// In no way any more.
+    /// It no longer tampers.
     End,
-    /// It leaves messages out with this probability.
+    /// It omits messages with this probability.
     Drop(f64),
     /// It flips a bit of messages with this probability.
     Mutate(f64),
     /// With this probability it sends, besides a message, one of its peerlet's last ones again.
     Replay(f64),
     /// With this probability it sends, instead of a message, one of its peerlet's last ones, which
-    /// was meant for this peer or for another: it tells each something else.
+    /// was meant for this peer or for another: different peers get different messages.
     Equivocate(f64),
 }
 
@@ -34,7 +33,7 @@ impl Tampering {
     pub const NAMES: [&str; 4] = ["drop", "equivocate", "mutate", "replay"];
 
     /// A way of tampering by its name and probability; `None` when there is no such name, or the
-    /// probability is none.
+    /// probability is not valid.
     pub fn read(name: &str, probability: f64) -> Option<Tampering> {
         let make = match name {
             "drop" => Tampering::Drop,
@@ -60,7 +59,7 @@ impl fmt::Display for Tampering {
     }
 }
 
-/// A peer that tampers: what it does, and what it remembers for that.
+/// A peer that tampers: its ways of tampering, and the messages that it remembers for them.
 ///
 /// ```
 /// use peerlet_core::Seed;
@@ -82,7 +81,7 @@ pub struct Tampers {
 }
 
 impl Tampers {
-    /// A peer that does nothing wrong yet, whose random choices begin here.
+    /// A peer that does not tamper yet, whose random choices begin here.
     pub fn new(seed: Seed) -> Tampers {
         let (drop, mutate, replay, equivocate) = Default::default();
         Tampers { seed, count: 0, drop, mutate, replay, equivocate, past: VecDeque::new() }

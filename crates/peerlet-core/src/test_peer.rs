@@ -1,4 +1,5 @@
-//! One peerlet alone, in a test: its messages in, its messages out, and time in the test's hands.
+//! A single peerlet in a test: its messages in, its messages out, and time under the test's
+//! control.
 
 use std::cell::Ref;
 use std::collections::BTreeMap;
@@ -146,14 +147,14 @@ impl<P: Peerlet> TestPeer<P> {
         self.host.late_answers()
     }
 
-    /// How many timers and waits of tasks are kept until they are due. Those that were taken back,
-    /// or mean nothing any more for another reason, are swept out whenever the number has doubled
-    /// since the last time.
+    /// How many timers and waits of tasks are kept until they are due. Those that were canceled, or
+    /// are obsolete for another reason, are swept out whenever the number has doubled since the
+    /// last time.
     pub fn waiting(&self) -> usize {
         self.world.alarms.len()
     }
 
-    /// How many timers are noted as taken back, so that they do not fire when they are due.
+    /// How many timers are noted as canceled, so that they do not fire when they are due.
     pub fn cancelled(&self) -> usize {
         self.host.cancelled(0)
     }
@@ -225,7 +226,7 @@ impl<P: Peerlet> TestPeer<P> {
     }
 
     /// The messages that the peerlet sent since the last call, in order, by either class of
-    /// delivery. Messages of siblings are passed over, and so are datagrams longer than
+    /// delivery. Messages of siblings are left out, and so are datagrams longer than
     /// [`DATAGRAM_MAX`], which no world delivers.
     pub fn sent(&mut self) -> Vec<(Address, P::Message)> {
         let mine = |(to, port, body): (Address, Port, Vec<u8>)| {

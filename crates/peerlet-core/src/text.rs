@@ -1,8 +1,8 @@
-//! Texts out of files as people have them: with a byte order mark or none, with any line ends.
+//! Texts from users' files: with or without a byte order mark, with any line endings.
 
 use std::fmt;
 
-/// Why the bytes of a file are no text.
+/// Why the bytes of a file are not text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum TextError {

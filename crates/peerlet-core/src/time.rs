@@ -234,17 +234,17 @@ impl fmt::Debug for Duration {
     }
 }
 
-/// Why a text is no duration.
+/// Why a text is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DurationError {
     /// The text does not start with a number.
     Number(String),
-    /// The number is followed by something else than a unit.
+    /// The number is followed by something other than a unit.
     Unit(String),
     /// The duration is longer than 584 years.
     Range(String),
-    /// The duration is no whole number of nanoseconds.
+    /// The duration is not a whole number of nanoseconds.
     Resolution(String),
 }
 

@@ -17,7 +17,7 @@ pub const TRUSTED_MAX: usize = 4096;
 pub enum TrustError {
     /// The peer trusts [`TRUSTED_MAX`] other contacts.
     TooMany,
-    /// This world has no identities: whoever is at the address is reached.
+    /// This world has no identities: any process at the address is reached.
     NoIdentities,
 }
 
@@ -42,16 +42,17 @@ impl<P: Peerlet> Context<'_, '_, P> {
     /// Trusts a contact: from now on, until this life ends, the peer reaches the address at this
     /// identity only. Where another one is there, a datagram is dropped and counted as `identity`,
     /// and a reliable message or a call comes back as
-    /// [`Undelivered::Identity`](crate::Undelivered::Identity). What other peers send, those of the
-    /// same process included, goes on as before, and so does what comes from there. A contact with
-    /// the same address replaces the one before. Messages to oneself are not affected.
+    /// [`Undelivered::Identity`](crate::Undelivered::Identity). Messages of other peers, those of
+    /// the same process included, are not affected, and neither are messages from the address. A
+    /// contact with the same address replaces the one before. Messages to oneself are not affected.
     ///
     /// Declare [`Need::Identity`](crate::Need::Identity) to use it: a world without identities,
     /// which UDP is, then refuses to run.
     ///
     /// # Errors
     /// Trusts nobody new when the peer trusts [`TRUSTED_MAX`](crate::runtime::TRUSTED_MAX) other
-    /// contacts, and nobody at all where there are no identities: whoever is there is reached then.
+    /// contacts, and nobody at all where there are no identities: any process there is reached
+    /// then.
     ///
     /// ```
     /// use peerlet_core::*;
@@ -91,7 +92,7 @@ impl<P: Peerlet> Context<'_, '_, P> {
         self.env().world.trust(contact.address, Some(contact.identity))
     }
 
-    /// Takes trust back: from now on whoever is at the address is reached. Nothing happens where
+    /// Revokes trust: from now on any process at the address is reached. Nothing happens where
     /// nobody was trusted.
     pub fn untrust(&mut self, address: Address) {
         // Where there are no identities, nobody was trusted.
@@ -104,7 +105,7 @@ impl<P: Peerlet> Context<'_, '_, P> {
 pub struct Trusted(BTreeMap<Address, Identity>);
 
 impl Trusted {
-    /// Expects this identity at an address, or with `None` whoever is there.
+    /// Expects this identity at an address, or with `None` any.
     ///
     /// # Errors
     /// When there are [`TRUSTED_MAX`] others; nothing has changed then.

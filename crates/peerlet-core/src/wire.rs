@@ -1,10 +1,10 @@
 //! The codec: how messages become bytes and bytes become messages.
 //!
-//! One seam for every world. The default is postcard; the feature `bincode` puts bincode 2 in its
-//! place, for closed networks only: with its limit set, a ten-byte frame can still cost it a
+//! One interface for every world. The default is postcard; the feature `bincode` replaces it with
+//! bincode 2, for closed networks only: with its limit set, a ten-byte frame can still cost it a
 //! mebibyte or seconds of work, and all its versions are flagged unmaintained (RUSTSEC-2025-0141).
-//! Either way bytes are capped before they are looked at, lists and maps make room as their items
-//! come, and bytes that are left over are refused.
+//! With either, bytes are capped before they are examined, lists and maps allocate room as their
+//! items come, and left-over bytes are refused.
 
 use std::fmt;
 
@@ -25,8 +25,8 @@ pub const CODEC: &str = if cfg!(feature = "bincode") { "bincode" } else { "postc
 /// The largest reliable message in encoded bytes, unless a run sets another bound.
 pub const MESSAGE_MAX: usize = 16 * 1024 * 1024;
 
-/// The highest bound that a run may set for reliable messages: the budget of what one process puts
-/// together at a time.
+/// The highest bound that a run may set for reliable messages: the budget of messages that one
+/// process reassembles at a time.
 pub const MESSAGE_MAX_LIMIT: usize = 64 * 1024 * 1024;
 
 /// A message of peerlets: any type that serde can carry both ways.
@@ -48,7 +48,7 @@ impl fmt::Display for EncodeError {
 
 impl std::error::Error for EncodeError {}
 
-/// Why bytes are no message.
+/// Why bytes are not a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -105,8 +105,8 @@ pub fn encoded_len<M: Serialize>(message: &M) -> Result<usize, EncodeError> {
 /// Reads one message from exactly these bytes.
 ///
 /// # Errors
-/// Says why the bytes are no such message. Never panics. A list or a map makes room for at most 32
-/// items before they are there, and then grows with them, whatever length it claims.
+/// Says why the bytes are no such message. Never panics. A list or a map allocates room for at most
+/// 32 items before they are there, and then grows with them, whatever length it claims.
 pub fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, DecodeError> {
     if bytes.len() > MESSAGE_MAX_LIMIT {
         return Err(DecodeError::TooLarge);

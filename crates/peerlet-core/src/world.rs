@@ -1,9 +1,9 @@
 //! The traits that a runtime implements.
 //!
 //! A peerlet decides, a runtime acts: everything a peerlet does goes through its
-//! [`Context`](crate::Context), and the context hands it on to the four traits here. Whoever
-//! implements [`World`] and drives a [`Host`](crate::runtime::Host) has written a runtime; the
-//! suite in `peerlet-conformance` says whether it keeps the contract.
+//! [`Context`](crate::Context), and the context passes it to the four traits here. A runtime
+//! implements [`World`] and drives a [`Host`](crate::runtime::Host); the suite in
+//! `peerlet-conformance` says whether it keeps the contract.
 
 use crate::address::{Address, Contact, Identity, Seat};
 use crate::packed_event::PackedEvent;
@@ -13,7 +13,7 @@ use crate::refusal::Refusal;
 use crate::time::Time;
 use crate::trust::TrustError;
 
-/// Something that a peer asked to be told at a time.
+/// A notification that a peer requested for a certain time.
 #[derive(Debug)]
 pub enum Alarm {
     /// A peerlet's timer.
@@ -50,19 +50,19 @@ pub trait Clock {
     fn settled(&self) -> Time {
         self.now()
     }
-    /// The last look through this peer's alarms for those that are of no use.
+    /// The last sweep of this peer's obsolete alarms.
     fn swept(&self) -> Swept {
         Swept::default()
     }
 }
 
-/// A look through the alarms that wait: those of timers that had been taken back before `at` and
-/// were due after `beyond` are gone. By default there was none yet.
+/// A sweep of the waiting alarms: those of timers that had been canceled before `at` and were due
+/// after `beyond` are gone. By default there was none yet.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Swept {
     /// When.
     pub at: Time,
-    /// How near alarms may be due that were not looked at: not before `at`.
+    /// Alarms due up to this time were not examined: not before `at`.
     pub beyond: Time,
 }
 
@@ -113,7 +113,7 @@ pub trait Record {
     fn record(&mut self, metric: MetricIndex, quanta: i64);
 }
 
-/// The seats of the scenario: for workloads and scenarios, which may know what no overlay knows.
+/// The seats of the scenario: for workloads and scenarios, which may know more than an overlay.
 pub trait Seats {
     /// How many seats there are.
     fn count(&self) -> u32;
@@ -132,13 +132,13 @@ pub trait World: Clock + Network + Entropy + Record {
     /// All seats.
     fn seats(&self) -> &dyn Seats;
     /// From now on this is the world of the peer in this row, whose event it is, and the event
-    /// counts as handled. False when that one and all behind it are to wait. `later` is a row whose
-    /// event comes before long. A world that is never asked to
-    /// [run many](crate::runtime::Host::run) has no use for it.
+    /// counts as handled. False when this event and all behind it must wait. `later` is a row whose
+    /// event comes before long. A world that is never asked to [run
+    /// many](crate::runtime::Host::run) has no use for it.
     fn take_event(&mut self, _event: &PackedEvent, _row: u32, _later: u32) -> bool {
         false
     }
     /// The event that was taken last was not handled after all: there is no such peerlet, or the
-    /// timer was taken back.
+    /// timer was canceled.
     fn pass_event(&mut self, _event: &PackedEvent) {}
 }

@@ -57,7 +57,7 @@ pub trait Configured: Peerlet {
     /// The parameters with their defaults.
     type Config: Serialize + DeserializeOwned + Default;
 
-    /// Each parameter: its name in [`Config`](Configured::Config), and what it is, with its unit.
+    /// Each parameter: its name in [`Config`](Configured::Config), and its meaning, with its unit.
     const PARAMETERS: &'static [(&'static str, &'static str)];
 
     /// The peerlet with these parameters.
@@ -67,7 +67,7 @@ pub trait Configured: Peerlet {
     fn configured(config: Self::Config) -> Result<Self, ConfigError>;
 
     /// The peerlet with the scenario's seed, which is the same for all peers of a run, in every
-    /// world: for what all peers must choose alike. What a peer chooses for itself comes from its
+    /// world: for choices that must be the same at all peers. A peer's own choices come from its
     /// context. By default the seed is not used.
     #[must_use]
     fn seeded(self, _seed: Seed) -> Self {

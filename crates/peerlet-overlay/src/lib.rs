@@ -1,8 +1,8 @@
-//! Reusable peerlets: what an overlay is made of, to be stacked.
+//! Reusable peerlets: the building blocks of an overlay.
 //!
 //! - [`Bootstrap`] finds the first other peers, through one peer that everybody knows.
-//! - [`Neighbors`] keeps random links and the nearest peers on a ring of identifiers, and tells who
-//!   came and who was lost.
+//! - [`Neighbors`] keeps random links and the nearest peers on a ring of identifiers, and reports
+//!   which were found and lost.
 //! - [`Router`] brings a payload to the peer that is nearest to a key.
 //! - [`Lookups`] is a workload: it looks up random keys and measures who answers.
 //!

@@ -1,4 +1,4 @@
-//! Positions on a ring of 2^64, on which every peer and every key has its own.
+//! Positions on a ring of 2^64, one for every peer and every key.
 
 use std::fmt;
 

@@ -17,9 +17,9 @@ pub struct Catalog {
 pub struct Entry {
     /// Its name.
     pub name: &'static str,
-    /// The parameters' names, what they are, and their defaults.
+    /// The parameters' names, meanings and defaults.
     pub parameters: Vec<(&'static str, &'static str, String)>,
-    /// A registry that holds this peerlet alone: what it says of itself.
+    /// A registry that holds this peerlet alone, with its description.
     pub about: Registry,
     read: fn(&Sources, &Raw, Seed) -> Result<Prototype, Problem>,
 }

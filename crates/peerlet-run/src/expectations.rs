@@ -13,13 +13,13 @@ pub struct Verdict {
     pub measure: String,
     /// The bound as the scenario writes it, such as `mean_min`.
     pub bound: String,
-    /// The last value that is fine, in the measure's unit.
+    /// The last acceptable value, in the measure's unit.
     pub value: f64,
-    /// The value that the run came to; null when nothing was measured.
+    /// The value of the run; null when nothing was measured.
     pub actual: Option<f64>,
     /// Whether the bound was kept.
     pub held: bool,
-    /// Where it is written: `file:line:column`.
+    /// Its location: `file:line:column`.
     pub place: String,
 }
 
@@ -62,7 +62,7 @@ impl fmt::Debug for Unmet {
 
 impl std::error::Error for Unmet {}
 
-/// Checks all bounds; one that nothing was measured for is not kept.
+/// Checks all bounds; a bound without measurements is not kept.
 pub fn check(scenario: &Scenario, summary: &Summary) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     for expect in &scenario.expect {

@@ -41,7 +41,7 @@ pub fn all(scenario: &Scenario) -> Vec<Input> {
     all
 }
 
-/// Refuses a scenario one of whose files is not the one that its checksum is of.
+/// Refuses a scenario if a file does not match its checksum.
 pub fn check(scenario: &Scenario) -> Result<(), Problems> {
     let mut problems = Vec::new();
     for Checksum { key, sha256, span } in &scenario.run.sha256 {

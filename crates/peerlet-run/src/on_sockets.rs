@@ -28,7 +28,7 @@ pub struct OnSockets {
     pub whole: Option<Whole>,
     /// Shares of the whole network that are missing, in words.
     pub missing: Vec<String>,
-    /// Processes that were not let in or refused, in words.
+    /// Processes that were not admitted or refused, in words.
     pub kept_out: Vec<String>,
     /// Whether this is one process's share: nothing balances, and nothing can be expected of it.
     pub is_share: bool,
@@ -110,7 +110,7 @@ impl Results {
         self.sockets.as_ref().map_or(&[], |sockets| &sockets.missing)
     }
 
-    /// Processes that were not let in or refused, in words.
+    /// Processes that were not admitted or refused, in words.
     pub fn kept_out(&self) -> &[String] {
         self.sockets.as_ref().map_or(&[], |sockets| &sockets.kept_out)
     }

@@ -122,7 +122,7 @@ pub fn keep_on_sockets<T>(run: impl FnOnce() -> T) -> (T, Kept) {
 }
 
 #[cfg(feature = "live")]
-/// The words of panics in a run on real sockets, each with a backtrace where one was asked for.
+/// The messages of panics on real sockets, each with a backtrace where one was asked for.
 pub struct Kept(Vec<(String, String)>);
 
 #[cfg(feature = "live")]

@@ -40,7 +40,7 @@ pub struct Plan {
     pub program: &'static str,
     /// The world that it is for.
     pub world: World,
-    /// The transport that messages go over; none is simulated where nobody named one.
+    /// The transport of messages; none is simulated where none is named.
     pub transport: Option<Transport>,
     build: Build,
     timeline: Arc<Timeline>,

@@ -43,7 +43,7 @@ pub struct Results {
     pub idle_directives: u64,
     /// The part that only runs on real sockets have.
     pub sockets: Option<OnSockets>,
-    /// Whether it ended before its time: everything here is partial.
+    /// Whether it ended early: everything here is partial.
     pub is_interrupted: bool,
     /// The panic that ended it, if one did: then it counts as interrupted.
     pub panicked: Option<PanicReport>,

@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::sections::sections;
 use crate::transport::Transport;
 
-/// The options of a simulation: what the plan does not say.
+/// The options of a simulation that are not in the plan.
 #[derive(Default)]
 pub struct SimOptions {
     /// The engine that brings the events.

@@ -1,4 +1,4 @@
-//! The worlds that a plan can run in, and what each gives to peerlets.
+//! The worlds that a plan can run in, and the services that each provides to peerlets.
 
 use peerlet_core::Need;
 use peerlet_sim::Setup;

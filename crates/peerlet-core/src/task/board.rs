@@ -43,7 +43,7 @@ pub(super) enum Request<P: Peerlet> {
     },
     Sleep(Duration),
     With(Act<P>),
-    /// The operation is not waited for any more.
+    /// The task no longer waits for the operation.
     Forget,
 }
 

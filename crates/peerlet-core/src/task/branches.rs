@@ -1,4 +1,4 @@
-//! Futures that are waited for at once, of which only those are polled that something woke.
+//! Futures that are awaited together; only those that were woken are polled.
 
 use std::future::Future;
 use std::pin::Pin;

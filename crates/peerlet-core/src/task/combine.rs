@@ -1,6 +1,6 @@
 //! Several operations at once.
 //!
-//! An answer costs the same however many operations are waited for: only the future that waited for
+//! An answer costs the same, however many operations are awaited: only the future that waited for
 //! it is polled again.
 
 use std::future::{Future, IntoFuture, poll_fn};
@@ -43,12 +43,12 @@ where
     JoinAll { outputs: (0..branches.len()).map(|_| None).collect(), branches }
 }
 
-/// Waits for the first of them: its place and its result. The others are dropped, and so forgotten
+/// Waits for the first of them: its index and its result. The others are dropped, and so forgotten
 /// by the peer. Where several are ready at once, the first in order wins. For futures of two types
 /// there is [`race2`]; to keep the others going, a [`WaitSet`].
 ///
 /// # Panics
-/// Panics without any future: there would be no first one, ever.
+/// Panics without any future: there would never be a first one.
 #[track_caller]
 pub fn race<I>(futures: I) -> Race<<I::Item as IntoFuture>::IntoFuture>
 where
@@ -128,8 +128,8 @@ pub enum Either<A, B> {
 }
 
 /// Waits for the first of two, which may be of different types. The other one is dropped, and so
-/// forgotten by the peer; one that is given as `&mut` can be awaited again. Where both are ready at
-/// once, the first argument wins.
+/// forgotten by the peer; one that is passed as `&mut` can be awaited again. Where both are ready
+/// at once, the first argument wins.
 ///
 /// ```
 /// # use peerlet_core::*;
@@ -170,8 +170,8 @@ where
     .await
 }
 
-/// Futures that are waited for together, whose results are taken one after the other as they become
-/// ready. More can be put in at any time.
+/// Futures that are awaited together, whose results are taken one by one as they become ready. More
+/// can be added at any time.
 ///
 /// ```
 /// # use peerlet_core::*;
@@ -211,8 +211,8 @@ impl<F> WaitSet<F> {
         WaitSet(Branches::new())
     }
 
-    /// Puts a future in; returns its place: how many were put in before. It begins when the set is
-    /// awaited next.
+    /// Adds a future; returns its place: the number of futures added before. It begins when the set
+    /// is awaited next.
     pub fn push(&mut self, future: impl IntoFuture<IntoFuture = F>) -> usize {
         self.0.push(future.into_future()) as usize
     }
@@ -230,7 +230,7 @@ impl<F> WaitSet<F> {
 
 impl<F: Future> WaitSet<F> {
     /// Waits for the next result, and gives it with its future's place; `None` when no future is
-    /// left. Where several are ready at once, the one that was put in first comes first.
+    /// left. Where several are ready at once, the one that was added first comes first.
     pub async fn next(&mut self) -> Option<(usize, F::Output)> {
         poll_fn(|cx| {
             if self.0.is_empty() {

@@ -18,7 +18,7 @@ pub use question::{CallError, Question};
 pub(crate) use running::{Answer, Outcome, Progress, Running};
 pub(crate) use wake::Anchor;
 
-/// A task that was spawned: what [`Context::abort`](crate::Context::abort) takes.
+/// A task that was spawned, for [`Context::abort`](crate::Context::abort).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct TaskId {
     pub(crate) life: u32,

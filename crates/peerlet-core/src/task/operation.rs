@@ -1,4 +1,4 @@
-//! A task's hold on its peer, and what it can wait for.
+//! A task's handle on its peer, and the operations it can wait for.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::peerlet::Peerlet;
 use crate::time::Duration;
 
-/// A task's hold on its peer: the argument of the closure given to
+/// A task's handle on its peer: the argument of the closure given to
 /// [`Context::spawn`](crate::Context::spawn).
 pub struct Task<P: Peerlet> {
     board: Arc<Mutex<Board<P>>>,
@@ -42,14 +42,13 @@ impl<P: Peerlet> Task<P> {
     }
 
     /// Asks a peer a question and waits for the answer, which the other peerlet gives by
-    /// [`Context::reply`](crate::Context::reply). One try by datagram within 1 s unless said
-    /// otherwise.
+    /// [`Context::reply`](crate::Context::reply). By default, one try by datagram within 1 s.
     ///
     /// Question and answer have at most 1,150 encoded bytes each by datagram, and 16 MiB reliably
     /// unless the run sets another bound; a longer one fails the call at once. Over QUIC the first
-    /// datagrams to a peer wait for a handshake: 64 of them. Further questions are dropped, the
-    /// accounts say so under `queue`, and their calls time out. Spread first calls over time, give
-    /// them [`tries`](Question::tries), or ask [`reliably`](Question::reliably).
+    /// 64 datagrams to a peer wait for a handshake. Further questions are dropped, the accounts say
+    /// so under `queue`, and their calls time out. Spread first calls over time, give them
+    /// [`tries`](Question::tries), or ask [`reliably`](Question::reliably).
     pub fn call(&self, to: Address, message: P::Message) -> Question<P> {
         Question::new(self.clone(), to, message)
     }
@@ -59,8 +58,8 @@ impl<P: Peerlet> Task<P> {
         self.ask(Request::Sleep(duration.into()))
     }
 
-    /// Runs a closure on the peerlet and its context between two events, and waits for what it
-    /// returns. The peerlet is never borrowed across an `await`: this is the way to it.
+    /// Runs a closure on the peerlet and its context between two events, and waits for its result.
+    /// The peerlet is never borrowed across an `await`: this is how to access it.
     pub fn with<R, F>(&self, act: F) -> Operation<P, R>
     where
         R: Send + 'static,
@@ -74,8 +73,8 @@ impl<P: Peerlet> Task<P> {
     }
 }
 
-/// Something that a task waits for. Dropped before its answer is there, it is forgotten by the peer
-/// as well.
+/// An operation that a task waits for. If it is dropped before its answer is there, the peer
+/// forgets it as well.
 #[must_use = "an operation begins when it is awaited"]
 pub struct Operation<P: Peerlet, R> {
     task: Task<P>,

@@ -13,7 +13,7 @@ use crate::peerlet::Peerlet;
 use crate::refusal::Refusal;
 use crate::time::{Duration, SECOND};
 
-/// A question, which is asked when it is awaited first.
+/// A question, which is asked when it is first awaited.
 ///
 /// Await it as `&mut` to keep it: when its time is over, the answer may still come, and the next
 /// `await` takes it or waits for it [`within`](Question::within) the same time again, or another
@@ -96,7 +96,7 @@ impl<P: Peerlet> Question<P> {
     ///
     /// [`CallError::Undelivered`] is about the question alone. A peer that has taken it and then
     /// crashes or stops, or whose answer is not delivered, is not reported: the call ends with
-    /// [`CallError::TimedOut`] when the time [`within`](Question::within) which it waits is over.
+    /// [`CallError::TimedOut`] when the time set by [`within`](Question::within) is over.
     ///
     /// # Panics
     /// Panics when the question is asked already.

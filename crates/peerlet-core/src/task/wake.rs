@@ -1,9 +1,9 @@
-//! Wakers: how a combinator learns which of its futures to look at, and how a future that is not
-//! the peer's is noticed.
+//! Wakers: how a combinator learns which of its futures to poll, and how a future that is not the
+//! peer's is detected.
 //!
 //! A task's own futures keep a waker as a [`Kept`] only, which announces itself to the waker's
-//! owner. The owner can therefore tell a clone that it was told of from one that somebody else
-//! keeps, who waits for something that is not the peer's.
+//! owner. The owner can therefore distinguish an announced clone from one kept by somebody else,
+//! who waits for something that is not the peer's.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

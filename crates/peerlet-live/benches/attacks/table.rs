@@ -53,28 +53,29 @@ fn head(rows: &[Row], plan: &Plan) -> String {
 Made by `cargo bench -p peerlet-live --bench attacks > docs/ATTACKS.md`. [SECURITY.md](SECURITY.md)
 states the promises. Held: {held} of {all} attacks.
 {quick}
-- *Machine*: {machine}. Attacker and honest processes share it, over loopback.
+- *Machine*: {machine}.
+  Attacker and honest processes share it, over loopback.
 - *Honest processes*: two, one shard each. A peer of the second one asks two peers of the first one
   {RATE} times a second, at fixed times. Over QUIC every other question uses reliable delivery; the
   others, and all over UDP, are datagrams with one try. An operation succeeds when its answer comes
-  within 1 s. Its latency counts from the time at which it was due, also where it fails.
+  within 1 s. Its latency counts from the time at which it was due, even if it fails.
 - *Runs*: {runs} of each attack, interleaved: each has new processes and three phases of
-  {operations} operations, alone, beside a load, attacked. Figures are medians of the runs. Success
-  lost and p99 growth are medians of each run's own difference and ratio, attacked against beside
-  the load, so a ratio need not be that of the medians beside it. Memory and answered bytes are the
-  largest of all runs.
-- *Load*: the attacker takes time of the same cores. So the comparison is a load of as many packets
-  a second, of the same mean length, without content, to a socket that nobody reads, by a process
-  that takes as much processor time as the attacker.
+  {operations} operations: alone, beside a load, attacked. Figures are medians of the runs. Success
+  lost and p99 growth are the medians of each run's own difference and ratio between attacked and
+  beside the load, so a ratio need not equal that of the medians beside it. Memory and answered
+  bytes are the largest of all runs.
+- *Load*: the attacker uses the same cores. So the comparison is a load of the same packet rate and
+  mean length, without content, to a socket that nobody reads, by a process that takes as much
+  processor time as the attacker.
 - *Actions* of the attacker are frames, packets, handshakes or streams; short frames share a packet.
   *Packets* are those of one run while operations were counted.
 - *Busy* is the processor time of the attacked process, in percent of a core.
 - *Memory* is the resident memory of the attacked process: its peak under attack, less that before.
-  Its bound is the one of SECURITY.md: 64 MiB for strangers, 512 MiB for members.
-- *Answered*: bytes that came to the attacker's sockets for each byte that left them.
+  Its bound is that of SECURITY.md: 64 MiB for strangers, 512 MiB for members.
+- *Answered*: bytes received at the attacker's sockets for each byte sent from them.
 - *Held*: success lost at most {SUCCESS_LOST_MAX} point, p99 growth at most {P99_RATIO_MAX},
   memory within its bound, answered at most {ANSWERED_MAX}, and no false statement: the answers and
-  processes in the table are those that there were, no peer got a message that nobody sent, nobody
+  processes in the table match the real ones, no peer got a message that nobody sent, nobody
   believed an address that a stranger named, and no notice has control characters.
 
 "

@@ -15,25 +15,25 @@ const KNOWN_MAX: u32 = 1 << 20;
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BootstrapConfig {
-    /// The server's seat. Default 0, whose process live ones join, too.
+    /// The server's seat. Default 0, whose process others join in a live run.
     pub server: u32,
     /// How many peers an answer holds at most, 1 to 52. Default 10: more than the random links that
     /// a peer wants, so that a few may be dead or full.
     pub sample: u32,
-    /// How long the first answer is waited for; doubled with every silence. Default 500 ms, three
+    /// How long to wait for the first answer; doubled each time none comes. Default 500 ms, three
     /// times the median round trip of the King data set (159 ms).
     pub retry: Duration,
-    /// The longest time that an answer is waited for. Default 8 s: a server that comes back is
-    /// found within 10 s, jitter included.
+    /// The longest wait for an answer. Default 8 s: a server that comes back is found within 10 s,
+    /// jitter included.
     pub retry_max: Duration,
-    /// How often a peer that was answered announces itself again. Default 30 s: 10,000 peers are
-    /// then 333 announcements a second.
+    /// How often a peer that was answered announces itself again. Default 30 s: 10,000 peers then
+    /// make 333 announcements a second.
     pub refresh: Duration,
     /// How long the server keeps a peer that is silent. Default 90 s: two announcements in a row
     /// may be lost.
     pub forget: Duration,
-    /// How many peers the server keeps at most; beyond, a new one takes the place of any. Default
-    /// 65,536, some 5 MB: a sample of those serves larger networks as well.
+    /// How many peers the server keeps at most; beyond that, a new one replaces any other. Default
+    /// 65,536, some 5 MB: a sample of these serves larger networks as well.
     pub known_max: u32,
 }
 

@@ -9,9 +9,9 @@ use peerlet_core::{Address, Rng, Time};
 pub(super) enum Standing {
     /// It announced itself once, and may have found nobody yet.
     New,
-    /// It was the first, and was told so.
+    /// It was the first, and knows it.
     Founder,
-    /// It was told of others, and announced itself again afterwards.
+    /// It has learned of others, and announced itself again afterwards.
     Settled,
 }
 

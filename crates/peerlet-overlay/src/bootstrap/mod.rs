@@ -15,30 +15,30 @@ use members::{Members, Standing};
 
 use crate::configured::{ConfigError, Configured};
 
-/// Other peers were found: tells siblings what to try. It comes with every answer of the server,
-/// and at the server when peers announce themselves.
+/// Other peers were found: gives siblings addresses to try. It comes with every answer of the
+/// server, and at the server when peers announce themselves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bootstrapped {
     /// Peers that announced themselves lately, in random order; never empty, never this peer. As
     /// long as the server knows any, they are only peers that had time to join: the founder, and
-    /// those that announced themselves again after they were told of others.
+    /// those that announced themselves again after they had learned of others.
     pub peers: Vec<Address>,
 }
 
 /// This peer is alone: it was the first to announce itself to the server, or all others have left.
 ///
-/// It founds the overlay, and others are sent to it. Siblings hear this with every answer that
+/// It founds the overlay, and others are referred to it. Siblings hear this with every answer that
 /// names nobody, so it may come more than once. The server itself never hears it: it joins the
-/// first peer that announces itself. A server that lost its list takes the first peer that it
-/// hears for a founder, so a peer that has links already does nothing.
+/// first peer that announces itself. A server that lost its list considers the first peer that it
+/// hears a founder, so a peer that already has links does nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Alone;
 
 /// Finds the first other peers.
 ///
-/// A peer announces itself to the server until it is told of others, waiting longer each time. It
+/// A peer announces itself to the server until it learns of others, waiting longer each time. It
 /// announces itself once more after `retry`, when it had time to join, and then every `refresh`, so
-/// that a server that lost its list learns it again. The server is a peer like any other, so it may
+/// that a server that lost its list recovers it. The server is a peer like any other, so it may
 /// have neighbors itself.
 ///
 /// ```
@@ -55,11 +55,11 @@ pub struct Alone;
 ///
 /// # Joining an overlay
 ///
-/// Peers that join at once must not join each other, or islands arise: a peer that was asked before
-/// it found anybody would take itself and its asker for the overlay. Therefore exactly one peer,
-/// the first, hears [`Alone`] and founds the overlay. All others hear [`Bootstrapped`], which names
-/// peers that have joined already wherever the server knows any. An overlay follows one rule: a
-/// peer that has not joined takes nobody in.
+/// Peers that join at the same time must not join each other, or separate overlays arise: a peer
+/// that was asked before it found anybody would mistake itself and its asker for the overlay.
+/// Therefore exactly one peer, the first, hears [`Alone`] and founds the overlay. All others hear
+/// [`Bootstrapped`], which names peers that have joined already wherever the server knows any. An
+/// overlay follows one rule: a peer that has not joined accepts nobody.
 ///
 /// ```
 /// use peerlet_core::{Description, Address, Context, Nothing, Peer, Peerlet, SECOND};
@@ -150,17 +150,17 @@ pub struct Bootstrap {
 /// The messages between peers and the server.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum BootstrapMessage {
-    /// I live, and have not been told of anybody; who else does?
+    /// I live, and know of nobody else; who else does?
     Hello,
     /// The server's answer: peers that announced themselves lately.
     Peers(Vec<Address>),
     /// I leave.
     Goodbye,
-    /// I live, and was told of others; who else does?
+    /// I live, and have learned of others; who else does?
     Again,
 }
 
-/// When to announce oneself.
+/// The times of announcements.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BootstrapTimer {
     /// The server had time to answer.

@@ -10,12 +10,12 @@ use crate::configured::{ConfigError, check_range};
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LookupsConfig {
-    /// How often each peer looks up a key, on average, at random times. Default 1/s, which is what
-    /// is one for each heartbeat to a neighbor; 0/s only answers.
+    /// How often each peer looks up a key, on average, at random times. Default 1/s, one for each
+    /// heartbeat to a neighbor; 0/s only answers.
     pub rate: Rate,
-    /// How long after its start a peer begins. Default 10 s: by then it has found its place.
+    /// How long after its start a peer begins to look up keys. Default 10 s: by then it has joined.
     pub warmup: Duration,
-    /// How long an answer is waited for. Default 5 s: some thirty round trips of the King data set.
+    /// How long to wait for an answer. Default 5 s: some thirty round trips of the King data set.
     pub timeout: Duration,
 }
 

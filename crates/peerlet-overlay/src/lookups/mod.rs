@@ -40,9 +40,9 @@ const MARK: [u8; 4] = *b"lk01";
 /// Looks up random keys at random times and measures who answers.
 ///
 /// A lookup succeeds when it is answered in time by the peer that is nearest to its key among all
-/// that run, at the time it was asked or at the time the answer came. What a peer asked before it
-/// stopped or crashed counts neither way. Clones share what they know of all seats, so make many by
-/// cloning one.
+/// that run, at the time it was asked or at the time the answer came. Lookups of a peer that
+/// stopped or crashed meanwhile count neither way. Clones share their knowledge of all seats, so
+/// make many by cloning one.
 ///
 /// ```
 /// use peerlet_core::{Peer, SECOND, TestPeer};
@@ -98,7 +98,7 @@ pub enum LookupsMessage {
 pub enum LookupsTimer {
     /// The next lookup begins.
     Next,
-    /// The lookup of this number had time enough.
+    /// The time of the lookup with this number is over.
     Overdue(u64),
 }
 

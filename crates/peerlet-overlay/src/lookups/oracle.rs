@@ -1,4 +1,4 @@
-//! The responsible seat for a key: all seats in ring order, as no peer can know them.
+//! The responsible seat for a key: all seats in ring order, which no peer can know.
 
 use std::sync::{Arc, RwLock};
 

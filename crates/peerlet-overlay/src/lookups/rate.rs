@@ -50,11 +50,11 @@ impl fmt::Display for Rate {
     }
 }
 
-/// Why a text is no rate.
+/// Why a text is not a rate.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum RateError {
-    /// The text is no number and unit.
+    /// The text is not a number with a unit.
     Text(String),
     /// The rate is negative or too high.
     Range(String),

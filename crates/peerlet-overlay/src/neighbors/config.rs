@@ -15,19 +15,19 @@ const SIDE_MAX: u32 = 8;
 #[serde(default, deny_unknown_fields)]
 pub struct NeighborsConfig {
     /// How many random links a peer seeks, 0 to 16; it accepts up to twice as many. Default 5: when
-    /// a third of all peers goes at once, one peer of 240 loses all five.
+    /// a third of all peers leave at once, one peer in 240 loses all five.
     pub random: u32,
-    /// How many ring neighbors a peer keeps on each side, 1 to 8. Default 2: the ring holds while
-    /// no two peers side by side are lost within the time it takes to notice.
+    /// How many ring neighbors a peer keeps on each side, 1 to 8. Default 2: the ring stays intact
+    /// unless two adjacent peers are lost within the detection time.
     pub ring: u32,
     /// How often each neighbor is told that this peer lives. Default 1 s, as is usual: it bounds
-    /// the traffic to a message a second and neighbor.
+    /// the traffic to one message per second and neighbor.
     pub heartbeat: Duration,
-    /// How many heartbeats in a row a neighbor may miss, 1 to 100. Default 3: with a loss of 5 %
-    /// one of 8,000 heartbeats is the last of three that were lost.
+    /// How many heartbeats in a row a neighbor may miss, 1 to 100. Default 3: with a loss of 5 %,
+    /// one heartbeat in 8,000 is the last of three that were lost.
     pub misses: u32,
-    /// How often lists of peers are exchanged with one neighbor. Default 1 s, as the heartbeat: the
-    /// cost of one more neighbor.
+    /// How often lists of peers are exchanged with one neighbor. Default 1 s, like the heartbeat:
+    /// the cost of one more neighbor.
     pub exchange: Duration,
     /// How a peer comes to its first neighbors. Default `"grown"`.
     pub layout: LayoutConfig,
@@ -40,11 +40,11 @@ pub enum LayoutConfig {
     /// It finds them, through [`Bootstrap`](crate::Bootstrap).
     #[default]
     Grown,
-    /// At its start it has the links that it would have in an overlay of all seats that stood for
-    /// long: the nearest on the ring, and random links by the scenario's seed. No peer could know
-    /// them; this is for workloads that begin with a whole overlay, the same in every world. From
-    /// then on it keeps neighbors as ever. Its choices are of a random stream of its own, so that
-    /// the messages that it handles change no choice of its siblings.
+    /// At its start it has the links that it would have in a long-lived overlay of all seats: the
+    /// nearest on the ring, and random links by the scenario's seed. No peer could know them; this
+    /// is for workloads that begin with a complete overlay, the same in every world. From then on
+    /// it maintains neighbors as usual. Its choices are from a random stream of its own, so that
+    /// the messages that it handles do not change its siblings' choices.
     Ring,
 }
 

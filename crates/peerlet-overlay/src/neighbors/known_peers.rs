@@ -1,4 +1,4 @@
-//! The peers that this peer heard directly and lately, and which of them are neighbors.
+//! The peers that this peer heard directly and recently, and which of them are neighbors.
 //!
 //! It is a plain value: it knows no clock and sends nothing. Each peer in it was heard within the
 //! allowed silence, so its gossip is fresh, and gossip about dead peers dies out.

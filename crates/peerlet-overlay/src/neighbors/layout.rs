@@ -1,6 +1,6 @@
 //! An overlay that is laid out and not grown: the links of every seat, from the scenario's seats
-//! and seed alone. It knows what no peer can know, so it is for workloads that begin with a whole
-//! overlay, such as comparisons of networks.
+//! and seed alone. No peer could know these links, so this is for workloads that begin with a
+//! complete overlay, such as comparisons of networks.
 
 use std::sync::{Arc, RwLock};
 

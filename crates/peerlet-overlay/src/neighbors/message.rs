@@ -9,7 +9,7 @@ pub(super) const NEAR_MAX: usize = 20;
 /// How many random peers a list names: two samples a second refill any pool soon.
 pub(super) const SAMPLE_MAX: usize = 2;
 
-/// The messages of `Neighbors`. Any of these says that the sender lives, but for the last.
+/// The messages of `Neighbors`. All but the last say that the sender lives.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum NeighborsMessage {
     /// You are a neighbor of mine.
@@ -17,15 +17,15 @@ pub enum NeighborsMessage {
         /// By a random link.
         random: bool,
     },
-    /// These I know; whom do you know near me?
+    /// I know these peers; which do you know near me?
     Exchange(Peers),
-    /// The answer to an exchange, and to a heartbeat from a peer that is no neighbor.
+    /// The answer to an exchange, and to a heartbeat from a peer that is not a neighbor.
     Near(Peers),
     /// Let us be random neighbors.
     Connect,
     /// We are random neighbors.
     Accept,
-    /// We are no random neighbors; try these.
+    /// We are not random neighbors; try these.
     Refuse(Vec<Address>),
     /// I leave.
     Goodbye,

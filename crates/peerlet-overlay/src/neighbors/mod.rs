@@ -1,6 +1,6 @@
 //! Keeps neighbors: random links by handshake, and the nearest peers on both sides of a ring of
 //! identifiers, found by exchanging lists as in T-Man (Jelasity, Montresor, Babaoglu: Computer
-//! Networks 53, 2009). Heartbeats tell who lives.
+//! Networks 53, 2009). Heartbeats show which peers live.
 
 mod config;
 mod known_peers;
@@ -40,7 +40,7 @@ const CANDIDATES_MAX: usize = 64;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NeighborFound(pub Address);
 
-/// A peer is a neighbor no more: it fell silent, left, or others came between on the ring.
+/// A peer is no longer a neighbor: it fell silent, left, or others are nearer on the ring.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NeighborLost(pub Address);
 
@@ -57,11 +57,11 @@ pub struct Neighbor {
     pub suspected: bool,
 }
 
-/// Keeps random links and ring neighbors, and tells siblings [who came](NeighborFound) and [who was
-/// lost](NeighborLost).
+/// Keeps random links and ring neighbors, and tells siblings which neighbors were
+/// [found](NeighborFound) and [lost](NeighborLost).
 ///
 /// Every message from a peer proves that it lives. A peer becomes a neighbor only after it was
-/// heard itself, and is lost when nothing was heard of it for the time of `misses` heartbeats: at
+/// heard itself, and is lost when nothing was heard from it for the time of `misses` heartbeats: at
 /// most one period later.
 ///
 /// ```
@@ -257,13 +257,13 @@ impl Neighbors {
         nearest.id.is_nearer(key, self.known.me()).then_some(nearest.address)
     }
 
-    /// A sibling waits in vain for this peer: until it is heard again, all can see that others are
-    /// to be preferred. It stays a neighbor, for mostly it was a message that got lost.
+    /// A sibling waits in vain for this peer: until it is heard again, all siblings can see that
+    /// others are preferable. It stays a neighbor, since usually only a message was lost.
     pub fn suspect(&mut self, peer: Address) {
         self.known.suspect(peer);
     }
 
-    /// Drops this peer at once, and does not take others' word that it lives for some time.
+    /// Drops this peer at once, and for some time does not believe others that it lives.
     pub fn forget(&mut self, ctx: &mut Context<Self>, peer: Address) {
         self.lose(peer, ctx.now());
         self.tell(ctx);

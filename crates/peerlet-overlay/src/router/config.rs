@@ -9,15 +9,15 @@ use crate::configured::{ConfigError, check_range};
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RouterConfig {
-    /// How many hops an envelope makes at most, 1 to 10,000. Default 64, as IP's: four times the
-    /// hops measured among 1,000 peers (14). Hops grow with the square root of the number of
-    /// peers: beyond 2,000 ask for more neighbors (random = 16, ring = 8: 7 hops among 10,000).
+    /// How many hops an envelope makes at most, 1 to 10,000. Default 64, like IP's: four times the
+    /// hops measured among 1,000 peers (14). Hops grow with the square root of the number of peers:
+    /// beyond 2,000 ask for more neighbors (random = 16, ring = 8: 7 hops among 10,000).
     pub ttl: u32,
-    /// How long a hop's acknowledgement is waited for. Default 500 ms, three times the median round
+    /// How long to wait for a hop's acknowledgement. Default 500 ms, three times the median round
     /// trip of the King data set (159 ms).
     pub ack: Duration,
-    /// How many times a peer passes an envelope on before it takes itself for the nearest that
-    /// lives, 1 to 10. Default 5: with a loss of 20 % each way, one hop of 160 is given up falsely.
+    /// How many times a peer passes an envelope on before it considers itself the nearest living
+    /// peer, 1 to 10. Default 5: with a loss of 20 % each way, one hop in 160 is given up falsely.
     pub tries: u32,
 }
 

@@ -33,9 +33,9 @@ pub struct Envelope {
     pub key: RingId,
     /// The sender.
     pub origin: Address,
-    /// The origin's random number of it, by which copies are known.
+    /// The origin's random number for it, by which copies are recognized.
     pub id: u64,
-    /// How many hops it made before it was sent to the reader.
+    /// How many hops it made before it was sent to the receiver.
     pub hops: u32,
     /// The payload.
     pub payload: Payload,
@@ -63,7 +63,7 @@ impl Payload {
     }
 }
 
-/// Why bytes are no payload.
+/// Why bytes are not a payload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum PayloadError {

@@ -1,5 +1,5 @@
 //! Brings a payload to the peer nearest to a key, hop by hop over neighbors, each nearer than the
-//! one before. Every hop is acknowledged; who stays silent is passed by.
+//! one before. Every hop is acknowledged; peers that stay silent are bypassed.
 
 mod config;
 mod message;
@@ -31,14 +31,15 @@ const SEEN_MAX: usize = 256;
 
 /// An envelope arrived at the peer nearest to its key.
 ///
-/// All siblings that hear it hear it of every payload, so a payload should say whose it is.
+/// All siblings that listen get this for every payload, so a payload should say which sibling it is
+/// for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Delivered {
     /// The key it was sent to.
     pub key: RingId,
     /// The sender; maybe this peer.
     pub origin: Address,
-    /// Over how many hops it came.
+    /// The number of hops it made.
     pub hops: u32,
     /// The payload.
     pub payload: Payload,
@@ -170,13 +171,13 @@ impl Peerlet for Router {
 }
 
 impl Router {
-    /// Whether it drops what is to be passed on for others.
+    /// Whether it drops envelopes that it should forward for others.
     pub fn drops_messages(&self) -> bool {
         self.drops
     }
 
-    /// Sends a payload to the peer nearest to the key, where siblings will hear
-    /// [`Delivered`]. It may be lost, and nobody is told.
+    /// Sends a payload to the peer nearest to the key, where siblings will hear [`Delivered`]. It
+    /// may be lost without notice.
     pub fn route(&mut self, ctx: &mut Context<Self>, key: RingId, payload: Payload) {
         let (origin, id) = (ctx.address(), ctx.rng().bits());
         let envelope = Envelope { key, origin, id, hops: 0, payload };

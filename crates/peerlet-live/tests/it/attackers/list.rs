@@ -109,7 +109,7 @@ pub const ATTACKS: &[Attack] = &[
     ),
     attack(
         "stranger-reports",
-        "reports of somebody who takes no part",
+        "reports of a process that takes no part",
         (Open, Stranger, FAST),
         |it| Box::pin(strangers::reports(it)),
     ),
@@ -121,7 +121,7 @@ pub const ATTACKS: &[Attack] = &[
     ),
     attack(
         "stranger-malformed",
-        "frames that nobody can read, lengths without bound",
+        "unreadable frames, lengths without bound",
         (Open, Stranger, FAST),
         |it| Box::pin(strangers::malformed_frames(it)),
     ),
@@ -150,12 +150,12 @@ pub const ATTACKS: &[Attack] = &[
         (Open, Member, FAST),
         |it| Box::pin(members::seats_of_others(it)),
     ),
-    attack("member-reports", "reports that cannot be", (Open, Member, FAST), |it| {
+    attack("member-reports", "impossible reports", (Open, Member, FAST), |it| {
         Box::pin(members::reports(it))
     }),
     attack(
         "member-unfinished-reports",
-        "reports of which a piece is missing",
+        "reports with a missing piece",
         (Open, Member, FAST),
         |it| Box::pin(members::unfinished_reports(it)),
     ),
@@ -195,7 +195,7 @@ pub const ATTACKS: &[Attack] = &[
     ),
     attack(
         "udp-malformed",
-        "frames that nobody can read, UDP without a secret",
+        "unreadable frames, UDP without a secret",
         (Udp, Stranger, FAST),
         |it| Box::pin(bytes_alone::plain_malformed(it)),
     ),
