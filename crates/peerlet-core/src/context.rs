@@ -54,7 +54,12 @@ pub(crate) struct HostShared {
     pub(crate) late_answers: Cell<u64>,
     /// The innermost handler that a panic unwound through.
     pub(crate) unwound: Cell<Option<Unwound>>,
+    /// Functions of the program around the run that take local events, by the events' type.
+    pub(crate) taps: RefCell<Vec<(TypeId, Tap)>>,
 }
+
+/// Takes a local event of the peer in this row; false when it wants no more.
+pub(crate) type Tap = Box<dyn FnMut(usize, &dyn Any) -> bool + Send>;
 
 impl HostShared {
     #[inline(always)]
@@ -80,6 +85,11 @@ impl HostShared {
     #[cold]
     pub(crate) fn note_unwinding(&self, unwound: Unwound) {
         self.unwound.set(self.unwound.get().or(Some(unwound)));
+    }
+
+    /// Whether the program around the run takes events of this type.
+    pub(crate) fn is_tapped(&self, event: TypeId) -> bool {
+        self.taps.borrow().iter().any(|(tapped, _)| *tapped == event)
     }
 
     /// Leaves something to do.
@@ -478,8 +488,9 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// in stack order.
     pub fn emit<E: Send + 'static>(&mut self, event: E) {
         let id = TypeId::of::<E>();
-        if self.env.house.registry.is_heard(id) {
-            self.env.house.push_local(Local::Event(id, Box::new(event)));
+        let house = self.env.house;
+        if house.registry.is_heard(id) || house.is_tapped(id) {
+            house.push_local(Local::Event(id, Box::new(event)));
         }
     }
 

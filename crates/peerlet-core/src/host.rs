@@ -56,6 +56,7 @@ impl Host {
                 anchor: RefCell::default(),
                 late_answers: Cell::default(),
                 unwound: Cell::default(),
+                taps: RefCell::default(),
             },
             lives,
             standings: vec![Standing::NONE; rows],
@@ -539,6 +540,7 @@ impl Host {
             match local {
                 Local::Spawned(id) => self.step(row, world, id, None),
                 Local::Event(id, event) => {
+                    self.show_taps(row, id, &*event);
                     for place in 0..self.stack(row).len() {
                         let port = self.stack(row)[place];
                         let registry = self.house.registry.clone();

@@ -30,12 +30,14 @@ mod tls;
 mod transport;
 mod udp;
 
+mod binding;
 mod emulation;
 mod live;
 mod member;
 mod monitor;
 mod outcome;
 mod panics;
+mod peers;
 mod seats;
 mod setup;
 mod shard;
@@ -65,11 +67,12 @@ pub use member::{Difference, Join, JoinError, JoinTextError, Notice, Refusal, Se
 pub use monitor::Delays;
 pub use outcome::{LiveOutcome, Whole};
 pub use panics::{PanicPlace, Panicked};
+pub use peers::{EVENTS_MAX, Events, LiveRun, Peers, start};
 pub use private_file::{PrivateFileError, PrivateFileProblem};
 pub use quic::{Guard, LINKS_MAX, QuicTransport};
 pub use secret::{SECRET_LEN_MAX, SECRET_LEN_MIN, Secret, SecretError};
-pub use setup::{LiveError, LiveSetup, Sockets};
-pub use shard::Build;
+pub use setup::{LiveError, LiveSetup, Membership, OnEpoch, Sockets};
+pub use shard::{Build, PeerError, ShardStats};
 pub use transport::{
     BATCH_MAX, BindError, Capabilities, Inbound, KeptOutNotice, LinkError, Outbound, Transport,
 };

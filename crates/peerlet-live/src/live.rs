@@ -1,23 +1,23 @@
 //! A live run: this process's peers, from binding the sockets to adding everything up.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use peerlet_core::runtime::{Directive, Host, Registry};
-use peerlet_core::{Duration, Identity, MILLISECOND, Map, Seed, Time};
+use peerlet_core::{Duration, MILLISECOND, Map, Seed, Time};
 use peerlet_measure::{Epochs, Ledger, Measurements, MetricEntry, Recorder};
-use ring::rand::{SecureRandom, SystemRandom};
+use ring::rand::SystemRandom;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::binding::{bind, own_process, random, show};
 use crate::connection::{Budget, ConnectionConfig, Connections};
 use crate::counters::Counters;
 use crate::emulation::Emulator;
-use crate::frame::Tag;
 use crate::kept_out::KeptOut;
 use crate::key::ProcessKey;
 use crate::member::{
@@ -26,16 +26,14 @@ use crate::member::{
 };
 use crate::monitor::{Monitor, MonitorHandle};
 use crate::outcome::{LiveOutcome, Whole, add_up};
-use crate::panics::{Failure, Failures, PanicPlace, Panicked, caught, message_of};
-use crate::quic::QuicTransport;
+use crate::panics::{Failure, Failures, FirstPanic, PanicPlace, Panicked, caught, message_of};
 use crate::seats::SeatMap;
-use crate::setup::{LiveError, LiveSetup, Sockets};
+use crate::setup::{LiveError, LiveSetup, OnEpoch};
 use crate::shard::{
-    AlarmClock, CurrentEvent, MemberHandle, Pauses, Punctuality, Shard, ShardChannels,
-    ShardOutcome, ShardState, Timers, Undecoded,
+    AlarmClock, CALLS_MAX, Call, CurrentEvent, MemberHandle, Pauses, Punctuality, Shard,
+    ShardChannels, ShardOutcome, ShardState, Timers, Undecoded,
 };
-use crate::transport::{BindError, Transport};
-use crate::udp::UdpTransport;
+use crate::transport::Transport;
 
 /// From binding to time zero in a process that has all seats: enough for its tasks to begin.
 const SETTLING: Duration = Duration::from_nanos(20 * MILLISECOND.as_nanos());
@@ -61,40 +59,115 @@ const GIVING_UP: std::time::Duration = std::time::Duration::from_secs(1);
 /// take part: no peer has lived then. And when something in the run panics: then it ends at once,
 /// its links are closed, and the error holds what was reached.
 pub async fn run(
-    mut setup: LiveSetup,
+    setup: LiveSetup,
     directives: Vec<Directive>,
     stop: watch::Receiver<bool>,
 ) -> Result<LiveOutcome, LiveError> {
+    begin(setup, directives, stop).await?.end().await
+}
+
+/// Begins a run: its sockets are bound and its shards wait for time zero.
+pub(crate) async fn begin(
+    mut setup: LiveSetup,
+    directives: Vec<Directive>,
+    stop: watch::Receiver<bool>,
+) -> Result<Begun, LiveError> {
     let seed = *setup.seed.get_or_insert_with(random);
-    let panicked = |failure: Failure, partial: Option<LiveOutcome>| {
-        let (Failure { place, message }, partial) = (failure, partial.map(Box::new));
-        LiveError::Panicked(Panicked { place, message, seed, partial })
-    };
-    match caught(run_through(setup, directives, stop)).await {
-        Ok(Ok(Ended { outcome: Some(outcome), failure: None })) => Ok(outcome),
-        Ok(Ok(Ended { outcome, failure })) => {
-            Err(panicked(failure.expect("a run that nothing broke has an outcome"), outcome))
-        }
-        Ok(Err(error)) => Err(error),
+    match caught(prepare(setup, directives, stop)).await {
+        Ok(begun) => begun,
         Err(payload) => {
             let message = message_of(&payload);
-            Err(panicked(Failure { place: PanicPlace::Setup, message }, None))
+            Err(panicked(Failure { place: PanicPlace::Setup, message }, None, seed))
         }
     }
 }
 
-async fn run_through(
+fn panicked(failure: Failure, partial: Option<LiveOutcome>, seed: u64) -> LiveError {
+    let (Failure { place, message }, partial) = (failure, partial.map(Box::new));
+    LiveError::Panicked(Panicked { place, message, seed, partial })
+}
+
+/// A run whose shards wait for time zero, or run.
+pub(crate) struct Begun {
+    run: Run,
+    member: Option<Member>,
+    monitor: Monitor,
+    emulator: Option<Emulator>,
+    kept_out: KeptOut,
+    /// The process's sockets and seats, as others know them.
+    pub(crate) own: Process,
+    /// When the run is over.
+    end: Time,
+    /// The number of seats, where this process has all of them.
+    alone: Option<u32>,
+    seed: u64,
+}
+
+impl Begun {
+    /// When time is zero, once that is known.
+    pub(crate) fn zero(&self) -> watch::Receiver<Option<Instant>> {
+        self.run.zero.subscribe()
+    }
+
+    /// The first panic, once there is one.
+    pub(crate) fn first_panic(&self) -> FirstPanic {
+        self.run.tell.first()
+    }
+
+    /// The channels by which the shards take calls, in their order.
+    pub(crate) fn calls(&mut self) -> Vec<mpsc::Sender<Call>> {
+        std::mem::take(&mut self.run.calls)
+    }
+
+    /// Goes through the run to its end.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub(crate) async fn end(self) -> Result<LiveOutcome, LiveError> {
+        let seed = self.seed;
+        match caught(self.finish()).await {
+            Ok(Ok(Ended { outcome: Some(outcome), failure: None })) => Ok(outcome),
+            Ok(Ok(Ended { outcome, failure })) => {
+                let failure = failure.expect("a run that nothing broke has an outcome");
+                Err(panicked(failure, outcome, seed))
+            }
+            Ok(Err(error)) => Err(error),
+            Err(payload) => {
+                let message = message_of(&payload);
+                Err(panicked(Failure { place: PanicPlace::Setup, message }, None, seed))
+            }
+        }
+    }
+
+    async fn finish(self) -> Result<Ended, LiveError> {
+        let Begun { run, member, monitor, emulator, kept_out, end, alone, .. } = self;
+        let ended = run.finish(member, end, alone).await;
+        let still = monitor.finish();
+        let mut ended = ended?;
+        ended.complete(still, emulator);
+        if let Some(outcome) = &mut ended.outcome {
+            outcome.kept_out = kept_out.lines();
+        }
+        Ok(ended)
+    }
+}
+
+async fn prepare(
     mut setup: LiveSetup,
     directives: Vec<Directive>,
     stop: watch::Receiver<bool>,
-) -> Result<Ended, LiveError> {
+) -> Result<Begun, LiveError> {
     let (tell, failures) = Failures::new();
     setup.notice = tell.guarding(setup.notice);
     let role = setup.role()?;
+    let on_epoch = setup.on_epoch.take().filter(|_| setup.is_free());
     let registry = setup.checked_registry()?;
-    let end = Time::ZERO + setup.duration;
-    let epochs = Epochs::new(setup.epoch, setup.from..end)?;
-    let seats = Arc::new(SeatMap::new(setup.seats, &directives));
+    let epochs = setup.epochs()?;
+    let end = epochs.end();
+    let seats = Arc::new(match setup.is_free() {
+        true => SeatMap::free(setup.seats),
+        false => SeatMap::new(setup.seats, &directives),
+    });
     let (first, last) = setup.own_seats();
     setup.shards = setup.shards.clamp(1, SHARDS_MAX as u32).min(last - first + 1);
     setup.check()?;
@@ -127,36 +200,19 @@ async fn run_through(
     let monitor = Monitor::start(Handle::current(), run.zero.subscribe());
     let monitor = monitor.map_err(LiveError::Thread)?;
     let is_alone = role.is_none() && run_is_real(&emulator);
-    let member = role.map(|role| run.member(&parts, role, own, sockets));
+    let member = role.map(|role| run.member(&parts, role, own.clone(), sockets));
     if let Some(emulator) = &mut emulator {
         let (measured, zero) = (setup.from..end, run.zero.subscribe());
         let quiet = emulator.begin(parts.seats.clone(), measured, zero, run.tell.clone())?;
         run.quiet = emulator.is_emulated().then_some(quiet);
     }
+    if let Some(on_epoch) = on_epoch {
+        run.take_epochs(&parts, on_epoch);
+    }
     run.start(&parts, transports, directives, member.is_some(), &monitor.handle());
-    let ended = run.finish(member, end, is_alone.then_some(setup.seats)).await;
-    let still = monitor.finish();
-    let mut ended = ended?;
-    ended.complete(still, emulator);
-    if let Some(outcome) = &mut ended.outcome {
-        outcome.kept_out = parts.kept_out.lines();
-    }
-    Ok(ended)
-}
-
-/// Announces the process's address to its sockets and seats, and to the user.
-fn show(setup: &LiveSetup, own: &Process, transports: &mut [Box<dyn Transport>], seats: &SeatMap) {
-    for (transport, at) in transports.iter_mut().zip(own.sockets()) {
-        transport.known_as(at);
-    }
-    if !own.ip().is_unspecified() {
-        seats.learn(own);
-    }
-    if let Some(reached) = own.sockets().next() {
-        (setup.notice)(&format!("reached as {}@{reached}", own.identity()));
-    }
-    let bound: Vec<_> = transports.iter().map(|transport| transport.local_addr()).collect();
-    warn_of_open_network(setup, &bound);
+    let alone = is_alone.then_some(setup.seats);
+    let (kept_out, seed) = (parts.kept_out.clone(), setup.seed.unwrap_or_default());
+    Ok(Begun { run, member, monitor, emulator, kept_out, own, end, alone, seed })
 }
 
 /// A run under way: its shards, and what ties them together.
@@ -173,6 +229,8 @@ struct Run {
     quiet: Option<watch::Receiver<bool>>,
     outcomes: VecDeque<oneshot::Receiver<ShardOutcome>>,
     shards: Vec<JoinHandle<()>>,
+    /// The channels by which shards take calls.
+    calls: Vec<mpsc::Sender<Call>>,
     /// The channel of panics.
     tell: Failures,
     failures: mpsc::UnboundedReceiver<Failure>,
@@ -188,8 +246,35 @@ impl Run {
         let (zero, finish) = (watch::channel(None).0, watch::channel(false).0);
         let halt = watch::channel(*stop.borrow()).0;
         let shards = Vec::with_capacity(parts.setup.shards as usize);
-        let (epochs, member, quiet, outcomes) = Default::default();
-        Run { zero, finish, stop, halt, epochs, member, quiet, outcomes, shards, tell, failures }
+        let (epochs, member, quiet, outcomes, calls) = Default::default();
+        Run {
+            zero,
+            finish,
+            stop,
+            halt,
+            epochs,
+            member,
+            quiet,
+            outcomes,
+            shards,
+            calls,
+            tell,
+            failures,
+        }
+    }
+
+    /// Hands each epoch that all shards have closed to a function.
+    fn take_epochs(&mut self, parts: &Parts<'_>, on_epoch: OnEpoch) {
+        let (send, epochs) = mpsc::unbounded_channel();
+        self.epochs = Some(send);
+        let empty = Measurements::new(MetricEntry::table(&parts.registry), parts.epochs);
+        let taking = take_epochs(epochs, parts.setup.shards as usize, empty, on_epoch);
+        let failures = self.tell.clone();
+        tokio::spawn(async move {
+            if let Err(payload) = caught(taking).await {
+                failures.tell(PanicPlace::Epoch, &payload);
+            }
+        });
     }
 
     /// The member that speaks for this process, not running yet.
@@ -243,6 +328,8 @@ impl Run {
         }
         for ((shard, transport), directives) in (0..shards).zip(transports).zip(by_shard) {
             let (outcome, receiver) = oneshot::channel();
+            let (call, calls) = mpsc::channel(CALLS_MAX);
+            self.calls.push(call);
             let channels = ShardChannels {
                 zero: self.zero.subscribe(),
                 stop: self.halt.subscribe(),
@@ -251,6 +338,7 @@ impl Run {
                 outcome: Some(outcome),
                 member: self.member.take(),
                 quiet: self.quiet.clone(),
+                calls,
                 failures: self.tell.clone(),
             };
             self.outcomes.push_back(receiver);
@@ -438,6 +526,27 @@ fn speak(member: Member, ended: oneshot::Receiver<OwnEnd>, failures: Failures) -
     })
 }
 
+/// Adds up the epochs of all shards, and hands each on when every shard has closed it.
+async fn take_epochs(
+    mut epochs: mpsc::UnboundedReceiver<OwnEpoch>,
+    shards: usize,
+    empty: Measurements,
+    mut on_epoch: OnEpoch,
+) {
+    let mut open: BTreeMap<usize, (usize, Measurements)> = BTreeMap::new();
+    while let Some(OwnEpoch { measures, .. }) = epochs.recv().await {
+        let number = measures.epoch;
+        let (count, all) = open.entry(number).or_insert_with(|| (0, empty.clone()));
+        *count += 1;
+        all.add(measures);
+        if *count == shards
+            && let Some((_, all)) = open.remove(&number)
+        {
+            on_epoch(all);
+        }
+    }
+}
+
 /// Waits until the member cannot take part any more; for ever without a member.
 async fn refused(speaking: &mut Option<Speaking>) -> JoinError {
     if let Some(task) = speaking
@@ -447,54 +556,6 @@ async fn refused(speaking: &mut Option<Speaking>) -> JoinError {
     }
     // It ends well only after its process has, and tells of a panic elsewhere.
     std::future::pending().await
-}
-
-/// Says loudly that a network which others can reach is open to them.
-fn warn_of_open_network(setup: &LiveSetup, sockets: &[SocketAddr]) {
-    let is_open = |at: &&SocketAddr| !at.ip().to_canonical().is_loopback();
-    let at = sockets.iter().find(is_open);
-    let (Some(at), true) = (at, setup.admission.is_open()) else { return };
-    (setup.notice)(&match setup.sockets {
-        Sockets::Udp { .. } => format!(
-            "warning: whoever can send packets to {at} can pose as any process of this run, change \
-             its results and end it; give all processes one secret, or use QUIC"
-        ),
-        Sockets::Quic => format!(
-            "warning: this network is open: whoever can reach {at} may take part in it; give all \
-             processes one secret, or a list of identities"
-        ),
-    });
-}
-
-/// This process as it shows itself to others.
-fn own_process(setup: &LiveSetup, sockets: &[SocketAddr], identity: Identity) -> Process {
-    let advertised = setup.advertise.unwrap_or(sockets[0]);
-    // An advertised port is that of the first shard; the others follow it, as the bound ones do.
-    let shift = match setup.advertise {
-        Some(at) if at.port() != 0 => at.port().wrapping_sub(sockets[0].port()),
-        _ => 0,
-    };
-    let ports = sockets.iter().map(|socket| socket.port().wrapping_add(shift)).collect();
-    Process::new(began(), setup.own_seats(), advertised.ip(), ports, identity)
-}
-
-async fn bind(
-    setup: &LiveSetup,
-    key: &ProcessKey,
-    shard: u32,
-    emulator: Option<&mut Emulator>,
-) -> Result<Box<dyn Transport>, BindError> {
-    let mut at = setup.bind;
-    if at.port() != 0 {
-        at.set_port(at.port().saturating_add(shard as u16));
-    }
-    if let Some(emulator) = emulator {
-        return emulator.bind(setup, key, shard, at);
-    }
-    Ok(match setup.sockets {
-        Sockets::Quic => Box::new(QuicTransport::bind_guarded(key.copy(), at, setup.guard())?),
-        Sockets::Udp { .. } => Box::new(UdpTransport::bind(at, setup.udp_options()).await?),
-    })
 }
 
 /// The parts that all shards of a process share.
@@ -512,11 +573,6 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    fn tag(&self) -> Tag {
-        let names: Vec<_> = self.registry.entries().iter().map(|entry| entry.name()).collect();
-        Tag::of(&self.setup.name, &names)
-    }
-
     fn shard(
         &self,
         shard: u32,
@@ -525,7 +581,7 @@ impl Parts<'_> {
         channels: ShardChannels,
         monitor: MonitorHandle,
     ) -> Shard {
-        let tag = self.tag();
+        let tag = self.setup.tag(&self.registry);
         let mut config = ConnectionConfig::new(tag, random() as u32);
         config.timeout = self.setup.connection_timeout;
         config.message_max = self.setup.message_max;
@@ -574,23 +630,10 @@ impl Parts<'_> {
             since: Instant::now(),
             channels,
             reported: 0,
+            is_free: self.setup.is_free(),
             undecoded: self.undecoded.clone(),
             kept_out: self.kept_out.clone(),
             pins: 0,
         }
     }
-}
-
-/// The nanoseconds since 1970, by which the starts of a process are told apart.
-fn began() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    // A clock before 1970 tells nothing; any number does.
-    since.map_or_else(|_| random(), |since| since.as_nanos() as u64)
-}
-
-/// Sixty-four bits from the operating system.
-pub(crate) fn random() -> u64 {
-    let mut bytes = [0; 8];
-    SystemRandom::new().fill(&mut bytes).expect("the operating system has randomness");
-    u64::from_le_bytes(bytes)
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use peerlet_core::runtime::Location;
@@ -34,6 +34,8 @@ pub enum PanicPlace {
     Member,
     /// The function that takes notices ([`LiveSetup::notice`](crate::LiveSetup::notice)).
     Notice,
+    /// The function that takes epochs ([`LiveSetup::on_epoch`](crate::LiveSetup::on_epoch)).
+    Epoch,
     /// The beginning of the run, before any peer lived.
     Setup,
 }
@@ -46,6 +48,7 @@ impl fmt::Display for PanicPlace {
             PanicPlace::Network => f.write_str("the network model, or what carries its packets"),
             PanicPlace::Member => f.write_str("the exchange with the other processes"),
             PanicPlace::Notice => f.write_str("the function that takes notices"),
+            PanicPlace::Epoch => f.write_str("the function that takes epochs"),
             PanicPlace::Setup => f.write_str("the beginning of the run"),
         }
     }
@@ -92,17 +95,29 @@ pub(crate) struct Failure {
 
 /// The sender by which all parts of a run report panics.
 #[derive(Clone, Debug)]
-pub(crate) struct Failures(mpsc::UnboundedSender<Failure>);
+pub(crate) struct Failures {
+    send: mpsc::UnboundedSender<Failure>,
+    first: FirstPanic,
+}
+
+/// The first panic of a run in words, for those who call its peers.
+pub(crate) type FirstPanic = Arc<OnceLock<String>>;
 
 impl Failures {
     pub(crate) fn new() -> (Failures, mpsc::UnboundedReceiver<Failure>) {
-        let (tell, hear) = mpsc::unbounded_channel();
-        (Failures(tell), hear)
+        let (send, hear) = mpsc::unbounded_channel();
+        (Failures { send, first: FirstPanic::default() }, hear)
     }
 
     pub(crate) fn tell(&self, place: PanicPlace, payload: &Payload) {
+        let message = message_of(payload);
+        self.first.get_or_init(|| format!("{place}: {message}"));
         // Without a receiver the run has ended.
-        self.0.send(Failure { place, message: message_of(payload) }).ok();
+        self.send.send(Failure { place, message }).ok();
+    }
+
+    pub(crate) fn first(&self) -> FirstPanic {
+        self.first.clone()
     }
 
     /// The function that takes notices, with its panics caught.

@@ -46,6 +46,8 @@ pub(crate) struct SeatMap {
     local: OnceLock<Vec<Range<u32>>>,
     /// By seat: when it goes up or down, in order.
     transitions: Vec<Vec<(Time, bool)>>,
+    /// Whether peers are known by their addresses only.
+    is_free: bool,
 }
 
 impl SeatMap {
@@ -62,7 +64,14 @@ impl SeatMap {
             }
         }
         let homes = RwLock::new(vec![Home::default(); seats as usize]);
-        SeatMap { homes, pins: RwLock::default(), local: OnceLock::new(), transitions }
+        let (pins, local) = (RwLock::default(), OnceLock::new());
+        SeatMap { homes, pins, local, transitions, is_free: false }
+    }
+
+    /// The map of a process whose peers know others by their addresses only: none of its seats is
+    /// anybody's.
+    pub(crate) fn free(seats: u32) -> SeatMap {
+        SeatMap { is_free: true, ..SeatMap::new(seats, &[]) }
     }
 
     /// Learns where a process's seats are reached, and who it is.
@@ -153,6 +162,9 @@ impl SeatMap {
         from: SocketAddr,
         identity: Option<Identity>,
     ) -> Option<SocketAddr> {
+        if self.is_free {
+            return Some(from);
+        }
         let homes = self.homes.read().expect("nobody panics while writing");
         let home = homes.get(seat.index())?;
         let is_there = match (home.identity, identity) {
@@ -205,10 +217,13 @@ pub(crate) struct SeatsNow<'a> {
 
 impl Seats for SeatsNow<'_> {
     fn count(&self) -> u32 {
-        self.map.count()
+        if self.map.is_free { 0 } else { self.map.count() }
     }
 
     fn address(&self, seat: Seat) -> Option<Address> {
+        if self.map.is_free {
+            return None;
+        }
         self.map.socket(seat).map(|socket| Address::new(socket, seat.0))
     }
 

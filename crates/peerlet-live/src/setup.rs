@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use peerlet_core::runtime::{Handler, Location, MESSAGE_MAX_LIMIT, Registry, StackError};
 use peerlet_core::{Duration, MESSAGE_MAX, MILLISECOND, Need, Peer, SECOND, Seat, Time};
-use peerlet_measure::EpochsError;
+use peerlet_measure::{Epochs, EpochsError, Measurements};
 
 use crate::admission::Admission;
 use crate::emulation::{LATE_MAX, Medium, MediumError};
+use crate::frame::Tag;
 use crate::key::ProcessKey;
 use crate::member::{Join, JoinError, Notice, Role, Section};
 use crate::panics::{PanicPlace, Panicked, caught_now, message_of};
@@ -40,6 +41,20 @@ impl Sockets {
             Sockets::Udp { .. } => &[],
         }
     }
+}
+
+/// Takes a closed epoch: measurements that hold that one.
+pub type OnEpoch = Box<dyn FnMut(Measurements) + Send>;
+
+/// Who takes part in a run, and what peers are known by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Membership {
+    /// The processes of a scenario, which all know its seats.
+    #[default]
+    Scenario,
+    /// Anybody who is let in, at any time. There are no seats but a process's own, which number its
+    /// peers; peers learn of each other by their addresses. It lasts until it is stopped.
+    Free,
 }
 
 /// Epochs that a run of several processes may have at any length, and the length from which on it
@@ -86,6 +101,11 @@ pub struct LiveSetup {
     pub advertise: Option<SocketAddr>,
     /// The processes that may connect. Default: anybody.
     pub admission: Admission,
+    /// Whether the seats are those of a scenario. Default: they are.
+    pub membership: Membership,
+    /// Takes each epoch that all shards of a process with [free membership](Membership::Free) have
+    /// closed. Default: nobody does, and they are kept for the outcome.
+    pub on_epoch: Option<OnEpoch>,
     /// The sections that all processes of the run must have alike, beside its name, seats,
     /// duration, peerlets and their versions: a process that joins with other ones is refused, and
     /// told which. Default: none.
@@ -133,6 +153,8 @@ impl LiveSetup {
             join: None,
             advertise: None,
             admission: Admission::default(),
+            membership: Membership::Scenario,
+            on_epoch: None,
             sections: Vec::new(),
             start_within: SECOND * 30,
             notice: Arc::new(|line| tracing::info!("{line}")),
@@ -168,6 +190,9 @@ impl LiveSetup {
         if first > last || last >= self.seats {
             return Err(LiveError::Index { first, last, seats: self.seats });
         }
+        if self.is_free() {
+            return Ok(None);
+        }
         match (&self.join, first) {
             (Some(_), 0) => Err(LiveError::JoinsItself),
             (Some(join), _) => Ok(Some(Role::Participant(join.clone()))),
@@ -177,9 +202,33 @@ impl LiveSetup {
         }
     }
 
+    /// Whether there are no seats but this process's.
+    pub(crate) fn is_free(&self) -> bool {
+        self.membership == Membership::Free
+    }
+
+    /// The epochs of the run.
+    pub(crate) fn epochs(&self) -> Result<Epochs, EpochsError> {
+        match self.is_free() {
+            true => Epochs::endless(self.epoch),
+            false => Epochs::new(self.epoch, self.from..Time::ZERO + self.duration),
+        }
+    }
+
+    /// The tag of its frames: of those who speak the same protocols. Processes of a scenario
+    /// compare versions when they join; others do not meet where versions differ.
+    pub(crate) fn tag(&self, registry: &Registry) -> Tag {
+        let names = registry.entries().iter().map(|entry| match self.is_free() {
+            true => format!("{} {}", entry.name(), entry.version()),
+            false => entry.name().to_owned(),
+        });
+        let names: Vec<String> = names.collect();
+        Tag::of(&self.name, &names.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
     /// The rules by which the process's sockets let others in.
     pub(crate) fn guard(&self) -> Guard {
-        Guard { admission: self.admission.clone(), has_roster: true }
+        Guard { admission: self.admission.clone(), has_roster: !self.is_free() }
     }
 
     /// The sections that all processes of the run must have alike.
@@ -204,11 +253,15 @@ impl LiveSetup {
         if self.admission.allowed.is_some() && self.sockets != Sockets::Quic {
             return Err(LiveError::ListOverUdp);
         }
+        if self.is_free() && self.bind.ip().is_unspecified() && self.advertise.is_none() {
+            return Err(LiveError::NoAddress);
+        }
         if self.join.is_some() && self.start_within == Duration::ZERO {
             return Err(LiveError::NoTimeToJoin);
         }
         let count = self.duration.as_nanos().div_ceil(self.epoch.as_nanos().max(1));
-        let is_one_of_several = self.own_seats() != (0, self.seats.saturating_sub(1));
+        let is_one_of_several =
+            !self.is_free() && self.own_seats() != (0, self.seats.saturating_sub(1));
         let is_too_often = count > EPOCHS_OF_SEVERAL_MAX && self.epoch < EPOCH_OF_SEVERAL_MIN;
         if is_one_of_several && is_too_often {
             return Err(LiveError::ShortEpochs { length: self.epoch, count });
@@ -283,6 +336,9 @@ pub enum LiveError {
         /// Its first seat.
         first: u32,
     },
+    /// A process that others reach by its address is bound to all addresses, and was not told
+    /// which of them others know.
+    NoAddress,
     /// The process cannot take part in the run.
     Join(JoinError),
     /// The bound of reliable messages is beyond [`MESSAGE_MAX_LIMIT`].
@@ -349,6 +405,10 @@ impl fmt::Display for LiveError {
                 f,
                 "the seats of this process begin at {first}, so seat 0 lives elsewhere; name the \
                  process to join"
+            ),
+            LiveError::NoAddress => f.write_str(
+                "the socket is bound to all addresses of the machine, and nothing says at which of \
+                 them others reach it; give one to advertise",
             ),
             LiveError::Join(error) => error.fmt(f),
             LiveError::ShortEpochs { length, count } => write!(

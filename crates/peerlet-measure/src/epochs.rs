@@ -52,6 +52,18 @@ impl Epochs {
         Ok(Epochs { length, from, end })
     }
 
+    /// Epochs of this length without an end, for an owner that
+    /// [takes](crate::Recorder::take_finished) what it has recorded.
+    ///
+    /// # Errors
+    /// Refuses epochs of no length.
+    pub fn endless(length: Duration) -> Result<Epochs, EpochsError> {
+        match length {
+            Duration::ZERO => Err(EpochsError::NoLength),
+            _ => Ok(Epochs { length, from: Time::ZERO, end: Time::MAX }),
+        }
+    }
+
     /// The end of the warm-up, where the summary begins.
     pub fn from(&self) -> Time {
         self.from

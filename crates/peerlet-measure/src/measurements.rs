@@ -171,6 +171,12 @@ impl Measurements {
         Measurements { metrics, grid, epochs: BTreeMap::new() }
     }
 
+    /// The same table and grid, without epochs.
+    pub(crate) fn emptied(&self) -> Measurements {
+        let (metrics, grid) = (self.metrics.clone(), self.grid);
+        Measurements { metrics, grid, epochs: BTreeMap::new() }
+    }
+
     /// Takes in one finished epoch of this process, in any order.
     ///
     /// # Panics

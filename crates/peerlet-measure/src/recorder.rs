@@ -163,6 +163,12 @@ impl Recorder {
         &self.finished
     }
 
+    /// Takes out the epochs closed so far: they are in no later result.
+    pub fn take_finished(&mut self) -> Measurements {
+        let fresh = self.finished.emptied();
+        mem::replace(&mut self.finished, fresh)
+    }
+
     /// Takes the small numbers into the open epoch.
     fn take_small(&mut self) {
         for (small, accumulator) in self.small.iter_mut().zip(&mut self.open.accumulators) {

@@ -1,6 +1,6 @@
 //! Access to the peerlets of a host by their types, for the program around a run: between events.
 
-use std::any::TypeId;
+use std::any::{Any, TypeId};
 use std::cell::Ref;
 
 use crate::column::Rows;
@@ -41,5 +41,22 @@ impl Host {
         let port = self.house.registry.port_of(TypeId::of::<P>())?;
         let has_it = self.state(row) == State::Running && self.stack(row).contains(&port);
         has_it.then_some(port)
+    }
+
+    /// Lets the program around the run take the local events of this type that peers emit: each
+    /// just before siblings hear it, with the peer's row. It ends when the function returns false.
+    pub fn tap<E: 'static>(&mut self, mut take: impl FnMut(usize, &E) -> bool + Send + 'static) {
+        let tap = move |row: usize, event: &dyn Any| {
+            event.downcast_ref().is_none_or(|event| take(row, event))
+        };
+        self.house.taps.get_mut().push((TypeId::of::<E>(), Box::new(tap)));
+    }
+
+    /// Shows an event to those outside who take it.
+    pub(super) fn show_taps(&mut self, row: usize, id: TypeId, event: &dyn Any) {
+        let taps = self.house.taps.get_mut();
+        if !taps.is_empty() {
+            taps.retain_mut(|(tapped, take)| *tapped != id || take(row, event));
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::seats::SeatsNow;
 use crate::shard::live_world::{LiveWorld, Soon};
 use crate::shard::pauses::HeldEvent;
 use crate::shard::share::{OUTBOX_MAX, SOON, Share};
-use crate::shard::{SOON_MAX, Shard};
+use crate::shard::{Call, SOON_MAX, Shard};
 use crate::transport::{Inbound, LinkError, Outbound};
 
 impl Shard {
@@ -36,13 +36,14 @@ impl Shard {
 
     /// Handles what is due and what has arrived by now, a share of each. The rest stays where it
     /// is: there is more to do then, and the next iteration goes on.
-    pub(super) fn iterate(&mut self, inbox: &mut Vec<Inbound>) {
+    pub(super) fn iterate(&mut self, inbox: &mut Vec<Inbound>, call: &mut Option<Call>) {
         self.state.now = Time::ZERO + Duration::from(self.zero.elapsed());
         self.look_at_the_clock();
         if self.state.now >= self.end {
             return;
         }
         self.state.recorder.close_epoch(self.state.now);
+        self.take_calls(call);
         // What peers made for themselves in earlier iterations comes before what is due by now.
         if self.backlog == 0 {
             self.backlog = self.state.soon.len();
@@ -58,7 +59,7 @@ impl Shard {
     }
 
     /// Whether there is time for one more event of this share, and room for what it sends.
-    fn takes(&self, share: &mut Share) -> bool {
+    pub(super) fn takes(&self, share: &mut Share) -> bool {
         self.state.outbox.len() < OUTBOX_MAX && share.take()
     }
 
@@ -171,7 +172,7 @@ impl Shard {
     }
 
     /// Lets the host handle something in the world of the peer in this row.
-    fn with<R>(
+    pub(super) fn with<R>(
         &mut self,
         row: usize,
         (handler, port): (Handler, Option<Port>),

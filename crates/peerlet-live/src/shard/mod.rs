@@ -7,6 +7,7 @@
 //! after a while.
 
 mod alarm_clock;
+mod calls;
 mod current_event;
 mod iteration;
 mod late;
@@ -33,6 +34,8 @@ use crate::monitor::{Delays, MonitorHandle};
 use crate::panics::Failures;
 use crate::transport::Transport;
 pub(crate) use alarm_clock::AlarmClock;
+pub(crate) use calls::{CALLS_MAX, Call};
+pub use calls::{PeerError, ShardStats};
 pub(crate) use current_event::CurrentEvent;
 pub(crate) use late::Punctuality;
 pub(crate) use live_world::ShardState;
@@ -87,6 +90,8 @@ pub(crate) struct Shard {
     pub(crate) channels: ShardChannels,
     /// How many closed epochs were handed on.
     pub(crate) reported: usize,
+    /// Whether there are no seats but this process's: it lasts until it is stopped.
+    pub(crate) is_free: bool,
     /// Tells of messages that cannot be decoded; nobody does where a model may damage them.
     pub(crate) undecoded: Option<Undecoded>,
     pub(crate) kept_out: KeptOut,
@@ -125,6 +130,8 @@ pub(crate) struct ShardChannels {
     pub(crate) quiet: Option<watch::Receiver<bool>>,
     /// The handle of the member; the first shard has it.
     pub(crate) member: Option<MemberHandle>,
+    /// The work that the program around the run has for the shard.
+    pub(crate) calls: mpsc::Receiver<Call>,
     /// Takes reports of panics.
     pub(crate) failures: Failures,
 }

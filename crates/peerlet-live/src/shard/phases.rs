@@ -14,7 +14,7 @@ use crate::counters::SocketDrop;
 use crate::frame::{Frame, Kind, Tag};
 use crate::member::{Heard, OwnEpoch};
 use crate::shard::late::HEARTBEAT;
-use crate::shard::{DRAIN, DRAIN_BROKEN, MemberHandle, Shard, ShardOutcome, share};
+use crate::shard::{Call, DRAIN, DRAIN_BROKEN, MemberHandle, Shard, ShardOutcome, share};
 use crate::transport::{BATCH_MAX, Inbound};
 
 /// How long an emulation waits after its end for what is on its way.
@@ -71,6 +71,9 @@ impl Shard {
             }
             self.let_go();
         }
+        // Who still waits for a call hears that the run is over.
+        self.channels.calls.close();
+        while self.channels.calls.try_recv().is_ok() {}
         self.hand_over();
         loop {
             if self.has_stopped && !self.is_broken {
@@ -134,8 +137,9 @@ impl Shard {
     /// Lets the peers live.
     async fn live(&mut self, inbox: &mut Vec<Inbound>) {
         self.since = Instant::now();
+        let mut call = None;
         loop {
-            self.caught(|shard| shard.iterate(inbox));
+            self.caught(|shard| shard.iterate(inbox, &mut call));
             if self.is_broken {
                 return;
             }
@@ -145,7 +149,7 @@ impl Shard {
             if self.state.now >= self.end {
                 return;
             }
-            match self.wait(inbox).await {
+            match self.wait(inbox, &mut call).await {
                 Wake::Work => {}
                 Wake::Stop => {
                     self.caught(Shard::stop_all);
@@ -163,10 +167,10 @@ impl Shard {
     /// Waits for something to do. Where there is something already, only looks at the sockets; and
     /// when that has gone on for a while, leaves the thread to others first: the sockets' own tasks
     /// may be among them.
-    async fn wait(&mut self, inbox: &mut Vec<Inbound>) -> Wake {
+    async fn wait(&mut self, inbox: &mut Vec<Inbound>, call: &mut Option<Call>) -> Wake {
         let mut has_waited = false;
         let wake = {
-            let mut next = pin!(self.next(inbox));
+            let mut next = pin!(self.next(inbox, call));
             poll_fn(|cx| {
                 let polled = next.as_mut().poll(cx);
                 has_waited |= polled.is_pending();
@@ -184,10 +188,10 @@ impl Shard {
         wake
     }
 
-    async fn next(&mut self, inbox: &mut Vec<Inbound>) -> Wake {
+    async fn next(&mut self, inbox: &mut Vec<Inbound>, call: &mut Option<Call>) -> Wake {
         let due = self.wake_at().min(self.state.now + HEARTBEAT);
         self.late.due = Some(due);
-        let is_busy = !inbox.is_empty() || due <= self.state.now;
+        let is_busy = !inbox.is_empty() || call.is_some() || due <= self.state.now;
         let at = self.zero + std::time::Duration::from(due - Time::ZERO);
         let (alarm_clock, has_room) = (&mut self.alarm_clock, inbox.len() < BATCH_MAX);
         let due = async move {
@@ -200,6 +204,8 @@ impl Shard {
             () = finished(&mut self.channels.finish) => return Wake::Broken,
             () = until(&mut self.channels.stop, |stop| *stop) => return Wake::Stop,
             () = self.transport.receive(inbox), if has_room => {}
+            // Calls are looked for in each iteration; this wakes up the shard.
+            Some(called) = self.channels.calls.recv(), if call.is_none() => *call = Some(called),
             (to, frame) = said(&mut self.channels.member) => self.say(to, frame),
             () = due => {}
         }
@@ -344,6 +350,15 @@ impl Shard {
     /// Hands on the epochs that were closed since the last time.
     fn report_epochs(&mut self) {
         let Some(epochs) = &self.channels.epochs else { return };
+        if self.is_free {
+            // Nobody needs them at the end.
+            if self.state.recorder.finished().epochs().next().is_some() {
+                for epoch in self.state.recorder.take_finished().epochs() {
+                    epochs.send(self.own_epoch(epoch)).ok();
+                }
+            }
+            return;
+        }
         let finished = self.state.recorder.finished();
         for epoch in finished.epochs().skip(self.reported) {
             self.reported += 1;
