@@ -51,6 +51,10 @@ mod transport;
 mod world;
 
 #[cfg(feature = "live")]
+mod live_run;
+#[cfg(feature = "live")]
+mod node;
+#[cfg(feature = "live")]
 mod sections;
 mod setup;
 mod sim;
@@ -91,6 +95,10 @@ pub use threads::SystemLimit;
 pub use transport::Transport;
 pub use world::World;
 
+#[cfg(feature = "live")]
+pub use live_run::{LivePlan, ScenarioRun};
+#[cfg(feature = "live")]
+pub use node::{Epoch, Node, NodeBuilder, NodePeer};
 #[cfg(feature = "live")]
 pub use setup::{LiveOptions, live};
 #[cfg(feature = "live")]

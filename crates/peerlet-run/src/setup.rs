@@ -32,6 +32,7 @@ pub struct SimOptions {
 
 #[cfg(feature = "live")]
 /// The options of a run on real sockets and the real network.
+#[derive(Clone, Copy, Default, Debug)]
 pub struct LiveOptions {
     /// Whether sockets that trust everybody may be reached from beyond this machine.
     pub closed_network: bool,
