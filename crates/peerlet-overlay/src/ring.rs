@@ -32,6 +32,18 @@ impl RingId {
         RingId(hash)
     }
 
+    /// The position of a key: a fixed hash of its bytes. It spreads keys, and hides nothing: whoever
+    /// wants a key near a position finds one.
+    pub fn of_key(key: impl AsRef<[u8]>) -> RingId {
+        let key = key.as_ref();
+        let hash = key.chunks(8).fold(mix(key.len() as u64), |hash, chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            mix(hash ^ u64::from_le_bytes(word))
+        });
+        RingId(hash)
+    }
+
     /// How far it is from here to there in the direction of growing positions.
     pub const fn clockwise(self, to: RingId) -> u64 {
         to.0.wrapping_sub(self.0)

@@ -50,6 +50,9 @@ pub use peerlet_run::{
     Catalog, MakeModel, Models, Plan, Results, RunError, Sim, SimRun, Stacks, World,
 };
 
+#[cfg(feature = "live")]
+pub use peerlet_run::{Epoch, LiveOptions, LivePlan, Node, NodeBuilder, NodePeer, ScenarioRun};
+
 pub use peerlet_core as core;
 #[cfg(feature = "live")]
 pub use peerlet_live as live;

@@ -9,9 +9,11 @@ pub use peerlet_core::{
     WaitSet, join_all, race, race2,
 };
 pub use peerlet_overlay::{
-    Alone, Bootstrap, Bootstrapped, ConfigError, Configured, Lookups, Neighbors, RingId, Router,
-    check_range,
+    Alone, Bootstrap, Bootstrapped, ConfigError, Configured, Introducer, Lookups, Neighbors,
+    RingId, Router, check_range,
 };
+#[cfg(feature = "live")]
+pub use peerlet_run::Node;
 pub use peerlet_run::{Results, RunError, SimRun};
 pub use serde::{Deserialize, Serialize};
 pub use std::process::ExitCode;

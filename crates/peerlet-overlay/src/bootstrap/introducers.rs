@@ -12,9 +12,11 @@ use peerlet_core::{Address, Contact, Context, Duration, Identity};
 use super::members::Standing;
 use super::{Alone, Bootstrap, BootstrapMessage, BootstrapTimer, Bootstrapped, config};
 
-/// How often all others of its list are asked before the first of a list founds the overlay: one
+/// How often the others of its list are asked before the first of a list founds the overlay: one
 /// question or answer may be lost.
 const ROUNDS_BEFORE_FOUNDING: u32 = 2;
+/// How many of the list are asked at once by a peer that has not joined: some may be gone.
+const ASKED_MAX: usize = 8;
 
 /// A peer through which others find their way in.
 ///
@@ -99,9 +101,9 @@ pub(super) struct Introduced {
     list: Vec<Introducer>,
     /// Those but for this peer, as long as it lives.
     others: Vec<Address>,
-    /// How many questions went unanswered since the last answer.
+    /// How many rounds of questions went unanswered in a row.
     silences: u32,
-    /// Whether this peer is the one of its list that founds.
+    /// Whether this peer is the one that founds.
     is_first: bool,
     /// Whether it is in the overlay: siblings heard of others, or that it is alone.
     has_joined: bool,
@@ -115,10 +117,12 @@ impl Introduced {
         Introduced { list, others, silences, is_first, has_joined: false, is_answered: false }
     }
 
-    /// The one to ask now.
-    fn next(&self) -> Option<Address> {
-        let index = self.silences as usize % self.others.len().max(1);
-        self.others.get(index).copied()
+    /// Those to ask in this round: one where this peer has joined, which only keeps in touch.
+    fn round(&self) -> impl Iterator<Item = Address> {
+        let count = if self.has_joined { 1 } else { ASKED_MAX.min(self.others.len()) };
+        let from = self.silences as usize * count;
+        let all = self.others.iter().copied().cycle().skip(from % self.others.len().max(1));
+        all.take(count)
     }
 }
 
@@ -137,71 +141,64 @@ impl Bootstrap {
             }
         }
         *own = begun;
-        if own.others.is_empty() {
-            self.found(ctx);
+        match own.others.is_empty() {
+            true => self.found(ctx),
+            false => self.ask(ctx),
         }
-        self.ask(ctx);
     }
 
     /// This peer is the first.
     fn found(&mut self, ctx: &mut Context<Self>) {
-        if let Some(own) = &mut self.introduced {
-            own.has_joined = true;
-            ctx.emit(Alone);
-        }
+        ctx.emit(Alone);
+        self.join(ctx);
     }
 
-    /// Asks the next peer; again after a while.
+    /// This peer is in the overlay: it answers those who asked it before.
+    fn join(&mut self, ctx: &mut Context<Self>) {
+        let Some(own) = &mut self.introduced else { return };
+        if std::mem::replace(&mut own.has_joined, true) {
+            return;
+        }
+        let me = ctx.address();
+        let waiting = self.members.sample(true, ASKED_MAX, me, |_| true, ctx.rng());
+        waiting.into_iter().for_each(|peer| ctx.send(peer, BootstrapMessage::Peers(vec![me])));
+    }
+
+    /// Asks the next peers; again after a while.
     fn ask(&mut self, ctx: &mut Context<Self>) {
         let Some(own) = &mut self.introduced else { return };
         own.is_answered = false;
-        if let Some(known) = own.next() {
+        for known in own.round() {
             let is_in = own.has_joined;
             ctx.send(known, if is_in { BootstrapMessage::Again } else { BootstrapMessage::Hello });
         }
-        self.wait_a_while(ctx, self.wait);
-    }
-
-    fn wait_a_while(&mut self, ctx: &mut Context<Self>, wait: Duration) {
         // Between three and five quarters, so that peers that began together do not stay together.
-        let quarter = (wait / 4).as_nanos();
+        let quarter = (self.wait / 4).as_nanos();
         let jitter = Duration::from_nanos(ctx.rng().below(2 * quarter));
         ctx.after(Duration::from_nanos(3 * quarter) + jitter, BootstrapTimer::Retry);
     }
 
-    /// The time to answer is over.
+    /// The time to answer is over, or an answer is old.
     pub(super) fn ask_again(&mut self, ctx: &mut Context<Self>) {
-        let config = &self.config;
         let Some(own) = &mut self.introduced else { return };
         if own.is_answered {
             // Announced again soon, when it had time to join, and from then on now and then.
-            let wait = if self.confirmed { config.refresh } else { config.retry };
-            (self.confirmed, self.wait, own.is_answered) = (true, config.retry, false);
-            own.silences = 0;
-            return self.wait_for_refresh(ctx, wait);
+            let (retry, refresh) = (self.config.retry, self.config.refresh);
+            let wait = if self.confirmed { refresh } else { retry };
+            (self.confirmed, self.wait) = (true, retry);
+            (own.is_answered, own.silences) = (false, 0);
+            ctx.after(wait, BootstrapTimer::Refresh);
+            return;
         }
         if own.others.is_empty() {
             return;
         }
         own.silences += 1;
-        let rounds = own.silences / own.others.len() as u32;
-        if rounds >= ROUNDS_BEFORE_FOUNDING && own.is_first && !own.has_joined {
+        if own.silences >= ROUNDS_BEFORE_FOUNDING && own.is_first && !own.has_joined {
             self.found(ctx);
         }
-        // Each of them is asked before the next round waits longer.
-        let is_round = self
-            .introduced
-            .as_ref()
-            .is_some_and(|own| own.silences.is_multiple_of(own.others.len().max(1) as u32));
-        if is_round {
-            self.wait = (self.wait * 2).min(self.config.retry_max);
-        }
+        self.wait = (self.wait * 2).min(self.config.retry_max);
         self.ask(ctx);
-    }
-
-    /// Asks again after this time, whatever was said before.
-    fn wait_for_refresh(&mut self, ctx: &mut Context<Self>, wait: Duration) {
-        ctx.after(wait, BootstrapTimer::Refresh);
     }
 
     /// Handles a message where there are no seats.
@@ -225,8 +222,9 @@ impl Bootstrap {
                 peers.truncate(config::SAMPLE_MAX);
                 peers.retain(|peer| *peer != me);
                 if !peers.is_empty() {
-                    (own.is_answered, own.has_joined, self.told) = (true, true, true);
+                    (own.is_answered, self.told) = (true, true);
                     ctx.emit(Bootstrapped { peers });
+                    self.join(ctx);
                 }
             }
         }
@@ -234,12 +232,15 @@ impl Bootstrap {
 
     /// Answers a peer that asks for the way in: with some that did before it, and with this one.
     fn introduce(&mut self, ctx: &mut Context<Self>, peer: Address, said: Standing) {
-        if !self.introduced.as_ref().is_some_and(|own| own.has_joined) || peer == ctx.address() {
+        let (now, me) = (ctx.now(), ctx.address());
+        if peer == me {
             return;
         }
-        let (now, me) = (ctx.now(), ctx.address());
         let is_new = self.members.standing(peer).is_none();
         self.members.hear(peer, said, now, self.config.known_max as usize, ctx.rng());
+        if !self.introduced.as_ref().is_some_and(|own| own.has_joined) {
+            return;
+        }
         let (sample, forget) = (self.config.sample as usize, self.config.forget);
         let is_fresh = |heard| now.since(heard) <= forget;
         let mut peers =

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod churn;
+mod introducers;
 mod islands;
 mod layout;
 mod neighbors;
