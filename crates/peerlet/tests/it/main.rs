@@ -2,6 +2,7 @@
 
 mod broadcast;
 mod documented;
+mod embedded;
 mod examples;
 mod faults;
 mod heartbeat_fixture;
@@ -9,6 +10,7 @@ mod layout;
 mod live;
 mod message_bounds;
 mod network_errors;
+mod node;
 mod planetlab;
 mod protopeer;
 mod sockets;
