@@ -36,6 +36,35 @@ impl MetricKind {
     }
 }
 
+/// A metric that peerlets of type `P` record: what [`Context::measure`](crate::Context::measure)
+/// takes.
+///
+/// The handles that [`metrics!`](crate::metrics) declares are metrics of their peerlet alone, and
+/// the compiler knows their places. A [`Metric`] is one of every peerlet, and is looked up by its
+/// name.
+#[diagnostic::on_unimplemented(
+    message = "`{P}` does not record the metric `{Self}`",
+    label = "not a metric of `{P}`",
+    note = "declare it in the `metrics!` of this peerlet"
+)]
+pub trait MetricOf<P>: Copy {
+    /// Its place in the peerlet's [`METRICS`](crate::Peerlet::METRICS), and what is there; `None`
+    /// where it is looked up by its name, among those that the peerlet describes.
+    const LISTED: Option<(u16, Metric)>;
+
+    /// The metric itself.
+    fn metric(self) -> Metric;
+}
+
+impl<P> MetricOf<P> for Metric {
+    const LISTED: Option<(u16, Metric)> = None;
+
+    #[inline(always)]
+    fn metric(self) -> Metric {
+        self
+    }
+}
+
 /// One quantity that a peerlet measures: its name, kind, unit and resolution.
 ///
 /// Values are recorded as whole multiples of the quantum, so that sums are exact and come out the

@@ -8,7 +8,7 @@ use crate::column::Column;
 use crate::command::Signature;
 use crate::description::{Description, Need};
 use crate::map::Map;
-use crate::metric::Metric;
+use crate::metric::{Metric, MetricOf};
 use crate::parcel::{MetricIndex, Port};
 use crate::peer::Peer;
 use crate::peerlet::Peerlet;
@@ -22,8 +22,34 @@ use crate::peerlet::Peerlet;
 pub struct Registry {
     entries: Vec<Entry>,
     metrics: Vec<(String, Metric)>,
+    /// The index of the first metric of each port.
+    metrics_from: Vec<u16>,
     /// For each type of event, the indices of the listeners of each port.
     heard: Map<TypeId, BTreeMap<Port, Vec<usize>>>,
+}
+
+/// Ends the compilation of a peerlet that records a metric with a place, and whose `METRICS` has
+/// another one there, or none.
+pub(crate) const fn assert_listed<P: Peerlet, M: MetricOf<P>>() {
+    if let Some((place, metric)) = M::LISTED {
+        let place = place as usize;
+        assert!(
+            place < P::METRICS.len() && same(P::METRICS[place].name(), metric.name()),
+            "a peerlet records a metric and does not list it; write \
+             `const METRICS: &'static [Metric] = ..;` in its `impl Peerlet`, with the list that \
+             `metrics!` made"
+        );
+    }
+}
+
+/// Whether two texts are the same, for constants.
+const fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut i = 0;
+    while i < one.len() && i < other.len() && one[i] == other[i] {
+        i += 1;
+    }
+    i == one.len() && i == other.len()
 }
 
 /// The registry's entry of one peerlet type.
@@ -39,7 +65,6 @@ pub struct Entry {
     /// The metrics' names, close together.
     metric_names: Vec<&'static str>,
     commands: Vec<Signature>,
-    metrics_from: u16,
     column: fn() -> Box<dyn Column>,
 }
 
@@ -57,7 +82,6 @@ impl Entry {
             metric_names: about.metrics.iter().map(Metric::name).collect(),
             metrics: about.metrics,
             commands: about.commands,
-            metrics_from: 0,
             column,
         }
     }
@@ -231,8 +255,8 @@ impl Registry {
         }
     }
 
-    fn number(&mut self, mut entry: Entry) -> Result<(), StackError> {
-        entry.metrics_from = self.metrics.len() as u16;
+    fn number(&mut self, entry: Entry) -> Result<(), StackError> {
+        let metrics_from = self.metrics.len() as u16;
         for (i, metric) in entry.metrics.iter().enumerate() {
             if entry.metrics[..i].iter().any(|m| m.name() == metric.name()) {
                 let (peerlet, metric) = (entry.name, metric.name());
@@ -245,6 +269,7 @@ impl Registry {
             self.heard.entry(*event).or_default().entry(port).or_default().push(place);
         }
         self.entries.push(entry);
+        self.metrics_from.push(metrics_from);
         Ok(())
     }
 
@@ -295,7 +320,13 @@ impl Registry {
         // Names are compared by address first: nearly always the constant itself comes back.
         let place = entry.metric_names.iter().position(|known| std::ptr::eq(*known, name));
         let place = place.or_else(|| entry.metric_named(name))?;
-        Some(MetricIndex(entry.metrics_from + place as u16))
+        Some(self.metric_at(port, place as u16))
+    }
+
+    /// The index of the metric at this place of the peerlet's own.
+    #[inline(always)]
+    pub(crate) fn metric_at(&self, port: Port, place: u16) -> MetricIndex {
+        MetricIndex(self.metrics_from[usize::from(port.0)] + place)
     }
 
     /// Whether any type hears events of this type.

@@ -7,8 +7,9 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The floor of each crate: a crate uses crates of lower floors only. The foundation, where the
-/// unsafe code is, lies below all of them.
+/// unsafe code and the macros are, lies below all of them.
 const FLOORS: &[(&str, i32)] = &[
+    ("peerlet-macros", -1),
     ("peerlet-memory", -1),
     ("peerlet-core", 0),
     ("peerlet-network", 1),
@@ -27,6 +28,7 @@ const FLOORS: &[(&str, i32)] = &[
 
 /// Crates that know no I/O beyond files and no runtime of threads.
 const WITHOUT_TOKIO: &[&str] = &[
+    "peerlet-macros",
     "peerlet-memory",
     "peerlet-core",
     "peerlet-network",
