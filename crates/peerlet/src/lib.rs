@@ -44,8 +44,10 @@
 pub mod prelude;
 
 mod experiment;
+mod macros;
 
 pub use experiment::Experiment;
+pub use macros::{Parameters, commands, metrics};
 pub use peerlet_run::{Catalog, MakeModel, Models, Plan, Stacks, World};
 
 pub use peerlet_core as core;

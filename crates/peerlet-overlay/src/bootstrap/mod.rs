@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use config::BootstrapConfig;
 use members::{Members, Standing};
 
-use crate::configured::{ConfigError, Configured};
+use crate::configured::Configured;
 
 /// Other peers were found: tells siblings what to try. It comes with every answer of the server,
 /// and at the server when peers announce themselves.
@@ -293,11 +293,9 @@ impl Bootstrap {
 
 impl Configured for Bootstrap {
     type Config = BootstrapConfig;
-    const PARAMETERS: &'static [(&'static str, &'static str)] = config::PARAMETERS;
 
-    fn configured(config: BootstrapConfig) -> Result<Bootstrap, ConfigError> {
-        config.check()?;
-        Ok(Bootstrap { config, ..Bootstrap::default() })
+    fn with_config(config: BootstrapConfig) -> Bootstrap {
+        Bootstrap { config, ..Bootstrap::default() }
     }
 }
 

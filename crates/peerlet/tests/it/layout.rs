@@ -58,16 +58,14 @@ impl Peerlet for Census {
 }
 
 /// No parameters.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoConfig {}
+#[derive(Parameters)]
+struct NoConfig;
 
 impl Configured for Census {
     type Config = NoConfig;
-    const PARAMETERS: &'static [(&'static str, &'static str)] = &[];
 
-    fn configured(_: NoConfig) -> Result<Census, ConfigError> {
-        Ok(Census)
+    fn with_config(_: NoConfig) -> Census {
+        Census
     }
 }
 
