@@ -215,8 +215,8 @@ impl Signature {
     /// Makes the command with these arguments.
     ///
     /// # Errors
-    /// When the number or the kinds of the arguments are not the declared ones, or a whole number is
-    /// out of its range.
+    /// When the number or the kinds of the arguments are not the declared ones, or a whole number
+    /// is out of its range.
     pub fn call(&self, arguments: &[Value]) -> Result<Command, CommandError> {
         let fits = |(Parameter { kind, .. }, value): (&Parameter, &Value)| {
             *kind == value.kind() || (*kind == Kind::Float && value.kind() == Kind::Integer)

@@ -2,10 +2,11 @@
 
 /// Makes commands of the methods that are marked `#[command]`: scenarios call them by name.
 ///
-/// A command has the name of its method. Its help, which `peerlet list` shows, is the first sentence
-/// of the doc comment. Behind `&mut self`, and the context where it is needed, come the arguments,
-/// each of a type that is an [`Argument`](crate::Argument). Their names and kinds, and the range of
-/// an integer type, are known when a scenario is read; a call that does not fit is refused then.
+/// A command has the name of its method. Its help, which `peerlet list` shows, is the first
+/// sentence of the doc comment. Behind `&mut self`, and the context where it is needed, come the
+/// arguments, each of a type that is an [`Argument`](crate::Argument). Their names and kinds, and
+/// the range of an integer type, are known when a scenario is read; a call that does not fit is
+/// refused then.
 ///
 /// [`Description::commands`](crate::Description::commands) names them all.
 ///

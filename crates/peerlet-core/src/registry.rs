@@ -22,8 +22,6 @@ use crate::peerlet::Peerlet;
 pub struct Registry {
     entries: Vec<Entry>,
     metrics: Vec<(String, Metric)>,
-    /// The index of the first metric of each port.
-    metrics_from: Vec<u16>,
     /// For each type of event, the indices of the listeners of each port.
     heard: Map<TypeId, BTreeMap<Port, Vec<usize>>>,
 }
@@ -65,6 +63,7 @@ pub struct Entry {
     /// The metrics' names, close together.
     metric_names: Vec<&'static str>,
     commands: Vec<Signature>,
+    metrics_from: u16,
     column: fn() -> Box<dyn Column>,
 }
 
@@ -82,6 +81,7 @@ impl Entry {
             metric_names: about.metrics.iter().map(Metric::name).collect(),
             metrics: about.metrics,
             commands: about.commands,
+            metrics_from: 0,
             column,
         }
     }
@@ -255,8 +255,8 @@ impl Registry {
         }
     }
 
-    fn number(&mut self, entry: Entry) -> Result<(), StackError> {
-        let metrics_from = self.metrics.len() as u16;
+    fn number(&mut self, mut entry: Entry) -> Result<(), StackError> {
+        entry.metrics_from = self.metrics.len() as u16;
         for (i, metric) in entry.metrics.iter().enumerate() {
             if entry.metrics[..i].iter().any(|m| m.name() == metric.name()) {
                 let (peerlet, metric) = (entry.name, metric.name());
@@ -269,7 +269,6 @@ impl Registry {
             self.heard.entry(*event).or_default().entry(port).or_default().push(place);
         }
         self.entries.push(entry);
-        self.metrics_from.push(metrics_from);
         Ok(())
     }
 
@@ -320,13 +319,13 @@ impl Registry {
         // Names are compared by address first: nearly always the constant itself comes back.
         let place = entry.metric_names.iter().position(|known| std::ptr::eq(*known, name));
         let place = place.or_else(|| entry.metric_named(name))?;
-        Some(self.metric_at(port, place as u16))
+        Some(MetricIndex(entry.metrics_from + place as u16))
     }
 
     /// The index of the metric at this place of the peerlet's own.
     #[inline(always)]
     pub(crate) fn metric_at(&self, port: Port, place: u16) -> MetricIndex {
-        MetricIndex(self.metrics_from[usize::from(port.0)] + place)
+        MetricIndex(self.entries[usize::from(port.0)].metrics_from + place)
     }
 
     /// Whether any type hears events of this type.

@@ -12,7 +12,8 @@ use syn::{
 
 use crate::help;
 
-/// `METRICS for Hello { .. }`, of a peerlet with type parameters `impl<T> METRICS for Hello<T> { .. }`.
+/// `METRICS for Hello { .. }`; where the peerlet has type parameters,
+/// `impl<T> METRICS for Hello<T> { .. }`.
 struct Declaration {
     generics: Generics,
     visibility: Visibility,
@@ -111,7 +112,7 @@ impl Declaration {
         let index = usize::from(place);
         quote_spanned! { handle.span() =>
             #(#attributes)*
-            #[allow(non_camel_case_types)]
+            #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
             #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
             #visibility struct #handle;
 

@@ -8,12 +8,13 @@
 /// - `default = SECOND * 2`: its default, if it is not that of its type.
 /// - `range = MILLISECOND..=HOUR`: the values that it may have. The ends may name other parameters,
 ///   as in `self.period..=HOUR`.
-/// - `unit = "bytes"`: its unit, where its type says none. [`Duration`](peerlet_core::Duration) does.
+/// - `unit = "bytes"`: its unit, where its type says none, as [`Duration`](peerlet_core::Duration)
+///   does.
 /// - `help = "time between two greetings"`: what it is, in place of the doc comment.
 ///
 /// The struct gets [`Parameters`](trait@crate::Parameters), `Default`, and serde's `Serialize` and
-/// `Deserialize`. What is left out of a scenario has its default; a parameter that does not exist is
-/// refused.
+/// `Deserialize`. What is left out of a scenario has its default; a parameter that does not exist
+/// is refused.
 ///
 /// ```
 /// use peerlet_core::{Duration, HOUR, MILLISECOND, SECOND};

@@ -12,16 +12,16 @@ const SIDE_MAX: u32 = 8;
 /// The parameters of [`Neighbors`](crate::Neighbors).
 #[derive(Clone, PartialEq, Debug, Parameters)]
 pub struct NeighborsConfig {
-    /// Random links that a peer seeks; it accepts twice as many. 0 to 16; default 5: when a third of
-    /// all peers goes at once, one peer of 240 loses all five.
+    /// Random links that a peer seeks; it accepts twice as many. 0 to 16; default 5: when a third
+    /// of all peers goes at once, one peer of 240 loses all five.
     #[parameter(default = 5, range = 0..=RANDOM_MAX)]
     pub random: u32,
     /// Ring neighbors on each side. 1 to 8; default 2: the ring holds while no two peers side by
     /// side are lost within the time it takes to notice.
     #[parameter(default = 2, range = 1..=SIDE_MAX)]
     pub ring: u32,
-    /// Time between two heartbeats to a neighbor. Default 1 s, as is usual: it bounds the traffic to
-    /// a message a second and neighbor.
+    /// Time between two heartbeats to a neighbor. Default 1 s, as is usual: it bounds the traffic
+    /// to a message a second and neighbor.
     #[parameter(default = SECOND, range = MILLISECOND..=HOUR)]
     pub heartbeat: Duration,
     /// Heartbeats that a neighbor may miss before it is lost. They are in a row, 1 to 100. Default

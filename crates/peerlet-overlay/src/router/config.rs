@@ -11,8 +11,8 @@ pub struct RouterConfig {
     /// beyond 2,000 ask for more neighbors (random = 16, ring = 8: 7 hops among 10,000).
     #[parameter(default = 64, range = 1..=10_000)]
     pub ttl: u32,
-    /// Time that a hop's acknowledgement is waited for. Default 500 ms, three times the median round
-    /// trip of the King data set (159 ms).
+    /// Time that a hop's acknowledgement is waited for. Default 500 ms, three times the median
+    /// round trip of the King data set (159 ms).
     #[parameter(default = MILLISECOND * 500, range = MILLISECOND..=HOUR)]
     pub ack: Duration,
     /// Times that a peer passes an envelope on until somebody acknowledges it. 1 to 10; then it
