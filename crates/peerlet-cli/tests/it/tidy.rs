@@ -50,10 +50,11 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the root is there")
 }
 
-fn packages() -> Vec<Value> {
+/// The packages of the workspace in a folder, as Cargo describes them.
+pub(crate) fn packages_of(folder: &Path) -> Vec<Value> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
-        .current_dir(root())
+        .current_dir(folder)
         .output()
         .expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -69,7 +70,7 @@ fn text(value: &Value) -> &str {
 fn crates_use_lower_floors_only() {
     let floors: BTreeMap<_, _> = FLOORS.iter().copied().collect();
     let mut errors = Vec::new();
-    let packages = packages();
+    let packages = packages_of(&root());
     assert!(packages.len() >= 9, "only {} crates were found", packages.len());
     for package in &packages {
         let name = text(&package["name"]);
