@@ -81,7 +81,7 @@ enum Message {
 metrics! {
     METRICS for Clerk {
         /// Whether an answer came.
-        ANSWERED: distribution,
+        ANSWERED: histogram,
     }
 }
 

@@ -32,7 +32,7 @@ metrics! {
         /// Pings that came back.
         ACKS: counter,
         /// The counter of each ping.
-        COUNT: distribution.quantum(1.0),
+        COUNT: histogram.quantum(1.0),
     }
 }
 

@@ -27,7 +27,7 @@ metrics! {
         /// Walks that made all their steps.
         ARRIVED: counter,
         /// How long a walk took.
-        TIME: distribution.unit("s"),
+        TIME: histogram.unit("s"),
     }
 }
 

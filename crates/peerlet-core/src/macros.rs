@@ -106,7 +106,7 @@ pub use peerlet_macros::core_commands as commands;
 ///
 /// Each has a handle, and the name of the handle in lower case. Its help, which `peerlet list`
 /// shows, is the first sentence of its doc comment. Its kind is `counter`, `gauge` or
-/// `distribution`, and what follows is as for a [`Metric`](crate::Metric). The list of all of them
+/// `histogram`, and what follows is as for a [`Metric`](crate::Metric). The list of all of them
 /// goes into the peerlet's [`METRICS`](crate::Peerlet::METRICS).
 ///
 /// ```
@@ -119,7 +119,7 @@ pub use peerlet_macros::core_commands as commands;
 ///         /// Seconds that went by.
 ///         TICKS: counter,
 ///         /// How late each of them was.
-///         LATE: distribution.unit("s").quantum(1e-9),
+///         LATE: histogram.unit("s").quantum(1e-9),
 ///     }
 /// }
 ///

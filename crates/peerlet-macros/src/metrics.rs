@@ -70,8 +70,8 @@ impl Parse for Metric {
         let (visibility, handle) = (input.parse()?, input.parse()?);
         input.parse::<Token![:]>()?;
         let kind: Ident = input.parse()?;
-        if !["counter", "gauge", "distribution"].iter().any(|known| kind == known) {
-            let message = "a metric is a `counter`, a `gauge` or a `distribution`";
+        if !["counter", "gauge", "histogram"].iter().any(|known| kind == known) {
+            let message = "a metric is a `counter`, a `gauge` or a `histogram`";
             return Err(syn::Error::new(kind.span(), message));
         }
         let mut name = None;

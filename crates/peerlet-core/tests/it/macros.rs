@@ -46,7 +46,7 @@ metrics! {
         /// Texts that were said, e.g. by a scenario. Each counts once.
         SAID: counter,
         /// RTT of a call.
-        HOW_LONG: distribution("took").unit("s").quantum(1e-9),
+        HOW_LONG: histogram("took").unit("s").quantum(1e-9),
         LEVEL: gauge
     }
 }
@@ -101,7 +101,7 @@ fn declarations_have_the_names_and_the_docs_of_what_they_are_made_of() {
         by_hand [counter, 1] 
     "#]]
     .assert_eq(&lines.collect::<String>());
-    assert_eq!(NOTES[1].kind(), MetricKind::Distribution);
+    assert_eq!(NOTES[1].kind(), MetricKind::Histogram);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn errors_of_commands_are_at_their_tokens() {
 
 #[test]
 fn errors_of_metrics_are_at_their_tokens() {
-    let it = "a metric is a `counter`, a `gauge` or a `distribution`";
+    let it = "a metric is a `counter`, a `gauge` or a `histogram`";
     check("metrics! { ALL for Hello { SAID: count } }", it, "count");
     let it = "go on with `.unit(\"s\")`, `.quantum(1e-9)` or a comma";
     check("metrics! { ALL for Hello { SAID: counter unit(1) } }", it, "unit");

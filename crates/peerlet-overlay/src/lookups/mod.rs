@@ -22,11 +22,11 @@ use crate::router::{Delivered, Payload, Router};
 metrics! {
     METRICS for Lookups {
         /// 1 for a lookup answered in time by the peer nearest to its key, 0 for any other.
-        SUCCESS: distribution.quantum(1.0),
+        SUCCESS: histogram.quantum(1.0),
         /// Hops of successful lookups.
-        HOPS: distribution.quantum(1.0),
+        HOPS: histogram.quantum(1.0),
         /// Time from a successful lookup to its answer.
-        TIME: distribution.unit("s").quantum(1e-9),
+        TIME: histogram.unit("s").quantum(1e-9),
     }
 }
 

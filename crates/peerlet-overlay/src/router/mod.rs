@@ -26,7 +26,7 @@ metrics! {
         /// Envelopes that arrived.
         DELIVERED: counter,
         /// Hops of the envelopes that arrived.
-        HOPS: distribution.quantum(1.0),
+        HOPS: histogram.quantum(1.0),
     }
 }
 

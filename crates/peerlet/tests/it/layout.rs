@@ -26,8 +26,8 @@ const UDP: Sockets = Sockets::Udp { closed_network: false };
 #[derive(Clone, Default)]
 struct Census;
 
-const LINK: Metric = Metric::distribution("link").quantum(1.0).help("100 * seat + neighbor");
-const DRAW: Metric = Metric::distribution("draw").quantum(1.0).help("the peer's next choice");
+const LINK: Metric = Metric::histogram("link").quantum(1.0).help("100 * seat + neighbor");
+const DRAW: Metric = Metric::histogram("draw").quantum(1.0).help("the peer's next choice");
 
 impl Peerlet for Census {
     const NAME: &'static str = "census";
