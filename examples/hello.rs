@@ -23,15 +23,21 @@ enum Timer {
     Greet,
 }
 
-const ANSWERS: Metric = Metric::counter("answers").help("welcomes that came back");
+metrics! {
+    METRICS for Hello {
+        /// Welcomes that came back.
+        ANSWERS: counter,
+    }
+}
 
 impl Peerlet for Hello {
     const NAME: &'static str = "hello";
+    const METRICS: &'static [Metric] = METRICS;
     type Message = Message;
     type Timer = Timer;
 
     fn describe(about: &mut Description<Self>) {
-        about.help("greets a neighbor every second").uses::<Neighbors>().measures(&ANSWERS);
+        about.help("greets a neighbor every second").uses::<Neighbors>();
     }
 
     fn start(&mut self, ctx: &mut Context<Self>) {

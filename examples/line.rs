@@ -78,15 +78,21 @@ enum Message {
     Told,
 }
 
-const ANSWERED: Metric = Metric::distribution("answered").help("whether an answer came");
+metrics! {
+    METRICS for Clerk {
+        /// Whether an answer came.
+        ANSWERED: histogram,
+    }
+}
 
 impl Peerlet for Clerk {
     const NAME: &'static str = "clerk";
+    const METRICS: &'static [Metric] = METRICS;
     type Message = Message;
     type Timer = ();
 
     fn describe(about: &mut Description<Self>) {
-        about.help("asks a random peer once a second").measures(&ANSWERED);
+        about.help("asks a random peer once a second");
     }
 
     fn start(&mut self, ctx: &mut Context<Self>) {

@@ -27,16 +27,23 @@ enum Message {
 /// The next tick.
 struct Tick;
 
-const ACKS: Metric = Metric::counter("acks").help("pings that came back");
-const COUNT: Metric = Metric::distribution("count").quantum(1.0).help("the counter of each ping");
+metrics! {
+    METRICS for PingGossip {
+        /// Pings that came back.
+        ACKS: counter,
+        /// The counter of each ping.
+        COUNT: histogram.quantum(1.0),
+    }
+}
 
 impl Peerlet for PingGossip {
     const NAME: &'static str = "ping_gossip";
+    const METRICS: &'static [Metric] = METRICS;
     type Message = Message;
     type Timer = Tick;
 
     fn describe(about: &mut Description<Self>) {
-        about.help("pings a random peer every second").measures(&ACKS).measures(&COUNT);
+        about.help("pings a random peer every second");
     }
 
     fn start(&mut self, ctx: &mut Context<Self>) {

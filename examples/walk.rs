@@ -21,16 +21,24 @@ enum Message {
 }
 
 const STEPS: u32 = 10;
-const ARRIVED: Metric = Metric::counter("arrived").help("walks that made all their steps");
-const TIME: Metric = Metric::distribution("time").unit("s").help("how long a walk took");
+
+metrics! {
+    METRICS for Walk {
+        /// Walks that made all their steps.
+        ARRIVED: counter,
+        /// How long a walk took.
+        TIME: histogram.unit("s"),
+    }
+}
 
 impl Peerlet for Walk {
     const NAME: &'static str = "walk";
+    const METRICS: &'static [Metric] = METRICS;
     type Message = Message;
     type Timer = ();
 
     fn describe(about: &mut Description<Self>) {
-        about.help("walks at random").uses::<Neighbors>().measures(&ARRIVED).measures(&TIME);
+        about.help("walks at random").uses::<Neighbors>();
     }
 
     fn start(&mut self, ctx: &mut Context<Self>) {

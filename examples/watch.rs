@@ -19,11 +19,18 @@ struct Watch {
 /// How often a number is sent.
 const PERIOD: Duration = Duration::from_millis(200);
 
-const UNDELIVERED: Metric = Metric::counter("undelivered").help("numbers not known to arrive");
-const RECEIVED: Metric = Metric::counter("received").help("numbers that arrived");
+metrics! {
+    METRICS for Watch {
+        /// Numbers that arrived.
+        RECEIVED: counter,
+        /// Numbers not known to arrive.
+        UNDELIVERED: counter,
+    }
+}
 
 impl Peerlet for Watch {
     const NAME: &'static str = "watch";
+    const METRICS: &'static [Metric] = METRICS;
     type Message = u64;
     type Timer = ();
 
@@ -33,9 +40,7 @@ impl Peerlet for Watch {
             .uses::<Neighbors>()
             .needs(Need::Reliable)
             .hears(Watch::found)
-            .hears(Watch::lost)
-            .measures(&RECEIVED)
-            .measures(&UNDELIVERED);
+            .hears(Watch::lost);
     }
 
     fn start(&mut self, ctx: &mut Context<Self>) {

@@ -15,6 +15,7 @@ use crate::commands::emulate::Emulate;
 use crate::commands::fidelity::Fidelity;
 use crate::commands::list::List;
 use crate::commands::live::Live;
+use crate::commands::new::New;
 use crate::commands::secret::Secret;
 use crate::commands::sim::Sim;
 use crate::exit::Exit;
@@ -48,6 +49,8 @@ enum Command {
     Fidelity(Fidelity),
     /// Compare two runs, or two sets of runs, metric by metric
     Compare(Compare),
+    /// Write a project with a peerlet of its own, a scenario and tests, to begin with
+    New(New),
     /// Make the secret that the processes of one network share
     Secret(Secret),
     /// List peerlets, commands and network models, with parameters, units and defaults
@@ -87,6 +90,7 @@ pub fn main(experiment: &Experiment, arguments: impl IntoIterator<Item = OsStrin
         Command::Check(check) => commands::check::run(experiment, &check),
         Command::Fidelity(fidelity) => commands::fidelity::run(experiment, &fidelity),
         Command::Compare(compare) => commands::compare::run(&compare),
+        Command::New(new) => commands::new::run(&new),
         Command::Secret(secret) => commands::secret::run(&secret),
         Command::List(list) => commands::list::run(experiment, &list),
         Command::Completions { shell } => {

@@ -47,7 +47,7 @@ pub struct Changed(pub u64);
 /// How many messages a probe got.
 pub(crate) const GOT: Metric = Metric::counter("got").help("messages received");
 /// The numbers of the messages a probe got.
-pub(crate) const NUMBER: Metric = Metric::distribution("number").quantum(1.0);
+pub(crate) const NUMBER: Metric = Metric::histogram("number").quantum(1.0);
 
 type Act<A, const RELIABLE: bool> = Arc<dyn Fn(&mut Context<Prober<RELIABLE>>, A) + Send + Sync>;
 

@@ -12,7 +12,7 @@ use peerlet_memory::{Hint, Table, Value, prefetch};
 use crate::address::{Address, Seat};
 use crate::command::Command;
 use crate::context::{Context, Env};
-use crate::description::{Description, Listener};
+use crate::description::{CommandHandler, Description, Listener};
 use crate::location::{Handler, guarded};
 use crate::packed_event::{AHEAD, PackedEvent, PackedEvents};
 use crate::parcel::{Body, Undelivered};
@@ -79,6 +79,8 @@ pub trait Column: Any + Send {
 pub(crate) struct Rows<P: Peerlet> {
     cells: RefCell<Table<Option<P>>>,
     listeners: Vec<Listener<P>>,
+    /// The commands that have handlers of their own.
+    commands: Vec<(&'static str, CommandHandler<P>)>,
 }
 
 /// The content of the body of a timer that is due once.
@@ -125,9 +127,9 @@ impl<T: Send + 'static> Due<T> {
 
 impl<P: Peerlet> Rows<P> {
     pub(crate) fn new() -> Rows<P> {
-        let listeners =
-            Description::<P>::of().listeners.into_iter().map(|(_, listener)| listener).collect();
-        Rows { cells: RefCell::new(Table::with_room(0)), listeners }
+        let about = Description::<P>::of();
+        let listeners = about.listeners.into_iter().map(|(_, listener)| listener).collect();
+        Rows { cells: RefCell::new(Table::with_room(0)), listeners, commands: about.handlers }
     }
 
     /// The peerlet in this row; `None` where there is none or the column is in use.
@@ -312,7 +314,11 @@ impl<P: Peerlet> Column for Rows<P> {
     }
 
     fn command(&self, env: &mut Env<'_>, command: &Command) {
-        self.handle(env, Handler::Command, |me, ctx| me.command(ctx, command));
+        let own = self.commands.iter().find(|(name, _)| *name == command.name());
+        self.handle(env, Handler::Command, |me, ctx| match own {
+            Some((_, handler)) => handler(me, ctx, command),
+            None => me.command(ctx, command),
+        });
     }
 
     fn hear(&self, env: &mut Env<'_>, listener: usize, event: &dyn Any) {

@@ -15,13 +15,13 @@ use crate::address::{Address, Contact, Seat};
 use crate::column::{Column, Once, Periodic, Rows};
 use crate::life::Life;
 use crate::location::Unwound;
-use crate::metric::Metric;
+use crate::metric::MetricOf;
 use crate::packed_event::PackedEvent;
 use crate::parcel::{Body, Call, Class, Header, Parcel, Port};
 use crate::peerlet::Peerlet;
 use crate::random::Rng;
 use crate::refusal::{Refusal, Refused};
-use crate::registry::Registry;
+use crate::registry::{Registry, assert_listed};
 use crate::sibling::Sibling;
 use crate::task::{Anchor, Running, Task, TaskId};
 use crate::time::{Duration, Time};
@@ -494,15 +494,24 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         }
     }
 
-    /// Records a value of a metric that [`describe`](Peerlet::describe) named. NaN is not recorded.
+    /// Records a value of a metric: one of [`metrics!`](crate::metrics), or a [`Metric`] that
+    /// [`describe`](Peerlet::describe) named. NaN is not recorded.
+    ///
+    /// [`Metric`]: crate::Metric
     ///
     /// # Panics
-    /// Panics when `describe` names no such metric.
+    /// Panics when it is a `Metric` that `describe` does not name.
     #[inline(always)]
     #[track_caller]
-    pub fn measure(&mut self, metric: Metric, value: f64) {
-        let Some(index) = self.env.house.registry.metric_of(self.port, metric.name()) else {
-            unnamed(P::NAME, metric.name())
+    pub fn measure<M: MetricOf<P>>(&mut self, metric: M, value: f64) {
+        const { assert_listed::<P, M>() };
+        let registry = &self.env.house.registry;
+        let (index, metric) = if let Some((place, metric)) = M::LISTED {
+            (registry.metric_at(self.port, place), metric)
+        } else {
+            let metric = metric.metric();
+            let index = registry.metric_of(self.port, metric.name());
+            (index.unwrap_or_else(|| unnamed(P::NAME, metric.name())), metric)
         };
         if let Some(quanta) = metric.quanta(value) {
             self.env.world.record(index, quanta);

@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 
-use crate::command::Signature;
+use crate::command::{Command, Signature};
 use crate::context::Context;
 use crate::metric::Metric;
 use crate::peerlet::Peerlet;
@@ -32,6 +32,20 @@ impl Need {
 }
 
 pub(crate) type Listener<P> = Box<dyn Fn(&mut P, &mut Context<P>, &dyn Any) + Send + Sync>;
+
+/// A handler of one command.
+pub type CommandHandler<P> = fn(&mut P, &mut Context<P>, &Command);
+
+/// A peerlet with commands that are methods of its own: implemented by
+/// [`#[commands]`](crate::commands), and named by [`Description::commands`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no commands",
+    note = "put `#[commands]` on its `impl` block, and `#[command]` on methods in it"
+)]
+pub trait Commands: Peerlet {
+    /// Names each of the commands, with its handler.
+    fn declare(about: &mut Description<Self>);
+}
 
 /// A peerlet's description of itself, filled in by [`Peerlet::describe`].
 ///
@@ -69,6 +83,7 @@ pub struct Description<P: Peerlet> {
     pub(crate) listeners: Vec<(TypeId, Listener<P>)>,
     pub(crate) metrics: Vec<Metric>,
     pub(crate) commands: Vec<Signature>,
+    pub(crate) handlers: Vec<(&'static str, CommandHandler<P>)>,
 }
 
 impl<P: Peerlet> Description<P> {
@@ -78,8 +93,9 @@ impl<P: Peerlet> Description<P> {
             needs: Vec::new(),
             uses: Vec::new(),
             listeners: Vec::new(),
-            metrics: Vec::new(),
+            metrics: P::METRICS.to_vec(),
             commands: Vec::new(),
+            handlers: Vec::new(),
         };
         P::describe(&mut about);
         about
@@ -118,15 +134,30 @@ impl<P: Peerlet> Description<P> {
         self
     }
 
-    /// Names a metric that the peerlet records.
+    /// Names a metric that the peerlet records, behind those of [`Peerlet::METRICS`].
     pub fn measures(&mut self, metric: &Metric) -> &mut Self {
         self.metrics.push(*metric);
         self
     }
 
-    /// Names a command that scenarios may call.
+    /// Names a command that scenarios may call; [`Peerlet::command`] handles it.
     pub fn command(&mut self, signature: Signature) -> &mut Self {
         self.commands.push(signature);
+        self
+    }
+
+    /// Names a command that scenarios may call, with a handler of its own.
+    pub fn answers(&mut self, signature: Signature, handler: CommandHandler<P>) -> &mut Self {
+        self.handlers.push((signature.name(), handler));
+        self.command(signature)
+    }
+
+    /// Names the commands that [`#[commands]`](crate::commands) made of methods.
+    pub fn commands(&mut self) -> &mut Self
+    where
+        P: Commands,
+    {
+        P::declare(self);
         self
     }
 }

@@ -6,14 +6,15 @@
 //! thread or draws ambient randomness; all of it comes through its [`Context`]. That is why the
 //! same compiled peerlet runs in virtual time and on real sockets.
 //!
-//! - To write a peerlet: [`Peerlet`], [`Context`], [`Description`], [`Task`]; to test one alone:
-//!   [`TestPeer`].
+//! - To write a peerlet: [`Peerlet`], [`Context`], [`Description`], [`Task`], and less by hand with
+//!   [`commands`] and [`metrics!`]; to test one alone: [`TestPeer`].
 //! - To put peers together: [`Peer`].
 //! - To write a runtime, a network model or a tool: [`runtime`].
 
 mod command;
 mod context;
 mod description;
+mod macros;
 mod metric;
 mod peer;
 mod peerlet;
@@ -47,11 +48,12 @@ mod world;
 pub mod runtime;
 
 pub use address::{Address, AddressError, Contact, Identity, IdentityError, Seat};
-pub use command::{Command, CommandError, Kind, Signature, Value};
+pub use command::{Argument, Command, CommandError, Kind, Signature, Value};
 pub use context::{Caller, Context, Secret, TimerId};
-pub use description::{Description, Need};
+pub use description::{CommandHandler, Commands, Description, Need};
+pub use macros::{commands, metrics};
 pub use map::{Map, Set};
-pub use metric::{Metric, MetricKind};
+pub use metric::{Metric, MetricKind, MetricOf};
 pub use parcel::Undelivered;
 pub use peer::{AnyPeerlet, Peer};
 pub use peerlet::{Nothing, Peerlet};

@@ -21,8 +21,8 @@ pub enum MetricKind {
     /// A level: each peer's last value counts, taken at the end of each epoch from the running
     /// peers.
     Gauge,
-    /// Samples: mean, spread and percentiles are of interest.
-    Distribution,
+    /// Samples: mean, spread and percentiles are of interest. Tables and files say `distribution`.
+    Histogram,
 }
 
 impl MetricKind {
@@ -31,8 +31,37 @@ impl MetricKind {
         match self {
             MetricKind::Counter => "counter",
             MetricKind::Gauge => "gauge",
-            MetricKind::Distribution => "distribution",
+            MetricKind::Histogram => "distribution",
         }
+    }
+}
+
+/// A metric that peerlets of type `P` record: what [`Context::measure`](crate::Context::measure)
+/// takes.
+///
+/// The handles that [`metrics!`](crate::metrics) declares are metrics of their peerlet alone, and
+/// the compiler knows their places. A [`Metric`] is one of every peerlet, and is looked up by its
+/// name.
+#[diagnostic::on_unimplemented(
+    message = "`{P}` does not record the metric `{Self}`",
+    label = "not a metric of `{P}`",
+    note = "declare it in the `metrics!` of this peerlet"
+)]
+pub trait MetricOf<P>: Copy {
+    /// Its place in the peerlet's [`METRICS`](crate::Peerlet::METRICS), and what is there; `None`
+    /// where it is looked up by its name, among those that the peerlet describes.
+    const LISTED: Option<(u16, Metric)>;
+
+    /// The metric itself.
+    fn metric(self) -> Metric;
+}
+
+impl<P> MetricOf<P> for Metric {
+    const LISTED: Option<(u16, Metric)> = None;
+
+    #[inline(always)]
+    fn metric(self) -> Metric {
+        self
     }
 }
 
@@ -44,7 +73,7 @@ impl MetricKind {
 /// ```
 /// use peerlet_core::Metric;
 /// const ANSWERS: Metric = Metric::counter("answers").help("welcomes received");
-/// const TIME: Metric = Metric::distribution("time").unit("s").quantum(1e-9);
+/// const TIME: Metric = Metric::histogram("time").unit("s").quantum(1e-9);
 /// assert_eq!(TIME.quanta(0.25), Some(250_000_000));
 /// assert_eq!(ANSWERS.quanta(f64::NAN), None);
 /// ```
@@ -72,9 +101,9 @@ impl Metric {
         Metric::new(name, MetricKind::Gauge, 1e-6)
     }
 
-    /// A distribution. Its quantum is a millionth unless set.
-    pub const fn distribution(name: &'static str) -> Metric {
-        Metric::new(name, MetricKind::Distribution, 1e-6)
+    /// A histogram. Its quantum is a millionth unless set.
+    pub const fn histogram(name: &'static str) -> Metric {
+        Metric::new(name, MetricKind::Histogram, 1e-6)
     }
 
     /// The same metric in this unit (SI symbols; `"1"` for plain numbers, the default).
@@ -136,7 +165,7 @@ impl Metric {
     ///
     /// ```
     /// # use peerlet_core::Metric;
-    /// let time = Metric::distribution("time").unit("s").quantum(1e-9);
+    /// let time = Metric::histogram("time").unit("s").quantum(1e-9);
     /// assert_eq!(time.value(1_000.0), 1e-6);
     /// ```
     pub fn value(&self, quanta: f64) -> f64 {

@@ -6,6 +6,7 @@ use crate::address::Address;
 use crate::command::Command;
 use crate::context::Context;
 use crate::description::Description;
+use crate::metric::Metric;
 use crate::parcel::Undelivered;
 use crate::wire::Message;
 
@@ -53,6 +54,9 @@ pub trait Peerlet: Sized + Send + 'static {
     /// changed and the version has not, messages cannot be decoded, and a warning says so. Default:
     /// 1.
     const VERSION: u16 = 1;
+    /// The metrics that it records, as [`metrics!`](crate::metrics) declares them. Those that
+    /// [`describe`](Peerlet::describe) names come behind.
+    const METRICS: &'static [Metric] = &[];
     /// The messages that it sends and receives; [`Nothing`] where it does neither.
     type Message: Message;
     /// The values of its timers; [`Nothing`] where it has none, `()` where there is one kind.
@@ -108,7 +112,8 @@ pub trait Peerlet: Sized + Send + 'static {
         let _ = (ctx, to);
     }
 
-    /// The scenario calls a command that [`describe`](Peerlet::describe) declared.
+    /// The scenario calls a command that [`describe`](Peerlet::describe) declared and that has no
+    /// handler of its own.
     fn command(&mut self, ctx: &mut Context<Self>, command: &Command) {
         let _ = (ctx, command);
     }

@@ -8,7 +8,7 @@ use crate::column::Column;
 use crate::command::Signature;
 use crate::description::{Description, Need};
 use crate::map::Map;
-use crate::metric::Metric;
+use crate::metric::{Metric, MetricOf};
 use crate::parcel::{MetricIndex, Port};
 use crate::peer::Peer;
 use crate::peerlet::Peerlet;
@@ -24,6 +24,30 @@ pub struct Registry {
     metrics: Vec<(String, Metric)>,
     /// For each type of event, the indices of the listeners of each port.
     heard: Map<TypeId, BTreeMap<Port, Vec<usize>>>,
+}
+
+/// Ends the compilation of a peerlet that records a metric with a place, and whose `METRICS` has
+/// another one there, or none.
+pub(crate) const fn assert_listed<P: Peerlet, M: MetricOf<P>>() {
+    if let Some((place, metric)) = M::LISTED {
+        let place = place as usize;
+        assert!(
+            place < P::METRICS.len() && same(P::METRICS[place].name(), metric.name()),
+            "a peerlet records a metric and does not list it; write \
+             `const METRICS: &'static [Metric] = ..;` in its `impl Peerlet`, with the list that \
+             `metrics!` made"
+        );
+    }
+}
+
+/// Whether two texts are the same, for constants.
+const fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut i = 0;
+    while i < one.len() && i < other.len() && one[i] == other[i] {
+        i += 1;
+    }
+    i == one.len() && i == other.len()
 }
 
 /// The registry's entry of one peerlet type.
@@ -296,6 +320,12 @@ impl Registry {
         let place = entry.metric_names.iter().position(|known| std::ptr::eq(*known, name));
         let place = place.or_else(|| entry.metric_named(name))?;
         Some(MetricIndex(entry.metrics_from + place as u16))
+    }
+
+    /// The index of the metric at this place of the peerlet's own.
+    #[inline(always)]
+    pub(crate) fn metric_at(&self, port: Port, place: u16) -> MetricIndex {
+        MetricIndex(self.entries[usize::from(port.0)].metrics_from + place)
     }
 
     /// Whether any type hears events of this type.

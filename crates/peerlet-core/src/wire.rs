@@ -98,6 +98,7 @@ pub fn encode<M: Serialize>(message: &M, into: &mut Vec<u8>) -> Result<(), Encod
 ///
 /// # Errors
 /// As for [`encode`].
+#[inline]
 pub fn encoded_len<M: Serialize>(message: &M) -> Result<usize, EncodeError> {
     codec::encoded_len(message)
 }
@@ -128,6 +129,7 @@ mod codec {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn encoded_len<M: Serialize>(message: &M) -> Result<usize, EncodeError> {
         let size = postcard::ser_flavors::Size::default();
         postcard::serialize_with_flavor(message, size).map_err(|e| EncodeError(e.to_string()))

@@ -542,7 +542,7 @@ async fn take_epochs(
         if *count == shards
             && let Some((_, all)) = open.remove(&number)
         {
-            on_epoch(all);
+            on_epoch.take(all);
         }
     }
 }

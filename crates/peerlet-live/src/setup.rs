@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use peerlet_core::runtime::{Handler, Location, MESSAGE_MAX_LIMIT, Registry, StackError};
 use peerlet_core::{Duration, MESSAGE_MAX, MILLISECOND, Need, Peer, SECOND, Seat, Time};
@@ -44,7 +44,19 @@ impl Sockets {
 }
 
 /// Takes a closed epoch: measurements that hold that one.
-pub type OnEpoch = Box<dyn FnMut(Measurements) + Send>;
+pub struct OnEpoch(Mutex<Box<dyn FnMut(Measurements) + Send>>);
+
+impl OnEpoch {
+    /// A function that takes them, on a task of the runtime.
+    pub fn new(take: impl FnMut(Measurements) + Send + 'static) -> OnEpoch {
+        OnEpoch(Mutex::new(Box::new(take)))
+    }
+
+    pub(crate) fn take(&mut self, measures: Measurements) {
+        let take = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        take(measures);
+    }
+}
 
 /// Who takes part in a run, and what peers are known by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

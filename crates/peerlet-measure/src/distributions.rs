@@ -162,7 +162,7 @@ impl BucketLine {
         let [name, unit, kind, quantum, low, high, count] = fields;
         let wrong =
             |field, text: &String| DistributionsError::Number { line, field, text: text.clone() };
-        let kinds = [MetricKind::Counter, MetricKind::Gauge, MetricKind::Distribution];
+        let kinds = [MetricKind::Counter, MetricKind::Gauge, MetricKind::Histogram];
         let kind = kinds.into_iter().find(|known| known.name() == kind);
         let kind = kind.ok_or(DistributionsError::Kind { line })?;
         let number = |field, text: &String| {
@@ -177,7 +177,7 @@ impl BucketLine {
         let bucket = if low.is_empty() && high.is_empty() && many == 0 {
             None
         } else {
-            let metric = Metric::distribution("").quantum(step);
+            let metric = Metric::histogram("").quantum(step);
             let quanta = |field, text| number(field, text).map(|value| metric.quanta(value));
             let (low, high) = (quanta("low", low)?, quanta("high", high)?);
             let ends = low.map(ends).filter(|ends| Some(ends[0]) == low && Some(ends[1]) == high);

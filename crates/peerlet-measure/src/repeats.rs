@@ -104,7 +104,7 @@ impl RepeatRow {
             Some((name, Estimate::of(&values)?))
         };
         let mut estimates: BTreeMap<_, _> = STATISTICS.into_iter().filter_map(estimate).collect();
-        let kind = runs.first().map_or(MetricKind::Distribution, |(row, _)| row.kind);
+        let kind = runs.first().map_or(MetricKind::Histogram, |(row, _)| row.kind);
         if kind == MetricKind::Counter {
             let measured = runs.iter().filter(|(_, seconds)| *seconds > 0.0);
             let rates: Vec<f64> = measured.map(|(row, seconds)| row.sum / seconds).collect();
@@ -118,7 +118,7 @@ impl RepeatRow {
         match self.kind {
             // Of what is counted one by one, a mean and percentiles say nothing.
             MetricKind::Counter => &[None, None, None, Some("sum"), Some("rate")],
-            MetricKind::Gauge | MetricKind::Distribution => {
+            MetricKind::Gauge | MetricKind::Histogram => {
                 &[Some("mean"), Some("p50"), Some("p95"), Some("sum")]
             }
         }
@@ -167,7 +167,7 @@ mod tests {
     fn run(values: &[i64]) -> Summary {
         let entries = [
             MetricEntry::new("h", Metric::counter("answers")),
-            MetricEntry::new("h", Metric::distribution("time").unit("ms").quantum(0.25)),
+            MetricEntry::new("h", Metric::histogram("time").unit("ms").quantum(0.25)),
             MetricEntry::new("h", Metric::gauge("never")),
         ];
         let whole = Time::ZERO..Time::ZERO + SECOND;

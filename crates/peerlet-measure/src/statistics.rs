@@ -15,7 +15,7 @@ use crate::summary::Row;
 /// ```
 /// use peerlet_core::{Metric, SECOND, Time};
 /// use peerlet_measure::{Epochs, Ledger, MetricEntry, Recorder, RunStatistics};
-/// let table = [MetricEntry::new("hello", Metric::distribution("time").unit("s").quantum(1e-9))];
+/// let table = [MetricEntry::new("hello", Metric::histogram("time").unit("s").quantum(1e-9))];
 /// let end = Time::ZERO + SECOND;
 /// let mut recorder = Recorder::new(table.into(), Epochs::new(SECOND, Time::ZERO..end)?);
 /// recorder.record(0, 250_000_000);

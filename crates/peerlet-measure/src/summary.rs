@@ -43,7 +43,7 @@ impl fmt::Display for Summary {
             let mut cells = vec![name.clone(), row.unit.to_owned(), row.count.to_string()];
             match row.kind {
                 MetricKind::Counter => cells.push(total(row.sum)),
-                MetricKind::Gauge | MetricKind::Distribution => {
+                MetricKind::Gauge | MetricKind::Histogram => {
                     let numbers = [row.mean, row.std, row.min, row.p50, row.p95, row.p99, row.max];
                     cells.push(String::new());
                     cells.extend(numbers.map(number));
@@ -160,7 +160,7 @@ mod tests {
     fn summary() -> Summary {
         let entries = [
             MetricEntry::new("hello", Metric::counter("answers")),
-            MetricEntry::new("chord", Metric::distribution("lookup").unit("ms").quantum(0.25)),
+            MetricEntry::new("chord", Metric::histogram("lookup").unit("ms").quantum(0.25)),
             MetricEntry::new("chord", Metric::gauge("fingers").quantum(1.0)),
         ];
         let grid = Epochs::new(SECOND, Time::ZERO..Time::ZERO + SECOND).unwrap();

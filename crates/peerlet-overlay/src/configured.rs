@@ -7,17 +7,15 @@ use peerlet_core::{Peerlet, Seed};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A peerlet that a scenario can put on a stack by name, with parameters.
+/// The parameters of a peerlet: a plain struct whose fields have defaults and ranges.
 ///
-/// The configuration is a plain struct whose fields have defaults; a scenario's table
-/// `hello = { period = "2s" }` is read into it.
+/// Most are [derived](macro@crate::Parameters). By hand, the struct derives serde's `Serialize` and
+/// `Deserialize` with `#[serde(default, deny_unknown_fields)]`, and lists its fields:
 ///
 /// ```
-/// use peerlet_core::{Context, Duration, HOUR, MILLISECOND, Nothing, Peerlet, SECOND};
-/// use peerlet_overlay::{ConfigError, Configured, check_range};
+/// use peerlet_core::{Duration, HOUR, MILLISECOND, SECOND};
+/// use peerlet_overlay::{ConfigError, Parameter, Parameters, check_range};
 /// use serde::{Deserialize, Serialize};
-///
-/// struct Hello { config: HelloConfig }
 ///
 /// #[derive(Serialize, Deserialize)]
 /// #[serde(default, deny_unknown_fields)]
@@ -27,6 +25,79 @@ use serde::de::DeserializeOwned;
 ///     fn default() -> HelloConfig {
 ///         HelloConfig { period: SECOND }
 ///     }
+/// }
+///
+/// impl Parameters for HelloConfig {
+///     const PARAMETERS: &'static [Parameter] =
+///         &[Parameter::new("period", "time between two greetings")];
+///
+///     fn check(&self) -> Result<(), ConfigError> {
+///         check_range("period", self.period, MILLISECOND..=HOUR)
+///     }
+/// }
+/// ```
+pub trait Parameters: Serialize + DeserializeOwned + Default {
+    /// Each parameter, by the name of its field.
+    const PARAMETERS: &'static [Parameter];
+
+    /// Checks that each parameter is in its range.
+    ///
+    /// # Errors
+    /// Says which parameter is out of range and what is allowed.
+    fn check(&self) -> Result<(), ConfigError> {
+        Ok(())
+    }
+}
+
+/// The description of one parameter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Parameter {
+    name: &'static str,
+    help: &'static str,
+    unit: Option<&'static str>,
+}
+
+impl Parameter {
+    /// A parameter of this name, and what it is.
+    pub const fn new(name: &'static str, help: &'static str) -> Parameter {
+        Parameter { name, help, unit: None }
+    }
+
+    /// The same parameter in this unit, where its type says none.
+    pub const fn unit(self, unit: &'static str) -> Parameter {
+        Parameter { unit: Some(unit), ..self }
+    }
+
+    /// Its name in scenarios.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// A sentence on what it is; may be empty.
+    pub const fn description(&self) -> &'static str {
+        self.help
+    }
+
+    /// The symbol of its unit, where its type says none.
+    pub const fn unit_symbol(&self) -> Option<&'static str> {
+        self.unit
+    }
+}
+
+/// A peerlet that a scenario can put on a stack by name, with parameters: its table
+/// `hello = { period = "2s" }` is read into the peerlet's configuration.
+///
+/// ```
+/// use peerlet_core::{Context, Duration, HOUR, MILLISECOND, Nothing, Peerlet, SECOND};
+/// use peerlet_overlay::{Configured, Parameters};
+///
+/// struct Hello { config: HelloConfig }
+///
+/// #[derive(Parameters)]
+/// struct HelloConfig {
+///     /// Time between two greetings.
+///     #[parameter(default = SECOND, range = MILLISECOND..=HOUR)]
+///     period: Duration,
 /// }
 ///
 /// impl Peerlet for Hello {
@@ -40,11 +111,8 @@ use serde::de::DeserializeOwned;
 ///
 /// impl Configured for Hello {
 ///     type Config = HelloConfig;
-///     const PARAMETERS: &'static [(&'static str, &'static str)] =
-///         &[("period", "time between two greetings")];
-///     fn configured(config: HelloConfig) -> Result<Hello, ConfigError> {
-///         check_range("period", config.period, MILLISECOND..=HOUR)?;
-///         Ok(Hello { config })
+///     fn with_config(config: HelloConfig) -> Hello {
+///         Hello { config }
 ///     }
 /// }
 ///
@@ -55,16 +123,19 @@ use serde::de::DeserializeOwned;
 /// ```
 pub trait Configured: Peerlet {
     /// The parameters with their defaults.
-    type Config: Serialize + DeserializeOwned + Default;
+    type Config: Parameters;
 
-    /// Each parameter: its name in [`Config`](Configured::Config), and its meaning, with its unit.
-    const PARAMETERS: &'static [(&'static str, &'static str)];
+    /// The peerlet with these parameters, which were checked.
+    fn with_config(config: Self::Config) -> Self;
 
-    /// The peerlet with these parameters.
+    /// The peerlet with these parameters, if they are in their ranges.
     ///
     /// # Errors
     /// Says which parameter is out of range and what is allowed.
-    fn configured(config: Self::Config) -> Result<Self, ConfigError>;
+    fn configured(config: Self::Config) -> Result<Self, ConfigError> {
+        config.check()?;
+        Ok(Self::with_config(config))
+    }
 
     /// The peerlet with the scenario's seed, which is the same for all peers of a run, in every
     /// world: for choices that must be the same at all peers. A peer's own choices come from its
@@ -111,7 +182,16 @@ pub fn check_range<T: PartialOrd + Display>(
     given: T,
     allowed: RangeInclusive<T>,
 ) -> Result<(), ConfigError> {
-    if allowed.contains(&given) {
+    check_in(parameter, &given, &allowed)
+}
+
+/// The same for the code of `#[derive(Parameters)]`, which borrows the parameter.
+pub fn check_in<T: PartialOrd + Display>(
+    parameter: &'static str,
+    given: &T,
+    allowed: &RangeInclusive<T>,
+) -> Result<(), ConfigError> {
+    if allowed.contains(given) {
         return Ok(());
     }
     let allowed = format!("{} to {}", allowed.start(), allowed.end());
@@ -131,10 +211,11 @@ mod tests {
         let config = serde_json::to_value(P::Config::default()).unwrap();
         let fields: BTreeSet<&str> =
             config.as_object().unwrap().keys().map(String::as_str).collect();
-        let told: BTreeSet<&str> = P::PARAMETERS.iter().map(|(name, _)| *name).collect();
+        let parameters = P::Config::PARAMETERS;
+        let told: BTreeSet<&str> = parameters.iter().map(Parameter::name).collect();
         assert_eq!(told, fields, "{}", P::NAME);
-        assert_eq!(P::PARAMETERS.len(), fields.len(), "{} tells each once", P::NAME);
-        assert!(P::PARAMETERS.iter().all(|(_, help)| !help.is_empty()), "{}", P::NAME);
+        assert_eq!(parameters.len(), fields.len(), "{} tells each once", P::NAME);
+        assert!(parameters.iter().all(|p| !p.description().is_empty()), "{}", P::NAME);
         assert!(P::configured(P::Config::default()).is_ok(), "{}", P::NAME);
         let unknown = serde_json::json!({ "color": "red" });
         assert!(serde_json::from_value::<P::Config>(unknown).is_err(), "{}", P::NAME);

@@ -7,7 +7,7 @@
 //! - [`Lookups`] is a workload: it looks up random keys and measures who answers.
 //!
 //! Each is [`Configured`] by a plain struct, so that a scenario can put it on a stack by name; a
-//! user's own peerlet can be, too.
+//! user's own peerlet can be, too: its struct derives [`Parameters`](macro@Parameters).
 //!
 //! ```
 //! use peerlet_core::{Peer};
@@ -25,6 +25,7 @@
 //! ```
 
 mod configured;
+mod macros;
 mod ring;
 
 mod bootstrap;
@@ -36,8 +37,9 @@ pub use bootstrap::{
     Alone, Bootstrap, BootstrapConfig, BootstrapMessage, BootstrapTimer, Bootstrapped, Introducer,
     IntroducerError,
 };
-pub use configured::{ConfigError, Configured, check_range};
+pub use configured::{ConfigError, Configured, Parameter, Parameters, check_range};
 pub use lookups::{Lookups, LookupsConfig, LookupsMessage, LookupsTimer, Rate, RateError};
+pub use macros::Parameters;
 pub use neighbors::{
     LayoutConfig, Neighbor, NeighborFound, NeighborLost, Neighbors, NeighborsConfig,
     NeighborsMessage, NeighborsTimer, Peers,
@@ -47,3 +49,13 @@ pub use router::{
     Delivered, Envelope, PAYLOAD_MAX, Payload, PayloadError, Router, RouterConfig, RouterMessage,
     RouterTimer,
 };
+
+/// Names for the code that the macros write.
+#[doc(hidden)]
+pub mod __macros {
+    pub use crate::configured::{Parameters, check_in};
+    pub use serde;
+}
+
+// That code names this crate from outside, also here.
+extern crate self as peerlet_overlay;

@@ -82,7 +82,7 @@ fn line(transport: &str, row: &ComparedMetric) -> Vec<String> {
     let (mean, half, most, ks) = match row.kind {
         MetricKind::Counter => (error("sum"), String::new(), String::new(), String::new()),
         MetricKind::Gauge => (error("mean"), String::new(), String::new(), String::new()),
-        MetricKind::Distribution => (error("mean"), error("p50"), error("p95"), ks),
+        MetricKind::Histogram => (error("mean"), error("p50"), error("p95"), ks),
     };
     let verdict = match row.verdict {
         Verdict::OnlyLeft => "only simulated",

@@ -2,7 +2,7 @@
 
 use peerlet_core::runtime::Registry;
 use peerlet_core::{AnyPeerlet, Peer, Seed};
-use peerlet_overlay::{Bootstrap, Configured, Lookups, Neighbors, Router};
+use peerlet_overlay::{Bootstrap, Configured, Lookups, Neighbors, Parameter, Parameters, Router};
 use peerlet_scenario::{Problem, Raw, Sources, normalize, suggest};
 
 /// Makes one more peerlet for one more peer, from parameters that were read and checked.
@@ -17,9 +17,9 @@ pub struct Catalog {
 pub struct Entry {
     /// Its name.
     pub name: &'static str,
-    /// The parameters' names, meanings and defaults.
-    pub parameters: Vec<(&'static str, &'static str, String)>,
-    /// A registry that holds this peerlet alone, with its description.
+    /// The parameters, with their defaults.
+    pub parameters: Vec<(Parameter, String)>,
+    /// A registry that holds this peerlet alone: what it says of itself.
     pub about: Registry,
     read: fn(&Sources, &Raw, Seed) -> Result<Prototype, Problem>,
 }
@@ -49,7 +49,7 @@ impl Catalog {
         let defaults = defaults.expect("parameters are plain values");
         let keys = defaults.as_object().map(|table| table.keys().map(String::as_str));
         let mut keys: Vec<&str> = keys.into_iter().flatten().collect();
-        let mut named: Vec<&str> = P::PARAMETERS.iter().map(|(name, _)| *name).collect();
+        let mut named: Vec<&str> = P::Config::PARAMETERS.iter().map(Parameter::name).collect();
         keys.sort_unstable();
         named.sort_unstable();
         assert!(
@@ -62,8 +62,7 @@ impl Catalog {
             Some(serde_json::Value::Null) | None => "none".to_owned(),
             Some(value) => value.to_string(),
         };
-        let parameters =
-            P::PARAMETERS.iter().map(|(name, what)| (*name, *what, default(name))).collect();
+        let parameters = P::Config::PARAMETERS.iter().map(|p| (*p, default(p.name()))).collect();
         let mut about = Registry::new();
         if let Ok(peerlet) = P::configured(P::Config::default()) {
             about.describe(&Peer::new().with(peerlet));

@@ -85,6 +85,7 @@ pub use experiment::{Experiment, Stacks};
 pub use models::{MakeModel, Models};
 pub use on_sockets::OnSockets;
 pub use panics::PanicReport;
+pub use peerlet_overlay::Parameter;
 pub use plan::Plan;
 pub use results::Results;
 pub use setup::{SimOptions, simulated};

@@ -8,8 +8,8 @@ use peerlet_core::{
     Address, Contact, Context, Duration, Identity, Peer, Peerlet, Seat, Task, Time,
 };
 use peerlet_live::{
-    Admission, Events, LiveOutcome, LiveRun, LiveSetup, Membership, PeerError, Peers, ProcessKey,
-    Secret, ShardStats, Sockets,
+    Admission, Events, LiveOutcome, LiveRun, LiveSetup, Membership, OnEpoch, PeerError, Peers,
+    ProcessKey, Secret, ShardStats, Sockets,
 };
 use peerlet_measure::{Measurements, Summary};
 
@@ -145,7 +145,7 @@ impl NodeBuilder {
         self.setup.epoch = length.into();
         let taken =
             move |measures: Measurements| Epoch::of(&measures).into_iter().for_each(&mut take);
-        self.setup.on_epoch = Some(Box::new(taken));
+        self.setup.on_epoch = Some(OnEpoch::new(taken));
         self
     }
 
@@ -170,7 +170,7 @@ impl NodeBuilder {
     pub async fn start(mut self) -> Result<Node, RunError> {
         if self.setup.on_epoch.is_none() {
             // They are dropped as they close.
-            self.setup.on_epoch = Some(Box::new(drop));
+            self.setup.on_epoch = Some(OnEpoch::new(drop));
         }
         let start = |seat| Directive { at: Time::ZERO, seat: Seat(seat), act: Act::Start };
         let directives = (0..self.setup.seats).map(start).collect();

@@ -442,8 +442,6 @@ fn command(
     let port = registry.port_named(entry.name()).expect("the entry is registered");
     match signature.call(arguments) {
         Ok(command) => Ok((port, Arc::new(command))),
-        Err(error) => {
-            Err((error.to_string(), "correct the number or the types of the arguments".to_owned()))
-        }
+        Err(error) => Err((error.to_string(), error.remedy())),
     }
 }

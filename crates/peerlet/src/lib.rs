@@ -11,16 +11,19 @@
 //! #[derive(Clone, Default)]
 //! struct Clockwork;
 //!
-//! const TICKS: Metric = Metric::counter("ticks").help("seconds counted");
+//! metrics! {
+//!     METRICS for Clockwork {
+//!         /// Seconds counted.
+//!         TICKS: counter,
+//!     }
+//! }
 //!
 //! impl Peerlet for Clockwork {
 //!     const NAME: &'static str = "clockwork";
+//!     const METRICS: &'static [Metric] = METRICS;
 //!     type Message = Nothing;
 //!     type Timer = ();
 //!
-//!     fn describe(about: &mut Description<Self>) {
-//!         about.measures(&TICKS);
-//!     }
 //!     fn start(&mut self, ctx: &mut Context<Self>) {
 //!         ctx.every(SECOND, ());
 //!     }
@@ -44,8 +47,10 @@
 pub mod prelude;
 
 mod experiment;
+mod macros;
 
 pub use experiment::Experiment;
+pub use macros::{Parameters, commands, metrics};
 pub use peerlet_run::{
     Catalog, MakeModel, Models, Plan, Results, RunError, Sim, SimRun, Stacks, World,
 };

@@ -1,16 +1,18 @@
 //! Names for peerlets and their programs: `use peerlet::prelude::*;`.
 
 pub use crate::experiment::Experiment;
+pub use crate::macros::{Parameters, commands, metrics};
 pub use peerlet_core::{
-    Address, CallError, Caller, Command, Contact, Context, Description, Duration, Either, HOUR,
-    Identity, Kind, MICROSECOND, MILLISECOND, MINUTE, Map, Metric, NANOSECOND, Need, Nothing,
+    Address, Argument, CallError, Caller, Command, Contact, Context, Description, Duration, Either,
+    HOUR, Identity, Kind, MICROSECOND, MILLISECOND, MINUTE, Map, Metric, NANOSECOND, Need, Nothing,
     Operation, Peer, Peerlet, Question, Refusal, Refused, Rng, SECOND, Seat, Seats, Seed, Set,
     Sibling, Signature, Task, TaskId, TestPeer, Time, TimerId, TrustError, Undelivered, Value,
     WaitSet, join_all, race, race2,
 };
+pub use peerlet_overlay::__macros::Parameters;
 pub use peerlet_overlay::{
     Alone, Bootstrap, Bootstrapped, ConfigError, Configured, Introducer, Lookups, Neighbors,
-    RingId, Router, check_range,
+    Parameter, RingId, Router, check_range,
 };
 #[cfg(feature = "live")]
 pub use peerlet_run::Node;

@@ -28,7 +28,7 @@ pub enum Message {
 pub struct Tick;
 
 const ACKS: Metric = Metric::counter("acks").help("pings that came back");
-const COUNT: Metric = Metric::distribution("count").quantum(1.0).help("the counter of each ping");
+const COUNT: Metric = Metric::histogram("count").quantum(1.0).help("the counter of each ping");
 
 impl<const N: usize> Peerlet for Gossip<N> {
     const NAME: &'static str = ["gossip", "gossip_two", "gossip_three"][N];

@@ -32,7 +32,7 @@ pub struct Tick;
 
 /// How many hops the lookups that were answered took.
 pub const HOPS: Metric =
-    Metric::distribution("hops").quantum(1.0).help("the hops of each lookup answered");
+    Metric::histogram("hops").quantum(1.0).help("the hops of each lookup answered");
 
 impl Peerlet for Lookups {
     const NAME: &'static str = "lookups";

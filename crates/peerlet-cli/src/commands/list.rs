@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use peerlet_network::{CALLS, LAYERS, MODELS};
 use peerlet_report::json_line;
-use peerlet_run::{Entry, Experiment};
+use peerlet_run::{Entry, Experiment, Parameter};
 use peerlet_scenario::PEER_CALLS;
 use serde_json::{Value, json};
 
@@ -70,8 +70,10 @@ fn peerlet(out: &mut String, entry: &Entry) -> std::fmt::Result {
             writeln!(out, "    needs {}", need.name())?;
         }
     }
-    for (name, what, default) in &entry.parameters {
-        writeln!(out, "    {name:<22} {what} [{default}]")?;
+    for (parameter, default) in &entry.parameters {
+        let (name, what) = (parameter.name(), parameter.description());
+        let unit = parameter.unit_symbol().map(|unit| format!(" {unit}")).unwrap_or_default();
+        writeln!(out, "    {name:<22} {what} [{default}{unit}]")?;
     }
     let Some(about) = about else { return Ok(()) };
     for command in about.commands() {
@@ -85,6 +87,17 @@ fn peerlet(out: &mut String, entry: &Entry) -> std::fmt::Result {
     Ok(())
 }
 
+/// One parameter; it has a unit where its type says none.
+fn parameter((parameter, default): &(Parameter, String)) -> Value {
+    let mut value = json!({
+        "name": parameter.name(), "help": parameter.description(), "default": default,
+    });
+    if let Some(unit) = parameter.unit_symbol() {
+        value["unit"] = json!(unit);
+    }
+    value
+}
+
 fn value(experiment: &Experiment) -> Value {
     let peerlets = experiment.catalog.entries().iter().map(|entry| {
         let about = entry.about.entries().first();
@@ -93,9 +106,7 @@ fn value(experiment: &Experiment) -> Value {
             "help": about.map_or("", |about| about.help()),
             "uses": about.map_or(vec![], |about| about.uses().collect()),
             "needs": about.map_or(vec![], |a| a.needs().iter().map(|n| n.name()).collect()),
-            "parameters": entry.parameters.iter().map(|(name, what, default)| json!({
-                "name": name, "help": what, "default": default,
-            })).collect::<Vec<_>>(),
+            "parameters": entry.parameters.iter().map(parameter).collect::<Vec<_>>(),
             "commands": about.map_or(vec![], |a| a.commands().iter().map(|c| json!({
                 "call": c.to_string(), "help": c.description(),
             })).collect()),

@@ -6,6 +6,7 @@ pub(crate) mod emulate;
 pub(crate) mod fidelity;
 pub(crate) mod list;
 pub(crate) mod live;
+pub(crate) mod new;
 pub(crate) mod random;
 pub(crate) mod secret;
 pub(crate) mod sim;

@@ -12,6 +12,7 @@ mod input;
 mod interrupt;
 mod limits;
 mod network;
+mod new;
 mod process;
 mod processes;
 mod random;

@@ -19,7 +19,7 @@ fn library() -> PathBuf {
 
 /// Compiles a peerlet with this handler; returns what the compiler says against it.
 fn compile(handler: &str) -> String {
-    let source = format!(
+    compile_all(&format!(
         "use peerlet_core::*;
         pub struct Other;
         impl Peerlet for Other {{
@@ -34,7 +34,11 @@ fn compile(handler: &str) -> String {
             type Timer = Nothing;
             fn message(&mut self, ctx: &mut Context<Self>, from: Address, _: u32) {{ {handler} }}
         }}"
-    );
+    ))
+}
+
+/// Compiles a library; returns what the compiler says against it.
+pub(crate) fn compile_all(source: &str) -> String {
     let library = library();
     let mut rustc = Command::new(Path::new(env!("CARGO")).with_file_name("rustc"))
         .args(["-", "--edition=2024", "--crate-type=lib", "--crate-name=tested"])

@@ -4,6 +4,7 @@ mod combine;
 mod compile;
 mod large;
 mod locals;
+mod macros;
 mod questions;
 mod runner;
 mod tasks;

@@ -73,7 +73,7 @@ impl Default for Limits {
 /// use peerlet_core::{Metric, SECOND, Time};
 /// use peerlet_measure::{Comparison, Epochs, Ledger, Limits, MetricEntry, Recorder, RunStatistics};
 /// let run = |seed: u64, slower: i64| {
-///     let time = Metric::distribution("time").unit("ms").quantum(1.0);
+///     let time = Metric::histogram("time").unit("ms").quantum(1.0);
 ///     let (table, end) = ([MetricEntry::new("hello", time)], Time::ZERO + SECOND);
 ///     let epochs = Epochs::new(SECOND, Time::ZERO..end).expect("an epoch");
 ///     let mut recorder = Recorder::new(table.into(), epochs);

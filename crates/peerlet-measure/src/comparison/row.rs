@@ -224,7 +224,7 @@ impl ComparedMetric {
         let any = any.expect("a metric with a value is in a run").1;
         let (numbers, samples) = match any.kind {
             MetricKind::Counter => (OF_COUNTERS, false),
-            MetricKind::Gauge | MetricKind::Distribution => (OF_SAMPLES, true),
+            MetricKind::Gauge | MetricKind::Histogram => (OF_SAMPLES, true),
         };
         let paired = mode != Mode::Unpaired;
         let statistics =
@@ -256,8 +256,8 @@ impl ComparedMetric {
         let kind = self.kind;
         let limit = |statistic| match (kind, statistic) {
             (MetricKind::Counter, "sum") => Some((limits.counts, 0.0)),
-            (MetricKind::Gauge | MetricKind::Distribution, "mean") => Some((limits.within, 0.0)),
-            (MetricKind::Distribution, "p50" | "p95") => Some((limits.within, quantum)),
+            (MetricKind::Gauge | MetricKind::Histogram, "mean") => Some((limits.within, 0.0)),
+            (MetricKind::Histogram, "p50" | "p95") => Some((limits.within, quantum)),
             _ => None,
         };
         let mut decisions = Vec::new();
@@ -265,7 +265,7 @@ impl ComparedMetric {
             let Some((relative, step)) = limit(statistic.name) else { continue };
             decisions.push(statistic.judge(relative, step, mode));
         }
-        if let (MetricKind::Distribution, Some(ks), Some(differences)) =
+        if let (MetricKind::Histogram, Some(ks), Some(differences)) =
             (kind, &mut self.ks, differences)
         {
             let decision = match mode {

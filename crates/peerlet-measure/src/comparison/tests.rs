@@ -33,7 +33,7 @@ fn with_messages(seed: u64, sent: u64, lost: u64) -> RunStatistics {
 
 const COUNTER: Metric = Metric::counter("answers");
 const GAUGE: Metric = Metric::gauge("load").quantum(1.0);
-const TIME: Metric = Metric::distribution("time").unit("ms").quantum(0.5);
+const TIME: Metric = Metric::histogram("time").unit("ms").quantum(0.5);
 
 fn compare(left: &[RunStatistics], right: &[RunStatistics]) -> Comparison {
     Comparison::of(left, right, &Limits::default()).unwrap()
@@ -86,7 +86,7 @@ fn percentiles_of_whole_numbers_move_in_steps() {
     let hops = |low, high| {
         let counts = [(3, low), (4, high)];
         let values = counts.into_iter().flat_map(|(value, n)| std::iter::repeat_n(value, n));
-        run(1, Metric::distribution("hops").quantum(1.0), values)
+        run(1, Metric::histogram("hops").quantum(1.0), values)
     };
     // The medians are 3 and 4, a third apart; the means 1 % and the distance 0.04.
     assert_eq!(verdict(&hops(520, 480), &hops(480, 520)), Verdict::Held);

@@ -28,7 +28,7 @@ fn written(measurements: &Measurements) -> String {
 
 fn small() -> String {
     let table = [
-        MetricEntry::new("hello", Metric::distribution("time").unit("s").quantum(1e-3)),
+        MetricEntry::new("hello", Metric::histogram("time").unit("s").quantum(1e-3)),
         MetricEntry::new("a \"b\",\nc", Metric::gauge("load").unit("m,s").quantum(0.5)),
         MetricEntry::new("hello", Metric::counter("never")),
     ];
@@ -58,15 +58,12 @@ fn what_is_written_is_read_back() {
             values.push(rng.below(1 << bits) as i64);
             values.push(-(rng.below(1 << bits) as i64));
         }
-        let table = [MetricEntry::new("a", Metric::distribution("b").unit("ms").quantum(quantum))];
+        let table = [MetricEntry::new("a", Metric::histogram("b").unit("ms").quantum(quantum))];
         let measurements = measurements(&table, &[&values]);
         let read = read_distributions(&written(&measurements)).unwrap();
         let RecordedDistribution { kind, unit, quantum: read_quantum, histogram } = &read["a/b"];
         assert_eq!(histogram, measurements.total()[0].histogram(), "quantum {quantum}");
-        assert_eq!(
-            (*kind, unit.as_str(), *read_quantum),
-            (MetricKind::Distribution, "ms", quantum)
-        );
+        assert_eq!((*kind, unit.as_str(), *read_quantum), (MetricKind::Histogram, "ms", quantum));
     }
     let read = read_distributions(&small()).unwrap();
     assert_eq!(read.keys().collect::<Vec<_>>(), ["a \"b\",\nc/load", "hello/never", "hello/time"]);

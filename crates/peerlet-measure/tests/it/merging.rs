@@ -32,7 +32,7 @@ impl World {
         let metrics = [
             Metric::counter("sent"),
             Metric::gauge("load").unit("1/s"),
-            Metric::distribution("time").unit("s").quantum(1e-9),
+            Metric::histogram("time").unit("s").quantum(1e-9),
         ];
         let table = metrics.iter().map(|metric| MetricEntry::new("test", *metric)).collect();
         let end = Time::ZERO + Duration::from_nanos(1 + rng.below(100 * SECOND.as_nanos()));

@@ -128,7 +128,7 @@ fn moved(rng: &mut Rng, [distance, apart]: [i64; 2], runs: u64, paired: bool) ->
             for _ in 0..150 {
                 histogram.record(2_000 + rng.below(1_000) as i64 + offset + own);
             }
-            run(seed, MetricKind::Distribution, 0.0, histogram)
+            run(seed, MetricKind::Histogram, 0.0, histogram)
         };
         (first..first + runs).map(&mut one).collect()
     };

@@ -13,7 +13,7 @@ use introducers::Introduced;
 pub use introducers::{Introducer, IntroducerError};
 use members::{Members, Standing};
 
-use crate::configured::{ConfigError, Configured};
+use crate::configured::Configured;
 
 /// Other peers were found: gives siblings addresses to try. It comes with every answer of the
 /// server, and at the server when peers announce themselves.
@@ -336,11 +336,9 @@ impl Bootstrap {
 
 impl Configured for Bootstrap {
     type Config = BootstrapConfig;
-    const PARAMETERS: &'static [(&'static str, &'static str)] = config::PARAMETERS;
 
-    fn configured(config: BootstrapConfig) -> Result<Bootstrap, ConfigError> {
-        config.check()?;
-        Ok(Bootstrap { config, ..Bootstrap::default() })
+    fn with_config(config: BootstrapConfig) -> Bootstrap {
+        Bootstrap { config, ..Bootstrap::default() }
     }
 }
 

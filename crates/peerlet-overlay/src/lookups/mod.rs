@@ -6,25 +6,29 @@ mod rate;
 
 use std::collections::BTreeMap;
 
-use peerlet_core::{Address, Context, Description, Duration, Metric, Peerlet, Seat, Time, wire};
+use peerlet_core::{
+    Address, Context, Description, Duration, Metric, Peerlet, Seat, Time, metrics, wire,
+};
 use serde::{Deserialize, Serialize};
 
 pub use config::LookupsConfig;
 use oracle::Oracle;
 pub use rate::{Rate, RateError};
 
-use crate::configured::{ConfigError, Configured};
+use crate::configured::Configured;
 use crate::ring::RingId;
 use crate::router::{Delivered, Payload, Router};
 
-const SUCCESS: Metric = Metric::distribution("success")
-    .quantum(1.0)
-    .help("1 for a lookup answered in time by the peer nearest to its key, 0 for any other");
-const HOPS: Metric = Metric::distribution("hops").quantum(1.0).help("hops of successful lookups");
-const TIME: Metric = Metric::distribution("time")
-    .unit("s")
-    .quantum(1e-9)
-    .help("time from a successful lookup to its answer");
+metrics! {
+    METRICS for Lookups {
+        /// 1 for a lookup answered in time by the peer nearest to its key, 0 for any other.
+        SUCCESS: histogram.quantum(1.0),
+        /// Hops of successful lookups.
+        HOPS: histogram.quantum(1.0),
+        /// Time from a successful lookup to its answer.
+        TIME: histogram.unit("s").quantum(1e-9),
+    }
+}
 
 /// How many lookups may wait for their answers; beyond, none is begun.
 const WAITING_MAX: usize = 65_536;
@@ -104,6 +108,7 @@ pub enum LookupsTimer {
 
 impl Peerlet for Lookups {
     const NAME: &'static str = "lookups";
+    const METRICS: &'static [Metric] = METRICS;
     type Message = LookupsMessage;
     type Timer = LookupsTimer;
 
@@ -111,10 +116,7 @@ impl Peerlet for Lookups {
         about
             .help("looks up random keys and measures who answers")
             .uses::<Router>()
-            .hears(Lookups::delivered)
-            .measures(&SUCCESS)
-            .measures(&HOPS)
-            .measures(&TIME);
+            .hears(Lookups::delivered);
     }
 
     fn start(&mut self, ctx: &mut Context<Self>) {
@@ -198,11 +200,9 @@ fn nonce_of(payload: &Payload) -> Option<u64> {
 
 impl Configured for Lookups {
     type Config = LookupsConfig;
-    const PARAMETERS: &'static [(&'static str, &'static str)] = config::PARAMETERS;
 
-    fn configured(config: LookupsConfig) -> Result<Lookups, ConfigError> {
-        config.check()?;
-        Ok(Lookups { config, ..Lookups::default() })
+    fn with_config(config: LookupsConfig) -> Lookups {
+        Lookups { config, ..Lookups::default() }
     }
 }
 

@@ -1,9 +1,8 @@
 //! The parameters of `Neighbors`.
 
 use peerlet_core::{Duration, HOUR, MILLISECOND, SECOND};
+use peerlet_macros::OverlayParameters as Parameters;
 use serde::{Deserialize, Serialize};
-
-use crate::configured::{ConfigError, check_range};
 
 /// The most random links that may be asked for; a peer accepts twice as many.
 const RANDOM_MAX: u32 = 16;
@@ -11,25 +10,30 @@ const RANDOM_MAX: u32 = 16;
 const SIDE_MAX: u32 = 8;
 
 /// The parameters of [`Neighbors`](crate::Neighbors).
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, PartialEq, Debug, Parameters)]
 pub struct NeighborsConfig {
-    /// How many random links a peer seeks, 0 to 16; it accepts up to twice as many. Default 5: when
-    /// a third of all peers leave at once, one peer in 240 loses all five.
+    /// Random links that a peer seeks; it accepts twice as many. 0 to 16; default 5: when a third
+    /// of all peers goes at once, one peer of 240 loses all five.
+    #[parameter(default = 5, range = 0..=RANDOM_MAX)]
     pub random: u32,
-    /// How many ring neighbors a peer keeps on each side, 1 to 8. Default 2: the ring stays intact
-    /// unless two adjacent peers are lost within the detection time.
+    /// Ring neighbors on each side. 1 to 8; default 2: the ring holds while no two peers side by
+    /// side are lost within the time it takes to notice.
+    #[parameter(default = 2, range = 1..=SIDE_MAX)]
     pub ring: u32,
-    /// How often each neighbor is told that this peer lives. Default 1 s, as is usual: it bounds
-    /// the traffic to one message per second and neighbor.
+    /// Time between two heartbeats to a neighbor. Default 1 s, as is usual: it bounds the traffic
+    /// to a message a second and neighbor.
+    #[parameter(default = SECOND, range = MILLISECOND..=HOUR)]
     pub heartbeat: Duration,
-    /// How many heartbeats in a row a neighbor may miss, 1 to 100. Default 3: with a loss of 5 %,
-    /// one heartbeat in 8,000 is the last of three that were lost.
+    /// Heartbeats that a neighbor may miss before it is lost. They are in a row, 1 to 100. Default
+    /// 3: with a loss of 5 % one of 8,000 heartbeats is the last of three that were lost.
+    #[parameter(default = 3, range = 1..=100)]
     pub misses: u32,
-    /// How often lists of peers are exchanged with one neighbor. Default 1 s, like the heartbeat:
-    /// the cost of one more neighbor.
+    /// Time between two exchanges of peers with some neighbor. Default 1 s, as the heartbeat: the
+    /// cost of one more neighbor.
+    #[parameter(default = SECOND, range = MILLISECOND..=HOUR)]
     pub exchange: Duration,
-    /// How a peer comes to its first neighbors. Default `"grown"`.
+    /// First neighbors: `grown`, found by bootstrap, or `ring`, laid out by the seed. Default
+    /// `"grown"`.
     pub layout: LayoutConfig,
 }
 
@@ -48,37 +52,7 @@ pub enum LayoutConfig {
     Ring,
 }
 
-pub(super) const PARAMETERS: &[(&str, &str)] = &[
-    ("random", "random links that a peer seeks; it accepts twice as many"),
-    ("ring", "ring neighbors on each side"),
-    ("heartbeat", "time between two heartbeats to a neighbor"),
-    ("misses", "heartbeats that a neighbor may miss before it is lost"),
-    ("exchange", "time between two exchanges of peers with some neighbor"),
-    ("layout", "first neighbors: `grown`, found by bootstrap, or `ring`, laid out by the seed"),
-];
-
-impl Default for NeighborsConfig {
-    fn default() -> NeighborsConfig {
-        NeighborsConfig {
-            random: 5,
-            ring: 2,
-            heartbeat: SECOND,
-            misses: 3,
-            exchange: SECOND,
-            layout: LayoutConfig::Grown,
-        }
-    }
-}
-
 impl NeighborsConfig {
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
-        check_range("random", self.random, 0..=RANDOM_MAX)?;
-        check_range("ring", self.ring, 1..=SIDE_MAX)?;
-        check_range("heartbeat", self.heartbeat, MILLISECOND..=HOUR)?;
-        check_range("misses", self.misses, 1..=100)?;
-        check_range("exchange", self.exchange, MILLISECOND..=HOUR)
-    }
-
     /// How long a peer may be silent.
     pub(super) fn silence_max(&self) -> Duration {
         self.heartbeat * u64::from(self.misses)

@@ -10,7 +10,7 @@ mod message;
 use std::collections::{BTreeMap, BTreeSet};
 
 use peerlet_core::{
-    Address, Context, Description, Duration, Metric, Peerlet, Rng, Seed, Time, TimerId,
+    Address, Context, Description, Duration, Metric, Peerlet, Rng, Seed, Time, TimerId, metrics,
 };
 
 pub use config::{LayoutConfig, NeighborsConfig};
@@ -20,12 +20,19 @@ use message::SAMPLE_MAX;
 pub use message::{NeighborsMessage, Peers};
 
 use crate::bootstrap::Bootstrapped;
-use crate::configured::{ConfigError, Configured};
+use crate::configured::Configured;
 use crate::ring::RingId;
 
-const DEGREE: Metric = Metric::gauge("degree").quantum(1.0).help("neighbors of a peer");
-const FOUND: Metric = Metric::counter("found").help("peers that became neighbors");
-const LOST: Metric = Metric::counter("lost").help("peers that are neighbors no more");
+metrics! {
+    METRICS for Neighbors {
+        /// Neighbors of a peer.
+        DEGREE: gauge.quantum(1.0),
+        /// Peers that became neighbors.
+        FOUND: counter,
+        /// Peers that are neighbors no more.
+        LOST: counter,
+    }
+}
 
 /// How many peers may be waited for at once: more than a handler ever asks.
 const ASKED_MAX: usize = 64;
@@ -120,16 +127,14 @@ pub enum NeighborsTimer {
 
 impl Peerlet for Neighbors {
     const NAME: &'static str = "neighbors";
+    const METRICS: &'static [Metric] = METRICS;
     type Message = NeighborsMessage;
     type Timer = NeighborsTimer;
 
     fn describe(about: &mut Description<Self>) {
         about
             .help("keeps random links and the nearest peers on a ring")
-            .hears(Neighbors::bootstrapped)
-            .measures(&DEGREE)
-            .measures(&FOUND)
-            .measures(&LOST);
+            .hears(Neighbors::bootstrapped);
     }
 
     /// Begins anew: who was a neighbor in an older life is a stranger.
@@ -516,11 +521,9 @@ fn part_of(period: Duration, rng: &mut Rng) -> Duration {
 
 impl Configured for Neighbors {
     type Config = NeighborsConfig;
-    const PARAMETERS: &'static [(&'static str, &'static str)] = config::PARAMETERS;
 
-    fn configured(config: NeighborsConfig) -> Result<Neighbors, ConfigError> {
-        config.check()?;
-        Ok(Neighbors { config, ..Neighbors::default() })
+    fn with_config(config: NeighborsConfig) -> Neighbors {
+        Neighbors { config, ..Neighbors::default() }
     }
 
     fn seeded(self, seed: Seed) -> Neighbors {

@@ -6,23 +6,29 @@ mod message;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use peerlet_core::{Address, Command, Context, Description, Kind, Metric, Peerlet, Signature};
+use peerlet_core::{Address, Context, Description, Metric, Peerlet, commands, metrics};
 
 pub use config::RouterConfig;
 pub use message::{Envelope, PAYLOAD_MAX, Payload, PayloadError, RouterMessage};
 
-use crate::configured::{ConfigError, Configured};
+use crate::configured::Configured;
 use crate::neighbors::Neighbors;
 use crate::ring::RingId;
 
-const FORWARDED: Metric =
-    Metric::counter("forwarded").help("envelopes passed on, retries included");
-const DROPPED: Metric =
-    Metric::counter("dropped").help("envelopes of others dropped by command set_drop_messages");
-const EXPIRED: Metric = Metric::counter("expired").help("envelopes dropped after too many hops");
-const DELIVERED: Metric = Metric::counter("delivered").help("envelopes that arrived");
-const HOPS: Metric =
-    Metric::distribution("hops").quantum(1.0).help("hops of the envelopes that arrived");
+metrics! {
+    METRICS for Router {
+        /// Envelopes passed on, retries included.
+        FORWARDED: counter,
+        /// Envelopes of others dropped by command set_drop_messages.
+        DROPPED: counter,
+        /// Envelopes dropped after too many hops.
+        EXPIRED: counter,
+        /// Envelopes that arrived.
+        DELIVERED: counter,
+        /// Hops of the envelopes that arrived.
+        HOPS: histogram.quantum(1.0),
+    }
+}
 
 /// How many hops may wait for their acknowledgement; beyond, envelopes are passed on unwatched.
 const PENDING_MAX: usize = 1_024;
@@ -111,23 +117,12 @@ pub struct RouterTimer(u32);
 
 impl Peerlet for Router {
     const NAME: &'static str = "router";
+    const METRICS: &'static [Metric] = METRICS;
     type Message = RouterMessage;
     type Timer = RouterTimer;
 
     fn describe(about: &mut Description<Self>) {
-        about
-            .help("brings payloads to the peer nearest to a key")
-            .uses::<Neighbors>()
-            .measures(&FORWARDED)
-            .measures(&DROPPED)
-            .measures(&EXPIRED)
-            .measures(&DELIVERED)
-            .measures(&HOPS)
-            .command(
-                Signature::new("set_drop_messages")
-                    .takes("drop", Kind::Bool)
-                    .help("drops, or no longer drops, what is to be passed on for others"),
-            );
+        about.help("brings payloads to the peer nearest to a key").uses::<Neighbors>().commands();
     }
 
     fn start(&mut self, _: &mut Context<Self>) {
@@ -162,11 +157,14 @@ impl Peerlet for Router {
             Some(_) | None => self.deliver(ctx, envelope),
         }
     }
+}
 
-    fn command(&mut self, _: &mut Context<Self>, command: &Command) {
-        if command.name() == "set_drop_messages" {
-            self.drops = command.bool("drop");
-        }
+#[commands]
+impl Router {
+    /// Drops, or no longer drops, what is to be passed on for others.
+    #[command]
+    fn set_drop_messages(&mut self, drop: bool) {
+        self.drops = drop;
     }
 }
 
@@ -260,10 +258,8 @@ impl Router {
 
 impl Configured for Router {
     type Config = RouterConfig;
-    const PARAMETERS: &'static [(&'static str, &'static str)] = config::PARAMETERS;
 
-    fn configured(config: RouterConfig) -> Result<Router, ConfigError> {
-        config.check()?;
-        Ok(Router { config, ..Router::default() })
+    fn with_config(config: RouterConfig) -> Router {
+        Router { config, ..Router::default() }
     }
 }

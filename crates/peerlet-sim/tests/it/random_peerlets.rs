@@ -98,7 +98,7 @@ pub enum Chime {
 }
 
 const SAID: Metric = Metric::counter("said");
-const LENGTH: Metric = Metric::distribution("length").quantum(0.5);
+const LENGTH: Metric = Metric::histogram("length").quantum(0.5);
 
 impl Talker {
     /// Sends up to this many messages to a random peer.
@@ -299,7 +299,7 @@ pub enum Asking {
 }
 
 const ANSWERS: Metric = Metric::counter("answers");
-const TOOK: Metric = Metric::distribution("took").unit("s");
+const TOOK: Metric = Metric::histogram("took").unit("s");
 
 impl Asker {
     /// Asks when the program around the run asks for it.

@@ -11,7 +11,7 @@ use peerlet::{Plan, World};
 #[derive(Default)]
 struct Caller;
 
-const HEARD: Metric = Metric::distribution("heard").unit("s").help("how long calls took");
+const HEARD: Metric = Metric::histogram("heard").unit("s").help("how long calls took");
 
 impl Peerlet for Caller {
     const NAME: &'static str = "caller";

@@ -57,8 +57,8 @@ const SENT_TO_FIRST: Metric = Metric::counter("sent_to_first").help("those sent 
 const AGAIN: Metric = Metric::counter("again").help("beats that came once more");
 const BEHIND: Metric = Metric::counter("behind").help("beats that came behind a later one");
 const WRONG: Metric = Metric::counter("wrong").help("beats with flipped bits");
-const DELAY: Metric = Metric::distribution("delay").unit("s").help("how long beats took");
-const DELAY_FIRST: Metric = Metric::distribution("delay_first").unit("s").help("seat 0's");
+const DELAY: Metric = Metric::histogram("delay").unit("s").help("how long beats took");
+const DELAY_FIRST: Metric = Metric::histogram("delay_first").unit("s").help("seat 0's");
 
 impl Peerlet for Beats {
     const NAME: &'static str = "beats";

@@ -26,8 +26,8 @@ const UDP: Sockets = Sockets::Udp { closed_network: false };
 #[derive(Clone, Default)]
 struct Census;
 
-const LINK: Metric = Metric::distribution("link").quantum(1.0).help("100 * seat + neighbor");
-const DRAW: Metric = Metric::distribution("draw").quantum(1.0).help("the peer's next choice");
+const LINK: Metric = Metric::histogram("link").quantum(1.0).help("100 * seat + neighbor");
+const DRAW: Metric = Metric::histogram("draw").quantum(1.0).help("the peer's next choice");
 
 impl Peerlet for Census {
     const NAME: &'static str = "census";
@@ -58,16 +58,14 @@ impl Peerlet for Census {
 }
 
 /// No parameters.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoConfig {}
+#[derive(Parameters)]
+struct NoConfig;
 
 impl Configured for Census {
     type Config = NoConfig;
-    const PARAMETERS: &'static [(&'static str, &'static str)] = &[];
 
-    fn configured(_: NoConfig) -> Result<Census, ConfigError> {
-        Ok(Census)
+    fn with_config(_: NoConfig) -> Census {
+        Census
     }
 }
 

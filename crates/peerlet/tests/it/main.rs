@@ -1,5 +1,9 @@
 //! Experiments as their users see them.
 
+// The files of a new project know it by its name.
+extern crate self as template_name;
+pub use crate::template::library::experiment;
+
 mod broadcast;
 mod documented;
 mod embedded;
@@ -14,5 +18,6 @@ mod node;
 mod planetlab;
 mod protopeer;
 mod sockets;
+mod template;
 mod tutorial;
 mod two_ways;

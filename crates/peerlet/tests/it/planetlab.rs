@@ -7,7 +7,7 @@ use peerlet::prelude::*;
 use peerlet::sim::{Setup, Simulation};
 use peerlet_core::runtime::{Act, Directive};
 
-const RTT: Metric = Metric::distribution("rtt").unit("s").quantum(1e-9);
+const RTT: Metric = Metric::histogram("rtt").unit("s").quantum(1e-9);
 
 /// Pings every other peer once, a millisecond apart, and measures the round trips.
 #[derive(Default)]
