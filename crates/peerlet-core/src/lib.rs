@@ -34,6 +34,7 @@ mod host;
 mod life;
 mod location;
 mod packed_event;
+mod packet_drop;
 mod parcel;
 mod refusal;
 mod registry;

@@ -8,7 +8,7 @@ use peerlet_memory::{forget_all, push_within};
 use peerlet_network::{Departure, Packet, damage};
 
 use crate::event::{Event, Key};
-use crate::worker_state::{WorkerState, drop_cause};
+use crate::worker_state::WorkerState;
 
 /// The capacity: small enough to stay in the first-level cache.
 const OUTBOX_MAX: usize = 64;
@@ -112,7 +112,7 @@ impl WorkerState {
         match self.checked(fate) {
             Departure::Arrive { after } => arrive(self, packet.at + after, body.leave()),
             Departure::Drop(cause) => {
-                self.ledger.datagram.drop_for(drop_cause(cause));
+                self.ledger.datagram.drop_for(cause.into());
                 drop(body.leave());
             }
             Departure::Damaged { after, bits } => {

@@ -5,9 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use peerlet_core::runtime::{PackedEvent, Parcel, Port, Swept, Tampering, Tampers};
 use peerlet_core::{Duration, Map, NANOSECOND, Seat, Seed, Time};
-use peerlet_measure::{DropCause, Ledger, Recorder};
+use peerlet_measure::{Ledger, Recorder};
 use peerlet_memory::Table;
-use peerlet_network::{Arrival, Departure, Model, Packet, PacketDrop, SeatStates};
+use peerlet_network::{Arrival, Departure, Model, Packet, SeatStates};
 
 use crate::batch::Batch;
 use crate::calendar_queue::CalendarQueue;
@@ -275,15 +275,5 @@ impl WorkerState {
             None => self.queue.count(message),
             Some(heap) => heap.iter().filter_map(Event::class).for_each(message),
         }
-    }
-}
-
-/// The ledger's cause of a drop by the model.
-pub(crate) fn drop_cause(cause: PacketDrop) -> DropCause {
-    match cause {
-        PacketDrop::Loss => DropCause::Loss,
-        PacketDrop::Queue => DropCause::Queue,
-        PacketDrop::Partition => DropCause::Partition,
-        PacketDrop::Nat => DropCause::Nat,
     }
 }
