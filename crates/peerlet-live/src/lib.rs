@@ -19,11 +19,13 @@ mod buffers;
 mod certificate;
 mod connection;
 mod counters;
+mod entropy;
 mod frame;
 mod kept_out;
 mod key;
 mod private_file;
 mod quic;
+mod refusal;
 mod secret;
 mod socket;
 mod tls;
@@ -31,11 +33,16 @@ mod transport;
 mod udp;
 
 mod emulation;
+mod emulator;
+mod error;
 mod live;
+mod medium;
 mod member;
 mod monitor;
+mod notice;
 mod outcome;
 mod panics;
+mod process;
 mod seats;
 mod setup;
 mod shard;
@@ -51,24 +58,27 @@ pub use connection::{
     WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX,
 };
 pub use counters::{Counters, SocketDrop};
-pub use emulation::{
-    Carried, EMULATED_MAX, Flaw, LATE_MAX, LATENESS_MAX, Lateness, Lost, Medium, MediumError,
-    Packets, SocketLimit, WarmUp, ask_for_priority, make_room,
-};
+pub use error::{LiveError, Panicked};
 pub use frame::{
     ConnectionPosition, DATAGRAM_FRAME_MAX, Frame, FrameError, Kind, Message, Part,
     STREAM_FRAME_MAX, Tag, VERSION,
 };
 pub use key::{KeyError, ProcessKey};
 pub use live::run;
-pub use member::{Difference, Join, JoinError, JoinTextError, Notice, Refusal, Section};
+pub use medium::{
+    Carried, EMULATED_MAX, Flaw, LATE_MAX, LATENESS_MAX, Lateness, Lost, Medium, MediumError,
+    Packets, SocketLimit, WarmUp, ask_for_priority, make_room,
+};
+pub use member::{Difference, Join, JoinError, JoinTextError, Section};
 pub use monitor::Delays;
+pub use notice::Notice;
 pub use outcome::{LiveOutcome, Whole};
-pub use panics::{PanicPlace, Panicked};
+pub use panics::PanicPlace;
 pub use private_file::{PrivateFileError, PrivateFileProblem};
 pub use quic::{Guard, LINKS_MAX, QuicTransport};
+pub use refusal::Refusal;
 pub use secret::{SECRET_LEN_MAX, SECRET_LEN_MIN, Secret, SecretError};
-pub use setup::{LiveError, LiveSetup, Sockets};
+pub use setup::{LiveSetup, Sockets};
 pub use shard::Build;
 pub use transport::{
     BATCH_MAX, BindError, Capabilities, Inbound, KeptOutNotice, LinkError, Outbound, Transport,

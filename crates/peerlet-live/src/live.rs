@@ -8,7 +8,7 @@ use std::time::Instant;
 use peerlet_core::runtime::{Directive, Host, Registry};
 use peerlet_core::{Duration, Identity, MILLISECOND, Map, Seed, Time};
 use peerlet_measure::{Epochs, Ledger, Measurements, MetricEntry, Recorder};
-use ring::rand::{SecureRandom, SystemRandom};
+use ring::rand::SystemRandom;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -16,20 +16,23 @@ use tokio::time::timeout;
 
 use crate::connection::{Budget, ConnectionConfig, Connections};
 use crate::counters::Counters;
-use crate::emulation::Emulator;
+use crate::emulator::Emulator;
+use crate::entropy::random;
+use crate::error::{LiveError, Panicked};
 use crate::frame::Tag;
 use crate::kept_out::KeptOut;
 use crate::key::ProcessKey;
 use crate::member::{
-    self, JoinError, Member, NetworkTotals, OwnEnd, OwnEpoch, Process, Role, SHARDS_MAX,
-    STRANGERS_WAITING_MAX, WAITING_MAX,
+    self, JoinError, Member, NetworkTotals, OwnEnd, OwnEpoch, Role, STRANGERS_WAITING_MAX,
+    WAITING_MAX,
 };
 use crate::monitor::{Monitor, MonitorHandle};
 use crate::outcome::{LiveOutcome, Whole, add_up};
-use crate::panics::{Failure, Failures, PanicPlace, Panicked, caught, message_of};
+use crate::panics::{Failure, Failures, PanicPlace, caught, message_of};
+use crate::process::{Process, SHARDS_MAX};
 use crate::quic::QuicTransport;
 use crate::seats::SeatMap;
-use crate::setup::{LiveError, LiveSetup, Sockets};
+use crate::setup::{LiveSetup, Sockets};
 use crate::shard::{
     AlarmClock, CurrentEvent, MemberHandle, Pauses, Punctuality, Shard, ShardChannels,
     ShardOutcome, ShardState, Timers, Undecoded,
@@ -586,11 +589,4 @@ fn began() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     // A clock before 1970 tells nothing; any number does.
     since.map_or_else(|_| random(), |since| since.as_nanos() as u64)
-}
-
-/// Sixty-four bits from the operating system.
-pub(crate) fn random() -> u64 {
-    let mut bytes = [0; 8];
-    SystemRandom::new().fill(&mut bytes).expect("the operating system has randomness");
-    u64::from_le_bytes(bytes)
 }

@@ -4,7 +4,7 @@ use peerlet_core::Time;
 use peerlet_measure::{DropCause, Flow, Ledger, Measurements};
 
 use crate::counters::Counters;
-use crate::emulation::Carried;
+use crate::medium::Carried;
 use crate::member::{Closing, JoinError, NetworkTotals};
 use crate::monitor::Delays;
 use crate::shard::ShardOutcome;

@@ -17,14 +17,11 @@ use rustix::net::{SendFlags, sendto};
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 
-use super::Carried;
-use super::account::Packets;
-use super::lateness::Lateness;
 use super::link::{Damage, DepartingPacket, DuePacket, EmulatedLinks};
-use super::machine::{Lost, WarmUp};
 use super::packet::{Load, Order, RunPart, STAMP_LEN, stamp};
 use super::socket::{EmulatedSocket, Emulation, shown};
 use crate::buffers;
+use crate::medium::{Carried, Lateness, Lost, Packets, WarmUp};
 use crate::panics::{Failures, PanicPlace, caught_now};
 use crate::seats::SeatMap;
 
@@ -355,7 +352,6 @@ mod tests {
     use peerlet_network::Constant;
 
     use super::*;
-    use crate::emulation::machine::Lost;
 
     /// Packets that the operating system accepted and no peer read count as lost by the machine.
     #[tokio::test]

@@ -9,8 +9,8 @@ use peerlet_core::{Duration, Seat, Seed, Time};
 use peerlet_measure::Flow;
 use peerlet_network::{Arrival, Departure, Model, Packet, PacketDrop, SeatStates};
 
-use super::account::Packets;
 use super::packet::STAMP_LEN;
+use crate::medium::Packets;
 
 /// Packets on their way: at 1.2 kB each, 1.2 GB. A network that holds more drops them (`queue`).
 const WAITING_MAX: usize = 1 << 20;

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use peerlet_core::{Duration, Identity};
 
-use super::control::Refusal;
 use super::fingerprint::Difference;
+use crate::refusal::Refusal;
 
 /// Why a process could not take part.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -230,7 +230,7 @@ mod tests {
 
     use super::*;
     use crate::member::control::Control;
-    use crate::member::process::Process;
+    use crate::process::Process;
 
     #[test]
     fn a_wait_for_others_is_no_longer_told_of_once_seat_0s_process_is_silent() {

@@ -1,10 +1,15 @@
-//! How many sockets a process may have.
+//! The limits of a process: how many sockets it may have, and its share of the processor.
 
 use std::fmt;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::EMULATED_MAX;
+/// Peers that one process emulates at most, each with a socket of its own.
+pub const EMULATED_MAX: u32 = 4_096;
+
+/// The niceness that an emulation asks for, since lateness spoils it: about ten times the share of
+/// the processor that a process gets without asking.
+const NICENESS: i32 = -10;
 
 /// Descriptors of each peer: its socket, and its shard's alarm clock.
 const EACH: u64 = 2;
@@ -59,6 +64,13 @@ pub fn make_room(peers: u32) -> Result<(), SocketLimit> {
     }
     let most = maximum.or(current).unwrap_or(0).saturating_sub(OTHERS) / EACH;
     Err(SocketLimit { peers, limit: u32::try_from(most).unwrap_or(u32::MAX) })
+}
+
+/// Asks the system to prefer this thread, and the threads that it starts from now on, to others.
+/// Whether they are: mostly it takes root for that; without, an emulation needs a machine with
+/// little else to do.
+pub fn ask_for_priority() -> bool {
+    rustix::process::setpriority_process(None, NICENESS).is_ok()
 }
 
 #[cfg(test)]
