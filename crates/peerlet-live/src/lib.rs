@@ -13,6 +13,13 @@
 //!
 //! With a [`Medium`] given, each peer has a socket of its own and a model stands between them: a
 //! run is *emulated*, or meets the faults of a scenario on the real network.
+//!
+//! # Platforms
+//!
+//! It is developed, tested and measured on Linux. On macOS and Windows it is only built, and lacks
+//! two things of Linux's kernel: a timer for each shard (timers are up to 2 ms late without it) and
+//! the timer slack of an emulation's driver. Windows has no modes of files either, so files of keys
+//! and secrets are as private as their folder, and no emulation asks for priority there.
 
 mod admission;
 mod buffers;
