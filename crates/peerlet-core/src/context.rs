@@ -25,7 +25,7 @@ use crate::registry::Registry;
 use crate::sibling::Sibling;
 use crate::task::{Anchor, Running, Task, TaskId};
 use crate::time::{Duration, Time};
-use crate::wire::DATAGRAM_MAX;
+use crate::wire::{Codec, DATAGRAM_MAX};
 use crate::world::{Seats, World};
 
 /// The parts that the handlers of one peer work on, of any type.
@@ -41,6 +41,8 @@ pub struct Env<'a> {
 /// The parts that all peers of a host share.
 pub(crate) struct HostShared {
     pub(crate) registry: Arc<Registry>,
+    /// How the run's messages are encoded.
+    pub(crate) codec: Codec,
     pub(crate) columns: Vec<Box<dyn Column>>,
     /// Where each column's rows are.
     pub(crate) hints: Vec<Hint>,
@@ -228,7 +230,8 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// or use [`send_reliably`](Context::send_reliably), whose queue says when it is full.
     pub fn send(&mut self, to: Address, message: P::Message) {
         let header = Header { port: self.port, call: Call::None };
-        self.env.world.send(to, header, Parcel::new(message));
+        let parcel = self.parcel(message);
+        self.env.world.send(to, header, parcel);
     }
 
     /// Sends a datagram to every other peer on this peer's local network, as
@@ -237,7 +240,8 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// [`Need::Broadcast`](crate::Need::Broadcast) to use it.
     pub fn broadcast(&mut self, message: P::Message) {
         let header = Header { port: self.port, call: Call::None };
-        self.env.world.broadcast(header, Parcel::new(message));
+        let parcel = self.parcel(message);
+        self.env.world.broadcast(header, parcel);
     }
 
     /// Sends a message that arrives in order and without loss while the connection lives; a failure
@@ -269,6 +273,12 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         self.transmit(to, Call::None, Class::Reliable, message)
     }
 
+    /// A message on its way, encoded as the run has it.
+    #[inline(always)]
+    fn parcel(&self, message: P::Message) -> Parcel {
+        Parcel::new(message, self.env.house.codec)
+    }
+
     pub(crate) fn transmit(
         &mut self,
         to: Address,
@@ -277,7 +287,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         message: P::Message,
     ) -> Result<(), Refused<P::Message>> {
         let header = Header { port: self.port, call };
-        let mut parcel = Parcel::new(message);
+        let mut parcel = self.parcel(message);
         let size = parcel.encoded_len();
         let taken = match class {
             Class::Datagram if size > DATAGRAM_MAX => {

@@ -68,7 +68,7 @@ pub use time::{
     Duration, DurationError, HOUR, MICROSECOND, MILLISECOND, MINUTE, NANOSECOND, SECOND, Time,
 };
 pub use trust::TrustError;
-pub use wire::{DATAGRAM_MAX, MESSAGE_MAX, Message};
+pub use wire::{Codec, DATAGRAM_MAX, MESSAGE_MAX, Message};
 pub use world::Seats;
 
 /// The examples in the page of the crate run as well.

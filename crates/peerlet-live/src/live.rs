@@ -555,7 +555,7 @@ impl Parts<'_> {
         };
         Shard {
             number: shard,
-            host: Host::new(self.registry.clone(), seats.len()),
+            host: Host::new(self.registry.clone(), seats.len()).with_codec(self.setup.codec),
             seats,
             state,
             pauses: Pauses::default(),

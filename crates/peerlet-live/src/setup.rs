@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use peerlet_core::runtime::{Handler, Location, MESSAGE_MAX_LIMIT, Registry};
-use peerlet_core::{Duration, MESSAGE_MAX, Need, Peer, SECOND, Seat, Time};
+use peerlet_core::{Codec, Duration, MESSAGE_MAX, Need, Peer, SECOND, Seat, Time};
 
 use crate::admission::Admission;
 use crate::error::{EPOCH_OF_SEVERAL_MIN, EPOCHS_OF_SEVERAL_MAX, LiveError, Panicked};
@@ -80,8 +80,8 @@ pub struct LiveSetup {
     /// The processes that may connect. Default: anybody.
     pub admission: Admission,
     /// The sections that all processes of the run must have alike, beside its name, seats,
-    /// duration, peerlets and their versions: a process that joins with other ones is refused, and
-    /// told which. Default: none.
+    /// duration, codec, peerlets and their versions: a process that joins with other ones is
+    /// refused, and told which. Default: none.
     pub sections: Vec<Section>,
     /// How long seat 0's process waits for others, and others for it. Zero: seat 0's process begins
     /// at once, and others cannot join. Default 30 s.
@@ -99,6 +99,9 @@ pub struct LiveSetup {
     /// [`MESSAGE_MAX_LIMIT`](peerlet_core::runtime::MESSAGE_MAX_LIMIT). Default 16 MiB, as in
     /// simulation.
     pub message_max: usize,
+    /// How messages are encoded; the same in all processes of the run. Default:
+    /// [`Codec::Postcard`].
+    pub codec: Codec,
 }
 
 impl LiveSetup {
@@ -133,6 +136,7 @@ impl LiveSetup {
             from: Time::ZERO,
             connection_timeout: SECOND * 10,
             message_max: MESSAGE_MAX,
+            codec: Codec::default(),
         }
     }
 
@@ -186,6 +190,7 @@ impl LiveSetup {
             Section::new("program", &self.name),
             Section::new("peers", self.seats),
             Section::new("for", self.duration),
+            Section::new("codec", self.codec),
         ];
         let order = order.join(" ");
         let order = Section::hashed("peerlets", registry.entries().len(), &order);

@@ -32,7 +32,8 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(registry: Arc<Registry>, build: Arc<Build>, state: WorkerState) -> Worker {
-        Worker { host: Host::new(registry, state.seats.len()), build, idle_directives: 0, state }
+        let host = Host::new(registry, state.seats.len()).with_codec(state.codec);
+        Worker { host, build, idle_directives: 0, state }
     }
 
     /// Carries out a directive of the environment.

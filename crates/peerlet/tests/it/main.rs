@@ -1,6 +1,7 @@
 //! Experiments as their users see them.
 
 mod broadcast;
+mod codecs;
 mod documented;
 mod examples;
 mod faults;
