@@ -228,10 +228,11 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// Over QUIC the first datagrams to a peer wait for a handshake: 64 of them. Further ones are
     /// dropped, and the accounts say so under `queue`. Spread what begins a conversation over time,
     /// or use [`send_reliably`](Context::send_reliably), whose queue says when it is full.
+    #[inline]
     pub fn send(&mut self, to: Address, message: P::Message) {
         let header = Header { port: self.port, call: Call::None };
-        let parcel = self.parcel(message);
-        self.env.world.send(to, header, parcel);
+        let codec = self.env.house.codec;
+        self.env.world.send(to, header, Parcel::new(message, codec));
     }
 
     /// Sends a datagram to every other peer on this peer's local network, as
@@ -240,8 +241,8 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// [`Need::Broadcast`](crate::Need::Broadcast) to use it.
     pub fn broadcast(&mut self, message: P::Message) {
         let header = Header { port: self.port, call: Call::None };
-        let parcel = self.parcel(message);
-        self.env.world.broadcast(header, parcel);
+        let codec = self.env.house.codec;
+        self.env.world.broadcast(header, Parcel::new(message, codec));
     }
 
     /// Sends a message that arrives in order and without loss while the connection lives; a failure
@@ -273,12 +274,6 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         self.transmit(to, Call::None, Class::Reliable, message)
     }
 
-    /// A message on its way, encoded as the run has it.
-    #[inline(always)]
-    fn parcel(&self, message: P::Message) -> Parcel {
-        Parcel::new(message, self.env.house.codec)
-    }
-
     pub(crate) fn transmit(
         &mut self,
         to: Address,
@@ -287,7 +282,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         message: P::Message,
     ) -> Result<(), Refused<P::Message>> {
         let header = Header { port: self.port, call };
-        let mut parcel = self.parcel(message);
+        let mut parcel = Parcel::new(message, self.env.house.codec);
         let size = parcel.encoded_len();
         let taken = match class {
             Class::Datagram if size > DATAGRAM_MAX => {

@@ -1,7 +1,6 @@
 //! Experiments as their users see them.
 
 mod broadcast;
-mod codecs;
 mod documented;
 mod examples;
 mod faults;

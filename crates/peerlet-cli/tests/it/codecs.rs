@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use peerlet::prelude::*;
-use peerlet::run::{LiveOptions, Results, SimOptions, emulate, live, run_live, simulate};
-use peerlet::scenario::Source;
-use peerlet::{Plan, World};
+use peerlet_core::{
+    Address, Codec, Context, Description, MILLISECOND, Need, Peer, Peerlet, SECOND, Seat,
+};
+use peerlet_run::{
+    Experiment, LiveOptions, Plan, Results, SimOptions, World, emulate, live, run_live, simulate,
+};
+use peerlet_scenario::Source;
 
 const SCENARIO: &str = "peers = 2\nfor = \"1s\"\njoin = \"0s\"\nseed = 4\n[network]\n\
                         model = \"constant\"\ndelay = \"5ms\"";
