@@ -218,7 +218,8 @@ impl SeatZero {
                     let comma = if tried.is_empty() { "" } else { ", " };
                     tried += &format!("{comma}{why}");
                 }
-                JoinError::Unanswered { at: join.to_string(), within, tried }
+                let (at, needs_bind) = (join.to_string(), self.search.needs_bind());
+                JoinError::Unanswered { at, within, tried, needs_bind }
             }),
         }
     }

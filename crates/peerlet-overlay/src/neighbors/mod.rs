@@ -25,7 +25,8 @@ use crate::ring::RingId;
 
 const DEGREE: Metric = Metric::gauge("degree").quantum(1.0).help("neighbors of a peer");
 const FOUND: Metric = Metric::counter("found").help("peers that became neighbors");
-const LOST: Metric = Metric::counter("lost").help("peers that are neighbors no more");
+const LOST: Metric =
+    Metric::counter("lost").help("neighbors that left, or were displaced by nearer ones");
 
 /// How many peers may be waited for at once: more than a handler ever asks.
 const ASKED_MAX: usize = 64;
