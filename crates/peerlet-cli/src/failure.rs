@@ -117,6 +117,7 @@ fn on_sockets(error: &LiveError) -> Failure {
         | LiveError::JoinsNobody { .. }
         | LiveError::Ports { .. }
         | LiveError::ListOverUdp
+        | LiveError::Bind(BindError::Open(_))
         | LiveError::ShortEpochs { .. }
         | LiveError::Medium(
             MediumError::Limit(_) | MediumError::Sockets { .. } | MediumError::Share,
@@ -140,6 +141,7 @@ fn options_of(error: &LiveError) -> &'static [&'static str] {
         LiveError::NoTimeToJoin => &["--start-within"],
         LiveError::ListOverUdp => &["--allow", "--secret"],
         LiveError::Ports { .. } => &["--bind", "--shards"],
+        LiveError::Bind(BindError::Open(_)) => &["--transport", "--secret", "--closed-network"],
         LiveError::Bind(error @ BindError::Io { .. }) if !error.is_of_files() => &["--bind"],
         LiveError::Medium(MediumError::Sockets { .. } | MediumError::Share) => &["--index"],
         LiveError::Join(error) => options_to_join(error),
@@ -149,7 +151,10 @@ fn options_of(error: &LiveError) -> &'static [&'static str] {
 
 fn options_to_join(error: &JoinError) -> &'static [&'static str] {
     match error {
-        JoinError::Unanswered { .. } => &["--join", "--bind", "--transport", "--secret"],
+        JoinError::Unanswered { needs_bind: true, .. } => {
+            &["--join", "--bind", "--transport", "--secret"]
+        }
+        JoinError::Unanswered { .. } => &["--join", "--transport", "--secret"],
         JoinError::Oneself(_) | JoinError::Identity(_) => &["--join"],
         JoinError::NotAdmitted { .. } => &["--secret", "--allow", "--key"],
         JoinError::Unproved(_) => &["--secret", "--join"],
@@ -199,6 +204,10 @@ mod tests {
         let refused = |refusal| LiveError::Join(JoinError::Refused(at, refusal));
         let taken = |can_change| refused(Refusal::Taken { first: 0, last: 9, can_change });
         let join = LiveError::Join;
+        let unanswered = |needs_bind| {
+            let (at, within, tried) = (at.to_string(), peerlet_core::SECOND, String::new());
+            JoinError::Unanswered { at, within, tried, needs_bind }
+        };
         let errors = [
             LiveError::Index { first: 0, last: 9, seats: 5 },
             LiveError::JoinsItself,
@@ -207,7 +216,10 @@ mod tests {
             LiveError::ListOverUdp,
             LiveError::Ports { first: 65_535, shards: 2 },
             LiveError::Bind(BindError::Io { at, source: io::ErrorKind::AddrInUse.into() }),
+            LiveError::Bind(BindError::Open(at)),
             LiveError::Medium(MediumError::Share),
+            join(unanswered(true)),
+            join(unanswered(false)),
             join(JoinError::Oneself(at)),
             join(JoinError::Unproved(at)),
             join(JoinError::Unlisted(at)),

@@ -1,8 +1,14 @@
 //! Logs on standard error.
 
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::NoSubscriber;
 
 use crate::terminal::status;
+
+/// Does something again that has been done before, and logs nothing this time.
+pub(crate) fn unlogged<R>(act: impl FnOnce() -> R) -> R {
+    tracing::subscriber::with_default(NoSubscriber::new(), act)
+}
 
 /// Begins to write logs: warnings, and more with each `-v`; with `-q` errors only. Peers' lines are
 /// stamped with virtual time, seat and life from `-v` on.

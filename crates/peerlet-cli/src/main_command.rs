@@ -95,7 +95,8 @@ pub fn main(experiment: &Experiment, arguments: impl IntoIterator<Item = OsStrin
         Command::List(list) => commands::list::run(experiment, &list),
         Command::Completions { shell } => {
             let mut bytes = Vec::new();
-            clap_complete::generate(shell, &mut command.clone(), experiment.name, &mut bytes);
+            let mut shown = without_hidden(&command);
+            clap_complete::generate(shell, &mut shown, experiment.name, &mut bytes);
             print(&String::from_utf8_lossy(&bytes))
         }
         Command::Man => {
@@ -107,6 +108,23 @@ pub fn main(experiment: &Experiment, arguments: impl IntoIterator<Item = OsStrin
         }
     };
     ended.unwrap_or_else(|failure| report(&failure)).into()
+}
+
+/// The command without its hidden options, which the scripts of shells would offer.
+fn without_hidden(command: &clap::Command) -> clap::Command {
+    // Names live as long as the process, which ends after the script.
+    let kept = |text: &str| -> &'static str { text.to_owned().leak() };
+    let shown = clap::Command::new(kept(command.get_name()))
+        .args(command.get_arguments().filter(|argument| !argument.is_hide_set()).cloned())
+        .subcommands(command.get_subcommands().map(without_hidden));
+    let shown = match command.get_about() {
+        Some(about) => shown.about(about.clone()),
+        None => shown,
+    };
+    match command.get_version() {
+        Some(version) => shown.version(kept(version)),
+        None => shown,
+    }
 }
 
 /// Says on standard error what went wrong; returns the exit code.

@@ -19,7 +19,7 @@ use crate::parcel::{Body, Undelivered};
 use crate::peerlet::Peerlet;
 use crate::task::{Answer, CallError, Progress, Running};
 use crate::time::{Duration, Time};
-use crate::wire::DecodeError;
+use crate::wire::{Codec, DecodeError};
 
 /// The peers of one peerlet type in one host, the type forgotten.
 pub trait Column: Any + Send {
@@ -72,7 +72,7 @@ pub trait Column: Any + Send {
         answer: Option<Answer>,
     ) -> Progress;
     /// Makes the result of a task's call, `Ok` of a message of this type, from the message.
-    fn answer(&self, body: &mut Body) -> Result<Value, DecodeError>;
+    fn answer(&self, body: &mut Body, codec: Codec) -> Result<Value, DecodeError>;
 }
 
 /// The column of peerlets of type `P`.
@@ -155,7 +155,7 @@ impl<P: Peerlet> Rows<P> {
     ) -> Result<(), DecodeError> {
         let Some(Some(me)) = cell else { return Err(DecodeError::NoPeerlet) };
         guarded(env, P::NAME, Handler::Message, |env| {
-            let message = body.message()?;
+            let message = body.message(env.house.codec)?;
             me.message(&mut Context::new(env), from, message);
             Ok(())
         })
@@ -304,7 +304,8 @@ impl<P: Peerlet> Column for Rows<P> {
         mut body: Body,
         why: Undelivered,
     ) -> Result<(), DecodeError> {
-        let message = guarded(env, P::NAME, Handler::Undelivered, |_| body.message())?;
+        let message =
+            guarded(env, P::NAME, Handler::Undelivered, |env| body.message(env.house.codec))?;
         self.handle(env, Handler::Undelivered, |me, ctx| me.undelivered(ctx, to, message, why));
         Ok(())
     }
@@ -336,7 +337,7 @@ impl<P: Peerlet> Column for Rows<P> {
         guarded(env, P::NAME, Handler::Task, |env| task.run(self, env, id, answer))
     }
 
-    fn answer(&self, body: &mut Body) -> Result<Value, DecodeError> {
-        Ok(Value::new(Ok::<P::Message, CallError>(body.message()?)))
+    fn answer(&self, body: &mut Body, codec: Codec) -> Result<Value, DecodeError> {
+        Ok(Value::new(Ok::<P::Message, CallError>(body.message(codec)?)))
     }
 }

@@ -25,7 +25,7 @@ use crate::registry::{Registry, assert_listed};
 use crate::sibling::Sibling;
 use crate::task::{Anchor, Running, Task, TaskId};
 use crate::time::{Duration, Time};
-use crate::wire::DATAGRAM_MAX;
+use crate::wire::{Codec, DATAGRAM_MAX};
 use crate::world::{Seats, World};
 
 /// The parts that the handlers of one peer work on, of any type.
@@ -41,6 +41,8 @@ pub struct Env<'a> {
 /// The parts that all peers of a host share.
 pub(crate) struct HostShared {
     pub(crate) registry: Arc<Registry>,
+    /// How the run's messages are encoded.
+    pub(crate) codec: Codec,
     pub(crate) columns: Vec<Box<dyn Column>>,
     /// Where each column's rows are.
     pub(crate) hints: Vec<Hint>,
@@ -236,9 +238,11 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// Over QUIC the first 64 datagrams to a peer wait for a handshake. Further ones are dropped,
     /// and the accounts say so under `queue`. Spread first messages over time, or use
     /// [`send_reliably`](Context::send_reliably), whose queue says when it is full.
+    #[inline]
     pub fn send(&mut self, to: Address, message: P::Message) {
         let header = Header { port: self.port, call: Call::None };
-        self.env.world.send(to, header, Parcel::new(message));
+        let codec = self.env.house.codec;
+        self.env.world.send(to, header, Parcel::new(message, codec));
     }
 
     /// Sends a datagram to every other peer on this peer's local network, as
@@ -247,7 +251,8 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     /// [`Need::Broadcast`](crate::Need::Broadcast) to use it.
     pub fn broadcast(&mut self, message: P::Message) {
         let header = Header { port: self.port, call: Call::None };
-        self.env.world.broadcast(header, Parcel::new(message));
+        let codec = self.env.house.codec;
+        self.env.world.broadcast(header, Parcel::new(message, codec));
     }
 
     /// Sends a message that arrives in order and without loss while the connection lives; a failure
@@ -288,7 +293,7 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         message: P::Message,
     ) -> Result<(), Refused<P::Message>> {
         let header = Header { port: self.port, call };
-        let mut parcel = Parcel::new(message);
+        let mut parcel = Parcel::new(message, self.env.house.codec);
         let size = parcel.encoded_len();
         let taken = match class {
             Class::Datagram if size > DATAGRAM_MAX => {

@@ -24,7 +24,7 @@ use crate::peer::Peer;
 use crate::registry::{Entry, Registry};
 use crate::task::{Answer, CallError, Outcome, Progress};
 use crate::time::Time;
-use crate::wire::DecodeError;
+use crate::wire::{Codec, DecodeError};
 use crate::world::{Alarm, World};
 
 /// How many local events and first steps of tasks one event may cause: more is an endless echo
@@ -49,6 +49,7 @@ impl Host {
         Host {
             house: HostShared {
                 registry,
+                codec: Codec::default(),
                 hints: vec![Hint::default(); columns.len()],
                 columns,
                 locals: RefCell::default(),
@@ -62,6 +63,13 @@ impl Host {
             standings: vec![Standing::NONE; rows],
             stacks: Vec::new(),
         }
+    }
+
+    /// Sets how messages are encoded. Default: [`Codec::Postcard`].
+    #[must_use]
+    pub fn with_codec(mut self, codec: Codec) -> Host {
+        self.house.codec = codec;
+        self
     }
 
     /// The numbering of peerlet types and metrics.
@@ -249,7 +257,9 @@ impl Host {
             return Err(DecodeError::NoPeerlet);
         }
         let (id, answer) = match call {
-            Call::Answer(id) => (id, Outcome::Answered(self.house.column(port).answer(body)?)),
+            Call::Answer(id) => {
+                (id, Outcome::Answered(self.house.column(port).answer(body, self.house.codec)?))
+            }
             Call::NoAnswer(id) => (id, Outcome::Failed(CallError::AnswerTooLarge)),
             Call::None | Call::Question(_) => return Err(DecodeError::Malformed),
         };

@@ -35,6 +35,7 @@ mod host;
 mod life;
 mod location;
 mod packed_event;
+mod packet_drop;
 mod parcel;
 mod refusal;
 mod registry;
@@ -69,7 +70,7 @@ pub use time::{
     Duration, DurationError, HOUR, MICROSECOND, MILLISECOND, MINUTE, NANOSECOND, SECOND, Time,
 };
 pub use trust::TrustError;
-pub use wire::{DATAGRAM_MAX, MESSAGE_MAX, Message};
+pub use wire::{Codec, DATAGRAM_MAX, MESSAGE_MAX, Message};
 pub use world::Seats;
 
 /// The examples in the page of the crate run as well.

@@ -5,6 +5,8 @@ use std::fmt;
 
 use peerlet_memory::Value;
 
+use crate::wire::{Codec, DecodeError, Message};
+
 /// Which peerlet type a message, a timer or a command is for: its index in the run's
 /// [`Registry`](crate::runtime::Registry).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -109,7 +111,7 @@ impl Body {
         Body(Value::new(Bytes(bytes)))
     }
 
-    /// Takes the message out.
+    /// Takes the message out, decoded by the run's codec if it is encoded.
     ///
     /// # Errors
     /// Fails when encoded bytes are no `M`.
@@ -117,12 +119,10 @@ impl Body {
     /// # Panics
     /// Panics when the body carries a value of another type: a runtime mixed up its ports.
     #[inline]
-    pub(crate) fn message<M: crate::wire::Message>(
-        &mut self,
-    ) -> Result<M, crate::wire::DecodeError> {
+    pub(crate) fn message<M: Message>(&mut self, codec: Codec) -> Result<M, DecodeError> {
         match self.0.extract() {
             Some(message) => Ok(message),
-            None => decode(&mut self.0),
+            None => decode(&mut self.0, codec),
         }
     }
 
@@ -153,9 +153,9 @@ impl Body {
 
 /// Decodes a message that is no value, which is what real sockets and `--wire` bring.
 #[cold]
-fn decode<M: crate::wire::Message>(value: &mut Value) -> Result<M, crate::wire::DecodeError> {
+fn decode<M: Message>(value: &mut Value, codec: Codec) -> Result<M, DecodeError> {
     let bytes = value.extract::<Bytes>().expect("a body comes to its own port");
-    crate::wire::decode(&bytes.0)
+    codec.decode(&bytes.0)
 }
 
 impl fmt::Debug for Body {
@@ -169,9 +169,9 @@ impl fmt::Debug for Body {
 
 /// The encoder of one parcel's message.
 #[derive(Clone, Copy)]
-pub struct Codec(fn(&Body, &mut Vec<u8>));
+pub struct Encoder(fn(&Body, &mut Vec<u8>));
 
-impl Codec {
+impl Encoder {
     /// Appends the encoded message, which must be the one of the same parcel.
     ///
     /// # Panics
@@ -195,9 +195,14 @@ impl Parcel {
     /// # Panics
     /// Panics when the codec cannot carry messages of this type.
     #[inline(always)]
-    pub fn new<M: crate::wire::Message>(message: M) -> Parcel {
-        let size = crate::wire::encoded_len(&message).unwrap_or_else(|error| panic!("{error}"));
-        Parcel { size, body: Body::value(message), encode: encode::<M> }
+    pub fn new<M: Message>(message: M, codec: Codec) -> Parcel {
+        let size = codec.encoded_len(&message).unwrap_or_else(|error| panic!("{error}"));
+        let encode = match codec {
+            Codec::Postcard => by_postcard::<M>,
+            #[cfg(feature = "bincode")]
+            Codec::Bincode => by_bincode::<M>,
+        };
+        Parcel { size, body: Body::value(message), encode }
     }
 
     /// A message that is encoded already: one that is sent again, or a copy.
@@ -224,8 +229,8 @@ impl Parcel {
 
     /// Takes the message out, with what encodes it, and leaves nothing.
     #[inline(always)]
-    pub fn take_with_codec(&mut self) -> (Body, Codec) {
-        (self.body.leave(), Codec(self.encode))
+    pub fn take_with_encoder(&mut self) -> (Body, Encoder) {
+        (self.body.leave(), Encoder(self.encode))
     }
 
     /// Takes the message out and leaves nothing.
@@ -235,14 +240,24 @@ impl Parcel {
     }
 
     /// The message that was put in, when nobody took it.
-    pub(crate) fn take_back<M: crate::wire::Message>(mut self) -> M {
+    pub(crate) fn take_back<M: Message>(mut self) -> M {
         self.body.extract().expect("a refused parcel is untouched")
     }
 }
 
-fn encode<M: crate::wire::Message>(body: &Body, into: &mut Vec<u8>) {
+fn by_postcard<M: Message>(body: &Body, into: &mut Vec<u8>) {
+    encode::<M>(body, Codec::Postcard, into);
+}
+
+#[cfg(feature = "bincode")]
+fn by_bincode<M: Message>(body: &Body, into: &mut Vec<u8>) {
+    encode::<M>(body, Codec::Bincode, into);
+}
+
+#[inline(always)]
+fn encode<M: Message>(body: &Body, codec: Codec, into: &mut Vec<u8>) {
     let message: &M = body.get().expect("a parcel is encoded before it is taken");
-    crate::wire::encode(message, into).unwrap_or_else(|error| panic!("{error}"));
+    codec.encode(message, into).unwrap_or_else(|error| panic!("{error}"));
 }
 
 fn copy(body: &Body, into: &mut Vec<u8>) {

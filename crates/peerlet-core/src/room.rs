@@ -230,7 +230,7 @@ mod tests {
     use serde::{Deserialize, Serialize};
 
     use super::*;
-    use crate::wire::{DecodeError, decode, encode};
+    use crate::wire::{Codec, DecodeError};
 
     thread_local! {
         /// The longest list or map that a decoder has announced to a container.
@@ -290,35 +290,43 @@ mod tests {
 
     #[test]
     fn no_claim_of_many_items_reaches_a_container() {
-        let encoded = |len: u64| {
-            let mut bytes = Vec::new();
-            encode(&len, &mut bytes).unwrap();
-            bytes
-        };
-        let heads: [&[u8]; 5] = [&[0], &[1], &[2, 7, 1], &[3, 7], &[4, 1, 9, 1, 1]];
-        for head in heads {
-            let items = vec![5; if head == [1] { 400 } else { 200 }];
-            let list = [head, &encoded(200), &items].concat();
-            decode::<Places>(&list).unwrap();
-            let bomb = [head, &encoded(u64::MAX / 2)].concat();
-            assert_eq!(decode::<Places>(&bomb).unwrap_err(), DecodeError::Malformed, "{head:?}");
+        for codec in Codec::ALL {
+            let encoded = |len: u64| {
+                let mut bytes = Vec::new();
+                codec.encode(&len, &mut bytes).unwrap();
+                bytes
+            };
+            let heads: [&[u8]; 5] = [&[0], &[1], &[2, 7, 1], &[3, 7], &[4, 1, 9, 1, 1]];
+            for head in heads {
+                let items = vec![5; if head == [1] { 400 } else { 200 }];
+                let list = [head, &encoded(200), &items].concat();
+                codec.decode::<Places>(&list).unwrap();
+                let bomb = [head, &encoded(u64::MAX / 2)].concat();
+                assert_eq!(
+                    codec.decode::<Places>(&bomb).unwrap_err(),
+                    DecodeError::Malformed,
+                    "{head:?}"
+                );
+            }
+            let announced = ANNOUNCED.get();
+            assert!((1..=RESERVED_MAX).contains(&announced), "{announced} items were announced");
         }
-        let announced = ANNOUNCED.get();
-        assert!((1..=RESERVED_MAX).contains(&announced), "{announced} items were announced");
     }
 
     #[test]
     fn room_grows_with_the_items_that_are_there() {
-        for len in [0, 1, RESERVED_MAX, RESERVED_MAX + 1, 1000] {
-            let mut bytes = Vec::new();
-            encode(&vec![7u64; len], &mut bytes).unwrap();
-            let list: Vec<u64> = decode(&bytes).unwrap();
-            assert_eq!(list, vec![7; len]);
-            assert!(
-                list.capacity() <= (2 * len).max(RESERVED_MAX),
-                "{} for {len}",
-                list.capacity()
-            );
+        for codec in Codec::ALL {
+            for len in [0, 1, RESERVED_MAX, RESERVED_MAX + 1, 1000] {
+                let mut bytes = Vec::new();
+                codec.encode(&vec![7u64; len], &mut bytes).unwrap();
+                let list: Vec<u64> = codec.decode(&bytes).unwrap();
+                assert_eq!(list, vec![7; len]);
+                assert!(
+                    list.capacity() <= (2 * len).max(RESERVED_MAX),
+                    "{} for {len}",
+                    list.capacity()
+                );
+            }
         }
     }
 
@@ -353,29 +361,31 @@ mod tests {
 
     #[test]
     fn values_of_every_kind_are_decoded_as_they_were_encoded() {
-        let kinds = vec![
-            Kind::Unit,
-            Kind::Newtype(Newtype(vec![1])),
-            Kind::Tuple(1, 2),
-            Kind::Struct { field: u64::MAX },
-        ];
-        let everything = Everything {
-            signed: (-1, -2, -3, -4, -5),
-            unsigned: (1, 2, 3, 4, 5),
-            others: (true, 0.5, -0.25, 'é'),
-            text: "text".to_owned(),
-            unit: (),
-            nothing: Nothing,
-            options: [None, Some(1)],
-            newtype: Newtype((0..100).collect()),
-            pair: Pair(9, String::new()),
-            map: BTreeMap::from([("a".to_owned(), kinds), ("b".to_owned(), vec![])]),
-        };
-        let mut bytes = Vec::new();
-        encode(&everything, &mut bytes).unwrap();
-        assert_eq!(decode::<Everything>(&bytes).unwrap(), everything);
-        for end in 0..bytes.len() {
-            assert_eq!(decode::<Everything>(&bytes[..end]), Err(DecodeError::Malformed));
+        for codec in Codec::ALL {
+            let kinds = vec![
+                Kind::Unit,
+                Kind::Newtype(Newtype(vec![1])),
+                Kind::Tuple(1, 2),
+                Kind::Struct { field: u64::MAX },
+            ];
+            let everything = Everything {
+                signed: (-1, -2, -3, -4, -5),
+                unsigned: (1, 2, 3, 4, 5),
+                others: (true, 0.5, -0.25, 'é'),
+                text: "text".to_owned(),
+                unit: (),
+                nothing: Nothing,
+                options: [None, Some(1)],
+                newtype: Newtype((0..100).collect()),
+                pair: Pair(9, String::new()),
+                map: BTreeMap::from([("a".to_owned(), kinds), ("b".to_owned(), vec![])]),
+            };
+            let mut bytes = Vec::new();
+            codec.encode(&everything, &mut bytes).unwrap();
+            assert_eq!(codec.decode::<Everything>(&bytes).unwrap(), everything);
+            for end in 0..bytes.len() {
+                assert_eq!(codec.decode::<Everything>(&bytes[..end]), Err(DecodeError::Malformed));
+            }
         }
     }
 }

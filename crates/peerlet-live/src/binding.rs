@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use peerlet_core::Identity;
-use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::emulation::Emulator;
+use crate::emulator::Emulator;
+use crate::entropy::random;
 use crate::key::ProcessKey;
-use crate::member::Process;
+use crate::process::Process;
 use crate::quic::QuicTransport;
 use crate::seats::SeatMap;
 use crate::setup::{LiveSetup, Sockets};
@@ -92,11 +92,4 @@ fn began() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     // A clock before 1970 tells nothing; any number does.
     since.map_or_else(|_| random(), |since| since.as_nanos() as u64)
-}
-
-/// Sixty-four bits from the operating system.
-pub(crate) fn random() -> u64 {
-    let mut bytes = [0; 8];
-    SystemRandom::new().fill(&mut bytes).expect("the operating system has randomness");
-    u64::from_le_bytes(bytes)
 }

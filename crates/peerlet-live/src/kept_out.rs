@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use peerlet_core::{Duration, Identity, SECOND};
 
-use crate::member::{Notice, Refusal, network_of};
+use crate::notice::Notice;
+use crate::refusal::Refusal;
+use crate::socket::network_of;
 use crate::transport::{KeptOutNotice, LinkError};
 
 /// Processes that are named: strangers could fill a disk with more.

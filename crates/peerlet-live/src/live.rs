@@ -14,21 +14,24 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::binding::{bind, own_process, random, show};
+use crate::binding::{bind, own_process, show};
 use crate::connection::{Budget, ConnectionConfig, Connections};
 use crate::counters::Counters;
-use crate::emulation::Emulator;
+use crate::emulator::Emulator;
+use crate::entropy::random;
+use crate::error::{LiveError, Panicked};
 use crate::kept_out::KeptOut;
 use crate::key::ProcessKey;
 use crate::member::{
-    self, JoinError, Member, NetworkTotals, OwnEnd, OwnEpoch, Process, Role, SHARDS_MAX,
-    STRANGERS_WAITING_MAX, WAITING_MAX,
+    self, JoinError, Member, NetworkTotals, OwnEnd, OwnEpoch, Role, STRANGERS_WAITING_MAX,
+    WAITING_MAX,
 };
 use crate::monitor::{Monitor, MonitorHandle};
 use crate::outcome::{LiveOutcome, Whole, add_up};
-use crate::panics::{Failure, Failures, FirstPanic, PanicPlace, Panicked, caught, message_of};
+use crate::panics::{Failure, Failures, FirstPanic, PanicPlace, caught, message_of};
+use crate::process::{Process, SHARDS_MAX};
 use crate::seats::SeatMap;
-use crate::setup::{LiveError, LiveSetup, OnEpoch};
+use crate::setup::{LiveSetup, OnEpoch};
 use crate::shard::{
     AlarmClock, CALLS_MAX, Call, CurrentEvent, MemberHandle, Pauses, Punctuality, Shard,
     ShardChannels, ShardOutcome, ShardState, Timers, Undecoded,
@@ -608,7 +611,7 @@ impl Parts<'_> {
         };
         Shard {
             number: shard,
-            host: Host::new(self.registry.clone(), seats.len()),
+            host: Host::new(self.registry.clone(), seats.len()).with_codec(self.setup.codec),
             seats,
             state,
             pauses: Pauses::default(),

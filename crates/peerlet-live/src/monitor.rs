@@ -16,7 +16,7 @@ use peerlet_core::runtime::Location;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::emulation::Lateness;
+use crate::medium::Lateness;
 
 /// How often the monitor wakes up.
 const TICK: Duration = Duration::from_millis(100);

@@ -2,10 +2,9 @@
 
 use peerlet_core::Time;
 use peerlet_measure::{DropCause, Flow, Ledger, Measurements};
-use peerlet_network::PacketDrop;
 
 use crate::counters::Counters;
-use crate::emulation::Carried;
+use crate::medium::Carried;
 use crate::member::{Closing, JoinError, NetworkTotals};
 use crate::monitor::Delays;
 use crate::shard::ShardOutcome;
@@ -94,16 +93,6 @@ pub(crate) fn add_up(outcomes: Vec<ShardOutcome>) -> Option<LiveOutcome> {
         all.end = all.end.max(outcome.end);
     }
     Some(all)
-}
-
-/// A model's cause in the accounts of messages.
-pub(crate) fn drop_cause(cause: PacketDrop) -> DropCause {
-    match cause {
-        PacketDrop::Loss => DropCause::Loss,
-        PacketDrop::Queue => DropCause::Queue,
-        PacketDrop::Partition => DropCause::Partition,
-        PacketDrop::Nat => DropCause::Nat,
-    }
 }
 
 impl LiveOutcome {

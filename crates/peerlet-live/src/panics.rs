@@ -14,8 +14,7 @@ use std::task::Poll;
 use peerlet_core::runtime::Location;
 use tokio::sync::mpsc;
 
-use crate::member::Notice;
-use crate::outcome::LiveOutcome;
+use crate::notice::Notice;
 
 /// The value that a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send>;
@@ -51,38 +50,6 @@ impl fmt::Display for PanicPlace {
             PanicPlace::Epoch => f.write_str("the function that takes epochs"),
             PanicPlace::Setup => f.write_str("the beginning of the run"),
         }
-    }
-}
-
-/// A run that ended because something in it panicked.
-pub struct Panicked {
-    /// The place of the panic.
-    pub place: PanicPlace,
-    /// The panic's message.
-    pub message: String,
-    /// The seed of the randomness of the process's peers.
-    pub seed: u64,
-    /// The results of the process until then, without shards that did not answer any more. `None`
-    /// where no peer had lived yet.
-    pub partial: Option<Box<LiveOutcome>>,
-}
-
-impl fmt::Display for Panicked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Panicked { place, message, seed, .. } = self;
-        write!(f, "a panic ended the run: {place}, seed {seed}: {message}")
-    }
-}
-
-impl fmt::Debug for Panicked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Panicked { place, message, seed, partial } = self;
-        f.debug_struct("Panicked")
-            .field("place", place)
-            .field("message", message)
-            .field("seed", seed)
-            .field("partial", &partial.is_some())
-            .finish()
     }
 }
 

@@ -11,11 +11,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+use crate::error::LiveError;
 use crate::live::begin;
-use crate::member::Process;
 use crate::outcome::LiveOutcome;
 use crate::panics::FirstPanic;
-use crate::setup::{LiveError, LiveSetup};
+use crate::process::Process;
+use crate::setup::LiveSetup;
 use crate::shard::{Call, PeerError, Shard, ShardStats};
 
 /// Events that wait for a reader unless it asks for another number.

@@ -1,18 +1,14 @@
 //! Files that only their owner may get at: how keys and secrets are read and written.
 //!
-//! Reading never waits and never touches a device, and writing leaves a whole file or none.
+//! Reading never waits and never touches a device, and writing leaves a whole file or none. Where
+//! files have no mode (Windows), the permissions of the folder are all that protects a file.
 
 use std::fmt;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom, SystemRandom};
-use rustix::fs::OFlags;
-
-/// The permission bits of everybody but the owner.
-const OTHERS: u32 = 0o077;
 
 /// Reads a regular file of at most `len_max` bytes that only its owner may get at.
 ///
@@ -26,9 +22,7 @@ pub(crate) fn read(
     let io = |error| failed(PrivateFileProblem::Read(error));
     // Asked by name first, since opening a device may already do something to it.
     check(&fs::metadata(path).map_err(io)?).map_err(failed)?;
-    // A FIFO that has taken the file's place meanwhile must not block.
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(io)?;
+    let file = system::reading().open(path).map_err(io)?;
     // Asked of the open file, which nobody can swap.
     check(&file.metadata().map_err(io)?).map_err(failed)?;
     let mut bytes = Vec::with_capacity(len_max + 1);
@@ -91,7 +85,7 @@ fn create_with(
 
 /// Writes a file that does not exist yet through to the disk, or removes it again.
 fn write(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = system::creating().open(path)?;
     let written = fill(&mut file).and_then(|()| file.sync_all());
     if written.is_err() {
         fs::remove_file(path)?;
@@ -103,16 +97,78 @@ fn write(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Res
 fn check(about: &Metadata) -> Result<(), PrivateFileProblem> {
     let kind = about.file_type();
     if !kind.is_file() {
-        return Err(PrivateFileProblem::NotRegular(match kind {
+        return Err(PrivateFileProblem::NotRegular(system::name_of(kind)));
+    }
+    match system::exposing_mode(about) {
+        Some(mode) => Err(PrivateFileProblem::Exposed { mode }),
+        None => Ok(()),
+    }
+}
+
+/// How Unix opens and describes files.
+#[cfg(unix)]
+mod system {
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+
+    use rustix::fs::OFlags;
+
+    use super::{FileType, Metadata, OpenOptions};
+
+    /// The permission bits of everybody but the owner.
+    const OTHERS: u32 = 0o077;
+
+    /// A FIFO that has taken the file's place must not block.
+    pub(super) fn reading() -> OpenOptions {
+        let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(flags);
+        options
+    }
+
+    pub(super) fn creating() -> OpenOptions {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        options
+    }
+
+    pub(super) fn name_of(kind: FileType) -> &'static str {
+        match kind {
             kind if kind.is_dir() => "folder",
             kind if kind.is_fifo() => "pipe",
             kind if kind.is_socket() => "socket",
             _ => "device",
-        }));
+        }
     }
-    match about.mode() & 0o777 {
-        mode if mode & OTHERS != 0 => Err(PrivateFileProblem::Exposed { mode }),
-        _ => Ok(()),
+
+    /// The file's mode, if others than its owner can get at it.
+    pub(super) fn exposing_mode(about: &Metadata) -> Option<u32> {
+        Some(about.mode() & 0o777).filter(|mode| mode & OTHERS != 0)
+    }
+}
+
+/// How other systems do: files have no mode, and no FIFO stands among them.
+#[cfg(not(unix))]
+mod system {
+    use super::{FileType, Metadata, OpenOptions};
+
+    pub(super) fn reading() -> OpenOptions {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        options
+    }
+
+    pub(super) fn creating() -> OpenOptions {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        options
+    }
+
+    pub(super) fn name_of(kind: FileType) -> &'static str {
+        if kind.is_dir() { "folder" } else { "device" }
+    }
+
+    pub(super) fn exposing_mode(_: &Metadata) -> Option<u32> {
+        None
     }
 }
 
@@ -186,7 +242,7 @@ impl std::error::Error for PrivateFileError {
 #[cfg(test)]
 pub(crate) mod tests {
     use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     use super::*;
 

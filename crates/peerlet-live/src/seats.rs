@@ -8,7 +8,7 @@ use std::sync::{OnceLock, RwLock};
 use peerlet_core::runtime::{Act, Directive};
 use peerlet_core::{Address, Identity, Map, Seat, Seats, Time};
 
-use crate::member::Process;
+use crate::process::Process;
 
 /// The process that is expected behind a socket from now on; `None` is anybody.
 pub(crate) type Pin = (SocketAddr, Option<Identity>);

@@ -1,22 +1,22 @@
-//! The setup of a live run, and the errors for which one cannot begin.
+//! The setup of a live run.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use peerlet_core::runtime::{Handler, Location, MESSAGE_MAX_LIMIT, Registry, StackError};
-use peerlet_core::{Duration, MESSAGE_MAX, MILLISECOND, Need, Peer, SECOND, Seat, Time};
+use peerlet_core::runtime::{Handler, Location, MESSAGE_MAX_LIMIT, Registry};
+use peerlet_core::{Codec, Duration, MESSAGE_MAX, Need, Peer, SECOND, Seat, Time};
 use peerlet_measure::{Epochs, EpochsError, Measurements};
 
 use crate::admission::Admission;
-use crate::emulation::{LATE_MAX, Medium, MediumError};
+use crate::error::{EPOCH_OF_SEVERAL_MIN, EPOCHS_OF_SEVERAL_MAX, LiveError, Panicked};
 use crate::frame::Tag;
 use crate::key::ProcessKey;
-use crate::member::{Join, JoinError, Notice, Role, Section};
-use crate::panics::{PanicPlace, Panicked, caught_now, message_of};
+use crate::medium::{LATE_MAX, Medium};
+use crate::member::{Join, Role, Section};
+use crate::notice::Notice;
+use crate::panics::{PanicPlace, caught_now, message_of};
 use crate::quic::Guard;
 use crate::shard::Build;
-use crate::transport::BindError;
 use crate::udp::UdpOptions;
 
 /// Which sockets a run uses.
@@ -69,12 +69,6 @@ pub enum Membership {
     Free,
 }
 
-/// Epochs that a run of several processes may have at any length, and the length from which on it
-/// may have any number: each is a report of its own, of which 32 are under way at once and must not
-/// pile up at a round trip of a second.
-const EPOCHS_OF_SEVERAL_MAX: u64 = 1_000;
-const EPOCH_OF_SEVERAL_MIN: Duration = Duration::from_nanos(100 * MILLISECOND.as_nanos());
-
 /// The setup of a live run, apart from the directives for its seats.
 pub struct LiveSetup {
     /// The experiment's name: processes of different experiments never mix.
@@ -119,8 +113,8 @@ pub struct LiveSetup {
     /// closed. Default: nobody does, and they are kept for the outcome.
     pub on_epoch: Option<OnEpoch>,
     /// The sections that all processes of the run must have alike, beside its name, seats,
-    /// duration, peerlets and their versions: a process that joins with other ones is refused, and
-    /// told which. Default: none.
+    /// duration, codec, peerlets and their versions: a process that joins with other ones is
+    /// refused, and told which. Default: none.
     pub sections: Vec<Section>,
     /// How long seat 0's process waits for others, and others for it. Zero: seat 0's process begins
     /// at once, and others cannot join. Default 30 s.
@@ -138,6 +132,9 @@ pub struct LiveSetup {
     /// [`MESSAGE_MAX_LIMIT`](peerlet_core::runtime::MESSAGE_MAX_LIMIT). Default 16 MiB, as in
     /// simulation.
     pub message_max: usize,
+    /// How messages are encoded; the same in all processes of the run. Default:
+    /// [`Codec::Postcard`].
+    pub codec: Codec,
 }
 
 impl LiveSetup {
@@ -174,6 +171,7 @@ impl LiveSetup {
             from: Time::ZERO,
             connection_timeout: SECOND * 10,
             message_max: MESSAGE_MAX,
+            codec: Codec::default(),
         }
     }
 
@@ -254,6 +252,7 @@ impl LiveSetup {
             Section::new("program", &self.name),
             Section::new("peers", self.seats),
             Section::new("for", self.duration),
+            Section::new("codec", self.codec),
         ];
         let order = order.join(" ");
         let order = Section::hashed("peerlets", registry.entries().len(), &order);
@@ -317,161 +316,5 @@ impl LiveSetup {
                 partial: None,
             })
         })
-    }
-}
-
-/// Why a live run could not begin, or broke.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum LiveError {
-    /// A stack cannot run on these sockets.
-    Stack(StackError),
-    /// The epochs do not fit the run.
-    Epochs(EpochsError),
-    /// A socket cannot be bound.
-    Bind(BindError),
-    /// The process's seats are none of the scenario's.
-    Index {
-        /// The first seat.
-        first: u32,
-        /// The last seat.
-        last: u32,
-        /// The number of seats.
-        seats: u32,
-    },
-    /// Seat 0's process was told to join one.
-    JoinsItself,
-    /// A process that is to join another one was given no time for it.
-    NoTimeToJoin,
-    /// A process without seat 0 was not told which one to join.
-    JoinsNobody {
-        /// Its first seat.
-        first: u32,
-    },
-    /// A process that others reach by its address is bound to all addresses, and was not told
-    /// which of them others know.
-    NoAddress,
-    /// The process cannot take part in the run.
-    Join(JoinError),
-    /// The bound of reliable messages is beyond [`MESSAGE_MAX_LIMIT`].
-    MessageMax {
-        /// The bound that was asked for, in bytes.
-        asked: usize,
-    },
-    /// There cannot be a model between the peers' sockets.
-    Medium(MediumError),
-    /// The processes of a run of several cannot report this many epochs this often.
-    ShortEpochs {
-        /// The length of an epoch.
-        length: Duration,
-        /// The number of epochs.
-        count: u64,
-    },
-    /// A list of identities was given for UDP, which has none.
-    ListOverUdp,
-    /// The shards need ports beyond the last one.
-    Ports {
-        /// The first shard's port.
-        first: u16,
-        /// The number of shards.
-        shards: u32,
-    },
-    /// A thread that watches the run could not be started.
-    Thread(std::io::Error),
-    /// Something in it panicked: a peer's handler, the network's model, the function that takes
-    /// notices.
-    Panicked(Panicked),
-}
-
-impl fmt::Display for LiveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LiveError::Stack(error) => error.fmt(f),
-            LiveError::Epochs(error) => error.fmt(f),
-            LiveError::Bind(error) => error.fmt(f),
-            LiveError::Medium(error) => error.fmt(f),
-            LiveError::Thread(error) => write!(
-                f,
-                "the thread that watches the run cannot be started: {error}; raise the limit of \
-                 threads (`ulimit -u`, or a container's `pids` limit)"
-            ),
-            LiveError::Panicked(panicked) => panicked.fmt(f),
-            LiveError::MessageMax { asked } => write!(
-                f,
-                "reliable messages of {asked} bytes do not fit into the {MESSAGE_MAX_LIMIT} bytes \
-                 that a process puts together; set a lower bound"
-            ),
-            LiveError::Index { first, last, seats } => write!(
-                f,
-                "seats {first} to {last} do not fit the scenario's seats, 0 to {}",
-                seats.saturating_sub(1)
-            ),
-            LiveError::JoinsItself => f.write_str(
-                "this process has seat 0 and is told to join seat 0's process; drop one of the two",
-            ),
-            LiveError::NoTimeToJoin => f.write_str(
-                "a start within 0s leaves this process no time to join seat 0's process; give it \
-                 some, such as 30s",
-            ),
-            LiveError::JoinsNobody { first } => write!(
-                f,
-                "the seats of this process begin at {first}, so seat 0 lives elsewhere; name the \
-                 process to join"
-            ),
-            LiveError::NoAddress => f.write_str(
-                "the socket is bound to all addresses of the machine, and nothing says at which of \
-                 them others reach it; give one to advertise",
-            ),
-            LiveError::Join(error) => error.fmt(f),
-            LiveError::ShortEpochs { length, count } => write!(
-                f,
-                "`measure.epoch`: {count} epochs of {length} are more than the processes of a run \
-                 of several can report to seat 0's: at most {EPOCHS_OF_SEVERAL_MAX}, or any number \
-                 of at least {EPOCH_OF_SEVERAL_MIN} each; make the epochs longer, or the run \
-                 shorter"
-            ),
-            LiveError::ListOverUdp => f.write_str(
-                "a list names identities, and UDP has none; give all processes one secret, or use \
-                 QUIC",
-            ),
-            LiveError::Ports { first, shards } => write!(
-                f,
-                "{shards} shards from port {first} on need ports up to {}, and the last one is \
-                 65535; choose a lower port, or fewer shards",
-                u32::from(*first) + shards - 1
-            ),
-        }
-    }
-}
-
-impl std::error::Error for LiveError {}
-
-impl From<MediumError> for LiveError {
-    fn from(error: MediumError) -> LiveError {
-        LiveError::Medium(error)
-    }
-}
-
-impl From<StackError> for LiveError {
-    fn from(error: StackError) -> LiveError {
-        LiveError::Stack(error)
-    }
-}
-
-impl From<EpochsError> for LiveError {
-    fn from(error: EpochsError) -> LiveError {
-        LiveError::Epochs(error)
-    }
-}
-
-impl From<JoinError> for LiveError {
-    fn from(error: JoinError) -> LiveError {
-        LiveError::Join(error)
-    }
-}
-
-impl From<BindError> for LiveError {
-    fn from(error: BindError) -> LiveError {
-        LiveError::Bind(error)
     }
 }

@@ -1,4 +1,4 @@
-//! A UDP socket, or an emulated one that looks like it.
+//! A UDP socket, or an emulated one that looks like it; and where addresses lead.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -69,4 +69,34 @@ pub(crate) fn is_here(ip: IpAddr) -> bool {
         socket.local_addr()
     };
     ip.is_loopback() || ip.is_unspecified() || source().is_ok_and(|source| source.ip() == ip)
+}
+
+/// The network that an address is budgeted with: the first 24 bits of IPv4, the first 56 of IPv6.
+pub(crate) fn network_of(ip: IpAddr) -> [u8; 7] {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            [4, 0, 0, 0, a, b, c]
+        }
+        IpAddr::V6(v6) => {
+            let mut first = [0; 7];
+            first.copy_from_slice(&v6.octets()[..7]);
+            first
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_budgeted_by_their_prefix() {
+        let of = |ip: &str| network_of(ip.parse().unwrap());
+        assert_eq!(of("192.0.2.1"), of("192.0.2.200"));
+        assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.9"));
+        assert_ne!(of("192.0.2.1"), of("192.0.3.1"));
+        assert_eq!(of("2001:db8:0:1::1"), of("2001:db8:0:ff::2"));
+        assert_ne!(of("2001:db8:0:100::1"), of("2001:db8:0:200::1"));
+    }
 }

@@ -267,7 +267,15 @@ impl BindError {
     /// Whether there are too many open files: another address would not help.
     pub fn is_of_files(&self) -> bool {
         let BindError::Io { source, .. } = self else { return false };
-        let errno = source.raw_os_error().map(Errno::from_raw_os_error);
-        matches!(errno, Some(Errno::MFILE | Errno::NFILE))
+        source.raw_os_error().map(Errno::from_raw_os_error).is_some_and(is_of_files)
     }
+}
+
+/// Whether this is the error of too many open files, in the process or in the system.
+fn is_of_files(errno: Errno) -> bool {
+    // Windows has no limit for the system, and no number for it.
+    #[cfg(unix)]
+    return matches!(errno, Errno::MFILE | Errno::NFILE);
+    #[cfg(not(unix))]
+    return errno == Errno::MFILE;
 }

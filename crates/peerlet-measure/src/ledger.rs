@@ -1,7 +1,7 @@
 //! The accounts of all messages: what was sent is delivered, dropped for a stated cause, or in
 //! flight.
 
-use peerlet_core::runtime::Class;
+use peerlet_core::runtime::{Class, PacketDrop};
 
 /// Why a message was dropped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -64,6 +64,19 @@ impl DropCause {
             DropCause::Nat => "nat",
             DropCause::Undelivered => "undelivered",
             DropCause::Identity => "identity",
+        }
+    }
+}
+
+/// The cause in the accounts for a packet that a network model dropped.
+impl From<PacketDrop> for DropCause {
+    #[inline]
+    fn from(cause: PacketDrop) -> DropCause {
+        match cause {
+            PacketDrop::Loss => DropCause::Loss,
+            PacketDrop::Queue => DropCause::Queue,
+            PacketDrop::Partition => DropCause::Partition,
+            PacketDrop::Nat => DropCause::Nat,
         }
     }
 }
@@ -200,6 +213,13 @@ mod tests {
         ledger.of(Class::Datagram).delivered = 1;
         ledger.close();
         assert!(!ledger.is_balanced(), "more was delivered than sent");
+    }
+
+    #[test]
+    fn a_packet_drop_is_counted_under_the_same_name() {
+        for cause in PacketDrop::ALL {
+            assert_eq!(DropCause::from(cause).name(), cause.name());
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Access links: the last mile of each peer, with a rate and a queue each way.
 
+use peerlet_core::runtime::PacketDrop;
 use peerlet_core::{Duration, Seat, Seed};
 
 use crate::bottleneck::{Bottleneck, Pace};
 use crate::layer::Layer;
-use crate::model::{Arrival, Departure, ModelState, Packet, PacketDrop};
+use crate::model::{Arrival, Departure, ModelState, Packet};
 use crate::shares;
 use crate::units::{Rate, Size};
 

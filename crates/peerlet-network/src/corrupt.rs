@@ -38,7 +38,8 @@ mod tests {
     use peerlet_core::{MILLISECOND, Seat, Seed, Time};
 
     use super::*;
-    use crate::model::{PacketDrop, damage};
+    use crate::model::damage;
+    use peerlet_core::runtime::PacketDrop;
 
     #[test]
     fn its_share_is_hit() {

@@ -113,7 +113,7 @@ mod tests {
 
     use super::*;
     use crate::delay::Uniform;
-    use crate::model::PacketDrop;
+    use peerlet_core::runtime::PacketDrop;
 
     const INNER: Uniform = Uniform { min: MILLISECOND, max: Duration::from_millis(9) };
 

@@ -245,7 +245,7 @@ mod tests {
 
     use super::*;
     use crate::delay::Constant;
-    use crate::model::PacketDrop;
+    use peerlet_core::runtime::PacketDrop;
 
     /// Counts what passes and adds this many milliseconds for each that passed before.
     #[derive(Debug)]

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use peerlet_core::runtime::PacketDrop;
 use peerlet_core::{Seat, Seed};
 
 use crate::layer::Layer;
-use crate::model::{Arrival, Departure, ModelState, Packet, PacketDrop};
+use crate::model::{Arrival, Departure, ModelState, Packet};
 use crate::probability::{Probability, ProbabilityError};
 
 /// A model of consecutive losses.

@@ -82,7 +82,7 @@ fn summary(run: &Results, verdicts: &[Verdict]) -> RunSummary {
         events: run.events,
         events_per_second: run.events_per_second(),
         peak_rss_bytes: peak_rss_bytes(),
-        version: Some(Version::of(run.plan.program)),
+        version: Some(Version::of(run.plan.program, run.plan.codec)),
         digest: run.digest.clone(),
         payload_digest: run.payload_digest.clone(),
         messages: Messages {

@@ -12,8 +12,8 @@ use crate::panics::PanicReport;
 use crate::threads::SystemLimit;
 use crate::world::World;
 
-/// Why a plan was not run to its end.
-#[derive(Debug)]
+/// Why a plan was not run to its end. `Debug` is the same as `Display`, so that an `unwrap` in a
+/// test says it in words.
 #[non_exhaustive]
 pub enum RunError {
     /// The plan is for the first world, and was to run in the second.
@@ -56,6 +56,12 @@ impl fmt::Display for RunError {
             RunError::System(limit) => limit.fmt(f),
             RunError::Panicked(report) => report.fmt(f),
         }
+    }
+}
+
+impl fmt::Debug for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

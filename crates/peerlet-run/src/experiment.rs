@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use peerlet_core::{Peer, Seat};
+use peerlet_core::{Codec, Peer, Seat};
 use peerlet_overlay::Configured;
 
 use crate::catalog::Catalog;
@@ -26,19 +26,29 @@ pub struct Experiment {
     pub catalog: Catalog,
     /// The network models that scenarios can name.
     pub models: Models,
+    /// How the messages of its runs are encoded.
+    pub codec: Codec,
     pub(crate) build: Option<Build>,
 }
 
 impl Experiment {
     /// An experiment with this name, which titles its runs.
     pub fn new(name: &'static str) -> Experiment {
-        Experiment { name, catalog: Catalog::stock(), models: Models::default(), build: None }
+        let (catalog, models) = (Catalog::stock(), Models::default());
+        Experiment { name, catalog, models, codec: Codec::default(), build: None }
     }
 
     /// Gives the stack of each peer, for scenarios that have none. It is called for the first life
     /// of a seat and for each life after a crash.
     pub fn peer(mut self, build: impl Fn(Seat) -> Peer + Send + Sync + 'static) -> Experiment {
         self.build = Some(Arc::new(build));
+        self
+    }
+
+    /// Sets how messages are encoded, in every world. Default: [`Codec::Postcard`]. The processes
+    /// of a live run must have the same.
+    pub fn codec(mut self, codec: Codec) -> Experiment {
+        self.codec = codec;
         self
     }
 

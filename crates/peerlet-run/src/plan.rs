@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use peerlet_core::runtime::{Act, Directive, Port, Registry, StackError};
-use peerlet_core::{Command, Duration, Need, Peer, Seat, Seed, Value};
+use peerlet_core::{Codec, Command, Duration, Need, Peer, Seat, Seed, Value};
 use peerlet_network::{Constant, Fault, Faults, Layers, Model, PairDelays};
 use peerlet_overlay::LayoutConfig;
 use peerlet_scenario::{
@@ -38,6 +38,8 @@ pub struct Plan {
     pub registry: Arc<Registry>,
     /// The experiment's name.
     pub program: &'static str,
+    /// How its messages are encoded.
+    pub codec: Codec,
     /// The world that it is for.
     pub world: World,
     /// The transport of messages; none is simulated where none is named.
@@ -107,6 +109,7 @@ impl Plan {
             scenario,
             registry: Arc::new(registry),
             program: experiment.name,
+            codec: experiment.codec,
             world,
             transport,
             build,

@@ -69,6 +69,7 @@ pub(crate) fn simulated_over(model: Box<dyn Model>, plan: &Plan, options: SimOpt
         identities: transport != Some(Transport::Udp),
         connection_timeout: scenario.connection.timeout,
         message_max: scenario.connection.message_max,
+        codec: plan.codec,
         trace,
         threads: threads.max(1),
         engine,
@@ -122,6 +123,7 @@ fn on_sockets(experiment: &Experiment, plan: &Plan, closed_network: bool) -> Liv
         sockets: plan.transport.unwrap_or(Transport::Quic).sockets(closed_network),
         connection_timeout: scenario.connection.timeout,
         message_max: scenario.connection.message_max,
+        codec: plan.codec,
         epoch: scenario.measure.epoch,
         from: plan.measured_from(),
         ..LiveSetup::new(name, scenario.peers, scenario.duration, move |seat| build(seat))

@@ -63,6 +63,7 @@ mod tests {
             let error = run(world).expect_err("it is for another world");
             assert!(matches!(error, RunError::World(planned, World::Sim) if planned == world));
             assert!(error.to_string().contains("make one for that world"), "{error}");
+            assert_eq!(format!("{error:?}"), error.to_string(), "an `unwrap` says it in words");
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{Builder, scope};
 use std::{fmt, io};
 
-/// `EMFILE` and `ENFILE`, the same numbers on every Unix.
-const TOO_MANY_FILES: [i32; 2] = [24, 23];
+/// `EMFILE` and `ENFILE`, the same numbers on every Unix; `WSAEMFILE` on Windows.
+const TOO_MANY_FILES: &[i32] = if cfg!(unix) { &[24, 23] } else { &[10_024] };
 
 /// The name of the threads on which the peers of a run on real sockets live.
 pub const PEERS: &str = "peers";

@@ -24,7 +24,8 @@ pub struct ScenarioEvent {
     pub span: Range<usize>,
 }
 
-/// The calls on the network that a scenario resolves, as far as it can without knowing a model.
+/// The calls on the network that a scenario resolves, since they need its seats or its seed. All
+/// others pass through, and `peerlet-network` reads them as changes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum NetworkCall {
     /// A cut or its end, whose first argument may name others.

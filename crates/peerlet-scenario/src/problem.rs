@@ -179,8 +179,9 @@ fn boundary(text: &str, byte: usize) -> usize {
     (0..=byte).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0)
 }
 
-/// The problems of a scenario, [`PROBLEMS_MAX`] at most. Displays as rendered in plain ASCII.
-#[derive(Clone, Debug)]
+/// The problems of a scenario, [`PROBLEMS_MAX`] at most. Displays as rendered in plain ASCII, and
+/// is the same for `Debug`, so that an `unwrap` in a test shows the scenario's lines.
+#[derive(Clone)]
 pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
@@ -202,6 +203,12 @@ impl Problems {
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.render(false))
+    }
+}
+
+impl fmt::Debug for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -249,6 +256,13 @@ mod tests {
         "#]]
         .assert_eq(&problem.render(false));
         assert!(problem.render(true).contains("\u{1b}["), "colors are asked for");
+    }
+
+    #[test]
+    fn an_unwrapped_problem_reads_as_a_drawn_one() {
+        let problem = Problem::new(&Source::new("a.toml", "a = 1"), 4..5, "`a` is 1", "make it 2");
+        let problems = Problems::from(problem);
+        assert_eq!(format!("{problems:?}"), problems.to_string());
     }
 
     #[test]

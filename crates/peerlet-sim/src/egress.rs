@@ -11,7 +11,7 @@ use peerlet_network::{Arrival, Departure, Packet, damage};
 use crate::digest::fold;
 use crate::event::{AddressedMessage, Delivery, Event, Key, RareEvent};
 use crate::sim_world::SimWorld;
-use crate::worker_state::{WorkerState, drop_cause};
+use crate::worker_state::WorkerState;
 
 /// A peer with more rounds than this in one instant triggers itself endlessly.
 const ROUNDS_MAX: u32 = 10_000;
@@ -179,7 +179,7 @@ impl SimWorld<'_> {
                 self.post_as(seq, dest, now + after, event);
             }
             Departure::Drop(cause) => {
-                self.worker.ledger.of(Class::Datagram).drop_for(drop_cause(cause));
+                self.worker.ledger.of(Class::Datagram).drop_for(cause.into());
             }
             Departure::Damaged { after, bits } => {
                 let mut bytes = Vec::new();

@@ -10,7 +10,7 @@ use peerlet_network::Arrival;
 use crate::connection::ends::Incoming;
 use crate::event::{AddressedMessage, Delivery};
 use crate::sim_world::SimWorld;
-use crate::worker_state::{WorkerState, drop_cause};
+use crate::worker_state::WorkerState;
 
 /// Whether and when a message is admitted.
 pub(crate) enum Admitted {
@@ -115,7 +115,7 @@ impl SimWorld<'_> {
                     message.accepted = true;
                     Admitted::Later(now + after)
                 }
-                Arrival::Drop(cause) => Admitted::Never(drop_cause(cause)),
+                Arrival::Drop(cause) => Admitted::Never(cause.into()),
             },
         }
     }
@@ -176,7 +176,7 @@ impl SimWorld<'_> {
             }
             // Admission after the connection's timeout is a rejection.
             Arrival::Accept { .. } => DropCause::Queue,
-            Arrival::Drop(cause) => drop_cause(cause),
+            Arrival::Drop(cause) => cause.into(),
         };
         // The next attempt is another packet, with a random stream of its own.
         message.draws = message.draws.named("again");

@@ -3,12 +3,12 @@
 use std::mem;
 
 use peerlet_core::Time;
-use peerlet_core::runtime::{Body, Codec, PackedEvent, Parcel, Port};
+use peerlet_core::runtime::{Body, Encoder, PackedEvent, Parcel, Port};
 use peerlet_memory::{forget_all, push_within};
 use peerlet_network::{Departure, Packet, damage};
 
 use crate::event::{Event, Key};
-use crate::worker_state::{WorkerState, drop_cause};
+use crate::worker_state::WorkerState;
 
 /// The capacity: small enough to stay in the first-level cache.
 const OUTBOX_MAX: usize = 64;
@@ -24,7 +24,7 @@ pub(crate) struct Outbox {
 /// The content of a packet.
 pub(crate) struct Cargo {
     body: Body,
-    codec: Codec,
+    encoder: Encoder,
     seq: u32,
     port: Port,
 }
@@ -59,8 +59,8 @@ impl Room<'_> {
         let Outbox { packets, cargo, .. } = self.0;
         let packed = push_within(packets, || packet).is_ok();
         let loaded = push_within(cargo, || {
-            let (body, codec) = parcel.take_with_codec();
-            Cargo { body, codec, seq, port }
+            let (body, encoder) = parcel.take_with_encoder();
+            Cargo { body, encoder, seq, port }
         });
         debug_assert!(packed && loaded.is_ok(), "there is room");
     }
@@ -103,7 +103,7 @@ impl WorkerState {
     /// Carries out a less common fate.
     #[inline(never)]
     fn depart_rarely(&mut self, packet: &Packet, cargo: &mut Cargo, fate: Departure) {
-        let Cargo { body, codec, port, seq } = cargo;
+        let Cargo { body, encoder, port, seq } = cargo;
         let arrive = |worker: &mut WorkerState, at: Time, body: Body| {
             let (seat, source) = (packet.to, packet.from.0 + 1);
             let key = Key { time: at, round: 0, seat, source, seq: u64::from(*seq) };
@@ -112,12 +112,12 @@ impl WorkerState {
         match self.checked(fate) {
             Departure::Arrive { after } => arrive(self, packet.at + after, body.leave()),
             Departure::Drop(cause) => {
-                self.ledger.datagram.drop_for(drop_cause(cause));
+                self.ledger.datagram.drop_for(cause.into());
                 drop(body.leave());
             }
             Departure::Damaged { after, bits } => {
                 let mut bytes = Vec::new();
-                codec.encode(body, &mut bytes);
+                encoder.encode(body, &mut bytes);
                 drop(body.leave());
                 damage(&mut bytes, bits, packet.random);
                 arrive(self, packet.at + after, Body::encoded(bytes));
@@ -125,7 +125,7 @@ impl WorkerState {
             Departure::Twice { first, second } => {
                 self.ledger.datagram.duplicated += 1;
                 let mut bytes = Vec::new();
-                codec.encode(body, &mut bytes);
+                encoder.encode(body, &mut bytes);
                 arrive(self, packet.at + first, Body::encoded(bytes));
                 arrive(self, packet.at + second, body.leave());
             }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use peerlet_core::runtime::{MESSAGE_MAX_LIMIT, Registry, StackError};
-use peerlet_core::{Duration, MESSAGE_MAX, MILLISECOND, Need, Peer, SECOND, Seat, Time};
+use peerlet_core::{Codec, Duration, MESSAGE_MAX, MILLISECOND, Need, Peer, SECOND, Seat, Time};
 use peerlet_measure::EpochsError;
 use peerlet_network::{Constant, Model};
 
@@ -58,6 +58,8 @@ pub struct Setup {
     /// How long a reliable message may be, in encoded bytes; at most [`MESSAGE_MAX_LIMIT`]. Default
     /// 16 MiB, the same value as live.
     pub message_max: usize,
+    /// How messages are encoded, which their sizes follow. Default: [`Codec::Postcard`].
+    pub codec: Codec,
     /// Sees every event that is handled. Default: nobody.
     pub trace: Option<Box<dyn Trace>>,
     /// How many threads share the peers. The outcome is the same for any number. Default 1.
@@ -93,6 +95,7 @@ impl Setup {
             identities: true,
             connection_timeout: SECOND * 10,
             message_max: MESSAGE_MAX,
+            codec: Codec::default(),
             trace: None,
             threads: 1,
             engine: Engine::Windowed,

@@ -67,6 +67,7 @@ impl Simulation {
             identities: setup.identities,
             connection_timeout: setup.connection_timeout,
             message_max: setup.message_max,
+            codec: setup.codec,
             warned: Arc::default(),
         };
         let threads = match setup.engine {

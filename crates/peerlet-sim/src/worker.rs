@@ -35,7 +35,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(registry: Arc<Registry>, build: Arc<Build>, state: WorkerState) -> Worker {
-        let host = Host::new(registry, state.seats.len());
+        let host = Host::new(registry, state.seats.len()).with_codec(state.codec);
         Worker { host, state, build, idle_directives: 0, is_at_cut: true }
     }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use peerlet_core::runtime::{PackedEvent, Parcel, Port, Swept, Tampering, Tampers};
-use peerlet_core::{Duration, Map, NANOSECOND, Seat, Seed, Time};
-use peerlet_measure::{DropCause, Ledger, Recorder};
+use peerlet_core::{Codec, Duration, Map, NANOSECOND, Seat, Seed, Time};
+use peerlet_measure::{Ledger, Recorder};
 use peerlet_memory::Table;
-use peerlet_network::{Arrival, Departure, Model, Packet, PacketDrop, SeatStates};
+use peerlet_network::{Arrival, Departure, Model, Packet, SeatStates};
 
 use crate::batch::Batch;
 use crate::calendar_queue::CalendarQueue;
@@ -38,6 +38,7 @@ pub(crate) struct Common {
     pub(crate) identities: bool,
     pub(crate) connection_timeout: Duration,
     pub(crate) message_max: usize,
+    pub(crate) codec: Codec,
     pub(crate) warned: Arc<Warned>,
 }
 
@@ -97,6 +98,8 @@ pub(crate) struct WorkerState {
     pub(crate) connection_timeout: Duration,
     /// The maximum size of a reliable message.
     pub(crate) message_max: usize,
+    /// How messages are encoded.
+    pub(crate) codec: Codec,
     pub(crate) warned: Arc<Warned>,
     /// The first peer that ran out of rounds.
     pub(crate) endless: Option<(Time, Seat)>,
@@ -128,7 +131,7 @@ impl WorkerState {
     ) -> WorkerState {
         let Common { seed, model, running_seats, wire, handshakes, connection_timeout, .. } =
             common;
-        let Common { identities, message_max, warned, .. } = common;
+        let Common { identities, message_max, codec, warned, .. } = common;
         let rows = seats.len();
         let has_arrival = model.has_arrival();
         let network = seed.named("network");
@@ -175,6 +178,7 @@ impl WorkerState {
             wire,
             connection_timeout,
             message_max,
+            codec,
             warned,
             endless: None,
             tampers: Map::default(),
@@ -282,15 +286,5 @@ impl WorkerState {
             None => self.queue.count(message),
             Some(heap) => heap.iter().filter_map(Event::class).for_each(message),
         }
-    }
-}
-
-/// The ledger's cause of a drop by the model.
-pub(crate) fn drop_cause(cause: PacketDrop) -> DropCause {
-    match cause {
-        PacketDrop::Loss => DropCause::Loss,
-        PacketDrop::Queue => DropCause::Queue,
-        PacketDrop::Partition => DropCause::Partition,
-        PacketDrop::Nat => DropCause::Nat,
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Deref;
 #[cfg(feature = "cli")]
 use std::process::ExitCode;
 
-use peerlet_core::{Peer, Seat};
+use peerlet_core::{Codec, Peer, Seat};
 use peerlet_overlay::Configured;
 use peerlet_run::MakeModel;
 
@@ -41,6 +41,12 @@ impl Experiment {
     /// of a seat and for each life after a crash.
     pub fn peer(self, build: impl Fn(Seat) -> Peer + Send + Sync + 'static) -> Experiment {
         Experiment(self.0.peer(build))
+    }
+
+    /// Sets how messages are encoded, in every world. Default: [`Codec::Postcard`]. The processes
+    /// of a live run must have the same.
+    pub fn codec(self, codec: Codec) -> Experiment {
+        Experiment(self.0.codec(codec))
     }
 
     /// Lets scenarios name this peerlet.

@@ -42,7 +42,8 @@
 //! The parts are crates of their own, re-exported here as [`core`], [`network`], [`measure`],
 //! [`overlay`], [`scenario`], [`sim`], [`run`] and, with the feature `live`, `live`. Both features,
 //! `cli` and `live`, are on by default; without them the library simulates, and depends on neither
-//! tokio nor clap nor quinn.
+//! tokio nor clap nor quinn. The feature `bincode` adds a [`Codec`](prelude::Codec) that an
+//! experiment may choose ([`Experiment::codec`]).
 
 pub mod prelude;
 

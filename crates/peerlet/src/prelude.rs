@@ -3,10 +3,10 @@
 pub use crate::experiment::Experiment;
 pub use crate::macros::{Parameters, commands, metrics};
 pub use peerlet_core::{
-    Address, Argument, CallError, Caller, Command, Contact, Context, Description, Duration, Either,
-    HOUR, Identity, Kind, MICROSECOND, MILLISECOND, MINUTE, Map, Metric, NANOSECOND, Need, Nothing,
-    Operation, Peer, Peerlet, Question, Refusal, Refused, Rng, SECOND, Seat, Seats, Seed, Set,
-    Sibling, Signature, Task, TaskId, TestPeer, Time, TimerId, TrustError, Undelivered, Value,
+    Address, Argument, CallError, Caller, Codec, Command, Contact, Context, Description, Duration,
+    Either, HOUR, Identity, Kind, MICROSECOND, MILLISECOND, MINUTE, Map, Metric, NANOSECOND, Need,
+    Nothing, Operation, Peer, Peerlet, Question, Refusal, Refused, Rng, SECOND, Seat, Seats, Seed,
+    Set, Sibling, Signature, Task, TaskId, TestPeer, Time, TimerId, TrustError, Undelivered, Value,
     WaitSet, join_all, race, race2,
 };
 pub use peerlet_overlay::__macros::Parameters;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use peerlet_core::runtime::{Call, Port};
 use peerlet_run::threads::refused;
-use peerlet_run::{Experiment, SimOptions};
+use peerlet_run::{Experiment, Plan, SimOptions};
 use peerlet_scenario::pipes_read;
 use peerlet_sim::{Engine, Handled, Sums, Trace, fold};
 
@@ -34,7 +34,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// Runs twice and compares.
 pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
     // Input that only one process can read is refused before there are two.
-    plan(experiment, sim, None)?;
+    let planned = plan(experiment, sim, None)?;
     if let Some(pipe) = pipes_read().first() {
         return Err(Failure::Usage(format!(
             "`{}` is a pipe, which one process can read, and --check-determinism has two; save it \
@@ -54,7 +54,7 @@ pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure>
         .stdout(Stdio::null())
         .spawn()
         .map_err(refused("the second process"))?;
-    let first = write_events(experiment, sim, 1, Some(&monitor), &paths.first);
+    let first = write_events(experiment, planned, (sim.engine(), 1), Some(&monitor), &paths.first);
     let Some(second) = wait(second, &monitor).map_err(Failure::io("the second process"))? else {
         status::say("interrupted: nothing was compared");
         return Ok(Exit::Interrupted);
@@ -97,7 +97,9 @@ pub(crate) fn check(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure>
 
 /// The second run: writes its events and nothing else.
 pub(crate) fn be_second(experiment: &Experiment, sim: &Sim, path: &Path) -> Result<Exit, Failure> {
-    write_events(experiment, sim, second_threads(sim), None, path)?;
+    // Of several threads there is one engine only; the first run is by the one asked for.
+    let engine = (Engine::Windowed, second_threads(sim));
+    write_events(experiment, plan(experiment, sim, None)?, engine, None, path)?;
     Ok(Exit::Done)
 }
 
@@ -163,17 +165,14 @@ const fn name_of(signal: i32) -> &'static str {
 
 fn write_events(
     experiment: &Experiment,
-    sim: &Sim,
-    threads: u32,
+    plan: Plan,
+    (engine, threads): (Engine, u32),
     monitor: Option<&Monitor>,
     path: &Path,
 ) -> Result<String, Failure> {
     let file = File::create_new(path).map_err(Failure::io(path.display()))?;
     let trace = Recorded { out: BufWriter::new(file) };
     let trace: Option<Box<dyn Trace>> = Some(Box::new(trace));
-    // Of several threads there is one engine only; the first run is by the one asked for.
-    let engine = if threads == 1 { sim.engine() } else { Engine::Windowed };
-    let plan = plan(experiment, sim, None)?;
     let watch = Arc::default();
     let options = SimOptions { engine, threads, wire: true, trace, watch };
     let how = SimRun { options, monitor, name: None };

@@ -72,7 +72,7 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
     for transport in &fidelity.transport {
         let (name, mut simulated, mut runs) = (transport.name(), Runs::default(), Runs::default());
         for seed in seeds.clone() {
-            let plan = fidelity.plan(experiment, *transport, seed, false)?;
+            let plan = logs::unlogged(|| fidelity.plan(experiment, *transport, seed, false))?;
             let how = SimRun { name: Some(format!("seed {seed}")), ..SimRun::default() };
             simulated.add(&simulate(experiment, plan, how)?);
         }
@@ -123,12 +123,16 @@ pub(crate) fn run(experiment: &Experiment, fidelity: &Fidelity) -> Result<Exit, 
 }
 
 impl Fidelity {
-    /// Refuses what cannot be compared, before anything runs.
+    /// Refuses what cannot be compared, before anything runs. The first plan warns of what the
+    /// scenario leaves out, and those after it of nothing more.
     fn check(&self, experiment: &Experiment) -> Result<(), Failure> {
+        let mut is_first = true;
         for transport in &self.transport {
-            let plan = |is_emulated| {
-                let plan = self.plan(experiment, *transport, self.seeds.0, is_emulated)?;
-                Ok::<_, Failure>(plan.scenario)
+            let mut plan = |is_emulated| {
+                let plan = || self.plan(experiment, *transport, self.seeds.0, is_emulated);
+                let is_first = std::mem::take(&mut is_first);
+                let plan = if is_first { plan() } else { logs::unlogged(plan) };
+                plan.map(|plan| plan.scenario)
             };
             let (left, right) = (plan(false)?, plan(true)?);
             if (left.peers, left.duration) != (right.peers, right.duration) {
@@ -178,7 +182,7 @@ impl Fidelity {
     ) -> Result<Results, Failure> {
         let mut tries = 0;
         loop {
-            let plan = self.plan(experiment, transport, seed, true)?;
+            let plan = logs::unlogged(|| self.plan(experiment, transport, seed, true))?;
             let (run, _signals) = attended::emulate(experiment, plan, LATE_MAX)?;
             if !run.is_void() || run.is_interrupted || tries == REPEATS_MAX {
                 return Ok(run);

@@ -40,12 +40,12 @@ pub(crate) struct Sim {
     /// inside. SCENARIO is left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=RANDOM_MAX))]
     #[arg(conflicts_with_all = ["scenario", "peers", "duration", "network", "set", "seeds"])]
-    #[arg(conflicts_with_all = ["threads", "wire", "reference", "check_determinism", "trace"])]
+    #[arg(conflicts_with_all = ["threads", "wire", "check_determinism", "trace"])]
     pub(crate) random: Option<u64>,
     /// Hold SCENARIO to the contract as `--random` does
     #[arg(long, requires = "scenario", conflicts_with_all = ["random", "seed", "peers"])]
     #[arg(conflicts_with_all = ["duration", "network", "set", "seeds", "threads", "wire"])]
-    #[arg(conflicts_with_all = ["reference", "check_determinism", "trace", "output", "json"])]
+    #[arg(conflicts_with_all = ["check_determinism", "trace", "output", "json"])]
     pub(crate) witness: bool,
     /// Repeat with each of these seeds; the table shows means and 95 % intervals
     #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "seed")]
@@ -63,7 +63,7 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "NAME", value_parser = transport())]
     pub(crate) transport: Option<Transport>,
     /// One heap, one event after the other, on one thread: to hold the windowed engine to
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, conflicts_with_all = ["random", "witness"])]
     pub(crate) reference: bool,
     /// Run twice, in two processes, with 1 and N threads (or 2), and compare event by event
     #[arg(long, conflicts_with_all = ["seeds", "trace", "output", "json"])]
@@ -106,7 +106,8 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
         threads::make_sure(2)?;
         return random::run(experiment, sim, count);
     }
-    logs::start(sim.what.verbose, sim.what.quiet);
+    // The second run of a check would say again what the first one says.
+    logs::start(sim.what.verbose, sim.what.quiet || sim.second_run.is_some());
     if sim.reference && sim.threads > 1 {
         let said = "the reference engine has one thread; leave out --reference or --threads";
         return Err(Failure::Usage(said.to_owned()));
@@ -190,11 +191,18 @@ fn repeat(
     let (mut all, mut runs, mut held) = (Repeats::default(), Vec::new(), true);
     let (last, mut not_reached, mut over) = (*seeds.end(), None, sim.transport);
     let monitor = Monitor::start(sim.shows_progress())?;
-    let set = sim.output.as_ref().map(|path| FolderSet::create(path, seeds.clone())).transpose()?;
-    for seed in seeds {
+    let mut set = None;
+    for seed in seeds.clone() {
         let name = Some(format!("seed {seed} of {last}"));
-        status::label(&format!("seed {seed}: "));
+        let label = format!("seed {seed}: ");
+        status::label(&label);
         let plan = plan(experiment, sim, Some(seed))?;
+        // A scenario that is wrong leaves no folder behind.
+        if let (Some(path), None) = (&sim.output, &set) {
+            status::label("");
+            set = Some(FolderSet::create(path, seeds.clone())?);
+            status::label(&label);
+        }
         let how = SimRun { monitor: Some(&monitor), name, ..SimRun::of(sim, &plan) };
         over = plan.transport;
         let path = set.as_ref().map(|set| set.path_of(seed));

@@ -1,9 +1,13 @@
-//! SIGINT and SIGTERM: the first ends a run in order, the second ends the process.
+//! SIGINT and SIGTERM: the first ends a run in order, the second ends the process. On Windows
+//! Ctrl-C and Ctrl-Break take their place.
 
 use std::io;
 use std::thread::Builder;
 
+#[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
+#[cfg(windows)]
+use tokio::signal::windows::{CtrlBreak, CtrlC, ctrl_break, ctrl_c};
 use tokio::sync::{oneshot, watch};
 
 use crate::exit::Exit;
@@ -11,15 +15,25 @@ use crate::terminal::status;
 
 /// SIGINT and SIGTERM, taken from whoever handled them before, for as long as the process lives.
 pub(crate) struct Interrupts {
+    #[cfg(unix)]
     interrupt: Signal,
+    #[cfg(unix)]
     terminate: Signal,
+    #[cfg(windows)]
+    interrupt: CtrlC,
+    #[cfg(windows)]
+    terminate: CtrlBreak,
 }
 
 impl Interrupts {
     /// Takes the signals over. Needs a runtime that is entered and drives I/O.
     pub(crate) fn new() -> io::Result<Interrupts> {
-        let interrupt = signal(SignalKind::interrupt())?;
-        Ok(Interrupts { interrupt, terminate: signal(SignalKind::terminate())? })
+        #[cfg(unix)]
+        let (interrupt, terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        #[cfg(windows)]
+        let (interrupt, terminate) = (ctrl_c()?, ctrl_break()?);
+        Ok(Interrupts { interrupt, terminate })
     }
 
     /// Waits for one of them.
@@ -32,15 +46,23 @@ impl Interrupts {
 }
 
 /// SIGXFSZ, which has this number on every system but MIPS.
+#[cfg(unix)]
 const FILE_SIZE: i32 = 25;
 
 /// Lets a file that grows beyond the limit of its size (`ulimit -f`) be an error of writing, as a
 /// full disk is, and not the end of the process.
+#[cfg(unix)]
 pub(crate) fn outlive_file_limits() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let _entered = runtime.enter();
     // The handler stays for as long as the process lives.
     signal(SignalKind::from_raw(FILE_SIZE)).map(drop)
+}
+
+/// Windows has no such limit.
+#[cfg(not(unix))]
+pub(crate) fn outlive_file_limits() -> io::Result<()> {
+    Ok(())
 }
 
 /// As long as this lives, signals are taken.

@@ -322,6 +322,34 @@ fn a_check_for_determinism_names_the_threads_of_both_runs() {
     assert!(check(&["--threads", "3"]).contains(", with 1 and 3 threads\n"));
 }
 
+/// Both processes read the scenario, and one of them says what it leaves out.
+#[test]
+fn a_check_for_determinism_warns_once() {
+    let late = "peers = 2\nfor = '9s'\n[stack]\nbootstrap = {}\n[events]\n\
+                lines = '* 5 Peer.stop()'";
+    let file = File::new("warned.toml", late);
+    let path = file.0.display().to_string();
+    let output = peerlet(&["sim", &path, "--for", "2s", "--check-determinism"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_eq!(said.matches("beyond the end").count(), 1, "{said}");
+}
+
+#[test]
+fn completions_offer_what_the_help_has() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let output = peerlet(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let script = text(&output.stdout);
+        for shown in ["check-determinism", "closed-network", "completions"] {
+            assert!(script.contains(shown), "{shell}: {shown}");
+        }
+        for hidden in ["second-run", "reference"] {
+            assert!(!script.contains(hidden), "{shell}: {hidden}");
+        }
+    }
+}
+
 #[test]
 fn a_transport_is_simulated_where_one_is_named() {
     let [plain, udp, quic] = [&[][..], &["--transport", "udp"], &["--transport", "quic"]].map(json);

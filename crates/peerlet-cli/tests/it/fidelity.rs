@@ -107,6 +107,17 @@ fn a_network_that_is_slower_on_one_side_is_found() {
     assert_eq!(code, 1);
 }
 
+/// Every side and every try reads the scenario, and the first says what it leaves out.
+#[test]
+fn a_warning_is_given_once() {
+    let file =
+        File::new("fidelity-warned.toml", &format!("{LOAD}[events]\nlines = '* 2 Peer.stop()'"));
+    let path = file.0.display().to_string();
+    let output = peerlet(&["fidelity", &path, "--seeds", "1..1", "--for", "1500ms"]);
+    let said = text(&output.stderr);
+    assert_eq!(said.matches("beyond the end").count(), 1, "{said}");
+}
+
 #[test]
 fn what_cannot_be_run_is_refused() {
     let file = File::new("fidelity-wrong.toml", LOAD);

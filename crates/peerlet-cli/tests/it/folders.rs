@@ -97,6 +97,25 @@ fn a_seed_whose_folder_is_a_file_is_refused_before_anything_runs() {
     refused(&to, &["sim", &from, "--seeds=1..3"], "is a file, and -o names a folder");
 }
 
+/// Neither a scenario that is wrong as such, nor one whose network cannot be built.
+#[test]
+fn a_scenario_that_is_wrong_leaves_no_folder() {
+    let folder = Folder::new("folders-wrong");
+    let (from, to) = (scenario(&folder), folder.path("to"));
+    let cases = [
+        (&["--set=peers=none"][..], 2),
+        (&["--network=matrix", "--set=network.file=none.txt", "--set=network.unit=ms"], 3),
+    ];
+    for (wrong, code) in cases {
+        for seeds in [&[][..], &["--seeds=1..2"]] {
+            let output = peerlet(&[&["sim", &from, "-o", &to], wrong, seeds].concat());
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(code), "{wrong:?} {seeds:?}: {said}");
+            assert!(!std::path::Path::new(&to).exists(), "{wrong:?} {seeds:?}");
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_pipe_in_a_folder_is_refused_and_not_waited_for() {

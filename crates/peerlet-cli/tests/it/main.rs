@@ -1,6 +1,7 @@
 //! The command from outside, and the rules of the house.
 
 mod circles;
+mod codecs;
 mod command;
 mod compare;
 mod digest;

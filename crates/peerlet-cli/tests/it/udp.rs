@@ -46,10 +46,7 @@ fn a_process_with_another_secret_or_none_is_not_heard() {
         let output = peerlet(&[&live[..], &join, more].concat());
         assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
         let said = text(&output.stderr);
-        assert!(
-            said.contains("with the same transport and the same secret? (--join, --bind"),
-            "{said}"
-        );
+        assert!(said.contains("the same secret? (--join, --transport, --secret)"), "{said}");
     }
     first.kill();
 }
@@ -60,9 +57,10 @@ fn an_open_network_without_a_secret_is_refused_or_warned_of() {
     let scenario = scenario.0.display().to_string();
     let live = ["live", &scenario, "--transport", "udp", "--bind", "0.0.0.0:0"];
     let output = peerlet(&live);
-    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
     assert!(said.contains("would take messages from anybody; use QUIC, give all"), "{said}");
+    assert!(said.contains("(--transport, --secret, --closed-network)"), "{said}");
     let output = peerlet(&[&live[..], &["--closed-network"]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let said = text(&output.stderr);

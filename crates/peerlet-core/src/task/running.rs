@@ -20,7 +20,6 @@ use crate::life::{OpenCall, Operated, Resting};
 use crate::parcel::{Call, Class};
 use crate::peerlet::Peerlet;
 use crate::time::Duration;
-use crate::wire;
 use crate::world::Alarm;
 
 /// How often a task may be polled within one event: more is a loop that never waits.
@@ -212,7 +211,8 @@ impl Asked {
         let mut again = None;
         if tries > 1 {
             let mut bytes = Vec::new();
-            wire::encode(&message, &mut bytes).unwrap_or_else(|e| panic!("`{}`: {e}", P::NAME));
+            let encoded = env.house.codec.encode(&message, &mut bytes);
+            encoded.unwrap_or_else(|e| panic!("`{}`: {e}", P::NAME));
             again = Some(bytes);
         }
         let mut ctx = Context::<P>::new(env);

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::num::NonZero;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,14 +16,11 @@ use rustix::net::{SendFlags, sendto};
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 
-use super::Carried;
-use super::account::Packets;
-use super::lateness::Lateness;
 use super::link::{Damage, DepartingPacket, DuePacket, EmulatedLinks};
-use super::machine::{Lost, WarmUp};
 use super::packet::{Load, Order, RunPart, STAMP_LEN, stamp};
 use super::socket::{EmulatedSocket, Emulation, shown};
 use crate::buffers;
+use crate::medium::{Carried, Lateness, Lost, Packets, WarmUp};
 use crate::panics::{Failures, PanicPlace, caught_now};
 use crate::seats::SeatMap;
 
@@ -37,6 +33,13 @@ const GIVING_UP: Duration = SECOND;
 const GIVING_UP_LOOK: std::time::Duration = std::time::Duration::from_millis(1);
 /// Packets that are taken in before those that are due are looked at again.
 const TAKEN_MAX: usize = 256;
+
+/// Sends without waiting for room. Windows has no flag for that; sockets of tokio's never wait
+/// there.
+#[cfg(unix)]
+const AT_ONCE: SendFlags = SendFlags::DONTWAIT;
+#[cfg(not(unix))]
+const AT_ONCE: SendFlags = SendFlags::empty();
 
 /// The setup of an emulated network.
 pub(crate) struct DriverSetup {
@@ -227,7 +230,8 @@ impl DriverLoop {
     fn run(mut self, given: &Receiver<Order>) -> DriverResults {
         // Without this the kernel may wake a thread 50 us late, to save power. Where it does not
         // know the call, lateness shows what that costs.
-        rustix::thread::set_current_timer_slack(NonZero::new(1)).ok();
+        #[cfg(target_os = "linux")]
+        rustix::thread::set_current_timer_slack(std::num::NonZero::new(1)).ok();
         // What departed by then is known, but for what a thread is just giving.
         let (mut known_until, mut back) = (Time::ZERO, None);
         loop {
@@ -314,7 +318,7 @@ impl DriverLoop {
         // A full buffer loses it.
         if !self.is_emulated {
             let to = mapped(socket, due.to);
-            let sent = sendto(&**socket, &due.bytes[STAMP_LEN..], SendFlags::DONTWAIT, &to);
+            let sent = sendto(&**socket, &due.bytes[STAMP_LEN..], AT_ONCE, &to);
             self.results.refused += u64::from(sent.is_err());
             return;
         }
@@ -326,7 +330,7 @@ impl DriverLoop {
             None => {}
         }
         due.bytes[..STAMP_LEN].copy_from_slice(&stamp(due.at, part));
-        let sent = sendto(&**socket, &due.bytes, SendFlags::DONTWAIT, &due.to);
+        let sent = sendto(&**socket, &due.bytes, AT_ONCE, &due.to);
         if part.is_some() {
             self.results.refused += u64::from(sent.is_err());
             self.results.taken += u64::from(sent.is_ok());
@@ -355,7 +359,6 @@ mod tests {
     use peerlet_network::Constant;
 
     use super::*;
-    use crate::emulation::machine::Lost;
 
     /// Packets that the operating system accepted and no peer read count as lost by the machine.
     #[tokio::test]

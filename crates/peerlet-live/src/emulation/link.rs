@@ -9,9 +9,8 @@ use peerlet_core::{Duration, Seat, Seed, Time};
 use peerlet_measure::Flow;
 use peerlet_network::{Arrival, Departure, Model, Packet, PacketDrop, SeatStates};
 
-use super::account::Packets;
 use super::packet::STAMP_LEN;
-use crate::outcome::drop_cause;
+use crate::medium::Packets;
 
 /// Packets on their way: at 1.2 kB each, 1.2 GB. A network that holds more drops them (`queue`).
 const WAITING_MAX: usize = 1 << 20;
@@ -214,7 +213,7 @@ impl EmulatedLinks {
 
     fn drop(&mut self, given: &DepartingPacket, cause: PacketDrop) {
         self.packets.drop_for(cause);
-        self.datagrams.add_dropped(drop_cause(cause), u64::from(given.datagrams));
+        self.datagrams.add_dropped(cause.into(), u64::from(given.datagrams));
     }
 
     /// The next packet that is due by now, if there is one.
@@ -341,7 +340,7 @@ mod tests {
         let (packets, datagrams) = links.finish();
         assert_eq!((packets.sent, packets.carried), (4, 2));
         assert_eq!(packets.dropped(PacketDrop::Partition), 2);
-        assert_eq!(datagrams.dropped(drop_cause(PacketDrop::Partition)), 4, "two in each packet");
+        assert_eq!(datagrams.dropped(PacketDrop::Partition.into()), 4, "two in each packet");
         assert!(packets.is_balanced());
     }
 

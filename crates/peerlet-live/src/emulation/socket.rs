@@ -15,8 +15,8 @@ use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::net::UdpSocket;
 
-use super::machine::Readings;
 use super::packet::{Load, Order, STAMP_LEN, read_stamp};
+use super::readings::Readings;
 
 /// A peer's socket, whose packets go by the driver.
 pub(crate) struct EmulatedSocket {
@@ -42,7 +42,7 @@ pub(super) struct Emulation {
 
 /// The address of a seat in an emulation: the one that it has in simulation, so that whatever
 /// depends on addresses is the same in both.
-pub(super) fn shown(seat: Seat) -> SocketAddr {
+pub(crate) fn shown(seat: Seat) -> SocketAddr {
     Address::simulated(seat).socket()
 }
 

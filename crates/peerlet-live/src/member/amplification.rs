@@ -9,11 +9,12 @@ use peerlet_core::{Identity, Peer, SECOND, wire};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use super::control::{Control, Refusal};
+use super::control::Control;
 use super::fingerprint::{Fingerprint, Section};
 use super::join::Join;
-use super::process::{Process, SHARDS_MAX};
 use crate::frame::{Frame, Kind, Tag};
+use crate::process::{Process, SHARDS_MAX};
+use crate::refusal::Refusal;
 use crate::setup::{LiveSetup, Sockets};
 
 /// Questions that are sent before their answers are read, so that no buffer overflows.

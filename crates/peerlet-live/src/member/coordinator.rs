@@ -7,14 +7,13 @@ use std::net::{IpAddr, SocketAddr};
 
 use peerlet_core::{Duration, Identity, SECOND};
 
-use super::control::{
-    ANSWER_HEAD, Control, Refusal, SECTIONS_EACH_MAX, Speaker, answer_max, fitting,
-};
+use super::control::{ANSWER_HEAD, Control, SECTIONS_EACH_MAX, Speaker, answer_max, fitting};
 use super::fingerprint::{Fingerprint, Section};
-use super::process::Process;
 use super::report::Inbox;
 use super::roster::{Admission, Roster};
 use super::waiting::{Reminder, whole};
+use crate::process::Process;
+use crate::refusal::Refusal;
 
 /// From the moment everybody is there to time zero: enough for everybody to learn of it.
 pub(crate) const LEAD: Duration = SECOND;

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use peerlet_core::{Duration, Identity};
 
-use super::control::Refusal;
 use super::fingerprint::Difference;
+use crate::refusal::Refusal;
 
 /// Why a process could not take part.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,6 +20,8 @@ pub enum JoinError {
         within: Duration,
         /// The addresses that were tried, or why there was none; may be empty.
         tried: String,
+        /// Whether sockets that are bound as this process's are reach none of them.
+        needs_bind: bool,
     },
     /// The process that was to be joined is this one itself.
     Oneself(SocketAddr),
@@ -57,7 +59,7 @@ pub enum JoinError {
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            JoinError::Unanswered { at, within, tried } => {
+            JoinError::Unanswered { at, within, tried, needs_bind: _ } => {
                 write!(f, "nobody answered at {at} for {within}")?;
                 if !tried.is_empty() {
                     write!(f, " ({tried})")?;

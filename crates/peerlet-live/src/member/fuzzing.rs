@@ -6,14 +6,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use peerlet_core::{Duration, Identity, MILLISECOND, Metric, SECOND, Time, wire};
 use peerlet_measure::{EpochMeasurements, Epochs, Measurements, MetricEntry};
 
-use super::control::{Control, PIECE_MAX, PIECES_MAX, Refusal, Speaker, answer_max};
+use super::control::{Control, PIECE_MAX, PIECES_MAX, Speaker, answer_max};
 use super::coordinator::{Coordinator, CoordinatorSetup};
 use super::fingerprint::{Fingerprint, Section};
 use super::participant::Participant;
-use super::process::Process;
 use super::roster::PROCESSES_MAX;
 use super::totals::{Closing, NetworkTotals, Report, Reporter};
 use crate::fuzzing::{Choices, round_trip};
+use crate::process::Process;
+use crate::refusal::Refusal;
 
 const STEPS_MAX: usize = 512;
 const SEATS: u32 = 16;

@@ -155,15 +155,26 @@ pub(crate) struct Search {
     is_looking: bool,
     /// Why there is no address to try.
     why: Option<String>,
+    /// Whether that is because of where the own socket is bound.
+    needs_bind: bool,
 }
 
 impl Search {
     pub(crate) fn new(join: Join, bound: IpAddr) -> Search {
-        let (addresses, looked_up, is_looking, why) = Default::default();
+        let (addresses, looked_up, is_looking, why, needs_bind) = Default::default();
         let literal = join.host.parse::<IpAddr>();
         let (current, since) = (0, Duration::ZERO);
-        let mut search =
-            Search { join, bound, addresses, current, since, looked_up, is_looking, why };
+        let mut search = Search {
+            join,
+            bound,
+            addresses,
+            current,
+            since,
+            looked_up,
+            is_looking,
+            why,
+            needs_bind,
+        };
         // An address is not looked up.
         if let Ok(ip) = literal {
             let found = vec![SocketAddr::new(ip, search.join.port)];
@@ -213,6 +224,7 @@ impl Search {
             }
         }
         usable.truncate(ADDRESSES_MAX);
+        self.needs_bind = usable.is_empty();
         self.why = usable.is_empty().then(|| unusable(self.bound, &found));
         (self.addresses, self.current, self.since) = (usable, 0, now);
     }
@@ -231,6 +243,11 @@ impl Search {
     /// Whether all addresses have been tried once.
     pub(crate) fn has_others(&self) -> bool {
         self.current + 1 < self.addresses.len()
+    }
+
+    /// Whether the own socket, bound as it is, reaches none of the addresses.
+    pub(crate) fn needs_bind(&self) -> bool {
+        self.needs_bind
     }
 
     /// The addresses that were tried, in words, for the error that nobody answered.
@@ -318,6 +335,7 @@ mod tests {
         let tried = |bound: &str, at: &str| {
             let mut search = Search::new("a.example:7".parse().unwrap(), bound.parse().unwrap());
             search.found(SECOND, Ok(vec![at.parse().unwrap()]));
+            assert_eq!(search.needs_bind(), search.current().is_none());
             (search.current().is_some(), search.tried())
         };
         assert!(tried("127.0.0.1", "127.0.0.1:7").0 && tried("::", "192.0.2.1:7").0);

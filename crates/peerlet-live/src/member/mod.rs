@@ -18,7 +18,6 @@ pub(crate) mod fuzzing;
 mod join;
 mod numbers;
 mod participant;
-mod process;
 mod report;
 mod roster;
 mod seat_zero;
@@ -37,6 +36,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::frame::{Frame, Kind, Tag};
 use crate::kept_out::{KeptOut, KeptOutReason};
+use crate::notice::Notice;
+use crate::process::Process;
+use crate::refusal::Refusal;
 use crate::seats::SeatMap;
 use crate::transport::LinkError;
 use control::{Control, Speaker};
@@ -47,16 +49,13 @@ use roster::SILENT;
 use seat_zero::SeatZero;
 use waiting::{Reminder, whole};
 
-pub use control::Refusal;
 pub use error::JoinError;
 pub use fingerprint::{Difference, Section};
 pub use join::{Join, JoinTextError};
-pub(crate) use process::{Process, SHARDS_MAX};
 #[cfg(test)]
 pub(crate) use report::{GRANTED_EACH, RESERVED_MAX};
 #[cfg(test)]
 pub(crate) use roster::PROCESSES_MAX;
-pub(crate) use roster::network_of;
 pub(crate) use totals::{Closing, NetworkTotals};
 
 /// How often the member looks at its clock.
@@ -98,9 +97,6 @@ pub(crate) struct OwnEpoch {
 /// The own end of a process: its accounts, and when its peers' time was over, if that was before
 /// the run's end.
 pub(crate) type OwnEnd = (Closing, Option<Time>);
-
-/// Takes a line for the user of a process.
-pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// The role of a process.
 pub(crate) enum Role {

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 
 use peerlet_core::{Duration, Identity, MILLISECOND, SECOND};
 
-use super::control::{Control, Refusal};
+use super::control::Control;
 use super::coordinator::LEAD;
 use super::fingerprint::{Difference, Fingerprint, Section, differences};
-use super::process::Process;
 use super::report::Outbox;
 use super::roster::{PROCESSES_MAX, beat};
+use crate::process::Process;
+use crate::refusal::Refusal;
 
 /// Round trips of which the shortest says how the clocks differ.
 const SAMPLES: usize = 8;

@@ -11,8 +11,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use peerlet_core::{Duration, Identity, MILLISECOND, SECOND};
 
-use super::control::{Refusal, Speaker};
-use super::process::Process;
+use super::control::Speaker;
+use crate::process::Process;
+use crate::refusal::Refusal;
+use crate::socket::network_of;
 
 /// Processes that take part at most.
 pub(crate) const PROCESSES_MAX: usize = 4_096;
@@ -295,21 +297,6 @@ fn shared(one: &Process, other: &Process) -> SocketAddr {
     found.expect("they share a socket")
 }
 
-/// The network that an address is budgeted with: the first 24 bits of IPv4, the first 56 of IPv6.
-pub(crate) fn network_of(ip: IpAddr) -> [u8; 7] {
-    match ip.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
-            [4, 0, 0, 0, a, b, c]
-        }
-        IpAddr::V6(v6) => {
-            let mut first = [0; 7];
-            first.copy_from_slice(&v6.octets()[..7]);
-            first
-        }
-    }
-}
-
 /// How often a process speaks up: often until time zero is known.
 pub(crate) const fn beat(zero_known: bool) -> Duration {
     if zero_known { SECOND } else { Duration::from_nanos(MILLISECOND.as_nanos() * 150) }
@@ -485,15 +472,5 @@ mod tests {
         let seen = "127.0.0.1:9".parse().unwrap();
         let elsewhere = say(9, process(7, 2, (10, 19)));
         assert_eq!(elsewhere, Err(Refusal::Advertised { seen }));
-    }
-
-    #[test]
-    fn networks_are_budgeted_by_their_prefix() {
-        let of = |ip: &str| network_of(ip.parse().unwrap());
-        assert_eq!(of("192.0.2.1"), of("192.0.2.200"));
-        assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.9"));
-        assert_ne!(of("192.0.2.1"), of("192.0.3.1"));
-        assert_eq!(of("2001:db8:0:1::1"), of("2001:db8:0:ff::2"));
-        assert_ne!(of("2001:db8:0:100::1"), of("2001:db8:0:200::1"));
     }
 }

@@ -218,7 +218,8 @@ impl SeatZero {
                     let comma = if tried.is_empty() { "" } else { ", " };
                     tried += &format!("{comma}{why}");
                 }
-                JoinError::Unanswered { at: join.to_string(), within, tried }
+                let (at, needs_bind) = (join.to_string(), self.search.needs_bind());
+                JoinError::Unanswered { at, within, tried, needs_bind }
             }),
         }
     }
@@ -230,7 +231,7 @@ mod tests {
 
     use super::*;
     use crate::member::control::Control;
-    use crate::member::process::Process;
+    use crate::process::Process;
 
     #[test]
     fn a_wait_for_others_is_no_longer_told_of_once_seat_0s_process_is_silent() {

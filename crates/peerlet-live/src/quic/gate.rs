@@ -20,8 +20,8 @@ use tokio::time::timeout;
 
 use super::{LINKS_MAX, config};
 use crate::admission::Admission;
-use crate::member::network_of;
 use crate::secret::Secret;
+use crate::socket::network_of;
 use crate::transport::{KeptOutNotice, LinkError};
 
 /// Handshakes of strangers that go on at once, and those from one network (/24, or /56 of IPv6).

@@ -8,7 +8,7 @@ use peerlet_core::runtime::{Port, Registry};
 use peerlet_core::wire::DecodeError;
 use peerlet_core::{Address, Seat};
 
-use crate::member::Notice;
+use crate::notice::Notice;
 
 /// The peerlets that it was told of; all shards of a process share it.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use peerlet_core::SECOND;
+use peerlet_core::{Codec, SECOND};
 use peerlet_live::{
     Admission, ConnectionPosition, Inbound, JoinError, Kind, LiveError, Outbound, Refusal, Section,
     SocketDrop, Transport,
@@ -255,6 +255,10 @@ fn who_runs_something_else_is_refused_with_both_values() {
         refused_with(&honest, "peerlet `asks`: version 2 here, version 1 there", |setup| {
             setup.sections = own("three");
             setup.build = std::sync::Arc::new(|_| peerlet_core::Peer::new().with(Newer));
+        })
+        .await;
+        refused_with(&honest, "codec: bincode here, postcard there", |setup| {
+            (setup.codec, setup.sections) = (Codec::Bincode, own("three"));
         })
         .await;
         honest.join_as(1, |setup| setup.sections = own("three")).await;

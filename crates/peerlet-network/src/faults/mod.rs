@@ -13,6 +13,7 @@ mod step_function;
 
 use std::fmt;
 
+use peerlet_core::runtime::PacketDrop;
 use peerlet_core::runtime::SeatSet;
 use peerlet_core::{Duration, Time};
 
@@ -24,7 +25,7 @@ use crate::access::{ACCESS_OVERHEAD, ACCESS_QUEUE};
 use crate::bottleneck::{Bottleneck, Pace};
 use crate::layer::Layer;
 use crate::loss::LossModel;
-use crate::model::{Arrival, Departure, ModelState, Packet, PacketDrop};
+use crate::model::{Arrival, Departure, ModelState, Packet};
 use crate::probability::Probability;
 use crate::units::Rate;
 use cuts::Cuts;

@@ -13,6 +13,7 @@ mod unit;
 use std::fmt;
 use std::path::Path;
 
+use peerlet_core::runtime::PacketDrop;
 use peerlet_core::{Duration, Seat};
 use serde::Deserialize;
 
@@ -20,7 +21,7 @@ pub use error::MatrixError;
 pub use read::read_file;
 pub use unit::{Unit, UnitError};
 
-use crate::model::{Departure, Model, ModelState, Packet, PacketDrop};
+use crate::model::{Departure, Model, ModelState, Packet};
 use crate::site::Site;
 
 /// The most rows a matrix may have: 20,000 take 1.6 GB in memory, and are eight times the hosts of

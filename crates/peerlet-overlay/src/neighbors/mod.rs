@@ -29,7 +29,7 @@ metrics! {
         DEGREE: gauge.quantum(1.0),
         /// Peers that became neighbors.
         FOUND: counter,
-        /// Peers that are neighbors no more.
+        /// Neighbors that left, or were displaced by nearer ones.
         LOST: counter,
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use peerlet_core::Codec;
 use peerlet_measure::Row;
 use peerlet_run::Verdict;
 use serde::{Deserialize, Serialize};
@@ -126,12 +127,12 @@ pub struct Version {
 }
 
 impl Version {
-    /// The version of this program, whose experiment has this name.
-    pub fn of(program: &str) -> Version {
+    /// The version of this program, whose experiment has this name and codec.
+    pub fn of(program: &str, codec: Codec) -> Version {
         Version {
             program: program.to_owned(),
             peerlet: env!("CARGO_PKG_VERSION").to_owned(),
-            codec: peerlet_core::wire::CODEC.to_owned(),
+            codec: codec.name().to_owned(),
         }
     }
 }
@@ -371,7 +372,7 @@ mod tests {
             events: 7,
             events_per_second: 28.0,
             peak_rss_bytes: 4096,
-            version: Some(Version::of("hello")),
+            version: Some(Version::of("hello", Codec::default())),
             digest: Some("8c4ebff234b033ff".to_owned()),
             payload_digest: Some("0".to_owned()),
             messages: Messages { total: account(), datagram: account(), reliable: account() },

@@ -139,19 +139,20 @@ impl Drop for Folder {
 /// The folder of several runs: a run folder for each seed, named by it.
 pub struct FolderSet {
     path: PathBuf,
+    /// Whether it was made for these runs.
+    is_new: bool,
 }
 
 impl FolderSet {
     /// Creates the folder. One that holds a run, and a run folder of one of these seeds that is not
     /// empty, is refused before anything runs. Runs of other seeds may be beside them.
     pub fn create(path: &Path, seeds: RangeInclusive<u64>) -> Result<FolderSet, FolderError> {
-        create_folder(path)?;
+        let set = FolderSet { path: path.to_owned(), is_new: create_folder(path)? };
         for name in [RUNNING, "scenario.toml", "summary.json"] {
             if path.join(name).symlink_metadata().is_ok() {
                 refuse_content(path)?;
             }
         }
-        let set = FolderSet { path: path.to_owned() };
         for seed in seeds {
             let folder = set.path_of(seed);
             if folder.symlink_metadata().is_ok() {
@@ -165,6 +166,15 @@ impl FolderSet {
     /// The folder of one seed's run.
     pub fn path_of(&self, seed: u64) -> PathBuf {
         self.path.join(seed.to_string())
+    }
+}
+
+impl Drop for FolderSet {
+    fn drop(&mut self) {
+        if self.is_new {
+            // One that holds a run stays.
+            fs::remove_dir(&self.path).ok();
+        }
     }
 }
 

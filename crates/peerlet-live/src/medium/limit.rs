@@ -1,10 +1,17 @@
-//! How many sockets a process may have.
+//! The limits of a process: how many sockets it may have, and its share of the processor.
 
 use std::fmt;
 
+#[cfg(unix)]
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::EMULATED_MAX;
+/// Peers that one process emulates at most, each with a socket of its own.
+pub const EMULATED_MAX: u32 = 4_096;
+
+/// The niceness that an emulation asks for, since lateness spoils it: about ten times the share of
+/// the processor that a process gets without asking.
+#[cfg(unix)]
+const NICENESS: i32 = -10;
 
 /// Descriptors of each peer: its socket, and its shard's alarm clock.
 const EACH: u64 = 2;
@@ -47,6 +54,12 @@ pub fn make_room(peers: u32) -> Result<(), SocketLimit> {
     if peers > EMULATED_MAX {
         return Err(SocketLimit { peers, limit: EMULATED_MAX });
     }
+    raise_limit(peers)
+}
+
+/// Raises the limit of open files where it is too low for this many peers.
+#[cfg(unix)]
+fn raise_limit(peers: u32) -> Result<(), SocketLimit> {
     let needed = u64::from(peers) * EACH + OTHERS;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_none_or(|current| current >= needed) {
@@ -59,6 +72,23 @@ pub fn make_room(peers: u32) -> Result<(), SocketLimit> {
     }
     let most = maximum.or(current).unwrap_or(0).saturating_sub(OTHERS) / EACH;
     Err(SocketLimit { peers, limit: u32::try_from(most).unwrap_or(u32::MAX) })
+}
+
+/// Windows has no such limit for sockets.
+#[cfg(not(unix))]
+fn raise_limit(_: u32) -> Result<(), SocketLimit> {
+    Ok(())
+}
+
+/// Asks the system to prefer this thread, and the threads that it starts from now on, to others.
+/// Whether they are: mostly it takes root for that; without, an emulation needs a machine with
+/// little else to do.
+pub fn ask_for_priority() -> bool {
+    #[cfg(unix)]
+    return rustix::process::setpriority_process(None, NICENESS).is_ok();
+    // A priority of Windows is a class of processes, which this does not set.
+    #[cfg(not(unix))]
+    return false;
 }
 
 #[cfg(test)]

@@ -2,8 +2,17 @@
 
 use std::fmt;
 
-use peerlet_core::Duration;
+use peerlet_core::{Duration, MICROSECOND, MILLISECOND};
 use peerlet_measure::Histogram;
+
+/// An emulation whose 99th percentile of lateness is beyond this is void: what was measured is the
+/// machine's haste, not the network's.
+pub const LATENESS_MAX: Duration = Duration::from_nanos(500 * MICROSECOND.as_nanos());
+
+/// An emulation in which a packet, the driver, a peer or a handler was later than this once is
+/// void as well, its warm-up included, unless another value is given
+/// ([`LiveSetup::late_max`](crate::LiveSetup::late_max)).
+pub const LATE_MAX: Duration = Duration::from_nanos(100 * MILLISECOND.as_nanos());
 
 /// How much later than due things happened: packets were handed over or read, shards woke up.
 #[derive(Clone, Default)]

@@ -1,46 +1,43 @@
-//! The machine's own share of what became of an emulation's packets: its lateness before the
-//! measured part, the packets that it lost, and why that makes a run void.
-
-use std::sync::{Arc, Mutex, PoisonError};
+//! The results of a model between the sockets, and the reasons for which they are void.
 
 use peerlet_core::Duration;
 
-use super::lateness::Lateness;
-use super::packet::RunPart;
-use super::{Carried, LATENESS_MAX};
+use super::account::Packets;
+use super::lateness::{LATENESS_MAX, Lateness};
+use super::machine::{Lost, WarmUp};
 
 /// An emulation is void when the machine loses more than one packet in this many: a tenth of the
 /// loss that a comparison finds with its usual limits.
 const LOST_ONE_IN: u64 = 1_000;
 
-/// Lateness between time zero and the end of the warm-up. It shapes the state that the measured
-/// part begins with, so it makes a run void as well.
+/// The results of a model between the sockets: the fates of packets, and how late they were.
 #[derive(Clone, Debug, Default)]
-pub struct WarmUp {
-    /// How late packets were handed to the operating system.
+pub struct Carried {
+    /// The account of the packets.
+    pub packets: Packets,
+    /// Of an emulation: how late packets were handed to the operating system, from the end of the
+    /// warm-up on. That is the emulator's own doing.
     pub lateness: Lateness,
-    /// How late they were read off the sockets.
+    /// Likewise: how late they were read off the sockets, with what the system and the runtime need
+    /// to wake up who reads them. That is part of what is emulated.
     pub read: Lateness,
-}
-
-/// Packets that the machine lost, not the network, between time zero and the end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Lost {
-    /// Packets that did not fit the emulator's queue, because it was given more than it could look
-    /// at.
-    pub queue: u64,
-    /// Packets that the operating system refused to take.
-    pub refused: u64,
-    /// Packets of an emulation that the operating system took and no peer read: the buffer of the
-    /// receiver's socket was full, or its peer did not get to read it before the end.
-    pub unread: u64,
-}
-
-impl Lost {
-    /// All of them.
-    pub fn total(&self) -> u64 {
-        self.queue + self.refused + self.unread
-    }
+    /// Both before the end of the warm-up.
+    pub warm_up: WarmUp,
+    /// Packets that this machine lost, not the network.
+    pub lost: Lost,
+    /// Datagrams of an emulation of which nobody knows: lost by the operating system, or by QUIC,
+    /// to which a packet that overtakes the end of a handshake is noise. The accounts hold them as
+    /// in flight.
+    pub unaccounted: u64,
+    /// Of an emulation: the longest time in which the driver did not get to run, from time zero
+    /// on; zero where it always did.
+    pub stalled: Duration,
+    /// Of an emulation: the most by which a peer woke up late, from time zero on.
+    pub woken: Duration,
+    /// Of an emulation: the longest time that a peer's handler took.
+    pub blocked: Duration,
+    /// How late an emulation may be once.
+    pub late_max: Duration,
 }
 
 /// A reason for which an emulation is void. Each tells of the machine, not of the network.
@@ -111,37 +108,10 @@ impl Flaw {
     }
 }
 
-/// The packets that all sockets of an emulation read during the run.
-#[derive(Clone, Debug, Default)]
-pub(super) struct ReadLateness {
-    pub(super) warm_up: Lateness,
-    pub(super) measured: Lateness,
-    pub(super) count: u64,
-}
-
-/// Notes the lateness of packets that are read off all sockets.
-#[derive(Clone, Default, Debug)]
-pub(super) struct Readings(Arc<Mutex<ReadLateness>>);
-
-impl Readings {
-    pub(super) fn note(&self, late: Duration, part: RunPart) {
-        let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        read.count += 1;
-        match part {
-            RunPart::WarmUp => read.warm_up.note(late),
-            RunPart::Measured => read.measured.note(late),
-        }
-    }
-
-    pub(super) fn get(&self) -> ReadLateness {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulation::LATE_MAX;
+    use crate::medium::LATE_MAX;
 
     fn late(times: u64, millis: u64) -> Lateness {
         let mut lateness = Lateness::default();

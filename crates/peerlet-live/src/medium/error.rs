@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use super::SocketLimit;
+use super::limit::SocketLimit;
 
 /// Why there cannot be a model between the peers' sockets.
 #[derive(Debug)]

@@ -3,8 +3,6 @@
 use peerlet_measure::DropCause;
 use peerlet_network::PacketDrop;
 
-use crate::outcome::drop_cause;
-
 /// The account of all packets that peers' sockets were given.
 ///
 /// `sent + duplicated = carried + dropped + waiting`, always.
@@ -50,7 +48,7 @@ impl Packets {
         count: u64,
     ) -> Option<[(DropCause, u64); PacketDrop::ALL.len() + 1]> {
         let [loss, queue, partition, nat] =
-            PacketDrop::ALL.map(|cause| (drop_cause(cause), self.dropped(cause)));
+            PacketDrop::ALL.map(|cause| (cause.into(), self.dropped(cause)));
         let parts = [loss, queue, partition, nat, (DropCause::Decode, self.damaged)];
         let all: u64 = parts.iter().map(|(_, packets)| packets).sum();
         if all == 0 {
