@@ -232,7 +232,8 @@ impl LiveSetup {
             true => format!("{} {}", entry.name(), entry.version()),
             false => entry.name().to_owned(),
         });
-        let names: Vec<String> = names.collect();
+        let codec = self.is_free().then(|| self.codec.name().to_owned());
+        let names: Vec<String> = names.chain(codec).collect();
         Tag::of(&self.name, &names.iter().map(String::as_str).collect::<Vec<_>>())
     }
 

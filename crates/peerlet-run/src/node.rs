@@ -19,15 +19,15 @@ use crate::experiment::Experiment;
 impl Experiment {
     /// A node: live peers of this stack in a program that has a tokio runtime of its own.
     ///
-    /// Nodes of programs whose experiments have the same name and whose stacks have the same
-    /// peerlets, in the same versions and order, make up one network. There is no coordinator: a
+    /// Nodes of programs whose experiments have the same name and codec, and whose stacks have the
+    /// same peerlets, in the same versions and order, make up one network. There is no coordinator: a
     /// node comes and goes as it likes, and its peers learn of others by their addresses, as
     /// [`Bootstrap::through`](peerlet_overlay::Bootstrap::through) does. `ctx.seats()` is empty.
     ///
     /// The stack is built for the first life of each peer and for each life after a crash.
     pub fn node(&self, stack: impl Fn(Seat) -> Peer + Send + Sync + 'static) -> NodeBuilder {
         let mut setup = LiveSetup::new(self.name, 1, Duration::ZERO, stack);
-        setup.membership = Membership::Free;
+        (setup.membership, setup.codec) = (Membership::Free, self.codec);
         NodeBuilder { setup }
     }
 }

@@ -75,6 +75,13 @@ impl TemplateName {
     }
 }
 
+impl TemplateName {
+    /// The highest level that this peer has heard of.
+    pub fn level(&self) -> u32 {
+        self.level
+    }
+}
+
 impl Configured for TemplateName {
     type Config = TemplateNameConfig;
 

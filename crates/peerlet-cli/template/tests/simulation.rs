@@ -1,16 +1,26 @@
 //! The scenario of this project, in virtual time.
 
-use peerlet::run::{Plan, SimOptions, World, simulate};
-use peerlet::scenario::Source;
+use peerlet::prelude::*;
+use template_name::{TemplateName, experiment};
+
+const SCENARIO: &str = include_str!("../scenarios/template-name.toml");
 
 #[test]
-fn a_level_reaches_every_peer() {
-    let experiment = template_name::experiment();
-    let scenario = include_str!("../scenarios/template-name.toml");
-    let source = Source::new("the scenario", scenario);
-    let plan = Plan::new(&experiment, source, &[], World::Sim).expect("it is in order");
-    let run = simulate(&experiment, plan, SimOptions::default()).expect("it runs");
-    let level = &run.summary().rows["template_name/level"];
+fn a_level_reaches_every_peer() -> Result<(), RunError> {
+    let results = experiment().sim(SCENARIO).run()?;
+    let level = &results.summary().rows["template_name/level"];
     // A hundred peers, at the ends of two epochs.
     assert_eq!((level.count, level.sum), (200, 1_400.0));
+    Ok(())
+}
+
+#[test]
+fn a_peer_that_starts_anew_hears_of_it() -> Result<(), RunError> {
+    let mut run = experiment().sim(SCENARIO).start()?;
+    let all = |run: &SimRun| run.peerlets::<TemplateName>().all(|(_, peer)| peer.level() == 7);
+    assert!(run.run_until_holds(SECOND, all)?);
+    run.crash(Seat(3))?;
+    run.start(Seat(3))?;
+    assert!(!all(&run) && run.run_until_holds(SECOND, all)?);
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 // The files of a new project know it by its name.
 extern crate self as template_name;
-pub use crate::template::library::experiment;
+pub use crate::template::library::{TemplateName, experiment};
 
 mod broadcast;
 mod documented;
@@ -17,6 +17,7 @@ mod network_errors;
 mod node;
 mod planetlab;
 mod protopeer;
+mod rumor;
 mod sockets;
 mod template;
 mod tutorial;

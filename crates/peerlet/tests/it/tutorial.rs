@@ -125,6 +125,19 @@ fn the_page_shows_what_is_compiled_here() {
     }
 }
 
+/// The program of the page with its tests, which run here: [`rumor`](crate::rumor).
+const PROGRAM: &str = include_str!("rumor.rs");
+
+#[test]
+fn the_program_of_the_page_is_the_one_that_is_tested() {
+    let blocks = PAGE.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let blocks: Vec<&str> = blocks.take(2).collect();
+    let program: Vec<&str> = PROGRAM.lines().filter(|line| !line.starts_with("#[expect")).collect();
+    assert_eq!(blocks.join("\n").trim_end(), program.join("\n").trim_end());
+    let node = include_str!("../../../../examples/node.rs");
+    assert!(PAGE.contains(node), "docs/TUTORIAL.md shows another examples/node.rs");
+}
+
 /// A field with `#[serde(with = "serde_bytes")]`: bytes in place of a list of numbers.
 struct Bytes(Vec<u8>);
 
