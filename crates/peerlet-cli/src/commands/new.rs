@@ -65,11 +65,13 @@ pub(crate) fn run(new: &New) -> Result<Exit, Failure> {
     }
     // Whole or not at all: it gets its name when everything is in it.
     let draft = PathBuf::from(format!(".{}.{}", new.name, std::process::id()));
+    let failed = || Failure::io(format!("the project `{}` cannot be written", new.name));
+    fs::create_dir(&draft).map_err(failed())?;
     let written = write(&draft, &new.name, &manifest).and_then(|()| fs::rename(&draft, folder));
     if let Err(error) = written {
-        // It may not be there, and whether it can be removed changes nothing about the error.
+        // Whether it can be removed changes nothing about the error.
         fs::remove_dir_all(&draft).ok();
-        return Err(Failure::io(format!("the project `{}` cannot be written", new.name))(error));
+        return Err(failed()(error));
     }
     print(&format!(
         "a new project is in `{0}`\n\
@@ -114,9 +116,9 @@ fn camel(name: &str) -> String {
     words.collect()
 }
 
-/// `Cargo.toml`, before its names are put in.
+/// The project's `Cargo.toml`.
 fn manifest(new: &New) -> Result<String, Failure> {
-    let mut manifest = MANIFEST.to_owned();
+    let mut manifest = named(MANIFEST, &new.name);
     if let Some(path) = &new.path {
         let path = checked(path)?;
         let dependency = format!("peerlet = {{ path = \"{path}\" }}");
@@ -147,19 +149,20 @@ fn checked(path: &Path) -> Result<String, Failure> {
     }
 }
 
+/// Writes all files into a folder that is there.
 fn write(folder: &Path, name: &str, manifest: &str) -> io::Result<()> {
-    let (snake, camel) = (snake(name), camel(name));
-    let named = |text: &str| {
-        let text = text.replace("template_name", &snake).replace("TemplateName", &camel);
-        text.replace("template-name", name)
-    };
-    fs::create_dir(folder)?;
-    for (file, text) in FILES.into_iter().chain([("Cargo.toml", manifest)]) {
-        let file = folder.join(named(file));
+    for (file, text) in FILES {
+        let file = folder.join(named(file, name));
         fs::create_dir_all(file.parent().expect("a file is in a folder"))?;
-        fs::write(file, named(text))?;
+        fs::write(file, named(text, name))?;
     }
-    Ok(())
+    fs::write(folder.join("Cargo.toml"), manifest)
+}
+
+/// A text of the template with the project's name in it.
+fn named(text: &str, name: &str) -> String {
+    let text = text.replace("template_name", &snake(name)).replace("TemplateName", &camel(name));
+    text.replace("template-name", name)
 }
 
 #[cfg(test)]
