@@ -37,8 +37,8 @@ enum Message {
     Know(Option<Address>),
 }
 
-/// Steps that a search takes at most: more than a network of millions needs.
-const STEPS_MAX: u32 = 64;
+/// Hops that a search takes at most: more than a network of millions needs.
+const HOPS_MAX: u32 = 64;
 
 impl Peerlet for Finder {
     const NAME: &'static str = "finder";
@@ -65,14 +65,14 @@ fn nearer(ctx: &mut Context<Finder>, key: RingId) -> Option<Address> {
 /// Goes from peer to peer as long as one knows a nearer one. A peer that does not answer is
 /// suspected, so that neighbors prefer another one, and the search begins anew.
 async fn find(task: Task<Finder>, key: RingId) -> Option<(Address, u32)> {
-    let mut steps = 0;
+    let mut hops = 0;
     'anew: loop {
         let first =
             move |_: &mut Finder, ctx: &mut Context<Finder>| (ctx.address(), nearer(ctx, key));
         let (mut here, mut next) = task.with(first).await;
         while let Some(peer) = next {
-            steps += 1;
-            if steps > STEPS_MAX {
+            hops += 1;
+            if hops > HOPS_MAX {
                 return None;
             }
             let question = Message::Nearer(key);
@@ -89,7 +89,7 @@ async fn find(task: Task<Finder>, key: RingId) -> Option<(Address, u32)> {
                 }
             }
         }
-        return Some((here, steps));
+        return Some((here, hops));
     }
 }
 
@@ -150,7 +150,7 @@ async fn main() -> Result<(), Failure> {
 struct Nearest {
     key: String,
     address: Address,
-    steps: u32,
+    hops: u32,
 }
 
 async fn nearest(
@@ -160,8 +160,8 @@ async fn nearest(
     let position = RingId::of_key(&key);
     let found = node.run(move |task| find(task, position)).await.map_err(unavailable)?;
     let nobody = || (StatusCode::SERVICE_UNAVAILABLE, "the search led nowhere".to_owned());
-    let (address, steps) = found.ok_or_else(nobody)?;
-    Ok(Json(Nearest { key, address, steps }))
+    let (address, hops) = found.ok_or_else(nobody)?;
+    Ok(Json(Nearest { key, address, hops }))
 }
 
 async fn neighbors(

@@ -50,6 +50,7 @@ mod monitor;
 mod notice;
 mod outcome;
 mod panics;
+mod parts;
 mod peers;
 mod process;
 mod seats;

@@ -5,18 +5,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use peerlet_core::runtime::{Directive, Host, Registry};
-use peerlet_core::{Duration, MILLISECOND, Map, Seed, Time};
-use peerlet_measure::{Epochs, Ledger, Measurements, MetricEntry, Recorder};
-use ring::rand::SystemRandom;
+use peerlet_core::runtime::Directive;
+use peerlet_core::{Duration, MILLISECOND, Time};
+use peerlet_measure::{Measurements, MetricEntry};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::binding::{bind, own_process, show};
-use crate::connection::{Budget, ConnectionConfig, Connections};
-use crate::counters::Counters;
+use crate::connection::Budget;
 use crate::emulator::Emulator;
 use crate::entropy::random;
 use crate::error::{LiveError, Panicked};
@@ -29,13 +27,11 @@ use crate::member::{
 use crate::monitor::{Monitor, MonitorHandle};
 use crate::outcome::{LiveOutcome, Whole, add_up};
 use crate::panics::{Failure, Failures, FirstPanic, PanicPlace, caught, message_of};
+use crate::parts::Parts;
 use crate::process::{Process, SHARDS_MAX};
 use crate::seats::SeatMap;
 use crate::setup::{LiveSetup, OnEpoch};
-use crate::shard::{
-    AlarmClock, CALLS_MAX, Call, CurrentEvent, MemberHandle, Pauses, Punctuality, Shard,
-    ShardChannels, ShardOutcome, ShardState, Timers, Undecoded,
-};
+use crate::shard::{CALLS_MAX, Call, MemberHandle, ShardChannels, ShardOutcome, Undecoded};
 use crate::transport::Transport;
 
 /// From binding to time zero in a process that has all seats: enough for its tasks to begin.
@@ -559,84 +555,4 @@ async fn refused(speaking: &mut Option<Speaking>) -> JoinError {
     }
     // It ends well only after its process has, and tells of a panic elsewhere.
     std::future::pending().await
-}
-
-/// The parts that all shards of a process share.
-struct Parts<'a> {
-    setup: &'a LiveSetup,
-    registry: Arc<Registry>,
-    epochs: Epochs,
-    seats: Arc<SeatMap>,
-    key: ProcessKey,
-    end: Time,
-    /// Bytes of large messages that are put together at a time.
-    budget: Budget,
-    undecoded: Option<Undecoded>,
-    kept_out: KeptOut,
-}
-
-impl Parts<'_> {
-    fn shard(
-        &self,
-        shard: u32,
-        transport: Box<dyn Transport>,
-        directives: Vec<Directive>,
-        channels: ShardChannels,
-        monitor: MonitorHandle,
-    ) -> Shard {
-        let tag = self.setup.tag(&self.registry);
-        let mut config = ConnectionConfig::new(tag, random() as u32);
-        config.timeout = self.setup.connection_timeout;
-        config.message_max = self.setup.message_max;
-        let seats = self.setup.seats_of(shard);
-        let state = ShardState {
-            now: Time::ZERO,
-            socket: transport.local_addr(),
-            identity: self.key.identity(),
-            tag,
-            seed: Seed::new(self.setup.seed.unwrap_or_else(random)),
-            secrets: SystemRandom::new(),
-            seats: self.seats.clone(),
-            timers: Timers::default(),
-            is_catching_up: false,
-            soon: Default::default(),
-            outbox: Vec::new(),
-            connections: Connections::new(config).sharing(self.budget.clone()),
-            refused: Map::default(),
-            tampers: Map::default(),
-            has_identities: transport.capabilities().identity,
-            warned: Default::default(),
-            ledger: Ledger::default(),
-            recorder: Recorder::new(MetricEntry::table(&self.registry), self.epochs),
-        };
-        Shard {
-            number: shard,
-            host: Host::new(self.registry.clone(), seats.len()).with_codec(self.setup.codec),
-            seats,
-            state,
-            pauses: Pauses::default(),
-            transport,
-            alarm_clock: AlarmClock::new(),
-            current: CurrentEvent::default(),
-            late: Punctuality::default(),
-            monitor,
-            is_broken: false,
-            build: self.setup.build.clone(),
-            directives: directives.into_iter().peekable(),
-            zero: Instant::now(),
-            end: self.end,
-            counters: Counters::default(),
-            idle_directives: 0,
-            events: 0,
-            has_stopped: false,
-            backlog: 0,
-            since: Instant::now(),
-            channels,
-            reported: 0,
-            is_free: self.setup.is_free(),
-            undecoded: self.undecoded.clone(),
-            kept_out: self.kept_out.clone(),
-            pins: 0,
-        }
-    }
 }

@@ -137,8 +137,8 @@ impl Peers {
         Some(Contact { address, identity })
     }
 
-    /// Calls a closure on the peerlet of type `P` in this seat, with its context, between two events
-    /// of the peer, and returns its result. The shard wakes up at once.
+    /// Calls a closure on the peerlet of type `P` in this seat, with its context, between two
+    /// events of the peer, and returns its result. The shard wakes up at once.
     ///
     /// A closure that was queued runs even if this future is dropped. It must not block: its shard
     /// runs nothing else meanwhile. One that takes more than 100 ms is counted and named, as a

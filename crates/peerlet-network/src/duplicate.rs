@@ -1,10 +1,10 @@
 //! Messages that arrive twice.
 
+use std::any::Any;
 use std::ops::Range;
 
 use peerlet_core::{Duration, Seat};
 
-use crate::faults::{AddFaultError, Fault};
 use crate::model::{Arrival, Departure, Model, ModelState, Packet};
 use crate::probability::Probability;
 use crate::seat_states::SeatStates;
@@ -102,8 +102,8 @@ impl Model for Duplicated {
         self.inner.round_trip(from, to)
     }
 
-    fn add_fault(&mut self, fault: &Fault) -> Result<(), AddFaultError> {
-        self.inner.add_fault(fault)
+    fn open_parts(&mut self, show: &mut dyn FnMut(&mut dyn Any)) {
+        self.inner.open_parts(show);
     }
 }
 

@@ -1,10 +1,10 @@
 //! Layers around a model: each changes the fates that what is inside it decides.
 
+use std::any::Any;
 use std::fmt;
 
 use peerlet_core::{Duration, Seat};
 
-use crate::faults::{AddFaultError, Fault};
 use crate::model::{Arrival, Departure, Model, ModelState, Packet};
 use crate::seat_states::SeatStates;
 
@@ -80,13 +80,8 @@ pub trait Layer: Send + Sync + fmt::Debug {
         fate
     }
 
-    /// As [`Model::add_fault`].
-    ///
-    /// # Errors
-    /// When the layer takes no faults, or not this one.
-    fn add_fault(&mut self, _fault: &Fault) -> Result<(), AddFaultError> {
-        Err(AddFaultError::Closed)
-    }
+    /// As [`Model::open_parts`].
+    fn open_parts(&mut self, _show: &mut dyn FnMut(&mut dyn Any)) {}
 }
 
 /// A model with layers around it, from the inside out.
@@ -228,14 +223,9 @@ impl Model for Layers {
         self.inner.round_trip(from, to)
     }
 
-    fn add_fault(&mut self, fault: &Fault) -> Result<(), AddFaultError> {
-        for layer in self.layers.iter_mut().rev() {
-            match layer.add_fault(fault) {
-                Err(AddFaultError::Closed) => {}
-                taken => return taken,
-            }
-        }
-        self.inner.add_fault(fault)
+    fn open_parts(&mut self, show: &mut dyn FnMut(&mut dyn Any)) {
+        self.layers.iter_mut().rev().for_each(|layer| layer.open_parts(show));
+        self.inner.open_parts(show);
     }
 }
 

@@ -7,7 +7,6 @@ use std::ops::Range;
 use peerlet_core::runtime::PacketDrop;
 use peerlet_core::{Duration, Seat, Seed, Time};
 
-use crate::faults::{AddFaultError, Fault};
 use crate::seat_states::SeatStates;
 
 /// One attempt to move one message, as a model sees it.
@@ -235,12 +234,7 @@ pub trait Model: Send + Sync + fmt::Debug {
     /// tries again.
     fn round_trip(&self, from: Seat, to: Seat) -> Duration;
 
-    /// Takes one more fault while the model is in use, at an instant before which all packets have
-    /// departed. Most models take none; [`Faults`](crate::Faults) does where it is made for it.
-    ///
-    /// # Errors
-    /// When it takes none, or not this one. Nothing has changed then.
-    fn add_fault(&mut self, _fault: &Fault) -> Result<(), AddFaultError> {
-        Err(AddFaultError::Closed)
-    }
+    /// Shows the parts that take changes while the model is in use, from the outside in:
+    /// [`add_fault`](crate::add_fault) looks for those that it knows. Most models have none.
+    fn open_parts(&mut self, _show: &mut dyn FnMut(&mut dyn Any)) {}
 }

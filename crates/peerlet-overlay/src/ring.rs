@@ -32,8 +32,8 @@ impl RingId {
         RingId(hash)
     }
 
-    /// The position of a key: a fixed hash of its bytes. It spreads keys, and hides nothing: whoever
-    /// wants a key near a position finds one.
+    /// The position of a key: a fixed hash of its bytes. It spreads keys and hides nothing: anybody
+    /// can find a key near a position.
     pub fn of_key(key: impl AsRef<[u8]>) -> RingId {
         let key = key.as_ref();
         let hash = key.chunks(8).fold(mix(key.len() as u64), |hash, chunk| {

@@ -20,8 +20,8 @@ impl Experiment {
     /// A node: live peers of this stack in a program that has a tokio runtime of its own.
     ///
     /// Nodes of programs whose experiments have the same name and codec, and whose stacks have the
-    /// same peerlets, in the same versions and order, make up one network. There is no coordinator: a
-    /// node comes and goes as it likes, and its peers learn of others by their addresses, as
+    /// same peerlets, in the same versions and order, make up one network. There is no coordinator:
+    /// a node comes and goes as it likes, and its peers learn of others by their addresses, as
     /// [`Bootstrap::through`](peerlet_overlay::Bootstrap::through) does. `ctx.seats()` is empty.
     ///
     /// The stack is built for the first life of each peer and for each life after a crash.

@@ -74,7 +74,7 @@ pub struct Sim<'a> {
 
 impl Sim<'_> {
     /// Puts a value over the scenario's own, under a path such as `network.loss`: as `--set` does
-    /// on the command line. Without a value, as in `set("network.loss", "")`, the key is taken away.
+    /// on the command line. Without a value, as in `set("network.loss", "")`, the key is removed.
     pub fn set(mut self, path: &str, value: impl Display) -> Self {
         self.overrides.push(Override::option("set", path, &value.to_string()));
         self

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use peerlet_core::runtime::{Act, Call, Header, SeatSet, State};
 use peerlet_core::{Context, NANOSECOND, Peerlet, Seat, Time};
 use peerlet_measure::{Ledger, Measurements};
-use peerlet_network::{AddFaultError, Change, Constant, Fault, Model};
+use peerlet_network::{AddFaultError, Change, Constant, Fault, Model, add_fault};
 
 use crate::digest::EventKind;
 use crate::event::{Event, Key, RareEvent};
@@ -121,7 +121,7 @@ impl Simulation {
         let mut model = mem::replace(&mut self.director.model, nobody.clone());
         self.workers.iter_mut().for_each(|worker| worker.state.model = nobody.clone());
         let own = Arc::get_mut(&mut model).expect("everybody gave it back");
-        let added = own.add_fault(&fault);
+        let added = add_fault(&mut **own, &fault);
         self.director.model = model.clone();
         self.workers.iter_mut().for_each(|worker| worker.state.set_model(model.clone()));
         added.map_err(ActError::Network)

@@ -76,10 +76,9 @@ pub use digest::{Digest, EventKind, fold};
 #[cfg(feature = "injected-bugs")]
 #[doc(hidden)]
 pub use injected_bugs::InjectedBug;
-pub use outcome::{Outcome, RunError};
+pub use outcome::{Outcome, RunError, StepError};
 pub use setup::{Build, Engine, Setup, SetupError};
 pub use simulation::Simulation;
-pub use steps::StepError;
 pub use threads::worker_name;
 pub use trace::{Handled, JsonTrace, Sums, Trace};
 pub use watch::Watch;

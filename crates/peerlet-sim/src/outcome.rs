@@ -73,3 +73,27 @@ impl fmt::Display for RunError {
 }
 
 impl std::error::Error for RunError {}
+
+/// Why a step was not made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum StepError {
+    /// The engine has no order among peers.
+    Engine,
+    /// The run broke.
+    Run(RunError),
+}
+
+impl fmt::Display for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StepError::Engine => f.write_str(
+                "only the reference engine handles one event after the other; choose \
+                 Engine::Reference, or run until an instant",
+            ),
+            StepError::Run(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StepError {}

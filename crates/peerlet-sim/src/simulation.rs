@@ -4,7 +4,7 @@ use std::cell::Ref;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use peerlet_core::runtime::{Directive, Location, State};
+use peerlet_core::runtime::{Act, Directive, Location, State};
 use peerlet_core::{Peerlet, Seat, Seed, Time};
 use peerlet_measure::{Epochs, Ledger, MetricEntry, Recorder};
 
@@ -13,12 +13,11 @@ use crate::digest::{Digest, fold};
 use crate::director::Director;
 use crate::grid::{Grid, share};
 use crate::heap::Heap;
-use crate::outcome::{Outcome, RunError};
+use crate::outcome::{Outcome, RunError, StepError};
 use crate::running_seats::{RunningSeats, WindowDirectives};
 use crate::seat_state::SeatState;
 use crate::setup::{Engine, Setup, SetupError};
 use crate::simple;
-use crate::steps::{StepError, Stepped};
 use crate::threads::{self, Lead};
 use crate::trace::{Sums, Trace};
 use crate::watch::Watch;
@@ -40,6 +39,14 @@ pub struct Simulation {
     watch: Arc<Watch>,
     /// The position after a step: between the events of an instant.
     pub(crate) stepped: Option<Stepped>,
+}
+
+/// The position after a step.
+pub(crate) struct Stepped {
+    /// The instant of the event that was handled last.
+    pub(crate) at: Time,
+    /// Acts for the next cut: when all events of this instant are handled.
+    pub(crate) waiting: Vec<(Seat, Act)>,
 }
 
 impl Simulation {

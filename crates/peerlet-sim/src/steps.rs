@@ -1,20 +1,9 @@
 //! A run one event at a time, and the acts that wait for the end of an instant meanwhile.
 
-use std::fmt;
-
-use peerlet_core::runtime::Act;
-use peerlet_core::{NANOSECOND, Seat, Time};
+use peerlet_core::{NANOSECOND, Time};
 
 use crate::outcome::RunError;
-use crate::simulation::Simulation;
-
-/// The position after a step.
-pub(crate) struct Stepped {
-    /// The instant of the event that was handled last.
-    pub(crate) at: Time,
-    /// Acts for the next cut: when all events of this instant are handled.
-    pub(crate) waiting: Vec<(Seat, Act)>,
-}
+use crate::simulation::{Simulation, Stepped};
 
 impl Simulation {
     /// Whether it stands between two events, after a [`step`](Simulation::step).
@@ -56,27 +45,3 @@ impl Simulation {
         Ok(())
     }
 }
-
-/// Why a step was not made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum StepError {
-    /// The engine has no order among peers.
-    Engine,
-    /// The run broke.
-    Run(RunError),
-}
-
-impl fmt::Display for StepError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StepError::Engine => f.write_str(
-                "only the reference engine handles one event after the other; choose \
-                 Engine::Reference, or run until an instant",
-            ),
-            StepError::Run(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for StepError {}

@@ -34,7 +34,10 @@ const CIRCLES: &[(&str, &[&str])] = &[
     ("peerlet-live", &["connection/outgoing", "connection/sending"]),
     ("peerlet-live", &["fuzzing", "fuzzing/keys"]),
     ("peerlet-live", &["member/coordinator", "member/waiting"]),
-    ("peerlet-live", &["shard", "shard/current_event", "shard/late", "shard/pauses"]),
+    (
+        "peerlet-live",
+        &["shard", "shard/calls", "shard/current_event", "shard/late", "shard/pauses"],
+    ),
     (
         "peerlet-measure",
         &["comparison", "comparison/decision", "comparison/distance", "comparison/row"],
@@ -57,6 +60,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
         &["matrix", "matrix/edges", "matrix/error", "matrix/lines", "matrix/pairs", "matrix/read"],
     ),
     ("peerlet-network", &["model", "seat_states"]),
+    ("peerlet-overlay", &["bootstrap", "bootstrap/introducers"]),
     ("peerlet-overlay", &["neighbors", "neighbors/known_peers"]),
     ("peerlet-run", &["on_sockets", "results"]),
     ("peerlet-scenario", &["call", "problem", "source"]),

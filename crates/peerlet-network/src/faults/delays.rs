@@ -1,5 +1,7 @@
 //! Delays of pairs that a scenario changes while it runs.
 
+use std::any::Any;
+
 use peerlet_core::{Duration, Seat};
 
 use super::open::OpenList;
@@ -31,12 +33,28 @@ impl PairDelays {
         }
     }
 
-    /// As [`around`](PairDelays::around), and takes [more of them](Model::add_fault) while it is in
+    /// As [`around`](PairDelays::around), and takes [more of them](crate::add_fault) while it is in
     /// use. The lookahead stays, so none of those may be shorter.
     pub fn open(inner: Box<dyn Model>, faults: &[Fault]) -> PairDelays {
         let is_delay = |fault: &&Fault| matches!(fault.change, Change::PairDelay { .. });
         let known = OpenList::new(faults.iter().filter(is_delay).cloned().collect());
         PairDelays { inner, delays: read(faults), known: Some(known) }
+    }
+
+    /// Takes one more change of a delay.
+    pub(super) fn add(
+        &mut self,
+        fault: &Fault,
+        delay: Option<Duration>,
+    ) -> Result<(), AddFaultError> {
+        let lookahead = self.lookahead();
+        if let Some(delay) = delay.filter(|delay| *delay < lookahead) {
+            return Err(AddFaultError::BelowLookahead { delay, lookahead });
+        }
+        let known = self.known.as_mut().ok_or(AddFaultError::Closed)?;
+        known.add(fault);
+        self.delays = read(known.all());
+        Ok(())
     }
 
     #[inline]
@@ -112,18 +130,11 @@ impl Model for PairDelays {
         self.inner.round_trip(from, to)
     }
 
-    fn add_fault(&mut self, fault: &Fault) -> Result<(), AddFaultError> {
-        let Change::PairDelay { delay, .. } = fault.change else {
-            return self.inner.add_fault(fault);
-        };
-        let lookahead = self.lookahead();
-        if let Some(delay) = delay.filter(|delay| *delay < lookahead) {
-            return Err(AddFaultError::BelowLookahead { delay, lookahead });
+    fn open_parts(&mut self, show: &mut dyn FnMut(&mut dyn Any)) {
+        if self.known.is_some() {
+            show(self);
         }
-        let known = self.known.as_mut().ok_or(AddFaultError::Closed)?;
-        known.add(fault);
-        self.delays = read(known.all());
-        Ok(())
+        self.inner.open_parts(show);
     }
 }
 

@@ -11,6 +11,7 @@ mod open;
 mod pairs;
 mod step_function;
 
+use std::any::Any;
 use std::fmt;
 
 use peerlet_core::runtime::PacketDrop;
@@ -19,7 +20,7 @@ use peerlet_core::{Duration, Time};
 
 pub use change::{CALLS, CallEntry, Change, FaultError, Ways};
 pub use delays::PairDelays;
-pub use open::AddFaultError;
+pub use open::{AddFaultError, add_fault};
 
 use crate::access::{ACCESS_OVERHEAD, ACCESS_QUEUE};
 use crate::bottleneck::{Bottleneck, Pace};
@@ -257,8 +258,10 @@ impl Layer for Faults {
         }
     }
 
-    fn add_fault(&mut self, fault: &Fault) -> Result<(), AddFaultError> {
-        self.add(fault)
+    fn open_parts(&mut self, show: &mut dyn FnMut(&mut dyn Any)) {
+        if self.open.is_some() {
+            show(self);
+        }
     }
 }
 

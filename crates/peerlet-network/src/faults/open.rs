@@ -4,7 +4,8 @@ use std::fmt;
 
 use peerlet_core::Duration;
 
-use super::{Change, Fault, Faults};
+use super::{Change, Fault, Faults, PairDelays};
+use crate::model::Model;
 
 /// The faults of a layer that takes more of them.
 pub(super) struct Open {
@@ -13,7 +14,7 @@ pub(super) struct Open {
 }
 
 impl Faults {
-    /// As [`new`](Faults::new), and takes [more of them](crate::Layer::add_fault) while it is in
+    /// As [`new`](Faults::new), and takes [more of them](add_fault) while it is in
     /// use. Fates are the same; deciding them takes a little longer.
     pub fn open(faults: &[Fault], peers: u32) -> Faults {
         Faults::of(Open { faults: OpenList::new(faults.to_vec()), peers })
@@ -25,20 +26,57 @@ impl Faults {
     }
 
     /// Takes one more fault.
-    pub(super) fn add(&mut self, fault: &Fault) -> Result<(), AddFaultError> {
-        match fault.change {
-            // Applied where delays are.
-            Change::PairDelay { .. } => return Err(AddFaultError::Closed),
-            Change::Clog | Change::Release | Change::Cut { in_flight: true, .. } => {
-                return Err(AddFaultError::InFlight);
-            }
-            _ => {}
-        }
+    fn add(&mut self, fault: &Fault) -> Result<(), AddFaultError> {
         let mut open = self.open.take().ok_or(AddFaultError::Closed)?;
         open.faults.add(fault);
         *self = Faults::of(open);
         Ok(())
     }
+}
+
+/// Adds a fault to a network that is in use, at an instant before which all packets have departed.
+/// Its lookahead stays.
+///
+/// # Errors
+/// When the network has no part that takes it ([`Faults::open`], [`PairDelays::open`]), or not this
+/// one. Nothing has changed then.
+///
+/// ```
+/// use peerlet_core::runtime::SeatSet;
+/// use peerlet_core::{MILLISECOND, Time};
+/// use peerlet_network::{AddFaultError, Change, Constant, Fault, Faults, Layers, Model, add_fault};
+///
+/// let (constant, faults) = (Constant { delay: MILLISECOND }, Faults::open(&[], 2));
+/// let mut model = Layers::around(Box::new(constant), vec![Box::new(faults)]);
+/// let slow = Fault { at: Time::ZERO, seats: SeatSet::all(2), change: Change::Slow(3 << 16) };
+/// assert_eq!(add_fault(&mut model, &slow), Ok(()));
+/// let clog = Fault { change: Change::Clog, ..slow };
+/// assert_eq!(add_fault(&mut model, &clog), Err(AddFaultError::InFlight));
+/// ```
+pub fn add_fault(model: &mut dyn Model, fault: &Fault) -> Result<(), AddFaultError> {
+    if let Change::Clog | Change::Release | Change::Cut { in_flight: true, .. } = fault.change {
+        return Err(AddFaultError::InFlight);
+    }
+    let mut added = Err(AddFaultError::Closed);
+    model.open_parts(&mut |part| {
+        if added != Err(AddFaultError::Closed) {
+            return;
+        }
+        match &fault.change {
+            // Applied around the model itself.
+            Change::PairDelay { delay, .. } => {
+                if let Some(delays) = part.downcast_mut::<PairDelays>() {
+                    added = delays.add(fault, *delay);
+                }
+            }
+            _ => {
+                if let Some(faults) = part.downcast_mut::<Faults>() {
+                    added = faults.add(fault);
+                }
+            }
+        }
+    });
+    added
 }
 
 /// Faults in an order from which a stable sort by time makes that in which they happen: at one

@@ -26,7 +26,7 @@ const ASKED_MAX: usize = 8;
 /// use peerlet_overlay::Introducer;
 /// let known: Introducer = "[2001:db8::7]:7000/3".parse()?;
 /// assert_eq!(known.to_string(), "[2001:db8::7]:7000/3");
-/// assert!("example.org:7000".parse::<Introducer>().is_err(), "names are the program's to resolve");
+/// assert!("example.org:7000".parse::<Introducer>().is_err(), "the program resolves names");
 /// # Ok::<(), peerlet_overlay::IntroducerError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
