@@ -3,8 +3,8 @@
 //! One interface for every world. A run has one [`Codec`], which is postcard unless it chooses
 //! another one. The feature `bincode` adds bincode 2, for closed networks only: with its limit set,
 //! a ten-byte frame can still cost it a mebibyte or seconds of work, and all its versions are
-//! flagged unmaintained (RUSTSEC-2025-0141). With either, bytes are capped before they are examined, lists
-//! and maps allocate room as their items come, and left-over bytes are refused.
+//! flagged unmaintained (RUSTSEC-2025-0141). With either, bytes are capped before they are
+//! examined, lists and maps allocate room as their items come, and left-over bytes are refused.
 //!
 //! The functions of this module are the default codec, whatever a run has: for bytes that a peerlet
 //! puts into its messages, and for those that processes exchange about a run.

@@ -54,7 +54,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "config/regions",
         ],
     ),
-    ("peerlet-network", &["faults", "faults/cuts", "faults/delays"]),
+    ("peerlet-network", &["faults", "faults/cuts", "faults/delays", "faults/open"]),
     (
         "peerlet-network",
         &["matrix", "matrix/edges", "matrix/error", "matrix/lines", "matrix/pairs", "matrix/read"],
