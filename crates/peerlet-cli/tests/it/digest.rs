@@ -36,7 +36,7 @@ fn fold(a: u64, b: u64) -> u64 {
     (product >> 64) as u64 ^ product as u64
 }
 
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "deliver",
     "timer",
     "command",
