@@ -13,6 +13,7 @@ pub use crate::map::FixedHasher;
 pub use crate::metric::QUANTA_MAX;
 pub use crate::packed_event::{PackedEvent, PackedEvents, RowOf};
 pub use crate::parcel::{Body, Call, Class, Codec, Header, MetricIndex, Parcel, Port};
+pub use crate::picks::WrongPick;
 pub use crate::random::mix;
 pub use crate::registry::{Entry, Registry, StackError};
 pub use crate::seat_set::SeatSet;

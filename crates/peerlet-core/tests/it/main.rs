@@ -5,6 +5,8 @@ mod compile;
 mod large;
 mod locals;
 mod questions;
+mod requests;
+mod roles;
 mod runner;
 mod tasks;
 mod timers;
