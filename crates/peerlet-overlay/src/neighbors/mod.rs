@@ -10,7 +10,7 @@ mod message;
 use std::collections::{BTreeMap, BTreeSet};
 
 use peerlet_core::{
-    Address, Context, Description, Duration, Metric, Peerlet, Rng, Seed, Time, TimerId,
+    Address, Context, Description, Duration, Metric, Peerlet, Rng, RoleContext, Seed, Time, TimerId,
 };
 
 pub use config::{LayoutConfig, NeighborsConfig};
@@ -22,6 +22,7 @@ pub use message::{NeighborsMessage, Peers};
 use crate::bootstrap::Bootstrapped;
 use crate::configured::{ConfigError, Configured};
 use crate::ring::RingId;
+use crate::roles::PeerSampler;
 
 const DEGREE: Metric = Metric::gauge("degree").quantum(1.0).help("neighbors of a peer");
 const FOUND: Metric = Metric::counter("found").help("peers that became neighbors");
@@ -126,6 +127,7 @@ impl Peerlet for Neighbors {
     fn describe(about: &mut Description<Self>) {
         about
             .help("keeps random links and the nearest peers on a ring")
+            .plays::<dyn PeerSampler>(|me| me)
             .hears(Neighbors::bootstrapped)
             .measures(&DEGREE)
             .measures(&FOUND)
@@ -267,6 +269,23 @@ impl Neighbors {
     pub fn forget(&mut self, ctx: &mut Context<Self>, peer: Address) {
         self.lose(peer, ctx.now());
         self.tell(ctx);
+    }
+}
+
+impl PeerSampler for Neighbors {
+    fn sample(&self, rng: &mut Rng, count: usize, into: &mut Vec<Address>) {
+        let before = into.len();
+        into.extend(self.all().map(|neighbor| neighbor.address));
+        rng.shuffle(&mut into[before..]);
+        into.truncate(before.saturating_add(count));
+    }
+
+    fn known(&self) -> usize {
+        self.all().count()
+    }
+
+    fn suspect(&mut self, _: &mut RoleContext, peer: Address) {
+        self.known.suspect(peer);
     }
 }
 
