@@ -191,6 +191,17 @@ impl StackError {
     }
 }
 
+impl StackError {
+    /// The role that no peerlet on the stack plays, where that is the problem.
+    pub fn unplayed_role(&self) -> Option<&'static str> {
+        match self {
+            StackError::Role { role, above: None, .. } => Some(role),
+            StackError::Pick(wrong) if wrong.players.is_empty() => Some(wrong.role),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for StackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -3,14 +3,14 @@
 pub use crate::experiment::Experiment;
 pub use peerlet_core::{
     Address, CallError, Caller, Command, Contact, Context, Description, Duration, Either, HOUR,
-    Identity, Kind, MICROSECOND, MILLISECOND, MINUTE, Map, Metric, NANOSECOND, Need, Nothing,
-    Operation, Peer, Peerlet, Question, Refusal, Refused, Rng, SECOND, Seat, Seats, Seed, Set,
-    Sibling, Signature, Task, TaskId, TestPeer, Time, TimerId, TrustError, Undelivered, Value,
-    WaitSet, join_all, race, race2,
+    Identity, Kind, ListenError, MICROSECOND, MILLISECOND, MINUTE, Map, Metric, NANOSECOND, Need,
+    Nothing, Operation, Peer, Peerlet, Picks, Port, Question, Refusal, Refused, Response, Rng,
+    Role, RoleContext, SECOND, Seat, Seats, Seed, Set, Sibling, Signature, Task, TaskId, TestPeer,
+    Time, TimerId, TrustError, Undelivered, Value, WaitSet, join_all, race, race2,
 };
 pub use peerlet_overlay::{
-    Alone, Bootstrap, Bootstrapped, ConfigError, Configured, Lookups, Neighbors, RingId, Router,
-    check_range,
+    Alone, Bootstrap, Bootstrapped, ConfigError, Configured, KeyRouter, Lookups, Neighbors,
+    PeerSampler, RingId, Router, check_range,
 };
 pub use peerlet_run::{Results, RunError, SimRun};
 pub use serde::{Deserialize, Serialize};
