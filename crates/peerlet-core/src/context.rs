@@ -74,6 +74,7 @@ impl HostShared {
     }
 
     /// The ports of the peer in this row, from the lowest of its stack.
+    #[inline]
     pub(crate) fn stack(&self, row: usize) -> &[Port] {
         match self.standings[row].state {
             // A seat that was never started has no stack yet.

@@ -77,6 +77,7 @@ impl Entry {
         self.metric_names.iter().position(|known| *known == name)
     }
 
+    #[inline]
     pub(crate) fn is_of<P: Peerlet>(&self) -> bool {
         self.type_id == TypeId::of::<P>()
     }
@@ -341,6 +342,7 @@ impl Registry {
     }
 
     /// The type behind a port; `None` when no type has it.
+    #[inline]
     pub fn entry(&self, port: Port) -> Option<&Entry> {
         self.entries.get(usize::from(port.0))
     }

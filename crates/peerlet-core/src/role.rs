@@ -264,6 +264,7 @@ impl<'e, P: Peerlet> Context<'_, 'e, P> {
 }
 
 /// The part of a stack below this peerlet.
+#[inline]
 fn below(stack: &[Port], port: Port) -> &[Port] {
     let place = stack.iter().position(|other| *other == port);
     &stack[..place.unwrap_or(stack.len())]
@@ -314,7 +315,7 @@ impl<P: Peerlet> Description<P> {
     ) -> &mut Self {
         // The column is borrowed as for a sibling; then the peerlet's type is forgotten.
         let cast: Cast<R> = Box::new(move |column, row| {
-            let rows: &Rows<P> = column.as_any().downcast_ref()?;
+            let rows: &Rows<P> = (column as &dyn Any).downcast_ref()?;
             Some(RefMut::map(rows.borrow_mut(row)?, &cast))
         });
         self.plays.push(Played { role: RoleName::of::<R>(), cast: Box::new(cast) });
@@ -336,6 +337,7 @@ pub(crate) struct Players {
 }
 
 impl Players {
+    #[inline]
     fn cast(&self, port: Port) -> Option<&(dyn Any + Send + Sync)> {
         self.by_port.get(usize::from(port.0))?.as_deref()
     }
