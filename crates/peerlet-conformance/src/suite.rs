@@ -132,6 +132,7 @@ pub const CASES: &[&[Case]] = &[
     cases::large::CASES,
     cases::pressure::CASES,
     cases::siblings::CASES,
+    cases::roles::CASES,
     cases::tasks::CASES,
     cases::world::CASES,
     cases::trust::CASES,

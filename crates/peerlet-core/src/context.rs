@@ -12,8 +12,8 @@ use peerlet_memory::{Hint, Lent};
 use rand::{TryCryptoRng, TryRng};
 
 use crate::address::{Address, Contact, Seat};
-use crate::column::{Column, Once, Periodic, Rows};
-use crate::life::Life;
+use crate::column::{Column, Once, Periodic};
+use crate::life::{Life, Standing, State};
 use crate::location::Unwound;
 use crate::metric::MetricOf;
 use crate::packed_event::PackedEvent;
@@ -22,7 +22,6 @@ use crate::peerlet::Peerlet;
 use crate::random::Rng;
 use crate::refusal::{Refusal, Refused};
 use crate::registry::{Registry, assert_listed};
-use crate::sibling::Sibling;
 use crate::task::{Anchor, Running, Task, TaskId};
 use crate::time::{Duration, Time};
 use crate::wire::{Codec, DATAGRAM_MAX};
@@ -46,6 +45,10 @@ pub(crate) struct HostShared {
     pub(crate) columns: Vec<Box<dyn Column>>,
     /// Where each column's rows are.
     pub(crate) hints: Vec<Hint>,
+    /// The state and the stack of each row.
+    pub(crate) standings: Vec<Standing>,
+    /// The stacks that occur, as ports in order.
+    pub(crate) stacks: Vec<Box<[Port]>>,
     /// The work left after the current handler, in order.
     pub(crate) locals: RefCell<VecDeque<Local>>,
     /// Whether there is any.
@@ -77,6 +80,16 @@ impl HostShared {
         }
     }
 
+    /// The ports of the peer in this row, from the lowest of its stack.
+    #[inline]
+    pub(crate) fn stack(&self, row: usize) -> &[Port] {
+        match self.standings[row].state {
+            // A seat that was never started has no stack yet.
+            State::Absent if self.stacks.is_empty() => &[],
+            _ => &self.stacks[usize::from(self.standings[row].stack)],
+        }
+    }
+
     /// Whether the handler that just ran left something to do before the peer's next event.
     #[inline(always)]
     pub(crate) fn has_locals(&self) -> bool {
@@ -103,8 +116,8 @@ impl HostShared {
 
 /// Something that the peer does after the current handler, before its next event.
 pub(crate) enum Local {
-    /// Siblings hear of this.
-    Event(TypeId, Box<dyn Any + Send>),
+    /// Siblings hear of this: all of them, or the one with this port.
+    Event { id: TypeId, event: Box<dyn Any + Send>, to: Option<Port> },
     /// A task was spawned and takes its first step.
     Spawned(u32),
 }
@@ -193,6 +206,21 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     #[inline(always)]
     pub(crate) fn env(&mut self) -> &mut Env<'e> {
         &mut self.env
+    }
+
+    /// The context of the sibling with this number, which is of this type.
+    pub(crate) fn acting_as(env: &'a mut Env<'e>, port: Port) -> Context<'a, 'e, P> {
+        Context { env: Lent(env), port, peerlet: PhantomData }
+    }
+
+    #[inline(always)]
+    pub(crate) fn env_ref(&self) -> &Env<'e> {
+        &self.env
+    }
+
+    /// The peerlet's number, the same in all processes of a run.
+    pub fn port(&self) -> Port {
+        self.port
     }
 
     /// The peer's local time. Clocks of different peers may differ.
@@ -418,85 +446,10 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         self.env.life().cancel(timer, now, settled, swept);
     }
 
-    /// The sibling of type `Q`: `None` when the stack has none or when it is already on the call
-    /// stack.
-    ///
-    /// The guard borrows the peer, not the context, so both can be used side by side:
-    /// `near.any(ctx.rng())`. To act as the sibling, pass it its own context:
-    /// `near.forget(&mut ctx.of::<Near>(), peer)`.
-    pub fn sibling<Q: Peerlet>(&self) -> Option<Sibling<'e, Q>> {
-        let port = self.env.house.registry.port_of(TypeId::of::<Q>())?;
-        let rows: &'e Rows<Q> = self.env.house.column(port).as_any().downcast_ref()?;
-        rows.borrow_mut(self.env.row()).map(|sibling| Sibling(Lent(sibling)))
-    }
-
-    /// Whether this peer has a peerlet of type `Q`, on the call stack or not: where groups have
-    /// stacks of their own, some peers have one and others have none.
-    pub fn has<Q: Peerlet>(&self) -> bool {
-        self.port_of::<Q>().is_some()
-    }
-
-    /// The context as the sibling of type `Q` sees it: its timers and tasks, its messages, its
-    /// metrics.
-    ///
-    /// # Panics
-    /// Panics when this peer has no `Q`, whether or not other peers of the run have one. Declare
-    /// [`uses`](crate::Description::uses) where it is always there, and ask [`has`](Context::has)
-    /// where it may not be.
-    ///
-    /// ```
-    /// # use peerlet_core::*;
-    /// # struct Cache;
-    /// # impl Peerlet for Cache {
-    /// #     const NAME: &'static str = "cache"; type Message = Nothing; type Timer = ();
-    /// # }
-    /// # struct Reader;
-    /// # impl Peerlet for Reader {
-    /// #     const NAME: &'static str = "reader"; type Message = Nothing; type Timer = Nothing;
-    /// #     fn start(&mut self, ctx: &mut Context<Self>) {
-    /// if ctx.has::<Cache>() {
-    ///     // The cache's own timer: `Cache::timer` handles it.
-    ///     ctx.of::<Cache>().after(SECOND, ());
-    /// }
-    /// #     }
-    /// # }
-    /// # TestPeer::new(Reader);
-    /// # TestPeer::beside(Peer::new().with(Cache), Reader).advance(SECOND);
-    /// ```
-    #[track_caller]
-    pub fn of<Q: Peerlet>(&mut self) -> Context<'_, 'e, Q> {
-        let Some(port) = self.port_of::<Q>() else { self.refuse(Q::NAME) };
-        Context { env: Lent(&mut *self.env), port, peerlet: PhantomData }
-    }
-
-    /// The port of this peer's peerlet of type `Q`.
-    fn port_of<Q: Peerlet>(&self) -> Option<Port> {
-        let house = self.env.house;
-        let port = house.registry.port_of(TypeId::of::<Q>())?;
-        house.column(port).has(self.env.row()).then_some(port)
-    }
-
-    /// Ends the run: nobody can act for a sibling that is not there.
-    #[cold]
-    #[track_caller]
-    fn refuse(&mut self, sibling: &str) -> ! {
-        let (seat, life, now) = (self.seat(), self.env.life().number, self.now());
-        panic!(
-            "peer {seat} (life {life}) has no `{sibling}`, and its `{}` acts as `{sibling}` at \
-             {now}; put `{sibling}` on the stack of this seat and say `about.uses`, or ask \
-             `ctx.has` before `ctx.of`",
-            P::NAME
-        );
-    }
-
     /// Tells the siblings that hear events of type `E`; they handle it after the current handler,
     /// in stack order.
     pub fn emit<E: Send + 'static>(&mut self, event: E) {
-        let id = TypeId::of::<E>();
-        let house = self.env.house;
-        if house.registry.is_heard(id) || house.is_tapped(id) {
-            house.push_local(Local::Event(id, Box::new(event)));
-        }
+        self.env.tell(event, None);
     }
 
     /// Records a value of a metric: one of [`metrics!`](crate::metrics), or a [`Metric`] that

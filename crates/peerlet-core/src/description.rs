@@ -6,6 +6,7 @@ use crate::command::{Command, Signature};
 use crate::context::Context;
 use crate::metric::Metric;
 use crate::peerlet::Peerlet;
+use crate::role::{Played, RoleName};
 
 /// A service that a world may or may not provide.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -80,6 +81,8 @@ pub struct Description<P: Peerlet> {
     pub(crate) help: &'static str,
     pub(crate) needs: Vec<Need>,
     pub(crate) uses: Vec<(TypeId, &'static str)>,
+    pub(crate) plays: Vec<Played>,
+    pub(crate) wants: Vec<RoleName>,
     pub(crate) listeners: Vec<(TypeId, Listener<P>)>,
     pub(crate) metrics: Vec<Metric>,
     pub(crate) commands: Vec<Signature>,
@@ -92,6 +95,8 @@ impl<P: Peerlet> Description<P> {
             help: "",
             needs: Vec::new(),
             uses: Vec::new(),
+            plays: Vec::new(),
+            wants: Vec::new(),
             listeners: Vec::new(),
             metrics: P::METRICS.to_vec(),
             commands: Vec::new(),

@@ -5,6 +5,7 @@
 //! rest: stacks, lives, siblings, local events, calls and tasks. All worlds share it, so a peerlet
 //! cannot tell them apart by its handlers.
 
+mod locals;
 mod typed;
 
 use std::cell::{Cell, RefCell};
@@ -15,29 +16,22 @@ use peerlet_memory::{Hint, Table, prefetch};
 use crate::address::{Address, Seat};
 use crate::column::Column;
 use crate::command::Command;
-use crate::context::{Caller, Env, HostShared, Local};
+use crate::context::{Caller, Env, HostShared};
 use crate::life::{Depth, Life, Operated, Standing, State};
 use crate::location::{Handler, Location, RowGuard, Unwound};
 use crate::packed_event::{AHEAD, PackedEvent, PackedEvents, RowOf};
 use crate::parcel::{Body, Call, Class, Header, Parcel, Port, Undelivered};
 use crate::peer::Peer;
 use crate::registry::{Entry, Registry};
-use crate::task::{Answer, CallError, Outcome, Progress};
+use crate::task::{Answer, CallError, ListenError, Outcome, Progress, TaskListener};
 use crate::time::Time;
 use crate::wire::{Codec, DecodeError};
 use crate::world::{Alarm, World};
-
-/// How many local events and first steps of tasks one event may cause: more is an endless echo
-/// between siblings.
-const LOCALS_MAX: u32 = 100_000;
 
 /// A number of peers with all their parts. A row is a peer's index in it.
 pub struct Host {
     house: HostShared,
     lives: Table<Life>,
-    standings: Vec<Standing>,
-    /// The stacks that occur, as ports in order.
-    stacks: Vec<Box<[Port]>>,
 }
 
 impl Host {
@@ -52,6 +46,8 @@ impl Host {
                 codec: Codec::default(),
                 hints: vec![Hint::default(); columns.len()],
                 columns,
+                standings: vec![Standing::NONE; rows],
+                stacks: Vec::new(),
                 locals: RefCell::default(),
                 has_locals: Cell::default(),
                 anchor: RefCell::default(),
@@ -60,8 +56,6 @@ impl Host {
                 taps: RefCell::default(),
             },
             lives,
-            standings: vec![Standing::NONE; rows],
-            stacks: Vec::new(),
         }
     }
 
@@ -80,7 +74,7 @@ impl Host {
     /// Whether the peer in this row lives.
     #[inline]
     pub fn state(&self, row: usize) -> State {
-        self.standings[row].state
+        self.house.standings[row].state
     }
 
     /// The number of the peer's present or last life; 0 before the first.
@@ -137,7 +131,7 @@ impl Host {
         world: &mut dyn World,
         build: impl FnOnce() -> Peer,
     ) -> bool {
-        let before = self.standings[row].state;
+        let before = self.house.standings[row].state;
         if before == State::Running {
             return false;
         }
@@ -147,7 +141,7 @@ impl Host {
             guard.done();
             self.insert(row, peer);
         }
-        self.standings[row].state = State::Running;
+        self.house.standings[row].state = State::Running;
         let life = &mut self.lives[row];
         life.begin();
         life.rng = world.seed(life.number).named("behavior").rng();
@@ -171,12 +165,12 @@ impl Host {
             self.house.hints[usize::from(port.0)] = hint;
             ports.push(port);
         }
-        let known = self.stacks.iter().position(|stack| **stack == *ports);
+        let known = self.house.stacks.iter().position(|stack| **stack == *ports);
         let stack = known.unwrap_or_else(|| {
-            self.stacks.push(ports.into());
-            self.stacks.len() - 1
+            self.house.stacks.push(ports.into());
+            self.house.stacks.len() - 1
         });
-        self.standings[row].stack = stack as u16;
+        self.house.standings[row].stack = stack as u16;
     }
 
     fn each_up(
@@ -193,7 +187,7 @@ impl Host {
     /// Ends the life in order: `stop` in reverse stack order. State is kept. False when it does not
     /// live.
     pub fn stop(&mut self, row: usize, world: &mut dyn World) -> bool {
-        if self.standings[row].state != State::Running {
+        if self.house.standings[row].state != State::Running {
             return false;
         }
         for place in (0..self.stack(row).len()).rev() {
@@ -205,7 +199,7 @@ impl Host {
 
     /// Ends the life at once, if there is one, and drops all state. False when there was none.
     pub fn crash(&mut self, row: usize) -> bool {
-        if self.standings[row].state == State::Absent {
+        if self.house.standings[row].state == State::Absent {
             return false;
         }
         for place in 0..self.stack(row).len() {
@@ -299,7 +293,7 @@ impl Host {
     /// Whether this alarm of this life is still valid; asking about a canceled timer forgets it.
     pub fn expects(&mut self, row: usize, life: u32, alarm: &Alarm) -> bool {
         let present = &mut self.lives[row];
-        if self.standings[row].state != State::Running || present.number != life {
+        if self.house.standings[row].state != State::Running || present.number != life {
             return false;
         }
         match alarm {
@@ -318,7 +312,7 @@ impl Host {
         handle: u32,
         body: &mut Body,
     ) -> bool {
-        if self.standings[row].state != State::Running {
+        if self.house.standings[row].state != State::Running {
             return false;
         }
         let env = &mut self.env(row, world, port);
@@ -377,7 +371,10 @@ impl Host {
         let (life, by) = (&mut self.lives[row], Operated { task, own: operation });
         let call = id.and_then(|id| Some((id, life.rare.as_mut()?.calls.get_mut(id)?)));
         let Some((id, call)) = call else {
-            return self.resume(row, world, by, Outcome::Slept);
+            let listener = life.take_listener(by);
+            let unheard = |listener: TaskListener| (listener.fail)(ListenError::TimedOut);
+            let result = listener.map(unheard).map_or(Outcome::Slept, Outcome::Heard);
+            return self.resume(row, world, by, result);
         };
         if call.tries_left == 0 {
             life.set_idle(by);
@@ -455,7 +452,7 @@ impl Host {
         port: Port,
         command: &Command,
     ) -> bool {
-        let state = self.standings[row].state;
+        let state = self.house.standings[row].state;
         if state == State::Absent || !self.stack(row).contains(&port) {
             return false;
         }
@@ -472,18 +469,14 @@ impl Host {
 
     /// Ends the life in this row.
     fn end(&mut self, row: usize, state: State) {
-        self.standings[row].state = state;
+        self.house.standings[row].state = state;
         let guard = RowGuard::new(&self.house, row, None, Handler::Drop);
         self.lives[row].end();
         guard.done();
     }
 
     fn stack(&self, row: usize) -> &[Port] {
-        match self.standings[row].state {
-            // A seat that was never started has no stack yet.
-            State::Absent if self.stacks.is_empty() => &[],
-            _ => &self.stacks[usize::from(self.standings[row].stack)],
-        }
+        self.house.stack(row)
     }
 
     #[inline(always)]
@@ -530,59 +523,5 @@ impl Host {
             Progress::Waits => self.lives[row].put_task(id, task),
             Progress::Over => self.lives[row].remove_task(id),
         }
-    }
-
-    /// Does what handlers left to be done before the peer's next event.
-    #[inline]
-    fn settle(&mut self, row: usize, world: &mut dyn World) {
-        if self.house.has_locals() {
-            self.settle_locals(row, world);
-        }
-    }
-
-    fn settle_locals(&mut self, row: usize, world: &mut dyn World) {
-        let mut count = 0;
-        while let Some(local) = self.house.locals.get_mut().pop_front() {
-            count += 1;
-            if count > LOCALS_MAX {
-                self.refuse_echo(row, world.seat(), world.now(), &local);
-            }
-            match local {
-                Local::Spawned(id) => self.step(row, world, id, None),
-                Local::Event(id, event) => {
-                    self.show_taps(row, id, &*event);
-                    for place in 0..self.stack(row).len() {
-                        let port = self.stack(row)[place];
-                        let registry = self.house.registry.clone();
-                        for listener in registry.ears_of(port, id) {
-                            let env = &mut self.env(row, world, port);
-                            let column = env.house.column(port);
-                            column.hear(env, listener, &*event);
-                        }
-                    }
-                }
-            }
-        }
-        self.house.has_locals.set(false);
-    }
-
-    /// Ends the run, since this never ends.
-    #[cold]
-    fn refuse_echo(&self, row: usize, seat: Seat, now: Time, local: &Local) -> ! {
-        let registry = &self.house.registry;
-        let hears = |port: &&Port| match local {
-            Local::Event(id, _) => registry.ears_of(**port, *id).next().is_some(),
-            Local::Spawned(_) => false,
-        };
-        let name = |port: &Port| registry.entry(*port).map_or("?", Entry::name);
-        let hearers: Vec<_> = self.stack(row).iter().filter(hears).map(name).collect();
-        let who = match local {
-            Local::Event(..) => format!("the last is heard by `{}`", hearers.join("`, `")),
-            Local::Spawned(_) => "the last spawns a task".to_owned(),
-        };
-        panic!(
-            "one event of seat {seat} at {now} caused {LOCALS_MAX} local events, and no end is in \
-             sight: {who}; see that siblings do not answer each other's events with events"
-        );
     }
 }

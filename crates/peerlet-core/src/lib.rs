@@ -18,6 +18,8 @@ mod macros;
 mod metric;
 mod peer;
 mod peerlet;
+mod picks;
+mod role;
 mod sibling;
 mod task;
 
@@ -55,15 +57,17 @@ pub use description::{CommandHandler, Commands, Description, Need};
 pub use macros::{commands, metrics};
 pub use map::{Map, Set};
 pub use metric::{Metric, MetricKind, MetricOf};
-pub use parcel::Undelivered;
+pub use parcel::{Port, Undelivered};
 pub use peer::{AnyPeerlet, Peer};
 pub use peerlet::{Nothing, Peerlet};
+pub use picks::Picks;
 pub use random::{Rng, Seed};
 pub use refusal::{Refusal, Refused};
+pub use role::{Role, RoleContext, RoleRef};
 pub use sibling::Sibling;
 pub use task::{
-    CallError, Either, JoinAll, Operation, Question, Race, Task, TaskId, WaitSet, join_all, race,
-    race2,
+    CallError, Either, JoinAll, ListenError, Listening, Operation, Question, Race, Response, Task,
+    TaskId, WaitSet, join_all, race, race2,
 };
 pub use test_peer::TestPeer;
 pub use time::{

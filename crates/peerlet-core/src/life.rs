@@ -1,15 +1,16 @@
 //! The state of a peer besides its peerlets: its life, its generator, and the parts that an idle
 //! peer does without.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 
-use peerlet_memory::prefetch_line;
+use peerlet_memory::{Value, prefetch_line};
 
 use crate::address::Address;
 use crate::context::TimerId;
 use crate::parcel::{Class, Port};
 use crate::random::{Rng, Seed};
 use crate::small_map::SmallMap;
+use crate::task::{Filter, Listeners, TaskListener};
 use crate::time::{Duration, Time};
 use crate::world::Swept;
 
@@ -75,6 +76,8 @@ pub(crate) struct Rare {
     sweep_at: usize,
     tasks: SmallMap<u32, Tasked>,
     pub(crate) calls: SmallMap<u32, OpenCall>,
+    /// The local events that tasks wait for.
+    pub(crate) listeners: Listeners,
 }
 
 /// The note that a timer was taken back.
@@ -113,6 +116,8 @@ struct Open {
     call: Option<u32>,
     /// Whether its time is over already. The answer may still come.
     is_idle: bool,
+    /// Whether it waits for a local event.
+    listens: bool,
 }
 
 /// Which operation of which task, by the task's own number.
@@ -242,16 +247,64 @@ impl Life {
             for call in task.open.values().filter_map(|open| open.call) {
                 rare.calls.remove(call);
             }
+            if !rare.listeners.is_empty() {
+                rare.listeners.remove_task(id);
+            }
         }
         self.tidy();
     }
 
     /// Opens an operation.
     pub(crate) fn open(&mut self, task: u32, own: u32, call: Option<u32>) {
+        self.open_as(task, own, Open { call, is_idle: false, listens: false });
+    }
+
+    fn open_as(&mut self, task: u32, own: u32, open: Open) {
         if let Some(task) = self.task_mut(task) {
-            task.open.insert(own, Open { call, is_idle: false });
+            task.open.insert(own, open);
             task.waits += 1;
         }
+    }
+
+    /// Opens an operation that waits for a local event. False where too many do.
+    pub(crate) fn listen(&mut self, event: TypeId, listener: TaskListener) -> bool {
+        let Operated { task, own } = listener.by;
+        if self.rare().listeners.is_full() {
+            return false;
+        }
+        self.open_as(task, own, Open { call: None, is_idle: false, listens: true });
+        self.rare().listeners.add(event, listener);
+        true
+    }
+
+    /// Says what an operation waits for, unless its task has ended meanwhile.
+    pub(crate) fn set_filter(&mut self, event: TypeId, by: Operated, filter: Filter) {
+        if let Some(rare) = &mut self.rare {
+            rare.listeners.set_filter(event, by, filter);
+        }
+    }
+
+    /// Whether a task waits for events of this type.
+    #[inline]
+    pub(crate) fn listens(&self, event: TypeId) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.listeners.listens(event))
+    }
+
+    /// Takes out the operations of this peerlet's tasks that wait for this event, with their
+    /// results. They are still open.
+    pub(crate) fn hear(
+        &mut self,
+        port: Port,
+        id: TypeId,
+        event: &dyn Any,
+    ) -> Vec<(Operated, Value)> {
+        self.rare.as_mut().map_or_else(Vec::new, |rare| rare.listeners.hear(port, id, event))
+    }
+
+    /// Takes out the listener of an operation that waits for a local event.
+    pub(crate) fn take_listener(&mut self, by: Operated) -> Option<TaskListener> {
+        let open = self.task(by.task)?.open.get(by.own)?;
+        if open.listens { self.rare().listeners.take(by) } else { None }
     }
 
     /// Opens a call again, under another number, which waits so long for each try.
@@ -293,9 +346,12 @@ impl Life {
 
     /// Closes an operation that nobody waits for any more, and its call.
     pub(crate) fn forget(&mut self, task: u32, own: u32) {
-        let call = self.close(task, own).and_then(|open| open.call);
-        if let (Some(call), Some(rare)) = (call, &mut self.rare) {
+        let (Some(open), Some(rare)) = (self.close(task, own), &mut self.rare) else { return };
+        if let Some(call) = open.call {
             rare.calls.remove(call);
+        }
+        if open.listens {
+            drop(rare.listeners.take(Operated { task, own }));
         }
     }
 

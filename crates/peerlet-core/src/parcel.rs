@@ -4,12 +4,15 @@
 use std::fmt;
 
 use peerlet_memory::Value;
+use serde::{Deserialize, Serialize};
 
 use crate::wire::{Codec, DecodeError, Message};
 
 /// Which peerlet type a message, a timer or a command is for: its index in the run's
-/// [`Registry`](crate::runtime::Registry).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+/// [`Registry`](crate::runtime::Registry). It is the same in all processes of a run, so it may be
+/// part of a message; a peer that has no such peerlet tells nobody.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Port(pub u16);
 
 /// Which metric a value belongs to: its index in the run's [`Registry`](crate::runtime::Registry).

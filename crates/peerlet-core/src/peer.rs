@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::column::{Column, Rows};
 use crate::peerlet::Peerlet;
+use crate::picks::Picks;
 use crate::registry::Entry;
 
 /// A stack of peerlets, in order.
@@ -76,6 +77,8 @@ pub(crate) trait Boxed: Send {
     fn type_id(&self) -> TypeId;
     /// The registry's entry of the type.
     fn entry(&self) -> Entry;
+    /// The siblings that this one picks for roles.
+    fn picked(&self) -> Picks;
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
@@ -90,6 +93,12 @@ impl<P: Peerlet> Boxed for P {
 
     fn entry(&self) -> Entry {
         Entry::of::<P>(|| Box::new(Rows::<P>::new()) as Box<dyn Column>)
+    }
+
+    fn picked(&self) -> Picks {
+        let mut picks = Picks::default();
+        self.picks(&mut picks);
+        picks
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {

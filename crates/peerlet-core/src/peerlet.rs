@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::description::Description;
 use crate::metric::Metric;
 use crate::parcel::Undelivered;
+use crate::picks::Picks;
 use crate::wire::Message;
 
 /// A well-defined piece of message-passing functionality, with its state.
@@ -66,6 +67,12 @@ pub trait Peerlet: Sized + Send + 'static {
     /// metrics.
     fn describe(about: &mut Description<Self>) {
         let _ = about;
+    }
+
+    /// Names the siblings that its configuration picks for [roles](crate::Role); a name that is
+    /// wrong is refused before anything runs.
+    fn picks(&self, picks: &mut Picks) {
+        let _ = picks;
     }
 
     /// The peer was built, for the first time or after a crash. Siblings are there, nothing has

@@ -12,6 +12,8 @@ use crate::metric::{Metric, MetricOf};
 use crate::parcel::{MetricIndex, Port};
 use crate::peer::Peer;
 use crate::peerlet::Peerlet;
+use crate::picks::WrongPick;
+use crate::role::{Played, Players, RoleName, Roles};
 
 /// The peerlet types of a run, numbered by [`Port`], and their metrics, numbered by
 /// [`MetricIndex`].
@@ -24,6 +26,7 @@ pub struct Registry {
     metrics: Vec<(String, Metric)>,
     /// For each type of event, the indices of the listeners of each port.
     heard: Map<TypeId, BTreeMap<Port, Vec<usize>>>,
+    roles: Roles,
 }
 
 /// Ends the compilation of a peerlet that records a metric with a place, and whose `METRICS` has
@@ -58,12 +61,16 @@ pub struct Entry {
     help: &'static str,
     needs: Vec<Need>,
     uses: Vec<(TypeId, &'static str)>,
+    plays: Vec<RoleName>,
+    wants: Vec<RoleName>,
     listeners: Vec<TypeId>,
     metrics: Vec<Metric>,
     /// The metrics' names, close together.
     metric_names: Vec<&'static str>,
     commands: Vec<Signature>,
     metrics_from: u16,
+    /// The way to each role that it plays, until the type is numbered.
+    casts: Vec<Played>,
     column: fn() -> Box<dyn Column>,
 }
 
@@ -77,6 +84,9 @@ impl Entry {
             help: about.help,
             needs: about.needs,
             uses: about.uses,
+            plays: about.plays.iter().map(|played| played.role).collect(),
+            casts: about.plays,
+            wants: about.wants,
             listeners: about.listeners.iter().map(|(event, _)| *event).collect(),
             metric_names: about.metrics.iter().map(Metric::name).collect(),
             metrics: about.metrics,
@@ -89,6 +99,19 @@ impl Entry {
     #[cold]
     fn metric_named(&self, name: &str) -> Option<usize> {
         self.metric_names.iter().position(|known| *known == name)
+    }
+
+    #[inline]
+    pub(crate) fn is_of<P: Peerlet>(&self) -> bool {
+        self.type_id == TypeId::of::<P>()
+    }
+
+    pub(crate) fn played(&self) -> &[RoleName] {
+        &self.plays
+    }
+
+    pub(crate) fn wanted(&self) -> &[RoleName] {
+        &self.wants
     }
 
     /// The peerlet's name.
@@ -114,6 +137,16 @@ impl Entry {
     /// The names of the siblings it uses.
     pub fn uses(&self) -> impl Iterator<Item = &'static str> {
         self.uses.iter().map(|(_, name)| *name)
+    }
+
+    /// The names of the roles it plays for its siblings.
+    pub fn plays(&self) -> impl Iterator<Item = &'static str> {
+        self.plays.iter().map(|role| role.name)
+    }
+
+    /// The names of the roles that a sibling must play for it.
+    pub fn wants(&self) -> impl Iterator<Item = &'static str> {
+        self.wants.iter().map(|role| role.name)
     }
 
     /// The commands it takes.
@@ -142,6 +175,17 @@ pub enum StackError {
         /// The sibling it misses.
         sibling: &'static str,
     },
+    /// No sibling below a peerlet plays a role that it wants.
+    Role {
+        /// The peerlet.
+        peerlet: &'static str,
+        /// The role.
+        role: &'static str,
+        /// A sibling that plays it and is not below.
+        above: Option<&'static str>,
+    },
+    /// A peerlet picks a sibling by a name that is wrong.
+    Pick(WrongPick),
     /// A peerlet needs a service that the world cannot provide.
     Need {
         /// The peerlet.
@@ -164,8 +208,21 @@ impl StackError {
         match self {
             StackError::Name(peerlet) | StackError::Spelling(peerlet) => peerlet,
             StackError::Sibling { peerlet, .. }
+            | StackError::Role { peerlet, .. }
+            | StackError::Pick(WrongPick { peerlet, .. })
             | StackError::Need { peerlet, .. }
             | StackError::Metric { peerlet, .. } => peerlet,
+        }
+    }
+}
+
+impl StackError {
+    /// The role that no peerlet on the stack plays, where that is the problem.
+    pub fn unplayed_role(&self) -> Option<&'static str> {
+        match self {
+            StackError::Role { role, above: None, .. } => Some(role),
+            StackError::Pick(wrong) if wrong.players.is_empty() => Some(wrong.role),
+            _ => None,
         }
     }
 }
@@ -184,6 +241,17 @@ impl fmt::Display for StackError {
                 f,
                 "`{peerlet}` uses `{sibling}`, which is not on the stack; add `{sibling}`"
             ),
+            StackError::Role { peerlet, role, above: None } => write!(
+                f,
+                "`{peerlet}` wants a sibling in the role `{role}`, and none on the stack plays it; \
+                 put one below `{peerlet}`"
+            ),
+            StackError::Role { peerlet, role, above: Some(above) } => write!(
+                f,
+                "`{peerlet}` wants a sibling in the role `{role}` below it, and `{above}`, which \
+                 plays it, is above; put `{above}` below `{peerlet}`, or pick it by its name"
+            ),
+            StackError::Pick(wrong) => wrong.fmt(f),
             StackError::Need { peerlet, need } => write!(
                 f,
                 "`{peerlet}` needs {need}, which this world cannot give; \
@@ -218,7 +286,8 @@ impl Registry {
     /// can run.
     ///
     /// # Errors
-    /// When a sibling is missing, or a name is used twice or misspelled.
+    /// When a sibling or a player of a role is missing, a name is used twice or misspelled, or a
+    /// peerlet [picks](Peerlet::picks) a sibling by a wrong name.
     pub fn add(&mut self, peer: &Peer) -> Result<(), StackError> {
         for (i, peerlet) in peer.peerlets.iter().enumerate() {
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
@@ -241,7 +310,7 @@ impl Registry {
                 }
             }
         }
-        Ok(())
+        self.check_roles(peer)
     }
 
     /// Numbers the peerlet types of this stack without checking whether it can run: to read their
@@ -265,6 +334,7 @@ impl Registry {
             self.metrics.push((format!("{}/{}", entry.name, metric.name()), *metric));
         }
         let port = Port(self.entries.len() as u16);
+        self.roles.add(port, std::mem::take(&mut entry.casts));
         for (place, event) in entry.listeners.iter().enumerate() {
             self.heard.entry(*event).or_default().entry(port).or_default().push(place);
         }
@@ -296,6 +366,7 @@ impl Registry {
     }
 
     /// The type behind a port; `None` when no type has it.
+    #[inline]
     pub fn entry(&self, port: Port) -> Option<&Entry> {
         self.entries.get(usize::from(port.0))
     }
@@ -305,7 +376,13 @@ impl Registry {
         self.entries.iter().position(|e| e.name == name).map(|i| Port(i as u16))
     }
 
-    fn entry_of(&self, type_id: TypeId) -> Option<&Entry> {
+    /// The peerlet types that play a role.
+    #[inline]
+    pub(crate) fn players_of(&self, role: TypeId) -> Option<&Players> {
+        self.roles.of(role)
+    }
+
+    pub(crate) fn entry_of(&self, type_id: TypeId) -> Option<&Entry> {
         self.entries.iter().find(|e| e.type_id == type_id)
     }
 

@@ -14,6 +14,7 @@ pub use crate::metric::QUANTA_MAX;
 pub use crate::packed_event::{PackedEvent, PackedEvents, RowOf};
 pub use crate::packet_drop::PacketDrop;
 pub use crate::parcel::{Body, Call, Class, Encoder, Header, MetricIndex, Parcel, Port};
+pub use crate::picks::WrongPick;
 pub use crate::random::mix;
 pub use crate::registry::{Entry, Registry, StackError};
 pub use crate::seat_set::SeatSet;

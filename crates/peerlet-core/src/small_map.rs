@@ -101,10 +101,10 @@ impl<K: Copy + Eq + Hash, V> SmallMap<K, V> {
     }
 
     /// Keeps the entries of which this is true.
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(K, &V) -> bool) {
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(K, &mut V) -> bool) {
         self.first.take_if(|(key, value)| !keep(*key, value));
         match &mut self.more {
-            More::Row(row) => row.retain(|(key, value)| keep(*key, value)),
+            More::Row(row) => row.retain_mut(|(key, value)| keep(*key, value)),
             More::Map(map) => map.retain(|key, value| keep(*key, value)),
         }
     }

@@ -2,7 +2,7 @@
 //! control.
 
 use std::cell::Ref;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::address::{Address, Contact, Identity, Seat};
@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::time::{Duration, Time};
 use crate::trust::{TrustError, Trusted};
-use crate::wire::{self, DATAGRAM_MAX, MESSAGE_MAX};
+use crate::wire::{self, DATAGRAM_MAX, MESSAGE_MAX, Message};
 use crate::world::{Alarm, Clock, Entropy, Network, Record, Seats, Swept, World};
 
 /// A peer for tests, with one peerlet under test and any number of siblings.
@@ -69,7 +69,7 @@ impl<P: Peerlet> TestPeer<P> {
         registry.add(&peer).unwrap_or_else(|e| panic!("{e}"));
         let port = registry.port_named(P::NAME).expect("the peerlet was just added");
         let mut host = Host::new(Arc::new(registry), 1);
-        let mut world = Bench::new();
+        let mut world = Bench::new(port);
         host.start(0, &mut world, || peer);
         TestPeer { host, port, world, peerlet: std::marker::PhantomData }
     }
@@ -108,6 +108,22 @@ impl<P: Peerlet> TestPeer<P> {
     /// Delivers a message, encoded and decoded on its way.
     pub fn deliver(&mut self, from: Address, message: P::Message) {
         self.receive(from, Call::None, &message);
+    }
+
+    /// Delivers a message to the sibling of type `Q`, encoded and decoded on its way.
+    ///
+    /// # Panics
+    /// Panics when the peer has no such sibling.
+    #[track_caller]
+    pub fn deliver_to<Q: Peerlet>(&mut self, from: Address, message: Q::Message) {
+        let port = self.port_of::<Q>();
+        self.receive_at(port, from, Call::None, encoded(&message));
+    }
+
+    #[track_caller]
+    fn port_of<Q: Peerlet>(&self) -> Port {
+        let port = self.host.registry().port_named(Q::NAME);
+        port.unwrap_or_else(|| panic!("the peer has no `{}`; put it beside", Q::NAME))
     }
 
     /// Delivers a question; the peerlet's [`reply`](crate::Context::reply) is among
@@ -160,14 +176,16 @@ impl<P: Peerlet> TestPeer<P> {
     }
 
     fn receive(&mut self, from: Address, call: Call, message: &P::Message) {
-        self.sweep();
-        let mut bytes = Vec::new();
-        wire::encode(message, &mut bytes).unwrap_or_else(|e| panic!("{e}"));
-        self.receive_encoded(from, call, bytes);
+        self.receive_encoded(from, call, encoded(message));
     }
 
     fn receive_encoded(&mut self, from: Address, call: Call, bytes: Vec<u8>) {
-        let header = Header { port: self.port, call };
+        self.receive_at(self.port, from, call, bytes);
+    }
+
+    fn receive_at(&mut self, port: Port, from: Address, call: Call, bytes: Vec<u8>) {
+        self.sweep();
+        let header = Header { port, call };
         let (world, mut body) = (&mut self.world, Body::encoded(bytes));
         if self.host.state(0) == State::Running {
             let delivered = self.host.message(0, world, from, header, Class::Datagram, &mut body);
@@ -226,16 +244,56 @@ impl<P: Peerlet> TestPeer<P> {
     }
 
     /// The messages that the peerlet sent since the last call, in order, by either class of
-    /// delivery. Messages of siblings are left out, and so are datagrams longer than
-    /// [`DATAGRAM_MAX`], which no world delivers.
+    /// delivery. Messages of siblings are left to [`sent_by`](TestPeer::sent_by). Datagrams longer
+    /// than [`DATAGRAM_MAX`] are left out: no world delivers them.
     pub fn sent(&mut self) -> Vec<(Address, P::Message)> {
-        let mine = |(to, port, body): (Address, Port, Vec<u8>)| {
-            (port == self.port).then(|| {
-                let message = wire::decode(&body);
-                (to, message.expect("what was encoded is decoded"))
-            })
-        };
-        std::mem::take(&mut self.world.sent).into_iter().filter_map(mine).collect()
+        self.sent_by::<P>()
+    }
+
+    /// The messages that the sibling of type `Q` sent since the last call, as
+    /// [`sent`](TestPeer::sent) gives those of the peerlet under test; at most the last
+    /// 65,536.
+    ///
+    /// ```
+    /// use peerlet_core::{Address, Context, Nothing, Peer, Peerlet, TestPeer};
+    ///
+    /// /// Passes every number on to its sibling, which sends it back.
+    /// struct Front;
+    /// impl Peerlet for Front {
+    ///     const NAME: &'static str = "front";
+    ///     type Message = u32;
+    ///     type Timer = Nothing;
+    ///     fn message(&mut self, ctx: &mut Context<Self>, from: Address, number: u32) {
+    ///         ctx.of::<Back>().send(from, number);
+    ///     }
+    /// }
+    /// #[derive(Default)]
+    /// struct Back { sum: u32 }
+    /// impl Peerlet for Back {
+    ///     const NAME: &'static str = "back";
+    ///     type Message = u32;
+    ///     type Timer = Nothing;
+    ///     fn message(&mut self, _: &mut Context<Self>, _: Address, number: u32) {
+    ///         self.sum += number;
+    ///     }
+    /// }
+    ///
+    /// let mut peer = TestPeer::beside(Peer::new().with(Back::default()), Front);
+    /// let other = peer.stranger(1);
+    /// peer.deliver(other, 5);
+    /// assert_eq!(peer.sent_by::<Back>(), [(other, 5)]);
+    /// peer.deliver_to::<Back>(other, 7);
+    /// assert_eq!(peer.sibling::<Back>().sum, 7);
+    /// ```
+    ///
+    /// # Panics
+    /// Panics when the peer has no such sibling.
+    #[track_caller]
+    pub fn sent_by<Q: Peerlet>(&mut self) -> Vec<(Address, Q::Message)> {
+        let own = self.port_of::<Q>();
+        let decode = |body: &[u8]| wire::decode(body).expect("what was encoded is decoded");
+        let sent = self.world.sent.remove(&own).unwrap_or_default();
+        sent.into_iter().map(|(to, body)| (to, decode(&body))).collect()
     }
 
     /// The messages that the peerlet broadcast since the last call, in order.
@@ -287,7 +345,26 @@ impl<P: Peerlet> TestPeer<P> {
     pub fn peerlet(&self) -> Ref<'_, P> {
         self.host.peerlet(0).expect("the peerlet is on the stack")
     }
+
+    /// The sibling of type `Q`, to look at.
+    ///
+    /// # Panics
+    /// Panics when the peer has no such sibling.
+    #[track_caller]
+    pub fn sibling<Q: Peerlet>(&self) -> Ref<'_, Q> {
+        let sibling = self.host.peerlet(0);
+        sibling.unwrap_or_else(|| panic!("the peer has no `{}`; put it beside", Q::NAME))
+    }
 }
+
+fn encoded<M: Message>(message: &M) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    wire::encode(message, &mut bytes).unwrap_or_else(|e| panic!("{e}"));
+    bytes
+}
+
+/// How many messages of a sibling are kept, the last ones: a long test may never ask for them.
+const SENT_MAX: usize = 65_536;
 
 /// So many alarms wait before they are looked through.
 const SWEEP_MIN: usize = 1_024;
@@ -302,7 +379,9 @@ struct Bench {
     /// When that was last.
     swept: Swept,
     serial: u64,
-    sent: Vec<(Address, Port, Vec<u8>)>,
+    /// The peerlet under test.
+    tested: Port,
+    sent: BTreeMap<Port, VecDeque<(Address, Vec<u8>)>>,
     broadcast: Vec<(Port, Vec<u8>)>,
     asked: Vec<(Address, u32)>,
     recorded: Vec<(MetricIndex, i64)>,
@@ -313,7 +392,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new() -> Bench {
+    fn new(tested: Port) -> Bench {
         Bench {
             now: Time::ZERO,
             life: 1,
@@ -321,7 +400,8 @@ impl Bench {
             sweep_at: SWEEP_MIN,
             swept: Swept::default(),
             serial: 0,
-            sent: Vec::new(),
+            tested,
+            sent: BTreeMap::new(),
             broadcast: Vec::new(),
             asked: Vec::new(),
             recorded: Vec::new(),
@@ -358,7 +438,11 @@ impl Bench {
             Call::NoAnswer(_) => return,
             Call::None | Call::Answer(_) => {}
         }
-        self.sent.push((to, header.port, bytes));
+        let sent = self.sent.entry(header.port).or_default();
+        if header.port != self.tested && sent.len() >= SENT_MAX {
+            sent.pop_front();
+        }
+        sent.push_back((to, bytes));
     }
 }
 

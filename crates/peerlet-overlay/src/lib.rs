@@ -6,6 +6,9 @@
 //! - [`Router`] brings a payload to the peer that is nearest to a key.
 //! - [`Lookups`] is a workload: it looks up random keys and measures who answers.
 //!
+//! Siblings can use [`Neighbors`] and [`Router`] by the roles that they play, [`PeerSampler`] and
+//! [`KeyRouter`], and so exchange them for others.
+//!
 //! Each is [`Configured`] by a plain struct, so that a scenario can put it on a stack by name; a
 //! user's own peerlet can be, too: its struct derives [`Parameters`](macro@Parameters).
 //!
@@ -27,6 +30,7 @@
 mod configured;
 mod macros;
 mod ring;
+mod roles;
 
 mod bootstrap;
 mod lookups;
@@ -45,9 +49,10 @@ pub use neighbors::{
     NeighborsMessage, NeighborsTimer, Peers,
 };
 pub use ring::RingId;
+pub use roles::{KeyRouter, PeerSampler};
 pub use router::{
     Delivered, Envelope, PAYLOAD_MAX, Payload, PayloadError, Router, RouterConfig, RouterMessage,
-    RouterTimer,
+    RouterTimer, UserTag,
 };
 
 /// Names for the code that the macros write.

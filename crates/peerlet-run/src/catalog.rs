@@ -79,6 +79,13 @@ impl Catalog {
         &self.entries
     }
 
+    /// The names of the peerlets that play this role.
+    pub(crate) fn players(&self, role: &str) -> Vec<&'static str> {
+        let plays = |about: &Registry| about.entries().iter().any(|e| e.plays().any(|r| r == role));
+        let players = self.entries.iter().filter(|entry| plays(&entry.about));
+        players.map(|entry| entry.name).collect()
+    }
+
     /// Reads the parameters of the peerlet with this name, written at `span`, in a scenario with
     /// this seed.
     pub fn read(

@@ -366,7 +366,8 @@ fn stacks(experiment: &Experiment, scenario: &Scenario) -> Result<(Build, Regist
         if problems.is_empty()
             && let Err(error) = registry.add(&build_stack(&prototypes))
         {
-            problems.push(stack_problem_at(scenario, stack, &error));
+            let help = missing_players(experiment, &error);
+            problems.push(stack_problem_at(scenario, stack, &error, &help));
         }
         stacks.push(prototypes);
     }
@@ -389,15 +390,36 @@ fn build_stack(prototypes: &[Prototype]) -> Peer {
 }
 
 fn stack_problem(scenario: &Scenario, error: &StackError) -> Problem {
-    stack_problem_at(scenario, &scenario.stack, error)
+    stack_problem_at(scenario, &scenario.stack, error, "")
 }
 
 /// A stack's problem, at the peerlet that has it where that is written.
-fn stack_problem_at(scenario: &Scenario, stack: &[StackEntry], error: &StackError) -> Problem {
+fn stack_problem_at(
+    scenario: &Scenario,
+    stack: &[StackEntry],
+    error: &StackError,
+    help: &str,
+) -> Problem {
     let name = error.peerlet();
     let entry = stack.iter().find(|entry| normalize(&entry.name) == normalize(name));
-    let span = entry.map_or(0..0, |entry| entry.span.clone());
-    scenario.sources.problem(&span, error.to_string(), "")
+    let parameter = match (entry, error) {
+        (Some(entry), StackError::Pick(wrong)) => {
+            let mut parts = entry.params.parts().iter();
+            parts.find(|part| part.name == wrong.parameter).map(|part| part.raw.span.clone())
+        }
+        _ => None,
+    };
+    let span = parameter.or(entry.map(|entry| entry.span.clone())).unwrap_or(0..0);
+    scenario.sources.problem(&span, error.to_string(), help)
+}
+
+/// The peerlets of the program that would play a role which nobody on the stack plays.
+fn missing_players(experiment: &Experiment, error: &StackError) -> String {
+    let Some(role) = error.unplayed_role() else { return String::new() };
+    match experiment.catalog.players(role) {
+        players if players.is_empty() => String::new(),
+        players => format!("the role `{role}` is played by `{}`", players.join("`, `")),
+    }
 }
 
 /// Resolves the commands of all events: a call that no peer could ever take is an error.

@@ -66,6 +66,12 @@ fn peerlet(out: &mut String, entry: &Entry) -> std::fmt::Result {
         if !uses.is_empty() {
             writeln!(out, "    uses {}", uses.join(", "))?;
         }
+        for role in about.plays() {
+            writeln!(out, "    plays {role}")?;
+        }
+        for role in about.wants() {
+            writeln!(out, "    wants {role}")?;
+        }
         for need in about.needs() {
             writeln!(out, "    needs {}", need.name())?;
         }
@@ -105,6 +111,8 @@ fn value(experiment: &Experiment) -> Value {
             "name": entry.name,
             "help": about.map_or("", |about| about.help()),
             "uses": about.map_or(vec![], |about| about.uses().collect()),
+            "plays": about.map_or(vec![], |about| about.plays().collect()),
+            "wants": about.map_or(vec![], |about| about.wants().collect()),
             "needs": about.map_or(vec![], |a| a.needs().iter().map(|n| n.name()).collect()),
             "parameters": entry.parameters.iter().map(parameter).collect::<Vec<_>>(),
             "commands": about.map_or(vec![], |a| a.commands().iter().map(|c| json!({

@@ -6,6 +6,7 @@ pub(crate) mod lives;
 pub(crate) mod order;
 pub(crate) mod pressure;
 pub(crate) mod reliable;
+pub(crate) mod roles;
 pub(crate) mod siblings;
 pub(crate) mod tasks;
 pub(crate) mod timers;

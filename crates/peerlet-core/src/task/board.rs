@@ -1,10 +1,13 @@
 //! Where a task and its peer exchange operations and answers.
 
+use std::any::TypeId;
 use std::mem;
 use std::task::Waker;
 
 use peerlet_memory::Value;
 
+use super::listeners::Filter;
+use super::listening::ListenError;
 use super::wake::Kept;
 use crate::address::Address;
 use crate::context::Context;
@@ -43,9 +46,33 @@ pub(super) enum Request<P: Peerlet> {
     },
     Sleep(Duration),
     With(Act<P>),
+    /// A local event is waited for.
+    Listen(Box<Listen<P>>),
+    /// The operation is waited for at most this long from now on.
+    Limit(Duration),
     /// The task no longer waits for the operation.
     Forget,
 }
+
+/// A request to wait for a local event.
+pub(super) struct Listen<P: Peerlet> {
+    pub(super) event: TypeId,
+    pub(super) listen_for: ListenFor<P>,
+    /// The result when it does not come.
+    pub(super) fail: fn(ListenError) -> Value,
+    pub(super) within: Option<Duration>,
+}
+
+/// The event that is waited for.
+pub(super) enum ListenFor<P: Peerlet> {
+    /// The first that the filter accepts.
+    Accepted(Filter),
+    /// The answer to what this asks.
+    AnswerTo(Asking<P>),
+}
+
+pub(super) type Asking<P> =
+    Box<dyn FnOnce(&mut P, &mut Context<'_, '_, P>) -> Option<Filter> + Send>;
 
 /// The state of an operation.
 enum Slot {
@@ -82,9 +109,15 @@ impl<P: Peerlet> Board<P> {
     /// Asks something of the peer, and waits for it; returns the task's own number of the
     /// operation.
     pub(super) fn ask(&mut self, request: Request<P>, waker: &Waker) -> u32 {
+        let own = self.ask_unwatched(request);
+        self.wait(own, waker);
+        own
+    }
+
+    /// Asks something of the peer for which nobody waits yet.
+    pub(super) fn ask_unwatched(&mut self, request: Request<P>) -> u32 {
         self.serial = self.serial.wrapping_add(1);
         self.requests.push((self.serial, request));
-        self.wait(self.serial, waker);
         self.serial
     }
 

@@ -7,12 +7,16 @@
 mod board;
 mod branches;
 mod combine;
+mod listeners;
+mod listening;
 mod operation;
 mod question;
 mod running;
 mod wake;
 
 pub use combine::{Either, JoinAll, Race, WaitSet, join_all, race, race2};
+pub(crate) use listeners::{Filter, Listeners, TaskListener};
+pub use listening::{ListenError, Listening, Response};
 pub use operation::{Operation, Task};
 pub use question::{CallError, Question};
 pub(crate) use running::{Answer, Outcome, Progress, Running};

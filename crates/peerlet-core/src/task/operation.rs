@@ -68,8 +68,14 @@ impl<P: Peerlet> Task<P> {
         self.ask(Request::With(Box::new(move |me, ctx| Value::new(act(me, ctx)))))
     }
 
-    fn ask<R>(&self, request: Request<P>) -> Operation<P, R> {
+    pub(super) fn ask<R>(&self, request: Request<P>) -> Operation<P, R> {
         Operation { task: self.clone(), stage: Stage::New(request), result: PhantomData }
+    }
+
+    /// An operation that begins at once, and not only when it is awaited.
+    pub(super) fn ask_now<R>(&self, request: Request<P>) -> Operation<P, R> {
+        let stage = Stage::Asked(self.board().ask_unwatched(request));
+        Operation { task: self.clone(), stage, result: PhantomData }
     }
 }
 
@@ -86,6 +92,19 @@ enum Stage<P: Peerlet> {
     New(Request<P>),
     Asked(u32),
     Over,
+}
+
+impl<P: Peerlet, R> Operation<P, R> {
+    /// Sets a limit to the wait for a local event.
+    pub(super) fn limit(&mut self, within: Duration) {
+        match &mut self.stage {
+            Stage::New(Request::Listen(listen)) => {
+                listen.within = Some(listen.within.map_or(within, |known| known.min(within)));
+            }
+            Stage::Asked(own) => self.task.board().requests.push((*own, Request::Limit(within))),
+            Stage::New(_) | Stage::Over => {}
+        }
+    }
 }
 
 // Nothing in an operation points into itself.

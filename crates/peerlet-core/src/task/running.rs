@@ -9,7 +9,9 @@ use std::task::{Poll, Waker};
 
 use peerlet_memory::{Value, prefetch_line};
 
-use super::board::Request;
+use super::board::{Listen, ListenFor, Request};
+use super::listeners::TaskListener;
+use super::listening::ListenError;
 use super::operation::Task;
 use super::question::CallError;
 use super::wake::Anchor;
@@ -44,6 +46,8 @@ pub(crate) enum Outcome {
     Answered(Value),
     /// The call failed.
     Failed(CallError),
+    /// The result of waiting for a local event.
+    Heard(Value),
 }
 
 /// Whether a task goes on.
@@ -105,7 +109,7 @@ impl<P: Peerlet> Running<P> {
             }
             self.answered.clear();
             for (own, request) in requests.drain(..) {
-                let acts = matches!(request, Request::With(_));
+                let acts = matches!(request, Request::With(_) | Request::Listen(_));
                 self.carry_out(rows, env, id, own, request);
                 if acts && !env.life().has_task(id) {
                     // It was its own end.
@@ -148,7 +152,7 @@ impl<P: Peerlet> Running<P> {
     fn post(&mut self, own: u32, result: Outcome, is_late: bool) {
         let answer = match result {
             Outcome::Slept => Value::new(()),
-            Outcome::Answered(answer) => answer,
+            Outcome::Answered(answer) | Outcome::Heard(answer) => answer,
             Outcome::Failed(why) => Value::new(Err::<P::Message, CallError>(why)),
         };
         self.task.board().post(own, answer, is_late);
@@ -186,12 +190,54 @@ impl<P: Peerlet> Running<P> {
                 let at = env.world.now() + within;
                 env.world.set_alarm(at, Alarm::Wake { task: id, operation: own });
             }
+            Request::Listen(listen) => {
+                if let Err(failed) = listen.begin(rows, env, Operated { task: id, own }) {
+                    self.task.board().post(own, failed, false);
+                    self.answered.push(own);
+                }
+            }
+            Request::Limit(within) => limit(env, Operated { task: id, own }, within),
             Request::Forget => {
                 env.life().forget(id, own);
                 let removed = self.task.board().remove(own);
                 drop(removed);
             }
         }
+    }
+}
+
+impl<P: Peerlet> Listen<P> {
+    /// Has the peer listen, then makes the request.
+    fn begin(self, rows: &Rows<P>, env: &mut Env<'_>, by: Operated) -> Result<(), Value> {
+        let Listen { event, listen_for, fail, within } = self;
+        let (filter, ask) = match listen_for {
+            ListenFor::Accepted(filter) => (Some(filter), None),
+            ListenFor::AnswerTo(ask) => (None, Some(ask)),
+        };
+        let port = env.port;
+        if !env.life().listen(event, TaskListener { by, port, filter, fail }) {
+            return Err(fail(ListenError::TooMany));
+        }
+        if let Some(ask) = ask {
+            let mut me = rows.borrow_mut(env.row()).expect("a task runs beside its peerlet");
+            let Some(filter) = ask(&mut me, &mut Context::new(env)) else {
+                env.life().forget(by.task, by.own);
+                return Err(fail(ListenError::NotAsked));
+            };
+            env.life().set_filter(event, by, filter);
+        }
+        if let Some(within) = within {
+            limit(env, by, within);
+        }
+        Ok(())
+    }
+}
+
+/// Ends an operation after this long, unless it ended before.
+fn limit(env: &mut Env<'_>, Operated { task, own: operation }: Operated, within: Duration) {
+    if env.life().is_open(task, operation) {
+        let at = env.world.now() + within;
+        env.world.set_alarm(at, Alarm::Wake { task, operation });
     }
 }
 
@@ -238,7 +284,8 @@ impl Asked {
 fn foreign<P: Peerlet>() -> String {
     format!(
         "a task of `{}` awaits something that is not its peer's; await only what its `Task` gives: \
-         `call`, `sleep`, `with`, and `join_all`, `race`, `race2` and `WaitSet` of these",
+         `call`, `sleep`, `with`, `request`, `hear`, and `join_all`, `race`, `race2` and `WaitSet` \
+         of these",
         P::NAME
     )
 }

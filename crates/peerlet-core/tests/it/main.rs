@@ -6,6 +6,8 @@ mod large;
 mod locals;
 mod macros;
 mod questions;
+mod requests;
+mod roles;
 mod runner;
 mod tasks;
 mod timers;

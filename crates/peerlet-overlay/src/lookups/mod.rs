@@ -17,7 +17,8 @@ pub use rate::{Rate, RateError};
 
 use crate::configured::Configured;
 use crate::ring::RingId;
-use crate::router::{Delivered, Payload, Router};
+use crate::roles::KeyRouter;
+use crate::router::{Delivered, Payload};
 
 metrics! {
     METRICS for Lookups {
@@ -37,9 +38,6 @@ const WAITING_MAX: usize = 65_536;
 /// router does for a hop, so that what is measured is routing and not the loss of answers.
 const ANSWER_WAIT: Duration = Duration::from_millis(500);
 const ANSWER_TRIES: u32 = 3;
-
-/// Says that a payload is of this peerlet, and in which version.
-const MARK: [u8; 4] = *b"lk01";
 
 /// Looks up random keys at random times and measures who answers.
 ///
@@ -109,13 +107,14 @@ pub enum LookupsTimer {
 impl Peerlet for Lookups {
     const NAME: &'static str = "lookups";
     const METRICS: &'static [Metric] = METRICS;
+    const VERSION: u16 = 2;
     type Message = LookupsMessage;
     type Timer = LookupsTimer;
 
     fn describe(about: &mut Description<Self>) {
         about
             .help("looks up random keys and measures who answers")
-            .uses::<Router>()
+            .wants::<dyn KeyRouter>()
             .hears(Lookups::delivered);
     }
 
@@ -160,7 +159,7 @@ impl Peerlet for Lookups {
 
 impl Lookups {
     fn look_up(&mut self, ctx: &mut Context<Self>) {
-        let Some(mut router) = ctx.sibling::<Router>() else { return };
+        let Some(mut router) = ctx.role::<dyn KeyRouter>(None) else { return };
         if self.waiting.len() >= WAITING_MAX {
             return;
         }
@@ -168,10 +167,11 @@ impl Lookups {
         let responsible = self.responsible(ctx, key);
         self.waiting.insert(nonce, Waiting { key, at: ctx.now(), responsible });
         ctx.after(self.config.timeout, LookupsTimer::Overdue(nonce));
-        router.route(&mut ctx.of::<Router>(), key, question(nonce));
+        let port = router.port();
+        router.route(&mut ctx.acting(port), key, question(nonce));
     }
 
-    /// An envelope arrived here: if it is a lookup, its origin is told, until it is known to know.
+    /// A lookup arrived here: its origin is told, until it is known to know.
     fn delivered(&mut self, ctx: &mut Context<Self>, delivered: &Delivered) {
         let Some(nonce) = nonce_of(&delivered.payload) else { return };
         let (origin, found) =
@@ -188,14 +188,13 @@ impl Lookups {
 
 fn question(nonce: u64) -> Payload {
     let mut bytes = Vec::new();
-    wire::encode(&(MARK, nonce), &mut bytes).expect("the codec carries bytes and numbers");
-    Payload::new(bytes).expect("a mark and a number are short")
+    wire::encode(&nonce, &mut bytes).expect("the codec carries numbers");
+    Payload::new(bytes).expect("a number is short")
 }
 
-/// The number of the lookup, if the payload is one.
+/// The number of the lookup, if the payload is one: another peer may send anything.
 fn nonce_of(payload: &Payload) -> Option<u64> {
-    let (mark, nonce) = wire::decode::<([u8; 4], u64)>(payload.as_bytes()).ok()?;
-    (mark == MARK).then_some(nonce)
+    wire::decode(payload.as_bytes()).ok()
 }
 
 impl Configured for Lookups {
@@ -218,13 +217,13 @@ mod tests {
         bytes.clear();
         wire::encode(&LookupsMessage::Noted, &mut bytes).unwrap();
         assert_eq!(bytes, [1]);
-        assert_eq!(question(300).as_bytes(), [b'l', b'k', b'0', b'1', 0xac, 0x02]);
+        assert_eq!(question(300).as_bytes(), [0xac, 0x02]);
     }
 
     #[test]
-    fn payloads_of_others_are_left_alone() {
+    fn payloads_that_are_no_lookups_are_left_alone() {
         assert_eq!(nonce_of(&question(7)), Some(7));
-        for other in [&b""[..], b"lk01", b"lk02\x07", b"lk01\x07\x07"] {
+        for other in [&b""[..], b"\xff", b"\x07\x07", b"lk01\x07"] {
             assert_eq!(nonce_of(&Payload::new(other.to_vec()).unwrap()), None);
         }
     }

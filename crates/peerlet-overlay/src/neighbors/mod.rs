@@ -10,7 +10,8 @@ mod message;
 use std::collections::{BTreeMap, BTreeSet};
 
 use peerlet_core::{
-    Address, Context, Description, Duration, Metric, Peerlet, Rng, Seed, Time, TimerId, metrics,
+    Address, Context, Description, Duration, Metric, Peerlet, Rng, RoleContext, Seed, Time,
+    TimerId, metrics,
 };
 
 pub use config::{LayoutConfig, NeighborsConfig};
@@ -22,6 +23,7 @@ pub use message::{NeighborsMessage, Peers};
 use crate::bootstrap::Bootstrapped;
 use crate::configured::Configured;
 use crate::ring::RingId;
+use crate::roles::PeerSampler;
 
 metrics! {
     METRICS for Neighbors {
@@ -134,6 +136,7 @@ impl Peerlet for Neighbors {
     fn describe(about: &mut Description<Self>) {
         about
             .help("keeps random links and the nearest peers on a ring")
+            .plays::<dyn PeerSampler>(|me| me)
             .hears(Neighbors::bootstrapped);
     }
 
@@ -272,6 +275,23 @@ impl Neighbors {
     pub fn forget(&mut self, ctx: &mut Context<Self>, peer: Address) {
         self.lose(peer, ctx.now());
         self.tell(ctx);
+    }
+}
+
+impl PeerSampler for Neighbors {
+    fn sample(&self, rng: &mut Rng, count: usize, into: &mut Vec<Address>) {
+        let before = into.len();
+        into.extend(self.all().map(|neighbor| neighbor.address));
+        rng.shuffle(&mut into[before..]);
+        into.truncate(before.saturating_add(count));
+    }
+
+    fn known(&self) -> usize {
+        self.all().count()
+    }
+
+    fn suspect(&mut self, _: &mut RoleContext, peer: Address) {
+        self.known.suspect(peer);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use peerlet_core::Address;
+use peerlet_core::runtime::mix;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -37,8 +38,27 @@ pub struct Envelope {
     pub id: u64,
     /// How many hops it made before it was sent to the receiver.
     pub hops: u32,
+    /// The peerlet that it is for.
+    pub user: UserTag,
     /// The payload.
     pub payload: Payload,
+}
+
+/// Which peerlet an envelope is for, at the peer that it reaches: four bytes of a hash of the
+/// peerlet's name, so that programs with other stacks agree on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserTag([u8; 4]);
+
+impl UserTag {
+    /// All that hear [`Delivered`](crate::Delivered).
+    pub const ALL: UserTag = UserTag([0; 4]);
+
+    /// The peerlet with this name.
+    pub fn of(name: &str) -> UserTag {
+        let hash = name.bytes().fold(0, |hash, byte| mix(hash ^ u64::from(byte)));
+        UserTag(((hash >> 32) as u32).max(1).to_le_bytes())
+    }
 }
 
 /// Up to [`PAYLOAD_MAX`] bytes; longer ones cannot be made, nor decoded.
@@ -131,6 +151,7 @@ mod tests {
             origin: Address::simulated(Seat(7)),
             id: u64::MAX,
             hops: 300,
+            user: UserTag::of("lookups"),
             payload: Payload(vec![9; len]),
         };
         RouterMessage::Route { hop: u32::MAX, envelope }
@@ -147,7 +168,16 @@ mod tests {
         let max = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
         let hop = [0, 0xff, 0xff, 0xff, 0xff, 0x0f];
         let origin = Address::simulated(Seat(7)).to_bytes();
-        let expected = [&hop[..], &max, &origin, &max, &[0xac, 0x02], &[3, 9, 9, 9]].concat();
+        let expected = [
+            &hop[..],
+            &max,
+            &origin,
+            &max,
+            &[0xac, 0x02],
+            &[0x6a, 0xac, 0x3a, 0xb3],
+            &[3, 9, 9, 9],
+        ]
+        .concat();
         assert_eq!(bytes(&route(3)), expected);
         assert_eq!(bytes(&RouterMessage::Ack(5)), [1, 5]);
     }

@@ -2,18 +2,21 @@
 //! one before. Every hop is acknowledged; peers that stay silent are bypassed.
 
 mod config;
-mod message;
+pub(crate) mod message;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use peerlet_core::{Address, Context, Description, Metric, Peerlet, commands, metrics};
+use peerlet_core::{
+    Address, Context, Description, Metric, Peerlet, RoleContext, commands, metrics,
+};
 
 pub use config::RouterConfig;
-pub use message::{Envelope, PAYLOAD_MAX, Payload, PayloadError, RouterMessage};
+pub use message::{Envelope, PAYLOAD_MAX, Payload, PayloadError, RouterMessage, UserTag};
 
 use crate::configured::Configured;
 use crate::neighbors::Neighbors;
 use crate::ring::RingId;
+use crate::roles::KeyRouter;
 
 metrics! {
     METRICS for Router {
@@ -37,8 +40,8 @@ const SEEN_MAX: usize = 256;
 
 /// An envelope arrived at the peer nearest to its key.
 ///
-/// All siblings that listen get this for every payload, so a payload should say which sibling it is
-/// for.
+/// A sibling hears this for payloads that its own type sent by the role [`KeyRouter`]. All siblings
+/// that listen hear it for a payload that was sent by [`Router::route`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Delivered {
     /// The key it was sent to.
@@ -55,7 +58,7 @@ pub struct Delivered {
 ///
 /// ```
 /// use peerlet_core::{Description, Context, Nothing, Peer, Peerlet, TestPeer};
-/// use peerlet_overlay::{Bootstrap, Delivered, Neighbors, Payload, RingId, Router};
+/// use peerlet_overlay::{Bootstrap, Delivered, KeyRouter, Neighbors, Payload, RingId, Router};
 ///
 /// /// Sends a greeting to a key and collects those that come.
 /// #[derive(Default)]
@@ -67,12 +70,13 @@ pub struct Delivered {
 ///     type Timer = Nothing;
 ///
 ///     fn describe(about: &mut Description<Self>) {
-///         about.uses::<Router>().hears(Postcards::delivered);
+///         about.wants::<dyn KeyRouter>().hears(Postcards::delivered);
 ///     }
 ///     fn start(&mut self, ctx: &mut Context<Self>) {
 ///         let greeting = Payload::new(b"hello".to_vec()).expect("five bytes are few");
-///         let mut router = ctx.sibling::<Router>().expect("the router does not call us");
-///         router.route(&mut ctx.of::<Router>(), RingId(7), greeting);
+///         let mut router = ctx.role::<dyn KeyRouter>(None).expect("the router does not call us");
+///         let port = router.port();
+///         router.route(&mut ctx.acting(port), RingId(7), greeting);
 ///     }
 /// }
 ///
@@ -118,11 +122,16 @@ pub struct RouterTimer(u32);
 impl Peerlet for Router {
     const NAME: &'static str = "router";
     const METRICS: &'static [Metric] = METRICS;
+    const VERSION: u16 = 2;
     type Message = RouterMessage;
     type Timer = RouterTimer;
 
     fn describe(about: &mut Description<Self>) {
-        about.help("brings payloads to the peer nearest to a key").uses::<Neighbors>().commands();
+        about
+            .help("brings payloads to the peer nearest to a key")
+            .uses::<Neighbors>()
+            .plays::<dyn KeyRouter>(|me| me)
+            .commands();
     }
 
     fn start(&mut self, _: &mut Context<Self>) {
@@ -174,11 +183,15 @@ impl Router {
         self.drops
     }
 
-    /// Sends a payload to the peer nearest to the key, where siblings will hear [`Delivered`]. It
-    /// may be lost without notice.
+    /// Sends a payload to the peer nearest to the key, where all siblings that listen will hear
+    /// [`Delivered`]. It may be lost without notice.
     pub fn route(&mut self, ctx: &mut Context<Self>, key: RingId, payload: Payload) {
+        self.route_for(UserTag::ALL, ctx, key, payload);
+    }
+
+    fn route_for(&mut self, user: UserTag, ctx: &mut Context<Self>, key: RingId, payload: Payload) {
         let (origin, id) = (ctx.address(), ctx.rng().bits());
-        let envelope = Envelope { key, origin, id, hops: 0, payload };
+        let envelope = Envelope { key, origin, id, hops: 0, user, payload };
         match self.next_hop(ctx, key, &[]) {
             Some(next) => self.pass_on(ctx, envelope, next, Vec::new()),
             None => self.deliver(ctx, envelope),
@@ -249,10 +262,24 @@ impl Router {
     }
 
     fn deliver(&self, ctx: &mut Context<Self>, envelope: Envelope) {
-        let Envelope { key, origin, hops, payload, .. } = envelope;
+        let Envelope { key, origin, hops, user, payload, .. } = envelope;
         ctx.measure(DELIVERED, 1.0);
         ctx.measure(HOPS, f64::from(hops));
-        ctx.emit(Delivered { key, origin, hops, payload });
+        let delivered = Delivered { key, origin, hops, payload };
+        if user == UserTag::ALL {
+            return ctx.emit(delivered);
+        }
+        // Where this peer has no such peerlet, nobody hears of it.
+        if let Some((port, _)) = ctx.stack().find(|(_, name)| UserTag::of(name) == user) {
+            ctx.emit_to(port, delivered);
+        }
+    }
+}
+
+impl KeyRouter for Router {
+    fn route(&mut self, ctx: &mut RoleContext, key: RingId, payload: Payload) {
+        let user = UserTag::of(ctx.caller_name());
+        self.route_for(user, &mut ctx.typed::<Self>(), key, payload);
     }
 }
 

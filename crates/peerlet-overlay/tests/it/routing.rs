@@ -8,6 +8,7 @@ use peerlet_core::{
 };
 use peerlet_overlay::{
     Bootstrap, Envelope, Neighbors, NeighborsMessage, Payload, RingId, Router, RouterMessage,
+    UserTag,
 };
 
 use crate::overlay_fixture::{OverlayFixture, act, in_order, measured};
@@ -38,7 +39,7 @@ fn bench() -> TestPeer<Router> {
 /// An envelope for whoever is at the key, the `id`-th.
 fn envelope(key: RingId, id: u64, hops: u32) -> Envelope {
     let origin = Address::simulated(Seat(9));
-    Envelope { key, origin, id, hops, payload: Payload::default() }
+    Envelope { key, origin, id, hops, user: UserTag::ALL, payload: Payload::default() }
 }
 
 fn route(id: u64, key: RingId) -> RouterMessage {

@@ -2,5 +2,6 @@
 
 mod gossip;
 mod panics;
+mod roles;
 mod seeds;
 mod steps;

@@ -21,6 +21,7 @@ mod pressure;
 mod random_faults;
 mod random_streams;
 mod reliable;
+mod roles;
 mod stacks;
 mod tampering;
 mod trust;
