@@ -142,7 +142,7 @@ fn a_request_times_out_and_its_late_answer_is_nobodys() {
     assert_eq!(peer.peerlet().log.len(), 2);
     peer.deliver_to::<Cache>(other, 72);
     assert_eq!(peer.peerlet().log[2], "72");
-    // What was answered in time does not time out.
+    // A request that was answered in time does not time out.
     peer.advance(SECOND * 9);
     assert_eq!(peer.peerlet().log.len(), 3);
 }

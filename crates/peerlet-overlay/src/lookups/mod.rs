@@ -171,7 +171,7 @@ impl Lookups {
         router.route(&mut ctx.acting(port), key, question(nonce));
     }
 
-    /// A lookup arrived here: its origin is told, until it is known to know.
+    /// Answers a lookup that arrived here, until its origin has acknowledged the answer.
     fn delivered(&mut self, ctx: &mut Context<Self>, delivered: &Delivered) {
         let Some(nonce) = nonce_of(&delivered.payload) else { return };
         let (origin, found) =

@@ -9,5 +9,6 @@ mod islands;
 mod layout;
 mod neighbors;
 mod overlay_fixture;
+mod roles;
 mod routing;
 mod scale;

@@ -147,7 +147,7 @@ fn groups_use_two_samplers_side_by_side() {
     assert_eq!(sums(&all_even)[1], 0.0);
 }
 
-/// What is said of this scenario.
+/// The problems of this scenario, in words.
 fn refusal(scenario: &str) -> String {
     let problems = experiment().sim(scenario).plan().expect_err("this stack cannot run");
     let lines: Vec<_> = problems.0.iter().map(|problem| problem.render(false)).collect();
