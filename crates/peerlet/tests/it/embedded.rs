@@ -1,5 +1,11 @@
 //! The example `embedded`: a service in three processes, of which one is killed and comes back.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the processes are real, and so is the time that they take"
+)]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
