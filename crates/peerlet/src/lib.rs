@@ -39,6 +39,48 @@
 //!
 //! and then `clockwork sim --peers 10000 --network king-like --for 60s`.
 //!
+//! # In a test
+//!
+//! The same experiment simulates a network inside a test, whole or step by step ([`Sim`],
+//! [`SimRun`]). The results are the same on every machine:
+//!
+//! ```
+//! use peerlet::prelude::*;
+//! # #[derive(Clone, Default)]
+//! # struct Clockwork { ticks: u32 }
+//! # impl Peerlet for Clockwork {
+//! #     const NAME: &'static str = "clockwork"; type Message = Nothing; type Timer = ();
+//! #     fn start(&mut self, ctx: &mut Context<Self>) { ctx.every(SECOND, ()); }
+//! #     fn timer(&mut self, _: &mut Context<Self>, (): ()) { self.ticks += 1; }
+//! # }
+//! let experiment =
+//!     Experiment::new("clockwork").peer(|_seat| Peer::new().with(Clockwork::default()));
+//! let mut run = experiment.sim("peers = 100\nfor = \"1m\"\njoin = \"0s\"").start()?;
+//! run.run_for(SECOND * 10)?;
+//! run.crash(Seat(7))?;
+//! run.run_for(SECOND * 10)?;
+//! assert_eq!(run.peerlets::<Clockwork>().filter(|(_, clock)| clock.ticks == 19).count(), 99);
+//! # Ok::<(), RunError>(())
+//! ```
+//!
+//! # In a program
+//!
+//! With the feature `live`, a *node* is a live peer inside a tokio application: `Experiment::node`
+//! starts one, closures reach its peerlets between events, and `Bootstrap::through` finds others.
+//! `examples/node.rs` is one, and `examples/embedded.rs` serves HTTP over an overlay.
+//!
+//! # The crates
+//!
+//! | to | look at |
+//! |---|---|
+//! | write a peerlet | [`core`]: `Peerlet`, `Context`, tasks, roles, `TestPeer` |
+//! | use stock peerlets, or give yours parameters | [`overlay`]: `Bootstrap`, `Neighbors`, `Router`, `Configured` |
+//! | simulate, run live, read results | [`run`]: `Sim`, `SimRun`, `Plan`, `Results`; with `live`, `Node` |
+//! | read or write scenarios | [`scenario`] |
+//! | change what happens to messages | [`network`]: `Model`, `Layer`, `Change` |
+//! | work with measurements | [`measure`]: `Summary`, `Measurements`, `Ledger` |
+//! | drive the engine yourself | [`sim`]: `Simulation`; with `live`, `live::run` |
+//!
 //! The parts are crates of their own, re-exported here as [`core`], [`network`], [`measure`],
 //! [`overlay`], [`scenario`], [`sim`], [`run`] and, with the feature `live`, `live`. Both features,
 //! `cli` and `live`, are on by default; without them the library simulates, and depends on neither
