@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
-use peerlet_core::{Address, Contact, Context, Duration, Identity};
+use peerlet_core::{Address, Contact, Context, Duration, Identity, TrustError};
 
 use super::members::Standing;
 use super::{Alone, Bootstrap, BootstrapMessage, BootstrapTimer, Bootstrapped, config};
@@ -80,9 +80,15 @@ impl FromStr for Introducer {
     }
 }
 
-/// The text is no introducer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// The text is no introducer. `Debug` shows the same as `Display`, since programs return it.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IntroducerError;
+
+impl fmt::Debug for IntroducerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl fmt::Display for IntroducerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,8 +105,11 @@ impl std::error::Error for IntroducerError {}
 #[derive(Clone, Debug)]
 pub(super) struct Introduced {
     list: Vec<Introducer>,
-    /// Those but for this peer, as long as it lives.
-    others: Vec<Address>,
+    /// Those but for this peer, as long as it lives, each with the number that its answers have to
+    /// have: who is not at the address, or not the trusted one, was never told it.
+    others: Vec<(Address, u64)>,
+    /// Those who asked before this peer had joined, with the numbers of their questions.
+    waiting: Vec<(Address, u64)>,
     /// How many rounds of questions went unanswered in a row.
     silences: u32,
     /// Whether this peer is the one that founds.
@@ -113,12 +122,19 @@ pub(super) struct Introduced {
 
 impl Introduced {
     pub(super) fn new(list: Vec<Introducer>) -> Introduced {
-        let (others, silences, is_first) = (Vec::new(), 0, false);
-        Introduced { list, others, silences, is_first, has_joined: false, is_answered: false }
+        Introduced {
+            list,
+            others: Vec::new(),
+            waiting: Vec::new(),
+            silences: 0,
+            is_first: false,
+            has_joined: false,
+            is_answered: false,
+        }
     }
 
     /// Those to ask in this round: one where this peer has joined, which only keeps in touch.
-    fn round(&self) -> impl Iterator<Item = Address> {
+    fn round(&self) -> impl Iterator<Item = (Address, u64)> {
         let count = if self.has_joined { 1 } else { ASKED_MAX.min(self.others.len()) };
         let from = self.silences as usize * count;
         let all = self.others.iter().copied().cycle().skip(from % self.others.len().max(1));
@@ -132,12 +148,13 @@ impl Bootstrap {
         let (me, Some(own)) = (ctx.address(), &mut self.introduced) else { return };
         let mut begun = Introduced::new(std::mem::take(&mut own.list));
         begun.is_first = begun.list.first().is_none_or(|first| first.address == me);
-        let others = begun.list.iter().filter(|known| known.address != me);
-        begun.others = others.clone().map(|known| known.address).collect();
-        for Introducer { address, identity } in others {
-            if let Some(identity) = *identity {
-                // Where there are no identities, whoever is there is asked.
-                ctx.trust(Contact { address: *address, identity }).ok();
+        for Introducer { address, identity } in begun.list.iter().filter(|i| i.address != me) {
+            let trusted =
+                identity.map(|identity| ctx.trust(Contact { address: *address, identity }));
+            // Where there are no identities, whoever is there is asked; one that cannot be verified
+            // where there are is left out.
+            if matches!(trusted, None | Some(Ok(()) | Err(TrustError::NoIdentities))) {
+                begun.others.push((*address, ctx.secret().bits()));
             }
         }
         *own = begun;
@@ -160,17 +177,17 @@ impl Bootstrap {
             return;
         }
         let me = ctx.address();
-        let waiting = self.members.sample(true, ASKED_MAX, me, |_| true, ctx.rng());
-        waiting.into_iter().for_each(|peer| ctx.send(peer, BootstrapMessage::Peers(vec![me])));
+        for (peer, token) in own.waiting.drain(..) {
+            ctx.send(peer, BootstrapMessage::Told { token, peers: vec![me] });
+        }
     }
 
     /// Asks the next peers; again after a while.
     fn ask(&mut self, ctx: &mut Context<Self>) {
         let Some(own) = &mut self.introduced else { return };
         own.is_answered = false;
-        for known in own.round() {
-            let is_in = own.has_joined;
-            ctx.send(known, if is_in { BootstrapMessage::Again } else { BootstrapMessage::Hello });
+        for (known, token) in own.round() {
+            ctx.send(known, BootstrapMessage::Ask { token, joined: own.has_joined });
         }
         // Between three and five quarters, so that peers that began together do not stay together.
         let quarter = (self.wait / 4).as_nanos();
@@ -209,14 +226,18 @@ impl Bootstrap {
         message: BootstrapMessage,
     ) {
         match message {
-            BootstrapMessage::Hello => self.introduce(ctx, from, Standing::New),
-            BootstrapMessage::Again => self.introduce(ctx, from, Standing::Settled),
+            BootstrapMessage::Ask { token, joined: false } => {
+                self.introduce(ctx, from, token, Standing::New);
+            }
+            BootstrapMessage::Ask { token, joined: true } => {
+                self.introduce(ctx, from, token, Standing::Settled);
+            }
             BootstrapMessage::Goodbye => self.members.remove(from),
-            BootstrapMessage::Peers(mut peers) => {
+            BootstrapMessage::Told { token, mut peers } => {
                 let me = ctx.address();
                 let Some(own) = &mut self.introduced else { return };
                 // Only those that were asked are believed.
-                if !own.others.contains(&from) {
+                if !own.others.contains(&(from, token)) {
                     return;
                 }
                 peers.truncate(config::SAMPLE_MAX);
@@ -227,26 +248,33 @@ impl Bootstrap {
                     self.join(ctx);
                 }
             }
+            // They are between peers and the server of a scenario.
+            BootstrapMessage::Hello | BootstrapMessage::Again | BootstrapMessage::Peers(_) => {}
         }
     }
 
     /// Answers a peer that asks for the way in: with some that did before it, and with this one.
-    fn introduce(&mut self, ctx: &mut Context<Self>, peer: Address, said: Standing) {
+    fn introduce(&mut self, ctx: &mut Context<Self>, peer: Address, token: u64, said: Standing) {
         let (now, me) = (ctx.now(), ctx.address());
         if peer == me {
             return;
         }
         let is_new = self.members.standing(peer).is_none();
         self.members.hear(peer, said, now, self.config.known_max as usize, ctx.rng());
-        if !self.introduced.as_ref().is_some_and(|own| own.has_joined) {
-            return;
+        let Some(own) = &mut self.introduced else { return };
+        if !own.has_joined {
+            own.waiting.retain(|(waiting, _)| *waiting != peer);
+            own.waiting.truncate(ASKED_MAX - 1);
+            return own.waiting.push((peer, token));
         }
         let (sample, forget) = (self.config.sample as usize, self.config.forget);
+        // An answer has one address less than the largest, for its number.
+        let sample = sample.min(config::SAMPLE_MAX - 1);
         let is_fresh = |heard| now.since(heard) <= forget;
         let mut peers =
             self.members.sample(false, sample.saturating_sub(1), peer, is_fresh, ctx.rng());
         peers.push(me);
-        ctx.send(peer, BootstrapMessage::Peers(peers));
+        ctx.send(peer, BootstrapMessage::Told { token, peers });
         // A peer that founded, or starts anew, finds others by those that ask it.
         if is_new && said == Standing::Settled {
             ctx.emit(Bootstrapped { peers: vec![peer] });
@@ -256,6 +284,6 @@ impl Bootstrap {
     /// Leaves in order.
     pub(super) fn say_goodbye(&mut self, ctx: &mut Context<Self>) {
         let others = self.introduced.iter().flat_map(|own| own.others.clone());
-        others.for_each(|known| ctx.send(known, BootstrapMessage::Goodbye));
+        others.for_each(|(known, _)| ctx.send(known, BootstrapMessage::Goodbye));
     }
 }

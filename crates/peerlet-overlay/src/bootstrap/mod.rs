@@ -158,6 +158,20 @@ pub enum BootstrapMessage {
     Goodbye,
     /// I live, and have learned of others; who else does?
     Again,
+    /// Where there are no seats: I live; who else does?
+    Ask {
+        /// A number that nobody else can guess, for the answer.
+        token: u64,
+        /// Whether I am in the overlay already.
+        joined: bool,
+    },
+    /// The answer: peers that are in the overlay, the one that answers among them.
+    Told {
+        /// The number of the question.
+        token: u64,
+        /// The peers.
+        peers: Vec<Address>,
+    },
 }
 
 /// The times of announcements.
@@ -171,6 +185,7 @@ pub enum BootstrapTimer {
 
 impl Peerlet for Bootstrap {
     const NAME: &'static str = "bootstrap";
+    const VERSION: u16 = 2;
     type Message = BootstrapMessage;
     type Timer = BootstrapTimer;
 
@@ -215,6 +230,8 @@ impl Peerlet for Bootstrap {
                 }
             }
             BootstrapMessage::Goodbye => self.members.remove(from),
+            // They are for those that have no seats.
+            BootstrapMessage::Ask { .. } | BootstrapMessage::Told { .. } => {}
         }
     }
 
@@ -246,8 +263,8 @@ impl Bootstrap {
     /// Joins through these peers, or founds an overlay where there are none: for programs that have
     /// no scenario, and so no seats.
     ///
-    /// They are asked in their order, one after the other, until one answers; any peer of the
-    /// overlay will do. The list may have this peer itself. A peer that is the first of its own
+    /// They are asked in their order, eight at a time, until one answers; any peer of the overlay
+    /// will do. The list may have this peer itself. A peer that is the first of its own
     /// list founds the overlay when nobody else answers twice; so the same list can be given to all
     /// of the peers that start together. All others ask until somebody answers.
     ///
@@ -259,9 +276,12 @@ impl Bootstrap {
     ///
     /// let known: Introducer = "192.0.2.1:7000".parse()?;
     /// let mut peer = TestPeer::new(Bootstrap::through([known]));
-    /// assert_eq!(peer.sent(), [(known.address, BootstrapMessage::Hello)]);
+    /// let asked = |sent: Vec<(_, BootstrapMessage)>| {
+    ///     sent.len() == 1 && sent[0].0 == known.address
+    /// };
+    /// assert!(asked(peer.sent()));
     /// peer.advance(SECOND);
-    /// assert_eq!(peer.sent(), [(known.address, BootstrapMessage::Hello)], "it was silent");
+    /// assert!(asked(peer.sent()), "it was silent");
     /// # Ok::<(), peerlet_overlay::IntroducerError>(())
     /// ```
     pub fn through<I: Into<Introducer>>(introducers: impl IntoIterator<Item = I>) -> Bootstrap {
@@ -370,6 +390,9 @@ mod tests {
         );
         assert_eq!(bytes(BootstrapMessage::Goodbye), [2]);
         assert_eq!(bytes(BootstrapMessage::Again), [3]);
+        assert_eq!(bytes(BootstrapMessage::Ask { token: 7, joined: true }), [4, 7, 1]);
+        let told = BootstrapMessage::Told { token: 7, peers: vec![peer] };
+        assert_eq!(bytes(told), [&[5, 7, 1][..], &peer.to_bytes()].concat());
     }
 
     #[test]
@@ -377,6 +400,9 @@ mod tests {
         let peers = vec![Address::simulated(Seat(7)); config::SAMPLE_MAX];
         let len = wire::encoded_len(&BootstrapMessage::Peers(peers)).unwrap();
         assert!(len <= wire::DATAGRAM_MAX && len + Address::ENCODED_LEN > wire::DATAGRAM_MAX);
+        let peers = vec![Address::simulated(Seat(7)); config::SAMPLE_MAX - 1];
+        let len = wire::encoded_len(&BootstrapMessage::Told { token: u64::MAX, peers }).unwrap();
+        assert!(len <= wire::DATAGRAM_MAX);
     }
 
     #[test]
@@ -455,5 +481,50 @@ mod tests {
         server.deliver(a, Goodbye);
         assert_eq!(named(&mut server, b, Again), [], "it is alone now");
         assert_eq!(named(&mut server, c, Hello), [b]);
+    }
+
+    fn through(addresses: &[Address]) -> TestPeer<Bootstrap> {
+        TestPeer::new(Bootstrap::through(addresses.iter().copied()))
+    }
+
+    /// The token of the only question that was sent.
+    fn token(peer: &mut TestPeer<Bootstrap>) -> u64 {
+        match peer.sent().as_slice() {
+            [(_, BootstrapMessage::Ask { token, joined: false })] => *token,
+            sent => panic!("{sent:?}"),
+        }
+    }
+
+    #[test]
+    fn only_the_answer_to_its_own_question_is_believed() {
+        let other = Address::simulated(Seat(9));
+        let mut peer = through(&[other]);
+        let token = token(&mut peer);
+        let told = |token| BootstrapMessage::Told { token, peers: vec![other; 60] };
+        peer.deliver(other, told(token ^ 1));
+        let stranger = peer.stranger(3);
+        peer.deliver(stranger, told(token));
+        peer.deliver(other, BootstrapMessage::Peers(vec![other]));
+        assert!(!peer.peerlet().told, "nobody who says so was asked");
+        peer.deliver(other, told(token));
+        assert!(peer.peerlet().told);
+    }
+
+    #[test]
+    fn who_has_not_joined_answers_when_it_has() {
+        let other = Address::simulated(Seat(9));
+        let mut peer = through(&[other]);
+        let own = token(&mut peer);
+        let early = peer.stranger(4);
+        for token in [5, 6] {
+            peer.deliver(early, BootstrapMessage::Ask { token, joined: false });
+        }
+        assert_eq!(peer.sent(), []);
+        peer.deliver(other, BootstrapMessage::Told { token: own, peers: vec![other] });
+        let me = peer.address();
+        let told = |token| (early, BootstrapMessage::Told { token, peers: vec![me] });
+        assert_eq!(peer.sent(), [told(6)], "its last question");
+        peer.deliver(early, BootstrapMessage::Ask { token: 7, joined: false });
+        assert_eq!(peer.sent(), [told(7)]);
     }
 }
