@@ -60,11 +60,17 @@ pub(crate) struct HostShared {
     /// The innermost handler that a panic unwound through.
     pub(crate) unwound: Cell<Option<Unwound>>,
     /// Functions of the program around the run that take local events, by the events' type.
-    pub(crate) taps: RefCell<Vec<(TypeId, Tap)>>,
+    pub(crate) taps: RefCell<Vec<Tap>>,
 }
 
-/// Takes a local event of the peer in this row; false when it wants no more.
-pub(crate) type Tap = Box<dyn FnMut(usize, &dyn Any) -> bool + Send>;
+/// Takes local events for somebody outside.
+pub(crate) struct Tap {
+    pub(crate) event: TypeId,
+    /// Whether anybody still wants them.
+    pub(crate) is_wanted: Box<dyn Fn() -> bool + Send>,
+    /// Takes an event of the peer in this row.
+    pub(crate) take: Box<dyn FnMut(usize, &dyn Any) + Send>,
+}
 
 impl HostShared {
     #[inline(always)]
@@ -104,7 +110,7 @@ impl HostShared {
 
     /// Whether the program around the run takes events of this type.
     pub(crate) fn is_tapped(&self, event: TypeId) -> bool {
-        self.taps.borrow().iter().any(|(tapped, _)| *tapped == event)
+        self.taps.borrow().iter().any(|tap| tap.event == event)
     }
 
     /// Leaves something to do.

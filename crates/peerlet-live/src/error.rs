@@ -48,7 +48,7 @@ pub enum LiveError {
         first: u32,
     },
     /// A process that others reach by its address is bound to all addresses, and was not told
-    /// which of them others know.
+    /// which of them others know, or was told one that is nobody's.
     NoAddress,
     /// The process cannot take part in the run.
     Join(JoinError),
@@ -75,6 +75,13 @@ pub enum LiveError {
         /// The number of shards.
         shards: u32,
     },
+    /// Epochs of a node are shorter than it can hand on.
+    ShortEpoch {
+        /// Their length.
+        length: Duration,
+    },
+    /// The tokio runtime ended the run: it was shut down.
+    Lost(String),
     /// A thread that watches the run could not be started.
     Thread(std::io::Error),
     /// Something in it panicked: a peer's handler, the network's model, the function that takes
@@ -117,9 +124,19 @@ impl fmt::Display for LiveError {
                 "the seats of this process begin at {first}, so seat 0 lives elsewhere; name the \
                  process to join"
             ),
+            LiveError::ShortEpoch { length } => write!(
+                f,
+                "epochs of {length} are too short to be handed on; give at least \
+                 {EPOCH_OF_SEVERAL_MIN}"
+            ),
+            LiveError::Lost(error) => write!(
+                f,
+                "the tokio runtime ended the run ({error}); stop the run before its runtime"
+            ),
             LiveError::NoAddress => f.write_str(
-                "the socket is bound to all addresses of the machine, and nothing says at which of \
-                 them others reach it; give one to advertise",
+                "nothing says at which address others reach this process: its socket is bound to \
+                 all addresses of the machine, or the one to advertise is nobody's; give one to \
+                 advertise",
             ),
             LiveError::Join(error) => error.fmt(f),
             LiveError::ShortEpochs { length, count } => write!(

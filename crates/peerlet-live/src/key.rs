@@ -149,7 +149,6 @@ impl fmt::Debug for ProcessKey {
 }
 
 /// Why a key file could not be used.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum KeyError {
     /// The file itself is at fault: it cannot be read or written, or others may get at it.
@@ -170,6 +169,13 @@ impl KeyError {
     fn is_missing(&self) -> bool {
         let KeyError::File(error) = self else { return false };
         matches!(&error.problem, PrivateFileProblem::Read(e) if e.kind() == ErrorKind::NotFound)
+    }
+}
+
+impl fmt::Debug for KeyError {
+    /// As displayed, since programs return it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use peerlet_core::runtime::{Directive, Host, Registry};
-use peerlet_core::{Map, Seed, Time};
+use peerlet_core::{Duration, Map, Seed, Time};
 use peerlet_measure::{Epochs, Ledger, MetricEntry, Recorder};
 use ring::rand::SystemRandom;
 
@@ -91,6 +91,7 @@ impl Parts<'_> {
             idle_directives: 0,
             events: 0,
             has_stopped: false,
+            drained: Duration::ZERO,
             backlog: 0,
             since: Instant::now(),
             channels,

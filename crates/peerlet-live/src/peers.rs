@@ -34,9 +34,11 @@ const PANIC_KNOWN_MILLIS: u32 = 50;
 /// As [`run`](crate::run), for what goes wrong before peers live.
 pub async fn start(setup: LiveSetup, directives: Vec<Directive>) -> Result<LiveRun, LiveError> {
     let (stop, stopped) = watch::channel(false);
+    // From here on a caller that waits no more leaves nothing running.
+    let stop = Stop(stop);
     let mut begun = begin(setup, directives, stopped).await?;
     let (mut zero, shards, own) = (begun.zero(), begun.calls(), begun.own.clone());
-    let (panic, stopping) = (begun.first_panic(), stop.subscribe());
+    let (panic, stopping) = (begun.first_panic(), stop.0.subscribe());
     let peers = Peers { shards: shards.into(), own: Arc::new(own), panic, stopping };
     let mut ended = tokio::spawn(begun.end());
     let lives = async {
@@ -44,6 +46,7 @@ pub async fn start(setup: LiveSetup, directives: Vec<Directive>) -> Result<LiveR
         if let Ok(zero) = zero.wait_for(Option::is_some).await {
             let zero = zero.unwrap_or_else(std::time::Instant::now);
             sleep_until(Instant::from_std(zero)).await;
+            peers.until_begun().await;
         }
     };
     tokio::select! {
@@ -59,13 +62,22 @@ pub async fn start(setup: LiveSetup, directives: Vec<Directive>) -> Result<LiveR
 
 /// The runtime was shut down around a run.
 fn lost(error: &tokio::task::JoinError) -> LiveError {
-    LiveError::Thread(std::io::Error::other(format!("the tokio runtime ended the run: {error}")))
+    LiveError::Lost(error.to_string())
+}
+
+/// Stops a run when it is dropped.
+struct Stop(watch::Sender<bool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
+    }
 }
 
 /// A run under way. Dropped, it stops in order, in the background.
 pub struct LiveRun {
     peers: Peers,
-    stop: watch::Sender<bool>,
+    stop: Stop,
     ended: Option<JoinHandle<Result<LiveOutcome, LiveError>>>,
     /// Where it was over at once.
     outcome: Option<LiveOutcome>,
@@ -83,7 +95,7 @@ impl LiveRun {
     /// # Errors
     /// When something in the run panicked.
     pub async fn stop(self) -> Result<LiveOutcome, LiveError> {
-        self.stop.send_replace(true);
+        self.stop.0.send_replace(true);
         self.ended().await
     }
 
@@ -97,12 +109,6 @@ impl LiveRun {
         }
         let ended = self.ended.take().expect("a run ends once");
         ended.await.unwrap_or_else(|error| Err(lost(&error)))
-    }
-}
-
-impl Drop for LiveRun {
-    fn drop(&mut self) {
-        self.stop.send_replace(true);
     }
 }
 
@@ -210,11 +216,12 @@ impl Peers {
             let (send, lost) = (send.clone(), lost.clone());
             self.ask_shard(shard, move |shard| {
                 let seats = shard.seats.clone();
-                shard.host.tap(move |row, event: &E| {
+                let reader = send.clone();
+                let is_wanted = move || !reader.is_closed();
+                shard.host.tap(is_wanted, move |row, event: &E| {
                     let sent = send.try_send((seats[row], event.clone()));
                     let is_full = matches!(sent, Err(mpsc::error::TrySendError::Full(_)));
                     lost.fetch_add(u64::from(is_full), Ordering::Relaxed);
-                    sent.is_ok() || is_full
                 });
                 Ok(())
             })
@@ -241,6 +248,15 @@ impl Peers {
             all.add(&self.ask_shard(shard, |shard| Ok(shard.stats())).await?);
         }
         Ok(all)
+    }
+
+    /// Waits until all shards have done what is due by now: the starts at time zero.
+    async fn until_begun(&self) {
+        for shard in 0..self.shards.len() {
+            while let Ok(false) = self.ask_shard(shard, |shard| Ok(shard.has_begun())).await {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 
     /// Asks the shard of a seat.

@@ -175,7 +175,6 @@ impl fmt::Debug for Secret {
 }
 
 /// Why a secret cannot be used.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum SecretError {
     /// Its file cannot be used.
@@ -211,6 +210,13 @@ impl SecretError {
             SecretError::Malformed { .. } => SecretError::Malformed { path },
             file @ SecretError::File(_) => file,
         }
+    }
+}
+
+impl fmt::Debug for SecretError {
+    /// As displayed, since programs return it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

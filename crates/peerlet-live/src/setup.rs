@@ -265,8 +265,14 @@ impl LiveSetup {
         if self.admission.allowed.is_some() && self.sockets != Sockets::Quic {
             return Err(LiveError::ListOverUdp);
         }
-        if self.is_free() && self.bind.ip().is_unspecified() && self.advertise.is_none() {
-            return Err(LiveError::NoAddress);
+        if self.is_free() {
+            let ip = self.advertise.unwrap_or(self.bind).ip();
+            if ip.is_unspecified() || ip.is_multicast() {
+                return Err(LiveError::NoAddress);
+            }
+            if self.epoch < EPOCH_OF_SEVERAL_MIN {
+                return Err(LiveError::ShortEpoch { length: self.epoch });
+            }
         }
         if self.join.is_some() && self.start_within == Duration::ZERO {
             return Err(LiveError::NoTimeToJoin);

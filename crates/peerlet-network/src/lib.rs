@@ -69,7 +69,8 @@ pub use delay::{Constant, Uniform};
 pub use distribution::{Distribution, DistributionError, Quantiles};
 pub use duplicate::Duplicated;
 pub use faults::{
-    AddFaultError, CALLS, CallEntry, Change, Fault, FaultError, Faults, PairDelays, Ways, add_fault,
+    AddFaultError, CALLS, CallEntry, Change, Fault, FaultError, Faults, PairDelays, Ways,
+    add_fault, check_fault,
 };
 pub use generated::{Generated, KING_LIKE, PLANETLAB_LIKE, Preset, WORLD_LIKE};
 pub use jitter::{Jitter, Reorder};

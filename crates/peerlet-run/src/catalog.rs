@@ -2,7 +2,9 @@
 
 use peerlet_core::runtime::Registry;
 use peerlet_core::{AnyPeerlet, Peer, Seed};
-use peerlet_overlay::{Bootstrap, Configured, Lookups, Neighbors, Parameter, Parameters, Router};
+use peerlet_overlay::{
+    Bootstrap, ConfigError, Configured, Lookups, Neighbors, Parameter, Parameters, Router,
+};
 use peerlet_scenario::{Problem, Raw, Sources, normalize, suggest};
 
 /// Makes one more peerlet for one more peer, from parameters that were read and checked.
@@ -122,8 +124,14 @@ fn read<P: Configured + Clone + Sync>(
     seed: Seed,
 ) -> Result<Prototype, Problem> {
     let config: P::Config = sources.read(params)?;
-    let peerlet = P::configured(config)
-        .map_err(|error| sources.problem(&params.span, error.to_string(), ""))?
-        .seeded(seed);
+    let wrong = |error: ConfigError| {
+        let part = match &error {
+            ConfigError::OutOfRange { parameter, .. } => params.get(parameter),
+            _ => None,
+        };
+        let span = part.map_or(&params.span, |part| &part.raw.span);
+        sources.problem(span, error.to_string(), "")
+    };
+    let peerlet = P::configured(config).map_err(wrong)?.seeded(seed);
     Ok(Box::new(move || AnyPeerlet::new(peerlet.clone())))
 }

@@ -9,10 +9,11 @@ use std::thread;
 
 use peerlet_core::Duration;
 use peerlet_scenario::{Override, Problems, Source};
-use peerlet_sim::Engine;
+use peerlet_sim::{Engine, Watch};
 
 use crate::error::RunError;
 use crate::experiment::Experiment;
+use crate::panics;
 use crate::plan::Plan;
 use crate::results::Results;
 use crate::setup::SimOptions;
@@ -28,7 +29,7 @@ impl Experiment {
         Sim {
             experiment: self,
             source: scenario.into(),
-            overrides: Vec::new(),
+            assignments: Vec::new(),
             engine: Engine::default(),
             threads: 1,
             wire: false,
@@ -66,7 +67,8 @@ impl Experiment {
 pub struct Sim<'a> {
     experiment: &'a Experiment,
     source: Source,
-    overrides: Vec<Override>,
+    /// Values over those of the scenario, as `path=value`.
+    assignments: Vec<String>,
     engine: Engine,
     threads: u32,
     wire: bool,
@@ -76,7 +78,7 @@ impl Sim<'_> {
     /// Puts a value over the scenario's own, under a path such as `network.loss`: as `--set` does
     /// on the command line. Without a value, as in `set("network.loss", "")`, the key is removed.
     pub fn set(mut self, path: &str, value: impl Display) -> Self {
-        self.overrides.push(Override::option("set", path, &value.to_string()));
+        self.assignments.push(format!("{path}={value}"));
         self
     }
 
@@ -95,9 +97,9 @@ impl Sim<'_> {
         self.set("seed", seed)
     }
 
-    /// Sets how many threads share the peers; 1 unless set. The results are the same.
+    /// Sets how many threads share the peers, at most 256; 1 unless set. The results are the same.
     pub fn threads(mut self, threads: u32) -> Self {
-        self.threads = threads;
+        self.threads = threads.min(256);
         self
     }
 
@@ -119,7 +121,16 @@ impl Sim<'_> {
     /// # Errors
     /// All problems of the scenario, each with its place.
     pub fn plan(&self) -> Result<Plan, Problems> {
-        Plan::new(self.experiment, self.source.clone(), &self.overrides, World::Sim)
+        self.plan_with(None)
+    }
+
+    /// The scenario with this seed, or its own.
+    fn plan_with(&self, seed: Option<u64>) -> Result<Plan, Problems> {
+        let seed = seed.map(|seed| format!("seed={seed}"));
+        let assignments = self.assignments.iter().chain(&seed);
+        let read = |assignment: &String| Override::assign("set", assignment);
+        let overrides: Vec<Override> = assignments.map(read).collect::<Result<_, _>>()?;
+        Plan::new(self.experiment, self.source.clone(), &overrides, World::Sim)
     }
 
     /// Runs it to its end.
@@ -127,7 +138,7 @@ impl Sim<'_> {
     /// # Errors
     /// As [`simulate`](crate::simulate).
     pub fn run(self) -> Result<Results, RunError> {
-        simulate(self.experiment, self.plan()?, self.options())
+        simulate(self.experiment, self.planned(None)?, self.options())
     }
 
     /// Begins it at time zero, for a program that goes through it step by step.
@@ -135,7 +146,7 @@ impl Sim<'_> {
     /// # Errors
     /// When something is wrong with the scenario, or a stack cannot run.
     pub fn start(self) -> Result<SimRun, RunError> {
-        SimRun::new(self.experiment, self.plan()?, self.options())
+        SimRun::new(self.experiment, self.planned(None)?, self.options())
     }
 
     /// Runs it to its end with each of these seeds, as many at once as there are cores for. The
@@ -173,12 +184,16 @@ impl Sim<'_> {
         ran.collect()
     }
 
+    /// The plan; the panic of a function that builds stacks is an error.
+    fn planned(&self, seed: Option<u64>) -> Result<Plan, RunError> {
+        let made = panics::catch(&Watch::default(), seed.unwrap_or(1), || self.plan_with(seed));
+        let (plan, _) = made.map_err(RunError::Panicked)?;
+        Ok(plan?)
+    }
+
     /// Runs it with one seed.
     fn one(&self, seed: u64) -> Result<Results, RunError> {
-        let mut overrides = self.overrides.clone();
-        overrides.push(Override::option("seed", "seed", &seed.to_string()));
-        let plan = Plan::new(self.experiment, self.source.clone(), &overrides, World::Sim)?;
-        simulate(self.experiment, plan, self.options())
+        simulate(self.experiment, self.planned(Some(seed))?, self.options())
     }
 
     fn options(&self) -> SimOptions {

@@ -64,6 +64,8 @@ pub struct SimRun {
     thread_panics: Vec<String>,
     /// The panic after which nothing of it can be used.
     panicked: Option<PanicReport>,
+    /// The error at which it ended.
+    broken: Option<peerlet_sim::RunError>,
 }
 
 impl SimRun {
@@ -79,9 +81,20 @@ impl SimRun {
         RunError::check_world(plan.world, World::Sim)?;
         let (threads, watch) = (options.threads.max(1), options.watch.clone());
         let setup = setup::simulated_over(plan.open_model(experiment)?, &plan, options);
-        let simulation = Simulation::new(setup, plan.directives()).map_err(RunError::Setup)?;
-        let (thread_panics, panicked) = (Vec::new(), None);
-        Ok(SimRun { plan, simulation, watch, threads, seconds: 0.0, thread_panics, panicked })
+        let made = || Simulation::new(setup, plan.directives());
+        let made = panics::catch(&watch, plan.scenario.seed, made).map_err(RunError::Panicked)?;
+        let (simulation, thread_panics) = (made.0.map_err(RunError::Setup)?, made.1);
+        let panicked = None;
+        Ok(SimRun {
+            plan,
+            simulation,
+            watch,
+            threads,
+            seconds: 0.0,
+            thread_panics,
+            panicked,
+            broken: None,
+        })
     }
 
     /// The plan that it follows.
@@ -109,7 +122,9 @@ impl SimRun {
     /// # Errors
     /// When a handler panics, peers send to themselves without end, or the system refuses threads.
     pub fn run_until(&mut self, time: Time) -> Result<(), RunError> {
-        self.watched(|simulation| simulation.run_until(time))?.map_err(RunError::Simulation)
+        let ran = self.watched(|simulation| simulation.run_until(time))?;
+        self.broken = ran.err();
+        ran.map_err(RunError::Simulation)
     }
 
     /// Goes on for this long, or to the end if that is earlier.
@@ -296,6 +311,9 @@ impl SimRun {
         match self.simulation.is_within_an_instant() {
             true => self.run_until(self.now() + NANOSECOND)?,
             false => self.watched(|_| ())?,
+        }
+        if let Some(error) = self.broken {
+            return Err(RunError::Simulation(error));
         }
         let SimRun { plan, simulation, threads, seconds, thread_panics, .. } = self;
         let results = Results::simulated(plan, threads, simulation.finish(), seconds);

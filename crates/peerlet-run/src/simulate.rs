@@ -25,9 +25,12 @@ pub fn simulate(
     RunError::check_world(plan.world, World::Sim)?;
     let (threads, watch) = (options.threads, options.watch.clone());
     let setup = setup::simulated(experiment, &plan, options)?;
-    let simulation = Simulation::new(setup, plan.directives()).map_err(RunError::Setup)?;
+    let seed = plan.scenario.seed;
+    let made = panics::catch(&watch, seed, || Simulation::new(setup, plan.directives()));
+    let (simulation, _) = made.map_err(RunError::Panicked)?;
+    let simulation = simulation.map_err(RunError::Setup)?;
     let begun = Instant::now();
-    let ran = panics::catch(&watch, plan.scenario.seed, || simulation.run());
+    let ran = panics::catch(&watch, seed, || simulation.run());
     let (outcome, thread_panics) = ran.map_err(RunError::Panicked)?;
     let outcome = outcome.map_err(RunError::Simulation)?;
     let seconds = begun.elapsed().as_secs_f64();

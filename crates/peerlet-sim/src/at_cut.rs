@@ -11,12 +11,12 @@ use std::sync::Arc;
 use peerlet_core::runtime::{Act, Call, Header, SeatSet, State};
 use peerlet_core::{Context, NANOSECOND, Peerlet, Seat, Time};
 use peerlet_measure::{Ledger, Measurements};
-use peerlet_network::{AddFaultError, Change, Constant, Fault, Model, add_fault};
+use peerlet_network::{AddFaultError, Change, Constant, Fault, Model, add_fault, check_fault};
 
 use crate::digest::EventKind;
 use crate::event::{Event, Key, RareEvent};
 use crate::running_seats::{Planned, RunningSeats};
-use crate::simulation::Simulation;
+use crate::simulation::{Simulation, Waiting};
 use crate::worker::{ENVIRONMENT, Worker};
 
 impl Simulation {
@@ -62,7 +62,7 @@ impl Simulation {
     pub fn act(&mut self, seat: Seat, act: Act) -> Result<(), ActError> {
         self.check(seat)?;
         match &mut self.stepped {
-            Some(stepped) => stepped.waiting.push((seat, act)),
+            Some(stepped) => stepped.waiting.push(Waiting::Act(seat, act)),
             None => self.watched(|simulation| simulation.carry_out(seat, act)),
         }
         Ok(())
@@ -116,15 +116,39 @@ impl Simulation {
     pub fn change_network(&mut self, seats: &SeatSet, change: Change) -> Result<(), ActError> {
         let at = self.next_cut()?;
         let fault = Fault { at, seats: seats.clone(), change };
-        // The model is shared; for a moment nobody else has it.
+        let is_stepped = self.stepped.is_some();
+        let taken = self.with_model(|model| match is_stepped {
+            true => check_fault(model, &fault),
+            false => add_fault(model, &fault),
+        });
+        taken.map_err(ActError::Network)?;
+        if let Some(stepped) = &mut self.stepped {
+            stepped.waiting.push(Waiting::Fault(fault));
+        }
+        Ok(())
+    }
+
+    /// Lends the model, which is shared: for a moment nobody else has it.
+    fn with_model<R>(&mut self, work: impl FnOnce(&mut dyn Model) -> R) -> R {
         let nobody: Arc<Box<dyn Model>> = Arc::new(Box::new(Constant { delay: NANOSECOND }));
         let mut model = mem::replace(&mut self.director.model, nobody.clone());
         self.workers.iter_mut().for_each(|worker| worker.state.model = nobody.clone());
         let own = Arc::get_mut(&mut model).expect("everybody gave it back");
-        let added = add_fault(&mut **own, &fault);
+        let result = work(&mut **own);
         self.director.model = model.clone();
         self.workers.iter_mut().for_each(|worker| worker.state.set_model(model.clone()));
-        added.map_err(ActError::Network)
+        result
+    }
+
+    /// Does what waited for this cut.
+    pub(crate) fn do_waiting(&mut self, waiting: Waiting) {
+        match waiting {
+            Waiting::Act(seat, act) => self.carry_out(seat, act),
+            Waiting::Fault(fault) => {
+                let added = self.with_model(|model| add_fault(model, &fault));
+                added.expect("it was checked when it was asked for");
+            }
+        }
     }
 
     /// Carries out an act at this cut.
@@ -170,6 +194,9 @@ impl Simulation {
 
     /// The cut at which something is done that is asked for now.
     fn next_cut(&self) -> Result<Time, ActError> {
+        if self.endless().is_err() {
+            return Err(ActError::Over);
+        }
         let next = self.stepped.as_ref().map(|stepped| stepped.at + NANOSECOND);
         let next = next.unwrap_or(self.director.now);
         if next < self.director.end { Ok(next) } else { Err(ActError::Over) }

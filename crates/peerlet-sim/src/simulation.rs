@@ -7,6 +7,7 @@ use std::sync::Arc;
 use peerlet_core::runtime::{Act, Directive, Location, State};
 use peerlet_core::{Peerlet, Seat, Seed, Time};
 use peerlet_measure::{Epochs, Ledger, MetricEntry, Recorder};
+use peerlet_network::Fault;
 
 use crate::calendar_queue::CalendarQueue;
 use crate::digest::{Digest, fold};
@@ -45,8 +46,14 @@ pub struct Simulation {
 pub(crate) struct Stepped {
     /// The instant of the event that was handled last.
     pub(crate) at: Time,
-    /// Acts for the next cut: when all events of this instant are handled.
-    pub(crate) waiting: Vec<(Seat, Act)>,
+    /// What waits for the next cut: until all events of this instant are handled.
+    pub(crate) waiting: Vec<Waiting>,
+}
+
+/// Something that is done at the next cut.
+pub(crate) enum Waiting {
+    Act(Seat, Act),
+    Fault(Fault),
 }
 
 impl Simulation {
@@ -216,7 +223,14 @@ impl Simulation {
         })
     }
 
+    /// The peer that made events for itself without end, if there is one: nothing goes on then.
+    pub(crate) fn endless(&self) -> Result<(), RunError> {
+        let endless = self.workers.iter().filter_map(|worker| worker.state.endless).min();
+        endless.map_or(Ok(()), |(at, seat)| Err(RunError::Endless { seat, at }))
+    }
+
     pub(crate) fn go(&mut self, until: Time) -> Result<(), RunError> {
+        self.endless()?;
         let Simulation { engine, grid, workers, director, running_seats, trace, watch, .. } = self;
         let trace = trace.as_mut();
         match engine {
@@ -234,6 +248,7 @@ impl Simulation {
 
     /// Handles one event before `until`; returns its instant.
     pub(crate) fn go_one(&mut self, until: Time) -> Result<Option<Time>, RunError> {
+        self.endless()?;
         let Simulation { workers, director, running_seats, trace, watch, .. } = self;
         let seen = (&**running_seats, &**watch);
         simple::step(&mut workers[0], director, trace.as_mut(), seen, until)

@@ -41,7 +41,7 @@ impl Simulation {
             return Ok(());
         }
         self.go(at + NANOSECOND)?;
-        waiting.into_iter().for_each(|(seat, act)| self.carry_out(seat, act));
+        waiting.into_iter().for_each(|waiting| self.do_waiting(waiting));
         Ok(())
     }
 }

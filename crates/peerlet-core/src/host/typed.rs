@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::cell::Ref;
 
 use crate::column::Rows;
-use crate::context::Context;
+use crate::context::{Context, Tap};
 use crate::host::Host;
 use crate::life::State;
 use crate::parcel::Port;
@@ -44,19 +44,32 @@ impl Host {
     }
 
     /// Lets the program around the run take the local events of this type that peers emit: each
-    /// just before siblings hear it, with the peer's row. It ends when the function returns false.
-    pub fn tap<E: 'static>(&mut self, mut take: impl FnMut(usize, &E) -> bool + Send + 'static) {
-        let tap = move |row: usize, event: &dyn Any| {
-            event.downcast_ref().is_none_or(|event| take(row, event))
+    /// just before siblings hear it, with the peer's row. It ends when it is not wanted any more,
+    /// which is asked with each event, and when another one begins.
+    pub fn tap<E: 'static>(
+        &mut self,
+        is_wanted: impl Fn() -> bool + Send + 'static,
+        mut take: impl FnMut(usize, &E) + Send + 'static,
+    ) {
+        let take = move |row: usize, event: &dyn Any| {
+            if let Some(event) = event.downcast_ref() {
+                take(row, event);
+            }
         };
-        self.house.taps.get_mut().push((TypeId::of::<E>(), Box::new(tap)));
+        let tap =
+            Tap { event: TypeId::of::<E>(), is_wanted: Box::new(is_wanted), take: Box::new(take) };
+        let taps = self.house.taps.get_mut();
+        taps.retain(|tap| (tap.is_wanted)());
+        taps.push(tap);
     }
 
     /// Shows an event to those outside who take it.
     pub(super) fn show_taps(&mut self, row: usize, id: TypeId, event: &dyn Any) {
         let taps = self.house.taps.get_mut();
-        if !taps.is_empty() {
-            taps.retain_mut(|(tapped, take)| *tapped != id || take(row, event));
+        if taps.is_empty() {
+            return;
         }
+        taps.retain(|tap| tap.event != id || (tap.is_wanted)());
+        taps.iter_mut().filter(|tap| tap.event == id).for_each(|tap| (tap.take)(row, event));
     }
 }

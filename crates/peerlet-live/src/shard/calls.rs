@@ -59,6 +59,12 @@ impl Shard {
         Ok(())
     }
 
+    /// Whether all that was due by now has been done.
+    pub(crate) fn has_begun(&mut self) -> bool {
+        let now = self.state.now;
+        self.directives.peek().is_none_or(|directive| directive.at > now)
+    }
+
     /// What happened in it so far.
     pub(crate) fn stats(&self) -> ShardStats {
         let mut counters = self.counters;

@@ -83,6 +83,8 @@ pub(crate) struct Shard {
     pub(crate) events: u64,
     /// Whether all peers were stopped: their senders get a reset.
     pub(crate) has_stopped: bool,
+    /// How long it went on after they stopped, for what they had sent.
+    pub(crate) drained: Duration,
     /// How much of what peers made for themselves comes before anything that is due now.
     pub(crate) backlog: usize,
     /// Since when it has not left its thread to others.

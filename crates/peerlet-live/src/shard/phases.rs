@@ -91,7 +91,9 @@ impl Shard {
             // What arrives without end leaves the thread to others as well.
             tokio::task::yield_now().await;
         }
-        self.transport.close(if self.is_broken { DRAIN_BROKEN } else { DRAIN }).await;
+        // What was sent reliably has had its time; a moment is left for the ends of links.
+        let left = DRAIN.saturating_sub(self.drained).max(DRAIN_BROKEN);
+        self.transport.close(if self.is_broken { DRAIN_BROKEN } else { left }).await;
     }
 
     /// Waits for time zero; false when the run is over before.
@@ -234,6 +236,7 @@ impl Shard {
             self.say_more();
             tokio::task::yield_now().await;
         }
+        self.drained = Time::ZERO + Duration::from(self.zero.elapsed()) - stopped;
         // The peers' time ended when they stopped.
         self.state.now = stopped;
         self.has_stopped = true;

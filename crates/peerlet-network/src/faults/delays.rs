@@ -41,20 +41,21 @@ impl PairDelays {
         PairDelays { inner, delays: read(faults), known: Some(known) }
     }
 
-    /// Takes one more change of a delay.
-    pub(super) fn add(
-        &mut self,
-        fault: &Fault,
-        delay: Option<Duration>,
-    ) -> Result<(), AddFaultError> {
+    /// Whether pairs may have this delay from now on.
+    pub(super) fn check(&self, delay: Option<Duration>) -> Result<(), AddFaultError> {
         let lookahead = self.lookahead();
-        if let Some(delay) = delay.filter(|delay| *delay < lookahead) {
-            return Err(AddFaultError::BelowLookahead { delay, lookahead });
+        match delay.filter(|delay| *delay < lookahead) {
+            Some(delay) => Err(AddFaultError::BelowLookahead { delay, lookahead }),
+            None => Ok(()),
         }
-        let known = self.known.as_mut().ok_or(AddFaultError::Closed)?;
-        known.add(fault);
-        self.delays = read(known.all());
-        Ok(())
+    }
+
+    /// Takes one more change of a delay, where it is open.
+    pub(super) fn add(&mut self, fault: &Fault) {
+        if let Some(known) = &mut self.known {
+            known.add(fault);
+            self.delays = read(known.all());
+        }
     }
 
     #[inline]

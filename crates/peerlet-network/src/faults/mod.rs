@@ -20,7 +20,7 @@ use peerlet_core::{Duration, Time};
 
 pub use change::{CALLS, CallEntry, Change, FaultError, Ways};
 pub use delays::PairDelays;
-pub use open::{AddFaultError, add_fault};
+pub use open::{AddFaultError, add_fault, check_fault};
 
 use crate::access::{ACCESS_OVERHEAD, ACCESS_QUEUE};
 use crate::bottleneck::{Bottleneck, Pace};

@@ -1,11 +1,17 @@
 //! Faults that are added while the layer is in use: by a program that steps a simulation.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use peerlet_core::Duration;
 
 use super::{Change, Fault, Faults, PairDelays};
 use crate::model::Model;
+
+/// The factors of [`Change::Slow`], times 2^16.
+const SLOW: RangeInclusive<u32> = 1 << 16..=10_000 << 16;
+/// The bits of [`Change::Corrupt`].
+const BITS: RangeInclusive<u32> = 1..=1_000_000;
 
 /// The faults of a layer that takes more of them.
 pub(super) struct Open {
@@ -25,12 +31,12 @@ impl Faults {
         Faults { open: Some(open), ..faults }
     }
 
-    /// Takes one more fault.
-    fn add(&mut self, fault: &Fault) -> Result<(), AddFaultError> {
-        let mut open = self.open.take().ok_or(AddFaultError::Closed)?;
-        open.faults.add(fault);
-        *self = Faults::of(open);
-        Ok(())
+    /// Takes one more fault, where it is open.
+    fn add(&mut self, fault: &Fault) {
+        if let Some(mut open) = self.open.take() {
+            open.faults.add(fault);
+            *self = Faults::of(open);
+        }
     }
 }
 
@@ -54,8 +60,26 @@ impl Faults {
 /// assert_eq!(add_fault(&mut model, &clog), Err(AddFaultError::InFlight));
 /// ```
 pub fn add_fault(model: &mut dyn Model, fault: &Fault) -> Result<(), AddFaultError> {
-    if let Change::Clog | Change::Release | Change::Cut { in_flight: true, .. } = fault.change {
-        return Err(AddFaultError::InFlight);
+    show(model, fault, true)
+}
+
+/// Whether [`add_fault`] would add this fault; changes nothing.
+///
+/// # Errors
+/// As [`add_fault`].
+pub fn check_fault(model: &mut dyn Model, fault: &Fault) -> Result<(), AddFaultError> {
+    show(model, fault, false)
+}
+
+/// Shows a fault to the part that takes such ones, which adds it where that is wanted.
+fn show(model: &mut dyn Model, fault: &Fault, is_added: bool) -> Result<(), AddFaultError> {
+    match fault.change {
+        Change::Clog | Change::Release | Change::Cut { in_flight: true, .. } => {
+            return Err(AddFaultError::InFlight);
+        }
+        Change::Slow(factor) if !SLOW.contains(&factor) => return Err(AddFaultError::Slow),
+        Change::Corrupt(_, bits) if !BITS.contains(&bits) => return Err(AddFaultError::Bits),
+        _ => {}
     }
     let mut added = Err(AddFaultError::Closed);
     model.open_parts(&mut |part| {
@@ -66,12 +90,18 @@ pub fn add_fault(model: &mut dyn Model, fault: &Fault) -> Result<(), AddFaultErr
             // Applied around the model itself.
             Change::PairDelay { delay, .. } => {
                 if let Some(delays) = part.downcast_mut::<PairDelays>() {
-                    added = delays.add(fault, *delay);
+                    added = delays.check(*delay);
+                    if is_added && added.is_ok() {
+                        delays.add(fault);
+                    }
                 }
             }
             _ => {
                 if let Some(faults) = part.downcast_mut::<Faults>() {
-                    added = faults.add(fault);
+                    added = Ok(());
+                    if is_added {
+                        faults.add(fault);
+                    }
                 }
             }
         }
@@ -115,6 +145,10 @@ pub enum AddFaultError {
         /// The lookahead.
         lookahead: Duration,
     },
+    /// A factor of slowness is none from 1 to 10,000.
+    Slow,
+    /// Bits to flip are none from 1 to a million.
+    Bits,
     /// It concerns packets that are on their way, whose fates were decided when they departed.
     InFlight,
 }
@@ -130,6 +164,12 @@ impl fmt::Display for AddFaultError {
                 "a delay of {delay} is shorter than any that the run began with; give {lookahead} \
                  or more, or write it into the scenario"
             ),
+            AddFaultError::Slow => f.write_str(
+                "nothing can be that many times as slow; give a factor from 1 to 10000, times 2^16",
+            ),
+            AddFaultError::Bits => {
+                f.write_str("nobody flips that many bits; give 1 to 1000000 of them")
+            }
             AddFaultError::InFlight => f.write_str(
                 "clogs, releases and cuts of what is in flight decide over packets that departed \
                  before; write them into the scenario",

@@ -80,3 +80,17 @@ fn a_closure_that_panics_is_reported_with_its_place() {
     assert!(message.contains("on purpose (crates/peerlet-run/tests/it/panics.rs:"), "{message}");
     assert!(message.contains("seat 9, life 1, peerlet `falters`, handler `closure`"), "{message}");
 }
+
+#[test]
+fn a_stack_that_cannot_be_built_is_reported() {
+    let experiment = Experiment::new("falters").peer(|seat| {
+        assert!(seat != Seat(3), "no stack for {seat}");
+        Peer::new().with(Falters(0))
+    });
+    let whole = experiment.sim(SCENARIO).run().map(drop);
+    let stepped = experiment.sim(SCENARIO).start().and_then(|mut run| run.run_for(SECOND));
+    for error in [whole, stepped] {
+        let error = error.expect_err("it panics").to_string();
+        assert!(error.contains("no stack for 3"), "{error}");
+    }
+}

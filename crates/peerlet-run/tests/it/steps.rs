@@ -138,3 +138,14 @@ fn a_condition_is_not_judged_without_end() {
     let mut run = experiment().sim(SCENARIO).start().expect("it can run");
     run.run_until_holds(Duration::ZERO, |_| false).expect("it panics before");
 }
+
+#[test]
+fn values_are_put_over_those_of_the_scenario_and_taken_away() -> Result<(), RunError> {
+    let experiment = experiment();
+    let lossy = || experiment.sim(format!("{SCENARIO}loss = 0.5\n"));
+    let plain = experiment.sim(SCENARIO).run()?;
+    assert_eq!(lossy().set("network.loss", "").run()?.digest, plain.digest);
+    let wrong = lossy().set("network.lost", 3).run().expect_err("there is no such key");
+    assert!(wrong.to_string().contains("set network.lost=3"), "{wrong}");
+    Ok(())
+}

@@ -7,7 +7,7 @@ use peerlet_network::{
 };
 use peerlet_sim::{ActError, Engine, Simulation, StepError};
 
-use crate::actor::{Actor, Happened, SAID, Stage, at};
+use crate::actor::{Actor, Happened, SAID, Stage, at, cue};
 use crate::random_faults::each;
 use crate::worlds::{Way, World};
 
@@ -141,7 +141,7 @@ fn what_cannot_be_done_is_refused_and_changes_nothing() {
 fn talking(engine: Engine) -> Simulation {
     let mut stage = Stage::new(2, SECOND * 4, |ctx, _, what| match what {
         Happened::Start if ctx.seat() == Seat(0) => drop(ctx.every(MILLISECOND * 100, 0)),
-        Happened::Timer(_) => ctx.send(at(1), Default::default()),
+        Happened::Timer(_) | Happened::Command => ctx.send(at(1), Default::default()),
         Happened::Message(..) => ctx.measure(SAID, 1.0),
         _ => {}
     });
@@ -193,4 +193,54 @@ fn measures_can_be_had_on_the_way() {
     assert_eq!(simulation.peerlets::<Actor>().count(), 3);
     let whole = ticking(Engine::Windowed).run().expect("it ends");
     assert_eq!(simulation.run().expect("it ends").digest, whole.digest);
+}
+
+/// What is done after a step is done in its order, faults of the network among it.
+#[test]
+fn what_waits_for_a_cut_keeps_its_order() {
+    let delivered = |is_stepped: bool| {
+        let mut simulation = talking(Engine::Reference);
+        match is_stepped {
+            true => while simulation.now() < ms(300) && simulation.step() == Ok(true) {},
+            false => simulation.run_until(ms(300) + NANOSECOND).expect("nobody is endless"),
+        }
+        let say = cue();
+        simulation.act(Seat(0), say.clone()).expect("it may");
+        let lost = Change::Loss(LossModel::Independent(Probability::new(1.0).expect("it is one")));
+        simulation.change_network(&SeatSet::all(2), lost).expect("it may");
+        simulation.act(Seat(0), say).expect("it may");
+        let outcome = simulation.run().expect("it ends");
+        (outcome.digest, outcome.ledger.datagram.delivered)
+    };
+    // Three by timers, and one by the first command.
+    assert_eq!(delivered(false).1, 4);
+    assert_eq!(delivered(true), delivered(false));
+}
+
+#[test]
+fn changes_that_no_scenario_can_write_are_refused() {
+    let mut simulation = talking(Engine::Windowed);
+    let mut refused = |change| simulation.change_network(&SeatSet::all(2), change);
+    let network = |error| Err(ActError::Network(error));
+    assert_eq!(refused(Change::Slow(1)), network(AddFaultError::Slow));
+    let always = Probability::new(1.0).expect("it is one");
+    assert_eq!(refused(Change::Corrupt(always, u32::MAX)), network(AddFaultError::Bits));
+    assert_eq!(refused(Change::Corrupt(always, 3)), Ok(()));
+}
+
+/// Nothing goes on after a peer that made events for itself without end.
+#[test]
+fn an_endless_peer_ends_the_run_for_good() {
+    for engine in [Engine::Windowed, Engine::Reference] {
+        let mut stage = Stage::new(2, SECOND, |ctx, _, what| match what {
+            Happened::Start => drop(ctx.every(MILLISECOND * 10, 0)),
+            Happened::Timer(_) if ctx.seat() == Seat(1) => drop(ctx.after(Duration::ZERO, 1)),
+            _ => {}
+        });
+        stage.setup.engine = engine;
+        let mut simulation = stage.simulation().0;
+        let first = simulation.run_until(ms(100)).expect_err("seat 1 is endless");
+        assert_eq!(simulation.run_until(ms(200)), Err(first), "{engine:?}");
+        assert_eq!(simulation.act(Seat(0), Act::Stop), Err(ActError::Over));
+    }
 }

@@ -30,7 +30,7 @@ impl Peerlet for Echo {
     type Timer = u64;
 
     fn describe(about: &mut Description<Self>) {
-        about.help("echoes numbers").measures(&HEARD);
+        about.help("echoes numbers").measures(&HEARD).needs(Need::Reliable);
     }
 
     fn timer(&mut self, _: &mut Context<Self>, number: u64) {
@@ -374,4 +374,48 @@ async fn a_scenario_runs_inside_a_program() {
     }
     let results = run.stop().await.expect("nothing panicked");
     assert!(results.is_interrupted && results.summary().rows["echo/heard"].sum == 3.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_starts_has_started() {
+    for _ in 0..30 {
+        let node = experiment().node(stack).peers(300).shards(3).start().await;
+        let node = node.expect("ports are free");
+        for seat in [0, 1, 2, 298, 299] {
+            assert_eq!(node.peer(Seat(seat)).with(total).await, Ok(0));
+        }
+    }
+}
+
+/// A start that nobody waits for any more leaves nothing behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_is_dropped_lets_go_of_its_port() {
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    let socket = free.local_addr().expect("it is bound");
+    drop(free);
+    for millis in [1, 5, 10, 15, 20, 30] {
+        let start = experiment().node(stack).bind(socket).start();
+        drop(timeout(StdDuration::from_millis(millis), start).await);
+        until(|| async { std::net::UdpSocket::bind(socket).is_ok() }).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn epochs_that_nobody_could_take_are_refused() {
+    let node = experiment().node(stack).epochs(MILLISECOND, drop).start().await.map(drop);
+    let error = node.expect_err("they are too short").to_string();
+    assert!(error.contains("give at least 100ms"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_to_nobody_does_not_hold_up_the_end() {
+    let (gone, node) = (node().await, node().await);
+    let to = gone.contact().address;
+    gone.stop().await.expect("nothing panicked");
+    let send = move |_: &mut Echo, ctx: &mut Context<Echo>| ctx.send_reliably(to, 1).is_ok();
+    assert_eq!(node.with(send).await, Ok(true));
+    timeout(StdDuration::from_millis(3_500), node.stop())
+        .await
+        .expect("in time")
+        .expect("in order");
 }
