@@ -69,8 +69,10 @@ pub(crate) struct Tap {
     /// Whether anybody still wants them.
     pub(crate) is_wanted: Box<dyn Fn() -> bool + Send>,
     /// Takes an event of the peer in this row.
-    pub(crate) take: Box<dyn FnMut(usize, &dyn Any) + Send>,
+    pub(crate) take: Take,
 }
+
+type Take = Box<dyn FnMut(usize, &dyn Any) + Send>;
 
 impl HostShared {
     #[inline(always)]

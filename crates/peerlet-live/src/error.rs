@@ -89,6 +89,29 @@ pub enum LiveError {
     Panicked(Panicked),
 }
 
+impl LiveError {
+    /// Writes one of the errors that runs inside programs have besides.
+    fn of_a_node(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LiveError::ShortEpoch { length } => write!(
+                f,
+                "epochs of {length} are too short to be handed on; give at least \
+                 {EPOCH_OF_SEVERAL_MIN}"
+            ),
+            LiveError::Lost(error) => write!(
+                f,
+                "the tokio runtime ended the run ({error}); stop the run before its runtime"
+            ),
+            LiveError::NoAddress => f.write_str(
+                "nothing says at which address others reach this process: its socket is bound to \
+                 all addresses of the machine, or the one to advertise is nobody's; give one to \
+                 advertise",
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for LiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -124,20 +147,9 @@ impl fmt::Display for LiveError {
                 "the seats of this process begin at {first}, so seat 0 lives elsewhere; name the \
                  process to join"
             ),
-            LiveError::ShortEpoch { length } => write!(
-                f,
-                "epochs of {length} are too short to be handed on; give at least \
-                 {EPOCH_OF_SEVERAL_MIN}"
-            ),
-            LiveError::Lost(error) => write!(
-                f,
-                "the tokio runtime ended the run ({error}); stop the run before its runtime"
-            ),
-            LiveError::NoAddress => f.write_str(
-                "nothing says at which address others reach this process: its socket is bound to \
-                 all addresses of the machine, or the one to advertise is nobody's; give one to \
-                 advertise",
-            ),
+            LiveError::ShortEpoch { .. } | LiveError::NoAddress | LiveError::Lost(_) => {
+                self.of_a_node(f)
+            }
             LiveError::Join(error) => error.fmt(f),
             LiveError::ShortEpochs { length, count } => write!(
                 f,

@@ -15,9 +15,14 @@ use crate::medium::{LATE_MAX, Medium};
 use crate::member::{Join, Role, Section};
 use crate::notice::Notice;
 use crate::panics::{PanicPlace, caught_now, message_of};
-use crate::quic::Guard;
+use crate::quic::{Guard, LINKS_MAX};
 use crate::shard::Build;
 use crate::udp::UdpOptions;
+
+/// Connections from one network (/24, or /56 of IPv6) that a process with free membership keeps: a
+/// quarter of all, so that one network does not shut out the others, and keeps room for those that
+/// the process dials itself.
+const LINKS_PER_NETWORK_MAX: usize = LINKS_MAX / 4;
 
 /// Which sockets a run uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -239,7 +244,9 @@ impl LiveSetup {
 
     /// The rules by which the process's sockets let others in.
     pub(crate) fn guard(&self) -> Guard {
-        Guard { admission: self.admission.clone(), has_roster: !self.is_free() }
+        let (admission, has_roster) = (self.admission.clone(), !self.is_free());
+        let links_per_network = self.is_free().then_some(LINKS_PER_NETWORK_MAX);
+        Guard { admission, has_roster, links_per_network }
     }
 
     /// The sections that all processes of the run must have alike.

@@ -74,8 +74,8 @@
 //! | to | look at |
 //! |---|---|
 //! | write a peerlet | [`core`]: `Peerlet`, `Context`, tasks, roles, `TestPeer` |
-//! | use stock peerlets, or give yours parameters | [`overlay`]: `Bootstrap`, `Neighbors`, `Router`, `Configured` |
-//! | simulate, run live, read results | [`run`]: `Sim`, `SimRun`, `Plan`, `Results`; with `live`, `Node` |
+//! | use stock peerlets, give yours parameters | [`overlay`]: `Bootstrap`, `Router`, `Configured` |
+//! | simulate, run live, read results | [`run`]: `Sim`, `SimRun`, `Results`; with `live`, `Node` |
 //! | read or write scenarios | [`scenario`] |
 //! | change what happens to messages | [`network`]: `Model`, `Layer`, `Change` |
 //! | work with measurements | [`measure`]: `Summary`, `Measurements`, `Ledger` |

@@ -29,6 +29,7 @@ use crate::counters::{Counters, SocketDrop};
 use crate::emulation::EmulatedSocket;
 use crate::frame::{DATAGRAM_FRAME_MAX, STREAM_FRAME_MAX};
 use crate::key::ProcessKey;
+use crate::socket::network_of;
 use crate::tls;
 use crate::transport::{
     BATCH_MAX, BindError, Capabilities, Inbound, KeptOutNotice, LinkError, Outbound, Transport,
@@ -141,6 +142,7 @@ pub struct QuicTransport {
     expected: BTreeMap<SocketAddr, Identity>,
     links: BTreeMap<SocketAddr, QuicLink>,
     /// The links of processes that do not take part, oldest first, with their connections.
+    links_per_network: usize,
     strangers: Vec<(SocketAddr, usize)>,
     shared: EndpointShared,
     events: mpsc::Receiver<LinkEvent>,
@@ -156,6 +158,9 @@ pub struct Guard {
     /// Whether it listens only to those it [expects](Transport::expect). Others may say a little
     /// about joining, over few connections. Default: it listens to everybody whom it lets in.
     pub has_roster: bool,
+    /// How many connections from one network (/24, or /56 of IPv6) it keeps that others dialed.
+    /// Default: as many as of all.
+    pub links_per_network: Option<usize>,
 }
 
 impl QuicTransport {
@@ -204,6 +209,7 @@ impl QuicTransport {
             local,
             expected: BTreeMap::new(),
             links: BTreeMap::new(),
+            links_per_network: guard.links_per_network.unwrap_or(LINKS_MAX),
             strangers: Vec::new(),
             shared,
             events: receiver,
@@ -302,12 +308,20 @@ impl QuicTransport {
         }
     }
 
+    /// Whether one more connection from the network of this address may be kept.
+    fn has_room_for(&self, with: SocketAddr) -> bool {
+        let near = network_of(with.ip());
+        let count = || self.links.keys().filter(|at| network_of(at.ip()) == near).count();
+        self.links_per_network >= LINKS_MAX || count() < self.links_per_network
+    }
+
     fn handle(&mut self, event: LinkEvent, into: &mut Vec<Inbound>) {
         match event {
             LinkEvent::Frames(frames) => into.extend(frames),
             LinkEvent::Up { with, identity, connection, dialled, wanted } => {
                 let expected = self.expected.get(&with).is_none_or(|known| *known == identity);
-                let room = self.links.contains_key(&with) || self.links.len() < LINKS_MAX;
+                let room = self.links.contains_key(&with)
+                    || self.links.len() < LINKS_MAX && (dialled || self.has_room_for(with));
                 if !expected || !room {
                     self.shared.tally.add(SocketDrop::Handshake, 1);
                     if dialled {

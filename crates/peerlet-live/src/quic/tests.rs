@@ -11,6 +11,7 @@ use super::*;
 
 mod budget;
 mod crossed;
+mod crowd;
 mod dialling;
 mod trusted;
 

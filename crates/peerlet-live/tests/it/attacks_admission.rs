@@ -86,10 +86,10 @@ fn without_the_secret_nobody_is_heard() {
         let almost = Secret::from_bytes(&almost).expect("it is long enough");
         let guards = [
             Guard::default(),
-            Guard { admission: secret(2), has_roster: false },
+            Guard { admission: secret(2), ..Guard::default() },
             Guard {
                 admission: Admission { secret: Some(almost), ..Admission::default() },
-                has_roster: false,
+                ..Guard::default()
             },
         ];
         let places = honest.processes.iter().map(|process| process.at);
