@@ -116,6 +116,8 @@ fn on_sockets(error: &LiveError) -> Failure {
         | LiveError::Join(JoinError::Oneself(_))
         | LiveError::JoinsNobody { .. }
         | LiveError::Ports { .. }
+        | LiveError::PortsInNoOrder { .. }
+        | LiveError::LinkLocal { .. }
         | LiveError::ListOverUdp
         | LiveError::Bind(BindError::Open(_))
         | LiveError::ShortEpochs { .. }
@@ -141,6 +143,8 @@ fn options_of(error: &LiveError) -> &'static [&'static str] {
         LiveError::NoTimeToJoin => &["--start-within"],
         LiveError::ListOverUdp => &["--allow", "--secret"],
         LiveError::Ports { .. } => &["--bind", "--shards"],
+        LiveError::PortsInNoOrder { .. } => &["--bind", "--advertise", "--shards"],
+        LiveError::LinkLocal { .. } => &["--bind", "--advertise"],
         LiveError::Bind(BindError::Open(_)) => &["--transport", "--secret", "--closed-network"],
         LiveError::Bind(error @ BindError::Io { .. }) if !error.is_of_files() => &["--bind"],
         LiveError::Medium(MediumError::Sockets { .. } | MediumError::Share) => &["--index"],
@@ -215,6 +219,8 @@ mod tests {
             LiveError::NoTimeToJoin,
             LiveError::ListOverUdp,
             LiveError::Ports { first: 65_535, shards: 2 },
+            LiveError::PortsInNoOrder { shards: 2 },
+            LiveError::LinkLocal { at: "fe80::1".parse().unwrap() },
             LiveError::Bind(BindError::Io { at, source: io::ErrorKind::AddrInUse.into() }),
             LiveError::Bind(BindError::Open(at)),
             LiveError::Medium(MediumError::Share),

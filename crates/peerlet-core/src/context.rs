@@ -268,8 +268,9 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
         Secret { world: &mut *self.env.world }
     }
 
-    /// Sends a datagram: at most [`DATAGRAM_MAX`](crate::wire::DATAGRAM_MAX) encoded bytes; it may
-    /// be lost, duplicated or reordered without notice.
+    /// Sends a datagram: at most [`DATAGRAM_MAX`](crate::wire::DATAGRAM_MAX) encoded bytes, which
+    /// [`Codec::encoded_len`](crate::wire::Codec::encoded_len) tells; it may be lost, duplicated or
+    /// reordered without notice.
     ///
     /// Over QUIC the first 64 datagrams to a peer wait for a handshake. Further ones are dropped,
     /// and the accounts say so under `queue`. Spread first messages over time, or use

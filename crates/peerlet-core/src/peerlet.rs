@@ -14,8 +14,8 @@ use crate::wire::Message;
 /// A well-defined piece of message-passing functionality, with its state.
 ///
 /// Handlers are plain functions named after what happened. Those of one peer never overlap, in any
-/// world. A handler acts through its [`Context`] only; all handlers but `NAME`, `Message` and
-/// `Timer` have a default.
+/// world. A handler acts through its [`Context`] only. `NAME`, `Message` and `Timer` are required;
+/// every handler has a default.
 ///
 /// ```
 /// use peerlet_core::{Address, Context, Peerlet, SECOND, TestPeer};

@@ -1,5 +1,7 @@
 //! Counters of drops at sockets, by cause: nothing is lost in silence.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use crate::frame::FrameError;
 
 /// The cause for which a socket or a connection dropped something.
@@ -130,6 +132,20 @@ impl Counters {
     /// All causes with their counts.
     pub fn iter(&self) -> impl Iterator<Item = (SocketDrop, u64)> + '_ {
         SocketDrop::ALL.into_iter().zip(self.0)
+    }
+}
+
+/// Counters that tasks share; they touch them only when something is dropped.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally(Arc<Mutex<Counters>>);
+
+impl Tally {
+    pub(crate) fn add(&self, cause: SocketDrop, n: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(cause, n);
+    }
+
+    pub(crate) fn get(&self) -> Counters {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

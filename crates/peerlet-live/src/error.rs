@@ -1,6 +1,7 @@
 //! Why a live run could not begin, or broke.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 
 use peerlet_core::runtime::{MESSAGE_MAX_LIMIT, StackError};
 use peerlet_core::{Duration, MILLISECOND};
@@ -75,6 +76,21 @@ pub enum LiveError {
         /// The number of shards.
         shards: u32,
     },
+    /// The shards bind free ports, which have no order, and a port was given for the first of them
+    /// to be known by.
+    PortsInNoOrder {
+        /// The number of shards.
+        shards: u32,
+    },
+    /// An address holds on one link of this machine only: peers' addresses do not say which.
+    LinkLocal {
+        /// That address.
+        at: Ipv6Addr,
+    },
+    /// The process has no peers.
+    NoPeers,
+    /// It was not called within a tokio runtime that it can run on.
+    Runtime(&'static str),
     /// Epochs of a node are shorter than it can hand on.
     ShortEpoch {
         /// Their length.
@@ -102,10 +118,39 @@ impl LiveError {
                 f,
                 "the tokio runtime ended the run ({error}); stop the run before its runtime"
             ),
+            LiveError::NoPeers => f.write_str("a process without peers does nothing; give it one"),
+            LiveError::Runtime(what) => write!(
+                f,
+                "{what}; build one with `tokio::runtime::Builder::new_multi_thread().enable_all()`"
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes one of the errors of addresses.
+    fn of_addresses(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             LiveError::NoAddress => f.write_str(
                 "nothing says at which address others reach this process: its socket is bound to \
                  all addresses of the machine, or the one to advertise is nobody's; give one to \
                  advertise",
+            ),
+            LiveError::Ports { first, shards } => write!(
+                f,
+                "{shards} shards from port {first} on need ports up to {}, and the last one is \
+                 65535; choose a lower port, or fewer shards",
+                u32::from(*first) + shards - 1
+            ),
+            LiveError::PortsInNoOrder { shards } => write!(
+                f,
+                "{shards} shards bind free ports in no order, so one port to advertise does not \
+                 say where the others are; bind a port, or advertise port 0, which stands for \
+                 those that are bound"
+            ),
+            LiveError::LinkLocal { at } => write!(
+                f,
+                "{at} holds on one link of this machine only, and the addresses of peers do not \
+                 say which; give a global or a unique local address"
             ),
             _ => Ok(()),
         }
@@ -147,9 +192,14 @@ impl fmt::Display for LiveError {
                 "the seats of this process begin at {first}, so seat 0 lives elsewhere; name the \
                  process to join"
             ),
-            LiveError::ShortEpoch { .. } | LiveError::NoAddress | LiveError::Lost(_) => {
-                self.of_a_node(f)
-            }
+            LiveError::ShortEpoch { .. }
+            | LiveError::NoPeers
+            | LiveError::Runtime(_)
+            | LiveError::Lost(_) => self.of_a_node(f),
+            LiveError::NoAddress
+            | LiveError::Ports { .. }
+            | LiveError::PortsInNoOrder { .. }
+            | LiveError::LinkLocal { .. } => self.of_addresses(f),
             LiveError::Join(error) => error.fmt(f),
             LiveError::ShortEpochs { length, count } => write!(
                 f,
@@ -161,12 +211,6 @@ impl fmt::Display for LiveError {
             LiveError::ListOverUdp => f.write_str(
                 "a list names identities, and UDP has none; give all processes one secret, or use \
                  QUIC",
-            ),
-            LiveError::Ports { first, shards } => write!(
-                f,
-                "{shards} shards from port {first} on need ports up to {}, and the last one is \
-                 65535; choose a lower port, or fewer shards",
-                u32::from(*first) + shards - 1
             ),
         }
     }

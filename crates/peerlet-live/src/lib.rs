@@ -53,6 +53,7 @@ mod panics;
 mod parts;
 mod peers;
 mod process;
+mod runtime;
 mod seats;
 mod setup;
 mod shard;

@@ -29,6 +29,7 @@ use crate::outcome::{LiveOutcome, Whole, add_up};
 use crate::panics::{Failure, Failures, FirstPanic, PanicPlace, caught, message_of};
 use crate::parts::Parts;
 use crate::process::{Process, SHARDS_MAX};
+use crate::runtime::check_runtime;
 use crate::seats::SeatMap;
 use crate::setup::{LiveSetup, OnEpoch};
 use crate::shard::{CALLS_MAX, Call, MemberHandle, ShardChannels, ShardOutcome, Undecoded};
@@ -71,6 +72,7 @@ pub(crate) async fn begin(
     directives: Vec<Directive>,
     stop: watch::Receiver<bool>,
 ) -> Result<Begun, LiveError> {
+    check_runtime()?;
     let seed = *setup.seed.get_or_insert_with(random);
     match caught(prepare(setup, directives, stop)).await {
         Ok(begun) => begun,

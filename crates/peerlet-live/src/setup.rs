@@ -1,6 +1,6 @@
 //! The setup of a live run.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use peerlet_core::runtime::{Handler, Location, MESSAGE_MAX_LIMIT, Registry};
@@ -201,6 +201,9 @@ impl LiveSetup {
 
     /// How this process takes part; `None` when it has all seats.
     pub(crate) fn role(&self) -> Result<Option<Role>, LiveError> {
+        if self.seats == 0 {
+            return Err(LiveError::NoPeers);
+        }
         let (first, last) = self.own_seats();
         if first > last || last >= self.seats {
             return Err(LiveError::Index { first, last, seats: self.seats });
@@ -291,13 +294,32 @@ impl LiveSetup {
         if is_one_of_several && is_too_often {
             return Err(LiveError::ShortEpochs { length: self.epoch, count });
         }
-        let (first, shards) = (self.bind.port(), self.shards);
-        if first != 0 && u32::from(first) + shards - 1 > u32::from(u16::MAX) {
-            return Err(LiveError::Ports { first, shards });
-        }
+        self.check_addresses()?;
         match self.message_max {
             0..=MESSAGE_MAX_LIMIT => Ok(()),
             asked => Err(LiveError::MessageMax { asked }),
+        }
+    }
+
+    /// Checks that the addresses of all shards can be bound and said.
+    fn check_addresses(&self) -> Result<(), LiveError> {
+        let shards = self.shards;
+        for at in [Some(self.bind), self.advertise].into_iter().flatten() {
+            let first = at.port();
+            if first != 0 && u32::from(first) + shards - 1 > u32::from(u16::MAX) {
+                return Err(LiveError::Ports { first, shards });
+            }
+            if let IpAddr::V6(ip) = at.ip()
+                && ip.is_unicast_link_local()
+            {
+                return Err(LiveError::LinkLocal { at: ip });
+            }
+        }
+        match self.advertise {
+            Some(at) if at.port() != 0 && self.bind.port() == 0 && shards > 1 => {
+                Err(LiveError::PortsInNoOrder { shards })
+            }
+            _ => Ok(()),
         }
     }
 

@@ -20,6 +20,8 @@ struct Command {
     /// Whether the method asks for the context.
     takes_context: bool,
     arguments: Vec<(String, Type)>,
+    /// Its `#[cfg(..)]`: where a method is not there, its command is not.
+    cfgs: Vec<Attribute>,
 }
 
 /// The `impl` block, and the implementation of `Commands`; `core` is the crate that has the trait.
@@ -109,7 +111,9 @@ fn command(method: &ImplItemFn) -> Result<Command> {
     let takes_context = typed.next_if(|input| is_context(input)).is_some();
     let arguments = typed.map(argument).collect::<Result<_>>()?;
     let help = help::of(&method.attrs);
-    Ok(Command { method: signature.ident.clone(), help, takes_context, arguments })
+    let is_cfg = |attribute: &&Attribute| attribute.path().is_ident("cfg");
+    let cfgs = method.attrs.iter().filter(is_cfg).cloned().collect();
+    Ok(Command { method: signature.ident.clone(), help, takes_context, arguments, cfgs })
 }
 
 fn is_context(input: &FnArg) -> bool {
@@ -145,7 +149,7 @@ fn implementation(block: &ItemImpl, commands: &[Command], core: &Path) -> TokenS
     let (generics, _, bounds) = block.generics.split_for_impl();
     let ty = &block.self_ty;
     let declared = commands.iter().map(|command| {
-        let Command { method, help, takes_context, arguments } = command;
+        let Command { method, help, takes_context, arguments, cfgs } = command;
         let name = method.unraw().to_string();
         let parameters = arguments.iter().map(|(name, ty)| {
             quote_spanned! { ty.span() => .parameter::<#ty>(#name) }
@@ -158,6 +162,7 @@ fn implementation(block: &ItemImpl, commands: &[Command], core: &Path) -> TokenS
         let command = format_ident!("{}command", if arguments.is_empty() { "_" } else { "" });
         let context = takes_context.then(|| quote! { #ctx, });
         quote! {
+            #(#cfgs)*
             about.answers(
                 #core::Signature::new(#name).help(#help) #(#parameters)*,
                 |me, #ctx, #command| Self::#method(me, #context #(#values,)*),

@@ -5,15 +5,26 @@ use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 /// The first sentence of a doc comment as a help text: on one line, without its full stop, and in
 /// lower case at its start unless that is an abbreviation. Empty where there is no comment.
 pub(crate) fn of(attributes: &[Attribute]) -> String {
-    let lines = attributes.iter().filter_map(line);
-    let lines = lines.map(|line| line.trim().to_owned()).skip_while(String::is_empty);
-    let paragraph: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+    let texts: Vec<String> = attributes.iter().filter_map(text).collect();
+    let lines = texts.iter().flat_map(|text| text.split('\n')).map(bare);
+    let lines = lines.skip_while(|line| line.is_empty());
+    let paragraph: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
     lower_case(first_sentence(&paragraph.join(" ")))
 }
 
-/// The text of a `#[doc = ".."]`, which is what a doc comment is to a macro. A block comment is one
-/// text of several lines, of which the first counts.
-fn line(attribute: &Attribute) -> Option<String> {
+/// A line without the blanks around it, and without the star that begins the lines of a block
+/// comment.
+fn bare(line: &str) -> &str {
+    let line = line.trim();
+    match line.strip_prefix('*') {
+        Some(rest) if rest.is_empty() || rest.starts_with(' ') => rest.trim(),
+        _ => line,
+    }
+}
+
+/// The text of a `#[doc = ".."]`, which is what a doc comment is to a macro: one line, or all lines
+/// of a block comment.
+fn text(attribute: &Attribute) -> Option<String> {
     let Meta::NameValue(meta) = &attribute.meta else { return None };
     match &meta.value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if meta.path.is_ident("doc") => {
@@ -87,6 +98,17 @@ mod tests {
                 struct S;
             ),
             "a peer",
+        );
+    }
+
+    #[test]
+    fn a_block_comment_is_read_as_lines_are() {
+        check(
+            parse_quote!(
+                #[doc = "\n     * Hops, at\n     * most 9.\n     *\n     * More.\n     "]
+                struct S;
+            ),
+            "hops, at most 9",
         );
     }
 

@@ -67,6 +67,10 @@ impl Parse for Declaration {
 impl Parse for Metric {
     fn parse(input: ParseStream<'_>) -> Result<Metric> {
         let attributes = input.call(Attribute::parse_outer)?;
+        if let Some(cfg) = attributes.iter().find(|attribute| attribute.path().is_ident("cfg")) {
+            let message = "a metric is always there: take `cfg` away, or make two lists";
+            return Err(syn::Error::new_spanned(cfg, message));
+        }
         let (visibility, handle) = (input.parse()?, input.parse()?);
         input.parse::<Token![:]>()?;
         let kind: Ident = input.parse()?;

@@ -22,6 +22,8 @@ struct Parameter {
     range: Option<Expr>,
     unit: Option<LitStr>,
     help: String,
+    /// Its `#[cfg(..)]`: where a field is not there, its parameter is not.
+    cfgs: Vec<Attribute>,
 }
 
 /// The implementations for a struct; `overlay` is the crate that has the trait.
@@ -98,6 +100,7 @@ fn parameter(field: &Field) -> Result<Parameter> {
         range: None,
         unit: None,
         help: help::of(&field.attrs),
+        cfgs: with_name(&field.attrs, "cfg").cloned().collect(),
     };
     for attribute in with_name(&field.attrs, "parameter") {
         attribute.parse_nested_meta(|meta| parameter.read(&meta))?;
@@ -149,12 +152,13 @@ fn check_ends(range: &Expr) -> Result<()> {
 /// `Default`.
 fn defaults(input: &DeriveInput, parameters: &[Parameter]) -> TokenStream {
     let ident = &input.ident;
-    let fields = parameters.iter().map(|Parameter { field, ty, default, .. }| match default {
-        Some(value) => quote! { #field: #value },
-        None => quote_spanned! { ty.span() =>
-            #field: <#ty as ::core::default::Default>::default()
-        },
-    });
+    let fields =
+        parameters.iter().map(|Parameter { field, ty, default, cfgs, .. }| match default {
+            Some(value) => quote! { #(#cfgs)* #field: #value },
+            None => quote_spanned! { ty.span() =>
+                #(#cfgs)* #field: <#ty as ::core::default::Default>::default()
+            },
+        });
     quote! {
         #[automatically_derived]
         impl ::core::default::Default for #ident {
@@ -168,13 +172,13 @@ fn defaults(input: &DeriveInput, parameters: &[Parameter]) -> TokenStream {
 /// The list of the parameters, and the check of their ranges.
 fn list(input: &DeriveInput, parameters: &[Parameter], overlay: &Path) -> TokenStream {
     let ident = &input.ident;
-    let entries = parameters.iter().map(|Parameter { name, help, unit, .. }| {
+    let entries = parameters.iter().map(|Parameter { name, help, unit, cfgs, .. }| {
         let unit = unit.as_ref().map(|unit| quote! { .unit(#unit) });
-        quote! { #overlay::Parameter::new(#name, #help) #unit }
+        quote! { #(#cfgs)* #overlay::Parameter::new(#name, #help) #unit }
     });
-    let checks = parameters.iter().filter_map(|Parameter { field, name, range, .. }| {
+    let checks = parameters.iter().filter_map(|Parameter { field, name, range, cfgs, .. }| {
         let range = range.as_ref()?;
-        Some(quote! { #overlay::__macros::check_in(#name, &self.#field, &(#range))?; })
+        Some(quote! { #(#cfgs)* #overlay::__macros::check_in(#name, &self.#field, &(#range))?; })
     });
     quote! {
         #[automatically_derived]
@@ -193,16 +197,19 @@ fn list(input: &DeriveInput, parameters: &[Parameter], overlay: &Path) -> TokenS
 /// those that are left out have their defaults, and others are refused.
 fn serde(input: &DeriveInput, parameters: &[Parameter], overlay: &Path) -> TokenStream {
     let ident = &input.ident;
-    let fields = parameters.iter().map(|Parameter { field, ty, .. }| quote! { #field: #ty });
+    let fields = parameters.iter().map(|Parameter { field, ty, cfgs, .. }| {
+        quote! { #(#cfgs)* #field: #ty }
+    });
     let serde = quote! { #overlay::__macros::serde };
-    let (path, name) = (serde.to_token_stream().to_string(), ident.unraw().to_string());
+    let (path, remote) = (serde.to_token_stream().to_string(), ident.to_string());
+    let name = ident.unraw().to_string();
     quote! {
         const _: () = {
             #[derive(#serde::Serialize, #serde::Deserialize)]
-            #[serde(crate = #path, remote = #name, rename = #name)]
+            #[serde(crate = #path, remote = #remote, rename = #name)]
             #[serde(default, deny_unknown_fields, bound(deserialize = ""))]
-            #[allow(dead_code)]
-            struct Written { #(#fields,)* }
+            #[allow(dead_code, non_camel_case_types)]
+            struct __PeerletParameters { #(#fields,)* }
 
             #[automatically_derived]
             impl #serde::Serialize for #ident {
@@ -210,7 +217,7 @@ fn serde(input: &DeriveInput, parameters: &[Parameter], overlay: &Path) -> Token
                     &self,
                     serializer: S,
                 ) -> ::core::result::Result<S::Ok, S::Error> {
-                    Written::serialize(self, serializer)
+                    __PeerletParameters::serialize(self, serializer)
                 }
             }
 
@@ -219,7 +226,7 @@ fn serde(input: &DeriveInput, parameters: &[Parameter], overlay: &Path) -> Token
                 fn deserialize<D: #serde::Deserializer<'de>>(
                     deserializer: D,
                 ) -> ::core::result::Result<Self, D::Error> {
-                    Written::deserialize(deserializer)
+                    __PeerletParameters::deserialize(deserializer)
                 }
             }
         };

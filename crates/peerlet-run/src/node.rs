@@ -90,8 +90,8 @@ impl NodeBuilder {
         self
     }
 
-    /// Sets the address at which others reach this node, where that is not the one it binds: it has
-    /// to be said where all addresses of the machine are bound.
+    /// Sets the address at which others reach this node, where it is not the one that the node
+    /// binds. A node that binds all addresses of the machine needs it.
     pub fn advertise(mut self, at: SocketAddr) -> Self {
         self.setup.advertise = Some(at);
         self
@@ -99,6 +99,10 @@ impl NodeBuilder {
 
     /// Gives the node a lasting identity, which [`ProcessKey::load_or_create`] keeps in a file; a
     /// new one for each start unless set.
+    ///
+    /// With a lasting one, a node that starts again at the same address is reached at once. Others
+    /// take one with a new identity for somebody else: they reach it only when their connection to
+    /// the former one has given up, after [`connection_timeout`](NodeBuilder::connection_timeout).
     pub fn key(mut self, key: ProcessKey) -> Self {
         self.setup.key = Some(key);
         self
@@ -163,10 +167,11 @@ impl NodeBuilder {
     }
 
     /// Starts the node: its sockets are bound and its peers live when this returns. Must be called
-    /// within a multi-threaded tokio runtime.
+    /// within a multi-threaded tokio runtime, with timers and sockets (`enable_all`).
     ///
     /// # Errors
-    /// When a stack cannot run on these sockets, or one of them cannot be bound.
+    /// When a stack cannot run on these sockets, one of them cannot be bound, or the runtime lacks
+    /// something.
     pub async fn start(mut self) -> Result<Node, RunError> {
         if self.setup.on_epoch.is_none() {
             // They are dropped as they close.

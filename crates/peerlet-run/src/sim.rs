@@ -1,10 +1,10 @@
 //! Simulating an experiment from a program or a test.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::num::NonZero;
 use std::ops::RangeInclusive;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use peerlet_core::Duration;
@@ -35,6 +35,15 @@ impl Experiment {
             wire: false,
         }
     }
+}
+
+/// What is left of the seeds after an error.
+#[expect(clippy::reversed_empty_ranges, reason = "it is meant to be empty")]
+const NO_SEED: RangeInclusive<u64> = 1..=0;
+
+/// Nobody panics while they have it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A simulation that is about to begin: a scenario, with values put over those that it has.
@@ -155,22 +164,21 @@ impl Sim<'_> {
     /// # Errors
     /// The error of the lowest seed that has one; later seeds are not begun then.
     pub fn seeds(self, seeds: RangeInclusive<u64>) -> Result<Vec<Results>, RunError> {
-        let (seeds, next): (Vec<u64>, _) = (seeds.collect(), AtomicUsize::new(0));
-        let done: Vec<Mutex<Option<Result<Results, RunError>>>> =
-            seeds.iter().map(|_| Mutex::default()).collect();
+        let count = seeds.end().saturating_sub(*seeds.start()).saturating_add(1);
+        let (next, done) = (Mutex::new(seeds), Mutex::new(BTreeMap::new()));
         let work = || {
             loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(seed) = seeds.get(index) else { break };
-                let ran = self.one(*seed);
+                let Some(seed) = lock(&next).next() else { break };
+                let ran = self.one(seed);
                 if ran.is_err() {
-                    next.fetch_max(seeds.len(), Ordering::Relaxed);
+                    // No later one is begun.
+                    *lock(&next) = NO_SEED;
                 }
-                *done[index].lock().expect("nobody panics while storing") = Some(ran);
+                lock(&done).insert(seed, ran);
             }
         };
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let at_once = (cores / self.threads.max(1) as usize).clamp(1, seeds.len().max(1));
+        let at_once = (cores as u64 / u64::from(self.threads.max(1))).clamp(1, count);
         thread::scope(|scope| {
             for _ in 1..at_once {
                 // Where the system refuses a thread, the others do its share.
@@ -180,8 +188,7 @@ impl Sim<'_> {
             }
             work();
         });
-        let ran = done.into_iter().filter_map(|done| done.into_inner().ok().flatten());
-        ran.collect()
+        done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
     }
 
     /// The plan; the panic of a function that builds stacks is an error.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use peerlet_core::runtime::{Act, SeatSet, State};
-use peerlet_core::{Context, Duration, NANOSECOND, Peerlet, Seat, Time};
+use peerlet_core::{Address, Context, Duration, NANOSECOND, Peerlet, Seat, Time};
 use peerlet_measure::{Ledger, Measurements, Summary};
 use peerlet_network::Change;
 use peerlet_scenario::{Problem, Source};
@@ -23,7 +23,8 @@ use crate::world::World;
 ///
 /// It goes on to an instant, a *cut*: all events before it have been handled, and none of it.
 /// Whatever is done there comes after all events before and before all events of that instant. The
-/// results do not depend on the number of threads, nor on where a run is only looked at.
+/// results do not depend on the number of threads, nor on where a run is only looked at. It stays
+/// on the thread that began it.
 ///
 /// A hundred peers, of which one crashes:
 /// ```
@@ -183,6 +184,11 @@ impl SimRun {
         self.simulation.state(seat)
     }
 
+    /// The address of the peer in this seat; `None` where there is no such seat.
+    pub fn address(&self, seat: Seat) -> Option<Address> {
+        (seat.0 < self.simulation.seats()).then(|| Address::simulated(seat))
+    }
+
     /// The seats whose peers run, in order.
     pub fn running(&self) -> impl Iterator<Item = Seat> {
         let seats = (0..self.simulation.seats()).map(Seat);
@@ -249,7 +255,8 @@ impl SimRun {
         self.watched(|simulation| simulation.act(seat, act))?.map_err(RunError::Act)
     }
 
-    /// Changes the network for these seats, from now on.
+    /// Changes the network for these seats, from now on. It takes time in proportion to the changes
+    /// so far, the scenario's included.
     ///
     /// # Errors
     /// When the change concerns messages that are on their way (a clog, a release, a cut marked
@@ -260,7 +267,8 @@ impl SimRun {
     }
 
     /// Does what an event line of a scenario says, without its time: `PEERS CALL`, such as
-    /// `0-9 Peer.crash()` or `10% Network.loss(0.2)`. Shares are chosen at random, from the seed.
+    /// `0-9 Peer.crash()` or `10% Network.loss(0.2)`. Shares are chosen at random, by the seed, the
+    /// instant and the call: the same line chooses the same peers again at the same instant.
     ///
     /// # Errors
     /// When the line cannot be read, or no peer could take its command; nothing is done then. And

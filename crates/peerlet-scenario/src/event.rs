@@ -53,6 +53,8 @@ impl NetworkCall {
 pub(crate) struct Stage<'a> {
     pub(crate) peers: u32,
     pub(crate) duration: Duration,
+    /// The time of all lines, where they are written without one.
+    pub(crate) at: Option<Time>,
     /// Whether the command line gave the duration: events beyond it are then left out and counted,
     /// where a scenario that contradicts itself is refused.
     pub(crate) cut_short: bool,
@@ -109,16 +111,25 @@ impl Stage<'_> {
     /// Reads one line, and says where its call is.
     fn line(&self, line: &str) -> Result<(Time, SeatSet, Action, Range<usize>), Refusal> {
         let peers = word(line, 0);
-        let time = word(line, peers.end);
+        let time = match self.at {
+            Some(_) => peers.end..peers.end,
+            None => word(line, peers.end),
+        };
         let call = word(line, time.end).start..line.trim_end().len();
         if call.is_empty() {
             let message = "the line ends before its call";
-            let help = "write PEERS TIME CALL, such as `0-9 14.3 Peer.stop()`";
+            let help = match self.at {
+                Some(_) => "write PEERS CALL, such as `0-9 Peer.stop()`",
+                None => "write PEERS TIME CALL, such as `0-9 14.3 Peer.stop()`",
+            };
             return Refusal::new(line.trim_end().len()..line.len(), message, help);
         }
         let selection =
             self.select(&line[peers.clone()]).map_err(|refusal| refusal.shift(peers.start))?;
-        let at = self.time(&line[time.clone()]).map_err(|refusal| refusal.shift(time.start))?;
+        let at = match self.at {
+            Some(at) => at,
+            None => self.time(&line[time.clone()]).map_err(|refusal| refusal.shift(time.start))?,
+        };
         let mut action =
             call::parse(&line[call.clone()]).map_err(|refusal| refusal.shift(call.start))?;
         // The choice depends on the event and its time, so another line changes no other choice.

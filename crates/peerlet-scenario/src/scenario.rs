@@ -176,25 +176,27 @@ impl Scenario {
     /// ```
     pub fn events_at(&self, at: Time, line: &str) -> Result<Vec<ScenarioEvent>, Problems> {
         let source = Source::new("event line", line);
-        let (line, end) = (line.trim(), line.len());
-        let Some((peers, call)) = line.split_once(char::is_whitespace) else {
+        if at >= Time::ZERO + self.duration {
+            let message = format!("the run is over at {}", self.duration);
+            let help = "act earlier, or give the run a longer `for`";
+            return Err(Problem::new(&source, 0..line.len(), message, help).into());
+        }
+        if line.trim().is_empty() {
             let help = "write PEERS CALL, such as `0-9 Peer.stop()`";
-            return Err(Problem::new(&source, 0..end, "the line ends before its call", help).into());
-        };
-        // As the lines of a file are written.
-        let text = format!("{peers} {at} {}", call.trim());
+            return Err(Problem::new(&source, 0..line.len(), "the line is empty", help).into());
+        }
         let eligible = SeatSet::all(self.peers).without(&self.servers);
         let stage = Stage {
             peers: self.peers,
             duration: self.duration,
+            at: Some(at),
             cut_short: false,
             seed: Seed::new(self.seed),
             eligible: &eligible,
             groups: &self.groups,
         };
-        let source = Source { text: text.as_str().into(), ..source };
         let (mut reader, mut events) = (Reader::new(Sources::new(source)), Vec::new());
-        stage.read(&text, &(0..text.len()), &mut reader, &mut events);
+        stage.read(line, &(0..line.len()), &mut reader, &mut events);
         reader.finish()?;
         Ok(events)
     }
@@ -246,7 +248,8 @@ impl Scenario {
             Some(churn)
         });
         let (eligible, groups) = (&eligible, groups);
-        let stage = Stage { peers, duration, cut_short, seed: root, eligible, groups: &groups };
+        let at = None;
+        let stage = Stage { peers, duration, at, cut_short, seed: root, eligible, groups: &groups };
         let events = events.map(|part| read_events(&part, &stage, reader));
         let (events, event_file) = events.unwrap_or_default();
         warn_of_lines(reader, duration);
@@ -314,9 +317,9 @@ impl Head {
         if let Some((join, part)) = &join
             && *join > duration
         {
-            let message = format!("peers join for {join}, and the run is over at {duration}");
+            let message = format!("peers join over {join}, but the run is over at {duration}");
             match cut_short {
-                true => reader.warnings.push(format!("{message}: those that come later never do")),
+                true => reader.warnings.push(format!("{message}: the last of them never start")),
                 false => {
                     let help = "give a shorter `join` or a longer `for`";
                     reader.refuse(&part.raw.span, message, help);

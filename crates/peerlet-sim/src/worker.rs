@@ -104,7 +104,9 @@ impl Worker {
                 let done = host.command(row, &mut world, port, &command);
                 if !done && !self.state.warned.command.swap(true, Ordering::Relaxed) {
                     let (command, at) = (command.name(), key.time);
-                    tracing::warn!(seat = seat.0, %at, command, "a command found no peerlet");
+                    let what =
+                        "a command reached nobody: its peer has crashed, or lacks the peerlet";
+                    tracing::warn!(seat = seat.0, %at, command, "{what}");
                 }
                 (EventKind::Command, done)
             }

@@ -207,10 +207,10 @@ fn peerlets_parameters_and_models_are_suggested() {
         &range,
         2,
         expect![[r#"
-        SCENARIO:5:13: `random` is 100000; give 0 to 16
+        SCENARIO:5:24: `random` is 100000; give 0 to 16
            ,----
          5 | neighbors = { random = 100000 }
-           :             ^^^^^^^^^^^^^^^^^^^
+           :                        ^^^^^^
            `----
     "#]],
     );

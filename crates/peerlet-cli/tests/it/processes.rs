@@ -45,7 +45,7 @@ fn a_process_with_another_scenario_is_refused_with_what_differs() {
         "peers = 6\nfor = \"1000h\"\njoin = \"500ms\"\nseed = 1\n[stack]\nneighbors = {}\n",
     );
     let output = peerlet(&[&["live", &reordered][..], &join].concat());
-    check(&output, 3, &[differs, "peerlet `bootstrap`: nothing here, version 1 there"]);
+    check(&output, 3, &[differs, "peerlet `bootstrap`: nothing here, version 2 there"]);
     assert!(first.child.try_wait().expect("it can be asked").is_none(), "it goes on");
     first.says("the process at ");
 }

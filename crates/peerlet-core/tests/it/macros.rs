@@ -66,7 +66,12 @@ impl<T: Default + Send + 'static> Noted<T> {
         ctx.measure(LEVEL, share);
     }
 
-    /// Forgets.
+    #[cfg(any())]
+    #[command]
+    fn left_out(&mut self, what: NoSuchType) {}
+
+    /** Forgets
+     *  all of it. */
     #[command]
     fn reset(&mut self) {
         self.last = T::default();
@@ -88,7 +93,7 @@ fn declarations_have_the_names_and_the_docs_of_what_they_are_made_of() {
         by_hand(on: boolean)  
         say(text: text, times: integer)  says a text
         wait(for: duration, share: number, force: boolean)  
-        reset()  forgets
+        reset()  forgets all of it
     "#]]
     .assert_eq(&lines.collect::<String>());
     let lines = entry.metrics().iter().map(|m| {
@@ -200,6 +205,8 @@ fn errors_of_metrics_are_at_their_tokens() {
     let it = "go on with `.unit(\"s\")`, `.quantum(1e-9)` or a comma";
     check("metrics! { ALL for Hello { SAID: counter unit(1) } }", it, "unit");
     check("metrics! { ALL for Hello { SAID: gauge.unit(1) } }", "mismatched types", "1");
+    let it = "a metric is always there: take `cfg` away, or make two lists";
+    check("metrics! { ALL for Hello { #[cfg(any())] SAID: counter } }", it, "#[cfg(any())]");
     let it = "begin with the name of the list and the peerlet: `METRICS for Hello { .. }`";
     check("metrics! { Hello { SAID: counter } }", it, "{");
     let record = "pub fn f(ctx: &mut Context<Hello>) { ctx.measure(SAID, 1.0) }";

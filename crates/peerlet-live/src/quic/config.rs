@@ -52,9 +52,15 @@ pub(super) const INCOMING_MAX: usize = 1024;
 const INCOMING_BYTES_MAX: u64 = 16 * 1024;
 pub(super) const INCOMING_BYTES_TOTAL_MAX: u64 = 4 * 1024 * 1024;
 
-/// Binds the one socket that listens and dials.
-pub(super) fn bind(key: &ProcessKey, at: SocketAddr) -> io::Result<Endpoint> {
-    over(key, TokioRuntime.wrap_udp_socket(buffers::bind(at)?)?)
+/// Binds the one socket on which a process listens and dials.
+pub(super) fn bind(at: SocketAddr) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+    TokioRuntime.wrap_udp_socket(buffers::bind(at)?)
+}
+
+/// An endpoint on a socket of its own.
+#[cfg(test)]
+pub(super) fn endpoint(key: &ProcessKey, at: SocketAddr) -> io::Result<Endpoint> {
+    over(key, bind(at)?)
 }
 
 /// Listens and dials on a socket that is there.

@@ -17,8 +17,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::gate::{Gate, HandshakeDecision, Permit, Room};
-use super::{DIALLING_DATAGRAMS_MAX, EVENTS_MAX, LinkEvent, Tally};
-use crate::counters::SocketDrop;
+use super::{DIALLING_DATAGRAMS_MAX, EVENTS_MAX, LinkEvent};
+use crate::counters::{SocketDrop, Tally};
 use crate::frame::{DATAGRAM_FRAME_MAX, STREAM_FRAME_MAX, is_control};
 use crate::tls;
 use crate::transport::{Inbound, LinkError};

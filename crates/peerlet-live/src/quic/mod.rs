@@ -5,6 +5,7 @@
 //! report to the transport, which alone keeps the table of links.
 
 mod config;
+mod ending;
 mod gate;
 mod link;
 mod streams;
@@ -15,17 +16,17 @@ mod waiting;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use peerlet_core::{Duration, Identity};
-use quinn::{ClientConfig, Connection, Endpoint, SendDatagramError, VarInt};
+use quinn::{AsyncUdpSocket, ClientConfig, Connection, Endpoint, SendDatagramError, VarInt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::admission::Admission;
-use crate::counters::{Counters, SocketDrop};
+use crate::counters::{Counters, SocketDrop, Tally};
 use crate::emulation::EmulatedSocket;
 use crate::frame::{DATAGRAM_FRAME_MAX, STREAM_FRAME_MAX};
 use crate::key::ProcessKey;
@@ -34,6 +35,7 @@ use crate::tls;
 use crate::transport::{
     BATCH_MAX, BindError, Capabilities, Inbound, KeptOutNotice, LinkError, Outbound, Transport,
 };
+use ending::{BoundSocket, farewell};
 use gate::{Gate, crowded_out};
 use link::{EndpointShared, UNWANTED};
 use streams::{HeldBytes, Queued, Streams};
@@ -50,9 +52,6 @@ const STRANGER_HELD_MAX: usize = 8 * 1024;
 /// Batches of frames that wait for the shard. A batch holds 128 datagrams or about 64 KiB of a
 /// stream.
 const EVENTS_MAX: usize = 256;
-
-/// How long the end of a socket without links takes: enough to send what ends its handshakes.
-const UNLINKED: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// A report of a link's tasks.
 #[derive(Debug)]
@@ -78,20 +77,6 @@ enum LinkEvent {
     Unblocked {
         to: SocketAddr,
     },
-}
-
-/// The counters that the tasks share; they touch them only when something is dropped.
-#[derive(Clone, Debug, Default)]
-struct Tally(Arc<Mutex<Counters>>);
-
-impl Tally {
-    fn add(&self, cause: SocketDrop, n: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(cause, n);
-    }
-
-    fn get(&self) -> Counters {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// A link that we send on, or are about to.
@@ -136,6 +121,8 @@ struct EstablishedLink {
 pub struct QuicTransport {
     key: ProcessKey,
     endpoint: Endpoint,
+    /// The endpoint's socket, where it is a real one.
+    bound: Option<BoundSocket>,
     local: SocketAddr,
     /// How to dial those whose identity is not known.
     anybody: ClientConfig,
@@ -182,8 +169,9 @@ impl QuicTransport {
         guard: Guard,
     ) -> Result<QuicTransport, BindError> {
         let io = |source| BindError::Io { at, source };
-        let endpoint = config::bind(&key, at).map_err(io)?;
-        QuicTransport::over(key, endpoint, guard).map_err(io)
+        let socket = config::bind(at).map_err(io)?;
+        let bound = BoundSocket::new(&socket);
+        QuicTransport::over(key, socket, Some(bound), guard).map_err(io)
     }
 
     /// QUIC over an emulated socket; must be called within a tokio runtime.
@@ -192,11 +180,16 @@ impl QuicTransport {
         socket: Arc<EmulatedSocket>,
         guard: Guard,
     ) -> io::Result<QuicTransport> {
-        let endpoint = config::over(&key, socket)?;
-        QuicTransport::over(key, endpoint, guard)
+        QuicTransport::over(key, socket, None, guard)
     }
 
-    fn over(key: ProcessKey, endpoint: Endpoint, guard: Guard) -> io::Result<QuicTransport> {
+    fn over(
+        key: ProcessKey,
+        socket: Arc<dyn AsyncUdpSocket>,
+        bound: Option<BoundSocket>,
+        guard: Guard,
+    ) -> io::Result<QuicTransport> {
+        let endpoint = config::over(&key, socket)?;
         let local = endpoint.local_addr()?;
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
         let gate = Arc::new(Gate::new(guard.admission, key.identity(), guard.has_roster));
@@ -206,6 +199,7 @@ impl QuicTransport {
             anybody: config::client(&key, None),
             key,
             endpoint,
+            bound,
             local,
             expected: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -487,12 +481,6 @@ impl EstablishedLink {
     }
 }
 
-/// Until when the ends of links may be said. A handshake that nobody answers would take all of the
-/// time, and tells nobody anything.
-fn farewell(is_linked: bool, until: Instant, now: Instant) -> Instant {
-    if is_linked { until } else { until.min(now + UNLINKED) }
-}
-
 /// Gives a datagram to a connection; one that would push out others is dropped itself.
 fn transmit(connection: &Connection, frame: Bytes, tally: &Tally) {
     if connection.datagram_send_buffer_space() < frame.len() {
@@ -588,6 +576,9 @@ impl Transport for QuicTransport {
         // Lets the others know; at the deadline they find out by themselves.
         let until = farewell(is_linked, until, Instant::now());
         timeout_at(until, self.endpoint.wait_idle()).await.ok();
+        if let Some(bound) = &self.bound {
+            bound.release(&self.endpoint).await;
+        }
     }
 }
 

@@ -265,7 +265,7 @@ async fn who_breaks_the_protocol_is_cut_off() {
     let mut bob = bind();
     let to = bob.local_addr();
     let key = ProcessKey::generate();
-    let endpoint = config::bind(&key, "127.0.0.1:0".parse().unwrap()).unwrap();
+    let endpoint = config::endpoint(&key, "127.0.0.1:0".parse().unwrap()).unwrap();
     for (bytes, cause) in [([0xff; 8], SocketDrop::TooLarge), ([0; 8], SocketDrop::Decode)] {
         let config = config::client(&key, None);
         let connection = endpoint.connect_with(config, to, "peerlet").unwrap().await.unwrap();
@@ -290,7 +290,7 @@ async fn a_flood_of_handshakes_leaves_room_for_others() {
     let (mut alice, mut bob) = (bind(), bind());
     let to = bob.local_addr();
     let key = ProcessKey::generate();
-    let endpoint = config::bind(&key, "127.0.0.1:0".parse().unwrap()).unwrap();
+    let endpoint = config::endpoint(&key, "127.0.0.1:0".parse().unwrap()).unwrap();
     let dial = || endpoint.connect_with(config::client(&key, None), to, "peerlet").unwrap();
     let mut flood = tokio::task::JoinSet::new();
     (0..100).for_each(|_| drop(flood.spawn(dial())));

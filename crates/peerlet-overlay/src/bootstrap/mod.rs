@@ -59,7 +59,8 @@ pub struct Alone;
 /// that was asked before it found anybody would mistake itself and its asker for the overlay.
 /// Therefore exactly one peer, the first, hears [`Alone`] and founds the overlay. All others hear
 /// [`Bootstrapped`], which names peers that have joined already wherever the server knows any. An
-/// overlay follows one rule: a peer that has not joined accepts nobody.
+/// overlay follows one rule: a peer that has not joined accepts nobody. A peer that was not
+/// accepted tries again by itself: after the first two answers, the next one comes after `refresh`.
 ///
 /// ```
 /// use peerlet_core::{Description, Address, Context, Nothing, Peer, Peerlet, SECOND};
@@ -94,7 +95,7 @@ pub struct Alone;
 ///     fn message(&mut self, ctx: &mut Context<Self>, from: Address, message: ClubMessage) {
 ///         match message {
 ///             ClubMessage::Join if self.is_member() => ctx.send(from, ClubMessage::Welcome),
-///             // The next answer of the server comes soon, and it asks again.
+///             // It hears of others again within `refresh`, 30 s, and asks then.
 ///             ClubMessage::Join => {}
 ///             ClubMessage::Welcome if self.is_member() => {}
 ///             ClubMessage::Welcome => self.sponsor = Some(from),

@@ -9,6 +9,7 @@ mod islands;
 mod layout;
 mod neighbors;
 mod overlay_fixture;
+mod parameters;
 mod roles;
 mod routing;
 mod scale;

@@ -135,7 +135,7 @@ fn durations() {
     check(
         "join = \"61s\"\n",
         expect![[r#"
-            test.toml:3:8: peers join for 61s, and the run is over at 60s
+            test.toml:3:8: peers join over 61s, but the run is over at 60s
                ,----
              3 | join = "61s"
                :        ^^^^^

@@ -317,7 +317,7 @@ fn a_run_cut_short_warns_of_everything_that_lies_beyond() {
     assert_eq!(parse(text, &[]).expect("it fits").warnings, [] as [&str; 0]);
     let told = cut(text, &[Override::option("--for", "for", "15s")]);
     expect![[r#"
-        peers join for 40s, and the run is over at 15s: those that come later never do
+        peers join over 40s, but the run is over at 15s: the last of them never start
         1 event line lies beyond the end of the run at 15s
         nothing is judged: the run is over at 15s, the warm-up at 30s
         0 0s Peer.start()

@@ -106,6 +106,44 @@ async fn nodes_talk_and_are_reached_from_outside() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_port_is_free_when_its_node_has_stopped() {
+    let is_free = |at: SocketAddr| std::net::UdpSocket::bind(at).is_ok();
+    let mute = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    let nobody = Address::new(mute.local_addr().expect("it is bound"), 0);
+    for linked in [false, true] {
+        let (a, b) = (node().await, node().await);
+        let (of_a, of_b) = (a.contact().address, b.contact().address);
+        a.with(move |_: &mut Echo, ctx| ctx.send(if linked { of_b } else { nobody }, 7))
+            .await
+            .expect("it runs");
+        if linked {
+            until(|| async { b.with(total).await == Ok(1) }).await;
+        }
+        assert!(!is_free(of_a.socket()) && !is_free(of_b.socket()));
+        a.stop().await.expect("nothing panicked");
+        assert!(is_free(of_a.socket()), "linked: {linked}");
+        b.stop().await.expect("nothing panicked");
+        assert!(is_free(of_b.socket()), "linked: {linked}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_that_nobody_could_use_are_refused() {
+    async fn check(node: peerlet::NodeBuilder, expected: &str) {
+        let said = node.start().await.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(said.contains(expected), "{said}");
+    }
+    let four = || experiment().node(stack).peers(4).shards(4);
+    let at = |text: &str| -> SocketAddr { text.parse().expect("an address") };
+    check(four().peers(0), "a process without peers does nothing; give it one").await;
+    check(four().advertise(at("192.0.2.1:7000")), "bind a port, or advertise port 0").await;
+    check(four().bind(at("127.0.0.1:65533")), "need ports up to 65536").await;
+    let far = four().bind(at("127.0.0.1:17170")).advertise(at("192.0.2.1:65534"));
+    check(far, "need ports up to 65537").await;
+    check(four().bind(at("[fe80::1%1]:0")), "fe80::1 holds on one link of this machine").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_reached_is_said() {
     let node = experiment().node(stack).peers(3).start().await.expect("a port is free");
     let absent = node.with(|_: &mut Absent, _| ()).await.expect_err("nobody has it");

@@ -94,7 +94,7 @@ async fn a_busy_shard_does_not_let_strangers_pile_up() {
     let guard = Guard { has_roster: true, ..Guard::default() };
     let mut server = QuicTransport::bind_guarded(ProcessKey::generate(), at, guard).unwrap();
     let key = ProcessKey::generate();
-    let client = config::bind(&key, at).unwrap();
+    let client = config::endpoint(&key, at).unwrap();
     let word = Frame { tag: Tag::CONTROL, from: 0, to: 0, life: 0, kind: Kind::Control(&[7; 99]) };
     let word = Bytes::from(word.to_vec());
     let mut connections = Vec::new();
