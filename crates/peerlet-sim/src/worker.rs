@@ -102,11 +102,8 @@ impl Worker {
             Act::Command(port, command) => {
                 let (host, mut world) = self.at(key, directive);
                 let done = host.command(row, &mut world, port, &command);
-                if !done && !self.state.warned.command.swap(true, Ordering::Relaxed) {
-                    let (command, at) = (command.name(), key.time);
-                    let what =
-                        "a command reached nobody: its peer has crashed, or lacks the peerlet";
-                    tracing::warn!(seat = seat.0, %at, command, "{what}");
+                if !done {
+                    self.warn_of_command(key, command.name());
                 }
                 (EventKind::Command, done)
             }
@@ -123,6 +120,14 @@ impl Worker {
             self.state.recorder.forget(seat);
             self.at(key, None).1.end_connections(kind == EventKind::Crash);
             self.end_pause(key);
+        }
+    }
+
+    /// Says once a run that a command did nothing.
+    fn warn_of_command(&self, Key { time: at, seat, .. }: Key, command: &str) {
+        if !self.state.warned.command.swap(true, Ordering::Relaxed) {
+            let what = "a command reached nobody: its peer has crashed, or lacks the peerlet";
+            tracing::warn!(seat = seat.0, %at, command, "{what}");
         }
     }
 
