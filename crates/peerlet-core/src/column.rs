@@ -33,6 +33,10 @@ pub trait Column: Any + Send {
     fn remove(&self, row: usize);
     /// Whether the peer at hand, in this row, has a peerlet here.
     fn has(&self, row: usize) -> bool;
+    /// The peerlet in a row, its type forgotten; `None` where there is none.
+    fn look(&self, row: usize) -> Option<Ref<'_, dyn Any>>;
+    /// The state of the peerlet in a row, as its [`Peerlet::snapshot`]; `None` where there is none.
+    fn snapshot(&self, row: usize) -> Option<Option<String>>;
     /// Runs events of this column, from the first. Stops before an event that is another column's
     /// or must wait, and after one that left work to be done before the next. Moves `next` to where
     /// it stopped.
@@ -220,6 +224,14 @@ impl<P: Peerlet> Column for Rows<P> {
             cells.resize_with(row + 1, || None);
         }
         cells[row] = Some(*peerlet.downcast().expect("a peerlet comes to its own column"));
+    }
+
+    fn look(&self, row: usize) -> Option<Ref<'_, dyn Any>> {
+        Some(Ref::map(self.borrow(row)?, |peerlet| peerlet as &dyn Any))
+    }
+
+    fn snapshot(&self, row: usize) -> Option<Option<String>> {
+        Some(self.borrow(row)?.snapshot())
     }
 
     fn has(&self, row: usize) -> bool {

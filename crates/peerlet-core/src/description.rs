@@ -6,6 +6,7 @@ use crate::command::{Command, Signature};
 use crate::context::Context;
 use crate::metric::Metric;
 use crate::peerlet::Peerlet;
+use crate::property::Property;
 use crate::role::{Played, RoleName};
 
 /// A service that a world may or may not provide.
@@ -87,6 +88,7 @@ pub struct Description<P: Peerlet> {
     pub(crate) metrics: Vec<Metric>,
     pub(crate) commands: Vec<Signature>,
     pub(crate) handlers: Vec<(&'static str, CommandHandler<P>)>,
+    pub(crate) properties: Vec<Property>,
 }
 
 impl<P: Peerlet> Description<P> {
@@ -101,6 +103,7 @@ impl<P: Peerlet> Description<P> {
             metrics: P::METRICS.to_vec(),
             commands: Vec::new(),
             handlers: Vec::new(),
+            properties: Vec::new(),
         };
         P::describe(&mut about);
         about
@@ -163,6 +166,13 @@ impl<P: Peerlet> Description<P> {
         P: Commands,
     {
         P::declare(self);
+        self
+    }
+
+    /// Names a [property](crate::property) that peers keep, or that the network of them does.
+    /// Scenarios choose by its name which ones are checked.
+    pub fn property(&mut self, property: Property) -> &mut Self {
+        self.properties.push(property);
         self
     }
 }

@@ -48,6 +48,7 @@ mod test_peer;
 mod trust;
 mod world;
 
+pub mod property;
 pub mod runtime;
 
 pub use address::{Address, AddressError, Contact, Identity, IdentityError, Seat};
@@ -61,6 +62,7 @@ pub use parcel::{Port, Undelivered};
 pub use peer::{AnyPeerlet, Peer};
 pub use peerlet::{Nothing, Peerlet};
 pub use picks::Picks;
+pub use property::Property;
 pub use random::{Rng, Seed};
 pub use refusal::{Refusal, Refused};
 pub use role::{Role, RoleContext, RoleRef};

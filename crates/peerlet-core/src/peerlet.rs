@@ -119,6 +119,12 @@ pub trait Peerlet: Sized + Send + 'static {
         let _ = (ctx, to);
     }
 
+    /// Its state as a text for people, of one line or several: `sim --show` prints it. Default:
+    /// none, which is said instead.
+    fn snapshot(&self) -> Option<String> {
+        None
+    }
+
     /// The scenario calls a command that [`describe`](Peerlet::describe) declared and that has no
     /// handler of its own.
     fn command(&mut self, ctx: &mut Context<Self>, command: &Command) {

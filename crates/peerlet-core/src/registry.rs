@@ -13,6 +13,7 @@ use crate::parcel::{MetricIndex, Port};
 use crate::peer::Peer;
 use crate::peerlet::Peerlet;
 use crate::picks::WrongPick;
+use crate::property::Property;
 use crate::role::{Played, Players, RoleName, Roles};
 
 /// The peerlet types of a run, numbered by [`Port`], and their metrics, numbered by
@@ -68,6 +69,7 @@ pub struct Entry {
     /// The metrics' names, close together.
     metric_names: Vec<&'static str>,
     commands: Vec<Signature>,
+    properties: Vec<Property>,
     metrics_from: u16,
     /// The way to each role that it plays, until the type is numbered.
     casts: Vec<Played>,
@@ -91,6 +93,7 @@ impl Entry {
             metric_names: about.metrics.iter().map(Metric::name).collect(),
             metrics: about.metrics,
             commands: about.commands,
+            properties: about.properties,
             metrics_from: 0,
             column,
         }
@@ -158,6 +161,11 @@ impl Entry {
     pub fn metrics(&self) -> &[Metric] {
         &self.metrics
     }
+
+    /// The properties that it, or the network of its kind, is to have.
+    pub fn properties(&self) -> &[Property] {
+        &self.properties
+    }
 }
 
 /// Why a stack cannot run.
@@ -200,6 +208,13 @@ pub enum StackError {
         /// The metric's name.
         metric: &'static str,
     },
+    /// A peerlet gives two properties the same name.
+    Property {
+        /// The peerlet.
+        peerlet: &'static str,
+        /// The property's name.
+        property: String,
+    },
 }
 
 impl StackError {
@@ -211,7 +226,8 @@ impl StackError {
             | StackError::Role { peerlet, .. }
             | StackError::Pick(WrongPick { peerlet, .. })
             | StackError::Need { peerlet, .. }
-            | StackError::Metric { peerlet, .. } => peerlet,
+            | StackError::Metric { peerlet, .. }
+            | StackError::Property { peerlet, .. } => peerlet,
         }
     }
 }
@@ -259,6 +275,9 @@ impl fmt::Display for StackError {
             ),
             StackError::Metric { peerlet, metric } => {
                 write!(f, "`{peerlet}` names two metrics `{metric}`; give each its own name")
+            }
+            StackError::Property { peerlet, property } => {
+                write!(f, "`{peerlet}` has two properties `{property}`; give each its own name")
             }
         }
     }
@@ -325,6 +344,13 @@ impl Registry {
     }
 
     fn number(&mut self, mut entry: Entry) -> Result<(), StackError> {
+        let properties = &entry.properties;
+        if let Some(again) = properties.iter().enumerate().find_map(|(i, property)| {
+            properties[..i].iter().find(|earlier| earlier.name() == property.name())
+        }) {
+            let property = again.name().to_owned();
+            return Err(StackError::Property { peerlet: entry.name, property });
+        }
         entry.metrics_from = self.metrics.len() as u16;
         for (i, metric) in entry.metrics.iter().enumerate() {
             if entry.metrics[..i].iter().any(|m| m.name() == metric.name()) {

@@ -179,6 +179,7 @@ impl Trial<'_> {
             wire: variant.wire,
             trace,
             watch: watch.clone(),
+            ..SimOptions::default()
         };
         let setup = peerlet_run::simulated(self.experiment, plan, options);
         let mut setup = setup.map_err(|problems| broken(problems.render(false)))?;

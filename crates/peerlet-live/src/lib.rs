@@ -44,6 +44,7 @@ mod emulation;
 mod emulator;
 mod error;
 mod live;
+mod look;
 mod medium;
 mod member;
 mod monitor;
@@ -76,6 +77,7 @@ pub use frame::{
 };
 pub use key::{KeyError, ProcessKey};
 pub use live::run;
+pub use look::Look;
 pub use medium::{
     Carried, EMULATED_MAX, Flaw, LATE_MAX, LATENESS_MAX, Lateness, Lost, Medium, MediumError,
     Packets, SocketLimit, WarmUp, ask_for_priority, make_room,

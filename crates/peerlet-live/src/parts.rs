@@ -17,7 +17,7 @@ use crate::monitor::MonitorHandle;
 use crate::seats::SeatMap;
 use crate::setup::LiveSetup;
 use crate::shard::{
-    AlarmClock, CurrentEvent, Pauses, Punctuality, Shard, ShardChannels, ShardState, Timers,
+    AlarmClock, CurrentEvent, Looks, Pauses, Punctuality, Shard, ShardChannels, ShardState, Timers,
     Undecoded,
 };
 use crate::transport::Transport;
@@ -100,6 +100,7 @@ impl Parts<'_> {
             undecoded: self.undecoded.clone(),
             kept_out: self.kept_out.clone(),
             pins: 0,
+            looks: Looks::new(self.setup.look.clone()),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::admission::Admission;
 use crate::error::{EPOCH_OF_SEVERAL_MIN, EPOCHS_OF_SEVERAL_MAX, LiveError, Panicked};
 use crate::frame::Tag;
 use crate::key::ProcessKey;
+use crate::look::Look;
 use crate::medium::{LATE_MAX, Medium};
 use crate::member::{Join, Role, Section};
 use crate::notice::Notice;
@@ -117,6 +118,8 @@ pub struct LiveSetup {
     /// Takes each epoch that all shards of a process with [free membership](Membership::Free) have
     /// closed. Default: nobody does, and they are kept for the outcome.
     pub on_epoch: Option<OnEpoch>,
+    /// Looks at the running peers of this process while it runs. Default: nobody does.
+    pub look: Option<Arc<dyn Look>>,
     /// The sections that all processes of the run must have alike, beside its name, seats,
     /// duration, codec, peerlets and their versions: a process that joins with other ones is
     /// refused, and told which. Default: none.
@@ -169,6 +172,7 @@ impl LiveSetup {
             admission: Admission::default(),
             membership: Membership::Scenario,
             on_epoch: None,
+            look: None,
             sections: Vec::new(),
             start_within: SECOND * 30,
             notice: Arc::new(|line| tracing::info!("{line}")),

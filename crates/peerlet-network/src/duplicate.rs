@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::ops::Range;
 
-use peerlet_core::{Duration, Seat};
+use peerlet_core::{Duration, Seat, Time};
 
 use crate::model::{Arrival, Departure, Model, ModelState, Packet};
 use crate::probability::Probability;
@@ -100,6 +100,10 @@ impl Model for Duplicated {
 
     fn round_trip(&self, from: Seat, to: Seat) -> Duration {
         self.inner.round_trip(from, to)
+    }
+
+    fn is_cut(&self, from: Seat, to: Seat, at: Time) -> bool {
+        self.inner.is_cut(from, to, at)
     }
 
     fn open_parts(&mut self, show: &mut dyn FnMut(&mut dyn Any)) {

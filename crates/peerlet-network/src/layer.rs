@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 
-use peerlet_core::{Duration, Seat};
+use peerlet_core::{Duration, Seat, Time};
 
 use crate::model::{Arrival, Departure, Model, ModelState, Packet};
 use crate::seat_states::SeatStates;
@@ -78,6 +78,11 @@ pub trait Layer: Send + Sync + fmt::Debug {
     /// the receiver.
     fn arrive(&self, _packet: &Packet, fate: Arrival, _state: &mut ModelState) -> Arrival {
         fate
+    }
+
+    /// As [`Model::is_cut`].
+    fn is_cut(&self, _from: Seat, _to: Seat, _at: Time) -> bool {
+        false
     }
 
     /// As [`Model::open_parts`].
@@ -221,6 +226,11 @@ impl Model for Layers {
 
     fn round_trip(&self, from: Seat, to: Seat) -> Duration {
         self.inner.round_trip(from, to)
+    }
+
+    fn is_cut(&self, from: Seat, to: Seat, at: Time) -> bool {
+        let by_layer = self.layers.iter().any(|layer| layer.is_cut(from, to, at));
+        by_layer || self.inner.is_cut(from, to, at)
     }
 
     fn open_parts(&mut self, show: &mut dyn FnMut(&mut dyn Any)) {

@@ -219,6 +219,12 @@ pub trait Model: Send + Sync + fmt::Debug {
         Arrival::Accept { after: Duration::ZERO }
     }
 
+    /// Whether all packets from the one seat to the other are cut off at this instant, by a fault.
+    /// For those who look at a network: what happens to a packet, [`depart`](Model::depart) says.
+    fn is_cut(&self, _from: Seat, _to: Seat, _at: Time) -> bool {
+        false
+    }
+
     /// Whether peers are on local networks, so that a broadcast reaches somebody.
     fn has_local_networks(&self) -> bool {
         false

@@ -7,13 +7,13 @@ use peerlet_core::Duration;
 use peerlet_live::{Carried, Delays};
 use peerlet_measure::{DropCause, Flow};
 use peerlet_network::PacketDrop;
-use peerlet_run::{Results, Transport, Verdict, World};
+use peerlet_run::{PropertyReport, Results, Transport, Verdict, World};
 
 use crate::digits::grouped;
 use crate::json::json_line;
 use crate::memory::peak_rss_bytes;
 use crate::run_folder::schema::{
-    Account, Lateness, Lost, Messages, Packets, RunSummary, SCHEMA, Version,
+    Account, Lateness, Lost, Messages, Packets, RunSummary, SCHEMA, ShownPeer, Version,
 };
 use crate::{drops, void};
 
@@ -107,7 +107,9 @@ fn summary(run: &Results, verdicts: &[Verdict]) -> RunSummary {
         interrupted: run.is_interrupted,
         panicked: run.panicked.as_ref().map(|report| report.message.clone()),
         measures: run.summary().rows.iter().map(|(name, row)| (name.clone(), row.into())).collect(),
-        properties: Vec::new(),
+        properties: run.properties.clone(),
+        stopped: run.stopped.clone(),
+        states: run.states.iter().map(ShownPeer::from).collect(),
         expectations: verdicts.to_vec(),
         not_judged: not_judged(run).map(str::to_owned),
     }
@@ -125,7 +127,22 @@ pub fn table(run: &Results, verdicts: &[Verdict], quiet: bool, again: Option<&st
     if verdicts.iter().any(|verdict| !verdict.held) {
         out.extend(again.map(|again| format!("again: {again}\n")));
     }
+    let failed = run.properties.iter().find(|one| !one.held);
+    if let (Some((report, again)), World::Sim) = (failed.zip(again), run.world) {
+        out += &format!("again, up to there: {again}{}\n", look(report));
+    }
     out
+}
+
+/// The options with which a simulation ends where a property failed, and shows the peers that it
+/// concerns.
+pub(crate) fn look(report: &PropertyReport) -> String {
+    let until = report.failed_time.map(|at| format!(" --until {at}")).unwrap_or_default();
+    let seats: Vec<String> = report.peers.iter().map(|(seat, _)| seat.to_string()).collect();
+    match seats.is_empty() {
+        true => until,
+        false => format!("{until} --show {}", seats.join(",")),
+    }
 }
 
 fn write_table(
@@ -140,6 +157,19 @@ fn write_table(
     writeln!(out, "{}", run.summary())?;
     for verdict in verdicts {
         writeln!(out, "{verdict}")?;
+    }
+    for report in &run.properties {
+        writeln!(out, "{report}")?;
+    }
+    for skipped in &run.plan.skipped {
+        writeln!(out, "not checked: {}: it looks at all peers at once", skipped.name)?;
+    }
+    for state in &run.states {
+        writeln!(out, "{state}")?;
+    }
+    if let Some(why) = &run.stopped {
+        let (end, planned) = (run.end, run.plan.scenario.duration);
+        writeln!(out, "stopped at {end} of {planned}: {why}")?;
     }
     if run.is_interrupted {
         let (end, planned) = (run.end, run.plan.scenario.duration);

@@ -6,6 +6,8 @@ use peerlet_measure::{STATISTICS, Summary};
 use peerlet_scenario::{Scenario, Side};
 use serde::{Deserialize, Serialize};
 
+use crate::properties::PropertyReport;
+
 /// How one bound of one expectation ended.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Verdict {
@@ -32,9 +34,11 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// The expectations of a scenario did not hold on a run, or were not judged.
+/// Properties or expectations did not hold on a run, or expectations were not judged.
 #[derive(Clone, PartialEq)]
 pub struct Unmet {
+    /// The properties that did not hold.
+    pub properties: Vec<PropertyReport>,
     /// The bounds that were not kept.
     pub failed: Vec<Verdict>,
     /// Why they were not judged, where they were not.
@@ -43,11 +47,18 @@ pub struct Unmet {
 
 impl fmt::Display for Unmet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.not_judged {
-            Some(why) => write!(f, "the expectations were not judged: {why}"),
-            None => {
-                f.write_str("some expectations did not hold")?;
-                self.failed.iter().try_for_each(|verdict| write!(f, "\n  {verdict}"))
+        let properties = &self.properties;
+        if !properties.is_empty() {
+            f.write_str("some properties did not hold")?;
+            properties.iter().try_for_each(|report| write!(f, "\n  {report}"))?;
+        }
+        let next = if properties.is_empty() { "" } else { "\n" };
+        match (self.not_judged, &*self.failed) {
+            (Some(why), _) => write!(f, "{next}the expectations were not judged: {why}"),
+            (None, []) => Ok(()),
+            (None, failed) => {
+                write!(f, "{next}some expectations did not hold")?;
+                failed.iter().try_for_each(|verdict| write!(f, "\n  {verdict}"))
             }
         }
     }

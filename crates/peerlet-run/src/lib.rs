@@ -71,6 +71,7 @@ mod on_sockets;
 #[cfg(feature = "live")]
 mod on_sockets;
 mod panics;
+mod properties;
 mod results;
 pub mod threads;
 
@@ -87,7 +88,8 @@ pub use on_sockets::OnSockets;
 pub use panics::PanicReport;
 pub use peerlet_overlay::Parameter;
 pub use plan::Plan;
-pub use results::Results;
+pub use properties::{PlannedProperty, PropertyReport, PropertyVerdict, SkippedProperty};
+pub use results::{PeerState, Results};
 pub use setup::{SimOptions, simulated};
 pub use sim::Sim;
 pub use sim_run::SimRun;

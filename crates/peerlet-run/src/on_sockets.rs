@@ -65,6 +65,7 @@ impl Results {
         is_seeded: bool,
     ) -> Results {
         let Ran { outcome, transport, wall_seconds, is_interrupted, panicked, thread_panics } = ran;
+        let properties = plan.checker.reports();
         Results {
             world,
             transport: Some(transport),
@@ -88,6 +89,9 @@ impl Results {
                 carried: outcome.carried,
                 delays: outcome.delays,
             }),
+            properties,
+            stopped: None,
+            states: Vec::new(),
             is_interrupted,
             panicked,
             thread_panics,

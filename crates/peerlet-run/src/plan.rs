@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "live")]
+use peerlet_core::Time;
 use peerlet_core::runtime::{Act, Directive, Port, Registry, StackError};
 use peerlet_core::{Codec, Command, Duration, Need, Peer, Seat, Seed, Value};
 use peerlet_network::{Constant, Fault, Faults, Layers, Model, PairDelays};
@@ -15,6 +17,9 @@ use peerlet_scenario::{
 use crate::catalog::Prototype;
 use crate::experiment::{Build, Experiment, Stacks};
 use crate::models::Around;
+#[cfg(feature = "live")]
+use crate::properties::LiveChecker;
+use crate::properties::{self, PlannedProperty, SkippedProperty};
 use crate::transport::{self, Transport};
 use crate::world::World;
 use crate::{faults, inputs};
@@ -50,6 +55,13 @@ pub struct Plan {
     commands: Arc<Vec<Resolved>>,
     /// The changes of the network.
     faults: Vec<Fault>,
+    /// The properties that are checked while it runs.
+    pub properties: Vec<PlannedProperty>,
+    /// Those that are left out, since its world cannot check them.
+    pub skipped: Vec<SkippedProperty>,
+    /// Checks them on sockets.
+    #[cfg(feature = "live")]
+    pub(crate) checker: Arc<LiveChecker>,
 }
 
 impl fmt::Debug for Plan {
@@ -99,13 +111,20 @@ impl Plan {
         check_servers(&scenario)?;
         let (build, registry) = stacks(experiment, &scenario)?;
         registry.check_needs(gives).map_err(|error| stack_problem(&scenario, &error))?;
+        let (commands, faults) = (commands(&scenario, &registry)?, faults::read(&scenario)?);
+        let timeline = Timeline::expand(&scenario, &scenario.servers.iter().collect::<Vec<_>>());
+        let of = (&scenario, &timeline, &*faults);
+        let (properties, skipped) = properties::plan(experiment, &registry, of, world)?;
+        #[cfg(feature = "live")]
+        let checker = LiveChecker::new(&properties, Time::ZERO + scenario.duration);
         let plan = Plan {
-            commands: Arc::new(commands(&scenario, &registry)?),
-            faults: faults::read(&scenario)?,
-            timeline: Arc::new(Timeline::expand(
-                &scenario,
-                &scenario.servers.iter().collect::<Vec<_>>(),
-            )),
+            #[cfg(feature = "live")]
+            checker: Arc::new(checker),
+            commands: Arc::new(commands),
+            faults,
+            timeline: Arc::new(timeline),
+            properties,
+            skipped,
             scenario,
             registry: Arc::new(registry),
             program: experiment.name,

@@ -2,14 +2,17 @@
 
 use std::fmt;
 
-use peerlet_core::Time;
+use peerlet_core::property::WorldSource;
+use peerlet_core::runtime::State;
+use peerlet_core::{Seat, Time};
 use peerlet_measure::{Ledger, Measurements, Summary};
-use peerlet_sim::Outcome;
+use peerlet_sim::{Outcome, Simulation};
 
 use crate::expectations::{self, Unmet, Verdict};
 use crate::on_sockets::OnSockets;
 use crate::panics::PanicReport;
 use crate::plan::Plan;
+use crate::properties::PropertyReport;
 use crate::transport::Transport;
 use crate::world::World;
 
@@ -43,7 +46,13 @@ pub struct Results {
     pub idle_directives: u64,
     /// The part that only runs on real sockets have.
     pub sockets: Option<OnSockets>,
-    /// Whether it ended early: everything here is partial.
+    /// The properties that were checked, and how they ended.
+    pub properties: Vec<PropertyReport>,
+    /// The states of the peers that were to be shown at its end.
+    pub states: Vec<PeerState>,
+    /// Why it ended before its time, where that was asked for: expectations are not judged then.
+    pub stopped: Option<String>,
+    /// Whether it ended early, by no wish of the scenario's: everything here is partial.
     pub is_interrupted: bool,
     /// The panic that ended it, if one did: then it counts as interrupted.
     pub panicked: Option<PanicReport>,
@@ -51,6 +60,61 @@ pub struct Results {
     pub thread_panics: Vec<String>,
     /// Whether the seed decided what peers did.
     pub is_seeded: bool,
+}
+
+/// What was seen of the peers of a simulation.
+pub(crate) struct Seen {
+    pub(crate) properties: Vec<PropertyReport>,
+    pub(crate) stopped: Option<String>,
+    pub(crate) states: Vec<PeerState>,
+}
+
+/// The state of a peer at the end of a run, as its peerlets tell it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PeerState {
+    /// Its seat.
+    pub seat: Seat,
+    /// Whether it lives.
+    pub state: State,
+    /// The number of its life.
+    pub life: u32,
+    /// Its peerlets, in order, each with its [`snapshot`](peerlet_core::Peerlet::snapshot).
+    pub peerlets: Vec<(&'static str, Option<String>)>,
+}
+
+impl PeerState {
+    /// The state of the peer in a seat that there is.
+    pub(crate) fn of(simulation: &Simulation, seat: Seat) -> PeerState {
+        let (peers, row) = WorldSource::peer(simulation, seat);
+        let (state, life) = (peers.state(row), peers.life(row));
+        PeerState { seat, state, life, peerlets: peers.snapshots(row) }
+    }
+
+    /// Whether it lives, in one word.
+    pub fn state_name(&self) -> &'static str {
+        match self.state {
+            State::Running => "running",
+            State::Stopped => "stopped",
+            State::Absent => "absent",
+        }
+    }
+}
+
+impl fmt::Display for PeerState {
+    /// A line for the peer, and one or several for each of its peerlets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "peer {}: {}, life {}", self.seat, self.state_name(), self.life)?;
+        for (name, state) in &self.peerlets {
+            match state {
+                None => write!(f, "\n  {name}: shows no state")?,
+                Some(state) => {
+                    let state = state.trim_end().replace('\n', "\n    ");
+                    write!(f, "\n  {name}: {state}")?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Debug for Results {
@@ -84,11 +148,26 @@ impl Results {
             late_answers: outcome.late_answers,
             idle_directives: outcome.idle_directives,
             sockets: None,
+            properties: Vec::new(),
+            stopped: None,
+            states: Vec::new(),
             is_interrupted,
             panicked: None,
             thread_panics: Vec::new(),
             is_seeded: true,
         }
+    }
+
+    /// The same with what was seen of its peers.
+    pub(crate) fn seen(self, seen: Seen) -> Results {
+        let Seen { properties, stopped, states } = seen;
+        let is_interrupted = self.is_interrupted && stopped.is_none();
+        Results { properties, stopped, states, is_interrupted, ..self }
+    }
+
+    /// The same with the messages of threads that panicked.
+    pub(crate) fn with_thread_panics(self, thread_panics: Vec<String>) -> Results {
+        Results { thread_panics, ..self }
     }
 
     /// Whether this is one process's share of the network.
@@ -117,6 +196,8 @@ impl Results {
         let scenario = &self.plan.scenario;
         if self.panicked.is_some() || self.is_interrupted {
             Some("the run was interrupted")
+        } else if self.stopped.is_some() {
+            Some("the run was stopped before its end")
         } else if self.is_void() {
             Some("the run is void")
         } else if self.is_share() {
@@ -138,20 +219,21 @@ impl Results {
         }
     }
 
-    /// Fails where an expectation of the scenario does not hold. One that is
-    /// [not judged](Self::not_judged) does not.
+    /// Fails where a property or an expectation of the scenario does not hold. An expectation that
+    /// is [not judged](Self::not_judged) does not.
     ///
     /// # Errors
-    /// Names the bounds that were not kept, or says why none were judged.
+    /// Names the properties and the bounds that were not kept, and says why none were judged.
     pub fn check(&self) -> Result<(), Unmet> {
         let not_judged = match self.plan.scenario.expect.is_empty() {
             true => None,
             false => self.not_judged(),
         };
         let failed: Vec<_> = self.verdicts().into_iter().filter(|verdict| !verdict.held).collect();
-        match failed.is_empty() && not_judged.is_none() {
+        let properties: Vec<_> = self.properties.iter().filter(|one| !one.held).cloned().collect();
+        match failed.is_empty() && properties.is_empty() && not_judged.is_none() {
             true => Ok(()),
-            false => Err(Unmet { failed, not_judged }),
+            false => Err(Unmet { properties, failed, not_judged }),
         }
     }
 

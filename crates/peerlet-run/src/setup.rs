@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use peerlet_core::Time;
+use peerlet_core::runtime::SeatSet;
 #[cfg(feature = "live")]
-use peerlet_live::{LiveSetup, Medium};
+use peerlet_live::{LiveSetup, Look, Medium};
 use peerlet_network::Model;
 use peerlet_scenario::Problems;
 use peerlet_sim::{Engine, Setup, Trace, Watch};
@@ -28,6 +29,10 @@ pub struct SimOptions {
     pub trace: Option<Box<dyn Trace>>,
     /// Shows how far the run is, and may end it early.
     pub watch: Arc<Watch>,
+    /// The instant at which it ends, where that is before its end; expectations are not judged.
+    pub until: Option<Time>,
+    /// The seats whose peers' states are among the results.
+    pub show: SeatSet,
 }
 
 #[cfg(feature = "live")]
@@ -56,7 +61,7 @@ pub fn simulated(
 
 /// The setup of a simulation over this network.
 pub(crate) fn simulated_over(model: Box<dyn Model>, plan: &Plan, options: SimOptions) -> Setup {
-    let SimOptions { engine, threads, wire, trace, watch } = options;
+    let SimOptions { engine, threads, wire, trace, watch, .. } = options;
     let (scenario, transport, build) = (&plan.scenario, plan.transport, plan.stacks());
     Setup {
         seed: scenario.seed,
@@ -126,6 +131,7 @@ fn on_sockets(experiment: &Experiment, plan: &Plan, closed_network: bool) -> Liv
         codec: plan.codec,
         epoch: scenario.measure.epoch,
         from: plan.measured_from(),
+        look: (!plan.properties.is_empty()).then(|| plan.checker.clone() as Arc<dyn Look>),
         ..LiveSetup::new(name, scenario.peers, scenario.duration, move |seat| build(seat))
     }
 }

@@ -15,7 +15,8 @@ use crate::error::RunError;
 use crate::experiment::Experiment;
 use crate::panics::{self, PanicReport};
 use crate::plan::{Deed, Plan};
-use crate::results::Results;
+use crate::properties::{Checker, PropertyReport};
+use crate::results::{PeerState, Results, Seen};
 use crate::setup::{self, SimOptions};
 use crate::world::World;
 
@@ -59,6 +60,7 @@ pub struct SimRun {
     plan: Plan,
     simulation: Simulation,
     watch: Arc<Watch>,
+    checker: Checker,
     threads: u32,
     /// The real time that it took so far.
     seconds: f64,
@@ -86,7 +88,9 @@ impl SimRun {
         let made = panics::catch(&watch, plan.scenario.seed, made).map_err(RunError::Panicked)?;
         let (simulation, thread_panics) = (made.0.map_err(RunError::Setup)?, made.1);
         let panicked = None;
+        let checker = Checker::new(&plan.properties, simulation.end());
         Ok(SimRun {
+            checker,
             plan,
             simulation,
             watch,
@@ -118,14 +122,35 @@ impl SimRun {
         self.simulation.events()
     }
 
-    /// Goes on until just before `time`, or to the end if that is earlier.
+    /// Goes on until just before `time`, or to the end if that is earlier. On the way its
+    /// properties are checked; it stands still where the verdict on one is known that the scenario
+    /// is to [stop at](SimRun::stopped_by), and goes on when it is called again.
     ///
     /// # Errors
     /// When a handler panics, peers send to themselves without end, or the system refuses threads.
     pub fn run_until(&mut self, time: Time) -> Result<(), RunError> {
-        let ran = self.watched(|simulation| simulation.run_until(time))?;
+        let mut checker = std::mem::take(&mut self.checker);
+        let ran = self.watched(|simulation| checker.run_until(simulation, time));
+        self.checker = checker;
+        let ran = ran?;
         self.broken = ran.err();
         ran.map_err(RunError::Simulation)
+    }
+
+    /// What is known so far of the properties that are checked.
+    pub fn properties(&self) -> Vec<PropertyReport> {
+        self.checker.reports()
+    }
+
+    /// The property that the scenario stops at, once the verdict on it is known.
+    pub fn stopped_by(&self) -> Option<&str> {
+        self.checker.stopped_by()
+    }
+
+    /// The states of the peers in these seats, as their peerlets tell them.
+    pub fn states(&self, seats: &SeatSet) -> Vec<PeerState> {
+        let there = seats.iter().filter(|seat| seat.0 < self.simulation.seats());
+        there.map(|seat| PeerState::of(&self.simulation, seat)).collect()
     }
 
     /// Goes on for this long, or to the end if that is earlier.
@@ -168,7 +193,8 @@ impl SimRun {
     }
 
     /// Handles the next event or act of the scenario; false when there is none left. What is done
-    /// to the run then waits until all events of that instant are handled.
+    /// to the run then waits until all events of that instant are handled. Properties are not
+    /// checked between steps: checks that steps pass over are made at the next cut.
     ///
     /// # Errors
     /// When the engine is not the reference engine; and as [`run_until`](SimRun::run_until).
@@ -323,9 +349,11 @@ impl SimRun {
         if let Some(error) = self.broken {
             return Err(RunError::Simulation(error));
         }
-        let SimRun { plan, simulation, threads, seconds, thread_panics, .. } = self;
+        let SimRun { plan, simulation, checker, threads, seconds, thread_panics, .. } = self;
         let results = Results::simulated(plan, threads, simulation.finish(), seconds);
-        Ok(Results { thread_panics, ..results })
+        let (stopped, states) = (results.stopped.clone(), Vec::new());
+        let seen = Seen { properties: checker.reports(), stopped, states };
+        Ok(results.seen(seen).with_thread_panics(thread_panics))
     }
 
     /// Does something that runs peers: takes its time, and catches panics.

@@ -2,13 +2,16 @@
 
 use std::time::Instant;
 
-use peerlet_sim::Simulation;
+use peerlet_core::Time;
+use peerlet_core::runtime::SeatSet;
+use peerlet_sim::{Outcome, Simulation};
 
 use crate::error::RunError;
 use crate::experiment::Experiment;
 use crate::panics;
 use crate::plan::Plan;
-use crate::results::Results;
+use crate::properties::Checker;
+use crate::results::{PeerState, Results, Seen};
 use crate::setup::{self, SimOptions};
 use crate::world::World;
 
@@ -24,18 +27,40 @@ pub fn simulate(
 ) -> Result<Results, RunError> {
     RunError::check_world(plan.world, World::Sim)?;
     let (threads, watch) = (options.threads, options.watch.clone());
+    let (until, show) = (options.until, options.show.clone());
     let setup = setup::simulated(experiment, &plan, options)?;
     let seed = plan.scenario.seed;
     let made = panics::catch(&watch, seed, || Simulation::new(setup, plan.directives()));
     let (simulation, _) = made.map_err(RunError::Panicked)?;
     let simulation = simulation.map_err(RunError::Setup)?;
     let begun = Instant::now();
-    let ran = panics::catch(&watch, seed, || simulation.run());
-    let (outcome, thread_panics) = ran.map_err(RunError::Panicked)?;
-    let outcome = outcome.map_err(RunError::Simulation)?;
+    let ran = panics::catch(&watch, seed, || run(simulation, &plan, until, &show));
+    let (ran, thread_panics) = ran.map_err(RunError::Panicked)?;
+    let (outcome, seen) = ran.map_err(RunError::Simulation)?;
     let seconds = begun.elapsed().as_secs_f64();
     let results = Results::simulated(plan, threads.max(1), outcome, seconds);
-    Ok(Results { thread_panics, ..results })
+    Ok(results.seen(seen).with_thread_panics(thread_panics))
+}
+
+/// Runs a simulation to its end, or to this earlier instant, under the eyes of its properties.
+fn run(
+    mut simulation: Simulation,
+    plan: &Plan,
+    until: Option<Time>,
+    show: &SeatSet,
+) -> Result<(Outcome, Seen), peerlet_sim::RunError> {
+    let end = simulation.end();
+    let mut checker = Checker::new(&plan.properties, end);
+    checker.run_until(&mut simulation, until.unwrap_or(Time::MAX))?;
+    let asked = until.filter(|until| *until < end && simulation.now() == *until);
+    let stopped = match checker.stopped_by() {
+        _ if simulation.now() == end => None,
+        Some(name) => Some(format!("the verdict on `{name}` is known")),
+        None => asked.map(|until| format!("it was to run until {until}")),
+    };
+    let states = show.iter().map(|seat| PeerState::of(&simulation, seat)).collect();
+    let seen = Seen { properties: checker.reports(), stopped, states };
+    Ok((simulation.finish(), seen))
 }
 
 #[cfg(test)]

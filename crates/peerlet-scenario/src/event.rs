@@ -139,6 +139,11 @@ impl Stage<'_> {
         Ok((at, selection.resolve(self.eligible, || random), action, call))
     }
 
+    /// The seats that this text names.
+    pub(crate) fn seats(&self, text: &str) -> Result<SeatSet, Refusal> {
+        Ok(self.select(text)?.resolve(self.eligible, || self.seed.named("seats")))
+    }
+
     /// Reads peers: a group by its name, or seats.
     fn select(&self, text: &str) -> Result<Selection, Refusal> {
         let named = |group: &&Group| normalize(&group.name) == normalize(text);

@@ -15,6 +15,7 @@ use crate::files::is_of_content;
 use crate::group::{self, Group, StackEntry};
 use crate::overrides::Override;
 use crate::problem::{Problem, Problems};
+use crate::property::{PropertyChoice, StopWhen};
 use crate::raw::{Part, Raw, RawValue};
 use crate::reader::{Fields, Reader};
 use crate::run::Run;
@@ -67,6 +68,10 @@ pub struct Scenario {
     pub measure: Measure,
     /// The expectations that are checked at the end.
     pub expect: Vec<Expect>,
+    /// The properties that are checked while it runs.
+    pub properties: Vec<PropertyChoice>,
+    /// The properties at whose verdicts the run ends.
+    pub stop_when: Vec<StopWhen>,
     /// The events, in the order written: the lines first, then those of the file.
     pub events: Vec<ScenarioEvent>,
     /// How many event lines are left out because the command line ends the run before them.
@@ -186,19 +191,45 @@ impl Scenario {
             return Err(Problem::new(&source, 0..line.len(), "the line is empty", help).into());
         }
         let eligible = SeatSet::all(self.peers).without(&self.servers);
-        let stage = Stage {
-            peers: self.peers,
-            duration: self.duration,
-            at: Some(at),
-            cut_short: false,
-            seed: Seed::new(self.seed),
-            eligible: &eligible,
-            groups: &self.groups,
-        };
+        let stage = Stage { at: Some(at), ..self.stage(&eligible) };
         let (mut reader, mut events) = (Reader::new(Sources::new(source)), Vec::new());
         stage.read(line, &(0..line.len()), &mut reader, &mut events);
         reader.finish()?;
         Ok(events)
+    }
+
+    /// Reads peers as event lines name them: seats, a share of them or a group. A share is chosen
+    /// at random, from the seed.
+    ///
+    /// # Errors
+    /// Tells what is wrong with it.
+    ///
+    /// ```
+    /// use peerlet_scenario::{Scenario, Source};
+    /// let scenario = Scenario::parse(Source::new("short", "peers = 10\nfor = \"60s\""), &[])?;
+    /// assert_eq!(scenario.seats("0,4-6")?.len(), 4);
+    /// assert!(scenario.seats("10").unwrap_err().to_string().contains("10"));
+    /// # Ok::<(), peerlet_scenario::Problems>(())
+    /// ```
+    pub fn seats(&self, text: &str) -> Result<SeatSet, Problems> {
+        let eligible = SeatSet::all(self.peers).without(&self.servers);
+        self.stage(&eligible).seats(text).map_err(|refusal| {
+            let source = Source::new("peers", text);
+            Problem::new(&source, refusal.at, refusal.message, refusal.help).into()
+        })
+    }
+
+    /// What peers and times are checked against.
+    fn stage<'a>(&'a self, eligible: &'a SeatSet) -> Stage<'a> {
+        Stage {
+            peers: self.peers,
+            duration: self.duration,
+            at: None,
+            cut_short: false,
+            seed: Seed::new(self.seed),
+            eligible,
+            groups: &self.groups,
+        }
     }
 
     /// The group of this seat, if it has one.
@@ -220,13 +251,12 @@ impl Scenario {
         let head = Head::read(&mut fields, run.cut, reader);
         let stack = fields.take("stack").map(|part| group::read_stack(&part, reader));
         let network = fields.take("network").and_then(|part| NetworkTable::read(&part, reader));
-        let expect = fields.take("expect").map(|part| {
-            let tables = reader.tables(&part);
-            tables.iter().filter_map(|table| Expect::read(table, reader)).collect()
-        });
+        let expect = tables(&mut fields, "expect", reader, Expect::read);
         let [connection, groups, churn, measure, events] =
             ["connection", "group", "churn", "measure", "events"].map(|name| fields.take(name));
-        fields.finish(reader, &["fault", "faults", "property", "properties"]);
+        let properties = tables(&mut fields, "property", reader, PropertyChoice::read);
+        let stop_when = fields.take("stop_when").map(|part| StopWhen::read(&part, reader));
+        fields.finish(reader, &["fault", "faults"]);
 
         // Groups, churn and events are checked against the peers and the time there is.
         let Head { title, seed, peers, duration, duration_span, cut_short, join } = head?;
@@ -247,8 +277,7 @@ impl Scenario {
             check_churn(&churn, &part, peers, duration, reader);
             Some(churn)
         });
-        let (eligible, groups) = (&eligible, groups);
-        let at = None;
+        let (eligible, groups, at) = (&eligible, groups, None);
         let stage = Stage { peers, duration, at, cut_short, seed: root, eligible, groups: &groups };
         let events = events.map(|part| read_events(&part, &stage, reader));
         let (events, event_file) = events.unwrap_or_default();
@@ -270,7 +299,9 @@ impl Scenario {
             servers,
             churn,
             measure,
-            expect: expect.unwrap_or_default(),
+            expect,
+            properties,
+            stop_when: stop_when.unwrap_or_default(),
             events,
             left_out: reader.left_out,
             warnings: std::mem::take(&mut reader.warnings),
@@ -278,6 +309,18 @@ impl Scenario {
             run,
         })
     }
+}
+
+/// Reads the tables of `[[name]]`.
+fn tables<T>(
+    fields: &mut Fields,
+    name: &'static str,
+    reader: &mut Reader,
+    read: impl Fn(&Raw, &mut Reader) -> Option<T>,
+) -> Vec<T> {
+    let Some(part) = fields.take(name) else { return Vec::new() };
+    let tables = reader.tables(&part);
+    tables.iter().filter_map(|table| read(table, reader)).collect()
 }
 
 /// The keys above all tables.

@@ -66,6 +66,7 @@ mod digest;
 mod injected_bugs;
 mod outcome;
 mod trace;
+mod view;
 mod watch;
 
 /// The models that a simulation takes.

@@ -167,7 +167,7 @@ impl Simulation {
         worker.host.peerlet(row)
     }
 
-    fn worker_of(&self, seat: Seat) -> (&Worker, usize) {
+    pub(crate) fn worker_of(&self, seat: Seat) -> (&Worker, usize) {
         let worker = self.workers.iter().find(|w| w.state.seats.contains(&seat.0));
         let worker = worker.unwrap_or_else(|| panic!("there is no seat {seat}"));
         (worker, worker.state.row(seat))

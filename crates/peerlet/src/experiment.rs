@@ -4,7 +4,7 @@ use std::ops::Deref;
 #[cfg(feature = "cli")]
 use std::process::ExitCode;
 
-use peerlet_core::{Codec, Peer, Seat};
+use peerlet_core::{Codec, Peer, Property, Seat};
 use peerlet_overlay::Configured;
 use peerlet_run::MakeModel;
 
@@ -52,6 +52,18 @@ impl Experiment {
     /// Lets scenarios name this peerlet.
     pub fn peerlet<P: Configured + Clone + Sync>(self) -> Experiment {
         Experiment(self.0.peerlet::<P>())
+    }
+
+    /// Has this [property](crate::property) checked in each run, once a second unless the scenario
+    /// says otherwise. Properties of the whole network are left out on real sockets.
+    pub fn property(self, property: Property) -> Experiment {
+        Experiment(self.0.property(property))
+    }
+
+    /// Has properties of peerlets checked in each run, as if the scenario named them: one by its
+    /// name, as in `ring/nobody forgets`, or all of a peerlet, as in `ring/*`.
+    pub fn check(self, name: &'static str) -> Experiment {
+        Experiment(self.0.check(name))
     }
 
     /// Lets scenarios name a network model of the user's own.

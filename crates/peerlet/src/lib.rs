@@ -102,6 +102,7 @@ pub use peerlet_run::{
 pub use peerlet_run::{Epoch, LiveOptions, LivePlan, Node, NodeBuilder, NodePeer, ScenarioRun};
 
 pub use peerlet_core as core;
+pub use peerlet_core::property;
 #[cfg(feature = "live")]
 pub use peerlet_live as live;
 pub use peerlet_measure as measure;

@@ -2,12 +2,13 @@
 
 pub use crate::experiment::Experiment;
 pub use crate::macros::{Parameters, commands, metrics};
+pub use peerlet_core::property::{PeerView, Violation, WorldView, each_peer, whole_network};
 pub use peerlet_core::{
     Address, Argument, CallError, Caller, Codec, Command, Contact, Context, Description, Duration,
     Either, HOUR, Identity, Kind, ListenError, MICROSECOND, MILLISECOND, MINUTE, Map, Metric,
-    NANOSECOND, Need, Nothing, Operation, Peer, Peerlet, Picks, Port, Question, Refusal, Refused,
-    Response, Rng, Role, RoleContext, SECOND, Seat, Seats, Seed, Set, Sibling, Signature, Task,
-    TaskId, TestPeer, Time, TimerId, TrustError, Undelivered, Value, WaitSet, join_all, race,
+    NANOSECOND, Need, Nothing, Operation, Peer, Peerlet, Picks, Port, Property, Question, Refusal,
+    Refused, Response, Rng, Role, RoleContext, SECOND, Seat, Seats, Seed, Set, Sibling, Signature,
+    Task, TaskId, TestPeer, Time, TimerId, TrustError, Undelivered, Value, WaitSet, join_all, race,
     race2,
 };
 pub use peerlet_overlay::__macros::Parameters;

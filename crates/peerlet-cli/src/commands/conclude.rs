@@ -62,7 +62,9 @@ fn show(
         true => summary::json(run, verdicts),
         false => summary::table(run, verdicts, what.quiet, again(None).as_deref()),
     })?;
-    Ok(match verdicts.iter().all(|verdict| verdict.held) {
+    let held = verdicts.iter().all(|verdict| verdict.held)
+        && run.properties.iter().all(|report| report.held);
+    Ok(match held {
         _ if run.panicked.is_some() => Exit::Panicked,
         _ if run.is_interrupted => Exit::Interrupted,
         _ if run.is_void() => Exit::Void,

@@ -174,7 +174,7 @@ fn write_events(
     let trace = Recorded { out: BufWriter::new(file) };
     let trace: Option<Box<dyn Trace>> = Some(Box::new(trace));
     let watch = Arc::default();
-    let options = SimOptions { engine, threads, wire: true, trace, watch };
+    let options = SimOptions { engine, threads, wire: true, trace, watch, ..SimOptions::default() };
     let how = SimRun { options, monitor, name: None };
     let run = simulate(experiment, plan, how)?;
     Ok(run.digest.unwrap_or_default())

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use clap::Args;
+use peerlet_core::Property;
 use peerlet_network::{CALLS, LAYERS, MODELS};
 use peerlet_report::json_line;
 use peerlet_run::{Entry, Experiment, Parameter};
@@ -30,6 +31,12 @@ fn text(experiment: &Experiment) -> String {
     let mut out = String::from("Peerlets\n");
     for entry in experiment.catalog.entries() {
         peerlet(&mut out, entry).expect("a text takes all");
+    }
+    if !experiment.properties.is_empty() {
+        out += "\nProperties of this program\n\n";
+    }
+    for property in &experiment.properties {
+        out += &format!("  {}  [{property}; {}]\n", property.name(), scope(property));
     }
     out += "\nNetwork models\n";
     for model in MODELS {
@@ -90,7 +97,34 @@ fn peerlet(out: &mut String, entry: &Entry) -> std::fmt::Result {
         let name = format!("{}/{}", entry.name, metric.name());
         writeln!(out, "    {name:<22} {} [{kind}, {unit}]", metric.description())?;
     }
+    for property in about.properties() {
+        let scope = scope(property);
+        writeln!(out, "    {}/{}  [{property}; {scope}]", entry.name, property.name())?;
+    }
     Ok(())
+}
+
+/// What a property looks at.
+fn scope(property: &Property) -> &'static str {
+    match property.is_of_the_whole_network() {
+        true => "of the whole network",
+        false => "of each peer",
+    }
+}
+
+/// One property; one of progress has the time within which it has to hold, if it says one.
+fn property(owner: Option<&str>, property: &Property) -> Value {
+    let owner = owner.map(|owner| format!("{owner}/")).unwrap_or_default();
+    let mut value = json!({
+        "name": format!("{owner}{}", property.name()),
+        "kind": property.kind().name(),
+        "scope": if property.is_of_the_whole_network() { "network" } else { "peer" },
+        "stays": property.stays(),
+    });
+    if let Some(time) = property.time() {
+        value["within"] = json!(time.to_string());
+    }
+    value
 }
 
 /// One parameter; it has a unit where its type says none.
@@ -122,6 +156,9 @@ fn value(experiment: &Experiment) -> Value {
                 "name": format!("{}/{}", entry.name, m.name()), "kind": m.kind().name(),
                 "unit": m.unit_symbol(), "help": m.description(),
             })).collect()),
+            "properties": about.map_or(vec![], |a| {
+                a.properties().iter().map(|p| property(Some(entry.name), p)).collect()
+            }),
         })
     });
     let models = MODELS.iter().map(|model| {
@@ -140,6 +177,7 @@ fn value(experiment: &Experiment) -> Value {
         .iter()
         .map(|entry| json!({ "name": entry.name, "help": entry.help, "call": entry.call }));
     let own: Vec<_> = experiment.models.own().collect();
+    let properties: Vec<_> = experiment.properties.iter().map(|own| property(None, own)).collect();
     json!({
         "peerlets": peerlets.collect::<Vec<_>>(),
         "models": models.collect::<Vec<_>>(),
@@ -150,5 +188,6 @@ fn value(experiment: &Experiment) -> Value {
             .collect::<Vec<_>>(),
         "network_calls": calls.collect::<Vec<_>>(),
         "own_models": own,
+        "own_properties": properties,
     })
 }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use clap::Args;
+use peerlet_core::runtime::SeatSet;
+use peerlet_core::{Duration, DurationError, Time};
 use peerlet_measure::Repeats;
 use peerlet_report::{Folder, FolderSet, repeats};
 use peerlet_run::{Experiment, Plan, Results, SimOptions, Transport, World, threads};
@@ -27,6 +29,9 @@ use crate::terminal::status;
 
 /// The most threads that a simulation runs on: a slip of the finger should not start thousands.
 const THREADS_MAX: i64 = 256;
+
+/// The most peers whose states are shown.
+const SHOWN_MAX: usize = 1_000;
 
 /// The most random scenarios of one call.
 const RANDOM_MAX: u64 = 1_000_000;
@@ -68,6 +73,15 @@ pub(crate) struct Sim {
     /// Run twice, in two processes, with 1 and N threads (or 2), and compare event by event
     #[arg(long, conflicts_with_all = ["seeds", "trace", "output", "json"])]
     pub(crate) check_determinism: bool,
+    /// End at this instant, such as 95.2s: just before all events of it. Expectations are not
+    /// judged then
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    #[arg(conflicts_with_all = ["random", "witness", "check_determinism", "seeds"])]
+    pub(crate) until: Option<Time>,
+    /// Print the states of these peers at the end, such as 17 or 0-9, as their peerlets tell them
+    #[arg(long, value_name = "PEERS")]
+    #[arg(conflicts_with_all = ["random", "witness", "check_determinism", "seeds"])]
+    pub(crate) show: Option<String>,
     /// Print one JSON object on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -130,7 +144,7 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
     // From here on an interrupt leads to partial results in the folder.
     let monitor = Monitor::start(sim.shows_progress())?;
     with_folder(sim.output.as_ref(), |folder| {
-        let how = SimRun { monitor: Some(&monitor), ..SimRun::of(sim, &plan) };
+        let how = SimRun { monitor: Some(&monitor), ..SimRun::of(sim, &plan)? };
         if let Some(folder) = folder {
             folder.write_scenario(&plan, &sim.what.overrides()?, how.options.wire)?;
         }
@@ -156,14 +170,35 @@ fn overrides(sim: &Sim, seed: Option<u64>) -> Result<Vec<Override>, Problems> {
 
 impl SimRun<'_> {
     /// As the options say, and where they say nothing the scenario; unseen.
-    fn of(sim: &Sim, plan: &Plan) -> SimRun<'static> {
-        let (engine, threads) = (sim.engine(), sim.threads);
+    fn of(sim: &Sim, plan: &Plan) -> Result<SimRun<'static>, Failure> {
+        let (engine, threads, until) = (sim.engine(), sim.threads, sim.until);
         let wire = sim.wire || plan.scenario.run.wire;
-        SimRun {
-            options: SimOptions { engine, threads, wire, ..SimOptions::default() },
+        let show = sim.show.as_ref().map(|peers| shown(plan, peers)).transpose()?;
+        let show = show.unwrap_or_default();
+        Ok(SimRun {
+            options: SimOptions { engine, threads, wire, until, show, ..SimOptions::default() },
             ..SimRun::default()
-        }
+        })
     }
+}
+
+/// The peers that `--show` names.
+fn shown(plan: &Plan, peers: &str) -> Result<SeatSet, Failure> {
+    let seats = plan.scenario.seats(peers)?;
+    match seats.len() {
+        0..=SHOWN_MAX => Ok(seats),
+        count => Err(Failure::Usage(format!(
+            "--show names {count} peers, and at most {SHOWN_MAX} are shown; name fewer"
+        ))),
+    }
+}
+
+/// Reads an instant of virtual time: seconds, or a number with a unit.
+fn instant(text: &str) -> Result<Time, String> {
+    let seconds = text.ends_with(|c: char| c.is_ascii_digit() || c == '.');
+    let text = if seconds { format!("{text}s") } else { text.to_owned() };
+    let time: Duration = text.parse().map_err(|error: DurationError| error.to_string())?;
+    Ok(Time::ZERO + time)
 }
 
 /// Runs a plan, and writes every event into the folder if there is one.
@@ -188,7 +223,7 @@ fn repeat(
     sim: &Sim,
     seeds: std::ops::RangeInclusive<u64>,
 ) -> Result<Exit, Failure> {
-    let (mut all, mut runs, mut held) = (Repeats::default(), Vec::new(), true);
+    let (mut all, mut runs) = (Repeats::default(), Vec::new());
     let (last, mut not_reached, mut over) = (*seeds.end(), None, sim.transport);
     let monitor = Monitor::start(sim.shows_progress())?;
     let mut set = None;
@@ -203,7 +238,7 @@ fn repeat(
             set = Some(FolderSet::create(path, seeds.clone())?);
             status::label(&label);
         }
-        let how = SimRun { monitor: Some(&monitor), name, ..SimRun::of(sim, &plan) };
+        let how = SimRun { monitor: Some(&monitor), name, ..SimRun::of(sim, &plan)? };
         over = plan.transport;
         let path = set.as_ref().map(|set| set.path_of(seed));
         let (run, verdicts) = with_folder(path.as_ref(), |folder| {
@@ -219,17 +254,17 @@ fn repeat(
             not_reached = Some(seed..=last);
             break;
         }
-        held &= verdicts.iter().all(|verdict| verdict.held);
         all.add(&run.summary());
         tracing::info!(seed, digest = ?run.digest, "done");
-        runs.push(repeats::Repeat { seed, digest: run.digest.unwrap_or_default(), verdicts });
+        let (digest, properties) = (run.digest.unwrap_or_default(), run.properties);
+        runs.push(repeats::Repeat { seed, digest, verdicts, properties });
     }
     status::label("");
     print(&match sim.json {
         true => repeats::json(&all, &runs, over, &not_reached),
         false => repeats::table(&all, &runs, over, &not_reached, |seed| again(Some(seed))),
     })?;
-    Ok(match held {
+    Ok(match repeats::held(&runs) {
         _ if not_reached.is_some() => Exit::Interrupted,
         true => Exit::Done,
         false => Exit::Failed,

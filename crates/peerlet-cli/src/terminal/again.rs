@@ -31,6 +31,8 @@ fn repeated(arguments: impl IntoIterator<Item = OsString>, seed: Option<u64>) ->
         };
         match name {
             "--trace" => {}
+            // What failed was not looked at yet, or is looked at again.
+            "--until" | "--show" => drop(value.is_none().then(|| typed.next())),
             "--second-run" => drop(value.is_none().then(|| typed.next())),
             // Another one takes their place.
             "--seed" | "--seeds" if seed.is_some() => drop(value.is_none().then(|| typed.next())),

@@ -20,6 +20,8 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "peer",
             "peerlet",
             "picks",
+            "property",
+            "property/view",
             "registry",
             "role",
             "task",

@@ -16,6 +16,7 @@ mod network;
 mod new;
 mod process;
 mod processes;
+mod properties;
 mod random;
 mod remedies;
 mod rerun;

@@ -9,7 +9,30 @@ use crate::host::Host;
 use crate::life::State;
 use crate::parcel::Port;
 use crate::peerlet::Peerlet;
+use crate::property::PeerSource;
 use crate::world::World;
+
+impl PeerSource for Host {
+    fn state(&self, row: usize) -> State {
+        Host::state(self, row)
+    }
+
+    fn life(&self, row: usize) -> u32 {
+        Host::life(self, row)
+    }
+
+    fn peerlet(&self, row: usize, id: TypeId) -> Option<Ref<'_, dyn Any>> {
+        self.house.column(self.house.registry.port_of(id)?).look(row)
+    }
+
+    fn snapshots(&self, row: usize) -> Vec<(&'static str, Option<String>)> {
+        let of = |port: &Port| {
+            let entry = &self.house.registry.entries()[usize::from(port.0)];
+            Some((entry.name(), self.house.column(*port).snapshot(row)?))
+        };
+        self.stack(row).iter().filter_map(of).collect()
+    }
+}
 
 impl Host {
     /// The peerlet of type `P` in this row, to look at between events; `None` when there is none.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use peerlet_core::property::PeerView;
 use peerlet_core::runtime::{
     Act, Alarm, Body, Class, Directive, Handler, Header, Host, Port, State,
 };
@@ -30,8 +31,24 @@ impl Shard {
         }
         let directive = self.directives.peek().map(|d| d.at);
         let (timer, connection) = (self.state.timers.next(), self.state.connections.deadline());
-        let waits = [directive, timer, connection, self.pauses.next()];
+        let waits = [directive, timer, connection, self.pauses.next(), self.looks.next()];
         waits.into_iter().flatten().fold(self.end, Time::min)
+    }
+
+    /// Lets its running peers be looked at, for each instant that has come.
+    fn look(&mut self) {
+        let (now, socket) = (self.state.now, self.state.socket);
+        let (host, seats) = (&self.host, &self.seats);
+        loop {
+            let mut peers = seats.iter().enumerate().filter_map(|(row, seat)| {
+                let of = (*seat, Address::new(socket, seat.0));
+                let is_running = host.state(row) == State::Running;
+                is_running.then(|| PeerView::new(host, row, of, now))
+            });
+            if !self.looks.show(now.min(self.end), &mut peers) {
+                return;
+            }
+        }
     }
 
     /// Handles what is due and what has arrived by now, a share of each. The rest stays where it
@@ -39,6 +56,7 @@ impl Shard {
     pub(super) fn iterate(&mut self, inbox: &mut Vec<Inbound>, call: &mut Option<Call>) {
         self.state.now = Time::ZERO + Duration::from(self.zero.elapsed());
         self.look_at_the_clock();
+        self.look();
         if self.state.now >= self.end {
             return;
         }

@@ -71,9 +71,10 @@ impl Shard {
             }
             self.let_go();
         }
-        // Who still waits for a call hears that the run is over.
+        // Who still waits for a call hears that the run is over; who is just about to put one into
+        // the channel has done so before this ends.
         self.channels.calls.close();
-        while self.channels.calls.try_recv().is_ok() {}
+        while self.channels.calls.recv().await.is_some() {}
         self.hand_over();
         loop {
             if self.has_stopped && !self.is_broken {

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use peerlet_core::{Duration, Seat};
+use peerlet_core::{Duration, Seat, Time};
 
 use super::open::OpenList;
 use super::pairs::Pairs;
@@ -129,6 +129,10 @@ impl Model for PairDelays {
 
     fn round_trip(&self, from: Seat, to: Seat) -> Duration {
         self.inner.round_trip(from, to)
+    }
+
+    fn is_cut(&self, from: Seat, to: Seat, at: Time) -> bool {
+        self.inner.is_cut(from, to, at)
     }
 
     fn open_parts(&mut self, show: &mut dyn FnMut(&mut dyn Any)) {

@@ -16,7 +16,7 @@ use std::fmt;
 
 use peerlet_core::runtime::PacketDrop;
 use peerlet_core::runtime::SeatSet;
-use peerlet_core::{Duration, Time};
+use peerlet_core::{Duration, Seat, Time};
 
 pub use change::{CALLS, CallEntry, Change, FaultError, Ways};
 pub use delays::PairDelays;
@@ -256,6 +256,10 @@ impl Layer for Faults {
             Some(wait) => fate.later(wait),
             None => Arrival::Drop(PacketDrop::Queue),
         }
+    }
+
+    fn is_cut(&self, from: Seat, to: Seat, at: Time) -> bool {
+        self.cuts.are_cut(from, to, at)
     }
 
     fn open_parts(&mut self, show: &mut dyn FnMut(&mut dyn Any)) {

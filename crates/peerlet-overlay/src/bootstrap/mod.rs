@@ -5,7 +5,10 @@ mod config;
 mod introducers;
 mod members;
 
-use peerlet_core::{Address, Context, Description, Duration, Peerlet, Seat, Time};
+use peerlet_core::property::{PeerView, each_peer};
+use peerlet_core::{
+    Address, Context, Description, Duration, Peerlet, Property, SECOND, Seat, Time,
+};
 use serde::{Deserialize, Serialize};
 
 pub use config::BootstrapConfig;
@@ -191,7 +194,18 @@ impl Peerlet for Bootstrap {
     type Timer = BootstrapTimer;
 
     fn describe(about: &mut Description<Self>) {
-        about.help("finds the first other peers through one that everybody knows");
+        about.help("finds the first other peers through one that everybody knows").property(
+            Property::eventually("it learns of others", each_peer(has_learned_of_others))
+                .within(SECOND * 60),
+        );
+    }
+
+    fn snapshot(&self) -> Option<String> {
+        let told = if self.told { "has learned" } else { "has not learned" };
+        let (wait, members) = (self.wait, self.members.len());
+        Some(format!(
+            "{told} of others; waits {wait} for an answer; {members} announced themselves"
+        ))
     }
 
     fn start(&mut self, ctx: &mut Context<Self>) {
@@ -257,6 +271,13 @@ impl Peerlet for Bootstrap {
             }
             BootstrapTimer::Refresh => self.announce(ctx),
         }
+    }
+}
+
+fn has_learned_of_others(me: &Bootstrap, _: &PeerView<'_>) -> Result<(), &'static str> {
+    match me.told || me.members.len() > 0 {
+        true => Ok(()),
+        false => Err("it knows nobody"),
     }
 }
 

@@ -6,6 +6,7 @@ mod config;
 mod known_peers;
 mod layout;
 mod message;
+mod properties;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -138,6 +139,13 @@ impl Peerlet for Neighbors {
             .help("keeps random links and the nearest peers on a ring")
             .plays::<dyn PeerSampler>(|me| me)
             .hears(Neighbors::bootstrapped);
+        for property in properties::all() {
+            about.property(property);
+        }
+    }
+
+    fn snapshot(&self) -> Option<String> {
+        Some(properties::snapshot(self))
     }
 
     /// Begins anew: who was a neighbor in an older life is a stranger.

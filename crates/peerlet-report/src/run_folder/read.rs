@@ -121,6 +121,10 @@ fn check_whole(path: &str, summary: &RunSummary) -> Result<(), FolderError> {
         let end = summary.virtual_seconds;
         return void(format!("`{path}` was interrupted at {end} s; run it again"));
     }
+    if let Some(why) = &summary.stopped {
+        let end = summary.virtual_seconds;
+        return void(format!("`{path}` was stopped at {end} s: {why}; run it to its end"));
+    }
     if summary.share {
         return void(format!(
             "`{path}` is one process's share of a network; \

@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 
 use peerlet_core::Codec;
 use peerlet_measure::Row;
-use peerlet_run::Verdict;
+use peerlet_run::{PeerState, PropertyReport, Verdict};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// The version of the schema, in `schema`. Files of a newer one are refused.
 pub const SCHEMA: u64 = 1;
@@ -104,15 +103,46 @@ pub struct RunSummary {
     pub panicked: Option<String>,
     /// The metrics by full name, `peerlet/metric`, over the epochs after the warm-up.
     pub measures: BTreeMap<String, Measure>,
-    /// Properties, which are not built yet: always empty.
+    /// The properties that were checked, and how each ended. No digest covers them.
     #[serde(default)]
-    pub properties: Vec<Value>,
+    pub properties: Vec<PropertyReport>,
+    /// Why the run ended before its time, where the command or the scenario asked for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// The states of peers at the end, where they were to be shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<ShownPeer>,
     /// The bounds of the scenario's expectations, and how each ended.
     #[serde(default)]
     pub expectations: Vec<Verdict>,
     /// Why its expectations were not judged, where the scenario has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_judged: Option<String>,
+}
+
+/// The state of a peer at the end of a run.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ShownPeer {
+    /// Its seat.
+    pub seat: u32,
+    /// `running`, `stopped`, or `absent` before its first life and after a crash.
+    pub state: String,
+    /// The number of its life.
+    pub life: u32,
+    /// The states of its peerlets as texts, by their names; null where a peerlet shows none.
+    pub peerlets: BTreeMap<String, Option<String>>,
+}
+
+impl From<&PeerState> for ShownPeer {
+    fn from(shown: &PeerState) -> ShownPeer {
+        let peerlets = shown.peerlets.iter();
+        ShownPeer {
+            seat: shown.seat.0,
+            state: shown.state_name().to_owned(),
+            life: shown.life,
+            peerlets: peerlets.map(|(name, state)| ((*name).to_owned(), state.clone())).collect(),
+        }
+    }
 }
 
 /// The program that ran.
@@ -310,7 +340,9 @@ mod tests {
     use peerlet_core::runtime::{Call, Port};
     use peerlet_core::{SECOND, Seat, Time};
     use peerlet_measure::{Epochs, Measurements, write_csv, write_distributions};
+    use peerlet_run::PropertyVerdict;
     use peerlet_sim::{EventKind, Handled, JsonTrace, Sums, Trace};
+    use serde_json::Value;
 
     use super::*;
 
@@ -357,6 +389,23 @@ mod tests {
         }
     }
 
+    fn property() -> PropertyReport {
+        PropertyReport {
+            name: "ring/is one".to_owned(),
+            kind: "eventually".to_owned(),
+            verdict: PropertyVerdict::Failed,
+            held: false,
+            checked: 3,
+            lives: Some(2),
+            held_at: Some(1.0),
+            failed_at: Some(2.0),
+            failed_time: None,
+            message: "it is not".to_owned(),
+            peers: vec![(3, "it has no successor".to_owned())],
+            more: 1,
+        }
+    }
+
     /// A summary with every field.
     fn full() -> RunSummary {
         RunSummary {
@@ -391,7 +440,14 @@ mod tests {
             interrupted: true,
             panicked: Some("peer 3".to_owned()),
             measures: BTreeMap::from([("hello/answers".to_owned(), measure())]),
-            properties: Vec::new(),
+            properties: vec![property()],
+            stopped: Some("it was to run until 2s".to_owned()),
+            states: vec![ShownPeer {
+                seat: 3,
+                state: "running".to_owned(),
+                life: 1,
+                peerlets: BTreeMap::new(),
+            }],
             expectations: vec![Verdict {
                 measure: "hello/answers".to_owned(),
                 bound: "sum_min".to_owned(),

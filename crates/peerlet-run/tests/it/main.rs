@@ -2,6 +2,7 @@
 
 mod gossip;
 mod panics;
+mod properties;
 mod roles;
 mod seeds;
 mod steps;

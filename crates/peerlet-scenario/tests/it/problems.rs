@@ -162,12 +162,12 @@ fn keys_nobody_knows() {
                :  ^^^^^
                `----
               help: did you mean `seed`?
-            test.toml:6:3: not yet: properties
+            test.toml:6:3: unknown key `properties` in a scenario
                ,----
              6 | [[properties]]
                :   ^^^^^^^^^^
                `----
-              help: leave it out; `peerlet list` shows what is built
+              help: did you mean `property`?
         "#]],
     );
 }

@@ -27,7 +27,7 @@ const NETWORKS: [&[&str]; 4] = [
 ];
 
 /// Builds the examples, which is done already where all tests are run, and says where they are.
-fn examples() -> PathBuf {
+pub(crate) fn examples() -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--package=peerlet", "--examples", "--message-format=json"]);
     if !cfg!(debug_assertions) {

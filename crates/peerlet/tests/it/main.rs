@@ -16,6 +16,7 @@ mod message_bounds;
 mod network_errors;
 mod node;
 mod planetlab;
+mod properties;
 mod protopeer;
 mod rumor;
 mod sockets;

@@ -1,0 +1,148 @@
+//! How the properties of a run ended.
+
+use std::fmt;
+
+use peerlet_core::Time;
+use peerlet_core::property::Violation;
+use serde::{Deserialize, Serialize};
+
+use crate::properties::planned::PlannedProperty;
+
+/// How a property ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum PropertyVerdict {
+    /// It held as it has to.
+    Held,
+    /// It did not.
+    Failed,
+    /// It is to hold sometimes, and never did.
+    Never,
+    /// The run ended before it had to hold.
+    Undecided,
+}
+
+/// What became of one property in a run. No digest covers it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PropertyReport {
+    /// Its name, with that of its peerlet in front where it has one.
+    pub name: String,
+    /// When it has to hold: `always`, `eventually` or `sometimes`.
+    pub kind: String,
+    /// How it ended.
+    pub verdict: PropertyVerdict,
+    /// Whether the run is fine by it: whether it did not fail, and held where that is required.
+    pub held: bool,
+    /// How often it was checked.
+    pub checked: u64,
+    /// How many lives it came to hold of, where it is to in each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lives: Option<u64>,
+    /// The instant of the check at which it held first, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_at: Option<f64>,
+    /// The instant of the check at which it failed, or did not hold last, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<f64>,
+    /// The same in nanoseconds.
+    #[serde(skip)]
+    pub failed_time: Option<Time>,
+    /// What was wrong then.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// The peers that it concerns, each with a sentence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<(u32, String)>,
+    /// How many more peers it concerns.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl PropertyReport {
+    pub(crate) fn new(
+        planned: &PlannedProperty,
+        (checked, lives): (u64, Option<u64>),
+        verdict: PropertyVerdict,
+        held_at: Option<Time>,
+        violation: Option<(Time, Violation)>,
+    ) -> PropertyReport {
+        let held = match verdict {
+            PropertyVerdict::Held | PropertyVerdict::Undecided => true,
+            PropertyVerdict::Failed => false,
+            PropertyVerdict::Never => !planned.is_required,
+        };
+        let failed_time = violation.as_ref().map(|(at, _)| *at);
+        let violation = violation.map(|(_, violation)| violation);
+        let peers = violation.iter().flat_map(Violation::peers);
+        PropertyReport {
+            name: planned.name.clone(),
+            kind: planned.property.kind().name().to_owned(),
+            verdict,
+            held,
+            checked,
+            lives,
+            held_at: held_at.map(Time::as_secs_f64),
+            failed_at: failed_time.map(Time::as_secs_f64),
+            failed_time,
+            message: violation.as_ref().map(|one| one.message().to_owned()).unwrap_or_default(),
+            peers: peers.map(|(seat, message)| (seat.0, message.clone())).collect(),
+            more: violation.as_ref().map_or(0, Violation::more),
+        }
+    }
+
+    /// The sentence on a violation: its own, or how many peers it concerns.
+    fn sentence(&self) -> String {
+        match (&*self.message, self.peers.len() as u64 + self.more) {
+            ("", 0) => "it does not hold".to_owned(),
+            ("", 1) => "it does not hold of 1 peer".to_owned(),
+            ("", peers) => format!("it does not hold of {peers} peers"),
+            (message, _) => message.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for PropertyReport {
+    /// One line, and one for each peer that is named.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PropertyReport { name, kind, verdict, checked, .. } = self;
+        let word = match verdict {
+            PropertyVerdict::Held => "held",
+            PropertyVerdict::Failed => "FAILED",
+            PropertyVerdict::Never if !self.held => "FAILED",
+            PropertyVerdict::Never => "never",
+            PropertyVerdict::Undecided => "open",
+        };
+        let s = if *checked == 1 { "" } else { "s" };
+        write!(f, "{word:<6} {kind} {name}: ")?;
+        if let (PropertyVerdict::Held, Some(lives)) = (verdict, self.lives) {
+            write!(f, "of {lives} li{}, ", if lives == 1 { "fe" } else { "ves" })?;
+        }
+        match (verdict, self.held_at, self.failed_time) {
+            (PropertyVerdict::Held, Some(at), _) if kind != "always" => {
+                write!(f, "first at {at} s")?;
+            }
+            (PropertyVerdict::Failed, _, Some(at)) => write!(f, "at {at}: {}", self.sentence())?,
+            (PropertyVerdict::Never, ..) => write!(f, "it never held")?,
+            (PropertyVerdict::Undecided, Some(_), _) => write!(f, "it held so far")?,
+            (PropertyVerdict::Undecided, None, _) => write!(f, "it did not hold so far")?,
+            _ => write!(f, "at every check")?,
+        }
+        write!(f, " ({checked} check{s})")?;
+        for (seat, message) in &self.peers {
+            write!(f, "\n         peer {seat}")?;
+            if !message.is_empty() {
+                write!(f, ": {message}")?;
+            }
+        }
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, "\n         and {more} more"),
+        }
+    }
+}
