@@ -8,7 +8,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Everything held.
     Done = 0,
-    /// An expectation, a comparison or a random scenario failed, or the run broke.
+    /// An expectation, a property, a comparison or a random scenario failed, or the run broke.
     Failed = 1,
     /// The command line or the scenario is wrong; nothing ran.
     Usage = 2,
@@ -51,9 +51,9 @@ impl Exit {
     /// The meaning in one line, as the manual and the help have it.
     pub(crate) const fn meaning(self) -> &'static str {
         match self {
-            Exit::Done => "all is well; expectations held",
+            Exit::Done => "all is well; expectations and properties held",
             Exit::Failed => {
-                "an expectation, a comparison or a random scenario failed, or the run broke"
+                "an expectation, a property, a comparison or a random scenario failed, or the run broke"
             }
             Exit::Usage => {
                 "the command line or the scenario is wrong, or runs cannot be compared; nothing ran"
