@@ -1,7 +1,7 @@
 //! Properties as users meet them: faults planted in a program, found in every world.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -50,12 +50,12 @@ fn a_ring_that_forgets_is_found_on_sockets_and_what_needs_all_peers_is_left_out_
     let program = forgetful();
     let worlds = ["live", "emulate"];
     let runs = worlds.map(|world| {
-        let program = program.clone();
-        let arguments = [world, "--peers", "4", "--for", "23s", "--json", "-q"];
-        std::thread::spawn(move || run(&program, &arguments))
+        let mut command = Command::new(&program);
+        command.args([world, "--peers", "4", "--for", "23s", "--json", "-q"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program runs")
     });
     for (world, running) in worlds.into_iter().zip(runs) {
-        found_on_sockets(world, &running.join().expect("no test panicked"));
+        found_on_sockets(world, &running.wait_with_output().expect("it ends"));
     }
     let output = run(&program, &["live", "--peers", "2", "--for", "3s", "-q"]);
     let said = text(&output.stdout);
