@@ -53,7 +53,8 @@ impl Exit {
         match self {
             Exit::Done => "all is well; expectations and properties held",
             Exit::Failed => {
-                "an expectation, a property, a comparison or a random scenario failed, or the run broke"
+                "an expectation, a property, a comparison or a random scenario failed, or the \
+                 run broke"
             }
             Exit::Usage => {
                 "the command line or the scenario is wrong, or runs cannot be compared; nothing ran"
