@@ -7,9 +7,7 @@ use std::sync::OnceLock;
 use peerlet_core::runtime::SeatSet;
 use peerlet_core::{Seat, Time};
 use peerlet_network::MODELS;
-use peerlet_scenario::{
-    Override, Problems, Rewrite, Scenario, SessionDistribution, Source, Timeline,
-};
+use peerlet_scenario::{Override, Problems, Rewrite, Scenario, Source, Timeline};
 
 use crate::experiment::Experiment;
 use crate::plan::Plan;
@@ -94,14 +92,10 @@ fn expand(scenario: &Scenario) -> String {
 
 /// Whether churn would make more than some thousand entries.
 fn comes_and_goes_often(scenario: &Scenario) -> bool {
-    let transitions = |distribution: SessionDistribution| {
-        scenario.duration.as_secs_f64() / distribution.mean().as_secs_f64().max(1e-9)
-    };
-    let churn = scenario.churn.as_ref().map(|churn| [churn.session, churn.absence]);
-    let most = 10_000.0 / f64::from(scenario.peers);
-    churn.is_some_and(|distributions| {
-        distributions.into_iter().any(|distribution| transitions(distribution) > most)
-    })
+    scenario
+        .churn
+        .as_ref()
+        .is_some_and(|churn| churn.transitions(scenario.peers, scenario.duration) > 10_000.0)
 }
 
 /// Whether the network is read from a file.

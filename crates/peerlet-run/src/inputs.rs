@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use peerlet_network::MODELS;
-use peerlet_scenario::{Checksum, Problems, SOURCE_BYTES_MAX, Scenario, read_file};
+use peerlet_scenario::{Checksum, Problems, SOURCE_BYTES_MAX, Scenario, Sessions, read_file};
 use ring::digest::SHA256;
 
 /// The most bytes of a file that a scenario names: of event lines, and of a matrix as well.
@@ -37,6 +37,9 @@ pub fn all(scenario: &Scenario) -> Vec<Input> {
     }
     if let Some(file) = &scenario.event_file {
         all.push(input("events.file".to_owned(), &file.name, Some(file.text.clone())));
+    }
+    if let Some(Sessions::Trace(trace)) = scenario.churn.as_ref().map(|churn| &churn.sessions) {
+        all.push(input("churn.trace".to_owned(), &trace.file.name, Some(trace.file.text.clone())));
     }
     all
 }

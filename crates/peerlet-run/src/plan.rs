@@ -246,6 +246,7 @@ impl Plan {
             match entry.step {
                 Step::Start(seat) => vec![act(seat, Act::Start)],
                 Step::Stop(seat) => vec![act(seat, Act::Stop)],
+                Step::Crash(seat) => vec![act(seat, Act::Crash)],
                 Step::Event(index) => {
                     let acts = acts(&timeline.event(index).action, &commands[index as usize]);
                     let seats = timeline.event(index).seats.iter();

@@ -32,10 +32,12 @@
 
 mod call;
 mod churn;
+mod comings;
 mod connection;
 mod event;
 mod expect;
 mod group;
+mod input_file;
 mod property;
 mod run;
 mod scenario;
@@ -52,12 +54,16 @@ mod rewrite;
 mod source;
 
 pub use call::{Action, PEER_CALLS, normalize};
-pub use churn::{Churn, Initial, SessionDistribution};
+pub use churn::{
+    Churn, Departure, Initial, NAMED_CHURN, NamedChurn, Population, RandomSessions, Session,
+    SessionDistribution, SessionTrace, Sessions, Swing,
+};
 pub use connection::Connection;
 pub use event::ScenarioEvent;
 pub use expect::{Bound, Expect, STATISTICS, Side};
 pub use files::{PIPE_BYTES_MAX, is_of_content, is_pipe, pipes_read, read_file, read_regular_file};
 pub use group::{Group, StackEntry};
+pub use input_file::InputFile;
 pub use overrides::{Override, PATH_MAX};
 pub use printable::{is_steering, printable};
 pub use problem::{PROBLEMS_MAX, Problem, Problems, QUOTED_MAX, shortened, suggest};
@@ -65,6 +71,6 @@ pub use property::{PropertyChoice, PropertyStart, StopWhen};
 pub use raw::{Part, Raw, RawValue};
 pub use rewrite::Rewrite;
 pub use run::{Checksum, Run};
-pub use scenario::{EPOCHS_MAX, EVENTS_MAX, EventFile, Measure, NetworkTable, PEERS_MAX, Scenario};
+pub use scenario::{EPOCHS_MAX, EVENTS_MAX, Measure, NetworkTable, PEERS_MAX, Scenario};
 pub use source::{SOURCE_BYTES_MAX, Source, Sources};
 pub use timeline::{ENTRIES_MAX, Step, Timeline, TimelineEntry};

@@ -1,8 +1,6 @@
 //! A scenario: everything that a file and the command line say about a run.
 
-use std::io;
 use std::ops::Range;
-use std::sync::Arc;
 
 use peerlet_core::runtime::SeatSet;
 use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, Seed, Time};
@@ -11,8 +9,8 @@ use crate::churn::Churn;
 use crate::connection::Connection;
 use crate::event::{ScenarioEvent, Stage};
 use crate::expect::Expect;
-use crate::files::is_of_content;
 use crate::group::{self, Group, StackEntry};
+use crate::input_file::InputFile;
 use crate::overrides::Override;
 use crate::problem::{Problem, Problems};
 use crate::property::{PropertyChoice, StopWhen};
@@ -80,20 +78,9 @@ pub struct Scenario {
     /// the event lines among them.
     pub warnings: Vec<String>,
     /// The file of event lines, where one is named.
-    pub event_file: Option<EventFile>,
+    pub event_file: Option<InputFile>,
     /// How it is run where the command line does not say.
     pub run: Run,
-}
-
-/// A file of event lines as it was read.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct EventFile {
-    /// Its name as written.
-    pub name: String,
-    /// Where that is written.
-    pub span: Range<usize>,
-    /// Its lines.
-    pub text: Arc<str>,
 }
 
 /// The network between the peers, as far as it can be read without knowing the models.
@@ -273,7 +260,7 @@ impl Scenario {
         let (eligible, root) = (SeatSet::all(peers).without(&servers), Seed::new(seed));
         let groups = group::form_groups(drafts, &stack, &eligible, root, reader);
         let churn = churn.and_then(|part| {
-            let churn = Churn::read(&part, peers, &eligible, root, reader)?;
+            let churn = Churn::read(&part, (peers, duration), &eligible, root, reader)?;
             check_churn(&churn, &part, peers, duration, reader);
             Some(churn)
         });
@@ -472,10 +459,9 @@ fn round_to(nanos: u64) -> u64 {
 
 /// Refuses churn that would not fit into memory.
 fn check_churn(churn: &Churn, part: &Part, peers: u32, duration: Duration, reader: &mut Reader) {
-    let seats = churn.peers.as_ref().map_or(peers as usize, SeatSet::len);
-    let transitions = churn.transitions(duration) * seats as f64;
+    let transitions = churn.transitions(peers, duration);
     if transitions > ENTRIES_MAX as f64 {
-        let message = format!("{seats} peers would come and go about {transitions:.0} times");
+        let message = format!("peers would come and go about {transitions:.0} times");
         let help = format!("more than {ENTRIES_MAX} do not fit; lengthen `session` or `absence`");
         reader.refuse(&part.name_span, message, help);
     }
@@ -496,7 +482,7 @@ fn read_events(
     part: &Part,
     stage: &Stage,
     reader: &mut Reader,
-) -> (Vec<ScenarioEvent>, Option<EventFile>) {
+) -> (Vec<ScenarioEvent>, Option<InputFile>) {
     let (mut events, mut event_file) = (Vec::new(), None);
     let Some(mut fields) = reader.table(part, "[events]") else { return (events, None) };
     let (lines, file) = (fields.take("lines"), fields.take("file"));
@@ -506,41 +492,16 @@ fn read_events(
     {
         stage.read(&text, &lines.raw.span, reader, &mut events);
     }
-    if let Some(file) = file
-        && let Some(name) = reader.text(&file)
+    if let Some(part) = file
+        && let Some((file, start)) = InputFile::read(&part, reader)
     {
-        let path = reader.sources.file().base.join(&name);
-        match Source::open(&path) {
-            Ok(source) => {
-                let text = source.text.clone();
-                let start = reader.sources.add(source);
-                stage.read(&text, &(start..start + text.len()), reader, &mut events);
-                event_file = Some(EventFile { name, span: file.raw.span, text });
-            }
-            Err(error) => {
-                let (reason, help) = reason(&error);
-                let message = format!("cannot read `{}`: {reason}", path.display());
-                let problem = reader.sources.problem(&file.raw.span, message, help);
-                reader.push(if is_of_content(&error) { problem } else { problem.unreadable() });
-            }
-        }
+        let text = file.text.clone();
+        stage.read(&text, &(start..start + text.len()), reader, &mut events);
+        event_file = Some(file);
     }
     if events.len() > EVENTS_MAX {
         let message = format!("there are {} event lines", events.len());
         reader.refuse(&part.name_span, message, format!("leave it at {EVENTS_MAX}"));
     }
     (events, event_file)
-}
-
-/// Why a file cannot be read, and the remedy: what is wrong with it, or what the system says.
-fn reason(error: &io::Error) -> (String, String) {
-    let said = error.to_string();
-    match error.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::Unsupported => match said.split_once("; ") {
-            Some((what, remedy)) => (what.to_owned(), remedy.to_owned()),
-            None => (said, "save it as UTF-8".to_owned()),
-        },
-        io::ErrorKind::FileTooLarge => (said, "split it, or leave lines out".to_owned()),
-        kind => (kind.to_string(), "a path is relative to the folder of the scenario".to_owned()),
-    }
 }

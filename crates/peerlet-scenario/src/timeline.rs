@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use peerlet_core::runtime::SeatSet;
-use peerlet_core::{Duration, Rng, Seat, Seed, Time};
+use peerlet_core::{Seat, Time};
 
 use crate::call::Action;
-use crate::churn::Churn;
+use crate::comings::Comings;
 use crate::event::ScenarioEvent;
 use crate::scenario::Scenario;
 
@@ -25,8 +25,9 @@ pub const ENTRIES_MAX: usize = 100_000_000;
 /// - *First starts.* Seat `i` of `n` starts at `join * i / n`. A seat whose first event is a
 ///   `start()` begins stopped and waits for it; so does a seat whose churn begins with an absence.
 /// - *Churn.* Each of its seats samples sessions and absences from its own random stream, from its
-///   first start on (or, when it begins with an absence, from the instant of its first start).
-///   Churn knows nothing of other events: the start of a running seat does nothing.
+///   first start on (or, when it begins with an absence, from the instant of its first start); or
+///   it has those of a trace. Churn knows nothing of other events: the start of a running seat does
+///   nothing.
 #[derive(Debug)]
 pub struct Timeline {
     peers: u32,
@@ -50,19 +51,21 @@ pub struct TimelineEntry {
 pub enum Step {
     /// The seat starts: for the first time, or by churn.
     Start(Seat),
-    /// The seat stops, by churn.
+    /// The seat stops in order, by churn.
     Stop(Seat),
+    /// The seat crashes, or one that has stopped loses its state, by churn.
+    Crash(Seat),
     /// The event with this index happens.
     Event(u32),
 }
 
 impl Step {
-    /// Where it stands among the steps of its instant. No seat has two of the first kind at one
-    /// instant.
-    fn order(self) -> (bool, u32) {
+    /// Where it stands among the steps of its instant. A seat that stops may lose its state then.
+    fn order(self) -> (bool, u32, bool) {
         match self {
-            Step::Start(seat) | Step::Stop(seat) => (false, seat.0),
-            Step::Event(index) => (true, index),
+            Step::Start(seat) | Step::Stop(seat) => (false, seat.0, false),
+            Step::Crash(seat) => (false, seat.0, true),
+            Step::Event(index) => (true, index, false),
         }
     }
 }
@@ -70,36 +73,14 @@ impl Step {
 impl Timeline {
     /// Makes all random choices of a scenario. Churn that names no seats leaves out the `servers`.
     pub fn expand(scenario: &Scenario, servers: &[Seat]) -> Timeline {
-        let mut entries = Vec::new();
         let servers: SeatSet = servers.iter().copied().collect();
-        let begins = begins(scenario);
+        let mut comings = Comings::new(scenario, &servers);
         let mut waiting = 0;
-        for (seat, begin) in (0..).map(Seat).zip(begins) {
-            let churn = scenario.churn.as_ref().filter(|churn| match &churn.peers {
-                Some(peers) => peers.contains(seat),
-                None => !servers.contains(seat),
-            });
-            let mut rng = Seed::new(scenario.seed).named("churn").at(u64::from(seat.0)).rng();
-            let (at, up) = match begin {
-                Begin::Event(at) => {
-                    waiting += 1;
-                    (at, true)
-                }
-                Begin::Join => {
-                    let at = joined(scenario, seat);
-                    let up = churn.is_none_or(|churn| churn.begins_up(&mut rng));
-                    // A run that is cut short may be over before everybody has joined.
-                    if up && at < Time::ZERO + scenario.duration {
-                        entries.push(TimelineEntry { at, step: Step::Start(seat) });
-                    }
-                    (at, up)
-                }
-            };
-            if let Some(churn) = churn {
-                let end = Time::ZERO + scenario.duration;
-                come_and_go(churn, seat, (at, up), end, &mut rng, &mut entries);
-            }
+        for (seat, begin) in (0..).map(Seat).zip(begins(scenario)) {
+            waiting += u32::from(matches!(begin, Begin::Event(_)));
+            comings.add(seat, begin);
         }
+        let mut entries = comings.entries;
         let events = scenario.events.iter().zip(0..);
         entries
             .extend(events.map(|(event, i)| TimelineEntry { at: event.at, step: Step::Event(i) }));
@@ -143,7 +124,7 @@ impl Timeline {
         for &TimelineEntry { at, step } in &self.entries {
             match step {
                 Step::Start(seat) => visit(seat, at, true),
-                Step::Stop(seat) => visit(seat, at, false),
+                Step::Stop(seat) | Step::Crash(seat) => visit(seat, at, false),
                 Step::Event(index) => {
                     let event = self.event(index);
                     if let Some(up) = event.action.leaves_up() {
@@ -161,6 +142,7 @@ impl fmt::Display for Timeline {
             match step {
                 Step::Start(seat) => writeln!(f, "{seat} {at} {}", Action::Start)?,
                 Step::Stop(seat) => writeln!(f, "{seat} {at} {}", Action::Stop)?,
+                Step::Crash(seat) => writeln!(f, "{seat} {at} {}", Action::Crash)?,
                 Step::Event(index) => {
                     let event = self.event(*index);
                     writeln!(f, "{} {at} {}", event.seats, event.action)?;
@@ -173,7 +155,7 @@ impl fmt::Display for Timeline {
 
 /// How a seat's run begins.
 #[derive(Clone, Copy)]
-enum Begin {
+pub(crate) enum Begin {
     /// At its instant of the join ramp.
     Join,
     /// By an event at this instant, which is its first.
@@ -203,35 +185,6 @@ fn begins(scenario: &Scenario) -> Vec<Begin> {
         }
     }
     begins.into_iter().map(|begin| begin.unwrap_or(Begin::Join)).collect()
-}
-
-/// The instant of a seat in the join ramp.
-fn joined(scenario: &Scenario, seat: Seat) -> Time {
-    let nanos = u128::from(scenario.join.as_nanos()) * u128::from(seat.0);
-    Time::from_nanos((nanos / u128::from(scenario.peers)) as u64)
-}
-
-/// Adds the stops and starts of one seat, which is up or not at its `begin`, until `end`.
-fn come_and_go(
-    churn: &Churn,
-    seat: Seat,
-    (begin, mut up): (Time, bool),
-    end: Time,
-    rng: &mut Rng,
-    entries: &mut Vec<TimelineEntry>,
-) {
-    let mut at = begin;
-    loop {
-        let length: Duration =
-            if up { churn.session.sample(rng) } else { churn.absence.sample(rng) };
-        at += length;
-        if at >= end {
-            return;
-        }
-        up = !up;
-        let step = if up { Step::Start(seat) } else { Step::Stop(seat) };
-        entries.push(TimelineEntry { at, step });
-    }
 }
 
 /// The starts and stops of every seat, in order: those of seat `i` at `firsts[i]..firsts[i + 1]`.

@@ -7,7 +7,7 @@ use peerlet_core::Property;
 use peerlet_network::{CALLS, LAYERS, MODELS};
 use peerlet_report::json_line;
 use peerlet_run::{Entry, Experiment, Parameter};
-use peerlet_scenario::PEER_CALLS;
+use peerlet_scenario::{NAMED_CHURN, PEER_CALLS};
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -52,6 +52,10 @@ fn text(experiment: &Experiment) -> String {
     out += "\nLayers around every network model\n\n";
     for layer in LAYERS {
         out += &format!("  {:<24} {}\n    {:<22} [{}]\n", layer.name, layer.help, "", layer.shape);
+    }
+    out += "\nChurn as measured\n\n";
+    for named in NAMED_CHURN {
+        out += &format!("  {:<24} {}\n", named.name, named.help);
     }
     out += "\nCalls on peers, in event lines: PEERS TIME Peer.CALL\n\n";
     for (call, help) in PEER_CALLS {
@@ -182,6 +186,10 @@ fn value(experiment: &Experiment) -> Value {
         "peerlets": peerlets.collect::<Vec<_>>(),
         "models": models.collect::<Vec<_>>(),
         "layers": layers.collect::<Vec<_>>(),
+        "churn": NAMED_CHURN
+            .iter()
+            .map(|named| json!({ "name": named.name, "help": named.help }))
+            .collect::<Vec<_>>(),
         "peer_calls": PEER_CALLS
             .iter()
             .map(|(call, help)| json!({ "call": call, "help": help }))

@@ -1,5 +1,6 @@
 //! Scenarios, generated from a seed.
 
+mod churn;
 mod events;
 mod network;
 mod sample;

@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 
-use peerlet_core::{Duration, MILLISECOND, Rng, SECOND, Seed};
+use peerlet_core::{Duration, MILLISECOND, SECOND, Seed};
 use peerlet_scenario::{Action, Scenario, Step, Timeline};
 
+use super::churn::{self, GeneratedChurn};
 use super::events::EventGenerator;
 use super::network::{self, GeneratedNetwork};
-use super::sample::{between, one_of, share, time};
+use super::sample::{between, one_of, time};
 use super::stacks::{self, Group};
 
 /// A random scenario, in the parts of its file.
@@ -59,17 +60,19 @@ impl GeneratedScenario {
         let epoch = one_of(rng, &[None, Some(SECOND), Some(MILLISECOND * 333)]);
         let has_router = stack.has("router");
         let events = EventGenerator { peers, end, has_router }.generate(rng);
-        let churn = if rng.chance(0.3) { churn(rng, peers, end) } else { Vec::new() };
+        let churn = match rng.chance(0.3) {
+            true => churn::generate(rng, peers, end),
+            false => GeneratedChurn::default(),
+        };
         let is_taller = groups.iter().any(|group| group.is_taller);
-        for (name, is_there) in [
-            ("groups", !groups.is_empty()),
-            ("groups more peerlets", is_taller),
-            ("churn", !churn.is_empty()),
-        ] {
+        for (name, is_there) in
+            [("groups", !groups.is_empty()), ("groups more peerlets", is_taller)]
+        {
             has.extend(is_there.then(|| name.to_owned()));
         }
         has.extend(network.has);
         has.extend(events.has);
+        has.extend(churn.has);
         let (stack, network, events) = (stack.lines, network.lines, events.lines);
         GeneratedScenario {
             seed,
@@ -80,7 +83,7 @@ impl GeneratedScenario {
             network,
             stack,
             groups,
-            churn,
+            churn: churn.lines,
             events,
             has,
         }
@@ -144,7 +147,7 @@ fn is_started_first(timeline: &Timeline, peers: u32) -> bool {
     for entry in timeline.entries() {
         match entry.step {
             Step::Start(seat) => _ = first[seat.index()].get_or_insert(true),
-            Step::Stop(seat) => _ = first[seat.index()].get_or_insert(false),
+            Step::Stop(seat) | Step::Crash(seat) => _ = first[seat.index()].get_or_insert(false),
             Step::Event(index) => {
                 let event = timeline.event(index);
                 let starts = match event.action {
@@ -157,26 +160,6 @@ fn is_started_first(timeline: &Timeline, peers: u32) -> bool {
         }
     }
     first.iter().all(|first| *first == Some(true))
-}
-
-fn churn(rng: &mut Rng, peers: u32, end: Duration) -> Vec<String> {
-    // A few hundred starts and stops at most.
-    let shortest = (end * u64::from(peers) / 300).max(MILLISECOND * 200);
-    let longest = shortest.max(end * 2);
-    let length = |rng: &mut Rng| time(rng, shortest, longest, MILLISECOND);
-    let distribution = |mean| format!("{{ exponential = {{ mean = \"{mean}\" }} }}");
-    let mut lines = vec![
-        format!("session = {}", distribution(length(rng))),
-        format!("absence = {}", distribution(length(rng))),
-    ];
-    if rng.chance(0.4) {
-        lines.push(format!("peers = \"{}\"", share(rng, peers)));
-    }
-    if rng.chance(0.6) {
-        let initial = one_of(rng, &["all", "none", "stationary"]);
-        lines.push(format!("initial = \"{initial}\""));
-    }
-    lines
 }
 
 #[cfg(test)]
@@ -221,7 +204,12 @@ mod tests {
                 ["start", "stop", "crash", "restart", "pause", "command"]
                     .map(|act| format!("event {act}")),
             )
-            .chain(["groups", "groups more peerlets", "churn"].map(str::to_owned));
+            .chain(["groups", "groups more peerlets", "churn"].map(str::to_owned))
+            .chain(
+                ["exponential", "weibull", "pareto", "lognormal", "departure", "state", "swing"]
+                    .map(|what| format!("churn {what}")),
+            )
+            .chain(["churn population".to_owned()]);
         let missing: Vec<_> = wanted.filter(|name| !seen.contains(name)).collect();
         assert!(missing.is_empty(), "{missing:?} never occurs");
     }

@@ -288,7 +288,7 @@ fn not_here(name: &str, span: &Range<usize>, scenario: &Scenario, world: World) 
 fn last_fault(timeline: &Timeline, faults: &[Fault]) -> Option<Time> {
     let harms = |step: Step| match step {
         Step::Start(_) => false,
-        Step::Stop(_) => true,
+        Step::Stop(_) | Step::Crash(_) => true,
         Step::Event(index) => match timeline.event(index).action {
             Action::Stop | Action::Crash | Action::Restart => true,
             Action::Pause(_) | Action::Tamper(_) => true,

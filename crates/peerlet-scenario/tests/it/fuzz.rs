@@ -2,7 +2,7 @@
 
 use peerlet_core::runtime::SeatSet;
 use peerlet_core::{Rng, Seat, Seed, Time};
-use peerlet_scenario::{Override, Scenario, SessionDistribution, Source, Timeline};
+use peerlet_scenario::{Override, Scenario, Source, Timeline};
 
 const SCENARIO: &str = include_str!("fuzz.toml");
 
@@ -75,11 +75,9 @@ fn pick(rng: &mut Rng) -> &'static str {
 
 /// Expands a scenario that damage has not made long, and asks about its seats.
 fn expand(scenario: &Scenario) {
-    let is_short = |distribution: SessionDistribution| distribution.mean().as_secs_f64() < 1.0;
-    let churn = scenario.churn.as_ref().map(|churn| [churn.session, churn.absence]);
-    if scenario.peers > 2_000
-        || churn.is_some_and(|distributions| distributions.into_iter().any(is_short))
-    {
+    let churn = scenario.churn.as_ref();
+    let transitions = churn.map(|churn| churn.transitions(scenario.peers, scenario.duration));
+    if scenario.peers > 2_000 || transitions.is_some_and(|count| count > 100_000.0) {
         return;
     }
     let servers: Vec<Seat> = scenario.servers.iter().collect();

@@ -5,6 +5,7 @@ extern crate self as template_name;
 pub use crate::template::library::{TemplateName, experiment};
 
 mod broadcast;
+mod churn;
 mod documented;
 mod embedded;
 mod examples;
