@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use peerlet_core::runtime::SeatSet;
 use peerlet_core::{Rng, Seat, Seed, Time};
 
+use crate::call::Action;
 use crate::churn::{Departure, Population, RandomSessions, Session, Sessions};
+use crate::event::ScenarioEvent;
 use crate::scenario::Scenario;
-use crate::timeline::{Begin, Step, TimelineEntry};
+use crate::step::{Step, TimelineEntry};
 
 /// The starts, stops and crashes of all seats, but for those of event lines.
 pub(crate) struct Comings<'a> {
@@ -149,6 +151,40 @@ impl<'a> Comings<'a> {
             self.entries.push(TimelineEntry { at, step });
         }
     }
+}
+
+/// How a seat's run begins.
+#[derive(Clone, Copy)]
+pub(crate) enum Begin {
+    /// At its instant of the join ramp.
+    Join,
+    /// By an event at this instant, which is its first.
+    Event(Time),
+}
+
+/// How the run of each seat begins.
+pub(crate) fn begins(scenario: &Scenario) -> Vec<Begin> {
+    // A change of the network happens to no seat.
+    let is_theirs = |event: &&ScenarioEvent| !matches!(event.action, Action::Network { .. });
+    let mut order: Vec<&ScenarioEvent> = scenario.events.iter().filter(is_theirs).collect();
+    order.sort_by_key(|event| event.at);
+    let mut begins = vec![None; scenario.peers as usize];
+    let mut left = begins.len();
+    for event in order {
+        if left == 0 {
+            break;
+        }
+        let begin = match event.action {
+            Action::Start => Begin::Event(event.at),
+            _ => Begin::Join,
+        };
+        for seat in event.seats.iter() {
+            let first = &mut begins[seat.index()];
+            left -= usize::from(first.is_none());
+            first.get_or_insert(begin);
+        }
+    }
+    begins.into_iter().map(|begin| begin.unwrap_or(Begin::Join)).collect()
 }
 
 fn churn_seed(scenario: &Scenario) -> Seed {

@@ -42,6 +42,7 @@ mod property;
 mod run;
 mod scenario;
 mod seats;
+mod step;
 mod timeline;
 
 mod files;
@@ -73,4 +74,5 @@ pub use rewrite::Rewrite;
 pub use run::{Checksum, Run};
 pub use scenario::{EPOCHS_MAX, EVENTS_MAX, Measure, NetworkTable, PEERS_MAX, Scenario};
 pub use source::{SOURCE_BYTES_MAX, Source, Sources};
-pub use timeline::{ENTRIES_MAX, Step, Timeline, TimelineEntry};
+pub use step::{ENTRIES_MAX, Step, TimelineEntry};
+pub use timeline::Timeline;

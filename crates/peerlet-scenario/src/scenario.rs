@@ -18,7 +18,7 @@ use crate::raw::{Part, Raw, RawValue};
 use crate::reader::{Fields, Reader};
 use crate::run::Run;
 use crate::source::{Source, Sources};
-use crate::timeline::ENTRIES_MAX;
+use crate::step::ENTRIES_MAX;
 
 /// The most peers of a scenario: 2^24, beyond the ten million that a simulation is built for.
 pub const PEERS_MAX: u32 = 1 << 24;

@@ -8,12 +8,10 @@ use peerlet_core::runtime::SeatSet;
 use peerlet_core::{Seat, Time};
 
 use crate::call::Action;
-use crate::comings::Comings;
+use crate::comings::{Begin, Comings, begins};
 use crate::event::ScenarioEvent;
 use crate::scenario::Scenario;
-
-/// The most starts and stops that churn may add: 1.6 GB of them.
-pub const ENTRIES_MAX: usize = 100_000_000;
+use crate::step::{Step, TimelineEntry};
 
 /// All that a scenario does to its peers, in order.
 ///
@@ -35,39 +33,6 @@ pub struct Timeline {
     events: Vec<ScenarioEvent>,
     waiting: u32,
     transitions: OnceLock<Transitions>,
-}
-
-/// One entry of a timeline: 16 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TimelineEntry {
-    /// When.
-    pub at: Time,
-    /// Its effect.
-    pub step: Step,
-}
-
-/// The effect of an entry of a timeline.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Step {
-    /// The seat starts: for the first time, or by churn.
-    Start(Seat),
-    /// The seat stops in order, by churn.
-    Stop(Seat),
-    /// The seat crashes, or one that has stopped loses its state, by churn.
-    Crash(Seat),
-    /// The event with this index happens.
-    Event(u32),
-}
-
-impl Step {
-    /// Where it stands among the steps of its instant. A seat that stops may lose its state then.
-    fn order(self) -> (bool, u32, bool) {
-        match self {
-            Step::Start(seat) | Step::Stop(seat) => (false, seat.0, false),
-            Step::Crash(seat) => (false, seat.0, true),
-            Step::Event(index) => (true, index, false),
-        }
-    }
 }
 
 impl Timeline {
@@ -151,40 +116,6 @@ impl fmt::Display for Timeline {
         }
         Ok(())
     }
-}
-
-/// How a seat's run begins.
-#[derive(Clone, Copy)]
-pub(crate) enum Begin {
-    /// At its instant of the join ramp.
-    Join,
-    /// By an event at this instant, which is its first.
-    Event(Time),
-}
-
-/// How the run of each seat begins.
-fn begins(scenario: &Scenario) -> Vec<Begin> {
-    // A change of the network happens to no seat.
-    let is_theirs = |event: &&ScenarioEvent| !matches!(event.action, Action::Network { .. });
-    let mut order: Vec<&ScenarioEvent> = scenario.events.iter().filter(is_theirs).collect();
-    order.sort_by_key(|event| event.at);
-    let mut begins = vec![None; scenario.peers as usize];
-    let mut left = begins.len();
-    for event in order {
-        if left == 0 {
-            break;
-        }
-        let begin = match event.action {
-            Action::Start => Begin::Event(event.at),
-            _ => Begin::Join,
-        };
-        for seat in event.seats.iter() {
-            let first = &mut begins[seat.index()];
-            left -= usize::from(first.is_none());
-            first.get_or_insert(begin);
-        }
-    }
-    begins.into_iter().map(|begin| begin.unwrap_or(Begin::Join)).collect()
 }
 
 /// The starts and stops of every seat, in order: those of seat `i` at `firsts[i]..firsts[i + 1]`.

@@ -70,7 +70,6 @@ const CIRCLES: &[(&str, &[&str])] = &[
     ("peerlet-overlay", &["neighbors", "neighbors/known_peers"]),
     ("peerlet-run", &["on_sockets", "results"]),
     ("peerlet-scenario", &["call", "problem", "source"]),
-    ("peerlet-scenario", &["scenario", "timeline"]),
     ("peerlet-sim", &["books", "sim_world"]),
     ("peerlet-sim", &["digest", "trace"]),
     ("peerlet-sim", &["outbox", "worker_state"]),

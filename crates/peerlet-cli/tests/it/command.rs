@@ -246,27 +246,6 @@ fn what_is_not_built_is_refused_by_name() {
           help: leave it out; `peerlet list` shows what is built
     "#]],
     );
-    let distribution =
-        format!("{GOOD}[churn]\nsession = {{ weibull = {{ shape = 0.5, scale = \"9m\" }} }}\n");
-    refuse(
-        "distribution.toml",
-        &distribution,
-        2,
-        expect![[r#"
-        SCENARIO:7:13: not yet: weibull
-           ,----
-         7 | session = { weibull = { shape = 0.5, scale = "9m" } }
-           :             ^^^^^^^
-           `----
-          help: leave it out; `peerlet list` shows what is built
-        SCENARIO:6:2: `absence` is missing in [churn]
-           ,----
-         6 | [churn]
-           :  ^^^^^
-           `----
-          help: add absence = { exponential = { mean = "5m" } }
-    "#]],
-    );
 }
 
 #[test]

@@ -192,7 +192,7 @@ impl SessionDistribution {
         let known = NAMES.map(|name| distributions.take(name));
         for other in &distributions.rest() {
             let message = format!("`{}` is no distribution", other.name);
-            let help = format!("the distributions are {}; write {} = {EXAMPLE}", list(), part.name);
+            let help = format!("write {} = {EXAMPLE}; or weibull, pareto, lognormal", part.name);
             reader.refuse(&other.name_span, message, help);
         }
         let mut known = known.into_iter().flatten();
@@ -209,10 +209,6 @@ impl SessionDistribution {
         }
         read_one(&one, reader)
     }
-}
-
-fn list() -> String {
-    NAMES.join(", ")
 }
 
 /// Reads the parameters of one distribution: its shape, and one of its lengths.

@@ -429,7 +429,7 @@ fn distributions_of_churn() {
              4 | session = { exponental = { mean = "5m" } }
                :             ^^^^^^^^^^
                `----
-              help: the distributions are exponential, weibull, pareto, lognormal; write session = { exponential = { mean = "5m" } }
+              help: write session = { exponential = { mean = "5m" } }; or weibull, pareto, lognormal
             test.toml:5:27: `mean` is missing in `exponential`
                ,----
              5 | absence = { exponential = {} }
