@@ -18,6 +18,7 @@ use crate::commands::live::Live;
 use crate::commands::new::New;
 use crate::commands::secret::Secret;
 use crate::commands::sim::Sim;
+use crate::commands::story::DrawStory;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::print::{print, try_print, unprinted};
@@ -49,6 +50,8 @@ enum Command {
     Fidelity(Fidelity),
     /// Compare two runs, or two sets of runs, metric by metric
     Compare(Compare),
+    /// Draw the messages of a trace as a sequence, as text or as a picture
+    Story(DrawStory),
     /// Write a project with a peerlet of its own, a scenario and tests, to begin with
     New(New),
     /// Make the secret that the processes of one network share
@@ -90,6 +93,7 @@ pub fn main(experiment: &Experiment, arguments: impl IntoIterator<Item = OsStrin
         Command::Check(check) => commands::check::run(experiment, &check),
         Command::Fidelity(fidelity) => commands::fidelity::run(experiment, &fidelity),
         Command::Compare(compare) => commands::compare::run(&compare),
+        Command::Story(story) => commands::story::run(&story),
         Command::New(new) => commands::new::run(&new),
         Command::Secret(secret) => commands::secret::run(&secret),
         Command::List(list) => commands::list::run(experiment, &list),

@@ -75,6 +75,8 @@ pub trait Column: Any + Send {
         task: &mut dyn Any,
         answer: Option<Answer>,
     ) -> Progress;
+    /// A message of this type as JSON, for a trace; `None` where it cannot be decoded.
+    fn json(&self, body: &Body, codec: Codec) -> Option<String>;
     /// Makes the result of a task's call, `Ok` of a message of this type, from the message.
     fn answer(&self, body: &mut Body, codec: Codec) -> Result<Value, DecodeError>;
 }
@@ -224,6 +226,10 @@ impl<P: Peerlet> Column for Rows<P> {
             cells.resize_with(row + 1, || None);
         }
         cells[row] = Some(*peerlet.downcast().expect("a peerlet comes to its own column"));
+    }
+
+    fn json(&self, body: &Body, codec: Codec) -> Option<String> {
+        body.json::<P::Message>(codec)
     }
 
     fn look(&self, row: usize) -> Option<Ref<'_, dyn Any>> {

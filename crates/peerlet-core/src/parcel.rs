@@ -2,6 +2,7 @@
 //! travels beside them.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use peerlet_memory::Value;
 use serde::{Deserialize, Serialize};
@@ -129,6 +130,14 @@ impl Body {
         }
     }
 
+    /// The message as JSON, for a trace; `None` where encoded bytes are no `M`.
+    pub(crate) fn json<M: Message>(&self, codec: Codec) -> Option<String> {
+        match self.0.get::<Bytes>() {
+            None => json::<M>(self),
+            Some(bytes) => codec.decode::<M>(&bytes.0).ok().as_ref().map(json_of),
+        }
+    }
+
     /// Takes the value out, if it is a `T`.
     #[inline]
     pub fn extract<T: 'static>(&mut self) -> Option<T> {
@@ -170,9 +179,27 @@ impl fmt::Debug for Body {
     }
 }
 
+/// What can be done with a message whose type is forgotten.
+struct Coding {
+    encode: fn(&Body, &mut Vec<u8>),
+    json: fn(&Body) -> Option<String>,
+}
+
+/// The coding of messages of one type.
+struct Of<M>(PhantomData<M>);
+
+impl<M: Message> Of<M> {
+    const POSTCARD: &'static Coding = &Coding { encode: by_postcard::<M>, json: json::<M> };
+    #[cfg(feature = "bincode")]
+    const BINCODE: &'static Coding = &Coding { encode: by_bincode::<M>, json: json::<M> };
+}
+
+/// The coding of messages that are encoded already.
+const ENCODED: &Coding = &Coding { encode: copy, json: |_| None };
+
 /// The encoder of one parcel's message.
 #[derive(Clone, Copy)]
-pub struct Encoder(fn(&Body, &mut Vec<u8>));
+pub struct Encoder(&'static Coding);
 
 impl Encoder {
     /// Appends the encoded message, which must be the one of the same parcel.
@@ -180,7 +207,7 @@ impl Encoder {
     /// # Panics
     /// Panics when it is of another type, or was taken out.
     pub fn encode(self, message: &Body, into: &mut Vec<u8>) {
-        (self.0)(message, into);
+        (self.0.encode)(message, into);
     }
 }
 
@@ -189,7 +216,7 @@ impl Encoder {
 pub struct Parcel {
     body: Body,
     size: usize,
-    encode: fn(&Body, &mut Vec<u8>),
+    coding: &'static Coding,
 }
 
 impl Parcel {
@@ -200,17 +227,17 @@ impl Parcel {
     #[inline(always)]
     pub fn new<M: Message>(message: M, codec: Codec) -> Parcel {
         let size = codec.encoded_len(&message).unwrap_or_else(|error| panic!("{error}"));
-        let encode = match codec {
-            Codec::Postcard => by_postcard::<M>,
+        let coding = match codec {
+            Codec::Postcard => Of::<M>::POSTCARD,
             #[cfg(feature = "bincode")]
-            Codec::Bincode => by_bincode::<M>,
+            Codec::Bincode => Of::<M>::BINCODE,
         };
-        Parcel { size, body: Body::value(message), encode }
+        Parcel { size, body: Body::value(message), coding }
     }
 
     /// A message that is encoded already: one that is sent again, or a copy.
     pub fn encoded(bytes: Vec<u8>) -> Parcel {
-        Parcel { size: bytes.len(), body: Body::encoded(bytes), encode: copy }
+        Parcel { size: bytes.len(), body: Body::encoded(bytes), coding: ENCODED }
     }
 
     /// How long the encoded message is.
@@ -221,7 +248,12 @@ impl Parcel {
 
     /// Appends the encoded message.
     pub fn encode(&self, into: &mut Vec<u8>) {
-        (self.encode)(&self.body, into);
+        (self.coding.encode)(&self.body, into);
+    }
+
+    /// The message as JSON, for a trace; `None` where it is encoded already.
+    pub fn json(&self) -> Option<String> {
+        (self.coding.json)(&self.body)
     }
 
     /// Whether there is nothing to drop: no message, or one of plain bytes.
@@ -233,7 +265,7 @@ impl Parcel {
     /// Takes the message out, with what encodes it, and leaves nothing.
     #[inline(always)]
     pub fn take_with_encoder(&mut self) -> (Body, Encoder) {
-        (self.body.leave(), Encoder(self.encode))
+        (self.body.leave(), Encoder(self.coding))
     }
 
     /// Takes the message out and leaves nothing.
@@ -246,6 +278,17 @@ impl Parcel {
     pub(crate) fn take_back<M: Message>(mut self) -> M {
         self.body.extract().expect("a refused parcel is untouched")
     }
+}
+
+/// A message as JSON; a text that says why where JSON has no place for it.
+fn json_of<M: Message>(message: &M) -> String {
+    let cannot =
+        |error: serde_json::Error| format!("\"{}\"", error.to_string().replace(['"', '\\'], "'"));
+    serde_json::to_string(message).unwrap_or_else(cannot)
+}
+
+fn json<M: Message>(body: &Body) -> Option<String> {
+    body.get::<M>().map(json_of)
 }
 
 fn by_postcard<M: Message>(body: &Body, into: &mut Vec<u8>) {

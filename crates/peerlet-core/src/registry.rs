@@ -1,6 +1,6 @@
 //! All peerlet types of a run, numbered.
 
-use std::any::TypeId;
+use std::any::{TypeId, type_name};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -59,6 +59,8 @@ pub struct Entry {
     name: &'static str,
     version: u16,
     type_id: TypeId,
+    /// The type of its messages, with its path.
+    message: &'static str,
     help: &'static str,
     needs: Vec<Need>,
     uses: Vec<(TypeId, &'static str)>,
@@ -83,6 +85,7 @@ impl Entry {
             name: P::NAME,
             version: P::VERSION,
             type_id: TypeId::of::<P>(),
+            message: type_name::<P::Message>(),
             help: about.help,
             needs: about.needs,
             uses: about.uses,
@@ -120,6 +123,14 @@ impl Entry {
     /// The peerlet's name.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// The name of the type of the peerlet's messages, without its path.
+    pub fn message_type(&self) -> &'static str {
+        // The path of a type parameter has colons as well.
+        let end = self.message.find('<').unwrap_or(self.message.len());
+        let start = self.message[..end].rfind("::").map_or(0, |at| at + 2);
+        &self.message[start..]
     }
 
     /// The version of the peerlet's messages.

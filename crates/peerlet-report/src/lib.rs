@@ -12,6 +12,7 @@ mod drops;
 mod json;
 mod memory;
 pub mod repeats;
+pub mod story;
 pub mod summary;
 pub mod void;
 

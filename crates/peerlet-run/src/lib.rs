@@ -62,6 +62,7 @@ mod sim_run;
 mod simulate;
 #[cfg(feature = "live")]
 mod sockets;
+mod story_filter;
 
 mod error;
 mod expectations;
@@ -94,6 +95,7 @@ pub use setup::{SimOptions, simulated};
 pub use sim::Sim;
 pub use sim_run::SimRun;
 pub use simulate::simulate;
+pub use story_filter::story_filter;
 pub use threads::SystemLimit;
 pub use transport::Transport;
 pub use world::World;

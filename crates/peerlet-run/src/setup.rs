@@ -8,7 +8,7 @@ use peerlet_core::runtime::SeatSet;
 use peerlet_live::{LiveSetup, Look, Medium};
 use peerlet_network::Model;
 use peerlet_scenario::Problems;
-use peerlet_sim::{Engine, Setup, Trace, Watch};
+use peerlet_sim::{Engine, Setup, Story, Trace, Watch};
 
 use crate::experiment::Experiment;
 use crate::plan::Plan;
@@ -27,6 +27,8 @@ pub struct SimOptions {
     pub wire: bool,
     /// Sees every event.
     pub trace: Option<Box<dyn Trace>>,
+    /// A story that is told meanwhile, by the reference engine and one thread.
+    pub story: Option<Story>,
     /// Shows how far the run is, and may end it early.
     pub watch: Arc<Watch>,
     /// The instant at which it ends, where that is before its end; expectations are not judged.
@@ -61,7 +63,7 @@ pub fn simulated(
 
 /// The setup of a simulation over this network.
 pub(crate) fn simulated_over(model: Box<dyn Model>, plan: &Plan, options: SimOptions) -> Setup {
-    let SimOptions { engine, threads, wire, trace, watch, .. } = options;
+    let SimOptions { engine, threads, wire, trace, story, watch, .. } = options;
     let (scenario, transport, build) = (&plan.scenario, plan.transport, plan.stacks());
     Setup {
         seed: scenario.seed,
@@ -76,6 +78,7 @@ pub(crate) fn simulated_over(model: Box<dyn Model>, plan: &Plan, options: SimOpt
         message_max: scenario.connection.message_max,
         codec: plan.codec,
         trace,
+        story,
         threads: threads.max(1),
         engine,
         watch,

@@ -66,12 +66,16 @@ impl SimWorld<'_> {
         if SHOWN && let Some(trace) = &mut worker.trace {
             trace.push(event);
         }
+        if SHOWN {
+            self.tell_booked(&booked);
+        }
     }
 
     /// Strikes out the event that was booked last: nobody handled it. A message was dropped then.
     #[cold]
     pub(crate) fn strike_out(&mut self, class: Option<Class>) {
         self.seat_state().digest = self.before;
+        self.untell();
         let worker = &mut *self.worker;
         worker.events -= 1;
         if let Some(class) = class {

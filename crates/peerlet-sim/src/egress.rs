@@ -119,15 +119,16 @@ impl SimWorld<'_> {
         let flow = &mut worker.ledger.datagram;
         flow.sent += 1;
         flow.bytes += size as u64;
-        if size > DATAGRAM_MAX {
-            return flow.drop_for(DropCause::TooLarge);
-        }
-        let seat_state = &mut worker.seat_states[self.row];
-        if seat_state.state != State::Running {
-            return flow.drop_for(DropCause::Stopped);
-        }
-        let Some(dest) = worker.running_seats.seat_at(to) else {
-            return flow.drop_for(DropCause::Stopped);
+        let (runs, dest) = (
+            worker.seat_states[self.row].state == State::Running,
+            worker.running_seats.seat_at(to),
+        );
+        let dest = match dest {
+            _ if size > DATAGRAM_MAX => {
+                return self.drop_unsent(dest, header, &parcel, DropCause::TooLarge);
+            }
+            Some(dest) if runs => dest,
+            _ => return self.drop_unsent(dest, header, &parcel, DropCause::Stopped),
         };
         if dest == self.seat {
             return self.send_to_self(Class::Datagram, header, &mut parcel, size as u32);
@@ -135,9 +136,8 @@ impl SimWorld<'_> {
         let Some(instead) = worker.tamper(self.seat, header.port, &parcel) else {
             return self.send_to(dest, header, parcel);
         };
-        let flow = &mut self.worker.ledger.datagram;
         if instead.is_empty() {
-            flow.drop_for(DropCause::Filtered);
+            self.drop_unsent(Some(dest), header, &parcel, DropCause::Filtered);
         }
         for (i, bytes) in instead.into_iter().enumerate() {
             if i > 0 {
@@ -149,10 +149,22 @@ impl SimWorld<'_> {
         }
     }
 
+    /// Drops a datagram before it enters the network.
+    fn drop_unsent(&mut self, to: Option<Seat>, header: Header, parcel: &Parcel, why: DropCause) {
+        self.tell_sent(to, (header, Class::Datagram), parcel, None);
+        self.tell_dropped(to, (header, Class::Datagram), (parcel, why), None);
+        self.worker.ledger.datagram.drop_for(why);
+    }
+
     /// Sends a datagram to another peer, unless its sender trusts another identity to be there.
     fn send_to(&mut self, dest: Seat, header: Header, parcel: Parcel) {
         match self.is_mistaken(Address::simulated(dest)) {
-            true => self.refuse_datagram(dest),
+            true => {
+                let (of, why) = ((header, Class::Datagram), DropCause::Identity);
+                self.tell_sent(Some(dest), of, &parcel, None);
+                self.tell_dropped(Some(dest), of, (&parcel, why), None);
+                self.refuse_datagram(dest);
+            }
             false => self.send_out(dest, header, parcel),
         }
     }
@@ -173,12 +185,15 @@ impl SimWorld<'_> {
         let Packet { to: dest, size, random: draws, .. } = packet;
         let (seq, now) = (self.number(), self.now.time);
         self.worker.empty_outbox();
+        let of = (header, Class::Datagram);
+        self.tell_sent(Some(dest), of, parcel, Some(seq));
         match self.worker.depart(&packet) {
             Departure::Arrive { after } => {
                 let event = self.datagram(header, parcel, size, draws);
                 self.post_as(seq, dest, now + after, event);
             }
             Departure::Drop(cause) => {
+                self.tell_dropped(Some(dest), of, (parcel, cause.into()), Some(seq));
                 self.worker.ledger.of(Class::Datagram).drop_for(cause.into());
             }
             Departure::Damaged { after, bits } => {
@@ -213,6 +228,8 @@ impl SimWorld<'_> {
         size: u32,
     ) {
         let delivery = Delivery::Loopback { class, life: self.seat_state().life };
+        let number = self.seat_state().seq;
+        self.tell_sent(Some(self.seat), (header, class), parcel, Some(number));
         let ((body, payload), from) = (self.body(parcel), Address::simulated(self.seat));
         let draws = self.worker.seed;
         let message = AddressedMessage {
@@ -231,7 +248,8 @@ impl SimWorld<'_> {
     /// A datagram as an event, with all that its admission needs.
     fn datagram(&self, header: Header, parcel: &mut Parcel, size: u32, draws: Seed) -> Event {
         let WorkerState { wire, has_arrival, handshakes, .. } = *self.worker;
-        if !wire && !has_arrival && !handshakes && header.call == Call::None {
+        let is_told = self.worker.story.is_some();
+        if !wire && !has_arrival && !handshakes && !is_told && header.call == Call::None {
             return Event::Plain { port: header.port, body: parcel.take() };
         }
         let ((body, payload), from) = (self.body(parcel), Address::simulated(self.seat));

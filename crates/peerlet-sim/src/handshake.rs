@@ -64,7 +64,10 @@ impl SimWorld<'_> {
             Some(Acquaintance::Dialled(datagrams)) if datagrams.len() < DATAGRAMS_MAX => {
                 datagrams.push((header, parcel));
             }
-            _ => self.worker.ledger.of(Class::Datagram).drop_for(DropCause::Queue),
+            _ => {
+                self.tell_kept(to, (header, &parcel), DropCause::Queue);
+                self.worker.ledger.of(Class::Datagram).drop_for(DropCause::Queue);
+            }
         }
     }
 
@@ -183,11 +186,19 @@ impl SimWorld<'_> {
         }
     }
 
+    /// Tells that a datagram did not get beyond the handshake.
+    fn tell_kept(&mut self, to: Seat, (header, parcel): (Header, &Parcel), cause: DropCause) {
+        let of = (header, Class::Datagram);
+        self.tell_sent(Some(to), of, parcel, None);
+        self.tell_dropped(Some(to), of, (parcel, cause), None);
+    }
+
     /// Forgets a peer that does not answer; the next message for it dials anew.
     fn give_up_meeting(&mut self, other: Seat) {
         let known = self.acquaintances().swap_remove(&other);
         if let Some(Acquaintance::Dialled(datagrams)) = known {
-            for _ in datagrams {
+            for (header, parcel) in datagrams {
+                self.tell_kept(other, (header, &parcel), DropCause::Undelivered);
                 self.worker.ledger.of(Class::Datagram).drop_for(DropCause::Undelivered);
             }
         }

@@ -65,6 +65,8 @@ mod digest;
 #[cfg(feature = "injected-bugs")]
 mod injected_bugs;
 mod outcome;
+mod story;
+mod telling;
 mod trace;
 mod view;
 mod watch;
@@ -80,6 +82,7 @@ pub use injected_bugs::InjectedBug;
 pub use outcome::{Outcome, RunError, StepError};
 pub use setup::{Build, Engine, Setup, SetupError};
 pub use simulation::Simulation;
+pub use story::{Fact, FactKind, Listener, Story, StoryFilter};
 pub use threads::worker_name;
 pub use trace::{Handled, JsonTrace, Sums, Trace};
 pub use watch::Watch;

@@ -8,6 +8,7 @@ use peerlet_core::{Codec, Duration, MESSAGE_MAX, MILLISECOND, Need, Peer, SECOND
 use peerlet_measure::EpochsError;
 use peerlet_network::{Constant, Model};
 
+use crate::story::Story;
 use crate::trace::Trace;
 use crate::watch::Watch;
 
@@ -62,6 +63,9 @@ pub struct Setup {
     pub codec: Codec,
     /// Sees every event that is handled. Default: nobody.
     pub trace: Option<Box<dyn Trace>>,
+    /// A story that is told meanwhile. Such a run uses the reference engine, one thread, whatever
+    /// is asked for: the outcome is the same, and it takes longer. Default: none.
+    pub story: Option<Story>,
     /// How many threads share the peers. The outcome is the same for any number. Default 1.
     pub threads: u32,
     /// The engine that brings events to the peers. Default: [`Engine::Windowed`].
@@ -97,6 +101,7 @@ impl Setup {
             message_max: MESSAGE_MAX,
             codec: Codec::default(),
             trace: None,
+            story: None,
             threads: 1,
             engine: Engine::Windowed,
             watch: Arc::default(),
@@ -116,6 +121,14 @@ impl Setup {
         match self.message_max {
             0..=MESSAGE_MAX_LIMIT => Ok(()),
             asked => Err(SetupError::MessageMax { asked }),
+        }
+    }
+
+    /// The engine that brings the events, and its number of threads.
+    pub(crate) fn engine_and_threads(&self) -> (Engine, u32) {
+        match self.engine {
+            Engine::Windowed if self.story.is_none() => (Engine::Windowed, self.threads.max(1)),
+            _ => (Engine::Reference, 1),
         }
     }
 

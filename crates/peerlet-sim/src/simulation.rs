@@ -67,6 +67,8 @@ impl Simulation {
     ) -> Result<Simulation, SetupError> {
         setup.check()?;
         let registry = setup.registry()?;
+        let (engine, threads) = setup.engine_and_threads();
+        let mut story = setup.story;
         let end = Time::ZERO + setup.duration;
         let epochs = Epochs::new(setup.epoch, setup.from..end)?;
         let metrics = MetricEntry::table(&registry);
@@ -84,19 +86,15 @@ impl Simulation {
             codec: setup.codec,
             warned: Arc::default(),
         };
-        let threads = match setup.engine {
-            Engine::Windowed => setup.threads.max(1),
-            Engine::Reference => 1,
-        };
         let grid = Grid::new(common.model.lookahead(), setup.seats, threads);
-        let worker = |number: u32| {
+        let mut worker = |number: u32| {
             let blocks = share(grid.blocks(), number as usize, threads as usize);
             let seat = |block| grid.first_seat(block).min(setup.seats);
-            let seats = match setup.engine {
+            let seats = match engine {
                 Engine::Windowed => seat(blocks.start)..seat(blocks.end),
                 Engine::Reference => 0..setup.seats,
             };
-            let (queue, heap) = match setup.engine {
+            let (queue, heap) = match engine {
                 Engine::Windowed => (CalendarQueue::new(grid), None),
                 // Its calendar queue stays empty.
                 Engine::Reference => (
@@ -107,6 +105,7 @@ impl Simulation {
             let recorder = Recorder::new(metrics.clone(), epochs);
             let mut state = WorkerState::new(common.clone(), seats, recorder, queue, heap);
             state.trace = setup.trace.is_some().then(Vec::new);
+            state.story = story.take();
             state.is_attended = state.trace.is_some();
             #[cfg(feature = "injected-bugs")]
             {
@@ -117,9 +116,9 @@ impl Simulation {
         let directives = Box::new(directives.into_iter());
         let director = Director::new(directives, &epochs, setup.seats, common.model.clone());
         Ok(Simulation {
-            engine: setup.engine,
+            engine,
             grid,
-            workers: (0..threads).map(worker).collect(),
+            workers: (0..threads).map(&mut worker).collect(),
             director,
             running_seats,
             trace: setup.trace,

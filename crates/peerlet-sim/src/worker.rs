@@ -57,6 +57,9 @@ impl Worker {
         if let (Some(trace), Some(handled)) = (trace, &mut self.state.trace) {
             handled.drain(..).for_each(|handled| trace.handled(&handled));
         }
+        if let Some(story) = &mut self.state.story {
+            story.flush();
+        }
     }
 
     /// Carries out a directive of the environment.
@@ -332,6 +335,10 @@ impl Worker {
                 if !self.lives(seat, life) {
                     return;
                 }
+                if let Some(source) = self.state.running_seats.seat_at(to) {
+                    let of = (header, Class::Reliable, None);
+                    self.tell_message(key, (EventKind::Undelivered, source), of, &body);
+                }
                 let (host, mut world) = self.at(key, None);
                 if host.undelivered(row, &mut world, to, header, body, why).is_ok() {
                     self.handled(key, EventKind::Undelivered, Some(header));
@@ -372,7 +379,8 @@ impl Worker {
                 return self.turn_away(key, source, message, cause, why);
             }
             message.accepted = true;
-            if self.state.pauses.hold(key, Event::message(message)).is_some() {
+            if let Some(refused) = self.state.pauses.hold(key, Event::message(message)) {
+                self.tell_refused(key, source, refused);
                 self.state.ledger.datagram.drop_for(DropCause::Queue);
             }
             return;
@@ -409,8 +417,9 @@ impl Worker {
         if !message.delivery.is_message() {
             return self.at(key, None).1.take_part(key, source, message);
         }
-        let AddressedMessage { from, header, mut body, payload, delivery, .. } = message;
+        let AddressedMessage { from, header, mut body, payload, delivery, size, .. } = message;
         self.at(key, None).1.message_came(source, delivery);
+        self.tell_message(key, (EventKind::Deliver, source), (header, class, Some(size)), &body);
         if self.deliver(key, from, header, class, &mut body, payload)
             && let Some(payloads) = self.state.payloads.get_mut(row)
         {
@@ -429,6 +438,7 @@ impl Worker {
         why: Undelivered,
     ) {
         if message.delivery.is_message() {
+            self.tell_turned_away(key, source, &message, cause);
             self.state.ledger.of(message.delivery.class()).drop_for(cause);
         }
         self.at(key, None).1.send_back(source, message, why);

@@ -18,6 +18,7 @@ use crate::packed::Chunk;
 use crate::pause::Pauses;
 use crate::running_seats::{RunningSeats, WindowDirectives};
 use crate::seat_state::SeatState;
+use crate::story::Story;
 use crate::trace::Handled;
 
 /// An instant and the round within it.
@@ -94,6 +95,8 @@ pub(crate) struct WorkerState {
     pub(crate) queued: Vec<(Seat, Moment)>,
     /// The events handled since the trace was taken last, if there is a trace.
     pub(crate) trace: Option<Vec<Handled>>,
+    /// The story that is told, in the reference engine only.
+    pub(crate) story: Option<Story>,
     pub(crate) wire: bool,
     pub(crate) connection_timeout: Duration,
     /// The maximum size of a reliable message.
@@ -175,6 +178,7 @@ impl WorkerState {
             is_attended: false,
             queued: Vec::new(),
             trace: None,
+            story: None,
             wire,
             connection_timeout,
             message_max,

@@ -10,6 +10,8 @@ pub(crate) mod new;
 pub(crate) mod random;
 pub(crate) mod secret;
 pub(crate) mod sim;
+pub(crate) mod story;
+mod told;
 
 mod address;
 mod conclude;

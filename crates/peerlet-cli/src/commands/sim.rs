@@ -17,6 +17,7 @@ use peerlet_sim::{Engine, Handled, JsonTrace, Sums, Trace};
 
 use crate::arguments::{What, seeds, transport};
 use crate::commands::conclude::{conclude, with_folder};
+use crate::commands::told::Told;
 use crate::commands::{determinism, random};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -89,9 +90,11 @@ pub(crate) struct Sim {
     /// --seeds one for each seed, DIR/SEED
     #[arg(short, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
-    /// Write every event to events.jsonl in the run folder
-    #[arg(long, requires = "output")]
-    pub(crate) trace: bool,
+    /// Write every event to events.jsonl in the run folder; with FILTER, such as 'peer=17 and
+    /// from=3m and to=3m5s', tell what these peers send, handle and lose: to story.jsonl there,
+    /// or here
+    #[arg(long, value_name = "FILTER", num_args = 0..=1)]
+    pub(crate) trace: Option<Option<String>>,
     /// Show no progress; it shows on a terminal only
     #[arg(long)]
     pub(crate) no_progress: bool,
@@ -126,6 +129,7 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
         let said = "the reference engine has one thread; leave out --reference or --threads";
         return Err(Failure::Usage(said.to_owned()));
     }
+    check_trace(sim)?;
     let runs_twice = sim.witness || sim.check_determinism || sim.second_run.is_some();
     threads::make_sure(if runs_twice { sim.threads.max(2) } else { sim.threads } as usize)?;
     if sim.witness {
@@ -148,9 +152,30 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
         if let Some(folder) = folder {
             folder.write_scenario(&plan, &sim.what.overrides()?, how.options.wire)?;
         }
-        let run = simulate_into(folder.filter(|_| sim.trace), experiment, plan, how)?;
+        let run = simulate_into((folder, &sim.trace), experiment, plan, how)?;
         conclude(&run, folder, &sim.what, sim.json)
     })
+}
+
+/// Refuses a trace that has no place to go, or that cannot be told.
+fn check_trace(sim: &Sim) -> Result<(), Failure> {
+    let refused = |said: &str| Err(Failure::Usage(said.to_owned()));
+    match &sim.trace {
+        None => Ok(()),
+        Some(None) if sim.output.is_none() => refused(
+            "--trace writes into a run folder; name one by -o DIR, or write --trace 'peer=17'",
+        ),
+        Some(Some(filter)) if !filter.contains('=') => refused(&format!(
+            "--trace: `{filter}` is no condition, such as peer=17; a scenario stands before --trace"
+        )),
+        Some(Some(_)) if sim.output.is_none() && (sim.json || sim.seeds.is_some()) => {
+            refused("this story needs a run folder beside other output; name one by -o DIR")
+        }
+        Some(Some(_)) if sim.threads > 1 => refused(
+            "a story is told by one thread; leave out --threads, for the outcome is the same",
+        ),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Reads and resolves the scenario, with another seed if one is given.
@@ -201,15 +226,23 @@ fn instant(text: &str) -> Result<Time, String> {
     Ok(Time::ZERO + time)
 }
 
-/// Runs a plan, and writes every event into the folder if there is one.
+/// Runs a plan, and writes every event into the folder, or tells a story, if that is asked for.
 fn simulate_into(
-    folder: Option<&Folder>,
+    (folder, trace): (Option<&Folder>, &Option<Option<String>>),
     experiment: &Experiment,
     plan: Plan,
     how: SimRun<'_>,
 ) -> Result<Results, Failure> {
-    let trace = folder.map(|folder| SharedTrace::create(folder, &plan)).transpose()?;
     let mut how = how;
+    if let Some(Some(filter)) = trace {
+        let (told, story) = Told::begin(folder, &plan, filter)?;
+        how.options.story = Some(story);
+        let run = simulate(experiment, plan, how)?;
+        told.finish(folder)?;
+        return Ok(run);
+    }
+    let folder = folder.filter(|_| trace.is_some());
+    let trace = folder.map(|folder| SharedTrace::create(folder, &plan)).transpose()?;
     how.options.trace = trace.clone().map(|trace| Box::new(trace) as Box<dyn Trace>);
     let run = simulate(experiment, plan, how)?;
     if let Some((trace, folder)) = trace.zip(folder) {
@@ -245,7 +278,7 @@ fn repeat(
             if let Some(folder) = folder {
                 folder.write_scenario(&plan, &overrides(sim, Some(seed))?, how.options.wire)?;
             }
-            let run = simulate_into(folder.filter(|_| sim.trace), experiment, plan, how)?;
+            let run = simulate_into((folder, &sim.trace), experiment, plan, how)?;
             let verdicts = run.verdicts();
             folder.map_or(Ok(()), |folder| folder.write(&run, &verdicts))?;
             Ok((run, verdicts))

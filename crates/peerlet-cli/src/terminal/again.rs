@@ -22,7 +22,7 @@ fn repeated(arguments: impl IntoIterator<Item = OsString>, seed: Option<u64>) ->
     let options = typed.iter().position(|word| word == "--").unwrap_or(typed.len());
     let (options, names) = typed.split_at(options);
     let mut words = Vec::new();
-    let mut typed = options.iter();
+    let mut typed = options.iter().peekable();
     while let Some(typed_word) = typed.next() {
         let word = typed_word.to_string_lossy();
         let (name, value) = match word.split_once('=') {
@@ -30,7 +30,7 @@ fn repeated(arguments: impl IntoIterator<Item = OsString>, seed: Option<u64>) ->
             _ => (&*word, None),
         };
         match name {
-            "--trace" => {}
+            "--trace" => drop(value.is_none().then(|| typed.next_if(|next| is_filter(next)))),
             // What failed was not looked at yet, or is looked at again.
             "--until" | "--show" => drop(value.is_none().then(|| typed.next())),
             "--second-run" => drop(value.is_none().then(|| typed.next())),
@@ -56,6 +56,11 @@ fn repeated(arguments: impl IntoIterator<Item = OsString>, seed: Option<u64>) ->
     }
     words.extend(names.iter().map(|word| quoted_word(word)));
     words.join(" ")
+}
+
+/// Whether the word behind `--trace` says what is told.
+fn is_filter(word: &OsStr) -> bool {
+    !word.to_string_lossy().starts_with('-')
 }
 
 /// Whether an assignment would override `--seed`.

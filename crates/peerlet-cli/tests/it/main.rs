@@ -22,6 +22,7 @@ mod remedies;
 mod rerun;
 mod secret;
 mod stopping;
+mod stories;
 mod terminal;
 mod tidy;
 mod udp;

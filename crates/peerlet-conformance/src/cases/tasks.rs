@@ -105,7 +105,7 @@ fn a_call_is_answered(harness: &mut Harness<'_>) -> Result<(), Failure> {
     });
     harness.run(duo(&journal, probe, doubler(&journal)))?;
     ensure_eq!(journal.notes(0), ["42 8"], "answers");
-    ensure_eq!(journal.messages(0), [], "plain messages");
+    ensure_eq!(journal.messages(0), [0_u64; 0], "plain messages");
     Ok(())
 }
 
@@ -145,7 +145,7 @@ fn late_answers_are_counted_and_no_messages(harness: &mut Harness<'_>) -> Result
     // The answer is kept back for longer than the caller waits.
     let report = harness.run(duo(&journal, probe, slow_doubler(&journal)))?;
     ensure_eq!(journal.notes(0), ["TimedOut"], "what the call came to");
-    ensure_eq!(journal.messages(0), [], "plain messages");
+    ensure_eq!(journal.messages(0), [0_u64; 0], "plain messages");
     ensure_eq!(report.late_answers, 1, "late answers");
     Ok(())
 }

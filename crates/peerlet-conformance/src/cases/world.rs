@@ -43,7 +43,7 @@ fn needs_are_met_or_refused_by_name(harness: &mut Harness<'_>) -> Result<(), Fai
         (true, Ok(_)) => Ok(()),
         (true, Err(failure)) => Err(failure),
         (false, Err(failure)) => {
-            ensure_eq!(journal.observations(), [], "what ran before it was refused");
+            ensure_eq!(journal.observations().len(), 0, "what ran before it was refused");
             Err(failure)
         }
         (false, Ok(_)) => Err(Failure::Broken("ran without what a peerlet needs".into())),

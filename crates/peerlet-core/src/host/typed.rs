@@ -7,7 +7,7 @@ use crate::column::Rows;
 use crate::context::{Context, Tap};
 use crate::host::Host;
 use crate::life::State;
-use crate::parcel::Port;
+use crate::parcel::{Body, Port};
 use crate::peerlet::Peerlet;
 use crate::property::PeerSource;
 use crate::world::World;
@@ -40,6 +40,13 @@ impl Host {
         let port = self.house.registry.port_of(TypeId::of::<P>())?;
         let rows: &Rows<P> = self.house.column(port).as_any().downcast_ref()?;
         rows.borrow(row)
+    }
+
+    /// A message for the peerlet with this number as JSON, for a trace; `None` where it cannot be
+    /// decoded.
+    pub fn json(&self, port: Port, body: &Body) -> Option<String> {
+        self.house.registry.entry(port)?;
+        self.house.column(port).json(body, self.house.codec)
     }
 
     /// Calls a closure on the peerlet of type `P` of a running peer, with its context, as a handler

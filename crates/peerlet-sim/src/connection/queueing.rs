@@ -66,9 +66,15 @@ impl SimWorld<'_> {
         let flow = self.worker.ledger.of(Class::Reliable);
         flow.sent += 1;
         flow.bytes += size as u64;
+        let (dest, of) = (self.worker.running_seats.seat_at(to), (header, Class::Reliable));
         if !runs {
-            flow.drop_for(DropCause::Stopped);
+            self.worker.ledger.reliable.drop_for(DropCause::Stopped);
+            self.tell_sent(dest, of, parcel, None);
+            self.tell_dropped(dest, of, (parcel, DropCause::Stopped), None);
             return Ok(());
+        }
+        if to != own {
+            self.tell_sent(dest, of, parcel, None);
         }
         if to != own
             && let Some(instead) = self.worker.tamper(self.seat, header.port, parcel)

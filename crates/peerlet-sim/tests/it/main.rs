@@ -23,5 +23,6 @@ mod random_streams;
 mod reliable;
 mod roles;
 mod stacks;
+mod story;
 mod tampering;
 mod trust;

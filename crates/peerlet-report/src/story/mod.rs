@@ -1,0 +1,8 @@
+//! Stories of peers: their lines in files and on terminals, and as sequences of messages.
+
+mod line;
+mod sequence;
+mod svg;
+
+pub use line::StoryLine;
+pub use sequence::{LINES_MAX, PEERS_MAX, Sequence, SequenceError};
