@@ -21,6 +21,12 @@ pub struct Repeat {
     pub verdicts: Vec<Verdict>,
     /// How its properties ended.
     pub properties: Vec<PropertyReport>,
+    /// Why it ended before its time, where a verdict on a property stopped it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// Why its expectations were not judged, where they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_judged: Option<String>,
 }
 
 impl Repeat {
@@ -98,27 +104,18 @@ pub fn table(
     runs: &[Repeat],
     transport: Option<Transport>,
     not_reached: &NotReached,
-    again: impl Fn(u64) -> Option<String>,
+    again: impl Fn(u64, &str) -> Option<String>,
 ) -> String {
     let over = transport.map(|over| format!(" over {}", over.name())).unwrap_or_default();
     let mut out = format!("{} runs{over}, mean and 95 % interval\n\n{all}\n", runs.len());
-    for report in never(runs) {
-        let word = if report.held { "never" } else { "FAILED" };
-        let (name, count) = (&report.name, runs.len());
-        out += &format!("{word:<6} {} {name}: it held in none of {count} runs\n", report.kind);
-    }
-    for Repeat { seed, verdicts, properties, .. } in runs {
-        let broken = |report: &&PropertyReport| report.verdict == PropertyVerdict::Failed;
-        for report in properties.iter().filter(broken) {
-            out += &format!("seed {seed}: {report}\n");
-            let look = look(report);
-            out.extend(again(*seed).map(|again| format!("again, up to there: {again}{look}\n")));
-        }
+    write_properties(&mut out, runs, &again);
+    write_stopped(&mut out, runs);
+    for Repeat { seed, verdicts, .. } in runs {
         let mut failed = verdicts.iter().filter(|verdict| !verdict.held).peekable();
         let has_failed = failed.peek().is_some();
         failed.for_each(|verdict| out += &format!("seed {seed}: {verdict}\n"));
         if has_failed {
-            out.extend(again(*seed).map(|again| format!("again: {again}\n")));
+            out.extend(again(*seed, "").map(|again| format!("again: {again}\n")));
         }
     }
     if let Some(seeds) = not_reached {
@@ -129,4 +126,61 @@ pub fn table(
         };
     }
     out
+}
+
+/// A line for each property: in how many runs it held, failed or was not decided; and the first
+/// failure of each.
+fn write_properties(
+    out: &mut String,
+    runs: &[Repeat],
+    again: &impl Fn(u64, &str) -> Option<String>,
+) {
+    let first = runs.first().map(|run| run.properties.as_slice()).unwrap_or_default();
+    let fails: Vec<&str> =
+        never(runs).filter(|report| !report.held).map(|report| report.name.as_str()).collect();
+    for (i, PropertyReport { name, kind, .. }) in first.iter().enumerate() {
+        let reports = || runs.iter().filter_map(|run| Some((run.seed, run.properties.get(i)?)));
+        let count = |verdict| reports().filter(|(_, one)| one.verdict == verdict).count();
+        let failed = count(PropertyVerdict::Failed);
+        let held = count(PropertyVerdict::Held);
+        let word = match failed {
+            1.. => "FAILED",
+            0 if fails.contains(&name.as_str()) => "FAILED",
+            0 if held > 0 => "held",
+            0 if count(PropertyVerdict::Never) > 0 => "never",
+            0 => "open",
+        };
+        *out += &format!("{word:<6} {kind} {name}: held in {held} of {} runs", runs.len());
+        for (verdict, what) in [
+            (PropertyVerdict::Failed, "failed in"),
+            (PropertyVerdict::Never, "never in"),
+            (PropertyVerdict::Undecided, "open in"),
+        ] {
+            let count = count(verdict);
+            if count > 0 {
+                *out += &format!(", {what} {count}");
+            }
+        }
+        out.push('\n');
+        let broken = |(_, one): &(u64, &PropertyReport)| one.verdict == PropertyVerdict::Failed;
+        if let Some((seed, report)) = reports().find(broken) {
+            *out += &format!("first in seed {seed}: {report}\n");
+            let again = again(seed, &look(report));
+            out.extend(again.map(|again| format!("again, up to there: {again}\n")));
+        }
+    }
+}
+
+/// Says which runs were stopped by a verdict, and that their expectations were not judged.
+fn write_stopped(out: &mut String, runs: &[Repeat]) {
+    let mut stopped = runs.iter().filter_map(|run| run.stopped.as_deref());
+    if let Some(why) = stopped.next() {
+        let count = stopped.count() + 1;
+        *out += &format!("stopped: {count} of {} runs, as {why}\n", runs.len());
+    }
+    let mut not_judged = runs.iter().filter_map(|run| run.not_judged.as_deref());
+    if let Some(why) = not_judged.next() {
+        let count = not_judged.count() + 1;
+        *out += &format!("expectations not judged in {count} of {} runs: {why}\n", runs.len());
+    }
 }

@@ -121,15 +121,22 @@ pub fn json(run: &Results, verdicts: &[Verdict]) -> String {
 }
 
 /// The summary as a table. `again` is the command that repeats the run, where there is one.
-pub fn table(run: &Results, verdicts: &[Verdict], quiet: bool, again: Option<&str>) -> String {
+pub fn table(
+    run: &Results,
+    verdicts: &[Verdict],
+    quiet: bool,
+    again: impl Fn(&str) -> Option<String>,
+) -> String {
     let mut out = String::new();
     write_table(&mut out, run, verdicts, quiet).expect("a text takes all");
     if verdicts.iter().any(|verdict| !verdict.held) {
-        out.extend(again.map(|again| format!("again: {again}\n")));
+        out.extend(again("").map(|again| format!("again: {again}\n")));
     }
-    let failed = run.properties.iter().find(|one| !one.held);
-    if let (Some((report, again)), World::Sim) = (failed.zip(again), run.world) {
-        out += &format!("again, up to there: {again}{}\n", look(report));
+    let failed = run.properties.iter().filter(|one| !one.held);
+    // One that never held has no time: there is nothing to look at.
+    let first = failed.filter(|one| one.failed_time.is_some()).min_by_key(|one| one.failed_time);
+    if let (Some(report), World::Sim) = (first, run.world) {
+        out.extend(again(&look(report)).map(|again| format!("again, up to there: {again}\n")));
     }
     out
 }
@@ -137,8 +144,11 @@ pub fn table(run: &Results, verdicts: &[Verdict], quiet: bool, again: Option<&st
 /// The options with which a simulation ends where a property failed, and shows the peers that it
 /// concerns.
 pub(crate) fn look(report: &PropertyReport) -> String {
-    let until = report.failed_time.map(|at| format!(" --until {at}")).unwrap_or_default();
-    let seats: Vec<String> = report.peers.iter().map(|(seat, _)| seat.to_string()).collect();
+    let until = report.failed_time.map(|at| format!("--until {at}")).unwrap_or_default();
+    let mut seats: Vec<u32> = report.peers.iter().map(|(seat, _)| *seat).collect();
+    seats.sort_unstable();
+    seats.dedup();
+    let seats: Vec<String> = seats.iter().map(u32::to_string).collect();
     match seats.is_empty() {
         true => until,
         false => format!("{until} --show {}", seats.join(",")),

@@ -350,8 +350,11 @@ impl SimRun {
             return Err(RunError::Simulation(error));
         }
         let SimRun { plan, simulation, checker, threads, seconds, thread_panics, .. } = self;
+        let duration = plan.scenario.duration;
         let results = Results::simulated(plan, threads, simulation.finish(), seconds);
-        let (stopped, states) = (results.stopped.clone(), Vec::new());
+        let stopped = checker.stopped_by().filter(|_| results.end < Time::ZERO + duration);
+        let stopped = stopped.map(|name| format!("the verdict on `{name}` is known"));
+        let states = Vec::new();
         let seen = Seen { properties: checker.reports(), stopped, states };
         Ok(results.seen(seen).with_thread_panics(thread_panics))
     }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread;
 
 use peerlet_core::Time;
@@ -330,7 +330,9 @@ struct Barrier {
 
 impl Barrier {
     fn new(threads: usize) -> Barrier {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        // The system is asked once: that reads files, and a run may have very many parts.
+        static CORES: OnceLock<usize> = OnceLock::new();
+        let cores = *CORES.get_or_init(|| thread::available_parallelism().map_or(1, usize::from));
         Barrier {
             threads,
             spins: if threads <= cores { SPINS } else { 0 },

@@ -1,7 +1,7 @@
 //! A simulation at a cut, as properties see it.
 
 use peerlet_core::property::{MessageCounts, PeerSource, WorldSource};
-use peerlet_core::{Seat, Time};
+use peerlet_core::{NANOSECOND, Seat, Time};
 
 use crate::simulation::Simulation;
 
@@ -23,6 +23,7 @@ impl WorldSource for Simulation {
         let all = self.ledger().total();
         MessageCounts {
             sent: all.sent,
+            duplicated: all.duplicated,
             delivered: all.delivered,
             dropped: all.dropped_total(),
             bytes: all.bytes,
@@ -30,6 +31,8 @@ impl WorldSource for Simulation {
     }
 
     fn is_cut(&self, from: Seat, to: Seat) -> bool {
-        self.director.model.is_cut(from, to, Simulation::now(self))
+        // What happens to the network at this instant has not happened yet.
+        let before = Simulation::now(self).since(Time::ZERO).saturating_sub(NANOSECOND);
+        self.director.model.is_cut(from, to, Time::ZERO + before)
     }
 }

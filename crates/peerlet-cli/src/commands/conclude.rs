@@ -8,7 +8,7 @@ use peerlet_run::{Results, Verdict};
 use crate::arguments::What;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::terminal::again::again;
+use crate::terminal::again::again_with;
 use crate::terminal::print::print;
 use crate::terminal::status;
 
@@ -60,7 +60,7 @@ fn show(
     }
     print(&match json {
         true => summary::json(run, verdicts),
-        false => summary::table(run, verdicts, what.quiet, again(None).as_deref()),
+        false => summary::table(run, verdicts, what.quiet, |more| again_with(None, more)),
     })?;
     let held = verdicts.iter().all(|verdict| verdict.held)
         && run.properties.iter().all(|report| report.held);

@@ -22,7 +22,7 @@ use crate::commands::{determinism, random};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::logs;
-use crate::terminal::again::again;
+use crate::terminal::again::again_with;
 use crate::terminal::attended::{SimRun, simulate};
 use crate::terminal::monitor::Monitor;
 use crate::terminal::print::print;
@@ -289,13 +289,18 @@ fn repeat(
         }
         all.add(&run.summary());
         tracing::info!(seed, digest = ?run.digest, "done");
+        let is_asked = !run.plan.scenario.expect.is_empty();
+        let not_judged = run.not_judged().filter(|_| is_asked).map(str::to_owned);
         let (digest, properties) = (run.digest.unwrap_or_default(), run.properties);
-        runs.push(repeats::Repeat { seed, digest, verdicts, properties });
+        let stopped = run.stopped;
+        runs.push(repeats::Repeat { seed, digest, verdicts, properties, stopped, not_judged });
     }
     status::label("");
     print(&match sim.json {
         true => repeats::json(&all, &runs, over, &not_reached),
-        false => repeats::table(&all, &runs, over, &not_reached, |seed| again(Some(seed))),
+        false => repeats::table(&all, &runs, over, &not_reached, |seed, more| {
+            again_with(Some(seed), more)
+        }),
     })?;
     Ok(match repeats::held(&runs) {
         _ if not_reached.is_some() => Exit::Interrupted,

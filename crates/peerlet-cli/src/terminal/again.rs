@@ -7,7 +7,12 @@ use peerlet_scenario::{is_steering, pipes_read};
 /// This command once more, without its run folder; with this seed alone where one is given. `None`
 /// when it read a pipe, which has no content any more.
 pub(crate) fn again(seed: Option<u64>) -> Option<String> {
-    pipes_read().is_empty().then(|| repeated(std::env::args_os(), seed))
+    again_with(seed, "")
+}
+
+/// The same with these options as well.
+pub(crate) fn again_with(seed: Option<u64>, options: &str) -> Option<String> {
+    pipes_read().is_empty().then(|| repeated(std::env::args_os(), seed, options))
 }
 
 /// This program as it was called.
@@ -15,7 +20,11 @@ pub(crate) fn program() -> String {
     quoted_word(&std::env::args_os().next().unwrap_or_default())
 }
 
-fn repeated(arguments: impl IntoIterator<Item = OsString>, seed: Option<u64>) -> String {
+fn repeated(
+    arguments: impl IntoIterator<Item = OsString>,
+    seed: Option<u64>,
+    more: &str,
+) -> String {
     let typed: Vec<OsString> = arguments.into_iter().collect();
     let is_fidelity = typed.get(1).is_some_and(|command| command == "fidelity");
     // Behind `--` there are no options.
@@ -53,6 +62,9 @@ fn repeated(arguments: impl IntoIterator<Item = OsString>, seed: Option<u64>) ->
         Some(seed) if is_fidelity => words.push(format!("--seeds {seed}..{seed}")),
         Some(seed) => words.push(format!("--seed {seed}")),
         None => {}
+    }
+    if !more.is_empty() {
+        words.push(more.to_owned());
     }
     words.extend(names.iter().map(|word| quoted_word(word)));
     words.join(" ")
@@ -134,7 +146,11 @@ mod tests {
     #[test]
     fn a_command_is_repeated_with_one_seed_and_without_its_folder() {
         let check = |typed: &str, seed, expected: &str| {
-            assert_eq!(repeated(typed.split('|').map(OsString::from), seed), expected, "{typed}");
+            assert_eq!(
+                repeated(typed.split('|').map(OsString::from), seed, ""),
+                expected,
+                "{typed}"
+            );
         };
         check("p|sim|a b.toml", None, "p sim 'a b.toml'");
         check("p|sim|--seeds|1..9|-q", Some(3), "p sim -q --seed 3");

@@ -88,4 +88,20 @@ fn several_seeds_say_which_of_them_failed() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("neighbors/the ring is one"), "{said}");
     assert!(said.contains("--seed 1") && said.contains("--until"), "{said}");
+    assert!(said.contains("held in 0 of 3 runs, failed in 3\nfirst in seed 1: FAILED"), "{said}");
+    let stop = ["--set", "stop_when=neighbors/the ring is one"];
+    let expect = ["--set", "expect=[{ measure = \"lookups/success\", mean_min = 1.1 }]"];
+    let output = peerlet(&[&seeds[..], &stop, &expect].concat());
+    let said = text(&output.stdout);
+    assert!(said.contains("stopped: 1 of 3 runs") && said.contains("not judged in 3"), "{said}");
+}
+
+#[test]
+fn the_command_that_leads_there_stands_before_names() {
+    let never = "property=[{ name = \"neighbors/the ring is one\", within = \"1s\" }]";
+    let scenario = "scenarios/split.toml";
+    let output = peerlet(&["sim", "-q", "--for", "20s", "--set", never, "--", scenario]);
+    let said = text(&output.stdout);
+    let again = said.lines().find(|line| line.starts_with("again, up to there")).expect(&said);
+    assert!(again.contains("--until ") && again.ends_with(" -- scenarios/split.toml"), "{again}");
 }

@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::cell::Ref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::column::Rows;
 use crate::context::{Context, Tap};
@@ -28,7 +29,10 @@ impl PeerSource for Host {
     fn snapshots(&self, row: usize) -> Vec<(&'static str, Option<String>)> {
         let of = |port: &Port| {
             let entry = &self.house.registry.entries()[usize::from(port.0)];
-            Some((entry.name(), self.house.column(*port).snapshot(row)?))
+            let column = self.house.column(*port);
+            let shown = catch_unwind(AssertUnwindSafe(|| column.snapshot(row)));
+            let panicked = |_| Some(Some("its snapshot panicked".to_owned()));
+            Some((entry.name(), shown.unwrap_or_else(panicked)?))
         };
         self.stack(row).iter().filter_map(of).collect()
     }

@@ -75,7 +75,8 @@ impl PropertyKind {
 #[derive(Clone)]
 pub struct Check(Scope);
 
-type CheckPeer = dyn Fn(&PeerView<'_>) -> Result<(), Violation> + Send + Sync;
+/// `None` where the peer has no such peerlet.
+type CheckPeer = dyn Fn(&PeerView<'_>) -> Option<Result<(), Violation>> + Send + Sync;
 type CheckWorld = dyn Fn(&WorldView<'_>) -> Result<(), Violation> + Send + Sync;
 
 #[derive(Clone)]
@@ -89,9 +90,9 @@ enum Scope {
 pub fn each_peer<P: Peerlet, F: Into<Finding>>(
     check: impl Fn(&P, &PeerView<'_>) -> F + Send + Sync + 'static,
 ) -> Check {
-    Check(Scope::Peer(Arc::new(move |peer: &PeerView<'_>| match peer.peerlet::<P>() {
-        Some(peerlet) => check(&peerlet, peer).into().0,
-        None => Ok(()),
+    Check(Scope::Peer(Arc::new(move |peer: &PeerView<'_>| {
+        let peerlet = peer.peerlet::<P>()?;
+        Some(check(&peerlet, peer).into().0)
     })))
 }
 
@@ -146,7 +147,8 @@ impl Property {
     }
 
     /// Demands that the property still holds at each check after its time, and at the end of the
-    /// run. Only progress has that.
+    /// run; where it has no time, at each check after the first at which it held. Only progress has
+    /// that.
     #[must_use]
     pub fn and_stays(mut self) -> Property {
         self.stays = true;
@@ -194,14 +196,12 @@ impl Property {
         }
     }
 
-    /// Checks it on one peer, where it is one of each peer. For runtimes.
-    ///
-    /// # Errors
-    /// Says what is wrong.
-    pub fn check_peer(&self, peer: &PeerView<'_>) -> Result<(), Violation> {
+    /// Checks it on one peer, where it is one of each peer; `None` where this one has no such
+    /// peerlet. For runtimes.
+    pub fn check_peer(&self, peer: &PeerView<'_>) -> Option<Result<(), Violation>> {
         match &self.check.0 {
             Scope::Peer(check) => check(peer),
-            Scope::World(_) => Ok(()),
+            Scope::World(_) => None,
         }
     }
 
@@ -216,14 +216,14 @@ impl Property {
         let Scope::Peer(check) = &self.check.0 else { return Ok(()) };
         let mut peers = peers.into_iter();
         if self.kind == PropertyKind::Sometimes {
-            return match peers.any(|peer| check(&peer).is_ok()) {
+            return match peers.any(|peer| matches!(check(&peer), Some(Ok(())))) {
                 true => Ok(()),
                 false => Err(Violation::new("it holds of no peer")),
             };
         }
         let mut all: Option<Violation> = None;
         for peer in peers {
-            if let Err(own) = check(&peer) {
+            if let Some(Err(own)) = check(&peer) {
                 all.get_or_insert_with(Violation::of_each).add(peer.seat(), own);
             }
         }

@@ -69,11 +69,14 @@ impl<'a> PeerView<'a> {
     }
 }
 
-/// The messages of a run so far, of both classes of delivery.
+/// The messages of a run so far, of both classes of delivery. What was sent and duplicated is
+/// delivered, dropped, or on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct MessageCounts {
     /// Messages that peers sent.
     pub sent: u64,
+    /// Copies that the network made.
+    pub duplicated: u64,
     /// Messages that came to a handler.
     pub delivered: u64,
     /// Messages that were dropped, for any cause.

@@ -52,9 +52,10 @@ impl Violation {
         if self.message.is_empty() {
             self.message = other.message;
         }
-        other.peers.into_iter().for_each(|(seat, message)| self.push(seat, || message));
-        self.more += other.more;
+        self.peers.extend(other.peers);
         self.peers.sort_unstable();
+        self.more += other.more + self.peers.len().saturating_sub(PEERS_MAX) as u64;
+        self.peers.truncate(PEERS_MAX);
         self
     }
 

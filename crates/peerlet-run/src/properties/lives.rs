@@ -12,6 +12,8 @@ pub(super) struct Lives {
     of: Vec<Life>,
     /// How many lives it came to hold of.
     held: u64,
+    /// The first instant at which the time of a life is over that it does not hold in.
+    due: Option<Time>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -29,6 +31,11 @@ impl Lives {
         self.held
     }
 
+    /// The next instant at which the time of a life is over, as known by the last check.
+    pub(super) fn due(&self) -> Option<Time> {
+        self.due
+    }
+
     /// Checks the lives of these peers at this instant; a violation names those whose time is over.
     pub(super) fn check<'a>(
         &mut self,
@@ -39,6 +46,7 @@ impl Lives {
     ) -> Result<(), Violation> {
         let (property, stays) = (&planned.property, planned.property.stays());
         let mut all: Option<Violation> = None;
+        self.due = None;
         for peer in peers {
             let seat = peer.seat().0 as usize;
             if self.of.len() <= seat {
@@ -52,15 +60,20 @@ impl Lives {
                 continue;
             }
             match property.check_peer(&peer) {
-                Ok(()) => {
+                None => {}
+                Some(Ok(())) => {
                     self.held += u64::from(!life.has_held);
                     life.has_held = true;
                 }
-                Err(own) => {
+                Some(Err(own)) => {
                     let is_over = match planned.within {
                         Some(within) => at >= life.seen + within,
                         None => is_last || life.has_held,
                     };
+                    if let Some(within) = planned.within.filter(|_| !is_over) {
+                        let due = life.seen + within;
+                        self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+                    }
                     if is_over {
                         all.get_or_insert_with(Violation::of_each).add(peer.seat(), own);
                     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use peerlet_core::property::PropertyKind;
 use peerlet_core::runtime::Registry;
-use peerlet_core::{Duration, NANOSECOND, Property, Time};
+use peerlet_core::{Duration, MILLISECOND, NANOSECOND, Property, Time};
 use peerlet_network::Fault;
 use peerlet_scenario::{
     Action, Problem, Problems, PropertyChoice, PropertyStart, Scenario, Step, Timeline, suggest,
@@ -111,11 +111,19 @@ pub(crate) fn plan(
         problems: Vec::new(),
     };
     choices.check_names(&experiment.properties);
+    choices.check_times();
+    choices.check_checks(experiment, registry);
     choices.take_properties();
     choices.take_stops(world);
     let (mut planned, mut skipped) = (Vec::new(), Vec::new());
     for index in 0..choices.all.len() {
         let Some((choice, is_named)) = choices.of(index) else { continue };
+        if world != World::Sim && choice.every < MILLISECOND {
+            let message = format!("a check every {} leaves peers no time", choice.every);
+            let help = "on real sockets there is a millisecond between two at least";
+            choices.refuse(&choice.span, message, help);
+            continue;
+        }
         let known = &choices.all[index];
         if world == World::Sim || !known.property.is_of_the_whole_network() {
             planned.push(choices.planned(index, &choice, || last_fault(timeline, faults)));
@@ -154,6 +162,38 @@ impl Choices<'_> {
             if own[..i].iter().any(|earlier| earlier.name() == one.name()) {
                 let message = format!("the experiment has two properties `{}`", one.name());
                 self.refuse(&(0..0), message, "give each its own name");
+            }
+        }
+    }
+
+    /// Refuses times on what is no progress.
+    fn check_times(&mut self) {
+        let is_wrong = |known: &&Known<'_>| {
+            let Known { property, .. } = known;
+            let is_timed = property.time().is_some() || property.stays();
+            is_timed && property.kind() != PropertyKind::Eventually
+        };
+        let wrong: Vec<String> = self
+            .all
+            .iter()
+            .filter(is_wrong)
+            .map(|known| format!("`{}` holds {}", known.name, known.property.kind().name()))
+            .collect();
+        for wrong in wrong {
+            let help = "only one that holds eventually has such times";
+            self.refuse(&(0..0), format!("{wrong}, so `within` and `and_stays` say nothing"), help);
+        }
+    }
+
+    /// Refuses names that the experiment has checked and that no run of it can mean.
+    fn check_checks(&mut self, experiment: &Experiment, registry: &Registry) {
+        for check in &experiment.checks {
+            let owner = check.split_once('/').map(|(owner, _)| owner);
+            let is_here = registry.entries().iter().any(|entry| Some(entry.name()) == owner);
+            let is_known = |owner| experiment.catalog.entries().iter().any(|e| e.name == owner);
+            let is_elsewhere = !is_here && owner.is_some_and(is_known);
+            if !is_elsewhere && !self.all.iter().any(|known| means(check, &known.name)) {
+                self.problems.push(unknown(&self.all, self.scenario, (check, &(0..0))));
             }
         }
     }

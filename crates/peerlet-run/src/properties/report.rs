@@ -90,8 +90,8 @@ impl PropertyReport {
             held_at: held_at.map(Time::as_secs_f64),
             failed_at: failed_time.map(Time::as_secs_f64),
             failed_time,
-            message: violation.as_ref().map(|one| one.message().to_owned()).unwrap_or_default(),
-            peers: peers.map(|(seat, message)| (seat.0, message.clone())).collect(),
+            message: violation.as_ref().map(|one| cut(one.message())).unwrap_or_default(),
+            peers: peers.map(|(seat, message)| (seat.0, cut(message))).collect(),
             more: violation.as_ref().map_or(0, Violation::more),
         }
     }
@@ -107,6 +107,22 @@ impl PropertyReport {
     }
 }
 
+/// The most bytes of a sentence.
+const SENTENCE_MAX: usize = 1_000;
+
+/// A sentence of a check, cut where it is long.
+fn cut(sentence: &str) -> String {
+    match (0..=SENTENCE_MAX).rev().find(|end| sentence.is_char_boundary(*end)) {
+        Some(end) if end < sentence.len() => format!("{}...", &sentence[..end]),
+        _ => sentence.to_owned(),
+    }
+}
+
+/// A text of several lines, whose later ones cannot be taken for lines of a table.
+fn indented(text: &str) -> String {
+    text.replace('\n', "\n           ")
+}
+
 impl fmt::Display for PropertyReport {
     /// One line, and one for each peer that is named.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -119,7 +135,7 @@ impl fmt::Display for PropertyReport {
             PropertyVerdict::Undecided => "open",
         };
         let s = if *checked == 1 { "" } else { "s" };
-        write!(f, "{word:<6} {kind} {name}: ")?;
+        write!(f, "{word:<6} {kind} {}: ", indented(name))?;
         if let (PropertyVerdict::Held, Some(lives)) = (verdict, self.lives) {
             write!(f, "of {lives} li{}, ", if lives == 1 { "fe" } else { "ves" })?;
         }
@@ -127,8 +143,11 @@ impl fmt::Display for PropertyReport {
             (PropertyVerdict::Held, Some(at), _) if kind != "always" => {
                 write!(f, "first at {at} s")?;
             }
-            (PropertyVerdict::Failed, _, Some(at)) => write!(f, "at {at}: {}", self.sentence())?,
+            (PropertyVerdict::Failed, _, Some(at)) => {
+                write!(f, "at {at}: {}", indented(&self.sentence()))?;
+            }
             (PropertyVerdict::Never, ..) => write!(f, "it never held")?,
+            (PropertyVerdict::Undecided, ..) if *checked == 0 => write!(f, "it was not checked")?,
             (PropertyVerdict::Undecided, Some(_), _) => write!(f, "it held so far")?,
             (PropertyVerdict::Undecided, None, _) => write!(f, "it did not hold so far")?,
             _ => write!(f, "at every check")?,
@@ -137,7 +156,7 @@ impl fmt::Display for PropertyReport {
         for (seat, message) in &self.peers {
             write!(f, "\n         peer {seat}")?;
             if !message.is_empty() {
-                write!(f, ": {message}")?;
+                write!(f, ": {}", indented(message))?;
             }
         }
         match self.more {

@@ -83,7 +83,8 @@ impl Watched {
             false => self.verdict(holds, is_due, is_last),
         };
         let is_decided = self.verdict != PropertyVerdict::Undecided || is_last;
-        self.next = (!is_decided).then(|| self.planned.check_after(at, end));
+        let due = self.lives.due().unwrap_or(end).max(at);
+        self.next = (!is_decided).then(|| self.planned.check_after(at, end).min(due));
     }
 
     /// The verdict after a check of one that is not of each life.
@@ -97,9 +98,16 @@ impl Watched {
             (PropertyKind::Eventually, true) if !property.stays() || is_last => {
                 PropertyVerdict::Held
             }
-            (PropertyKind::Eventually, false) if is_due => PropertyVerdict::Failed,
+            (PropertyKind::Eventually, false) if is_due || self.has_stopped_holding() => {
+                PropertyVerdict::Failed
+            }
             _ => PropertyVerdict::Undecided,
         }
+    }
+
+    /// Whether it held, and had to go on holding from then on.
+    fn has_stopped_holding(&self) -> bool {
+        self.planned.property.stays() && self.planned.within.is_none() && self.held_at.is_some()
     }
 
     /// The verdict after a check of one that is of each life: there may always be another one.

@@ -198,7 +198,7 @@ fn the_network_and_the_accounts_are_seen() {
     let more = "[events]\nlines = '''0 5 Network.cutOut(\"1\")\n0 8 Network.heal(\"1\")'''";
     let results = run(&experiment().property(seen), more).expect("it runs");
     expect![[r#"
-        held   sometimes the way is cut: first at 5 s (5 checks)
+        held   sometimes the way is cut: first at 6 s (6 checks)
     "#]]
     .assert_eq(&lines(&results));
 }
@@ -302,4 +302,73 @@ fn progress_of_each_peer_is_made_in_each_life() {
         held   eventually it is heard: of 19 lives, first at 2 s (30 checks)
     "]]
     .assert_eq(&heard(&crash("3 1.5 Peer.stop()", "28.5")));
+}
+
+/// Sits on some stacks only.
+struct Rare;
+
+impl Peerlet for Rare {
+    const NAME: &'static str = "rare";
+    type Message = peerlet_core::Nothing;
+    type Timer = peerlet_core::Nothing;
+}
+
+#[test]
+fn peers_without_the_peerlet_are_no_subjects() {
+    let experiment = Experiment::new("beat").peer(|seat| match seat {
+        Seat(0) => Peer::new().with(Beat::default()).with(Rare),
+        _ => Peer::new().with(Beat::default()),
+    });
+    let never = || each_peer(|_: &Rare, _| false);
+    let experiment = experiment
+        .property(Property::sometimes("rare", never()))
+        .property(Property::eventually("rarely", each_peer(|_: &Rare, _| true)));
+    expect![[r"
+        never  sometimes rare: it never held (30 checks)
+        held   eventually rarely: of 1 life, first at 1 s (30 checks)
+    "]]
+    .assert_eq(&lines(&run(&experiment, "").expect("it runs")));
+}
+
+#[test]
+fn the_time_of_a_life_is_over_when_it_says_so_whatever_the_period() {
+    let late = |within: u64| {
+        let check = each_peer(|_: &Beat, peer| peer.now() >= Time::ZERO + SECOND * 8);
+        Property::eventually("late", check).within(SECOND * within)
+    };
+    let run = |within| {
+        let more = "[[property]]\nname = \"late\"\nevery = \"5s\"";
+        lines(&run(&experiment().property(late(within)), more).expect("it runs"))
+    };
+    // A life is seen first at the first check, which is when its time is over at the earliest.
+    assert!(run(1).starts_with("FAILED eventually late: at 2s"), "{}", run(1));
+    assert!(run(4).starts_with("held   eventually late: of 20 lives"), "{}", run(4));
+}
+
+#[test]
+fn progress_without_a_time_that_stays_goes_on_once_it_holds() {
+    let odd = |now: Time| now.as_nanos() / 1_000_000_000 % 2 == 1;
+    let world = whole_network(move |world| odd(world.now()));
+    let peers = each_peer(move |_: &Beat, peer| odd(peer.now()));
+    let experiment = experiment()
+        .property(Property::eventually("all", world).and_stays())
+        .property(Property::eventually("each", peers).and_stays());
+    let lines = lines(&run(&experiment, "").expect("it runs"));
+    assert!(lines.starts_with("FAILED eventually all: at 2s"), "{lines}");
+    assert!(lines.contains("FAILED eventually each: at 2s"), "{lines}");
+}
+
+#[test]
+fn names_that_a_program_checks_must_exist() {
+    let check = |name: &'static str, expected: &str| {
+        let error = run(&experiment().check(name), "").map(drop).expect_err("it is wrong");
+        assert!(error.to_string().contains(expected), "{error}");
+    };
+    check("beat/all were herd", "did you mean `beat/all were heard`?");
+    check("bet/*", "no property is meant by `bet/*`");
+    // Peerlets that this run does not have are known all the same.
+    assert!(run(&experiment().check("neighbors/*"), "").is_ok());
+    let timed = Property::always("timed", whole_network(|_| true)).within(SECOND);
+    let error = run(&experiment().property(timed), "").map(drop).expect_err("it says nothing");
+    assert!(error.to_string().contains("`within` and `and_stays` say nothing"), "{error}");
 }
