@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use peerlet_core::Duration;
-use peerlet_scenario::{Override, Problems, Source};
+use peerlet_scenario::{Override, Problem, Problems, Source};
 use peerlet_sim::{Engine, Watch};
 
 use crate::error::RunError;
@@ -162,8 +162,16 @@ impl Sim<'_> {
     /// results are in the order of the seeds.
     ///
     /// # Errors
-    /// The error of the lowest seed that has one; later seeds are not begun then.
+    /// The error of the lowest seed that has one; later seeds are not begun then. And when there is
+    /// no seed in the range: results of no run would pass every test.
     pub fn seeds(self, seeds: RangeInclusive<u64>) -> Result<Vec<Results>, RunError> {
+        if seeds.is_empty() {
+            let text = format!("{}..={}", seeds.start(), seeds.end());
+            let source = Source::new("seeds", text.as_str());
+            let help = "put the smaller seed first";
+            let problem = Problem::new(&source, 0..text.len(), "there is no seed in it", help);
+            return Err(RunError::Plan(problem.into()));
+        }
         let count = seeds.end().saturating_sub(*seeds.start()).saturating_add(1);
         let (next, done) = (Mutex::new(seeds), Mutex::new(BTreeMap::new()));
         let work = || {

@@ -164,6 +164,8 @@ impl SimRun {
     /// Goes on until a condition holds, which is judged now and at every whole multiple of `every`
     /// from now on. False when it did not hold at the end either.
     ///
+    /// At time zero no peer runs yet, and a condition on *all running peers* holds: count them.
+    ///
     /// # Errors
     /// As [`run_until`](SimRun::run_until).
     ///

@@ -42,7 +42,7 @@ pub(super) const WINDOW_MIN: u32 = 8 * 1024;
 pub(super) const STRANGER_WINDOW: u32 = 16 * 1024;
 const STRANGER_STREAMS: u32 = 2;
 /// Bytes of datagrams that wait on a connection, each way: about 400 of the largest.
-const DATAGRAM_BUFFER: usize = 512 * 1024;
+pub(super) const DATAGRAM_BUFFER: usize = 512 * 1024;
 /// Silence after which a connection is dead (RFC 9308, section 3.2); we break ours three times as
 /// often.
 const IDLE_MAX: Duration = Duration::from_secs(30);

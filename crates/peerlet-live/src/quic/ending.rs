@@ -4,13 +4,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use quinn::{AsyncUdpSocket, Endpoint};
+use bytes::Bytes;
+use quinn::{AsyncUdpSocket, Connection, Endpoint};
 use tokio::time::{Instant, sleep};
+
+use super::config::DATAGRAM_BUFFER;
 
 /// How long the end of a socket without links takes: enough to send what ends its handshakes.
 const UNLINKED: Duration = Duration::from_millis(50);
-/// How long the tasks of an endpoint may take to let go of its socket, and how often that is
-/// looked at: it takes them a fraction of a millisecond.
+/// How long the tasks of an endpoint may take to send its datagrams, and to let go of its socket,
+/// and how often that is looked at: each takes them a fraction of a millisecond.
 const LETTING_GO: Duration = Duration::from_millis(200);
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -18,6 +21,20 @@ const LOOK: Duration = Duration::from_millis(1);
 /// time, and tells nobody anything.
 pub(super) fn farewell(is_linked: bool, until: Instant, now: Instant) -> Instant {
     if is_linked { until } else { until.min(now + UNLINKED) }
+}
+
+/// Waits until all datagrams that were given to connections have left: the end of a connection
+/// takes away those that have not.
+pub(super) async fn let_datagrams_leave(connections: &[Connection], until: Instant) {
+    let until = until.min(Instant::now() + LETTING_GO);
+    // An empty buffer has room for the note that one datagram takes, and no less.
+    let empty = DATAGRAM_BUFFER - size_of::<Bytes>();
+    let waits = |connection: &Connection| {
+        connection.close_reason().is_none() && connection.datagram_send_buffer_space() < empty
+    };
+    while connections.iter().any(waits) && Instant::now() < until {
+        sleep(LOOK).await;
+    }
 }
 
 /// A real socket that an endpoint has.

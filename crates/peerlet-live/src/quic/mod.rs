@@ -35,7 +35,7 @@ use crate::tls;
 use crate::transport::{
     BATCH_MAX, BindError, Capabilities, Inbound, KeptOutNotice, LinkError, Outbound, Transport,
 };
-use ending::{BoundSocket, farewell};
+use ending::{BoundSocket, farewell, let_datagrams_leave};
 use gate::{Gate, crowded_out};
 use link::{EndpointShared, UNWANTED};
 use streams::{HeldBytes, Queued, Streams};
@@ -470,6 +470,7 @@ impl QuicTransport {
                 return;
             }
         }
+        let_datagrams_leave(&connections, until).await;
     }
 }
 

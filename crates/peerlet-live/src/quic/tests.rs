@@ -220,6 +220,23 @@ async fn closing_lets_everything_arrive_first() {
     assert_eq!(came.0.iter().filter_map(frame_of).count(), 1000);
 }
 
+#[tokio::test]
+async fn closing_lets_datagrams_leave_first() {
+    for _ in 0..20 {
+        let (mut alice, mut bob) = (bind(), bind());
+        let (to, back) = (bob.local_addr(), alice.local_addr());
+        send_datagram(&mut alice, to, b"0").await;
+        assert_eq!(beside(&mut alice, frames(&mut bob, 1)).await, ["0"]);
+        send_datagram(&mut bob, back, b"0").await;
+        assert_eq!(beside(&mut bob, frames(&mut alice, 1)).await, ["0"]);
+        for _ in 0..10 {
+            send_datagram(&mut alice, to, b"bye").await;
+        }
+        let (came, ()) = tokio::join!(until(&mut bob, lost), soon(alice.close(SECOND * 20)));
+        assert_eq!(came.0.iter().filter_map(frame_of).count(), 10);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn where_nobody_answers_there_is_no_link() {
     let mute = UdpSocket::bind("127.0.0.1:0").unwrap();

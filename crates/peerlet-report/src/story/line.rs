@@ -142,6 +142,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_page_names_every_field() {
+        let line = StoryLine {
+            time: 1,
+            seat: 3,
+            kind: "send".to_owned(),
+            other: Some(7),
+            peerlet: Some("ring".to_owned()),
+            message_type: Some("Message".to_owned()),
+            class: Some("datagram".to_owned()),
+            size: Some(2),
+            number: Some(5),
+            question: Some(1),
+            answer: Some(1),
+            cause: Some("loss".to_owned()),
+            message: raw("{}"),
+        };
+        let text = serde_json::to_string(&line).expect("it is JSON");
+        let json: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+        let page = include_str!("../../../../docs/RUN_FOLDER.md");
+        let (_, page) = page.split_once("## story.jsonl").expect("it has that section");
+        for field in json.as_object().expect("an object").keys() {
+            assert!(page.contains(&format!("`{field}`")), "docs/RUN_FOLDER.md lacks `{field}`");
+        }
+    }
+
+    #[test]
     fn a_long_message_is_cut_and_the_line_stays_json() {
         let long = format!("[{}0]", "1,".repeat(5_000));
         let cut = raw(&long).expect("it is JSON");

@@ -37,6 +37,10 @@ fn what_was_expected_and_did_not_come_is_named() -> Result<(), RunError> {
 
 #[test]
 fn a_wrong_scenario_is_refused_once() {
+    #[expect(clippy::reversed_empty_ranges, reason = "that is the mistake")]
+    let error =
+        experiment().sim("peers = 10\nfor = \"1s\"").seeds(4..=1).expect_err("there is none");
+    assert!(error.to_string().contains("there is no seed in it"), "{error}");
     let error = experiment().sim("peers = 10\n").seeds(1..=100).expect_err("it has no end");
     assert!(error.to_string().contains("for"), "{error}");
 }
