@@ -134,13 +134,25 @@ fn prefer_large_pages(start: NonNull<u8>, layout: Layout) {
 #[cfg(not(all(target_os = "linux", not(miri))))]
 fn prefer_large_pages(_: NonNull<u8>, _: Layout) {}
 
+/// An allocation, which is given back in any case.
+struct Block(NonNull<u8>, Layout);
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        if self.1.size() > 0 {
+            // SAFETY: it was allocated with this layout, and whoever drops it needs it no more.
+            unsafe { dealloc(self.0.as_ptr(), self.1) };
+        }
+    }
+}
+
 impl<T> Drop for Table<T> {
     fn drop(&mut self) {
-        self.resize_with(0, || unreachable!("nothing is made to get fewer"));
-        if self.layout.size() > 0 {
-            // SAFETY: it was allocated with this layout, and all rows are dropped.
-            unsafe { dealloc(self.block.as_ptr(), self.layout) };
-        }
+        let _block = Block(self.block, self.layout);
+        let rows = std::ptr::slice_from_raw_parts_mut(self.start.as_ptr(), self.len);
+        // SAFETY: these rows are the table's, which ends here. When one panics, the others are
+        // dropped all the same, and then the block.
+        unsafe { rows.drop_in_place() };
     }
 }
 
