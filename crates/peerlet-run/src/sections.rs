@@ -5,6 +5,7 @@ use peerlet_live::Section;
 use peerlet_scenario::{Raw, RawValue, StackEntry};
 
 use crate::plan::Plan;
+use crate::properties::PlannedProperty;
 
 /// Values up to this many bytes are shown as they are; of longer ones the beginning and a hash.
 const SHOWN_MAX: usize = 100;
@@ -25,6 +26,11 @@ pub fn sections(plan: &Plan) -> Vec<Section> {
         let name = format!("group `{}`", group.name);
         sections.push(text(format!("{name}, seats"), &group.seats.to_string()));
         sections.extend(group.stack.iter().map(|entry| peerlet(&name, entry)));
+    }
+    for PlannedProperty { name, every, from, within, .. } in &plan.properties {
+        let within = within.map(|within| format!(", within {within}")).unwrap_or_default();
+        let value = format!("every {every}, from {from}{within}");
+        sections.push(text(format!("property `{name}`"), &value));
     }
     let timeline = plan.timeline();
     let count = format!("{} entries", timeline.entries().len());

@@ -12,6 +12,9 @@ use peerlet_core::{Address, Contact, Context, Duration, Identity, TrustError};
 use super::members::Standing;
 use super::{Alone, Bootstrap, BootstrapMessage, BootstrapTimer, Bootstrapped, config};
 
+/// After this many rounds without an answer, some fifteen seconds, the log says so.
+const SILENCES_TOLD: u32 = 4;
+
 /// How often the others of its list are asked before the first of a list founds the overlay: one
 /// question or answer may be lost.
 const ROUNDS_BEFORE_FOUNDING: u32 = 2;
@@ -211,6 +214,13 @@ impl Bootstrap {
             return;
         }
         own.silences += 1;
+        if own.silences == SILENCES_TOLD && !own.has_joined {
+            let count = own.others.len();
+            tracing::warn!(
+                "no introducer has answered yet, of {count}: they may not run, or run another \
+                 program, another stack or another transport; this peer goes on asking"
+            );
+        }
         if own.silences >= ROUNDS_BEFORE_FOUNDING && own.is_first && !own.has_joined {
             self.found(ctx);
         }
