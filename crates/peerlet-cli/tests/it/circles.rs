@@ -22,6 +22,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "picks",
             "property",
             "property/view",
+            "property/violation",
             "registry",
             "role",
             "task",

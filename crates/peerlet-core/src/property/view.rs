@@ -62,6 +62,12 @@ impl<'a> PeerView<'a> {
         self.source.life(self.row)
     }
 
+    /// Its peerlets, in the order of its stack: their names, and their states as texts where they
+    /// have such.
+    pub fn snapshots(&self) -> Vec<(&'static str, Option<String>)> {
+        self.source.snapshots(self.row)
+    }
+
     /// Its peerlet of type `P`; `None` where it has none.
     pub fn peerlet<P: Peerlet>(&self) -> Option<Ref<'a, P>> {
         let peerlet = self.source.peerlet(self.row, TypeId::of::<P>())?;

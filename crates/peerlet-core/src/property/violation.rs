@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::address::Seat;
+use crate::property::view::PeerView;
 
 /// How many peers a violation names. The others are counted.
 pub const PEERS_MAX: usize = 10;
@@ -14,12 +15,14 @@ pub struct Violation {
     message: String,
     peers: Vec<(Seat, String)>,
     more: u64,
+    /// The states of some of the peers, as their peerlets tell them.
+    states: Vec<(Seat, Vec<(&'static str, String)>)>,
 }
 
 impl Violation {
     /// A violation that this sentence tells of.
     pub fn new(message: impl Into<String>) -> Violation {
-        Violation { message: message.into(), peers: Vec::new(), more: 0 }
+        Violation { message: message.into(), peers: Vec::new(), more: 0, states: Vec::new() }
     }
 
     /// Names a peer that it concerns, with a sentence on it.
@@ -56,6 +59,25 @@ impl Violation {
         self.peers.sort_unstable();
         self.more += other.more + self.peers.len().saturating_sub(PEERS_MAX) as u64;
         self.peers.truncate(PEERS_MAX);
+        self.states.extend(other.states);
+        self.states.sort_unstable();
+        let peers = &self.peers;
+        self.states.retain(|(seat, _)| peers.iter().any(|(named, _)| named == seat));
+        self
+    }
+
+    /// Adds the states of the peers that it names: as their snapshots tell them, where they have
+    /// such. For runtimes.
+    #[must_use]
+    pub fn with_states<'a>(mut self, peer: impl Fn(Seat) -> Option<PeerView<'a>>) -> Violation {
+        for (seat, _) in &self.peers {
+            let told = peer(*seat).map(|peer| peer.snapshots()).unwrap_or_default();
+            let told = told.into_iter().filter_map(|(name, state)| Some((name, state?)));
+            let told: Vec<(&'static str, String)> = told.collect();
+            if !told.is_empty() {
+                self.states.push((*seat, told));
+            }
+        }
         self
     }
 
@@ -84,6 +106,11 @@ impl Violation {
     /// The first peers that it concerns, each with a sentence, which may be empty.
     pub fn peers(&self) -> &[(Seat, String)] {
         &self.peers
+    }
+
+    /// The states of peers that it names, where they are known: peerlets and their snapshots.
+    pub fn states(&self) -> &[(Seat, Vec<(&'static str, String)>)] {
+        &self.states
     }
 
     /// How many more peers it concerns.

@@ -90,11 +90,14 @@ impl Look for LiveChecker {
             if !planned.is_checked_at(at, self.end) || lock(shared).watched.next.is_none() {
                 continue;
             }
-            let peers = peers.iter().copied();
+            let all = peers.iter().copied();
             let found = match planned.property.is_of_each_life() {
-                true => lock(shared).watched.check_lives((at, self.end), peers),
-                false => caught(|| planned.property.check_peers(peers)),
+                true => lock(shared).watched.check_lives((at, self.end), all),
+                false => caught(|| planned.property.check_peers(all)),
             };
+            // What is wrong of one peer is wrong of all: no other shard can mend it.
+            let peer = |seat| peers.iter().find(|peer| peer.seat() == seat).copied();
+            let found = found.map(|found| found.map_err(|wrong| wrong.with_states(peer)));
             lock(shared).take(at, found, shards, self.end);
         }
     }

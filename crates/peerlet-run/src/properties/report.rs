@@ -1,9 +1,10 @@
 //! How the properties of a run ended.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use peerlet_core::Time;
 use peerlet_core::property::Violation;
+use peerlet_core::{Seat, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::properties::planned::PlannedProperty;
@@ -54,6 +55,10 @@ pub struct PropertyReport {
     /// The peers that it concerns, each with a sentence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<(u32, String)>,
+    /// The states of these peers then, as the snapshots of their peerlets tell them: seat, and
+    /// texts by peerlet. Peers without a snapshot are missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<(u32, BTreeMap<String, String>)>,
     /// How many more peers it concerns.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more: u64,
@@ -92,6 +97,7 @@ impl PropertyReport {
             failed_time,
             message: violation.as_ref().map(|one| cut(one.message())).unwrap_or_default(),
             peers: peers.map(|(seat, message)| (seat.0, cut(message))).collect(),
+            states: violation.iter().flat_map(Violation::states).map(state).collect(),
             more: violation.as_ref().map_or(0, Violation::more),
         }
     }
@@ -105,6 +111,14 @@ impl PropertyReport {
             (message, _) => message.to_owned(),
         }
     }
+}
+
+/// The peers whose states a table shows.
+const STATES_SHOWN: usize = 3;
+
+/// The state of a peer; long texts are cut.
+fn state((seat, told): &(Seat, Vec<(&'static str, String)>)) -> (u32, BTreeMap<String, String>) {
+    (seat.0, told.iter().map(|(name, text)| ((*name).to_owned(), cut(text))).collect())
 }
 
 /// The most bytes of a sentence.
@@ -157,6 +171,10 @@ impl fmt::Display for PropertyReport {
             write!(f, "\n         peer {seat}")?;
             if !message.is_empty() {
                 write!(f, ": {}", indented(message))?;
+            }
+            let mut shown = self.states.iter().take(STATES_SHOWN);
+            for (name, text) in shown.find(|(at, _)| at == seat).iter().flat_map(|(_, told)| told) {
+                write!(f, "\n           {name}: {}", indented(text))?;
             }
         }
         match self.more {

@@ -43,6 +43,11 @@ impl Watched {
             false => planned.property.check(world),
         });
         self.take(at, found, end);
+        if self.verdict == PropertyVerdict::Failed
+            && let Some((at, violation)) = self.violation.take()
+        {
+            self.violation = Some((at, violation.with_states(|seat| world.peer(seat))));
+        }
     }
 
     /// Makes a part of the check of this instant, on the lives of these peers, where it is one of

@@ -292,10 +292,11 @@ fn progress_of_each_peer_is_made_in_each_life() {
         held   eventually it is heard: of 21 lives, first at 2 s (30 checks)
     "]]
     .assert_eq(&heard(&crash("", "12.5")));
-    expect![[r"
+    expect![[r#"
         FAILED eventually it is heard: at 16s: it does not hold of 1 peer (16 checks)
                  peer 4: deaf
-    "]]
+                   beat: heard 0
+    "#]]
     .assert_eq(&heard(&crash("3 9 Peer.stop()", "12.5")));
     // Its time is not over when the run is.
     expect![[r"

@@ -29,6 +29,8 @@ fn a_ring_that_forgets_is_found_and_the_command_that_it_says_shows_the_state() {
                     (21 checks)\n         peer 0: it has heard its predecessor, and has none\n";
     assert!(said.contains(expected), "{said}");
     assert!(said.contains("         and 10 more\n"), "{said}");
+    // Three peers have their states beside them.
+    assert_eq!(said.matches("           ring: between nobody and ").count(), 3, "{said}");
     assert!(said.contains("held   eventually ring/all have a predecessor: first at 2 s"), "{said}");
     let never = "never  sometimes ring/somebody was heard a thousand times: it never held";
     assert!(said.contains(never), "{said}");
@@ -77,5 +79,7 @@ fn found_on_sockets(world: &str, output: &Output) {
     let at = forgets["failed_at"].as_f64().expect("an instant");
     assert!((19.0..=23.0).contains(&at), "{world}: {forgets}");
     assert!(!forgets["peers"].as_array().expect("a list").is_empty(), "{world}: {forgets}");
+    let state = forgets["states"][0][1]["ring"].as_str().expect("its state is there");
+    assert!(state.starts_with("between nobody and "), "{world}: {forgets}");
     assert_eq!(properties[1]["verdict"], "never", "{world}: {run}");
 }
