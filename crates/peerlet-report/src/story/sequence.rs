@@ -165,25 +165,17 @@ impl Sequence {
         for step in &self.steps {
             let mut line: Vec<char> = vec![' '; self.peers.len() * WIDTH];
             (0..self.peers.len()).for_each(|column| line[middle(column)] = '|');
-            let mut label = step.label.clone();
             match step.what {
                 What::Mark => line[middle(step.at)] = '*',
                 What::Send { to, .. } if to == step.at => line[middle(to)] = '@',
-                What::Send { to, comes, is_lost } => {
+                What::Send { to, is_lost, .. } => {
                     arrow(
                         &mut line,
                         (middle(step.at), middle(to)),
                         if is_lost { 'x' } else { '>' },
                     );
-                    label += &match comes.map(|row| (self.steps[row].time - step.time, row)) {
-                        Some((after, _)) if !is_lost => {
-                            format!(" (+{})", Duration::from_nanos(after))
-                        }
-                        Some((_, row)) => format!(" ({})", self.steps[row].label),
-                        None => String::new(),
-                    };
                 }
-                // Its own row says all of it.
+                // The row in which it was sent says all of it.
                 What::Lose { sent: Some(_), .. } => continue,
                 What::Lose { to, sent: None } => {
                     arrow(&mut line, (middle(step.at), middle(to)), 'x');
@@ -192,11 +184,26 @@ impl Sequence {
             }
             let time = (Time::ZERO + Duration::from_nanos(step.time)).to_string();
             let line: String = line.into_iter().collect();
-            out += format!("{time:<14}{line}  {label}").trim_end();
+            out += format!("{time:<14}{line}  {}", self.label(step)).trim_end();
             out.push('\n');
         }
         out += "\n--> sent   --x lost   o came   * handled   @ to itself\n";
         out
+    }
+}
+
+impl Sequence {
+    /// What a row says: of a message that is sent also what becomes of it.
+    pub(super) fn label(&self, step: &Step) -> String {
+        let What::Send { comes: Some(row), is_lost, .. } = step.what else {
+            return step.label.clone();
+        };
+        let end = &self.steps[row];
+        let after = Duration::from_nanos(end.time.saturating_sub(step.time));
+        match is_lost {
+            true => format!("{} ({})", step.label, end.label),
+            false => format!("{} (+{after})", step.label),
+        }
     }
 }
 

@@ -1,10 +1,8 @@
 //! A sequence of messages as a picture that stands by itself.
 
-use std::fmt::Write;
-
 use peerlet_core::{Duration, Time};
 
-use crate::story::sequence::{Sequence, What};
+use crate::story::sequence::{Sequence, Step, What};
 
 /// The places of columns and rows, in pixels.
 const LEFT: usize = 130;
@@ -21,71 +19,97 @@ const STYLE: &str = "text{font:12px ui-monospace,monospace;fill:#1f2328}.dim{fil
                      .lost{stroke:#ff7b72}.tip{fill:#58a6ff}.no{fill:#ff7b72}\
                      .mark{fill:#9198a1}.back{fill:#0d1117}}";
 
+/// The places of the rows of a sequence.
+struct Places {
+    /// How many rows are above each step.
+    rows: Vec<usize>,
+}
+
+impl Places {
+    fn of(steps: &[Step]) -> Places {
+        let mut rows = vec![0];
+        for step in steps {
+            rows.push(rows[rows.len() - 1] + usize::from(is_row(step)));
+        }
+        Places { rows }
+    }
+
+    fn y(&self, row: usize) -> usize {
+        TOP + (self.rows[row] + 1) * ROW
+    }
+}
+
+fn x(column: usize) -> usize {
+    LEFT + column * COLUMN
+}
+
+/// The loss of a message has no row of its own where the story has its departure.
+fn is_row(step: &Step) -> bool {
+    !matches!(step.what, What::Lose { sent: Some(_), .. })
+}
+
 impl Sequence {
     /// The sequence as a picture.
     pub fn svg(&self) -> String {
         let Sequence { peers, steps } = self;
-        let (x, y) = (|column: usize| LEFT + column * COLUMN, |row: usize| TOP + (row + 1) * ROW);
-        let labels = LEFT + peers.len() * COLUMN;
-        let (width, height) = (labels + 560, y(steps.len()) + ROW);
-        let mut out = String::new();
-        let mut put =
-            |line: std::fmt::Arguments<'_>| writeln!(out, "{line}").expect("it takes all");
-        put(format_args!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {width} {height}\" role=\"img\"><title>A sequence of messages</title>\
-         <style>{STYLE}</style><defs>{}{}</defs>\
-         <rect class=\"back\" width=\"{width}\" height=\"{height}\"/>",
-            marker("tip", "M0,0L8,4L0,8z"),
-            marker("no", "M0,1L1,0L4,3L7,0L8,1L5,4L8,7L7,8L4,5L1,8L0,7L3,4z"),
-        ));
+        let places = Places::of(steps);
+        let (labels, end) = (x(peers.len()), places.y(steps.len()));
+        let mut out = head(labels + 720, end + ROW);
         for (column, peer) in peers.iter().enumerate() {
-            let (at, end) = (x(column), y(steps.len()));
-            put(format_args!(
-                "<line class=\"life\" x1=\"{at}\" y1=\"{TOP}\" x2=\"{at}\" y2=\"{end}\"/>"
-            ));
-            let above = TOP - 14;
-            put(format_args!(
-                "<text x=\"{at}\" y=\"{above}\" text-anchor=\"middle\">peer {peer}</text>"
-            ));
+            let (at, above) = (x(column), TOP - 14);
+            out += &format!(
+                "<line class=\"life\" x1=\"{at}\" y1=\"{TOP}\" x2=\"{at}\" y2=\"{end}\"/>\n\
+                 <text x=\"{at}\" y=\"{above}\" text-anchor=\"middle\">peer {peer}</text>\n"
+            );
         }
         let mut last = None;
-        for (row, step) in steps.iter().enumerate() {
-            let (from, at) = (x(step.at), y(row));
-            let text = at + 4;
+        for (row, step) in steps.iter().enumerate().filter(|(_, step)| is_row(step)) {
+            let text = places.y(row) + 4;
             if last != Some(step.time) {
                 let time = Time::ZERO + Duration::from_nanos(step.time);
-                put(format_args!("<text class=\"dim\" x=\"8\" y=\"{text}\">{time}</text>"));
+                out += &format!("<text class=\"dim\" x=\"8\" y=\"{text}\">{time}</text>\n");
             }
             last = Some(step.time);
-            match step.what {
-                What::Send { to, comes, is_lost } if to != step.at => {
-                    let (class, tip) = if is_lost { ("lost", "no") } else { ("way", "tip") };
-                    // A message that is lost at once, or never seen again, is level.
-                    let (x2, y2) = (x(to), y(comes.filter(|_| !is_lost).unwrap_or(row)));
-                    let x2 = if is_lost { usize::midpoint(from, x2) } else { x2 };
-                    put(format_args!(
-                        "<line class=\"{class}\" x1=\"{from}\" y1=\"{at}\" x2=\"{x2}\" y2=\"{y2}\" \
-                     marker-end=\"url(#{tip})\"/>"
-                    ));
-                }
-                What::Lose { sent: Some(_), .. } => {}
-                What::Lose { to, sent: None } => {
-                    let x2 = usize::midpoint(from, x(to));
-                    put(format_args!(
-                        "<line class=\"lost\" x1=\"{from}\" y1=\"{at}\" x2=\"{x2}\" y2=\"{at}\" \
-                     marker-end=\"url(#no)\"/>"
-                    ));
-                }
-                _ => {
-                    put(format_args!("<circle class=\"mark\" cx=\"{from}\" cy=\"{at}\" r=\"3\"/>"))
-                }
-            }
-            let label = escaped(&step.label);
-            put(format_args!("<text x=\"{labels}\" y=\"{text}\">{label}</text>"));
+            out += &mark(step, row, &places);
+            let label = escaped(&self.label(step));
+            out += &format!("<text x=\"{labels}\" y=\"{text}\">{label}</text>\n");
         }
         out + "</svg>\n"
     }
+}
+
+/// The beginning of a picture of this size.
+fn head(width: usize, height: usize) -> String {
+    let tip = marker("tip", "M0,0L8,4L0,8z");
+    let no = marker("no", "M0,1L1,0L4,3L7,0L8,1L5,4L8,7L7,8L4,5L1,8L0,7L3,4z");
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\" role=\"img\"><title>A sequence of messages</title>\
+         <style>{STYLE}</style><defs>{tip}{no}</defs>\
+         <rect class=\"back\" width=\"{width}\" height=\"{height}\"/>\n"
+    )
+}
+
+/// What a row shows besides its label: an arrow, or a point.
+fn mark(step: &Step, row: usize, places: &Places) -> String {
+    let (from, y) = (x(step.at), places.y(row));
+    match step.what {
+        What::Send { to, comes, is_lost: false } if to != step.at => {
+            // One that is never seen again is level.
+            arrow(("way", "tip"), (from, y), (x(to), places.y(comes.unwrap_or(row))))
+        }
+        What::Send { to, is_lost: true, .. } | What::Lose { to, .. } => {
+            arrow(("lost", "no"), (from, y), (usize::midpoint(from, x(to)), y))
+        }
+        _ => format!("<circle class=\"mark\" cx=\"{from}\" cy=\"{y}\" r=\"3\"/>\n"),
+    }
+}
+
+fn arrow((class, tip): (&str, &str), (x1, y1): (usize, usize), (x2, y2): (usize, usize)) -> String {
+    format!(
+        "<line class=\"{class}\" x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\" \
+         marker-end=\"url(#{tip})\"/>\n"
+    )
 }
 
 fn marker(class: &str, path: &str) -> String {
