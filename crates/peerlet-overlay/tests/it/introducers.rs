@@ -21,18 +21,18 @@ fn at(secs: u64) -> Time {
 
 fn world(seed: u64, loss: f64, acts: Vec<Directive>) -> Simulation {
     let known = || (0..KNOWN).map(|seat| Address::simulated(Seat(seat)));
-    let mut setup = Setup::new(PEERS, SECOND * 120, move |_| {
+    let mut setup = Setup::new(PEERS, SECOND * 160, move |_| {
         Peer::new().with(Bootstrap::through(known())).with(Neighbors::default())
     });
     setup.seed = seed;
     let constant: Box<dyn Model> = Box::new(Constant { delay: MILLISECOND * 40 });
-    // Until the last ten seconds before somebody looks: a ring neighbor whose three heartbeats in a
-    // row are lost is gone for a moment.
+    // Until the last half minute before somebody looks: a ring neighbor whose three heartbeats in a
+    // row are lost is gone for a moment, and one peer in some thousand joins only when losses end.
     let fault = |secs, loss| {
         let change = Change::Loss(LossModel::Independent(Probability::new(loss).unwrap()));
         Fault { at: at(secs), seats: SeatSet::all(PEERS), change }
     };
-    let faults = [fault(0, loss), fault(39, 0.0), fault(50, loss), fault(100, 0.0)];
+    let faults = [fault(0, loss), fault(39, 0.0), fault(70, loss), fault(120, 0.0)];
     setup.model = Box::new(Layers::around(constant, vec![Box::new(Faults::new(&faults, PEERS))]));
     Simulation::new(setup, acts).unwrap()
 }
@@ -63,7 +63,7 @@ fn check_ring(simulation: &Simulation, seed: u64) {
 fn one_ring_whoever_starts_first_and_whatever_is_lost() {
     for seed in (0..20).map(|n| seed() + n) {
         let mut simulation = world(seed, 0.1, starts(seed));
-        simulation.run_until(at(49)).unwrap();
+        simulation.run_until(at(69)).unwrap();
         check_ring(&simulation, seed);
     }
 }
@@ -75,11 +75,11 @@ fn known_peers_crash_and_come_back() {
         let gone = (seed % u64::from(KNOWN)) as u32;
         let mut acts = starts(seed);
         acts.extend([act(30, gone, Act::Crash), act(31, 20, Act::Crash), act(40, 20, Act::Start)]);
-        acts.push(act(50, gone, Act::Start));
+        acts.push(act(70, gone, Act::Start));
         let mut simulation = world(seed, 0.05, acts);
-        simulation.run_until(at(49)).unwrap();
+        simulation.run_until(at(69)).unwrap();
         check_ring(&simulation, seed);
-        simulation.run_until(at(110)).unwrap();
+        simulation.run_until(at(150)).unwrap();
         assert_eq!(running(&simulation, PEERS).len(), PEERS as usize);
         check_ring(&simulation, seed);
     }
