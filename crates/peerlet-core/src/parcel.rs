@@ -179,7 +179,7 @@ impl fmt::Debug for Body {
     }
 }
 
-/// What can be done with a message whose type is forgotten.
+/// The functions of a message type, for messages whose type has been erased.
 struct Coding {
     encode: fn(&Body, &mut Vec<u8>),
     json: fn(&Body) -> Option<String>,

@@ -44,11 +44,11 @@ mod emulation;
 mod emulator;
 mod error;
 mod live;
-mod look;
 mod medium;
 mod member;
 mod monitor;
 mod notice;
+mod observer;
 mod outcome;
 mod panics;
 mod parts;
@@ -77,7 +77,6 @@ pub use frame::{
 };
 pub use key::{KeyError, ProcessKey};
 pub use live::run;
-pub use look::Look;
 pub use medium::{
     Carried, EMULATED_MAX, Flaw, LATE_MAX, LATENESS_MAX, Lateness, Lost, Medium, MediumError,
     Packets, SocketLimit, WarmUp, ask_for_priority, make_room,
@@ -85,6 +84,7 @@ pub use medium::{
 pub use member::{Difference, Join, JoinError, JoinTextError, Section};
 pub use monitor::Delays;
 pub use notice::Notice;
+pub use observer::Observer;
 pub use outcome::{LiveOutcome, Whole};
 pub use panics::PanicPlace;
 pub use peers::{EVENTS_MAX, Events, LiveRun, Peers, start};

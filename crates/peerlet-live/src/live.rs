@@ -174,8 +174,8 @@ async fn prepare(
     setup.check()?;
     let key = setup.key.take().unwrap_or_else(ProcessKey::generate);
     let mut emulator = Emulator::new(&mut setup)?;
-    if let Some(look) = &setup.look {
-        look.begin(setup.shards);
+    if let Some(observer) = &setup.observer {
+        observer.begin(setup.shards);
     }
     let mut transports = Vec::new();
     for shard in 0..setup.shards {

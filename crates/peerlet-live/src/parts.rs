@@ -17,8 +17,8 @@ use crate::monitor::MonitorHandle;
 use crate::seats::SeatMap;
 use crate::setup::LiveSetup;
 use crate::shard::{
-    AlarmClock, CurrentEvent, Looks, Pauses, Punctuality, Shard, ShardChannels, ShardState, Timers,
-    Undecoded,
+    AlarmClock, CurrentEvent, Observation, Pauses, Punctuality, Shard, ShardChannels, ShardState,
+    Timers, Undecoded,
 };
 use crate::transport::Transport;
 
@@ -100,7 +100,7 @@ impl Parts<'_> {
             undecoded: self.undecoded.clone(),
             kept_out: self.kept_out.clone(),
             pins: 0,
-            looks: Looks::new(self.setup.look.clone()),
+            observation: Observation::new(self.setup.observer.clone()),
         }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn check_runtime() -> Result<(), LiveError> {
     if caught_now(|| drop(tokio::time::sleep(std::time::Duration::ZERO))).is_err() {
         return lacks("the tokio runtime has no timers");
     }
-    // Where the system gives no socket, that is told of those that the run binds.
+    // If the system refuses a socket here, binding the run's own sockets reports it.
     let Ok(socket) = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)) else { return Ok(()) };
     if socket.set_nonblocking(true).is_ok()
         && caught_now(|| drop(tokio::net::UdpSocket::from_std(socket))).is_err()

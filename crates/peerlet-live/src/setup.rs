@@ -11,10 +11,10 @@ use crate::admission::Admission;
 use crate::error::{EPOCH_OF_SEVERAL_MIN, EPOCHS_OF_SEVERAL_MAX, LiveError, Panicked};
 use crate::frame::Tag;
 use crate::key::ProcessKey;
-use crate::look::Look;
 use crate::medium::{LATE_MAX, Medium};
 use crate::member::{Join, Role, Section};
 use crate::notice::Notice;
+use crate::observer::Observer;
 use crate::panics::{PanicPlace, caught_now, message_of};
 use crate::quic::{Guard, LINKS_MAX};
 use crate::shard::Build;
@@ -119,7 +119,7 @@ pub struct LiveSetup {
     /// closed. Default: nobody does, and they are kept for the outcome.
     pub on_epoch: Option<OnEpoch>,
     /// Looks at the running peers of this process while it runs. Default: nobody does.
-    pub look: Option<Arc<dyn Look>>,
+    pub observer: Option<Arc<dyn Observer>>,
     /// The sections that all processes of the run must have alike, beside its name, seats,
     /// duration, codec, peerlets and their versions: a process that joins with other ones is
     /// refused, and told which. Default: none.
@@ -172,7 +172,7 @@ impl LiveSetup {
             admission: Admission::default(),
             membership: Membership::Scenario,
             on_epoch: None,
-            look: None,
+            observer: None,
             sections: Vec::new(),
             start_within: SECOND * 30,
             notice: Arc::new(|line| tracing::info!("{line}")),

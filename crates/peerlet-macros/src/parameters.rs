@@ -208,6 +208,8 @@ fn serde(input: &DeriveInput, parameters: &[Parameter], overlay: &Path) -> Token
             #[derive(#serde::Serialize, #serde::Deserialize)]
             #[serde(crate = #path, remote = #remote, rename = #name)]
             #[serde(default, deny_unknown_fields, bound(deserialize = ""))]
+            // It only describes the fields of the author's struct to serde, and is never built. The
+            // lints are those of the author's crate, which may not have them on.
             #[allow(dead_code, non_camel_case_types)]
             struct __PeerletParameters { #(#fields,)* }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use peerlet_core::Time;
 use peerlet_core::runtime::SeatSet;
 #[cfg(feature = "live")]
-use peerlet_live::{LiveSetup, Look, Medium};
+use peerlet_live::{LiveSetup, Medium, Observer};
 use peerlet_network::Model;
 use peerlet_scenario::Problems;
 use peerlet_sim::{Engine, Setup, Story, Trace, Watch};
@@ -134,7 +134,7 @@ fn on_sockets(experiment: &Experiment, plan: &Plan, closed_network: bool) -> Liv
         codec: plan.codec,
         epoch: scenario.measure.epoch,
         from: plan.measured_from(),
-        look: (!plan.properties.is_empty()).then(|| plan.checker.clone() as Arc<dyn Look>),
+        observer: (!plan.properties.is_empty()).then(|| plan.checker.clone() as Arc<dyn Observer>),
         ..LiveSetup::new(name, scenario.peers, scenario.duration, move |seat| build(seat))
     }
 }

@@ -1,7 +1,7 @@
 //! Which part of a run a story is about, read from a text.
 
-use peerlet_core::{Duration, Time};
-use peerlet_scenario::suggest;
+use peerlet_core::Time;
+use peerlet_scenario::{instant, suggest};
 use peerlet_sim::StoryFilter;
 
 use crate::plan::Plan;
@@ -54,8 +54,8 @@ pub fn story_filter(plan: &Plan, text: &str) -> Result<StoryFilter, String> {
                     format!("no peerlet is named `{value}`; {help}")
                 })?);
             }
-            "from" => filter.from = instant(value)?,
-            "to" => filter.to = instant(value)?,
+            "from" => filter.from = read_instant(value)?,
+            "to" => filter.to = read_instant(value)?,
             other => {
                 let help = match suggest(other, &KEYS) {
                     Some(meant) => format!("did you mean `{meant}`?"),
@@ -75,12 +75,8 @@ pub fn story_filter(plan: &Plan, text: &str) -> Result<StoryFilter, String> {
     Ok(filter)
 }
 
-/// Reads an instant: seconds, or a number with a unit.
-fn instant(text: &str) -> Result<Time, String> {
-    let is_number = text.ends_with(|c: char| c.is_ascii_digit() || c == '.');
-    let text = if is_number { format!("{text}s") } else { text.to_owned() };
-    let time: Duration = text.parse().map_err(|error| format!("{error}; write such as 3m5s"))?;
-    Ok(Time::ZERO + time)
+fn read_instant(text: &str) -> Result<Time, String> {
+    instant(text).map_err(|error| format!("{error}; write an instant such as 3m5s"))
 }
 
 #[cfg(test)]
@@ -123,7 +119,7 @@ mod tests {
         check("peer=3 and peer=4", "twice");
         check("peer=99", "99");
         check("peerlet=neighbor", "did you mean `neighbors`?");
-        check("from=soon", "write such as 3m5s");
+        check("from=soon", "such as 3m5s");
         check("from=5 and to=4", "exchange the two");
         check("from=61", "over at 60s");
     }

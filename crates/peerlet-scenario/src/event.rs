@@ -7,6 +7,7 @@ use peerlet_core::{Duration, DurationError, Seat, Seed, Time, Value};
 
 use crate::call::{self, Action, normalize};
 use crate::group::Group;
+use crate::instant::instant;
 use crate::problem::suggest;
 use crate::reader::Reader;
 use crate::seats::{Refusal, Selection};
@@ -220,23 +221,20 @@ impl Stage<'_> {
 
     /// Reads a time: seconds, or a number with a unit.
     fn time(&self, word: &str) -> Result<Time, Refusal> {
-        let seconds = word.ends_with(|c: char| c.is_ascii_digit() || c == '.');
-        let duration: Result<Duration, DurationError> =
-            if seconds { format!("{word}s").parse() } else { word.parse() };
         let help = "write seconds such as 14.3, or a number with a unit such as 250ms";
-        let duration = match duration {
-            Ok(duration) => duration,
+        let at = match instant(word) {
+            Ok(at) => at,
             Err(error @ (DurationError::Resolution(_) | DurationError::Range(_))) => {
                 return Refusal::new(0..word.len(), error.to_string(), help);
             }
             Err(_) => return Refusal::new(0..word.len(), format!("`{word}` is no time"), help),
         };
-        if duration >= self.duration && !self.cut_short {
+        if at >= Time::ZERO + self.duration && !self.cut_short {
             let message = format!("this never happens: the run is over at {}", self.duration);
             let help = "give an earlier time, or a longer `for`";
             return Refusal::new(0..word.len(), message, help);
         }
-        Ok(Time::ZERO + duration)
+        Ok(at)
     }
 }
 

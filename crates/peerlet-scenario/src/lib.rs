@@ -32,12 +32,13 @@
 
 mod call;
 mod churn;
-mod comings;
 mod connection;
 mod event;
 mod expect;
 mod group;
 mod input_file;
+mod instant;
+mod presence;
 mod property;
 mod run;
 mod scenario;
@@ -65,6 +66,7 @@ pub use expect::{Bound, Expect, STATISTICS, Side};
 pub use files::{PIPE_BYTES_MAX, is_of_content, is_pipe, pipes_read, read_file, read_regular_file};
 pub use group::{Group, StackEntry};
 pub use input_file::InputFile;
+pub use instant::instant;
 pub use overrides::{Override, PATH_MAX};
 pub use printable::{is_steering, printable};
 pub use problem::{PROBLEMS_MAX, Problem, Problems, QUOTED_MAX, shortened, suggest};

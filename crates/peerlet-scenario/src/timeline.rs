@@ -8,8 +8,8 @@ use peerlet_core::runtime::SeatSet;
 use peerlet_core::{Seat, Time};
 
 use crate::call::Action;
-use crate::comings::{Begin, Comings, begins};
 use crate::event::ScenarioEvent;
+use crate::presence::{Begin, Presence, begins};
 use crate::scenario::Scenario;
 use crate::step::{Step, TimelineEntry};
 
@@ -39,13 +39,13 @@ impl Timeline {
     /// Makes all random choices of a scenario. Churn that names no seats leaves out the `servers`.
     pub fn expand(scenario: &Scenario, servers: &[Seat]) -> Timeline {
         let servers: SeatSet = servers.iter().copied().collect();
-        let mut comings = Comings::new(scenario, &servers);
+        let mut presence = Presence::new(scenario, &servers);
         let mut waiting = 0;
         for (seat, begin) in (0..).map(Seat).zip(begins(scenario)) {
             waiting += u32::from(matches!(begin, Begin::Event(_)));
-            comings.add(seat, begin);
+            presence.add(seat, begin);
         }
-        let mut entries = comings.entries;
+        let mut entries = presence.entries;
         let events = scenario.events.iter().zip(0..);
         entries
             .extend(events.map(|(event, i)| TimelineEntry { at: event.at, step: Step::Event(i) }));

@@ -32,7 +32,7 @@ impl Default for StoryFilter {
 
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum FactKind {
+pub enum StoryEventKind {
     /// The peer sent a message.
     Sent,
     /// A message was dropped: on its way, by its sender or by its receiver.
@@ -41,26 +41,26 @@ pub enum FactKind {
     Handled(EventKind),
 }
 
-impl FactKind {
+impl StoryEventKind {
     /// The kind in one word.
     pub fn name(self) -> &'static str {
         match self {
-            FactKind::Sent => "send",
-            FactKind::Dropped(_) => "drop",
-            FactKind::Handled(kind) => kind.name(),
+            StoryEventKind::Sent => "send",
+            StoryEventKind::Dropped(_) => "drop",
+            StoryEventKind::Handled(kind) => kind.name(),
         }
     }
 }
 
 /// One thing that happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fact {
+pub struct StoryEvent {
     /// When.
     pub time: Time,
     /// The peer: that which sent or handled it; of a message that was dropped its sender.
     pub seat: Seat,
     /// What happened.
-    pub kind: FactKind,
+    pub kind: StoryEventKind,
     /// The other peer of a message: that to which it was sent, or from which it came.
     pub other: Option<Seat>,
     /// The peerlet that it is about.
@@ -78,9 +78,9 @@ pub struct Fact {
     pub message: Option<String>,
 }
 
-impl Fact {
-    pub(crate) fn new(time: Time, seat: Seat, kind: FactKind) -> Fact {
-        Fact {
+impl StoryEvent {
+    pub(crate) fn new(time: Time, seat: Seat, kind: StoryEventKind) -> StoryEvent {
+        StoryEvent {
             time,
             seat,
             kind,
@@ -95,26 +95,23 @@ impl Fact {
     }
 }
 
-/// Takes the facts of a story, in order.
-pub type Listener = Box<dyn FnMut(&Fact) + Send>;
-
 /// A story, to be told while a simulation runs on one thread.
 pub struct Story {
     /// What it is about.
-    pub filter: StoryFilter,
-    /// Who listens.
-    pub listener: Listener,
-    /// The facts of the current event, which are told when it is over.
-    current: Vec<Fact>,
+    filter: StoryFilter,
+    /// Takes each event that is told.
+    listener: Box<dyn FnMut(&StoryEvent) + Send>,
+    /// The events of the current event, which are told when it is over.
+    current: Vec<StoryEvent>,
 }
 
 impl Story {
     /// A story about this, for a listener.
-    pub fn new(filter: StoryFilter, listener: impl FnMut(&Fact) + Send + 'static) -> Story {
+    pub fn new(filter: StoryFilter, listener: impl FnMut(&StoryEvent) + Send + 'static) -> Story {
         Story { filter, listener: Box::new(listener), current: Vec::new() }
     }
 
-    /// Whether a fact about these peers and this peerlet is told.
+    /// Whether an event about these peers and this peerlet is told.
     fn tells(&self, at: Time, peers: [Option<Seat>; 2], port: Option<Port>) -> bool {
         let StoryFilter { peers: named, port: only, from, to } = &self.filter;
         let is_named = |seat: &Seat| named.as_ref().is_none_or(|named| named.contains(*seat));
@@ -124,37 +121,39 @@ impl Story {
             && peers.iter().flatten().any(is_named)
     }
 
-    /// Tells what the fact says, if the story is about it.
-    pub(crate) fn tell(&mut self, mut fact: Fact, message: impl FnOnce() -> Option<String>) {
-        if self.tells(fact.time, [Some(fact.seat), fact.other], fact.port) {
-            fact.message = message();
-            self.current.push(fact);
+    /// Tells what the event says, if the story is about it.
+    pub(crate) fn tell(&mut self, mut event: StoryEvent, message: impl FnOnce() -> Option<String>) {
+        if self.tells(event.time, [Some(event.seat), event.other], event.port) {
+            event.message = message();
+            self.current.push(event);
         }
     }
 
     /// Tells of the event that is being handled, ahead of what it led to.
-    pub(crate) fn tell_first(&mut self, fact: Fact) {
-        if self.tells(fact.time, [Some(fact.seat), fact.other], fact.port) {
-            self.current.insert(0, fact);
+    pub(crate) fn tell_first(&mut self, event: StoryEvent) {
+        if self.tells(event.time, [Some(event.seat), event.other], event.port) {
+            self.current.insert(0, event);
         }
     }
 
     /// Nobody handled the event that was told: a message was dropped, and of anything else nothing
     /// is told.
     pub(crate) fn take_back(&mut self) {
-        for mut fact in std::mem::take(&mut self.current) {
-            if let (Some(from), FactKind::Handled(EventKind::Deliver)) = (fact.other, fact.kind) {
-                (fact.other, fact.seat) = (Some(fact.seat), from);
-                fact.kind = FactKind::Dropped(DropCause::Decode);
-                self.current.push(fact);
+        for mut event in std::mem::take(&mut self.current) {
+            if let (Some(from), StoryEventKind::Handled(EventKind::Deliver)) =
+                (event.other, event.kind)
+            {
+                (event.other, event.seat) = (Some(event.seat), from);
+                event.kind = StoryEventKind::Dropped(DropCause::Decode);
+                self.current.push(event);
             }
         }
     }
 
     /// The current event is over.
     pub(crate) fn flush(&mut self) {
-        for fact in self.current.drain(..) {
-            (self.listener)(&fact);
+        for event in self.current.drain(..) {
+            (self.listener)(&event);
         }
     }
 }

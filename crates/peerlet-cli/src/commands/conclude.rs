@@ -1,5 +1,6 @@
 //! The end of a command that ran one plan: its folder, its table and its exit code.
 
+use std::io;
 use std::path::PathBuf;
 
 use peerlet_report::{Folder, summary};
@@ -71,5 +72,19 @@ fn show(
         _ if run.is_incomplete() => Exit::Incomplete,
         true => Exit::Done,
         false => Exit::Failed,
+    })
+}
+
+/// Ends a file that was written in a run folder meanwhile: removes it if an error occurred.
+pub(crate) fn keep_if_written(
+    folder: &Folder,
+    name: &str,
+    written: io::Result<()>,
+) -> Result<(), Failure> {
+    let path = folder.path_of(name);
+    written.map_err(|error| {
+        // The error of writing matters more than one of removing.
+        std::fs::remove_file(&path).ok();
+        Failure::io(path.display())(error)
     })
 }

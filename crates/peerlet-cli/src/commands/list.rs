@@ -108,7 +108,7 @@ fn peerlet(out: &mut String, entry: &Entry) -> std::fmt::Result {
     Ok(())
 }
 
-/// What a property looks at.
+/// The scope of a property, in words.
 fn scope(property: &Property) -> &'static str {
     match property.is_of_the_whole_network() {
         true => "of the whole network",

@@ -11,7 +11,7 @@ pub(crate) mod random;
 pub(crate) mod secret;
 pub(crate) mod sim;
 pub(crate) mod story;
-mod told;
+mod story_output;
 
 mod address;
 mod conclude;

@@ -7,17 +7,17 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use clap::Args;
+use peerlet_core::Time;
 use peerlet_core::runtime::SeatSet;
-use peerlet_core::{Duration, DurationError, Time};
 use peerlet_measure::Repeats;
 use peerlet_report::{Folder, FolderSet, repeats};
 use peerlet_run::{Experiment, Plan, Results, SimOptions, Transport, World, threads};
-use peerlet_scenario::{Override, Problems, Scenario};
+use peerlet_scenario::{Override, Problems, Scenario, instant};
 use peerlet_sim::{Engine, Handled, JsonTrace, Sums, Trace};
 
 use crate::arguments::{What, seeds, transport};
-use crate::commands::conclude::{conclude, with_folder};
-use crate::commands::told::Told;
+use crate::commands::conclude::{conclude, keep_if_written, with_folder};
+use crate::commands::story_output::StoryOutput;
 use crate::commands::{determinism, random};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -171,9 +171,9 @@ fn check_trace(sim: &Sim) -> Result<(), Failure> {
         Some(Some(_)) if sim.output.is_none() && (sim.json || sim.seeds.is_some()) => {
             refused("this story needs a run folder beside other output; name one by -o DIR")
         }
-        Some(Some(_)) if sim.threads > 1 => refused(
-            "a story is told by one thread; leave out --threads, for the outcome is the same",
-        ),
+        Some(Some(_)) if sim.threads > 1 => {
+            refused("a story needs a single thread; leave out --threads (the results are the same)")
+        }
         Some(_) => Ok(()),
     }
 }
@@ -218,14 +218,6 @@ fn shown(plan: &Plan, peers: &str) -> Result<SeatSet, Failure> {
     }
 }
 
-/// Reads an instant of virtual time: seconds, or a number with a unit.
-fn instant(text: &str) -> Result<Time, String> {
-    let seconds = text.ends_with(|c: char| c.is_ascii_digit() || c == '.');
-    let text = if seconds { format!("{text}s") } else { text.to_owned() };
-    let time: Duration = text.parse().map_err(|error: DurationError| error.to_string())?;
-    Ok(Time::ZERO + time)
-}
-
 /// Runs a plan, and writes every event into the folder, or tells a story, if that is asked for.
 fn simulate_into(
     (folder, trace): (Option<&Folder>, &Option<Option<String>>),
@@ -235,10 +227,10 @@ fn simulate_into(
 ) -> Result<Results, Failure> {
     let mut how = how;
     if let Some(Some(filter)) = trace {
-        let (told, story) = Told::begin(folder, &plan, filter)?;
+        let (output, story) = StoryOutput::begin(folder, &plan, filter)?;
         how.options.story = Some(story);
         let run = simulate(experiment, plan, how)?;
-        told.finish(folder)?;
+        output.finish(folder)?;
         return Ok(run);
     }
     let folder = folder.filter(|_| trace.is_some());
@@ -326,12 +318,7 @@ impl SharedTrace {
     /// Ends it; a trace that could not be written is removed.
     fn finish(self, folder: &Folder) -> Result<(), Failure> {
         let trace = self.0.borrow_mut().take();
-        let path = folder.path_of(TRACE);
-        trace.map_or(Ok(()), JsonTrace::finish).map_err(|error| {
-            // The error of writing matters more.
-            std::fs::remove_file(&path).ok();
-            Failure::io(path.display())(error)
-        })
+        keep_if_written(folder, TRACE, trace.map_or(Ok(()), JsonTrace::finish))
     }
 }
 

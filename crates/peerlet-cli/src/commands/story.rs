@@ -8,7 +8,7 @@ use peerlet_report::story::Sequence;
 use peerlet_report::write_whole;
 use peerlet_scenario::read_regular_file;
 
-use crate::commands::told::STORY;
+use crate::commands::story_output::STORY;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::print::print;

@@ -70,7 +70,7 @@ fn repeated(
     words.join(" ")
 }
 
-/// Whether the word behind `--trace` says what is told.
+/// Whether the word after `--trace` is its filter.
 fn is_filter(word: &OsStr) -> bool {
     !word.to_string_lossy().starts_with('-')
 }

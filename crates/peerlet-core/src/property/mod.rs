@@ -56,7 +56,7 @@ pub enum PropertyKind {
     Always,
     /// At some check, and no later than it says: progress.
     Eventually,
-    /// At some check; a run in which it never holds is told, and does not fail: coverage.
+    /// At some check: coverage. A run in which it never holds is reported, and does not fail.
     Sometimes,
 }
 

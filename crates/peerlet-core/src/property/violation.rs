@@ -1,4 +1,4 @@
-//! What a check found wrong.
+//! Violations of properties, as checks report them.
 
 use std::fmt;
 
@@ -135,7 +135,8 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What a check returns: made of a `bool`, or of a `Result` with a sentence or a [`Violation`].
+/// The result of a check, converted from a `bool` or from a `Result` whose error is a sentence or a
+/// [`Violation`].
 pub struct Finding(pub(super) Result<(), Violation>);
 
 impl From<bool> for Finding {

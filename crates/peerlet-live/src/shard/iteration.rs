@@ -31,12 +31,12 @@ impl Shard {
         }
         let directive = self.directives.peek().map(|d| d.at);
         let (timer, connection) = (self.state.timers.next(), self.state.connections.deadline());
-        let waits = [directive, timer, connection, self.pauses.next(), self.looks.next()];
+        let waits = [directive, timer, connection, self.pauses.next(), self.observation.next()];
         waits.into_iter().flatten().fold(self.end, Time::min)
     }
 
-    /// Lets its running peers be looked at, for each instant that has come.
-    fn look(&mut self) {
+    /// Shows its running peers to the observer, for each instant that has come.
+    fn show_peers(&mut self) {
         let (now, socket) = (self.state.now, self.state.socket);
         let (host, seats) = (&self.host, &self.seats);
         loop {
@@ -45,7 +45,7 @@ impl Shard {
                 let is_running = host.state(row) == State::Running;
                 is_running.then(|| PeerView::new(host, row, of, now))
             });
-            if !self.looks.show(now.min(self.end), &mut peers) {
+            if !self.observation.show(now.min(self.end), &mut peers) {
                 return;
             }
         }
@@ -56,7 +56,7 @@ impl Shard {
     pub(super) fn iterate(&mut self, inbox: &mut Vec<Inbound>, call: &mut Option<Call>) {
         self.state.now = Time::ZERO + Duration::from(self.zero.elapsed());
         self.look_at_the_clock();
-        self.look();
+        self.show_peers();
         if self.state.now >= self.end {
             return;
         }

@@ -12,7 +12,7 @@ mod current_event;
 mod iteration;
 mod late;
 mod live_world;
-mod looks;
+mod observation;
 mod pauses;
 mod phases;
 mod share;
@@ -40,7 +40,7 @@ pub use calls::{PeerError, ShardStats};
 pub(crate) use current_event::CurrentEvent;
 pub(crate) use late::Punctuality;
 pub(crate) use live_world::ShardState;
-pub(crate) use looks::Looks;
+pub(crate) use observation::Observation;
 pub(crate) use pauses::Pauses;
 pub(crate) use timers::Timers;
 pub(crate) use undecoded::Undecoded;
@@ -101,7 +101,7 @@ pub(crate) struct Shard {
     pub(crate) kept_out: KeptOut,
     /// The version of the pins that the transport knows.
     pub(crate) pins: u64,
-    pub(crate) looks: Looks,
+    pub(crate) observation: Observation,
 }
 
 /// The results of a shard.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use peerlet_core::runtime::{Call, Registry};
 use peerlet_core::{Duration, Time};
-use peerlet_sim::{Fact, FactKind};
+use peerlet_sim::{StoryEvent, StoryEventKind};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -56,33 +56,33 @@ pub struct StoryLine {
 }
 
 impl StoryLine {
-    /// The line of a fact.
-    pub fn of(fact: &Fact, registry: &Registry) -> StoryLine {
-        let entry = fact.port.and_then(|port| registry.entry(port));
-        let (question, answer) = match fact.call {
+    /// The line of an event.
+    pub fn of(event: &StoryEvent, registry: &Registry) -> StoryLine {
+        let entry = event.port.and_then(|port| registry.entry(port));
+        let (question, answer) = match event.call {
             Call::None => (None, None),
             Call::Question(id) => (Some(id), None),
             Call::Answer(id) | Call::NoAnswer(id) => (None, Some(id)),
         };
         StoryLine {
-            time: fact.time.as_nanos(),
-            seat: fact.seat.0,
-            kind: fact.kind.name().to_owned(),
-            other: fact.other.map(|seat| seat.0),
+            time: event.time.as_nanos(),
+            seat: event.seat.0,
+            kind: event.kind.name().to_owned(),
+            other: event.other.map(|seat| seat.0),
             peerlet: entry.map(|entry| entry.name().to_owned()),
             message_type: entry
-                .filter(|_| fact.class.is_some())
+                .filter(|_| event.class.is_some())
                 .map(|entry| entry.message_type().to_owned()),
-            class: fact.class.map(|class| class.name().to_owned()),
-            size: fact.size,
-            number: fact.number,
+            class: event.class.map(|class| class.name().to_owned()),
+            size: event.size,
+            number: event.number,
             question,
             answer,
-            cause: match fact.kind {
-                FactKind::Dropped(cause) => Some(cause.name().to_owned()),
+            cause: match event.kind {
+                StoryEventKind::Dropped(cause) => Some(cause.name().to_owned()),
                 _ => None,
             },
-            message: fact.message.as_deref().and_then(raw),
+            message: event.message.as_deref().and_then(raw),
         }
     }
 

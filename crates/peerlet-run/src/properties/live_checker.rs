@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use peerlet_core::Time;
 use peerlet_core::property::{PeerView, PropertyKind};
-use peerlet_live::Look;
+use peerlet_live::Observer;
 
 use crate::properties::planned::PlannedProperty;
 use crate::properties::report::PropertyReport;
@@ -71,7 +71,7 @@ fn joined(kind: PropertyKind, one: Checked, other: Checked) -> Checked {
     }
 }
 
-impl Look for LiveChecker {
+impl Observer for LiveChecker {
     fn begin(&self, shards: u32) {
         *lock(&self.shards) = shards;
     }
@@ -84,7 +84,7 @@ impl Look for LiveChecker {
         self.planned.iter().map(|one| one.check_after(last, self.end)).min()
     }
 
-    fn look(&self, at: Time, peers: &mut dyn Iterator<Item = PeerView<'_>>) {
+    fn observe(&self, at: Time, peers: &mut dyn Iterator<Item = PeerView<'_>>) {
         let (peers, shards): (Vec<PeerView<'_>>, u32) = (peers.collect(), *lock(&self.shards));
         for (planned, shared) in self.planned.iter().zip(&self.all) {
             if !planned.is_checked_at(at, self.end) || lock(shared).watched.next.is_none() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use peerlet_core::{Duration, Seat, Time};
 
 use crate::input_file::InputFile;
+use crate::instant::instant;
 use crate::problem::PROBLEMS_MAX;
 use crate::raw::Part;
 use crate::reader::Reader;
@@ -116,8 +117,8 @@ fn session(row: &str, peers: u32) -> Result<Session, (String, String)> {
             return Err((message, "write the number of its seat, from 0 on".to_owned()));
         }
     };
-    let start = instant(start)?;
-    let stop = if stop.is_empty() { None } else { Some(instant(stop)?) };
+    let start = read_instant(start)?;
+    let stop = if stop.is_empty() { None } else { Some(read_instant(stop)?) };
     if stop.is_some_and(|stop| stop <= start) {
         let message = "this session ends before it begins".to_owned();
         return Err((message, "write a `stop` after `start`, or leave it empty".to_owned()));
@@ -125,15 +126,9 @@ fn session(row: &str, peers: u32) -> Result<Session, (String, String)> {
     Ok(Session { seat, start, stop })
 }
 
-/// Reads an instant: seconds, or a number with a unit.
-fn instant(text: &str) -> Result<Time, (String, String)> {
-    let is_number = text.ends_with(|c: char| c.is_ascii_digit() || c == '.');
-    let duration = if is_number { format!("{text}s").parse() } else { text.parse::<Duration>() };
-    match duration {
-        Ok(duration) => Ok(Time::ZERO + duration),
-        Err(_) => {
-            let message = format!("`{text}` is no instant");
-            Err((message, "write seconds from the start of the run, such as 12.5".to_owned()))
-        }
-    }
+fn read_instant(text: &str) -> Result<Time, (String, String)> {
+    instant(text).map_err(|_| {
+        let message = format!("`{text}` is no instant");
+        (message, "write seconds from the start of the run, such as 12.5".to_owned())
+    })
 }

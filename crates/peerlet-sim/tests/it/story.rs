@@ -5,20 +5,20 @@ use std::sync::{Arc, Mutex};
 
 use peerlet_core::runtime::{Class, SeatSet};
 use peerlet_core::{MILLISECOND, Seat, Time};
-use peerlet_sim::{Engine, EventKind, Fact, FactKind, Story, StoryFilter};
+use peerlet_sim::{Engine, EventKind, Story, StoryEvent, StoryEventKind, StoryFilter};
 
 use crate::random_faults::{Plan, each};
 
-type Told = Arc<Mutex<Vec<Fact>>>;
+type Told = Arc<Mutex<Vec<StoryEvent>>>;
 
 fn story(filter: StoryFilter) -> (Story, Told) {
     let told = Told::default();
     let into = told.clone();
-    (Story::new(filter, move |fact| into.lock().expect("nobody panics").push(fact.clone())), told)
+    (Story::new(filter, move |event| into.lock().expect("nobody panics").push(event.clone())), told)
 }
 
-fn count(told: &[Fact], class: Class, is: impl Fn(FactKind) -> bool) -> u64 {
-    told.iter().filter(|fact| fact.class == Some(class) && is(fact.kind)).count() as u64
+fn count(told: &[StoryEvent], class: Class, is: impl Fn(StoryEventKind) -> bool) -> u64 {
+    told.iter().filter(|event| event.class == Some(class) && is(event.kind)).count() as u64
 }
 
 #[test]
@@ -32,15 +32,15 @@ fn all_that_is_counted_is_told_and_telling_changes_nothing() {
         assert_eq!(outcome.ledger, expected.ledger, "plan {number}");
         let told = told.lock().expect("nobody panics");
         let flow = &outcome.ledger.datagram;
-        let is_dropped = |kind| matches!(kind, FactKind::Dropped(_));
-        let delivered = |kind| kind == FactKind::Handled(EventKind::Deliver);
-        assert_eq!(count(&told, Class::Datagram, |kind| kind == FactKind::Sent), flow.sent);
+        let is_dropped = |kind| matches!(kind, StoryEventKind::Dropped(_));
+        let delivered = |kind| kind == StoryEventKind::Handled(EventKind::Deliver);
+        assert_eq!(count(&told, Class::Datagram, |kind| kind == StoryEventKind::Sent), flow.sent);
         assert_eq!(count(&told, Class::Datagram, delivered), flow.delivered);
         assert_eq!(count(&told, Class::Datagram, is_dropped), flow.dropped_total());
         let reliable = &outcome.ledger.reliable;
         assert_eq!(count(&told, Class::Reliable, delivered), reliable.delivered);
-        assert!(told.is_sorted_by_key(|fact| fact.time), "plan {number}");
-        let handled = told.iter().filter(|fact| matches!(fact.kind, FactKind::Handled(_)));
+        assert!(told.is_sorted_by_key(|event| event.time), "plan {number}");
+        let handled = told.iter().filter(|event| matches!(event.kind, StoryEventKind::Handled(_)));
         assert_eq!(handled.count() as u64, outcome.events, "plan {number}");
         sent.fetch_add(flow.sent, Relaxed);
         dropped.fetch_add(flow.dropped_total(), Relaxed);
@@ -59,26 +59,26 @@ fn a_story_is_of_some_peers_for_some_time() {
         let (some, part) = story(StoryFilter { peers: Some(peers), port: None, from, to });
         plan.run(move |stage| stage.setup.story = Some(some));
         let whole = whole.lock().expect("nobody panics");
-        let expected: Vec<&Fact> = whole
+        let expected: Vec<&StoryEvent> = whole
             .iter()
-            .filter(|fact| (from..to).contains(&fact.time))
-            .filter(|fact| fact.seat == Seat(1) || fact.other == Some(Seat(1)))
+            .filter(|event| (from..to).contains(&event.time))
+            .filter(|event| event.seat == Seat(1) || event.other == Some(Seat(1)))
             .collect();
         let part = part.lock().expect("nobody panics");
         assert!(!expected.is_empty() && part.iter().eq(expected));
         // A datagram is delivered or dropped under the number under which it was sent.
-        let arrived = whole.iter().filter(|fact| {
-            fact.kind == FactKind::Handled(EventKind::Deliver)
-                && fact.class == Some(Class::Datagram)
+        let arrived = whole.iter().filter(|event| {
+            event.kind == StoryEventKind::Handled(EventKind::Deliver)
+                && event.class == Some(Class::Datagram)
         });
-        for fact in arrived {
-            let is_same = |other: &&Fact| {
-                other.kind == FactKind::Sent
-                    && Some(other.seat) == fact.other
-                    && other.number == fact.number
+        for event in arrived {
+            let is_same = |other: &&StoryEvent| {
+                other.kind == StoryEventKind::Sent
+                    && Some(other.seat) == event.other
+                    && other.number == event.number
             };
             let sent = whole.iter().find(is_same).expect("it was sent");
-            assert_eq!((sent.other, sent.port), (Some(fact.seat), fact.port));
+            assert_eq!((sent.other, sent.port), (Some(event.seat), event.port));
         }
     });
 }

@@ -8,73 +8,76 @@ use peerlet_core::runtime::Registry;
 use peerlet_report::Folder;
 use peerlet_report::story::StoryLine;
 use peerlet_run::{Plan, story_filter};
-use peerlet_sim::{Fact, Story};
+use peerlet_scenario::printable;
+use peerlet_sim::{Story, StoryEvent};
 
+use crate::commands::conclude::keep_if_written;
 use crate::failure::Failure;
-use crate::terminal::print::try_print;
+use crate::terminal::print::{try_print, unprinted};
 
 /// The file of a story in a run folder.
 pub(crate) const STORY: &str = "story.jsonl";
 
 /// A story that a simulation tells and the command ends.
-pub(crate) struct Told(Arc<Mutex<Teller>>);
+pub(crate) struct StoryOutput(Arc<Mutex<StoryWriter>>);
 
-struct Teller {
+struct StoryWriter {
     into: Option<BufWriter<File>>,
     registry: Arc<Registry>,
-    /// The first error that telling met; nothing is told after it.
+    /// The first error of writing; nothing is written after it.
     error: Option<io::Error>,
 }
 
-impl Told {
+impl StoryOutput {
     /// Begins a story about what a filter names.
     pub(crate) fn begin(
         folder: Option<&Folder>,
         plan: &Plan,
         filter: &str,
-    ) -> Result<(Told, Story), Failure> {
+    ) -> Result<(StoryOutput, Story), Failure> {
         let filter =
             story_filter(plan, filter).map_err(|why| Failure::Usage(format!("--trace: {why}")))?;
         let into = folder.map(|folder| folder.create_file(STORY)).transpose()?;
         let (into, registry) = (into.map(BufWriter::new), plan.registry.clone());
-        let teller = Arc::new(Mutex::new(Teller { into, registry, error: None }));
-        let told = Told(teller.clone());
-        let story = Story::new(filter, move |fact| {
-            teller.lock().unwrap_or_else(PoisonError::into_inner).tell(fact);
+        let writer = Arc::new(Mutex::new(StoryWriter { into, registry, error: None }));
+        let output = StoryOutput(writer.clone());
+        let story = Story::new(filter, move |event| {
+            writer.lock().unwrap_or_else(PoisonError::into_inner).write(event);
         });
-        Ok((told, story))
+        Ok((output, story))
     }
 
     /// Ends it; one that could not be written is removed.
     pub(crate) fn finish(self, folder: Option<&Folder>) -> Result<(), Failure> {
-        let mut teller = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((mut into, folder)) = teller.into.take().zip(folder) else { return Ok(()) };
-        let path = folder.path_of(STORY);
-        let ended = match teller.error.take() {
+        let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((mut into, folder)) = writer.into.take().zip(folder) else {
+            return writer.error.take().map_or(Ok(()), |error| Err(unprinted(&error)));
+        };
+        let ended = match writer.error.take() {
             Some(error) => Err(error),
             None => into.flush(),
         };
-        ended.map_err(|error| {
-            // The error of writing matters more.
-            std::fs::remove_file(&path).ok();
-            Failure::io(path.display())(error)
-        })
+        keep_if_written(folder, STORY, ended)
     }
 }
 
-impl Teller {
-    fn tell(&mut self, fact: &Fact) {
+impl StoryWriter {
+    fn write(&mut self, event: &StoryEvent) {
         if self.error.is_some() {
             return;
         }
-        let line = StoryLine::of(fact, &self.registry);
-        let told = match &mut self.into {
-            None => try_print(&format!("{}\n", line.text())),
+        let line = StoryLine::of(event, &self.registry);
+        let written = match &mut self.into {
+            // A reader that went away has seen enough.
+            None => match try_print(&printable(&format!("{}\n", line.text()))) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                printed => printed,
+            },
             Some(into) => serde_json::to_string(&line).map_err(io::Error::other).and_then(|line| {
                 into.write_all(line.as_bytes())?;
                 into.write_all(b"\n")
             }),
         };
-        self.error = told.err();
+        self.error = written.err();
     }
 }

@@ -1,4 +1,4 @@
-//! What the engine tells a story: facts, where they come about.
+//! What the engine tells a story: events, where they come about.
 
 use peerlet_core::Seat;
 use peerlet_core::runtime::{Body, Class, Header, Parcel};
@@ -8,7 +8,7 @@ use crate::books::Booked;
 use crate::digest::EventKind;
 use crate::event::{AddressedMessage, Event, Key, RareEvent};
 use crate::sim_world::SimWorld;
-use crate::story::{Fact, FactKind};
+use crate::story::{StoryEvent, StoryEventKind};
 use crate::worker::Worker;
 
 impl SimWorld<'_> {
@@ -22,7 +22,7 @@ impl SimWorld<'_> {
         number: Option<u64>,
     ) {
         if self.worker.story.is_some() {
-            self.tell_of(FactKind::Sent, to, (header, class), parcel, number);
+            self.tell_of(StoryEventKind::Sent, to, (header, class), parcel, number);
         }
     }
 
@@ -36,7 +36,7 @@ impl SimWorld<'_> {
         number: Option<u64>,
     ) {
         if self.worker.story.is_some() {
-            self.tell_of(FactKind::Dropped(cause), to, (header, class), parcel, number);
+            self.tell_of(StoryEventKind::Dropped(cause), to, (header, class), parcel, number);
         }
     }
 
@@ -44,23 +44,23 @@ impl SimWorld<'_> {
     #[inline(never)]
     fn tell_of(
         &mut self,
-        kind: FactKind,
+        kind: StoryEventKind,
         to: Option<Seat>,
         (header, class): (Header, Class),
         parcel: &Parcel,
         number: Option<u64>,
     ) {
         let Some(story) = &mut self.worker.story else { return };
-        let fact = Fact {
+        let event = StoryEvent {
             other: to,
             port: Some(header.port),
             call: header.call,
             class: Some(class),
             size: u32::try_from(parcel.encoded_len()).ok(),
             number,
-            ..Fact::new(self.now.time, self.seat, kind)
+            ..StoryEvent::new(self.now.time, self.seat, kind)
         };
-        story.tell(fact, || parcel.json());
+        story.tell(event, || parcel.json());
     }
 
     /// Tells that the peer handles an event. Of messages their own paths tell.
@@ -68,9 +68,9 @@ impl SimWorld<'_> {
     pub(crate) fn tell_booked(&mut self, booked: &Booked) {
         let Some(story) = &mut self.worker.story else { return };
         if !matches!(booked.kind, EventKind::Deliver | EventKind::Undelivered) {
-            let kind = FactKind::Handled(booked.kind);
-            let fact = Fact::new(self.now.time, self.seat, kind);
-            story.tell_first(Fact { port: booked.port, call: booked.call, ..fact });
+            let kind = StoryEventKind::Handled(booked.kind);
+            let event = StoryEvent::new(self.now.time, self.seat, kind);
+            story.tell_first(StoryEvent { port: booked.port, call: booked.call, ..event });
         }
     }
 
@@ -92,7 +92,7 @@ impl Worker {
         body: &Body,
     ) {
         let Some(story) = &mut self.state.story else { return };
-        let fact = Fact {
+        let event = StoryEvent {
             other: Some(other),
             port: Some(header.port),
             call: header.call,
@@ -100,10 +100,10 @@ impl Worker {
             size,
             // That of its sender, unless it is reported: then it is the peer's own.
             number: (kind == EventKind::Deliver).then_some(key.seq),
-            ..Fact::new(key.time, key.seat, FactKind::Handled(kind))
+            ..StoryEvent::new(key.time, key.seat, StoryEventKind::Handled(kind))
         };
         let host = &self.host;
-        story.tell(fact, || host.json(header.port, body));
+        story.tell(event, || host.json(header.port, body));
     }
 
     /// Tells that there was no room for a message at a paused receiver.
@@ -125,16 +125,16 @@ impl Worker {
     ) {
         let Some(story) = &mut self.state.story else { return };
         let AddressedMessage { header, body, size, delivery, .. } = message;
-        let fact = Fact {
+        let event = StoryEvent {
             other: Some(key.seat),
             port: Some(header.port),
             call: header.call,
             class: Some(delivery.class()),
             size: Some(*size),
             number: Some(key.seq),
-            ..Fact::new(key.time, source, FactKind::Dropped(cause))
+            ..StoryEvent::new(key.time, source, StoryEventKind::Dropped(cause))
         };
         let host = &self.host;
-        story.tell(fact, || host.json(header.port, body));
+        story.tell(event, || host.json(header.port, body));
     }
 }

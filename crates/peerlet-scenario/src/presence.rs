@@ -12,7 +12,7 @@ use crate::scenario::Scenario;
 use crate::step::{Step, TimelineEntry};
 
 /// The starts, stops and crashes of all seats, but for those of event lines.
-pub(crate) struct Comings<'a> {
+pub(crate) struct Presence<'a> {
     pub(crate) entries: Vec<TimelineEntry>,
     scenario: &'a Scenario,
     servers: &'a SeatSet,
@@ -24,8 +24,8 @@ pub(crate) struct Comings<'a> {
     departure: Departure,
 }
 
-impl<'a> Comings<'a> {
-    pub(crate) fn new(scenario: &'a Scenario, servers: &'a SeatSet) -> Comings<'a> {
+impl<'a> Presence<'a> {
+    pub(crate) fn new(scenario: &'a Scenario, servers: &'a SeatSet) -> Presence<'a> {
         let (mut places, mut traced) = (Vec::new(), BTreeMap::new());
         match scenario.churn.as_ref().map(|churn| &churn.sessions) {
             Some(Sessions::Trace(trace)) => traced = trace.by_seat(),
@@ -36,7 +36,7 @@ impl<'a> Comings<'a> {
             }
             _ => {}
         }
-        Comings {
+        Presence {
             entries: Vec::new(),
             scenario,
             servers,
