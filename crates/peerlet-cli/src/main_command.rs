@@ -13,6 +13,7 @@ use crate::commands::check::Check;
 use crate::commands::compare::Compare;
 use crate::commands::emulate::Emulate;
 use crate::commands::fidelity::Fidelity;
+use crate::commands::format::Format;
 use crate::commands::list::List;
 use crate::commands::live::Live;
 use crate::commands::new::New;
@@ -46,6 +47,9 @@ enum Command {
     Emulate(Emulate),
     /// Read and check a scenario, and run nothing
     Check(Check),
+    /// Write scenarios and files of event lines in the usual layout
+    #[command(name = "fmt")]
+    Format(Format),
     /// Compare a scenario's simulation with its emulation, over several seeds
     Fidelity(Fidelity),
     /// Compare two runs, or two sets of runs, metric by metric
@@ -91,6 +95,7 @@ pub fn main(experiment: &Experiment, arguments: impl IntoIterator<Item = OsStrin
         Command::Live(live) => commands::live::run(experiment, &live),
         Command::Emulate(emulate) => commands::emulate::run(experiment, &emulate),
         Command::Check(check) => commands::check::run(experiment, &check),
+        Command::Format(format) => commands::format::run(&format),
         Command::Fidelity(fidelity) => commands::fidelity::run(experiment, &fidelity),
         Command::Compare(compare) => commands::compare::run(&compare),
         Command::Story(story) => commands::story::run(&story),

@@ -251,6 +251,11 @@ impl Measurements {
         }
     }
 
+    /// The end of the warm-up.
+    pub fn from(&self) -> Time {
+        self.grid.from()
+    }
+
     /// The table of metrics.
     pub fn metrics(&self) -> &[MetricEntry] {
         &self.metrics
@@ -264,8 +269,13 @@ impl Measurements {
     /// Each metric summed over the epochs that count: those that begin at or after the end of the
     /// warm-up.
     pub fn total(&self) -> Vec<Accumulator> {
+        self.total_from(self.grid.from())
+    }
+
+    /// Each metric summed over the epochs that begin at or after this instant.
+    pub fn total_from(&self, from: Time) -> Vec<Accumulator> {
         let mut total = vec![Accumulator::default(); self.metrics.len()];
-        for epoch in self.epochs().filter(|epoch| epoch.from >= self.grid.from()) {
+        for epoch in self.epochs().filter(|epoch| epoch.from >= from) {
             for (sum, accumulator) in total.iter_mut().zip(&epoch.accumulators) {
                 sum.merge(accumulator);
             }
@@ -275,7 +285,12 @@ impl Measurements {
 
     /// How long the epochs are together that count for the summary.
     pub fn measured(&self) -> Duration {
-        let counted = self.epochs().filter(|epoch| epoch.from >= self.grid.from());
+        self.measured_from(self.grid.from())
+    }
+
+    /// How long the epochs are together that begin at or after this instant.
+    pub fn measured_from(&self, from: Time) -> Duration {
+        let counted = self.epochs().filter(|epoch| epoch.from >= from);
         counted.fold(Duration::ZERO, |sum, epoch| sum + (epoch.to - epoch.from))
     }
 

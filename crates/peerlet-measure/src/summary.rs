@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use peerlet_core::{Metric, MetricKind};
+use peerlet_core::{Metric, MetricKind, Time};
 use serde::Serialize;
 
 use crate::accumulator::Accumulator;
@@ -26,11 +26,16 @@ pub struct Summary {
 impl Summary {
     /// Sums up the epochs that begin at or after the end of the warm-up.
     pub fn of(measurements: &Measurements) -> Summary {
-        let total = measurements.total();
+        Summary::from(measurements, measurements.from())
+    }
+
+    /// Sums up the epochs that begin at or after this instant, be it within the warm-up.
+    pub fn from(measurements: &Measurements, from: Time) -> Summary {
+        let total = measurements.total_from(from);
         let rows = measurements.metrics().iter().zip(&total).map(|(entry, accumulator)| {
             (entry.full_name.clone(), Row::of(&entry.metric, accumulator))
         });
-        Summary { rows: rows.collect(), seconds: measurements.measured().as_secs_f64() }
+        Summary { rows: rows.collect(), seconds: measurements.measured_from(from).as_secs_f64() }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use peerlet_measure::{STATISTICS, Summary};
-use peerlet_scenario::{Scenario, Side};
+use peerlet_core::Time;
+use peerlet_measure::{Measurements, STATISTICS, Summary};
+use peerlet_scenario::{ExpectOver, Scenario, Side};
 use serde::{Deserialize, Serialize};
 
 use crate::properties::PropertyReport;
@@ -15,6 +16,9 @@ pub struct Verdict {
     pub measure: String,
     /// The bound as the scenario writes it, such as `mean_min`.
     pub bound: String,
+    /// The epochs over which it was judged, in words, where they are not those of the summary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<String>,
     /// The last acceptable value, in the measure's unit.
     pub value: f64,
     /// The value of the run; null when nothing was measured.
@@ -29,8 +33,9 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = if self.held { "held" } else { "FAILED" };
         let Verdict { measure, bound, value, place, .. } = self;
+        let over = self.over.as_ref().map(|over| format!(" {over}")).unwrap_or_default();
         let actual = self.actual.map_or("nothing was measured".to_owned(), |x| format!("{x:.4}"));
-        write!(f, "{word:<6} {measure} {bound} = {value}: {actual} ({place})")
+        write!(f, "{word:<6} {measure} {bound} = {value}{over}: {actual} ({place})")
     }
 }
 
@@ -74,10 +79,20 @@ impl fmt::Debug for Unmet {
 impl std::error::Error for Unmet {}
 
 /// Checks all bounds; a bound without measurements is not kept.
-pub fn check(scenario: &Scenario, summary: &Summary) -> Vec<Verdict> {
+pub fn check(scenario: &Scenario, measures: &Measurements) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
+    let summary = Summary::of(measures);
+    let last = measures.epochs().last().map_or(Time::ZERO, |epoch| epoch.from);
     for expect in &scenario.expect {
-        let row = summary.rows.get(&expect.measure);
+        let (part, over) = match &expect.over {
+            ExpectOver::Summary => (None, None),
+            ExpectOver::After(after, _) => {
+                let part = Summary::from(measures, Time::ZERO + *after);
+                (Some(part), Some(format!("after {after}")))
+            }
+            ExpectOver::End => (Some(Summary::from(measures, last)), Some("at the end".to_owned())),
+        };
+        let row = part.as_ref().unwrap_or(&summary).rows.get(&expect.measure);
         for bound in &expect.bounds {
             let statistic = STATISTICS.iter().find(|(name, _)| *name == bound.statistic);
             let actual = row.and_then(|row| statistic.and_then(|(_, of)| of(row)));
@@ -88,6 +103,7 @@ pub fn check(scenario: &Scenario, summary: &Summary) -> Vec<Verdict> {
             verdicts.push(Verdict {
                 measure: expect.measure.clone(),
                 bound: format!("{}_{side}", bound.statistic),
+                over: over.clone(),
                 value: bound.value,
                 actual,
                 held: actual.is_some_and(|actual| bound.holds(actual)),

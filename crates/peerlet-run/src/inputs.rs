@@ -1,6 +1,7 @@
 //! The files that a scenario names: matrices, regions, event lines; and their checksums.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,23 +24,29 @@ pub struct Input {
 
 /// The files that a scenario names.
 pub fn all(scenario: &Scenario) -> Vec<Input> {
-    let base = &scenario.sources.file().base;
-    let input = |key: String, name: &str, text| Input { key, path: base.join(name), text };
+    let input = |key: String, span: &Range<usize>, name: &str, text| Input {
+        key,
+        path: scenario.sources.base(span).join(name),
+        text,
+    };
     let mut all = Vec::new();
     if let Some(network) = &scenario.network {
         let model = MODELS.iter().find(|model| model.name == network.model);
         let paths = model.iter().flat_map(|model| model.parameters);
         for parameter in paths.filter(|parameter| parameter.shape.contains("path")) {
-            let part = network.parameters.get(parameter.name);
-            let name = part.and_then(|part| scenario.sources.read::<String>(&part.raw).ok());
-            all.extend(name.map(|name| input(format!("network.{}", parameter.name), &name, None)));
+            let Some(part) = network.parameters.get(parameter.name) else { continue };
+            let key = format!("network.{}", parameter.name);
+            let name = scenario.sources.read::<String>(&part.raw).ok();
+            all.extend(name.map(|name| input(key, &part.raw.span, &name, None)));
         }
     }
-    if let Some(file) = &scenario.event_file {
-        all.push(input("events.file".to_owned(), &file.name, Some(file.text.clone())));
+    for (key, file) in &scenario.event_files {
+        all.push(input(key.clone(), &file.span, &file.name, Some(file.text.clone())));
     }
     if let Some(Sessions::Trace(trace)) = scenario.churn.as_ref().map(|churn| &churn.sessions) {
-        all.push(input("churn.trace".to_owned(), &trace.file.name, Some(trace.file.text.clone())));
+        let file = &trace.file;
+        let text = Some(file.text.clone());
+        all.push(input("churn.trace".to_owned(), &file.span, &file.name, text));
     }
     all
 }

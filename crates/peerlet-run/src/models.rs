@@ -50,11 +50,12 @@ impl Models {
         let Scenario { sources, network, peers, groups, .. } = scenario;
         let groups: Vec<(&str, &SeatSet)> =
             groups.iter().map(|group| (group.name.as_str(), &group.seats)).collect();
-        let site = Site {
-            groups: &groups,
-            read: &read_file,
-            ..Site::new(seed, *peers, &sources.file().base)
-        };
+        // A file that a model names is beside the scenario that names it, which may be included.
+        let named = network.as_ref().and_then(|network| {
+            ["file", "delays"].iter().find_map(|name| network.parameters.get(name))
+        });
+        let base = named.map_or(&*sources.file().base, |part| sources.base(&part.raw.span));
+        let site = Site { groups: &groups, read: &read_file, ..Site::new(seed, *peers, base) };
         let Some(network) = network else {
             let model = ConstantConfig::default().build(&site);
             let model = model.expect("the default network needs nothing");

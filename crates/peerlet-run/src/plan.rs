@@ -361,7 +361,7 @@ fn stacks(experiment: &Experiment, scenario: &Scenario) -> Result<(Build, Regist
     }
     let mut entries = written.iter().copied().flatten().peekable();
     let span = entries.peek().map_or(0..0, |entry| entry.span.clone());
-    let is_in_file = entries.any(|entry| scenario.sources.is_file(&entry.span));
+    let is_in_file = entries.any(|entry| scenario.sources.is_in_file(&entry.span));
     if experiment.build.is_some() && !is_in_file {
         let message = "this would be the whole stack, without what the program itself puts into \
                        each peer";

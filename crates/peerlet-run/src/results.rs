@@ -215,7 +215,7 @@ impl Results {
     pub fn verdicts(&self) -> Vec<Verdict> {
         match self.not_judged() {
             Some(_) => Vec::new(),
-            None => expectations::check(&self.plan.scenario, &self.summary()),
+            None => expectations::check(&self.plan.scenario, &self.measures),
         }
     }
 

@@ -7,7 +7,7 @@ use peerlet_core::runtime::{SeatSet, TEXT_ESCAPES, Tampering};
 use peerlet_core::{Duration, DurationError, Value};
 
 use crate::problem::suggest;
-use crate::seats::Refusal;
+use crate::refusal::Refusal;
 
 /// The action of an event on a peer or on the network.
 #[derive(Clone, PartialEq, Debug)]
@@ -217,6 +217,11 @@ fn tamper(path: &str, arguments: &[Value]) -> Result<Action, Refusal> {
     let ways = Tampering::NAMES.join(", ");
     let help = format!("write Peer.tamper(\"drop\", 0.1), the ways are {ways}");
     Refusal::new(0..path.len(), message, help)
+}
+
+/// Where a call ends in a text that begins with it; `None` where it has no arguments' parentheses.
+pub(crate) fn end(text: &str) -> Option<usize> {
+    arguments(text, text.find('(')?).ok().map(|(_, end)| end)
 }
 
 /// The range of an argument, counted from 0, in the text of a call.

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use peerlet_core::Duration;
+
 use crate::raw::{Part, Raw};
 use crate::reader::{Fields, Reader};
 
@@ -18,8 +20,22 @@ pub struct Expect {
     pub measure: String,
     /// Where the name is written.
     pub span: Range<usize>,
+    /// The epochs that count.
+    pub over: ExpectOver,
     /// All that is expected of it.
     pub bounds: Vec<Bound>,
+}
+
+/// The epochs over which a measure is judged.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub enum ExpectOver {
+    /// Those after the warm-up.
+    #[default]
+    Summary,
+    /// Those that begin at this time or later; and where that is written.
+    After(Duration, Range<usize>),
+    /// The last one.
+    End,
 }
 
 /// One bound, written `mean_min = 0.99`.
@@ -58,6 +74,7 @@ impl Expect {
     pub(crate) fn read(table: &Raw, reader: &mut Reader) -> Option<Expect> {
         let mut fields = Fields::new("[[expect]]", table);
         let measure = fields.take("measure");
+        let [after, at_end] = ["after", "at_end"].map(|name| fields.take(name));
         let rest = fields.rest();
         let bounds: Vec<_> = rest.iter().filter_map(|part| bound(part, reader)).collect();
         let Some(measure) = measure else {
@@ -72,6 +89,7 @@ impl Expect {
                 "a bound, such as mean_min = 0.99",
             );
         }
+        let over = over(after, at_end, reader);
         for low in bounds.iter().filter(|bound| bound.side == Side::Min) {
             let same = |high: &&Bound| high.side == Side::Max && high.statistic == low.statistic;
             if bounds.iter().find(same).is_some_and(|high| high.value < low.value) {
@@ -79,7 +97,24 @@ impl Expect {
                 reader.refuse(&low.span, message, "exchange the two: nothing lies between them");
             }
         }
-        Some(Expect { span: measure.raw.span.clone(), measure: reader.text(&measure)?, bounds })
+        let (span, measure) = (measure.raw.span.clone(), reader.text(&measure)?);
+        Some(Expect { measure, span, over, bounds })
+    }
+}
+
+/// Reads over which epochs a measure is judged.
+fn over(after: Option<Part>, at_end: Option<Part>, reader: &mut Reader) -> ExpectOver {
+    if let (Some(_), Some(part)) = (&after, &at_end) {
+        let message = "`after` and `at_end` exclude each other";
+        reader.refuse(&part.name_span, message, "leave one of them out");
+    }
+    if let Some(part) = after {
+        let after = reader.duration(&part).map(|after| ExpectOver::After(after, part.raw.span));
+        return after.unwrap_or_default();
+    }
+    match at_end.and_then(|part| reader.boolean(&part)) {
+        Some(true) => ExpectOver::End,
+        _ => ExpectOver::Summary,
     }
 }
 
@@ -96,7 +131,7 @@ fn bound(part: &Part, reader: &mut Reader) -> Option<Bound> {
         let sides = |name: &&str| [format!("{name}_min"), format!("{name}_max")];
         let names: Vec<String> = STATISTICS.iter().flat_map(sides).collect();
         let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
-        names.insert(0, "measure");
+        names.splice(0..0, ["measure", "after", "at_end"]);
         reader.unknown(part, "[[expect]]", &names);
         return None;
     };

@@ -8,7 +8,7 @@ use peerlet_core::{Seat, Seed};
 use crate::call::normalize;
 use crate::raw::{Part, Raw, RawValue};
 use crate::reader::{Fields, Reader};
-use crate::seats::{SEATS_HELP, Selection};
+use crate::seats::{CHOICE_HELP, KnownSeats, NamedSeats, SEATS_HELP, Selection};
 
 /// A peerlet on a stack.
 #[derive(Clone, PartialEq, Debug)]
@@ -33,6 +33,38 @@ pub struct Group {
     /// Its whole stack: the scenario's, with the group's parameters put over it key by key and the
     /// group's other peerlets behind it.
     pub stack: Vec<StackEntry>,
+}
+
+/// Which seats are what.
+pub(crate) struct Seating {
+    /// The seats that the stacks name as servers; seat 0 where they name none.
+    pub(crate) servers: SeatSet,
+    /// All others, among which seats are chosen at random.
+    pub(crate) eligible: SeatSet,
+    pub(crate) groups: Vec<Group>,
+    /// The seats that have a name: groups, then those of `[seats]`.
+    pub(crate) named: Vec<NamedSeats>,
+}
+
+impl Seating {
+    /// Reads `[[group]]` and `[seats]`.
+    pub(crate) fn read(
+        (groups, seats): (Option<&Part>, Option<&Part>),
+        stack: &[StackEntry],
+        (peers, seed): (u32, Seed),
+        reader: &mut Reader,
+    ) -> Seating {
+        let drafts = groups.map(|part| read_groups(part, peers, reader)).unwrap_or_default();
+        let over = drafts.iter().map(|draft| draft.over.as_slice());
+        let of_stacks = over.chain([stack]).map(|stack| servers(stack, peers));
+        let servers = of_stacks.fold(SeatSet::default(), |all, some| all.union(&some));
+        // Some seat is what others begin with: where none is named, the first one.
+        let servers = if servers.is_empty() { SeatSet::from_ranges([0..=0]) } else { servers };
+        let eligible = SeatSet::all(peers).without(&servers);
+        let groups = form_groups(drafts, stack, &eligible, seed, reader);
+        let named = name_seats(seats, &groups, (peers, &eligible), seed, reader);
+        Seating { servers, eligible, groups, named }
+    }
 }
 
 /// Reads the peerlets of a stack, in order.
@@ -73,15 +105,15 @@ fn put_over(stack: &[StackEntry], over: Vec<StackEntry>) -> Vec<StackEntry> {
 /// The seats that the stack names as servers, under the parameters `server` and `servers`.
 ///
 /// A number too large for a seat is no concern of ours: it may be a parameter of another meaning.
-pub(crate) fn servers(stack: &[StackEntry], peers: u32) -> SeatSet {
-    let mut seats = Vec::new();
+fn servers(stack: &[StackEntry], peers: u32) -> SeatSet {
+    let (mut seats, known) = (Vec::new(), KnownSeats { peers, named: &[] });
     for entry in stack {
         for name in ["server", "servers"] {
             let Some(part) = entry.params.get(name) else { continue };
             match &part.raw.value {
                 RawValue::List(items) => seats.extend(items.iter().flat_map(seat)),
                 RawValue::Text(text) => {
-                    if let Ok(Selection::Seats(set)) = Selection::parse(text, peers) {
+                    if let Ok(Selection::Seats(set)) = Selection::parse(text, known) {
                         seats.extend(set.iter());
                     }
                 }
@@ -97,16 +129,16 @@ fn seat(raw: &Raw) -> Option<Seat> {
 }
 
 /// A group before its seats are chosen.
-pub(crate) struct Draft {
+struct Draft {
     name: String,
     span: Range<usize>,
     seats_span: Range<usize>,
     selection: Selection,
-    pub(crate) over: Vec<StackEntry>,
+    over: Vec<StackEntry>,
 }
 
 /// Reads the groups, whose names differ.
-pub(crate) fn read_groups(part: &Part, peers: u32, reader: &mut Reader) -> Vec<Draft> {
+fn read_groups(part: &Part, peers: u32, reader: &mut Reader) -> Vec<Draft> {
     let mut drafts: Vec<Draft> = Vec::new();
     for table in reader.tables(part) {
         let Some(draft) = read_group(&table, peers, reader) else { continue };
@@ -131,23 +163,27 @@ fn read_group(table: &Raw, peers: u32, reader: &mut Reader) -> Option<Draft> {
         reader.missing(&table.span, "peers", "[[group]]", "peers = \"10%\"");
     }
     let (name, seats) = (name?, seats?);
-    let selection = read_seats(&seats, peers, reader);
+    let selection = read_seats(&seats, KnownSeats { peers, named: &[] }, reader);
     let span = name.raw.span.clone();
     let name = reader.text(&name)?;
     Some(Draft { name, span, seats_span: seats.raw.span, selection: selection?, over })
 }
 
 /// Reads which seats: a text, or a number of them to choose at random.
-pub(crate) fn read_seats(part: &Part, peers: u32, reader: &mut Reader) -> Option<Selection> {
+pub(crate) fn read_seats(
+    part: &Part,
+    known: KnownSeats<'_>,
+    reader: &mut Reader,
+) -> Option<Selection> {
     if let RawValue::Integer(_) = part.raw.value {
-        let count = reader.integer(part, 1..=u64::from(peers))?;
-        return Some(Selection::Count(count as u32));
+        let count = reader.integer(part, 1..=u64::from(known.peers))? as u32;
+        return Some(Selection::Count { count, of: None, is_share: false });
     }
     let RawValue::Text(text) = &part.raw.value else {
         reader.wrong_kind(part, "a choice of seats", SEATS_HELP.to_owned());
         return None;
     };
-    match Selection::parse(text, peers) {
+    match Selection::parse(text, known) {
         Ok(selection) => Some(selection),
         Err(refusal) => {
             let span = reader.inside(&part.raw.span, text, &refusal.at);
@@ -160,7 +196,7 @@ pub(crate) fn read_seats(part: &Part, peers: u32, reader: &mut Reader) -> Option
 /// Gives the groups their seats: first those that are named, then shares and counts in the order of
 /// the file, chosen at random among the `eligible` seats that are in no group yet. The choice
 /// depends on the group's name.
-pub(crate) fn form_groups(
+fn form_groups(
     drafts: Vec<Draft>,
     stack: &[StackEntry],
     eligible: &SeatSet,
@@ -192,7 +228,7 @@ pub(crate) fn form_groups(
 }
 
 fn check_seats(draft: &Draft, seats: &SeatSet, taken: &SeatSet, reader: &mut Reader) {
-    if let Selection::Count(count) = draft.selection {
+    if let Selection::Count { count, .. } = draft.selection {
         if seats.len() < count as usize {
             let message = format!("only {} seats are left for this group of {count}", seats.len());
             let help = "make it smaller: seats of other groups and of servers are not chosen";
@@ -209,4 +245,42 @@ fn check_seats(draft: &Draft, seats: &SeatSet, taken: &SeatSet, reader: &mut Rea
             "a seat has one group at most: leave them out of one",
         );
     }
+}
+
+/// Reads `[seats]`: seats with a name that are no group. They are chosen in the order of the file,
+/// each depending on its name; one may be a part of those before it, and of a group.
+fn name_seats(
+    part: Option<&Part>,
+    groups: &[Group],
+    (peers, eligible): (u32, &SeatSet),
+    seed: Seed,
+    reader: &mut Reader,
+) -> Vec<NamedSeats> {
+    let name = |group: &Group| (group.name.clone(), group.seats.clone());
+    let mut named: Vec<NamedSeats> = groups.iter().map(name).collect();
+    let Some(mut fields) = part.and_then(|part| reader.table(part, "[seats]")) else {
+        return named;
+    };
+    for part in fields.rest() {
+        let name = &part.name;
+        let is_known = named.iter().any(|(known, _)| normalize(known) == normalize(name));
+        let is_word = name.starts_with(char::is_alphabetic)
+            && name.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
+        if is_known || !is_word {
+            let message = match is_known {
+                true => format!("seats named `{name}` are there already"),
+                false => format!("`{name}` is no name for seats"),
+            };
+            let help = "give them a name of their own: a letter, then letters, digits, `_` and `-`";
+            reader.refuse(&part.name_span, message, help);
+            continue;
+        }
+        let known = KnownSeats { peers, named: &named };
+        let Some(selection) = read_seats(&part, known, reader) else { continue };
+        match selection.choose(eligible, || seed.named("seats").named(name)) {
+            Ok(seats) => named.push((name.clone(), seats)),
+            Err(message) => reader.refuse(&part.raw.span, message, CHOICE_HELP),
+        }
+    }
+    named
 }

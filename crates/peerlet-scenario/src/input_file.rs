@@ -25,7 +25,7 @@ impl InputFile {
     /// there.
     pub(crate) fn read(part: &Part, reader: &mut Reader) -> Option<(InputFile, usize)> {
         let name = reader.text(part)?;
-        let path = reader.sources.file().base.join(&name);
+        let path = reader.sources.base(&part.raw.span).join(&name);
         match Source::open(&path) {
             Ok(source) => {
                 let text = source.text.clone();
@@ -44,7 +44,7 @@ impl InputFile {
 }
 
 /// Why a file cannot be read, and the remedy: what is wrong with it, or what the system says.
-fn reason(error: &io::Error) -> (String, String) {
+pub(crate) fn reason(error: &io::Error) -> (String, String) {
     let said = error.to_string();
     match error.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::Unsupported => match said.split_once("; ") {

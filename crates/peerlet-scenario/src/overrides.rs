@@ -95,7 +95,7 @@ impl Override {
 
     /// Puts the value in its place in the tree, and the option's text among the sources.
     pub(crate) fn apply(&self, root: &mut Raw, sources: &mut Sources) -> Result<(), Problem> {
-        let start = sources.add(command_line(&self.text));
+        let start = sources.add_typed(command_line(&self.text));
         let (last, parents) = self.path.split_last().expect("a path has at least one key");
         let Some(value) = &self.value else { return self.take_away(root, start, sources) };
         let mut part = root;
@@ -219,7 +219,7 @@ mod tests {
     /// The tree after these assignments.
     fn applied(assignments: &[&str]) -> Result<Raw, Problem> {
         let mut sources = Sources::new(Source::new("file", FILE));
-        let mut root = Raw::parse_file(FILE).unwrap();
+        let mut root = Raw::parse_file(FILE, 0).unwrap();
         for assignment in assignments {
             Override::set(assignment)?.apply(&mut root, &mut sources)?;
         }

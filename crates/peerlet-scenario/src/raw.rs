@@ -135,11 +135,11 @@ impl Raw {
         Ok(Spanned::new(self.span.clone(), value))
     }
 
-    /// Parses a whole file, which begins at offset 0.
-    pub(crate) fn parse_file(text: &str) -> Result<Raw, Error> {
+    /// Parses a whole file, which begins at `offset`.
+    pub(crate) fn parse_file(text: &str, offset: usize) -> Result<Raw, Error> {
         let table = DeTable::parse(text)?;
         let span = table.span();
-        Ok(Raw::from_toml(Spanned::new(span, DeValue::Table(table.into_inner())), 0))
+        Ok(Raw::from_toml(Spanned::new(span, DeValue::Table(table.into_inner())), offset))
     }
 
     /// Parses one value, which begins at `offset`.
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn parts_keep_their_order_and_places() {
         let text = "[zoo]\nbear = 1_0\nape = { b = 0x1F, a = [1.5, 07:32:00] }\n[zoo.aardvark]\n";
-        let root = Raw::parse_file(text).unwrap();
+        let root = Raw::parse_file(text, 0).unwrap();
         let zoo = &root.get("zoo").unwrap().raw;
         let names: Vec<_> = zoo.parts().iter().map(|part| part.name.as_str()).collect();
         assert_eq!(names, ["bear", "ape", "aardvark"]);
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn reading_back_gives_what_toml_gives() {
         let text = "a = 0x1F\nb = [1.5, -inf]\nc = { d = 'x', e = true }\nf = 1979-05-27\n";
-        let root = Raw::parse_file(text).unwrap();
+        let root = Raw::parse_file(text, 0).unwrap();
         assert_eq!(root.read::<toml::Table>().unwrap(), toml::from_str(text).unwrap());
     }
 

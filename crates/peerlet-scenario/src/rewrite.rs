@@ -9,6 +9,7 @@ use toml_edit::{DocumentMut, InlineTable, Item, Key, Table, TableLike, Value};
 use crate::overrides::Override;
 use crate::problem::{Problem, Problems};
 use crate::raw::{Raw, RawValue};
+use crate::scenario::Scenario;
 use crate::source::{Source, Sources};
 
 /// A scenario's text and what is put into it.
@@ -38,7 +39,7 @@ impl Rewrite {
     /// When the text is no TOML, or a value does not fit into it.
     pub fn new(text: &str, overrides: &[Override]) -> Result<Rewrite, Problems> {
         let source = Source::new("scenario", text);
-        let root = Raw::parse_file(text).map_err(|error| {
+        let root = Raw::parse_file(text, 0).map_err(|error| {
             Problem::new(&source, error.span().unwrap_or(0..0), error.message(), "")
         })?;
         let sources = Sources::new(source);
@@ -47,6 +48,18 @@ impl Rewrite {
             rewrite.put(assignment.clone())?;
         }
         Ok(rewrite)
+    }
+
+    /// The scenario's text with these values in it. One that includes others becomes one text,
+    /// without comments.
+    ///
+    /// # Errors
+    /// As [`Rewrite::new`].
+    pub fn of(scenario: &Scenario, overrides: &[Override]) -> Result<Rewrite, Problems> {
+        match &scenario.merged {
+            Some(merged) => Rewrite::new(&written(merged), overrides),
+            None => Rewrite::new(&scenario.sources.file().text, overrides),
+        }
     }
 
     /// The text at the end of this path, `network.file`; `None` where there is no text.
@@ -81,7 +94,7 @@ impl Rewrite {
     /// The text with everything in it.
     pub fn write(&self) -> String {
         let edited = self.edited().filter(|text| {
-            Raw::parse_file(text).is_ok_and(|read| is_same(&read, &self.root, false))
+            Raw::parse_file(text, 0).is_ok_and(|read| is_same(&read, &self.root, false))
         });
         edited.unwrap_or_else(|| written(&self.root))
     }
@@ -182,7 +195,7 @@ fn replace(old: &mut Value, new: &Value) {
 
 /// Whether two trees say the same in the same order. Only the order of a file's tables means
 /// nothing.
-fn is_same(one: &Raw, other: &Raw, is_ordered: bool) -> bool {
+pub(crate) fn is_same(one: &Raw, other: &Raw, is_ordered: bool) -> bool {
     match (&one.value, &other.value) {
         (RawValue::Table(ones), RawValue::Table(others)) => {
             ones.len() == others.len()
@@ -269,7 +282,7 @@ lines = '''
         let rewrite = Rewrite::new(FILE, &overrides).unwrap();
         let text = rewrite.write();
         expected.assert_eq(&text);
-        assert!(is_same(&Raw::parse_file(&text).unwrap(), &rewrite.root, false));
+        assert!(is_same(&Raw::parse_file(&text, 0).unwrap(), &rewrite.root, false));
         assert_eq!(Rewrite::new(&text, &[]).unwrap().write(), text, "written once, it stays");
     }
 

@@ -7,28 +7,25 @@ use peerlet_core::{Duration, MILLISECOND, SECOND, Seat, Seed, Time};
 
 use crate::churn::Churn;
 use crate::connection::Connection;
-use crate::event::{ScenarioEvent, Stage};
-use crate::expect::Expect;
-use crate::group::{self, Group, StackEntry};
+use crate::event::{EVENTS_MAX, ScenarioEvent, Stage};
+use crate::expect::{Expect, ExpectOver};
+use crate::group::{self, Group, Seating, StackEntry};
+use crate::include;
 use crate::input_file::InputFile;
+use crate::measure::Measure;
 use crate::overrides::Override;
 use crate::problem::{Problem, Problems};
 use crate::property::{PropertyChoice, StopWhen};
 use crate::raw::{Part, Raw, RawValue};
 use crate::reader::{Fields, Reader};
 use crate::run::Run;
+use crate::seats::KnownSeats;
 use crate::source::{Source, Sources};
 use crate::step::ENTRIES_MAX;
+use crate::variables::Variables;
 
 /// The most peers of a scenario: 2^24, beyond the ten million that a simulation is built for.
 pub const PEERS_MAX: u32 = 1 << 24;
-
-/// The most event lines of a scenario: more come from a mistake, and would take gigabytes.
-pub const EVENTS_MAX: usize = 10_000_000;
-
-/// The most epochs of a run: all are kept until its end, and take some 200 bytes a metric. With a
-/// dozen metrics this many take a gigabyte; epochs of 10 s last for 46 days.
-pub const EPOCHS_MAX: u64 = 400_000;
 
 /// A scenario: all that a file and the command line say about a run.
 ///
@@ -56,6 +53,8 @@ pub struct Scenario {
     pub stack: Vec<StackEntry>,
     /// The seats with another stack, each in one group at most.
     pub groups: Vec<Group>,
+    /// The seats that have a name, in the order written: those of groups, then those of `[seats]`.
+    pub named: Vec<(String, SeatSet)>,
     /// The seats that the stacks name as servers; seat 0 where they name none.
     pub servers: SeatSet,
     /// The churn.
@@ -70,15 +69,17 @@ pub struct Scenario {
     pub properties: Vec<PropertyChoice>,
     /// The properties at whose verdicts the run ends.
     pub stop_when: Vec<StopWhen>,
-    /// The events, in the order written: the lines first, then those of the file.
+    /// The events, in the order written: the lines first, then those of files, then the tables.
     pub events: Vec<ScenarioEvent>,
     /// How many event lines are left out because the command line ends the run before them.
     pub left_out: usize,
     /// The parts that are left out because the command line ends the run before them, in words:
     /// the event lines among them.
     pub warnings: Vec<String>,
-    /// The file of event lines, where one is named.
-    pub event_file: Option<InputFile>,
+    /// The files of event lines that it names, each with its key, such as `events.file`.
+    pub event_files: Vec<(String, InputFile)>,
+    /// The scenario as one tree, where it includes other files; without the values put over it.
+    pub(crate) merged: Option<Raw>,
     /// How it is run where the command line does not say.
     pub run: Run,
 }
@@ -92,21 +93,6 @@ pub struct NetworkTable {
     pub model_span: Range<usize>,
     /// All other keys: the model's parameters, and the layers around it. A table.
     pub parameters: Raw,
-}
-
-/// How measures are taken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Measure {
-    /// The length of an epoch; 10 s unless given.
-    pub epoch: Duration,
-    /// The warm-up that is left out of the summary; none unless given.
-    pub from: Duration,
-}
-
-impl Default for Measure {
-    fn default() -> Measure {
-        Measure { epoch: SECOND * 10, from: Duration::ZERO }
-    }
 }
 
 impl Scenario {
@@ -128,19 +114,20 @@ impl Scenario {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn parse(source: Source, overrides: &[Override]) -> Result<Scenario, Problems> {
-        let mut root = Raw::parse_file(&source.text).map_err(|error| {
-            let end = source.text.len();
-            let help = "write keys as `key = value`, and texts, durations and shares in quotes";
-            Problem::new(&source, error.span().unwrap_or(end..end), error.message(), help)
-        })?;
+        let mut root = include::parse(&source, 0)?;
         let mut sources = Sources::new(source);
+        let includes = include::include(&mut root, &mut sources)?;
+        let merged = includes.then(|| root.clone());
         for assignment in overrides {
             assignment.apply(&mut root, &mut sources)?;
         }
         let mut reader = Reader::new(sources);
-        let scenario = Scenario::read(&root, &mut reader);
+        let variables = Variables::take(&mut root, &mut reader);
+        let scenario = Scenario::read(&root, &variables, &mut reader);
+        variables.finish(&mut reader);
         reader.finish()?;
-        Ok(scenario.expect("a scenario that cannot be read has problems"))
+        let scenario = scenario.expect("a scenario that cannot be read has problems");
+        Ok(Scenario { merged, ..scenario })
     }
 
     /// A scenario without a file.
@@ -178,7 +165,8 @@ impl Scenario {
             return Err(Problem::new(&source, 0..line.len(), "the line is empty", help).into());
         }
         let eligible = SeatSet::all(self.peers).without(&self.servers);
-        let stage = Stage { at: Some(at), ..self.stage(&eligible) };
+        let variables = Variables::default();
+        let stage = Stage { at: Some(at), ..self.stage(&eligible, &variables) };
         let (mut reader, mut events) = (Reader::new(Sources::new(source)), Vec::new());
         stage.read(line, &(0..line.len()), &mut reader, &mut events);
         reader.finish()?;
@@ -200,23 +188,16 @@ impl Scenario {
     /// ```
     pub fn seats(&self, text: &str) -> Result<SeatSet, Problems> {
         let eligible = SeatSet::all(self.peers).without(&self.servers);
-        self.stage(&eligible).seats(text).map_err(|refusal| {
+        self.stage(&eligible, &Variables::default()).seats(text).map_err(|refusal| {
             let source = Source::new("peers", text);
             Problem::new(&source, refusal.at, refusal.message, refusal.help).into()
         })
     }
 
     /// What peers and times are checked against.
-    fn stage<'a>(&'a self, eligible: &'a SeatSet) -> Stage<'a> {
-        Stage {
-            peers: self.peers,
-            duration: self.duration,
-            at: None,
-            cut_short: false,
-            seed: Seed::new(self.seed),
-            eligible,
-            groups: &self.groups,
-        }
+    fn stage<'a>(&'a self, eligible: &'a SeatSet, variables: &'a Variables) -> Stage<'a> {
+        let seats = (self.peers, &*self.named, eligible);
+        Stage::of(seats, (self.duration, false), Seed::new(self.seed), variables)
     }
 
     /// The group of this seat, if it has one.
@@ -231,7 +212,7 @@ impl Scenario {
 }
 
 impl Scenario {
-    fn read(root: &Raw, reader: &mut Reader) -> Option<Scenario> {
+    fn read(root: &Raw, variables: &Variables, reader: &mut Reader) -> Option<Scenario> {
         let mut fields = Fields::new("a scenario", root);
         let run = fields.take("run").and_then(|part| Run::read(&part, reader));
         let run = run.unwrap_or_default();
@@ -239,37 +220,28 @@ impl Scenario {
         let stack = fields.take("stack").map(|part| group::read_stack(&part, reader));
         let network = fields.take("network").and_then(|part| NetworkTable::read(&part, reader));
         let expect = tables(&mut fields, "expect", reader, Expect::read);
-        let [connection, groups, churn, measure, events] =
-            ["connection", "group", "churn", "measure", "events"].map(|name| fields.take(name));
+        let [connection, groups, seats, churn, measure, events, event_tables] =
+            ["connection", "group", "seats", "churn", "measure", "events", "event"]
+                .map(|name| fields.take(name));
         let properties = tables(&mut fields, "property", reader, PropertyChoice::read);
         let stop_when = fields.take("stop_when").map(|part| StopWhen::read(&part, reader));
-        fields.finish(reader, &["fault", "faults"]);
+        fields.finish(reader, &[]);
 
         // Groups, churn and events are checked against the peers and the time there is.
         let Head { title, seed, peers, duration, duration_span, cut_short, join } = head?;
+        let expect = judged(expect, (duration, cut_short), reader);
         let stack = stack.unwrap_or_default();
-        let drafts = groups.map(|part| group::read_groups(&part, peers, reader));
-        let drafts = drafts.unwrap_or_default();
-        let over = drafts.iter().map(|draft| draft.over.as_slice());
-        let servers: Vec<_> =
-            over.chain([stack.as_slice()]).map(|stack| group::servers(stack, peers)).collect();
-        let servers = servers.iter().fold(SeatSet::default(), |all, some| all.union(some));
-        // Some seat is what others begin with: where none is named, the first one.
-        let first = || SeatSet::from_ranges([0..=0]);
-        let servers = if servers.is_empty() { first() } else { servers };
-        let (eligible, root) = (SeatSet::all(peers).without(&servers), Seed::new(seed));
-        let groups = group::form_groups(drafts, &stack, &eligible, root, reader);
-        let churn = churn.and_then(|part| {
-            let churn = Churn::read(&part, (peers, duration), &eligible, root, reader)?;
-            check_churn(&churn, &part, peers, duration, reader);
-            Some(churn)
-        });
-        let (eligible, groups, at) = (&eligible, groups, None);
-        let stage = Stage { peers, duration, at, cut_short, seed: root, eligible, groups: &groups };
-        let events = events.map(|part| read_events(&part, &stage, reader));
-        let (events, event_file) = events.unwrap_or_default();
-        warn_of_lines(reader, duration);
+        let root = Seed::new(seed);
+        let parts = (groups.as_ref(), seats.as_ref());
+        let Seating { servers, eligible, groups, named } =
+            Seating::read(parts, &stack, (peers, root), reader);
+        let known = KnownSeats { peers, named: &named };
+        let churn =
+            churn.and_then(|part| read_churn(&part, (known, duration), (&eligible, root), reader));
         let time = (duration, cut_short);
+        let stage = Stage::of((peers, &named, &eligible), time, root, variables);
+        let (events, event_files) = read_events(events, event_tables, &stage, reader);
+        warn_of_lines(reader, duration);
         let measure = Measure::read_with_epochs(measure, time, &duration_span, reader);
         let connection = connection.and_then(|part| Connection::read(&part, reader));
         Some(Scenario {
@@ -283,6 +255,7 @@ impl Scenario {
             network,
             stack,
             groups,
+            named,
             servers,
             churn,
             measure,
@@ -292,7 +265,8 @@ impl Scenario {
             events,
             left_out: reader.left_out,
             warnings: std::mem::take(&mut reader.warnings),
-            event_file,
+            event_files,
+            merged: None,
             run,
         })
     }
@@ -308,6 +282,31 @@ fn tables<T>(
     let Some(part) = fields.take(name) else { return Vec::new() };
     let tables = reader.tables(&part);
     tables.iter().filter_map(|table| read(table, reader)).collect()
+}
+
+/// The expectations over epochs that the run has. Others are refused, or left out with a warning
+/// where the command line ends the run before them.
+fn judged(
+    expect: Vec<Expect>,
+    (duration, cut_short): (Duration, bool),
+    reader: &mut Reader,
+) -> Vec<Expect> {
+    let mut is_judged = |expect: &Expect| {
+        let ExpectOver::After(after, span) = &expect.over else { return true };
+        let Expect { measure, .. } = expect;
+        match (*after < duration, cut_short) {
+            (true, _) => return true,
+            (false, true) => reader.warnings.push(format!(
+                "`{measure}` is not judged after {after}: the run is over at {duration}"
+            )),
+            (false, false) => {
+                let message = format!("nothing is judged: the run is over at {duration}");
+                reader.refuse(span, message, "give an earlier `after` or a longer `for`");
+            }
+        }
+        false
+    };
+    expect.into_iter().filter(|expect| is_judged(expect)).collect()
 }
 
 /// The keys above all tables.
@@ -329,9 +328,9 @@ impl Head {
         let seed = fields.take("seed").and_then(|part| reader.integer(&part, 0..=u64::MAX));
         let peers = fields.take("peers");
         let duration = fields.take("for");
-        let file_end = reader.sources.file().text.len();
         let duration_span = duration.as_ref().map_or(0..0, |part| part.raw.span.clone());
-        let is_typed = duration.as_ref().is_some_and(|part| part.raw.span.start > file_end);
+        let is_typed =
+            duration.as_ref().is_some_and(|part| !reader.sources.is_in_file(&part.raw.span));
         let cut_short = is_typed || may_cut;
         let join = fields.take("join");
         if peers.is_none() {
@@ -389,82 +388,21 @@ impl NetworkTable {
     }
 }
 
-impl Measure {
-    /// Reads `[measure]`, if there is one, and checks how many epochs the run has.
-    fn read_with_epochs(
-        part: Option<Part>,
-        (duration, cut_short): (Duration, bool),
-        duration_span: &Range<usize>,
-        reader: &mut Reader,
-    ) -> Measure {
-        let epoch = part.as_ref().and_then(|part| part.raw.get("epoch"));
-        let epoch_span = epoch.map(|part| part.raw.span.clone());
-        let measure = part.and_then(|part| Measure::read(&part, (duration, cut_short), reader));
-        let measure = measure.unwrap_or_default();
-        check_epochs(measure.epoch, duration, (epoch_span, duration_span), reader);
-        measure
-    }
-
-    fn read(
-        part: &Part,
-        (duration, cut_short): (Duration, bool),
-        reader: &mut Reader,
-    ) -> Option<Measure> {
-        let mut fields = reader.table(part, "[measure]")?;
-        let epoch = fields.take("epoch").and_then(|part| reader.period(&part));
-        let from = fields.take("from");
-        fields.finish(reader, &[]);
-        let mut measure = Measure::default();
-        measure.epoch = epoch.unwrap_or(measure.epoch);
-        if let Some(part) = from {
-            measure.from = reader.duration(&part)?;
-            if measure.from >= duration && cut_short {
-                reader.warnings.push(format!(
-                    "nothing is judged: the run is over at {duration}, the warm-up at {}",
-                    measure.from
-                ));
-            } else if measure.from >= duration {
-                let message = format!("nothing is measured: the run is over at {duration}");
-                reader.refuse(&part.raw.span, message, "give an earlier `from` or a longer `for`");
-            }
-        }
-        Some(measure)
-    }
-}
-
-/// Refuses epochs that would not fit into memory, at their length or else at the run's.
-fn check_epochs(
-    epoch: Duration,
-    duration: Duration,
-    (epoch_span, duration_span): (Option<Range<usize>>, &Range<usize>),
+/// Reads churn, and refuses one that would not fit into memory.
+fn read_churn(
+    part: &Part,
+    (known, duration): (KnownSeats<'_>, Duration),
+    (eligible, seed): (&SeatSet, Seed),
     reader: &mut Reader,
-) {
-    let count = duration.as_nanos() / epoch.as_nanos() + 1;
-    if count < EPOCHS_MAX {
-        return;
-    }
-    // The shortest, in a round number.
-    let nanos = duration.as_nanos() / (EPOCHS_MAX - 1) + 1;
-    let shortest = Duration::from_nanos(nanos.next_multiple_of(round_to(nanos)));
-    let message = format!("a run of {duration} would have {count} epochs of {epoch}");
-    let set = if epoch_span.is_some() { "give" } else { "set measure.epoch to" };
-    let help = format!("at most {EPOCHS_MAX} fit into memory; {set} {shortest} or more");
-    reader.refuse(&epoch_span.unwrap_or_else(|| duration_span.clone()), message, help);
-}
-
-/// The power of a thousand nanoseconds below a time, such as a second below a minute.
-fn round_to(nanos: u64) -> u64 {
-    (1..=3).map(|power| 1_000_u64.pow(power)).take_while(|unit| *unit <= nanos).last().unwrap_or(1)
-}
-
-/// Refuses churn that would not fit into memory.
-fn check_churn(churn: &Churn, part: &Part, peers: u32, duration: Duration, reader: &mut Reader) {
-    let transitions = churn.transitions(peers, duration);
+) -> Option<Churn> {
+    let churn = Churn::read(part, (known, duration), eligible, seed, reader)?;
+    let transitions = churn.transitions(known.peers, duration);
     if transitions > ENTRIES_MAX as f64 {
         let message = format!("peers would come and go about {transitions:.0} times");
         let help = format!("more than {ENTRIES_MAX} do not fit; lengthen `session` or `absence`");
         reader.refuse(&part.name_span, message, help);
     }
+    Some(churn)
 }
 
 /// Says how many event lines a run that ends early leaves out.
@@ -478,30 +416,50 @@ fn warn_of_lines(reader: &mut Reader, end: Duration) {
     reader.warnings.push(format!("{count} event {lines} beyond the end of the run at {end}"));
 }
 
+/// Reads `[events]` and `[[event]]`, and the files that they name, each with its key.
 fn read_events(
-    part: &Part,
+    part: Option<Part>,
+    tables: Option<Part>,
     stage: &Stage,
     reader: &mut Reader,
-) -> (Vec<ScenarioEvent>, Option<InputFile>) {
-    let (mut events, mut event_file) = (Vec::new(), None);
-    let Some(mut fields) = reader.table(part, "[events]") else { return (events, None) };
-    let (lines, file) = (fields.take("lines"), fields.take("file"));
-    fields.finish(reader, &[]);
-    if let Some(lines) = lines
-        && let Some(text) = reader.text(&lines)
-    {
-        stage.read(&text, &lines.raw.span, reader, &mut events);
+) -> (Vec<ScenarioEvent>, Vec<(String, InputFile)>) {
+    let (mut events, mut files) = (Vec::new(), Vec::new());
+    if let Some(mut fields) = part.as_ref().and_then(|part| reader.table(part, "[events]")) {
+        let (lines, file) = (fields.take("lines"), fields.take("file"));
+        fields.finish(reader, &[]);
+        for (_, lines) in items(lines, "events.lines") {
+            if let Some(text) = reader.text(&lines) {
+                stage.read(&text, &lines.raw.span, reader, &mut events);
+            }
+        }
+        for (key, file) in items(file, "events.file") {
+            if let Some((file, start)) = InputFile::read(&file, reader) {
+                let text = file.text.clone();
+                stage.read(&text, &(start..start + text.len()), reader, &mut events);
+                files.push((key, file));
+            }
+        }
     }
-    if let Some(part) = file
-        && let Some((file, start)) = InputFile::read(&part, reader)
-    {
-        let text = file.text.clone();
-        stage.read(&text, &(start..start + text.len()), reader, &mut events);
-        event_file = Some(file);
+    for table in tables.map(|part| reader.tables(&part)).unwrap_or_default() {
+        stage.read_table(&table, reader, &mut events);
     }
-    if events.len() > EVENTS_MAX {
+    if let Some(part) = part.filter(|_| events.len() > EVENTS_MAX) {
         let message = format!("there are {} event lines", events.len());
         reader.refuse(&part.name_span, message, format!("leave it at {EVENTS_MAX}"));
     }
-    (events, event_file)
+    (events, files)
+}
+
+/// The items of a list, or the one value that is no list, each with the key that leads to it.
+fn items(part: Option<Part>, key: &str) -> Vec<(String, Part)> {
+    let Some(part) = part else { return Vec::new() };
+    match &part.raw.value {
+        RawValue::List(items) => {
+            let one = |(i, raw): (usize, &Raw)| {
+                (format!("{key}.{i}"), Part { raw: raw.clone(), ..part.clone() })
+            };
+            items.iter().enumerate().map(one).collect()
+        }
+        _ => vec![(key.to_owned(), part)],
+    }
 }

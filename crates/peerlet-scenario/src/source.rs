@@ -72,11 +72,13 @@ impl From<String> for Source {
 #[derive(Clone)]
 pub struct Sources {
     parts: Vec<(usize, Source)>,
+    /// Where the texts of the command line begin.
+    typed: Vec<usize>,
 }
 
 impl Sources {
     pub(crate) fn new(file: Source) -> Sources {
-        Sources { parts: vec![(0, file)] }
+        Sources { parts: vec![(0, file)], typed: Vec::new() }
     }
 
     /// Adds a text and says at which offset it begins.
@@ -93,15 +95,36 @@ impl Sources {
         &self.parts[0].1
     }
 
-    /// Whether this range is in the scenario's own file, and not on the command line or elsewhere.
-    pub fn is_file(&self, span: &Range<usize>) -> bool {
-        self.parts.get(1).is_none_or(|(start, _)| span.start < *start)
+    /// Adds a text of the command line and says at which offset it begins.
+    pub(crate) fn add_typed(&mut self, source: Source) -> usize {
+        let start = self.add(source);
+        self.typed.push(start);
+        start
+    }
+
+    /// Whether this range is in a file: the scenario's own or one that it includes, and not on the
+    /// command line.
+    pub fn is_in_file(&self, span: &Range<usize>) -> bool {
+        !self.typed.contains(&self.parts[self.part(span)].0)
+    }
+
+    /// The folder that paths in this range are relative to: that of its file; on the command line,
+    /// that of the scenario.
+    pub fn base(&self, span: &Range<usize>) -> &Path {
+        match self.is_in_file(span) {
+            true => &self.find(span).0.base,
+            false => &self.file().base,
+        }
+    }
+
+    /// The index of the text that holds this range.
+    fn part(&self, span: &Range<usize>) -> usize {
+        self.parts.partition_point(|(start, _)| *start <= span.start) - 1
     }
 
     /// The text that holds this range, and the range within it.
     pub fn find(&self, span: &Range<usize>) -> (&Source, Range<usize>) {
-        let part = self.parts.partition_point(|(start, _)| *start <= span.start) - 1;
-        let (start, source) = &self.parts[part];
+        let (start, source) = &self.parts[self.part(span)];
         (source, span.start - start..span.end.saturating_sub(*start))
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod emulate;
 pub(crate) mod fidelity;
+pub(crate) mod format;
 pub(crate) mod list;
 pub(crate) mod live;
 pub(crate) mod new;

@@ -8,6 +8,7 @@ mod digest;
 mod engines;
 mod fidelity;
 mod folders;
+mod formats;
 mod fuzzing;
 mod input;
 mod interrupt;

@@ -452,6 +452,7 @@ mod tests {
             expectations: vec![Verdict {
                 measure: "hello/answers".to_owned(),
                 bound: "sum_min".to_owned(),
+                over: Some("at the end".to_owned()),
                 value: 1.0,
                 actual: None,
                 held: false,

@@ -89,7 +89,7 @@ impl Folder {
         wire: bool,
     ) -> Result<(), FolderError> {
         let scenario = &plan.scenario;
-        let mut rewrite = Rewrite::new(&scenario.sources.file().text, overrides)?;
+        let mut rewrite = Rewrite::of(scenario, overrides)?;
         inputs::keep(scenario, &self.path, &mut rewrite)?;
         if let Some(transport) = plan.transport {
             rewrite.set_text("run.transport", transport.name());

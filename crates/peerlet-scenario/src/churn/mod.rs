@@ -12,6 +12,7 @@ use peerlet_core::{Duration, Rng, Seat, Seed};
 use crate::group::read_seats;
 use crate::raw::{Part, RawValue};
 use crate::reader::{Fields, Reader};
+use crate::seats::KnownSeats;
 
 use distribution::EXAMPLE;
 pub use distribution::SessionDistribution;
@@ -135,7 +136,7 @@ impl Churn {
 
     pub(crate) fn read(
         part: &Part,
-        (peers, duration): (u32, Duration),
+        (known, duration): (KnownSeats<'_>, Duration),
         eligible: &SeatSet,
         seed: Seed,
         reader: &mut Reader,
@@ -158,9 +159,9 @@ impl Churn {
                     let message = format!("`{}` and `trace` exclude each other", other.name);
                     reader.refuse(&other.name_span, message, "leave one of them out");
                 }
-                SessionTrace::read(&trace, peers, duration, reader).map(Sessions::Trace)
+                SessionTrace::read(&trace, known.peers, duration, reader).map(Sessions::Trace)
             }
-            None => RandomSessions::read(&mut fields, part, peers, (eligible, seed), reader)
+            None => RandomSessions::read(&mut fields, part, known, (eligible, seed), reader)
                 .map(Sessions::Random),
         };
         fields.finish(reader, &[]);
@@ -187,7 +188,7 @@ impl RandomSessions {
     fn read(
         fields: &mut Fields,
         part: &Part,
-        peers: u32,
+        known: KnownSeats<'_>,
         (eligible, seed): (&SeatSet, Seed),
         reader: &mut Reader,
     ) -> Option<RandomSessions> {
@@ -195,7 +196,7 @@ impl RandomSessions {
             let name = reader.text(&part)?;
             law(&name, &part, reader)
         });
-        let seats = fields.take("peers").and_then(|part| read_seats(&part, peers, reader));
+        let seats = fields.take("peers").and_then(|part| read_seats(&part, known, reader));
         let initial = fields.take("initial").map(|part| Initial::read(&part, reader));
         let swing = fields.take("swing").map(|part| Swing::read(&part, reader));
         let population = fields.take("population").map(|part| Population::read(&part, reader));

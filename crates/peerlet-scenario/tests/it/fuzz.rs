@@ -2,14 +2,14 @@
 
 use peerlet_core::runtime::SeatSet;
 use peerlet_core::{Rng, Seat, Seed, Time};
-use peerlet_scenario::{Override, Scenario, Source, Timeline};
+use peerlet_scenario::{Override, Scenario, Source, Timeline, format_scenario};
 
 const SCENARIO: &str = include_str!("fuzz.toml");
 
 /// Pieces that mean something somewhere.
-const PIECES: [&str; 24] = [
+const PIECES: [&str; 27] = [
     "\"", "'''", "[", "]]", "{", "}", "=", ".", ",", "\n", "\r\n", "#", "%", "*", "-", "0", "9",
-    "é", "(", ")", "\\", "Peer.", "inf", "ms",
+    "é", "(", ")", "\\", "Peer.", "inf", "ms", "$", " of ", "every ",
 ];
 
 /// The text with one to five pieces taken out, doubled or put in.
@@ -46,6 +46,10 @@ fn damaged_scenarios_never_panic() {
         let override_ = Override::set(&format!("{}={}", pick(&mut rng), pick(&mut rng)));
         let overrides: Vec<Override> = override_.into_iter().filter(|_| rng.chance(0.2)).collect();
         let outcome = std::panic::catch_unwind(|| {
+            if let Ok(once) = format_scenario(&Source::from(text.as_str())) {
+                let again = format_scenario(&Source::from(once.as_str()));
+                assert_eq!(again.as_deref().ok(), Some(&*once), "a layout stays");
+            }
             match Scenario::parse(Source::new("fuzz.toml", text.as_str()), &overrides) {
                 Ok(scenario) => {
                     expand(&scenario);

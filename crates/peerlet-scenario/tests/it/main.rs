@@ -2,6 +2,7 @@
 
 mod churn;
 mod fuzz;
+mod language;
 mod problems;
 mod problems_of_events;
 mod protopeer;

@@ -390,7 +390,7 @@ fn seats_of_groups() {
              5 | peers = 1.5
                :         ^^^
                `----
-              help: write peers as `*`, `3`, `4-9`, `0,4,7-9`, `10-*` or `10%`
+              help: write peers as `*`, `3`, `4-9`, `0,4,7-9`, `10-*`, `10%` or `5 of 10-*`
         "#]],
     );
 }

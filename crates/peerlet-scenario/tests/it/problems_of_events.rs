@@ -32,7 +32,7 @@ fn peers_and_times() {
              6 |   1-3,x 5 Peer.stop()
                :       ^
                `----
-              help: write peers as `*`, `3`, `4-9`, `0,4,7-9`, `10-*` or `10%`
+              help: write peers as `*`, `3`, `4-9`, `0,4,7-9`, `10-*`, `10%` or `5 of 10-*`
         "#]],
     );
     event(
@@ -413,18 +413,18 @@ fn groups() {
     check(
         "west 5 Peer.stop()",
         expect![[r#"
-        test.toml:7:10: no group is named `west`
-           ,----
-         7 | lines = "west 5 Peer.stop()"
-           :          ^^^^
-           `----
-          help: the groups are: east
-    "#]],
+            test.toml:7:10: no seats are named `west`
+               ,----
+             7 | lines = "west 5 Peer.stop()"
+               :          ^^^^
+               `----
+              help: the names are: east
+        "#]],
     );
     check(
         "0 5 Network.cut('eats')",
         expect![[r#"
-            test.toml:7:26: no group is named `eats`
+            test.toml:7:26: no seats are named `eats`
                ,----
              7 | lines = "0 5 Network.cut('eats')"
                :                          ^^^^^^

@@ -31,11 +31,15 @@ fn networks_of_the_page_can_run() {
             fs::write(folder.join(name), text).expect("tests may write there");
             files += 1;
         }
-        if kind != "toml" || !(text.contains("[network]") || text.contains("Network.")) {
+        let is_run = ["[network]", "Network.", "[events]", "[[event]]", "[seats]"];
+        if kind != "toml" || !is_run.iter().any(|part| text.contains(part)) {
             continue;
         }
         let peers = if text.contains("\"matrix\"") { 3 } else { 100 };
-        let head = format!("peers = {peers}\nfor = \"10m\"\n");
+        let head = match text.starts_with("peers = ") {
+            true => String::new(),
+            false => format!("peers = {peers}\nfor = \"10m\"\n"),
+        };
         let stack = "\n[stack]\nbootstrap = {}\nneighbors = {}\nrouter = {}\n";
         let mut source = Source::new("the page", format!("{head}{text}{stack}"));
         source.base = folder.clone();

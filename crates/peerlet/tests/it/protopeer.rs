@@ -61,11 +61,11 @@ fn each_line_acts_at_its_time_in_simulation() {
 fn each_line_acts_live() {
     let mut text = shipped().text.to_string();
     for (long, short) in [
-        ("4 14.3 ", "4 0.5 "),
-        ("3 15.1 ", "3 1.0 "),
-        ("1 36.9 ", "1 1.2 "),
-        ("4 44.4 ", "4 1.4 "),
-        ("0-9 150.0 ", "0-9 2.5 "),
+        ("4    14.3 ", "4 0.5 "),
+        ("3    15.1 ", "3 1.0 "),
+        ("1    36.9 ", "1 1.2 "),
+        ("4    44.4 ", "4 1.4 "),
+        ("0-9  150.0 ", "0-9 2.5 "),
         ("for = \"180s\"", "for = \"4s\"\njoin = \"10ms\""),
         ("rate = \"1/s\"", "rate = \"50/s\", warmup = \"500ms\""),
     ] {
