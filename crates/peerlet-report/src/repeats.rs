@@ -1,10 +1,9 @@
 //! The summary of several runs of one scenario with different seeds.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 
 use peerlet_measure::{RepeatRow, Repeats};
-use peerlet_run::{PropertyReport, PropertyVerdict, Transport, Verdict};
+use peerlet_run::{PropertyReport, PropertyVerdict, Results, Transport, Verdict};
 use serde::Serialize;
 
 use crate::json::json_line;
@@ -30,6 +29,15 @@ pub struct Repeat {
 }
 
 impl Repeat {
+    /// What a run that ended leaves of itself.
+    pub fn of(seed: u64, run: Results) -> Repeat {
+        let is_asked = !run.plan.scenario.expect.is_empty();
+        let not_judged = run.not_judged().filter(|_| is_asked).map(str::to_owned);
+        let (verdicts, digest) = (run.verdicts(), run.digest.clone().unwrap_or_default());
+        let Results { properties, stopped, .. } = run;
+        Repeat { seed, digest, verdicts, properties, stopped, not_judged }
+    }
+
     /// Whether it kept all that each run has to keep by itself.
     fn held(&self) -> bool {
         let is_kept = |report: &PropertyReport| report.verdict != PropertyVerdict::Failed;
@@ -61,9 +69,9 @@ struct Json<'a> {
     /// Where one is simulated.
     #[serde(skip_serializing_if = "Option::is_none")]
     transport: Option<&'static str>,
-    /// Only when it was interrupted: the first and the last seed that were not run to the end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    not_reached: Option<[u64; 2]>,
+    /// Only when it was interrupted: the seeds that were not run to the end.
+    #[serde(skip_serializing_if = "<[u64]>::is_empty")]
+    not_reached: &'a [u64],
     /// Only where it is true.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     interrupted: bool,
@@ -74,22 +82,20 @@ struct Json<'a> {
     measures: BTreeMap<&'a str, RepeatRow>,
 }
 
-/// The seeds that an interrupted command did not come to, or not to the end of.
-pub type NotReached = Option<RangeInclusive<u64>>;
-
-/// All runs as one JSON object, a line.
+/// All runs as one JSON object, a line. `not_reached` are the seeds that an interrupted command did
+/// not come to, or not to the end of.
 pub fn json(
     all: &Repeats,
     runs: &[Repeat],
     transport: Option<Transport>,
-    not_reached: &NotReached,
+    not_reached: &[u64],
 ) -> String {
     let json = Json {
         schema: 1,
         world: "sim",
         transport: transport.map(Transport::name),
-        not_reached: not_reached.as_ref().map(|seeds| [*seeds.start(), *seeds.end()]),
-        interrupted: not_reached.is_some(),
+        not_reached,
+        interrupted: !not_reached.is_empty(),
         never: never(runs).map(|report| report.name.as_str()).collect(),
         runs,
         measures: all.rows(),
@@ -103,7 +109,7 @@ pub fn table(
     all: &Repeats,
     runs: &[Repeat],
     transport: Option<Transport>,
-    not_reached: &NotReached,
+    not_reached: &[u64],
     again: impl Fn(u64, &str) -> Option<String>,
 ) -> String {
     let over = transport.map(|over| format!(" over {}", over.name())).unwrap_or_default();
@@ -118,14 +124,23 @@ pub fn table(
             out.extend(again(*seed, "").map(|again| format!("again: {again}\n")));
         }
     }
-    if let Some(seeds) = not_reached {
-        let (first, last) = (seeds.start(), seeds.end());
-        out += &match first == last {
-            true => format!("interrupted: seed {first} was not run to its end\n"),
-            false => format!("interrupted: seeds {first} to {last} were not run to their end\n"),
-        };
-    }
+    out += &match not_reached {
+        [] => String::new(),
+        [seed] => format!("interrupted: seed {seed} was not run to its end\n"),
+        seeds => format!("interrupted: seeds {} were not run to their end\n", ranges(seeds)),
+    };
     out
+}
+
+/// Ascending numbers in words: `2, 4 to 9`.
+fn ranges(numbers: &[u64]) -> String {
+    let follows = |one: &u64, next: &u64| one.checked_add(1) == Some(*next);
+    let range = |range: &[u64]| match range {
+        [one] => one.to_string(),
+        [first, .., last] => format!("{first} to {last}"),
+        [] => String::new(),
+    };
+    numbers.chunk_by(follows).map(range).collect::<Vec<_>>().join(", ")
 }
 
 /// A line for each property: in how many runs it held, failed or was not decided; and the first

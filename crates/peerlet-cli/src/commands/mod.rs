@@ -15,5 +15,6 @@ pub(crate) mod story;
 mod story_output;
 
 mod address;
+mod batch;
 mod conclude;
 mod determinism;

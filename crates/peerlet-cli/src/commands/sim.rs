@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::BufWriter;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -10,12 +11,14 @@ use clap::Args;
 use peerlet_core::Time;
 use peerlet_core::runtime::SeatSet;
 use peerlet_measure::Repeats;
-use peerlet_report::{Folder, FolderSet, repeats};
+use peerlet_report::repeats::{self, Repeat};
+use peerlet_report::{Folder, FolderSet};
 use peerlet_run::{Experiment, Plan, Results, SimOptions, Transport, World, threads};
 use peerlet_scenario::{Override, Problems, Scenario, instant};
 use peerlet_sim::{Engine, Handled, JsonTrace, Sums, Trace};
 
 use crate::arguments::{What, seeds, transport};
+use crate::commands::batch::{at_once, run_batch};
 use crate::commands::conclude::{conclude, keep_if_written, with_folder};
 use crate::commands::story_output::StoryOutput;
 use crate::commands::{determinism, random};
@@ -56,6 +59,10 @@ pub(crate) struct Sim {
     /// Repeat with each of these seeds; the table shows means and 95 % intervals
     #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "seed")]
     pub(crate) seeds: Option<(u64, u64)>,
+    /// How many seeds run at once [default: as many as there are cores; one with --threads]
+    #[arg(long, value_name = "N", requires = "seeds")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=THREADS_MAX))]
+    pub(crate) jobs: Option<u32>,
     /// The number of threads
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=THREADS_MAX))]
@@ -243,51 +250,45 @@ fn simulate_into(
     Ok(run)
 }
 
-fn repeat(
-    experiment: &Experiment,
-    sim: &Sim,
-    seeds: std::ops::RangeInclusive<u64>,
-) -> Result<Exit, Failure> {
-    let (mut all, mut runs) = (Repeats::default(), Vec::new());
-    let (last, mut not_reached, mut over) = (*seeds.end(), None, sim.transport);
+/// Runs once with each of these seeds, several at once.
+fn repeat(experiment: &Experiment, sim: &Sim, seeds: RangeInclusive<u64>) -> Result<Exit, Failure> {
     let monitor = Monitor::start(sim.shows_progress())?;
-    let mut set = None;
-    for seed in seeds.clone() {
+    // A scenario that is wrong leaves no folder behind.
+    status::label(&label(seeds.start()));
+    let first = logs::unlogged(|| plan(experiment, sim, Some(*seeds.start())))?;
+    status::label("");
+    let (over, last) = (first.transport, *seeds.end());
+    let set = sim.output.as_ref().map(|path| FolderSet::create(path, seeds.clone())).transpose()?;
+    let seeds: Vec<u64> = seeds.collect();
+    let ran = run_batch(&seeds, at_once(sim.jobs, sim.threads), &monitor, label, |seed| {
         let name = Some(format!("seed {seed} of {last}"));
-        let label = format!("seed {seed}: ");
-        status::label(&label);
-        let plan = plan(experiment, sim, Some(seed))?;
-        // A scenario that is wrong leaves no folder behind.
-        if let (Some(path), None) = (&sim.output, &set) {
-            status::label("");
-            set = Some(FolderSet::create(path, seeds.clone())?);
-            status::label(&label);
-        }
+        let plan = plan(experiment, sim, Some(*seed))?;
         let how = SimRun { monitor: Some(&monitor), name, ..SimRun::of(sim, &plan)? };
-        over = plan.transport;
-        let path = set.as_ref().map(|set| set.path_of(seed));
-        let (run, verdicts) = with_folder(path.as_ref(), |folder| {
+        let path = set.as_ref().map(|set| set.path_of(*seed));
+        let run = with_folder(path.as_ref(), |folder| {
             if let Some(folder) = folder {
-                folder.write_scenario(&plan, &overrides(sim, Some(seed))?, how.options.wire)?;
+                folder.write_scenario(&plan, &overrides(sim, Some(*seed))?, how.options.wire)?;
             }
             let run = simulate_into((folder, &sim.trace), experiment, plan, how)?;
-            let verdicts = run.verdicts();
-            folder.map_or(Ok(()), |folder| folder.write(&run, &verdicts))?;
-            Ok((run, verdicts))
+            folder.map_or(Ok(()), |folder| folder.write(&run, &run.verdicts()))?;
+            Ok(run)
         })?;
         if run.is_interrupted {
-            not_reached = Some(seed..=last);
-            break;
+            return Ok(None);
         }
-        all.add(&run.summary());
         tracing::info!(seed, digest = ?run.digest, "done");
-        let is_asked = !run.plan.scenario.expect.is_empty();
-        let not_judged = run.not_judged().filter(|_| is_asked).map(str::to_owned);
-        let (digest, properties) = (run.digest.unwrap_or_default(), run.properties);
-        let stopped = run.stopped;
-        runs.push(repeats::Repeat { seed, digest, verdicts, properties, stopped, not_judged });
+        Ok(Some((run.summary(), Repeat::of(*seed, run))))
+    })?;
+    let (mut all, mut runs, mut not_reached) = (Repeats::default(), Vec::new(), Vec::new());
+    for (seed, ran) in seeds.iter().zip(ran) {
+        match ran.flatten() {
+            Some((summary, run)) => {
+                all.add(&summary);
+                runs.push(run);
+            }
+            None => not_reached.push(*seed),
+        }
     }
-    status::label("");
     print(&match sim.json {
         true => repeats::json(&all, &runs, over, &not_reached),
         false => repeats::table(&all, &runs, over, &not_reached, |seed, more| {
@@ -295,10 +296,15 @@ fn repeat(
         }),
     })?;
     Ok(match repeats::held(&runs) {
-        _ if not_reached.is_some() => Exit::Interrupted,
+        _ if !not_reached.is_empty() => Exit::Interrupted,
         true => Exit::Done,
         false => Exit::Failed,
     })
+}
+
+/// What a run of a seed says begins with this.
+fn label(seed: &u64) -> String {
+    format!("seed {seed}: ")
 }
 
 /// The file of a trace. It has its name while the run lasts, so that it can be followed.

@@ -1,5 +1,6 @@
-//! The monitor: a thread beside a simulation that shows its progress and stops it on a signal.
+//! The monitor: a thread beside simulations that shows their progress and stops them on a signal.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
 use crate::failure::Failure;
-use crate::terminal::progress::{Progress, Sample};
+use crate::terminal::progress::{self, Progress, Sample};
 use crate::terminal::signals::{self, Interrupts};
 use crate::terminal::status;
 
@@ -20,8 +21,8 @@ const TICK: Duration = Duration::from_millis(200);
 /// Runs that take less show nothing.
 const SILENT: Duration = Duration::from_secs(1);
 
-/// Keeps watch over simulations, one after the other: shows their progress, and ends them early
-/// when this process is interrupted or asked to end. A second time ends the process at once.
+/// Keeps watch over simulations: shows their progress, and ends them early when this process is
+/// interrupted or asked to end. A second time ends the process at once.
 pub(crate) struct Monitor {
     shared: Arc<Mutex<Shared>>,
     shows_progress: bool,
@@ -34,7 +35,10 @@ pub(crate) struct Monitor {
 #[derive(Default)]
 struct Shared {
     is_interrupted: bool,
-    run: Option<Attended>,
+    /// The runs that are under way, in the order in which they began.
+    runs: BTreeMap<u64, Attended>,
+    /// How many have begun.
+    begun: u64,
 }
 
 struct Attended {
@@ -70,8 +74,10 @@ impl Monitor {
         if shared.is_interrupted {
             watch.stop();
         }
-        shared.run = Some(Attended { watch, progress, begun: Instant::now() });
-        Attention(self)
+        let number = shared.begun;
+        shared.begun += 1;
+        shared.runs.insert(number, Attended { watch, progress, begun: Instant::now() });
+        Attention { monitor: self, number }
     }
 
     /// Whether somebody asked for the end.
@@ -91,14 +97,17 @@ impl Drop for Monitor {
 }
 
 /// A run is attended to as long as this lives.
-pub(crate) struct Attention<'a>(&'a Monitor);
+pub(crate) struct Attention<'a> {
+    monitor: &'a Monitor,
+    number: u64,
+}
 
 impl Drop for Attention<'_> {
     fn drop(&mut self) {
-        let mut shared = lock(&self.0.shared);
-        shared.run = None;
+        let mut shared = lock(&self.monitor.shared);
+        shared.runs.remove(&self.number);
         // Where it shows nothing, the line may be somebody else's.
-        if self.0.shows_progress {
+        if self.monitor.shows_progress {
             status::clear();
         }
     }
@@ -129,21 +138,23 @@ impl Shared {
         }
         self.is_interrupted = true;
         status::say("stopping: partial results follow; a second signal ends the process at once");
-        if let Some(run) = &self.run {
-            run.watch.stop();
-        }
+        self.runs.values().for_each(|run| run.watch.stop());
     }
 
     fn show_progress(&mut self) {
-        let Some(Attended { watch, progress, begun }) = &mut self.run else { return };
-        let sample = Sample { after: begun.elapsed(), now: watch.now(), events: watch.events() };
-        let stalled = progress.look(sample);
-        // A run that is ending adds up, and its time stands still.
-        if let Some(word) = stalled.filter(|_| !watch.is_stopped()) {
-            status::say(&word);
+        for Attended { watch, progress, begun } in self.runs.values_mut() {
+            let now = watch.now();
+            let stalled =
+                progress.look(Sample { after: begun.elapsed(), now, events: watch.events() });
+            // A run that is ending adds up, and its time stands still.
+            if let Some(word) = stalled.filter(|_| !watch.is_stopped()) {
+                status::say(&word);
+            }
         }
-        if sample.after >= SILENT {
-            status::show(&progress.line(rss_bytes()));
+        let shown = self.runs.values().filter(|run| run.begun.elapsed() >= SILENT);
+        let shown: Vec<&Progress> = shown.map(|run| &run.progress).collect();
+        if !shown.is_empty() {
+            status::show(&progress::line(&shown, rss_bytes()));
         }
     }
 }

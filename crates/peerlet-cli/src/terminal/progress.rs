@@ -74,34 +74,51 @@ impl Progress {
         })
     }
 
-    /// The line for the last look: virtual time, events per second, time to go, memory.
-    pub(crate) fn line(&self, rss_bytes: Option<u64>) -> String {
+    /// The last look at its run, and the rates of events and of virtual time, a second, since the
+    /// oldest of the recent ones.
+    fn rates(&self) -> (Sample, f64, f64) {
         let (first, last) = (self.samples[0], self.samples[self.samples.len() - 1]);
         let seconds = (last.after - first.after).as_secs_f64();
-        let nanos = (last.now.as_nanos(), self.end.as_nanos());
-        let per_mille = u128::from(nanos.0) * 1000 / u128::from(nanos.1.max(1));
-        let mut parts = vec![format!(
-            "{:.1}s of {} ({}.{} %)",
-            last.now.as_secs_f64(),
-            self.end,
-            per_mille / 10,
-            per_mille % 10
-        )];
-        if seconds > 0.0 {
-            let rate = (last.events - first.events) as f64 / seconds;
-            parts.push(format!("{} events/s", grouped(rate as u64)));
-        }
-        if last.now > first.now && seconds > 0.0 {
-            let rate = (last.now - first.now).as_secs_f64() / seconds;
-            let left = nanos.1.saturating_sub(nanos.0) as f64 / 1e9 / rate;
-            parts.push(format!("{} to go", rough(left.ceil() as u64)));
-        }
-        if let Some(bytes) = rss_bytes {
-            parts.push(format!("{} MiB", grouped(bytes >> 20)));
-        }
-        let name = self.name.iter().map(|name| format!("{name}: ")).collect::<String>();
-        name + &parts.join(", ")
+        let rate = |change: f64| if seconds > 0.0 { change / seconds } else { 0.0 };
+        let advanced = (last.now - first.now).as_secs_f64();
+        (last, rate((last.events - first.events) as f64), rate(advanced))
     }
+
+    /// How much of the run is done, in percent.
+    fn percent(&self, now: Time) -> String {
+        let nanos = (now.as_nanos(), self.end.as_nanos());
+        let per_mille = u128::from(nanos.0) * 1000 / u128::from(nanos.1.max(1));
+        format!("{}.{} %", per_mille / 10, per_mille % 10)
+    }
+}
+
+/// The line for the last look at each of these runs: virtual time, events per second, time to go,
+/// memory.
+pub(crate) fn line(runs: &[&Progress], rss_bytes: Option<u64>) -> String {
+    let mut parts = Vec::new();
+    let (mut events, mut left) = (0.0, Some(0.0_f64));
+    for run in runs {
+        let (last, rate, advance) = run.rates();
+        events += rate;
+        let to_go = run.end.as_nanos().saturating_sub(last.now.as_nanos()) as f64 / 1e9;
+        left = left.filter(|_| advance > 0.0).map(|left| left.max(to_go / advance));
+        let name = run.name.iter().map(|name| format!("{name}: ")).collect::<String>();
+        let percent = run.percent(last.now);
+        parts.push(match runs {
+            [_] => format!("{name}{:.1}s of {} ({percent})", last.now.as_secs_f64(), run.end),
+            _ => format!("{name}{percent}"),
+        });
+    }
+    if runs.iter().any(|run| run.samples.len() > 1) {
+        parts.push(format!("{} events/s", grouped(events as u64)));
+    }
+    if let Some(left) = left {
+        parts.push(format!("{} to go", rough(left.ceil() as u64)));
+    }
+    if let Some(bytes) = rss_bytes {
+        parts.push(format!("{} MiB", grouped(bytes >> 20)));
+    }
+    parts.join(", ")
 }
 
 /// A time of this many seconds, in its two largest units.
@@ -137,7 +154,7 @@ mod tests {
                 lines += &format!("{word}\n");
             }
         }
-        lines += &progress.line(rss);
+        lines += &line(&[&progress], rss);
         shown.assert_eq(&lines);
     }
 

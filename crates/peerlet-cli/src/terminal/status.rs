@@ -3,6 +3,7 @@
 //! All other output to standard error while it is shown comes through here, so that it stands on
 //! a line of its own.
 
+use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -40,12 +41,22 @@ pub(crate) fn label(text: &str) {
     text.clone_into(&mut lock(&LABEL));
 }
 
+/// The same for what this thread says, which has the run to itself.
+pub(crate) fn label_thread(text: &str) {
+    THREAD_LABEL.set(text.to_owned());
+}
+
 /// The present label.
 pub(crate) fn labeled() -> String {
-    lock(&LABEL).clone()
+    let own = THREAD_LABEL.with_borrow(String::clone);
+    if own.is_empty() { lock(&LABEL).clone() } else { own }
 }
 
 static LABEL: Mutex<String> = Mutex::new(String::new());
+
+thread_local! {
+    static THREAD_LABEL: RefCell<String> = const { RefCell::new(String::new()) };
+}
 
 /// Standard error for everybody who writes whole lines.
 pub(crate) struct Log;

@@ -319,7 +319,8 @@ impl Drop for Files {
     }
 }
 
-const BASE: &str = "peers = 50\nfor = \"5m\"\n[variables]\nloss = 0.01\n[stack]\nring = { size = 3, \
+const BASE: &str = "peers = 50\nfor = \"5m\"\n[variables]\nloss = 0.01\n[stack]\n\
+                    ring = { size = 3, \
                     beat = \"1s\" }\n[network]\nmodel = \"king-like\"\nloss = \"$loss\"\n\
                     [[group]]\nname = \"east\"\npeers = \"10-19\"\n\
                     [events]\nlines = \"east 60 Peer.stop()\"\nfile = \"more.events\"\n";
@@ -334,7 +335,8 @@ fn a_file_is_built_upon_others() {
             ("own.events", "4 75 Peer.crash()\n"),
             (
                 "own.toml",
-                "include = \"base/base.toml\"\nfor = \"2m\"\n[stack]\nlookups = {}\nring = { size = 5 }\n\
+                "include = \"base/base.toml\"\nfor = \"2m\"\n\
+                 [stack]\nlookups = {}\nring = { size = 5 }\n\
                  [network]\nloss = 0\n[[group]]\nname = \"west\"\npeers = \"20-29\"\n\
                  [events]\nlines = \"west 65 Peer.stop()\"\nfile = \"own.events\"\n",
             ),
