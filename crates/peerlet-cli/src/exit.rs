@@ -20,7 +20,7 @@ pub(crate) enum Exit {
     Void = 5,
     /// A comparison cannot decide with the runs that it has.
     Inconclusive = 6,
-    /// A live run is not whole: a share is missing or late.
+    /// A live run or a sweep is not whole: a share is missing or late.
     Incomplete = 7,
     /// A handler panicked.
     Panicked = 101,
@@ -73,7 +73,7 @@ impl Exit {
             Exit::Inconclusive => "a comparison is inconclusive: more seeds or longer runs decide",
             Exit::Incomplete => {
                 "a live run is incomplete: the share of a process is missing or late, or some time \
-                 of the peers was not measured"
+                 of the peers was not measured; or runs of a sweep are missing"
             }
             Exit::Panicked => "a handler panicked",
             Exit::Interrupted => "interrupted; partial results are shown and written",

@@ -16,10 +16,12 @@ use crate::commands::fidelity::Fidelity;
 use crate::commands::format::Format;
 use crate::commands::list::List;
 use crate::commands::live::Live;
+use crate::commands::merge::Merge;
 use crate::commands::new::New;
 use crate::commands::secret::Secret;
 use crate::commands::sim::Sim;
 use crate::commands::story::DrawStory;
+use crate::commands::sweep::SweepCommand;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::print::{print, try_print, unprinted};
@@ -41,6 +43,10 @@ pub(crate) struct Arguments {
 enum Command {
     /// Run a scenario in virtual time
     Sim(Sim),
+    /// Run a scenario with every combination of some values, in virtual time
+    Sweep(SweepCommand),
+    /// Bring the runs of a sweep together that ran in several folders
+    Merge(Merge),
     /// Run this process's share of the peers on real sockets; `[network]` is left to the real one
     Live(Live),
     /// Run all peers in this process on real sockets, with the scenario's network between them
@@ -92,6 +98,8 @@ pub fn main(experiment: &Experiment, arguments: impl IntoIterator<Item = OsStrin
     signals::outlive_file_limits().ok();
     let ended = match arguments.command {
         Command::Sim(sim) => commands::sim::run(experiment, &sim),
+        Command::Sweep(sweep) => commands::sweep::run(experiment, &sweep),
+        Command::Merge(merge) => commands::merge::run(&merge),
         Command::Live(live) => commands::live::run(experiment, &live),
         Command::Emulate(emulate) => commands::emulate::run(experiment, &emulate),
         Command::Check(check) => commands::check::run(experiment, &check),

@@ -37,8 +37,8 @@ pub fn write_csv(measurements: &Measurements, out: &mut impl io::Write) -> io::R
     Ok(())
 }
 
-/// In quotes when it holds what would end the field.
-pub(crate) fn quoted(field: &str) -> Cow<'_, str> {
+/// A field of a CSV file, as in RFC 4180: in quotes when it holds what would end it.
+pub fn quoted(field: &str) -> Cow<'_, str> {
     if field.contains([',', '"', '\n', '\r']) {
         Cow::Owned(format!("\"{}\"", field.replace('"', "\"\"")))
     } else {

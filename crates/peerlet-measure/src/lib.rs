@@ -57,7 +57,7 @@ pub use comparison::{
     CompareError, ComparedMetric, ComparedStatistic, Comparison, KsDistance, Limits, RUNS_MAX,
     Undecided, Verdict,
 };
-pub use csv::write_csv;
+pub use csv::{quoted as csv_quoted, write_csv};
 pub use distributions::{
     DistributionsError, RecordedDistribution, read_distributions, write_distributions,
 };
@@ -71,4 +71,5 @@ pub use repeats::{Estimate, RepeatRow, Repeats};
 pub use statistics::{MessageStatistics, MetricStatistics, RunStatistics};
 pub use student::{student_t, student_t_one_sided};
 pub use summary::{Row, STATISTICS, Statistic, Summary};
+pub use table::{number, write_table};
 pub use words::WordsError;

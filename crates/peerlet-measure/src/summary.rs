@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use peerlet_core::{Metric, MetricKind, Time};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::accumulator::Accumulator;
 use crate::measurements::Measurements;
@@ -67,8 +67,8 @@ impl fmt::Display for Summary {
 /// digits of a float.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 pub struct Row {
-    /// How the values are to be read; not part of the JSON.
-    #[serde(skip)]
+    /// How the values are to be read.
+    #[serde(serialize_with = "kind_name")]
     pub kind: MetricKind,
     /// The unit's symbol, `1` for plain numbers.
     pub unit: &'static str,
@@ -102,6 +102,10 @@ pub struct Row {
     pub p95: Option<f64>,
     /// The 99th percentile.
     pub p99: Option<f64>,
+}
+
+fn kind_name<S: Serializer>(kind: &MetricKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(kind.name())
 }
 
 impl Row {
@@ -193,6 +197,7 @@ mod tests {
         expect![[r#"
             {
               "chord/fingers": {
+                "kind": "gauge",
                 "unit": "1",
                 "count": 0,
                 "sum": 0.0,
@@ -211,6 +216,7 @@ mod tests {
                 "p99": null
               },
               "chord/lookup": {
+                "kind": "distribution",
                 "unit": "ms",
                 "count": 1000,
                 "sum": 83458375.0,
@@ -229,6 +235,7 @@ mod tests {
                 "p99": 245247.75
               },
               "hello/answers": {
+                "kind": "counter",
                 "unit": "1",
                 "count": 1500000,
                 "sum": 1500000.0,
@@ -254,7 +261,7 @@ mod tests {
     fn statistics_are_the_numbers_of_the_json_object() {
         for row in summary().rows.values() {
             let json = serde_json::to_value(row).unwrap();
-            assert_eq!(json.as_object().unwrap().len(), STATISTICS.len() + 1, "and the unit");
+            assert_eq!(json.as_object().unwrap().len(), STATISTICS.len() + 2, "and kind and unit");
             for (name, statistic) in STATISTICS {
                 assert_eq!(json[name].as_f64(), statistic(row), "{name}");
             }

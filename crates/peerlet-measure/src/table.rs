@@ -4,11 +4,10 @@ use std::fmt;
 
 /// Writes aligned columns, two spaces apart: the first `left` of them to the left, the others to
 /// the right.
-pub(crate) fn write_table(
-    f: &mut fmt::Formatter<'_>,
-    left: usize,
-    rows: &[Vec<String>],
-) -> fmt::Result {
+///
+/// # Errors
+/// Gives on what the writer says.
+pub fn write_table(f: &mut fmt::Formatter<'_>, left: usize, rows: &[Vec<String>]) -> fmt::Result {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
@@ -29,7 +28,7 @@ pub(crate) fn write_table(
 }
 
 /// A number to four significant digits, whole numbers below a million in full; a dash for none.
-pub(crate) fn number(value: Option<f64>) -> String {
+pub fn number(value: Option<f64>) -> String {
     let Some(value) = value else { return "-".to_owned() };
     if value.abs() < 1e6 && value.fract() == 0.0 {
         // Adding zero takes the sign off a negative zero.

@@ -14,6 +14,7 @@ mod memory;
 pub mod repeats;
 pub mod story;
 pub mod summary;
+pub mod sweep;
 pub mod void;
 
 mod comparison;
@@ -28,5 +29,5 @@ pub use comparison::Report;
 pub use digits::grouped;
 pub use json::json_line;
 pub use memory::{peak_rss_bytes, rss_bytes};
-pub use run_folder::{Facts, Folder, FolderError, FolderSet, write_whole};
+pub use run_folder::{Facts, Folder, FolderError, FolderSet, Renewed, write_whole};
 pub use side::{Side, check as check_sides};

@@ -78,6 +78,7 @@ fn summary(run: &Results, verdicts: &[Verdict]) -> RunSummary {
         peers: scenario.peers,
         threads: run.threads,
         virtual_seconds: run.end.as_secs_f64(),
+        measured_seconds: run.measures.measured().as_secs_f64(),
         wall_seconds: run.wall_seconds,
         events: run.events,
         events_per_second: run.events_per_second(),

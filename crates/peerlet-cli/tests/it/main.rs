@@ -24,6 +24,7 @@ mod rerun;
 mod secret;
 mod stopping;
 mod stories;
+mod sweeps;
 mod terminal;
 mod tidy;
 mod udp;

@@ -8,9 +8,10 @@ mod whole_file;
 mod write;
 
 pub use error::FolderError;
+pub(crate) use read::whole_summary;
 pub use read::{Facts, read};
 pub use whole_file::write_whole;
-pub use write::{Folder, FolderSet};
+pub use write::{Folder, FolderSet, Renewed};
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use read::read_from;

@@ -101,6 +101,26 @@ fn summary(path: &Path, text: &str) -> Result<RunSummary, FolderError> {
     serde_json::from_str(text).map_err(wrong)
 }
 
+/// The summary of a run that ended; `None` where there is none, or the run was interrupted.
+pub(crate) fn whole_summary(folder: &Path) -> Result<Option<RunSummary>, FolderError> {
+    let path = folder.join("summary.json");
+    let shown = path.display();
+    let bytes = match read_regular_file(&path, FILE_BYTES_MAX) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(FolderError::io(&shown))?,
+    };
+    let summary: RunSummary = serde_json::from_slice(&bytes).map_err(|error| {
+        FolderError::Io(format!("`{shown}` is no summary of a run: {error}; remove its folder"))
+    })?;
+    if summary.schema != SCHEMA {
+        let (found, known) = (summary.schema, SCHEMA);
+        let message =
+            format!("`{shown}` is of schema {found}, and {known} is the one that is read");
+        return Err(FolderError::Io(message));
+    }
+    Ok((!summary.interrupted && summary.panicked.is_none()).then_some(summary))
+}
+
 /// Refuses runs that say of themselves that they are not what was planned.
 fn check_whole(path: &str, summary: &RunSummary) -> Result<(), FolderError> {
     let void = |message: String| Err(FolderError::Void(message));

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use peerlet_core::Codec;
-use peerlet_measure::Row;
+use peerlet_core::{Codec, Metric};
+use peerlet_measure::{Accumulator, Row};
 use peerlet_run::{PeerState, PropertyReport, Verdict};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,9 @@ pub struct RunSummary {
     pub threads: u32,
     /// The instant at which the run ended, in seconds since time zero.
     pub virtual_seconds: f64,
+    /// How long the epochs are together that the metrics are of, in seconds.
+    #[serde(default)]
+    pub measured_seconds: f64,
     /// Real time that the run took, in seconds.
     #[serde(default)]
     pub wall_seconds: f64,
@@ -291,6 +294,9 @@ pub struct Measure {
     /// The unit's symbol, `1` for plain numbers.
     #[serde(default)]
     pub unit: String,
+    /// `counter`, `gauge` or `distribution`.
+    #[serde(default)]
+    pub kind: String,
     /// How many values there were.
     pub count: u64,
     /// Their sum.
@@ -325,11 +331,23 @@ pub struct Measure {
 
 impl From<&Row> for Measure {
     fn from(row: &Row) -> Measure {
-        let Row { kind: _, unit, count, sum, mean, min, max, std, p1, p5, p10, p25, p50, .. } =
-            *row;
+        let Row { kind, unit, count, sum, mean, min, max, std, p1, p5, p10, p25, p50, .. } = *row;
         let Row { p75, p90, p95, p99, .. } = *row;
-        let unit = unit.to_owned();
-        Measure { unit, count, sum, mean, min, max, std, p1, p5, p10, p25, p50, p75, p90, p95, p99 }
+        let (unit, kind) = (unit.to_owned(), kind.name().to_owned());
+        #[rustfmt::skip]
+        let measure = Measure {
+            unit, kind, count, sum, mean, min, max, std, p1, p5, p10, p25, p50, p75, p90, p95, p99,
+        };
+        measure
+    }
+}
+
+impl Measure {
+    /// A number of things that were counted, as a metric of which only the sum says something.
+    pub(crate) fn total(unit: &str, count: u64) -> Measure {
+        let counted = Metric::counter("count");
+        let none = Measure::from(&Row::of(&counted, &Accumulator::default()));
+        Measure { unit: unit.to_owned(), count, sum: count as f64, ..none }
     }
 }
 
@@ -418,6 +436,7 @@ mod tests {
             peers: 4,
             threads: 2,
             virtual_seconds: 1.5,
+            measured_seconds: 1.0,
             wall_seconds: 0.25,
             events: 7,
             events_per_second: 28.0,
@@ -543,7 +562,7 @@ mod tests {
         let json = serde_json::to_value(measure()).unwrap();
         let mut fields: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
         let statistics = peerlet_measure::STATISTICS.map(|(name, _)| name);
-        let mut expected: Vec<_> = statistics.into_iter().chain(["unit"]).collect();
+        let mut expected: Vec<_> = statistics.into_iter().chain(["kind", "unit"]).collect();
         fields.sort_unstable();
         expected.sort_unstable();
         assert_eq!(fields, expected);

@@ -11,6 +11,7 @@ use peerlet_scenario::{Override, Rewrite};
 
 use crate::run_folder::error::FolderError;
 use crate::run_folder::inputs;
+use crate::run_folder::read::whole_summary;
 use crate::run_folder::whole_file::write_whole;
 use crate::summary;
 
@@ -28,6 +29,14 @@ pub struct Folder {
     is_new: bool,
     /// Locked; the system unlocks it when the process ends, however that is.
     running: Option<File>,
+}
+
+/// The folder of a run that may have been run already.
+pub enum Renewed {
+    /// It holds a whole run.
+    Whole,
+    /// It holds nothing, and is reserved.
+    Empty(Folder),
 }
 
 impl Folder {
@@ -52,6 +61,37 @@ impl Folder {
         // Another run may have begun and ended in between.
         refuse_content(path)?;
         Ok(folder)
+    }
+
+    /// The folder of a run that is to be run anew unless it is whole. What a run that was killed or
+    /// interrupted left there is removed.
+    ///
+    /// # Errors
+    /// When another run writes into it, or it cannot be written.
+    pub fn renew(path: &Path) -> Result<Renewed, FolderError> {
+        if whole_summary(path)?.is_some() {
+            return Ok(Renewed::Whole);
+        }
+        create_folder(path)?;
+        let reservation = path.join(RUNNING);
+        let failed = FolderError::io(reservation.display());
+        let mut options = File::options();
+        let running =
+            options.write(true).create(true).truncate(false).open(&reservation).map_err(failed)?;
+        if let Err(TryLockError::WouldBlock) = running.try_lock() {
+            return Err(refusal(path, RUNS));
+        }
+        for entry in fs::read_dir(path).map_err(FolderError::io(path.display()))? {
+            let entry = entry.map_err(FolderError::io(path.display()))?.path();
+            let removed = match () {
+                () if entry == reservation => Ok(()),
+                () if entry.is_dir() => fs::remove_dir_all(&entry),
+                () => fs::remove_file(&entry),
+            };
+            removed.map_err(FolderError::io(entry.display()))?;
+        }
+        let running = Some(running);
+        Ok(Renewed::Empty(Folder { path: path.to_owned(), is_new: true, running }))
     }
 
     /// Creates a file that is written while the run lasts.
