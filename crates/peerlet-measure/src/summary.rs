@@ -194,6 +194,8 @@ mod tests {
 
     #[test]
     fn json() {
+        let mut summary = summary();
+        summary.rows.retain(|name, _| name.starts_with("chord"));
         expect![[r#"
             {
               "chord/fingers": {
@@ -233,28 +235,9 @@ mod tests {
                 "p90": 202239.75,
                 "p95": 225791.75,
                 "p99": 245247.75
-              },
-              "hello/answers": {
-                "kind": "counter",
-                "unit": "1",
-                "count": 1500000,
-                "sum": 1500000.0,
-                "mean": 1.0,
-                "min": 1.0,
-                "max": 1.0,
-                "std": 0.0,
-                "p1": 1.0,
-                "p5": 1.0,
-                "p10": 1.0,
-                "p25": 1.0,
-                "p50": 1.0,
-                "p75": 1.0,
-                "p90": 1.0,
-                "p95": 1.0,
-                "p99": 1.0
               }
             }"#]]
-        .assert_eq(&serde_json::to_string_pretty(&summary()).unwrap());
+        .assert_eq(&serde_json::to_string_pretty(&summary).unwrap());
     }
 
     #[test]
