@@ -432,7 +432,7 @@ fn the_command_that_repeats_a_run_can_be_pasted() {
     for (i, more) in [
         &[][..],
         &["--seed", "7"],
-        &["--set", "title=\"a $title\\u001b\"", "--set", "seed=8"],
+        &["--set", "title=\"a $$title\\u001b\"", "--set", "seed=8"],
         &["--trace"],
     ]
     .into_iter()
