@@ -168,21 +168,15 @@ impl<'a> Stage<'a> {
         let peers = needed(peers, "peers", "peers = \"10%\"");
         let calls = needed(calls, "call", "call = \"Peer.crash()\"");
         let (peers, calls) = (peers?, calls?);
-        let peers_text = match &peers.raw.value {
-            RawValue::Integer(seat) => seat.clone(),
-            _ => reader.text(&peers)?,
-        };
-        let mut words = Vec::new();
-        for part in [&at, &every].into_iter().flatten() {
-            let word = reader.text(part)?;
-            words.extend((part.name == "every").then(|| "every".to_owned()));
-            words.push(word);
-        }
-        let (when, when_part) = (words.join(" "), at.as_ref().or(every.as_ref())?);
+        let peers_text = reader.text(&peers)?;
+        let (when, when_part) = (when_of(&at, &every, reader)?, at.as_ref().or(every.as_ref())?);
         let items = match &calls.raw.value {
             RawValue::List(items) => items.clone(),
             _ => vec![calls.raw.clone()],
         };
+        if items.is_empty() {
+            reader.refuse(&calls.raw.span, "there is no call", "write call = \"Peer.crash()\"");
+        }
         for item in items {
             let call = reader.text(&Part { raw: item.clone(), ..calls.clone() })?;
             let written = Written { peers: &peers_text, when: &when, call: &call };
@@ -403,6 +397,24 @@ impl<'a> Stage<'a> {
         }
         Ok((when, (0..count).map(|i| from + period * i).filter(|at| *at < end).collect()))
     }
+}
+
+/// The time of a table as a line has it: the words of both keys.
+fn when_of(at: &Option<Part>, every: &Option<Part>, reader: &mut Reader) -> Option<String> {
+    let mut words = Vec::new();
+    if let Some(part) = at {
+        let at = reader.text(part)?;
+        if at.split_whitespace().any(|word| word == "every") {
+            let help = "write the period as every = \"10s\"";
+            reader.refuse(&part.raw.span, "the period has a key of its own", help);
+            return None;
+        }
+        words.push(at);
+    }
+    if let Some(part) = every {
+        words.extend(["every".to_owned(), reader.text(part)?]);
+    }
+    Some(words.join(" "))
 }
 
 /// The first word at or after `from`; empty at the end.

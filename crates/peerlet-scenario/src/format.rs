@@ -180,6 +180,8 @@ fn format_table(table: &mut Table, is_first: &mut bool, path: &str) {
 
 fn format_value(value: &mut Value, path: &str) {
     match value {
+        // What has several lines may have comments in it, and stays as it is.
+        Value::InlineTable(table) if table.to_string().contains('\n') => {}
         Value::InlineTable(table) => format_inline(table),
         Value::Array(items) => format_array(items, path),
         Value::String(text) if path == ".events.lines" && text.value().contains('\n') => {
@@ -205,20 +207,21 @@ fn format_inline(table: &mut InlineTable) {
     }
 }
 
-/// Formats the items of a list in one line; one in several lines stays as it is.
+/// Formats the items of a list.
 fn format_array(items: &mut Array, path: &str) {
-    let has_lines = |raw: Option<&RawString>| {
-        raw.and_then(RawString::as_str).is_some_and(|text| text.contains('\n'))
-    };
-    let is_long = items.trailing().as_str().is_some_and(|text| text.contains('\n'))
-        || items
-            .iter()
-            .any(|item| has_lines(item.decor().prefix()) || has_lines(item.decor().suffix()));
     for item in items.iter_mut() {
         let decor = item.decor().clone();
         format_value(item, path);
         *item.decor_mut() = decor;
     }
+    let has_lines = |raw: Option<&RawString>| {
+        raw.and_then(RawString::as_str).is_some_and(|text| text.contains('\n'))
+    };
+    let is_long = has_lines(Some(items.trailing()))
+        || items
+            .iter()
+            .map(Value::decor)
+            .any(|decor| has_lines(decor.prefix()) || has_lines(decor.suffix()));
     if !is_long {
         items.fmt();
     }
@@ -234,9 +237,13 @@ fn head(decor: &Decor, is_first: bool, is_table: bool) -> String {
 
 /// Comments line by line, with at most one empty line between them.
 fn comments(text: &str, is_end: bool) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    // What follows the last line end stands before a key, and is no line.
+    let text = match text.rsplit_once('\n') {
+        Some((lines, rest)) if rest.trim().is_empty() => lines,
+        _ => text,
+    };
     let (mut out, mut is_empty) = (String::new(), is_end);
-    for line in lines {
+    for line in text.split('\n').map(str::trim) {
         if line.is_empty() {
             is_empty = is_end || !out.is_empty();
             continue;

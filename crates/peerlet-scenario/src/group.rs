@@ -265,7 +265,8 @@ fn name_seats(
         let name = &part.name;
         let is_known = named.iter().any(|(known, _)| normalize(known) == normalize(name));
         let is_word = name.starts_with(char::is_alphabetic)
-            && name.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
+            && name.chars().all(|c| c.is_alphanumeric() || "_-".contains(c))
+            && !["of", "every"].contains(&normalize(name).as_str());
         if is_known || !is_word {
             let message = match is_known {
                 true => format!("seats named `{name}` are there already"),

@@ -74,7 +74,10 @@ struct Job {
 /// Runs the `sweep` command.
 pub(crate) fn run(experiment: &Experiment, command: &SweepCommand) -> Result<Exit, Failure> {
     logs::start(command.what.verbose, command.what.quiet);
-    let shard = command.shard.or_else(|| slurm_shard(|name| std::env::var(name).ok()));
+    let shard = match command.shard {
+        Some(shard) => Some(shard),
+        None => slurm_shard(|name| std::env::var(name).ok()).map_err(Failure::Usage)?,
+    };
     let sweep = command.plan(experiment)?;
     let at_once = at_once(command.jobs, command.threads);
     threads::make_sure(at_once * command.threads as usize)?;
@@ -146,6 +149,9 @@ impl SweepCommand {
                 return usage(format!("--vary: `{}` is given twice; give one list", vary.key));
             }
         }
+        if let Some(key) = self.vary.iter().map(|vary| &vary.key).find(|key| self.sets(key)) {
+            return usage(format!("`{key}` varies, and another option sets it; leave one out"));
+        }
         let overrides = self.overrides_of_all()?;
         let scenario = logs::unlogged(|| self.scenario(&overrides))?;
         let mut rewrite = Rewrite::of(&scenario, &overrides)?;
@@ -174,6 +180,15 @@ impl SweepCommand {
         }
         status::label("");
         Ok(sweep)
+    }
+
+    /// Whether an option gives this key one value.
+    fn sets(&self, key: &str) -> bool {
+        let What { peers, duration, network, set, .. } = &self.what;
+        let set = set.iter().filter_map(|assignment| assignment.split('=').next());
+        let options = [("peers", peers), ("for", duration), ("network.model", network)].into_iter();
+        let named = options.filter(|(_, value)| value.is_some()).map(|(name, _)| name);
+        set.map(str::trim).chain(named).any(|name| name == key)
     }
 
     /// The options that hold for all runs.
@@ -253,13 +268,27 @@ fn shard(text: &str) -> Result<Shard, String> {
 }
 
 /// The share of this task of a Slurm array, where it is one of several.
-fn slurm_shard(variable: impl Fn(&str) -> Option<String>) -> Option<Shard> {
-    let number = |name: &str| variable(name)?.parse::<u64>().ok();
-    let (id, count) = (number("SLURM_ARRAY_TASK_ID")?, number("SLURM_ARRAY_TASK_COUNT")?);
-    let first = number("SLURM_ARRAY_TASK_MIN").unwrap_or(0);
-    let step = number("SLURM_ARRAY_TASK_STEP").unwrap_or(1).max(1);
-    let index = id.checked_sub(first)? / step + 1;
-    (1..=count).contains(&index).then_some(Shard { index, count })
+fn slurm_shard(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Shard>, String> {
+    let (Some(id), Some(count)) =
+        (variable("SLURM_ARRAY_TASK_ID"), variable("SLURM_ARRAY_TASK_COUNT"))
+    else {
+        return Ok(None);
+    };
+    let number = |name: &str, text: &str| {
+        text.parse::<u64>().map_err(|_| format!("{name} is `{text}`, and no number"))
+    };
+    let other =
+        |name: &str, default: u64| variable(name).map_or(Ok(default), |text| number(name, &text));
+    let (number_of_id, count) =
+        (number("SLURM_ARRAY_TASK_ID", &id)?, number("SLURM_ARRAY_TASK_COUNT", &count)?);
+    let first = other("SLURM_ARRAY_TASK_MIN", 0)?;
+    let step = other("SLURM_ARRAY_TASK_STEP", 1)?.max(1);
+    match number_of_id.checked_sub(first).map(|behind| behind / step + 1) {
+        Some(index) if index <= count => Ok(Some(Shard { index, count })),
+        _ => Err(format!(
+            "task {id} is none of a Slurm array of {count} from {first} on; give --shard I/N"
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -301,9 +330,9 @@ mod tests {
         let count = ("SLURM_ARRAY_TASK_COUNT", "3");
         let array = [count, ("SLURM_ARRAY_TASK_MIN", "10"), ("SLURM_ARRAY_TASK_STEP", "5")];
         let task = |id: &'static str| of(&[&array[..], &[("SLURM_ARRAY_TASK_ID", id)]].concat());
-        assert_eq!(task("10"), Some(Shard { index: 1, count: 3 }));
-        assert_eq!(task("20"), Some(Shard { index: 3, count: 3 }));
-        assert_eq!(task("25"), None, "it is none of the array");
-        assert_eq!(of(&[count]), None);
+        assert_eq!(task("10"), Ok(Some(Shard { index: 1, count: 3 })));
+        assert_eq!(task("20"), Ok(Some(Shard { index: 3, count: 3 })));
+        assert!(task("25").is_err() && task("5").is_err() && task("x").is_err());
+        assert_eq!(of(&[count]), Ok(None));
     }
 }

@@ -151,12 +151,34 @@ fn what_is_wrong_is_told_before_anything_runs() {
     };
     refused(&["--vary", "network.loss=0"], 2, "`network.loss` is given twice");
     refused(&["--vary", "stack.lookups.rate=1/s,fast"], 2, "stack.lookups.rate=fast");
+    refused(&["--set", "network.loss=0.5"], 2, "`network.loss` varies, and another option");
     refused(&["--vary", "peers"], 2, "no values are given");
     refused(&["--shard", "3/2"], 2, "1/2 to 2/2");
     std::fs::create_dir_all(place.folder.join("wrong")).expect("it can be made");
     std::fs::write(place.folder.join("wrong/mine.txt"), "mine").expect("it can be written");
     refused(&[], 3, "it is not empty");
     assert_eq!(peerlet(&["merge", &place.path("wrong"), "-o", "x"]).status.code(), Some(3));
+}
+
+#[test]
+fn files_of_others_stay_and_runs_of_others_are_refused() {
+    let place = Place::new("sweep-foreign");
+    let share = ["--shard", "1/30"];
+    assert_eq!(place.sweep("s", &share).status.code(), Some(0));
+    let run = place.folder.join("s/runs/0001/1");
+    let note = run.join("notes.txt");
+    std::fs::write(&note, "precious").expect("it can be written");
+    std::fs::remove_file(run.join("summary.json")).expect("it is there");
+    let output = place.sweep("s", &share);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("`notes.txt`"), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read_to_string(&note).expect("it stays"), "precious");
+    std::fs::remove_file(&note).expect("it is there");
+    assert_eq!(place.sweep("s", &share).status.code(), Some(0));
+    std::fs::rename(&run, place.folder.join("s/runs/0001/2")).expect("it can be moved");
+    let merged = peerlet(&["merge", &place.path("s"), "-o", &place.path("m")]);
+    assert_eq!(merged.status.code(), Some(3));
+    assert!(text(&merged.stderr).contains("holds a run of seed 1"), "{}", text(&merged.stderr));
 }
 
 #[test]

@@ -31,6 +31,10 @@ pub struct Folder {
     running: Option<File>,
 }
 
+/// What a run without a trace writes into its folder.
+const RUN_FILES: [&str; 6] =
+    ["scenario.toml", "measures.csv", "distributions.csv", "summary.json", RUNNING, inputs::FOLDER];
+
 /// The folder of a run that may have been run already.
 pub enum Renewed {
     /// It holds a whole run.
@@ -81,8 +85,17 @@ impl Folder {
         if let Err(TryLockError::WouldBlock) = running.try_lock() {
             return Err(refusal(path, RUNS));
         }
+        let mut entries = Vec::new();
         for entry in fs::read_dir(path).map_err(FolderError::io(path.display()))? {
-            let entry = entry.map_err(FolderError::io(path.display()))?.path();
+            let entry = entry.map_err(FolderError::io(path.display()))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !RUN_FILES.contains(&&*name) && !name.ends_with(".part") {
+                let what = format!("it holds `{name}`, which no run wrote");
+                return Err(refusal(path, &what));
+            }
+            entries.push(entry.path());
+        }
+        for entry in entries {
             let removed = match () {
                 () if entry == reservation => Ok(()),
                 () if entry.is_dir() => fs::remove_dir_all(&entry),

@@ -34,7 +34,7 @@ impl SweepFolder {
         let shown = path.display();
         let remedy = "name another folder, or remove this one if you need nothing in it";
         let refused = |what: &str| {
-            Err(FolderError::Io(format!("cannot sweep into `{shown}`: {what}; {remedy}")))
+            Err(FolderError::Io(format!("cannot write a sweep into `{shown}`: {what}; {remedy}")))
         };
         if path.exists() && !path.is_dir() {
             return refused("it is a file");

@@ -106,6 +106,11 @@ impl SweepResults {
             for seed in sweep.seeds() {
                 let path = folder.path_of(point, seed);
                 if let Some(summary) = whole_summary(&path)? {
+                    if summary.seed != seed {
+                        let (shown, found) = (path.display(), summary.seed);
+                        let message = format!("`{shown}` holds a run of seed {found}; remove it");
+                        return Err(FolderError::Io(message));
+                    }
                     runs.push(SweepRun { point, seed, path, summary });
                 }
             }

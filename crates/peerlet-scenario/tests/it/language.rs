@@ -105,7 +105,7 @@ fn churn_knows_named_seats() {
 #[test]
 fn tables_are_events() {
     let tables = "[[event]]\nat = \"60s\"\npeers = \"3-4\"\ncall = \"Peer.stop()\"\n\
-                  [[event]]\nevery = \"50s\"\npeers = 7\n\
+                  [[event]]\nevery = \"50s\"\npeers = \"7\"\n\
                   call = [\"Peer.pause(1s)\", \"Ring.check()\"]\n\
                   [[event]]\nat = \"1m..\"\nevery = \"20s\"\npeers = \"2\"\n\
                   call = \"Peer.restart()\"";
@@ -229,12 +229,15 @@ fn what_is_wrong_with_events_is_told_where_it_stands() {
 }
 
 #[test]
-fn what_is_wrong_with_tables_and_names_is_told_where_it_stands() {
+fn what_is_wrong_with_tables_is_told_where_it_stands() {
     refused(
         "[[event]]\npeers = \"99\"\nat = \"5s\"\ncall = \"Peer.stop()\"\n\
          [[event]]\npeers = \"3\"\nat = \"soon\"\ncall = \"Peer.stop()\"\n\
          [[event]]\npeers = \"3\"\nat = \"5s\"\ncall = [\"Peer.stop()\", \"Peer.stp()\"]\n\
-         [[event]]\npeers = \"3\"\ncall = \"Peer.stop()\"\nwhen = 3",
+         [[event]]\npeers = \"3\"\ncall = \"Peer.stop()\"\nwhen = 3\n\
+         [[event]]\npeers = 3\nat = \"5s\"\ncall = \"Peer.stop()\"\n\
+         [[event]]\npeers = \"3\"\nat = \"every 5s\"\ncall = \"Peer.stop()\"\n\
+         [[event]]\npeers = \"3\"\nat = \"5s\"\ncall = []",
         expect![[r#"
             test.toml:4:10: there is no seat 99
                ,----
@@ -266,8 +269,30 @@ fn what_is_wrong_with_tables_and_names_is_told_where_it_stands() {
                 : ^^^^^^^^^
                 `----
               help: add at = "60s" or every = "10s"
+            test.toml:20:9: `peers` is a whole number, not a text
+                ,----
+             20 | peers = 3
+                :         ^
+                `----
+              help: put it in quotes: peers = "..."
+            test.toml:25:6: the period has a key of its own
+                ,----
+             25 | at = "every 5s"
+                :      ^^^^^^^^^^
+                `----
+              help: write the period as every = "10s"
+            test.toml:30:8: there is no call
+                ,----
+             30 | call = []
+                :        ^^
+                `----
+              help: write call = "Peer.crash()"
         "#]],
     );
+}
+
+#[test]
+fn wrong_names_of_seats_are_told_where_they_stand() {
     refused(
         "[seats]\n\"3x\" = \"1\"\na = \"5 of 1-3\"\na_ = 3\n",
         expect![[r#"
@@ -451,12 +476,15 @@ peers   =   100
 for = \"2m\"
 [network]
 model=\"lan\"
+# Three.
    size    = 3
 jitter={uniform={min=\"1ms\",max='2ms'}}   # some
 [stack]
 
 router={}
 lookups = {rate=\"1/s\" ,  warmup = '3s'}
+neighbors = { random=5, # five
+  ring=2 } # and two
 
 
 [[group]]
@@ -498,12 +526,15 @@ fn the_layout_is_the_usual_one() {
 
         [network]
         model = "lan"
+        # Three.
         size = 3
         jitter = { uniform = { min = "1ms", max = '2ms' } }   # some
 
         [stack]
         router = {}
         lookups = { rate = "1/s", warmup = '3s' }
+        neighbors = { random=5, # five
+          ring=2 } # and two
 
         [[group]]
         name = "a"
