@@ -29,7 +29,7 @@ pub struct Repeat {
 }
 
 impl Repeat {
-    /// What a run that ended leaves of itself.
+    /// The summary of a run that ended.
     pub fn of(seed: u64, run: Results) -> Repeat {
         let is_asked = !run.plan.scenario.expect.is_empty();
         let not_judged = run.not_judged().filter(|_| is_asked).map(str::to_owned);

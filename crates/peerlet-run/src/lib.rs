@@ -72,6 +72,7 @@ mod on_sockets;
 #[cfg(feature = "live")]
 mod on_sockets;
 mod panics;
+mod parallel;
 mod properties;
 mod results;
 pub mod threads;
@@ -87,6 +88,7 @@ pub use experiment::{Experiment, Stacks};
 pub use models::{MakeModel, Models};
 pub use on_sockets::OnSockets;
 pub use panics::PanicReport;
+pub use parallel::run_parallel;
 pub use peerlet_overlay::Parameter;
 pub use plan::Plan;
 pub use properties::{PlannedProperty, PropertyReport, PropertyVerdict, SkippedProperty};

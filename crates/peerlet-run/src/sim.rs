@@ -1,10 +1,8 @@
 //! Simulating an experiment from a program or a test.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::num::NonZero;
 use std::ops::RangeInclusive;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use peerlet_core::Duration;
@@ -14,6 +12,7 @@ use peerlet_sim::{Engine, Watch};
 use crate::error::RunError;
 use crate::experiment::Experiment;
 use crate::panics;
+use crate::parallel::run_parallel;
 use crate::plan::Plan;
 use crate::results::Results;
 use crate::setup::SimOptions;
@@ -35,15 +34,6 @@ impl Experiment {
             wire: false,
         }
     }
-}
-
-/// What is left of the seeds after an error.
-#[expect(clippy::reversed_empty_ranges, reason = "it is meant to be empty")]
-const NO_SEED: RangeInclusive<u64> = 1..=0;
-
-/// Nobody panics while they have it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A simulation that is about to begin: a scenario, with values put over those that it has.
@@ -173,30 +163,9 @@ impl Sim<'_> {
             return Err(RunError::Plan(problem.into()));
         }
         let count = seeds.end().saturating_sub(*seeds.start()).saturating_add(1);
-        let (next, done) = (Mutex::new(seeds), Mutex::new(BTreeMap::new()));
-        let work = || {
-            loop {
-                let Some(seed) = lock(&next).next() else { break };
-                let ran = self.one(seed);
-                if ran.is_err() {
-                    // No later one is begun.
-                    *lock(&next) = NO_SEED;
-                }
-                lock(&done).insert(seed, ran);
-            }
-        };
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let at_once = (cores as u64 / u64::from(self.threads.max(1))).clamp(1, count);
-        thread::scope(|scope| {
-            for _ in 1..at_once {
-                // Where the system refuses a thread, the others do its share.
-                if thread::Builder::new().spawn_scoped(scope, work).is_err() {
-                    break;
-                }
-            }
-            work();
-        });
-        done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+        let at_once = (cores as u64 / u64::from(self.threads.max(1))).clamp(1, count) as usize;
+        run_parallel(seeds, at_once, || true, |seed| self.one(seed)).into_iter().collect()
     }
 
     /// The plan; the panic of a function that builds stacks is an error.

@@ -73,7 +73,7 @@ pub(crate) struct Stage<'a> {
     pub(crate) variables: &'a Variables,
 }
 
-/// One event as written, and how long each of its parts is in the text of its line.
+/// The parts of an event as written.
 struct Written<'a> {
     peers: &'a str,
     /// Empty where the stage has the time of all lines.

@@ -1,8 +1,9 @@
 //! Many runs, several at once, under one monitor.
 
 use std::num::NonZero;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
+
+use peerlet_run::run_parallel;
 
 use crate::failure::Failure;
 use crate::terminal::monitor::Monitor;
@@ -18,55 +19,34 @@ pub(crate) fn at_once(asked: Option<u32>, threads: u32) -> usize {
     }
 }
 
-/// Runs these jobs, so many at once, and begins them in order. What one says is labeled. `None`
-/// stands for those that were not begun, since the process was interrupted.
+/// Runs simulations in parallel, `at_once` at a time, and returns their results in order. A label
+/// precedes the log lines and the errors of each. After an interrupt none begins, and the results
+/// are fewer than the jobs.
 ///
 /// # Errors
-/// The failure of the earliest job that failed. None is begun after one, and those that go on are
-/// waited for.
+/// The failure of the earliest job that failed. None begins after it, and those that are under way
+/// are waited for.
 pub(crate) fn run_batch<J: Sync, T: Send>(
     jobs: &[J],
     at_once: usize,
     monitor: &Monitor,
     label: impl Fn(&J) -> String + Sync,
     run: impl Fn(&J) -> Result<T, Failure> + Sync,
-) -> Result<Vec<Option<T>>, Failure> {
-    let next = Mutex::new(0..jobs.len());
-    let done: Mutex<Vec<Option<Result<T, Failure>>>> =
-        Mutex::new(jobs.iter().map(|_| None).collect());
+) -> Result<Vec<T>, Failure> {
     let at_once = at_once.clamp(1, jobs.len().max(1));
     // Where one run has the process to itself, its own threads are labeled as well.
     let set_label = if at_once == 1 { status::label } else { status::label_thread };
-    let work = || {
-        while !monitor.is_interrupted()
-            && let Some(index) = { lock(&next).next() }
-        {
-            set_label(&label(&jobs[index]));
-            let ran = run(&jobs[index]);
+    let ran = run_parallel(
+        jobs.iter(),
+        at_once,
+        || !monitor.is_interrupted(),
+        |job| {
+            set_label(&label(job));
+            let ran = run(job);
             set_label("");
-            if ran.is_err() {
-                lock(&next).start = jobs.len();
-            }
-            lock(&done)[index] = Some(ran);
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 1..at_once {
-            // Where the system refuses a thread, the others do its share.
-            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
-                break;
-            }
-        }
-        work();
-    });
-    let mut all = Vec::new();
-    for (job, ran) in jobs.iter().zip(done.into_inner().unwrap_or_else(PoisonError::into_inner)) {
-        all.push(ran.transpose().inspect_err(|_| status::label(&label(job)))?);
-    }
-    Ok(all)
-}
-
-/// Nobody panics while they have it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+            ran
+        },
+    );
+    let labeled = jobs.iter().zip(ran);
+    labeled.map(|(job, ran)| ran.inspect_err(|_| status::label(&label(job)))).collect()
 }

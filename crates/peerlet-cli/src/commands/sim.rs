@@ -280,8 +280,10 @@ fn repeat(experiment: &Experiment, sim: &Sim, seeds: RangeInclusive<u64>) -> Res
         Ok(Some((run.summary(), Repeat::of(*seed, run))))
     })?;
     let (mut all, mut runs, mut not_reached) = (Repeats::default(), Vec::new(), Vec::new());
+    // Seeds that an interrupt kept from beginning have no result.
+    let ran = ran.into_iter().chain(std::iter::repeat_with(|| None));
     for (seed, ran) in seeds.iter().zip(ran) {
-        match ran.flatten() {
+        match ran {
             Some((summary, run)) => {
                 all.add(&summary);
                 runs.push(run);
@@ -302,7 +304,7 @@ fn repeat(experiment: &Experiment, sim: &Sim, seeds: RangeInclusive<u64>) -> Res
     })
 }
 
-/// What a run of a seed says begins with this.
+/// The label of a seed's messages.
 fn label(seed: &u64) -> String {
     format!("seed {seed}: ")
 }

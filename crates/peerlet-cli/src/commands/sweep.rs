@@ -6,7 +6,7 @@ use clap::Args;
 use peerlet_report::run_folder::schema::Version;
 use peerlet_report::sweep::{Place, Sweep, SweepFolder, SweepResults, Vary};
 use peerlet_run::{Experiment, Plan, SimOptions, Transport, World, inputs, threads};
-use peerlet_scenario::{Override, Rewrite, Scenario};
+use peerlet_scenario::{Override, Problems, Rewrite, Scenario};
 
 use crate::arguments::{What, seeds, transport};
 use crate::commands::batch::{at_once, run_batch};
@@ -101,7 +101,7 @@ pub(crate) fn run(experiment: &Experiment, command: &SweepCommand) -> Result<Exi
     };
     let ran = run_batch(&jobs, at_once, &monitor, label, |job| {
         let Place::Free(into) = folder.place(job.point, job.seed)? else { return Ok(true) };
-        let overrides = command.overrides(&sweep, Some(job))?;
+        let overrides = command.overrides(&sweep, job)?;
         // Each combination has warned before anything ran.
         let plan = logs::unlogged(|| command.resolve(experiment, &overrides))?;
         let wire = command.wire || plan.scenario.run.wire;
@@ -116,7 +116,7 @@ pub(crate) fn run(experiment: &Experiment, command: &SweepCommand) -> Result<Exi
         Ok(true)
     })?;
     drop(monitor);
-    let is_interrupted = ran.iter().any(|done| *done != Some(true));
+    let is_interrupted = ran.len() < jobs.len() || ran.contains(&false);
     let results = SweepResults::read(&folder, sweep)?;
     let ended = sweep_end::conclude(&folder, &results, &command.shown)?;
     let missing = results.sweep.runs() - results.runs.len() as u64;
@@ -140,8 +140,8 @@ impl SweepCommand {
         }
     }
 
-    /// What is to be run. Every combination is resolved once, so that nothing runs when one is
-    /// wrong.
+    /// The sweep that the options ask for. Every combination is resolved once, so that an error in
+    /// one is reported before anything runs.
     fn plan(&self, experiment: &Experiment) -> Result<Sweep, Failure> {
         let usage = |message: String| Err(Failure::Usage(message));
         for (i, vary) in self.vary.iter().enumerate() {
@@ -152,7 +152,7 @@ impl SweepCommand {
         if let Some(key) = self.vary.iter().map(|vary| &vary.key).find(|key| self.sets(key)) {
             return usage(format!("`{key}` varies, and another option sets it; leave one out"));
         }
-        let overrides = self.overrides_of_all()?;
+        let overrides = self.what.overrides()?;
         let scenario = logs::unlogged(|| self.scenario(&overrides))?;
         let mut rewrite = Rewrite::of(&scenario, &overrides)?;
         let mut text = String::new();
@@ -175,7 +175,7 @@ impl SweepCommand {
             let words = sweep.words(point);
             status::label(&if words.is_empty() { words } else { format!("{words}: ") });
             let job = Job { point, seed: seeds.0 };
-            let overrides = self.overrides(&sweep, Some(&job))?;
+            let overrides = self.overrides(&sweep, &job)?;
             self.resolve(experiment, &overrides)?;
         }
         status::label("");
@@ -191,18 +191,15 @@ impl SweepCommand {
         set.map(str::trim).chain(named).any(|name| name == key)
     }
 
-    /// The options that hold for all runs.
-    fn overrides_of_all(&self) -> Result<Vec<Override>, Failure> {
-        Ok(self.what.overrides()?)
-    }
-
-    /// All that is put over the scenario in a run.
-    fn overrides(&self, sweep: &Sweep, job: Option<&Job>) -> Result<Vec<Override>, Failure> {
-        let mut overrides = self.overrides_of_all()?;
-        let Some(Job { point, seed }) = job else { return Ok(overrides) };
+    /// The values of a run that replace the scenario's.
+    fn overrides(
+        &self,
+        sweep: &Sweep,
+        Job { point, seed }: &Job,
+    ) -> Result<Vec<Override>, Problems> {
+        let mut overrides = self.what.overrides()?;
         for (vary, value) in sweep.vary.iter().zip(sweep.values(*point)) {
-            let assigned = Override::assign("--vary", &format!("{}={value}", vary.key));
-            overrides.push(assigned.map_err(peerlet_scenario::Problems::from)?);
+            overrides.push(Override::assign("--vary", &format!("{}={value}", vary.key))?);
         }
         overrides.push(Override::option("--seeds", "seed", &seed.to_string()));
         Ok(overrides)

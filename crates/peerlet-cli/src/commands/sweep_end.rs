@@ -15,7 +15,7 @@ const TABLE: &str = "table.csv";
 /// The most failures that are shown.
 const FAILURES_MAX: usize = 20;
 
-/// What is printed.
+/// Output options of `sweep` and `merge`.
 #[derive(Args, Debug)]
 pub(crate) struct Shown {
     /// Print these metrics only (repeatable), such as lookups/success

@@ -9,26 +9,26 @@ use serde_json::Value;
 
 use crate::command::{File, peerlet, text};
 use crate::process::Process;
+use crate::secret::Folder;
 
 const SCENARIO: &str = "peers = 10\nfor = \"60s\"\n[network]\nmodel = \"king-like\"\n\
     [stack]\nbootstrap = {}\nneighbors = {}\nrouter = {}\nlookups = { rate = \"2/s\" }\n\
     [measure]\nfrom = \"20s\"\n";
 
-/// A scenario and a folder for sweeps, both gone when this is dropped.
+/// A scenario, and a folder for sweeps.
 struct Place {
     scenario: File,
-    folder: PathBuf,
+    folder: Folder,
 }
 
 impl Place {
     fn new(name: &str) -> Place {
-        let folder = std::env::temp_dir().join(format!("peerlet-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("the temporary folder can be written to");
-        Place { scenario: File::new(&format!("{name}.toml"), SCENARIO), folder }
+        let scenario = File::new(&format!("{name}.toml"), SCENARIO);
+        Place { scenario, folder: Folder::new(name) }
     }
 
     fn path(&self, name: &str) -> String {
-        self.folder.join(name).display().to_string()
+        self.folder.path(name)
     }
 
     /// The arguments of a sweep of 3 x 2 x 5 runs into this folder.
@@ -48,14 +48,8 @@ impl Place {
     /// Both tables of a sweep folder.
     fn tables(&self, name: &str) -> [String; 2] {
         ["runs.csv", "table.csv"].map(|table| {
-            std::fs::read_to_string(self.folder.join(name).join(table)).unwrap_or_default()
+            std::fs::read_to_string(self.folder.0.join(name).join(table)).unwrap_or_default()
         })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.folder).ok();
     }
 }
 
@@ -80,7 +74,7 @@ fn a_sweep_gives_the_same_tables_however_it_is_run() {
     assert!(rows(&expected[1]) > 100, "{}", expected[1]);
 
     // Once interrupted and once killed, it goes on.
-    let folder = place.folder.join("parts");
+    let folder = place.folder.0.join("parts");
     for (least, signal) in [(1, "INT"), (3, "KILL")] {
         let arguments = place.arguments("parts", &["--jobs", "1"]);
         let mut run = Process::start(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
@@ -147,15 +141,15 @@ fn what_is_wrong_is_told_before_anything_runs() {
         let told = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{told}");
         assert!(told.contains(said), "{told}");
-        assert_eq!(done(&place.folder.join("wrong")), 0);
+        assert_eq!(done(&place.folder.0.join("wrong")), 0);
     };
     refused(&["--vary", "network.loss=0"], 2, "`network.loss` is given twice");
     refused(&["--vary", "stack.lookups.rate=1/s,fast"], 2, "stack.lookups.rate=fast");
     refused(&["--set", "network.loss=0.5"], 2, "`network.loss` varies, and another option");
     refused(&["--vary", "peers"], 2, "no values are given");
     refused(&["--shard", "3/2"], 2, "1/2 to 2/2");
-    std::fs::create_dir_all(place.folder.join("wrong")).expect("it can be made");
-    std::fs::write(place.folder.join("wrong/mine.txt"), "mine").expect("it can be written");
+    std::fs::create_dir_all(place.folder.0.join("wrong")).expect("it can be made");
+    std::fs::write(place.folder.0.join("wrong/mine.txt"), "mine").expect("it can be written");
     refused(&[], 3, "it is not empty");
     assert_eq!(peerlet(&["merge", &place.path("wrong"), "-o", "x"]).status.code(), Some(3));
 }
@@ -165,7 +159,7 @@ fn files_of_others_stay_and_runs_of_others_are_refused() {
     let place = Place::new("sweep-foreign");
     let share = ["--shard", "1/30"];
     assert_eq!(place.sweep("s", &share).status.code(), Some(0));
-    let run = place.folder.join("s/runs/0001/1");
+    let run = place.folder.0.join("s/runs/0001/1");
     let note = run.join("notes.txt");
     std::fs::write(&note, "precious").expect("it can be written");
     std::fs::remove_file(run.join("summary.json")).expect("it is there");
@@ -175,7 +169,7 @@ fn files_of_others_stay_and_runs_of_others_are_refused() {
     assert_eq!(std::fs::read_to_string(&note).expect("it stays"), "precious");
     std::fs::remove_file(&note).expect("it is there");
     assert_eq!(place.sweep("s", &share).status.code(), Some(0));
-    std::fs::rename(&run, place.folder.join("s/runs/0001/2")).expect("it can be moved");
+    std::fs::rename(&run, place.folder.0.join("s/runs/0001/2")).expect("it can be moved");
     let merged = peerlet(&["merge", &place.path("s"), "-o", &place.path("m")]);
     assert_eq!(merged.status.code(), Some(3));
     assert!(text(&merged.stderr).contains("holds a run of seed 1"), "{}", text(&merged.stderr));

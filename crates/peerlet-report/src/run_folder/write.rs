@@ -31,7 +31,7 @@ pub struct Folder {
     running: Option<File>,
 }
 
-/// What a run without a trace writes into its folder.
+/// The files and folders that a run without a trace writes.
 const RUN_FILES: [&str; 6] =
     ["scenario.toml", "measures.csv", "distributions.csv", "summary.json", RUNNING, inputs::FOLDER];
 

@@ -32,7 +32,7 @@ pub(super) struct Step {
     pub(super) label: String,
 }
 
-/// What a row shows.
+/// The mark in a row.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum What {
     /// A message leaves for this column, and comes or is lost in a later row.
@@ -193,7 +193,7 @@ impl Sequence {
 }
 
 impl Sequence {
-    /// What a row says: of a message that is sent also what becomes of it.
+    /// The text of a row. That of a sent message includes its delay, or the cause of its loss.
     pub(super) fn label(&self, step: &Step) -> String {
         let What::Send { comes: Some(row), is_lost, .. } = step.what else {
             return step.label.clone();
@@ -218,7 +218,7 @@ fn arrow(line: &mut [char], (from, to): (usize, usize), head: char) {
     };
 }
 
-/// What a row says.
+/// The text of a story line.
 fn label(line: &StoryLine) -> String {
     let mut text = match (line.kind.as_str(), &line.cause) {
         ("drop", Some(cause)) => return format!("lost: {cause}"),

@@ -90,7 +90,7 @@ fn head(width: usize, height: usize) -> String {
     )
 }
 
-/// What a row shows besides its label: an arrow, or a point.
+/// The mark in a row, which is an arrow or a point.
 fn mark(step: &Step, row: usize, places: &Places) -> String {
     let (from, y) = (x(step.at), places.y(row));
     match step.what {

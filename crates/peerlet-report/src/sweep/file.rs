@@ -1,4 +1,4 @@
-//! `sweep.json`: what a sweep runs.
+//! `sweep.json`: the runs of a sweep.
 
 use std::ops::RangeInclusive;
 
@@ -12,7 +12,7 @@ pub const SWEEP: &str = "sweep.json";
 /// The version of `sweep.json`. Files of another one are refused.
 const SCHEMA: u64 = 1;
 
-/// What a sweep runs: equal files are about the same runs.
+/// The content of `sweep.json`. Two sweeps with equal content have the same runs.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Sweep {
     /// The version of the schema.
@@ -39,7 +39,7 @@ pub struct Vary {
 }
 
 impl Sweep {
-    /// What a sweep of this scenario runs.
+    /// The sweep of a scenario.
     pub fn new(
         scenario: String,
         sha256: String,

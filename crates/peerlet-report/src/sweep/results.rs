@@ -25,7 +25,7 @@ pub struct SweepRun {
 
 /// The runs of a sweep that have ended.
 pub struct SweepResults {
-    /// What the sweep runs.
+    /// The runs that it has in all.
     pub sweep: Sweep,
     /// The runs that are there, by combination and seed.
     pub runs: Vec<SweepRun>,
@@ -84,7 +84,7 @@ impl SweepRun {
         measures.map(|(name, measure)| (name.clone(), measure.clone())).chain(counts).collect()
     }
 
-    /// What it did not keep, a line each: of expectations and of properties.
+    /// A line for each property and expectation that failed.
     pub fn failures(&self) -> Vec<String> {
         let summary = &self.summary;
         let expectations = summary.expectations.iter().filter(|verdict| !verdict.held);
