@@ -4,6 +4,7 @@ use std::any::{Any, TypeId};
 
 use crate::command::{Command, Signature};
 use crate::context::Context;
+use crate::links::{LinkSource, Links};
 use crate::metric::Metric;
 use crate::peerlet::Peerlet;
 use crate::property::Property;
@@ -89,6 +90,7 @@ pub struct Description<P: Peerlet> {
     pub(crate) commands: Vec<Signature>,
     pub(crate) handlers: Vec<(&'static str, CommandHandler<P>)>,
     pub(crate) properties: Vec<Property>,
+    pub(crate) links: Option<LinkSource>,
 }
 
 impl<P: Peerlet> Description<P> {
@@ -104,6 +106,7 @@ impl<P: Peerlet> Description<P> {
             commands: Vec::new(),
             handlers: Vec::new(),
             properties: Vec::new(),
+            links: None,
         };
         P::describe(&mut about);
         about
@@ -173,6 +176,13 @@ impl<P: Peerlet> Description<P> {
     /// Scenarios choose by its name which ones are checked.
     pub fn property(&mut self, property: Property) -> &mut Self {
         self.properties.push(property);
+        self
+    }
+
+    /// Names the function that tells a peer's [links](Links), for observers of the network as a
+    /// graph. It is called between events, and changes nothing.
+    pub fn links(&mut self, tell: fn(&P, &mut Links)) -> &mut Self {
+        self.links = Some(LinkSource::of(tell));
         self
     }
 }

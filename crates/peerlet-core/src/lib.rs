@@ -35,6 +35,7 @@ mod column;
 mod environment;
 mod host;
 mod life;
+mod links;
 mod location;
 mod packed_event;
 mod packet_drop;
@@ -55,6 +56,7 @@ pub use address::{Address, AddressError, Contact, Identity, IdentityError, Seat}
 pub use command::{Argument, Command, CommandError, Kind, Signature, Value};
 pub use context::{Caller, Context, Secret, TimerId};
 pub use description::{CommandHandler, Commands, Description, Need};
+pub use links::Links;
 pub use macros::{commands, metrics};
 pub use map::{Map, Set};
 pub use metric::{Metric, MetricKind, MetricOf};

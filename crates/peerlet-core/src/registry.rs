@@ -7,6 +7,7 @@ use std::fmt;
 use crate::column::Column;
 use crate::command::Signature;
 use crate::description::{Description, Need};
+use crate::links::LinkSource;
 use crate::map::Map;
 use crate::metric::{Metric, MetricOf};
 use crate::parcel::{MetricIndex, Port};
@@ -72,6 +73,7 @@ pub struct Entry {
     metric_names: Vec<&'static str>,
     commands: Vec<Signature>,
     properties: Vec<Property>,
+    links: Option<LinkSource>,
     metrics_from: u16,
     /// The way to each role that it plays, until the type is numbered.
     casts: Vec<Played>,
@@ -97,6 +99,7 @@ impl Entry {
             metrics: about.metrics,
             commands: about.commands,
             properties: about.properties,
+            links: about.links,
             metrics_from: 0,
             column,
         }
@@ -176,6 +179,11 @@ impl Entry {
     /// The properties that it, or the network of its kind, is to have.
     pub fn properties(&self) -> &[Property] {
         &self.properties
+    }
+
+    /// How its links are read; `None` where it tells none.
+    pub fn links(&self) -> Option<&LinkSource> {
+        self.links.as_ref()
     }
 }
 

@@ -8,6 +8,7 @@ pub use crate::command::TEXT_ESCAPES;
 pub use crate::environment::{Act, Directive};
 pub use crate::host::Host;
 pub use crate::life::{Depth, State};
+pub use crate::links::{KINDS_MAX, LinkSource};
 pub use crate::location::{Handler, Location};
 pub use crate::map::FixedHasher;
 pub use crate::metric::QUANTA_MAX;

@@ -39,6 +39,7 @@ mod comparison;
 mod csv;
 mod distributions;
 mod epochs;
+mod graph;
 mod histogram;
 mod ledger;
 mod levels;
@@ -62,6 +63,7 @@ pub use distributions::{
     DistributionsError, RecordedDistribution, read_distributions, write_distributions,
 };
 pub use epochs::{EPOCHS_MAX, Epochs, EpochsError};
+pub use graph::{Components, Distances, Graph};
 pub use histogram::{Bucket, Histogram, ks};
 pub use ledger::{DropCause, Flow, Ledger};
 pub use measurements::{EpochMeasurements, Measurements, MetricEntry, ReportError};

@@ -19,6 +19,8 @@ pub struct MetricEntry {
     pub full_name: String,
     /// How its values are read.
     pub metric: Metric,
+    /// Whether an observer measures it: no digest covers it.
+    pub is_observed: bool,
 }
 
 impl MetricEntry {
@@ -28,13 +30,20 @@ impl MetricEntry {
         let entry = |(name, metric): &(String, Metric)| MetricEntry {
             full_name: name.clone(),
             metric: *metric,
+            is_observed: false,
         };
         entries.map(entry).collect()
     }
 
     /// The entry of a peerlet's metric.
     pub fn new(peerlet: &str, metric: Metric) -> MetricEntry {
-        MetricEntry { full_name: format!("{peerlet}/{}", metric.name()), metric }
+        let full_name = format!("{peerlet}/{}", metric.name());
+        MetricEntry { full_name, metric, is_observed: false }
+    }
+
+    /// The entry of what an observer measures.
+    pub fn observed(full_name: String, metric: Metric) -> MetricEntry {
+        MetricEntry { full_name, metric, is_observed: true }
     }
 }
 
@@ -239,6 +248,27 @@ impl Measurements {
             "measurements merge when they have the same metrics and the same grid of epochs"
         );
         other.epochs().for_each(|epoch| self.add(epoch.clone()));
+    }
+
+    /// These measurements and others of the same epochs side by side: the metrics of both. An epoch
+    /// that only the others have is left out.
+    ///
+    /// # Panics
+    /// Panics when the other has another grid of epochs, or a metric of the same full name.
+    pub fn beside(&self, other: &Measurements) -> Measurements {
+        assert_eq!(self.grid, other.grid, "measurements side by side have the same epochs");
+        let metrics: Vec<MetricEntry> =
+            self.metrics.iter().chain(&*other.metrics).cloned().collect();
+        let mut both = Measurements::new(metrics.into(), self.grid);
+        for (index, epoch) in &self.epochs {
+            let mut epoch = epoch.clone();
+            match other.epochs.get(index) {
+                Some(others) => epoch.accumulators.extend(others.accumulators.iter().cloned()),
+                None => epoch.accumulators.resize(both.metrics.len(), Accumulator::default()),
+            }
+            both.epochs.insert(*index, epoch);
+        }
+        both
     }
 
     /// Leaves out the epochs that begin at this instant or later; one that is under way ends there,

@@ -108,6 +108,15 @@ impl Recorder {
         }
     }
 
+    /// Records the same value of a counter or a distribution this many times.
+    ///
+    /// # Panics
+    /// Panics when the table has no such metric.
+    pub fn record_n(&mut self, metric: usize, quanta: i64, n: u64) {
+        debug_assert_ne!(self.kind(metric), MetricKind::Gauge, "a gauge takes levels");
+        self.open.accumulators[metric].record_n(quanta, n);
+    }
+
     /// Sets a seat's level of a gauge. It holds until it is set anew or the seat is forgotten.
     ///
     /// # Panics

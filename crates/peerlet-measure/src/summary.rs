@@ -33,7 +33,8 @@ impl Summary {
     pub fn from(measurements: &Measurements, from: Time) -> Summary {
         let total = measurements.total_from(from);
         let rows = measurements.metrics().iter().zip(&total).map(|(entry, accumulator)| {
-            (entry.full_name.clone(), Row::of(&entry.metric, accumulator))
+            let row = Row::of(&entry.metric, accumulator);
+            (entry.full_name.clone(), Row { observed: entry.is_observed, ..row })
         });
         Summary { rows: rows.collect(), seconds: measurements.measured_from(from).as_secs_f64() }
     }
@@ -70,6 +71,9 @@ pub struct Row {
     /// How the values are to be read.
     #[serde(serialize_with = "kind_name")]
     pub kind: MetricKind,
+    /// Whether an observer measured it: no digest covers it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub observed: bool,
     /// The unit's symbol, `1` for plain numbers.
     pub unit: &'static str,
     /// How many values there were.
@@ -108,6 +112,11 @@ fn kind_name<S: Serializer>(kind: &MetricKind, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(kind.name())
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 impl Row {
     /// The accumulated values of a metric, in its unit.
     pub fn of(metric: &Metric, values: &Accumulator) -> Row {
@@ -115,6 +124,7 @@ impl Row {
         let percentile = |percent: u32| whole(values.quantile(f64::from(percent) / 100.0));
         Row {
             kind: metric.kind(),
+            observed: false,
             unit: metric.unit_symbol(),
             count: values.count(),
             sum: metric.value(values.sum() as f64),

@@ -66,6 +66,8 @@ mod story_filter;
 
 mod error;
 mod expectations;
+mod inspection;
+mod observers;
 #[cfg(not(feature = "live"))]
 #[path = "no_sockets.rs"]
 mod on_sockets;
@@ -86,6 +88,7 @@ pub use error::RunError;
 pub use expectations::{Unmet, Verdict};
 pub use experiment::{Experiment, Stacks};
 pub use models::{MakeModel, Models};
+pub use observers::{Observation, ObservedLink, PlannedObserver};
 pub use on_sockets::OnSockets;
 pub use panics::PanicReport;
 pub use parallel::run_parallel;
@@ -93,7 +96,7 @@ pub use peerlet_overlay::Parameter;
 pub use plan::Plan;
 pub use properties::{PlannedProperty, PropertyReport, PropertyVerdict, SkippedProperty};
 pub use results::{PeerState, Results};
-pub use setup::{SimOptions, simulated};
+pub use setup::{LinkSink, SimOptions, simulated};
 pub use sim::Sim;
 pub use sim_run::SimRun;
 pub use simulate::simulate;

@@ -17,6 +17,7 @@ use peerlet_scenario::{
 use crate::catalog::Prototype;
 use crate::experiment::{Build, Experiment, Stacks};
 use crate::models::Around;
+use crate::observers::{self, ObserverPlan, PlannedObserver};
 #[cfg(feature = "live")]
 use crate::properties::LiveChecker;
 use crate::properties::{self, PlannedProperty, SkippedProperty};
@@ -57,6 +58,8 @@ pub struct Plan {
     faults: Vec<Fault>,
     /// The properties that are checked while it runs.
     pub properties: Vec<PlannedProperty>,
+    /// The observers of its network.
+    pub observers: Vec<PlannedObserver>,
     /// Those that are left out, since its world cannot check them.
     pub skipped: Vec<SkippedProperty>,
     /// Checks them on sockets.
@@ -114,7 +117,11 @@ impl Plan {
         let (commands, faults) = (commands(&scenario, &registry)?, faults::read(&scenario)?);
         let timeline = Timeline::expand(&scenario, &scenario.servers.iter().collect::<Vec<_>>());
         let of = (&scenario, &timeline, &*faults);
-        let (properties, skipped) = properties::plan(experiment, &registry, of, world)?;
+        let (properties, mut skipped) = properties::plan(experiment, &registry, of, world)?;
+        let observed = observers::plan(&scenario, &registry, world)?;
+        let ObserverPlan { observers, skipped: unobserved, unmeasured } = observed;
+        skipped.extend(unobserved);
+        scenario.expect.retain(|expect| !unmeasured.contains(&expect.measure));
         #[cfg(feature = "live")]
         let checker = LiveChecker::new(&properties, Time::ZERO + scenario.duration);
         let plan = Plan {
@@ -124,6 +131,7 @@ impl Plan {
             faults,
             timeline: Arc::new(timeline),
             properties,
+            observers,
             skipped,
             scenario,
             registry: Arc::new(registry),
@@ -288,7 +296,10 @@ impl Plan {
     }
 
     fn check_expectations(&self) -> Result<(), Problems> {
-        let names: Vec<_> = self.registry.metrics().iter().map(|(name, _)| name.as_str()).collect();
+        let observed: Vec<_> = self.observers.iter().flat_map(PlannedObserver::metrics).collect();
+        let measured = self.registry.metrics().iter().map(|(name, _)| name.as_str());
+        let observed = observed.iter().map(|entry| entry.full_name.as_str());
+        let names: Vec<_> = measured.chain(observed).collect();
         let sources = &self.scenario.sources;
         let unknown = self.scenario.expect.iter().filter(|e| !names.contains(&e.measure.as_str()));
         let problems: Vec<Problem> = unknown

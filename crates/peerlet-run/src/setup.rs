@@ -11,10 +11,14 @@ use peerlet_scenario::Problems;
 use peerlet_sim::{Engine, Setup, Story, Trace, Watch};
 
 use crate::experiment::Experiment;
+use crate::observers::Observation;
 use crate::plan::Plan;
 #[cfg(feature = "live")]
 use crate::sections::sections;
 use crate::transport::Transport;
+
+/// Takes the links of peers as observers see them, in order of time.
+pub type LinkSink = Box<dyn FnMut(&Observation)>;
 
 /// The options of a simulation that are not in the plan.
 #[derive(Default)]
@@ -29,6 +33,8 @@ pub struct SimOptions {
     pub trace: Option<Box<dyn Trace>>,
     /// A story that is told meanwhile, by the reference engine and one thread.
     pub story: Option<Story>,
+    /// Takes the links that observers keep.
+    pub links: Option<LinkSink>,
     /// Shows how far the run is, and may end it early.
     pub watch: Arc<Watch>,
     /// The instant at which it ends, where that is before its end; expectations are not judged.
@@ -141,7 +147,7 @@ fn on_sockets(experiment: &Experiment, plan: &Plan, closed_network: bool) -> Liv
 
 impl Plan {
     /// The instant from which values count in the summary.
-    fn measured_from(&self) -> Time {
+    pub(crate) fn measured_from(&self) -> Time {
         // A run that is cut short may be over before its warm-up is.
         Time::ZERO + self.scenario.measure.from.min(self.scenario.duration)
     }

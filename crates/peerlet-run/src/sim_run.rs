@@ -13,9 +13,10 @@ use peerlet_sim::{Simulation, Watch};
 
 use crate::error::RunError;
 use crate::experiment::Experiment;
+use crate::inspection::Inspection;
 use crate::panics::{self, PanicReport};
 use crate::plan::{Deed, Plan};
-use crate::properties::{Checker, PropertyReport};
+use crate::properties::PropertyReport;
 use crate::results::{PeerState, Results, Seen};
 use crate::setup::{self, SimOptions};
 use crate::world::World;
@@ -60,7 +61,7 @@ pub struct SimRun {
     plan: Plan,
     simulation: Simulation,
     watch: Arc<Watch>,
-    checker: Checker,
+    inspection: Inspection,
     threads: u32,
     /// The real time that it took so far.
     seconds: f64,
@@ -79,18 +80,18 @@ impl SimRun {
     pub fn new(
         experiment: &Experiment,
         plan: Plan,
-        options: SimOptions,
+        mut options: SimOptions,
     ) -> Result<SimRun, RunError> {
         RunError::check_world(plan.world, World::Sim)?;
         let (threads, watch) = (options.threads.max(1), options.watch.clone());
+        let inspection = Inspection::of(&plan, options.links.take());
         let setup = setup::simulated_over(plan.open_model(experiment)?, &plan, options);
         let made = || Simulation::new(setup, plan.directives());
         let made = panics::catch(&watch, plan.scenario.seed, made).map_err(RunError::Panicked)?;
         let (simulation, thread_panics) = (made.0.map_err(RunError::Setup)?, made.1);
         let panicked = None;
-        let checker = Checker::new(&plan.properties, simulation.end());
         Ok(SimRun {
-            checker,
+            inspection,
             plan,
             simulation,
             watch,
@@ -129,22 +130,20 @@ impl SimRun {
     /// # Errors
     /// When a handler panics, peers send to themselves without end, or the system refuses threads.
     pub fn run_until(&mut self, time: Time) -> Result<(), RunError> {
-        let mut checker = std::mem::take(&mut self.checker);
-        let ran = self.watched(|simulation| checker.run_until(simulation, time));
-        self.checker = checker;
-        let ran = ran?;
+        let ran =
+            self.inspected(|simulation, inspection| inspection.run_until(simulation, time))?;
         self.broken = ran.err();
         ran.map_err(RunError::Simulation)
     }
 
     /// What is known so far of the properties that are checked.
     pub fn properties(&self) -> Vec<PropertyReport> {
-        self.checker.reports()
+        self.inspection.reports()
     }
 
     /// The property that the scenario stops at, once the verdict on it is known.
     pub fn stopped_by(&self) -> Option<&str> {
-        self.checker.stopped_by()
+        self.inspection.stopped_by()
     }
 
     /// The states of the peers in these seats, as their peerlets tell them.
@@ -316,7 +315,7 @@ impl SimRun {
 
     /// All that was measured so far, epoch by epoch.
     pub fn measures(&self) -> Measurements {
-        self.simulation.measures()
+        self.inspection.beside(&self.simulation.measures(), self.simulation.now())
     }
 
     /// All metrics so far, over the epochs after the warm-up, in units.
@@ -351,23 +350,33 @@ impl SimRun {
         if let Some(error) = self.broken {
             return Err(RunError::Simulation(error));
         }
-        let SimRun { plan, simulation, checker, threads, seconds, thread_panics, .. } = self;
+        let SimRun { plan, simulation, inspection, threads, seconds, thread_panics, .. } = self;
         let duration = plan.scenario.duration;
-        let results = Results::simulated(plan, threads, simulation.finish(), seconds);
-        let stopped = checker.stopped_by().filter(|_| results.end < Time::ZERO + duration);
+        let mut outcome = simulation.finish();
+        outcome.measures = inspection.beside(&outcome.measures, outcome.end);
+        let results = Results::simulated(plan, threads, outcome, seconds);
+        let stopped = inspection.stopped_by().filter(|_| results.end < Time::ZERO + duration);
         let stopped = stopped.map(|name| format!("the verdict on `{name}` is known"));
         let states = Vec::new();
-        let seen = Seen { properties: checker.reports(), stopped, states };
+        let seen = Seen { properties: inspection.reports(), stopped, states };
         Ok(results.seen(seen).with_thread_panics(thread_panics))
     }
 
     /// Does something that runs peers: takes its time, and catches panics.
     fn watched<T>(&mut self, run: impl FnOnce(&mut Simulation) -> T) -> Result<T, RunError> {
+        self.inspected(|simulation, _| run(simulation))
+    }
+
+    /// The same, with what looks at the peers.
+    fn inspected<T>(
+        &mut self,
+        run: impl FnOnce(&mut Simulation, &mut Inspection) -> T,
+    ) -> Result<T, RunError> {
         if let Some(report) = &self.panicked {
             return Err(RunError::Panicked(report.clone()));
         }
         let (watch, seed, begun) = (&self.watch, self.plan.scenario.seed, Instant::now());
-        let ran = panics::catch(watch, seed, || run(&mut self.simulation));
+        let ran = panics::catch(watch, seed, || run(&mut self.simulation, &mut self.inspection));
         self.seconds += begun.elapsed().as_secs_f64();
         let (result, panics) = ran.map_err(|report| {
             self.panicked = Some(report.clone());

@@ -8,9 +8,9 @@ use peerlet_sim::{Outcome, Simulation};
 
 use crate::error::RunError;
 use crate::experiment::Experiment;
+use crate::inspection::Inspection;
 use crate::panics;
 use crate::plan::Plan;
-use crate::properties::Checker;
 use crate::results::{PeerState, Results, Seen};
 use crate::setup::{self, SimOptions};
 use crate::world::World;
@@ -28,13 +28,15 @@ pub fn simulate(
     RunError::check_world(plan.world, World::Sim)?;
     let (threads, watch) = (options.threads, options.watch.clone());
     let (until, show) = (options.until, options.show.clone());
+    let mut options = options;
+    let mut inspection = Inspection::of(&plan, options.links.take());
     let setup = setup::simulated(experiment, &plan, options)?;
     let seed = plan.scenario.seed;
     let made = panics::catch(&watch, seed, || Simulation::new(setup, plan.directives()));
     let (simulation, _) = made.map_err(RunError::Panicked)?;
     let simulation = simulation.map_err(RunError::Setup)?;
     let begun = Instant::now();
-    let ran = panics::catch(&watch, seed, || run(simulation, &plan, until, &show));
+    let ran = panics::catch(&watch, seed, || run(simulation, &mut inspection, until, &show));
     let (ran, thread_panics) = ran.map_err(RunError::Panicked)?;
     let (outcome, seen) = ran.map_err(RunError::Simulation)?;
     let seconds = begun.elapsed().as_secs_f64();
@@ -42,25 +44,26 @@ pub fn simulate(
     Ok(results.seen(seen).with_thread_panics(thread_panics))
 }
 
-/// Runs a simulation to its end, or to this earlier instant, under the eyes of its properties.
+/// Runs a simulation to its end, or to this earlier instant, and looks at it meanwhile.
 fn run(
     mut simulation: Simulation,
-    plan: &Plan,
+    inspection: &mut Inspection,
     until: Option<Time>,
     show: &SeatSet,
 ) -> Result<(Outcome, Seen), peerlet_sim::RunError> {
     let end = simulation.end();
-    let mut checker = Checker::new(&plan.properties, end);
-    checker.run_until(&mut simulation, until.unwrap_or(Time::MAX))?;
+    inspection.run_until(&mut simulation, until.unwrap_or(Time::MAX))?;
     let asked = until.filter(|until| *until < end && simulation.now() == *until);
-    let stopped = match checker.stopped_by() {
+    let stopped = match inspection.stopped_by() {
         _ if simulation.now() == end => None,
         Some(name) => Some(format!("the verdict on `{name}` is known")),
         None => asked.map(|until| format!("it was to run until {until}")),
     };
     let states = show.iter().map(|seat| PeerState::of(&simulation, seat)).collect();
-    let seen = Seen { properties: checker.reports(), stopped, states };
-    Ok((simulation.finish(), seen))
+    let seen = Seen { properties: inspection.reports(), stopped, states };
+    let mut outcome = simulation.finish();
+    outcome.measures = inspection.beside(&outcome.measures, outcome.end);
+    Ok((outcome, seen))
 }
 
 #[cfg(test)]

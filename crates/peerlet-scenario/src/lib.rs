@@ -52,6 +52,7 @@ mod when;
 
 mod files;
 mod format;
+mod observe;
 mod overrides;
 mod printable;
 mod problem;
@@ -75,6 +76,7 @@ pub use group::{Group, StackEntry};
 pub use input_file::InputFile;
 pub use instant::instant;
 pub use measure::{EPOCHS_MAX, Measure};
+pub use observe::{Observe, QUANTITIES};
 pub use overrides::{Override, PATH_MAX};
 pub use printable::{is_steering, printable};
 pub use problem::{PROBLEMS_MAX, Problem, Problems, QUOTED_MAX, shortened, suggest};

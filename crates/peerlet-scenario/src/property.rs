@@ -73,7 +73,7 @@ impl PropertyChoice {
         let within_span = within.as_ref().map_or(0..0, |part| part.raw.span.clone());
         let within = within.and_then(|part| reader.period(&part));
         let required = required.and_then(|part| reader.boolean(&part));
-        let may_skip = skip.and_then(|part| skips(&part, reader));
+        let may_skip = skip.and_then(|part| reader.skips(&part, "a property"));
         let Some(name) = name else {
             let example = "name = \"peerlet/property\"; `peerlet list` shows those that there are";
             reader.missing(&table.span, "name", "[[property]]", example);
@@ -102,20 +102,6 @@ fn start(part: &Part, reader: &mut Reader) -> Option<PropertyStart> {
             None
         }
         _ => reader.duration(part).map(PropertyStart::At),
-    }
-}
-
-/// Whether a property is left out on real sockets that cannot be checked there.
-fn skips(part: &Part, reader: &mut Reader) -> Option<bool> {
-    match reader.text(part)?.as_str() {
-        "skip" => Some(true),
-        "refuse" => Some(false),
-        other => {
-            let message = format!("`live` is `{other}`");
-            let help = "write \"skip\" or \"refuse\": for a property that only a simulation checks";
-            reader.refuse(&part.raw.span, message, help);
-            None
-        }
     }
 }
 

@@ -164,6 +164,21 @@ impl Reader {
         None
     }
 
+    /// Whether what only a simulation can do is left out on real sockets: `live = "skip"`.
+    pub(crate) fn skips(&mut self, part: &Part, what: &str) -> Option<bool> {
+        match self.text(part)?.as_str() {
+            "skip" => Some(true),
+            "refuse" => Some(false),
+            other => {
+                let message = format!("`live` is `{other}`");
+                let help =
+                    format!("write \"skip\" or \"refuse\": for {what} that only a simulation has");
+                self.refuse(&part.raw.span, message, help);
+                None
+            }
+        }
+    }
+
     pub(crate) fn number(&mut self, part: &Part) -> Option<f64> {
         let number = part.raw.read::<f64>().ok().filter(|number| number.is_finite());
         if number.is_none() {

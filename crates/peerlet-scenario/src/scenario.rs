@@ -13,6 +13,7 @@ use crate::group::{self, Group, Seating, StackEntry};
 use crate::include;
 use crate::input_file::InputFile;
 use crate::measure::Measure;
+use crate::observe::Observe;
 use crate::overrides::Override;
 use crate::problem::{Problem, Problems};
 use crate::property::{PropertyChoice, StopWhen};
@@ -67,6 +68,8 @@ pub struct Scenario {
     pub expect: Vec<Expect>,
     /// The properties that are checked while it runs.
     pub properties: Vec<PropertyChoice>,
+    /// The links that are looked at while it runs.
+    pub observe: Vec<Observe>,
     /// The properties at whose verdicts the run ends.
     pub stop_when: Vec<StopWhen>,
     /// The events, in the order written: the lines first, then those of files, then the tables.
@@ -224,6 +227,7 @@ impl Scenario {
             ["connection", "group", "seats", "churn", "measure", "events", "event"]
                 .map(|name| fields.take(name));
         let properties = tables(&mut fields, "property", reader, PropertyChoice::read);
+        let observe = tables(&mut fields, "observe", reader, Observe::read);
         let stop_when = fields.take("stop_when").map(|part| StopWhen::read(&part, reader));
         fields.finish(reader, &[]);
 
@@ -261,6 +265,7 @@ impl Scenario {
             measure,
             expect,
             properties,
+            observe,
             stop_when: stop_when.unwrap_or_default(),
             events,
             left_out: reader.left_out,

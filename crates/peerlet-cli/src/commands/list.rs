@@ -87,6 +87,9 @@ fn peerlet(out: &mut String, entry: &Entry) -> std::fmt::Result {
             writeln!(out, "    needs {}", need.name())?;
         }
     }
+    if about.is_some_and(|about| about.links().is_some()) {
+        writeln!(out, "    tells its links")?;
+    }
     for (parameter, default) in &entry.parameters {
         let (name, what) = (parameter.name(), parameter.description());
         let unit = parameter.unit_symbol().map(|unit| format!(" {unit}")).unwrap_or_default();
@@ -152,6 +155,7 @@ fn value(experiment: &Experiment) -> Value {
             "plays": about.map_or(vec![], |about| about.plays().collect()),
             "wants": about.map_or(vec![], |about| about.wants().collect()),
             "needs": about.map_or(vec![], |a| a.needs().iter().map(|n| n.name()).collect()),
+            "links": about.is_some_and(|about| about.links().is_some()),
             "parameters": entry.parameters.iter().map(parameter).collect::<Vec<_>>(),
             "commands": about.map_or(vec![], |a| a.commands().iter().map(|c| json!({
                 "call": c.to_string(), "help": c.description(),

@@ -21,3 +21,4 @@ mod address;
 mod batch;
 mod conclude;
 mod determinism;
+mod links_output;

@@ -20,6 +20,7 @@ use peerlet_sim::{Engine, Handled, JsonTrace, Sums, Trace};
 use crate::arguments::{What, seeds, transport};
 use crate::commands::batch::{at_once, run_batch};
 use crate::commands::conclude::{conclude, keep_if_written, with_folder};
+use crate::commands::links_output::LinksOutput;
 use crate::commands::story_output::StoryOutput;
 use crate::commands::{determinism, random};
 use crate::exit::Exit;
@@ -225,8 +226,27 @@ fn shown(plan: &Plan, peers: &str) -> Result<SeatSet, Failure> {
     }
 }
 
-/// Runs a plan, and writes every event into the folder, or tells a story, if that is asked for.
+/// Runs a plan, and writes into the folder meanwhile: the links that observers keep, and every
+/// event, or a story, if that is asked for.
 fn simulate_into(
+    (folder, trace): (Option<&Folder>, &Option<Option<String>>),
+    experiment: &Experiment,
+    plan: Plan,
+    how: SimRun<'_>,
+) -> Result<Results, Failure> {
+    let mut how = how;
+    let links = folder.map(|folder| LinksOutput::begin(folder, &plan)).transpose()?.flatten();
+    let (links, sink) = links.unzip();
+    how.options.links = sink;
+    let run = simulate_traced((folder, trace), experiment, plan, how)?;
+    if let Some((links, folder)) = links.zip(folder) {
+        links.finish(folder)?;
+    }
+    Ok(run)
+}
+
+/// Runs a plan, and writes every event into the folder, or tells a story, if that is asked for.
+fn simulate_traced(
     (folder, trace): (Option<&Folder>, &Option<Option<String>>),
     experiment: &Experiment,
     plan: Plan,

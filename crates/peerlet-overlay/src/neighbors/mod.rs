@@ -138,7 +138,8 @@ impl Peerlet for Neighbors {
         about
             .help("keeps random links and the nearest peers on a ring")
             .plays::<dyn PeerSampler>(|me| me)
-            .hears(Neighbors::bootstrapped);
+            .hears(Neighbors::bootstrapped)
+            .links(properties::links);
         for property in properties::all() {
             about.property(property);
         }

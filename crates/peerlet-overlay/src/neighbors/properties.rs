@@ -1,9 +1,9 @@
-//! The properties of neighbors, and their state as a text.
+//! The properties of neighbors, their links, and their state as a text.
 
 use std::fmt::Write;
 
 use peerlet_core::property::{PeerView, Violation, WorldView, each_peer, whole_network};
-use peerlet_core::{Address, Property, Seat};
+use peerlet_core::{Address, Links, Property, Seat};
 
 use crate::neighbors::Neighbors;
 use crate::ring::RingId;
@@ -51,6 +51,13 @@ fn ring_is_one(world: &WorldView<'_>) -> Result<(), Violation> {
         (*seat, format!("{has}, and {} is next to it on the ring", next.1))
     });
     Violation::of_peers("the ring is not one", named)
+}
+
+/// The links of a peer: along the ring, and at random.
+pub(super) fn links(me: &Neighbors, links: &mut Links) {
+    links.at(me.known.me().0 as f64 / 2.0_f64.powi(64));
+    links.add("ring", me.successors().chain(me.predecessors()));
+    links.add("random", me.random());
 }
 
 /// The state of a peer's neighbors: its place on the ring, and whom it knows.

@@ -2,12 +2,14 @@
 
 mod error;
 mod inputs;
+mod links;
 mod read;
 pub mod schema;
 mod whole_file;
 mod write;
 
 pub use error::FolderError;
+pub use links::{LINKS, LinkChanges, LinkWriter};
 pub(crate) use read::whole_summary;
 pub use read::{Facts, read};
 pub use whole_file::write_whole;

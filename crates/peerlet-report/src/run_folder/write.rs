@@ -11,6 +11,7 @@ use peerlet_scenario::{Override, Rewrite};
 
 use crate::run_folder::error::FolderError;
 use crate::run_folder::inputs;
+use crate::run_folder::links::LINKS;
 use crate::run_folder::read::whole_summary;
 use crate::run_folder::whole_file::write_whole;
 use crate::summary;
@@ -32,8 +33,15 @@ pub struct Folder {
 }
 
 /// The files and folders that a run without a trace writes.
-const RUN_FILES: [&str; 6] =
-    ["scenario.toml", "measures.csv", "distributions.csv", "summary.json", RUNNING, inputs::FOLDER];
+const RUN_FILES: [&str; 7] = [
+    "scenario.toml",
+    "measures.csv",
+    "distributions.csv",
+    "summary.json",
+    LINKS,
+    RUNNING,
+    inputs::FOLDER,
+];
 
 /// The folder of a run that may have been run already.
 pub enum Renewed {

@@ -2,7 +2,7 @@
 
 use peerlet_core::Time;
 use peerlet_core::property::WorldView;
-use peerlet_sim::{RunError, Simulation};
+use peerlet_sim::Simulation;
 
 use crate::properties::planned::PlannedProperty;
 use crate::properties::report::{PropertyReport, PropertyVerdict};
@@ -14,46 +14,22 @@ pub(crate) struct Checker {
     all: Vec<Watched>,
     /// The end of the run as it is planned.
     end: Time,
-    /// Whether the run has stood still at the verdict that it was to stop at.
-    has_stopped: bool,
 }
 
 impl Checker {
     /// A checker of these properties, in a run that ends then.
     pub(crate) fn new(planned: &[PlannedProperty], end: Time) -> Checker {
         let all = planned.iter().cloned().map(|one| Watched::new(one, end)).collect();
-        Checker { all, end, has_stopped: false }
+        Checker { all, end }
     }
 
-    /// Runs a simulation until just before `until`, and makes the checks that are due by then. It
-    /// ends earlier, once, where a verdict is known that the run is to stop at; and where the
-    /// simulation's watch stops it.
-    pub(crate) fn run_until(
-        &mut self,
-        simulation: &mut Simulation,
-        until: Time,
-    ) -> Result<(), RunError> {
-        let until = until.min(simulation.end());
-        loop {
-            let due = self.all.iter().filter_map(|watched| watched.next).min();
-            let cut = due.map_or(until, |due| due.min(until)).max(simulation.now());
-            simulation.run_until(cut)?;
-            if simulation.now() < cut {
-                return Ok(());
-            }
-            self.check(simulation);
-            if !self.has_stopped && self.stopped_by().is_some() {
-                self.has_stopped = true;
-                return Ok(());
-            }
-            if simulation.now() >= until {
-                return Ok(());
-            }
-        }
+    /// The instant of the next check.
+    pub(crate) fn due(&self) -> Option<Time> {
+        self.all.iter().filter_map(|watched| watched.next).min()
     }
 
     /// Makes the checks that are due.
-    fn check(&mut self, simulation: &Simulation) {
+    pub(crate) fn check(&mut self, simulation: &Simulation) {
         let (now, end) = (simulation.now(), self.end);
         let world = WorldView::new(simulation);
         for watched in self.all.iter_mut().filter(|one| one.next.is_some_and(|due| due <= now)) {

@@ -1,0 +1,73 @@
+//! Looking at a simulation while it runs: its properties and its observers, at cuts.
+
+use peerlet_core::Time;
+use peerlet_measure::{Epochs, Measurements};
+use peerlet_sim::{RunError, Simulation};
+
+use crate::observers::Observers;
+use crate::plan::Plan;
+use crate::properties::{Checker, PropertyReport};
+use crate::setup::LinkSink;
+
+/// What looks at a simulation at cuts. None of it changes the run.
+pub(crate) struct Inspection {
+    checker: Checker,
+    observers: Observers,
+    /// Whether the run has stood still at the verdict that it was to stop at.
+    has_stopped: bool,
+}
+
+impl Inspection {
+    /// The inspection that a plan asks for; `sink` takes the links that are kept.
+    pub(crate) fn of(plan: &Plan, sink: Option<LinkSink>) -> Inspection {
+        let scenario = &plan.scenario;
+        let end = Time::ZERO + scenario.duration;
+        let epochs = Epochs::new(scenario.measure.epoch, plan.measured_from()..end);
+        let epochs = epochs.expect("the simulation measures in these epochs");
+        let observers = Observers::new(&plan.observers, (epochs, scenario.seed), sink);
+        Inspection { checker: Checker::new(&plan.properties, end), observers, has_stopped: false }
+    }
+
+    /// Runs a simulation until just before `until`, and looks at it where that is due by then. It
+    /// ends earlier, once, where a verdict is known that the run is to stop at; and where the
+    /// simulation's watch stops it.
+    pub(crate) fn run_until(
+        &mut self,
+        simulation: &mut Simulation,
+        until: Time,
+    ) -> Result<(), RunError> {
+        let until = until.min(simulation.end());
+        loop {
+            let due = self.checker.due().into_iter().chain(self.observers.due()).min();
+            let cut = due.map_or(until, |due| due.min(until)).max(simulation.now());
+            simulation.run_until(cut)?;
+            if simulation.now() < cut {
+                return Ok(());
+            }
+            self.checker.check(simulation);
+            self.observers.observe(simulation);
+            if !self.has_stopped && self.stopped_by().is_some() {
+                self.has_stopped = true;
+                return Ok(());
+            }
+            if simulation.now() >= until {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The property at whose verdict the run was to stop, where it is known.
+    pub(crate) fn stopped_by(&self) -> Option<&str> {
+        self.checker.stopped_by()
+    }
+
+    /// What is known of all properties.
+    pub(crate) fn reports(&self) -> Vec<PropertyReport> {
+        self.checker.reports()
+    }
+
+    /// A run's measurements until this instant, with those of its observers beside them.
+    pub(crate) fn beside(&self, measures: &Measurements, now: Time) -> Measurements {
+        measures.beside(&self.observers.measures(now))
+    }
+}
