@@ -462,25 +462,33 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     }
 
     /// Records a value of a metric: one of [`metrics!`](crate::metrics), or a [`Metric`] that
-    /// [`describe`](Peerlet::describe) named. NaN is not recorded.
+    /// [`describe`](Peerlet::describe) named; [with a value for each of its tags](crate::Metric::tagged),
+    /// where it has tags and the value is to be told apart. NaN is not recorded.
     ///
     /// [`Metric`]: crate::Metric
     ///
     /// # Panics
-    /// Panics when it is a `Metric` that `describe` does not name.
+    /// Panics when it is a `Metric` that `describe` does not name, or has another number of tags.
     #[inline(always)]
     #[track_caller]
     pub fn measure<M: MetricOf<P>>(&mut self, metric: M, value: f64) {
         const { assert_listed::<P, M>() };
         let registry = &self.env.house.registry;
-        let (index, metric) = if let Some((place, metric)) = M::LISTED {
-            (registry.metric_at(self.port, place), metric)
+        let (mut index, of) = if let Some((place, of)) = M::LISTED {
+            (registry.metric_at(self.port, place), of)
         } else {
-            let metric = metric.metric();
-            let index = registry.metric_of(self.port, metric.name());
-            (index.unwrap_or_else(|| unnamed(P::NAME, metric.name())), metric)
+            let of = metric.metric();
+            let index = registry.metric_of(self.port, of.name());
+            let index = index.unwrap_or_else(|| unnamed(P::NAME, of.name()));
+            if M::TAGGED > 0 && M::TAGGED != of.tag_count() {
+                wrongly_tagged(of.name(), M::TAGGED, of.tag_count());
+            }
+            (index, of)
         };
-        if let Some(quanta) = metric.quanta(value) {
+        if M::TAGGED > 0 {
+            index = registry.metric_cell(self.port, index, of.cell(metric.tag_values()));
+        }
+        if let Some(quanta) = of.quanta(value) {
             self.env.world.record(index, quanta);
         }
     }
@@ -532,6 +540,12 @@ fn unnamed(peerlet: &str, metric: &str) -> ! {
     panic!(
         "`{peerlet}` does not name the metric `{metric}` in `describe`; add `about.measures(..)`"
     );
+}
+
+#[cold]
+#[track_caller]
+fn wrongly_tagged(metric: &str, given: usize, tags: usize) -> ! {
+    panic!("`{metric}` has {tags} tags and was given {given} values; give one for each")
 }
 
 /// Randomness that others must not guess: a generator for all of `rand`.

@@ -59,7 +59,7 @@ pub use description::{CommandHandler, Commands, Description, Need};
 pub use links::Links;
 pub use macros::{commands, metrics};
 pub use map::{Map, Set};
-pub use metric::{Metric, MetricKind, MetricOf};
+pub use metric::{Metric, MetricKind, MetricOf, Tag, Tagged};
 pub use parcel::{Port, Undelivered};
 pub use peer::{AnyPeerlet, Peer};
 pub use peerlet::{Nothing, Peerlet};

@@ -26,6 +26,8 @@ use crate::role::{Played, Players, RoleName, Roles};
 pub struct Registry {
     entries: Vec<Entry>,
     metrics: Vec<(String, Metric)>,
+    /// For each of them that is a combination of tag values, the metric that it belongs to.
+    parents: Vec<Option<MetricIndex>>,
     /// For each type of event, the indices of the listeners of each port.
     heard: Map<TypeId, BTreeMap<Port, Vec<usize>>>,
     roles: Roles,
@@ -41,6 +43,10 @@ pub(crate) const fn assert_listed<P: Peerlet, M: MetricOf<P>>() {
             "a peerlet records a metric and does not list it; write \
              `const METRICS: &'static [Metric] = ..;` in its `impl Peerlet`, with the list that \
              `metrics!` made"
+        );
+        assert!(
+            M::TAGGED == 0 || M::TAGGED == metric.tag_count(),
+            "a value is recorded with another number of tags than its metric has; give one for each"
         );
     }
 }
@@ -75,6 +81,8 @@ pub struct Entry {
     properties: Vec<Property>,
     links: Option<LinkSource>,
     metrics_from: u16,
+    /// For each metric, the index of its first combination of tag values.
+    cells_from: Vec<u16>,
     /// The way to each role that it plays, until the type is numbered.
     casts: Vec<Played>,
     column: fn() -> Box<dyn Column>,
@@ -101,6 +109,7 @@ impl Entry {
             properties: about.properties,
             links: about.links,
             metrics_from: 0,
+            cells_from: Vec::new(),
             column,
         }
     }
@@ -227,6 +236,8 @@ pub enum StackError {
         /// The metric's name.
         metric: &'static str,
     },
+    /// With this peerlet, the stacks have more than 65,535 metrics and combinations of their tags.
+    Metrics(&'static str),
     /// A peerlet gives two properties the same name.
     Property {
         /// The peerlet.
@@ -240,7 +251,9 @@ impl StackError {
     /// The peerlet that has the problem.
     pub fn peerlet(&self) -> &'static str {
         match self {
-            StackError::Name(peerlet) | StackError::Spelling(peerlet) => peerlet,
+            StackError::Name(peerlet)
+            | StackError::Spelling(peerlet)
+            | StackError::Metrics(peerlet) => peerlet,
             StackError::Sibling { peerlet, .. }
             | StackError::Role { peerlet, .. }
             | StackError::Pick(WrongPick { peerlet, .. })
@@ -295,6 +308,11 @@ impl fmt::Display for StackError {
             StackError::Metric { peerlet, metric } => {
                 write!(f, "`{peerlet}` names two metrics `{metric}`; give each its own name")
             }
+            StackError::Metrics(peerlet) => write!(
+                f,
+                "with `{peerlet}` there are more than 65535 metrics and combinations of tags; \
+                 give its metrics fewer tag values"
+            ),
             StackError::Property { peerlet, property } => {
                 write!(f, "`{peerlet}` has two properties `{property}`; give each its own name")
             }
@@ -377,6 +395,18 @@ impl Registry {
                 return Err(StackError::Metric { peerlet, metric });
             }
             self.metrics.push((format!("{}/{}", entry.name, metric.name()), *metric));
+            self.parents.push(None);
+        }
+        for (place, metric) in entry.metrics.iter().enumerate() {
+            let parent = MetricIndex(entry.metrics_from + place as u16);
+            entry.cells_from.push(self.metrics.len() as u16);
+            for cell in 0..metric.cells() {
+                self.metrics.push((format!("{}/{}", entry.name, metric.cell_name(cell)), *metric));
+                self.parents.push(Some(parent));
+            }
+        }
+        if self.metrics.len() > usize::from(u16::MAX) {
+            return Err(StackError::Metrics(entry.name));
         }
         let port = Port(self.entries.len() as u16);
         self.roles.add(port, std::mem::take(&mut entry.casts));
@@ -405,7 +435,14 @@ impl Registry {
         &self.entries
     }
 
-    /// The metrics with their full names, by index.
+    /// The metric that the one with this index is a combination of tag values of; `None` where it
+    /// is a whole metric.
+    pub fn metric_parent(&self, index: usize) -> Option<usize> {
+        self.parents.get(index).copied().flatten().map(|parent| usize::from(parent.0))
+    }
+
+    /// The metrics with their full names, by index. Behind those of a peerlet come all combinations
+    /// of their tag values.
     pub fn metrics(&self) -> &[(String, Metric)] {
         &self.metrics
     }
@@ -448,6 +485,14 @@ impl Registry {
     #[inline(always)]
     pub(crate) fn metric_at(&self, port: Port, place: u16) -> MetricIndex {
         MetricIndex(self.entries[usize::from(port.0)].metrics_from + place)
+    }
+
+    /// The index of a combination of tag values of one of the peerlet's own metrics.
+    #[inline(always)]
+    pub(crate) fn metric_cell(&self, port: Port, metric: MetricIndex, cell: usize) -> MetricIndex {
+        let entry = &self.entries[usize::from(port.0)];
+        let place = usize::from(metric.0 - entry.metrics_from);
+        MetricIndex(entry.cells_from[place] + cell as u16)
     }
 
     /// Whether any type hears events of this type.

@@ -306,21 +306,26 @@ impl<P: Peerlet> TestPeer<P> {
     }
 
     /// The values recorded of this metric, in units, in order. The name is the metric's own,
-    /// without the peerlet's.
+    /// without the peerlet's; with tags, as in `time{answer=found}`, only those with these tags.
     ///
     /// # Panics
     /// Panics when the peerlet names no such metric.
     #[track_caller]
     pub fn measured(&self, name: &str) -> Vec<f64> {
         let full = format!("{}/{name}", P::NAME);
-        let metrics = self.host.registry().metrics();
-        let is_known = metrics.iter().any(|(known, _)| *known == full);
-        assert!(is_known, "`{}` names no metric `{name}` in `describe`", P::NAME);
-        let values = self.world.recorded.iter().map(|(index, quanta)| {
-            let (name, metric) = &metrics[usize::from(index.0)];
-            (name, metric.value(*quanta as f64))
-        });
-        values.filter(|(name, _)| **name == full).map(|(_, value)| value).collect()
+        let registry = self.host.registry();
+        let metrics = registry.metrics();
+        let place = metrics.iter().position(|(known, _)| *known == full);
+        let Some(place) = place else {
+            panic!("`{}` names no metric `{name}` in `describe`", P::NAME)
+        };
+        let recorded = self.world.recorded.iter();
+        let is_meant = |(index, _): &&(MetricIndex, i64)| {
+            let index = usize::from(index.0);
+            index == place || registry.metric_parent(index) == Some(place)
+        };
+        let value = |(_, quanta): &(MetricIndex, i64)| metrics[place].1.value(*quanta as f64);
+        recorded.filter(is_meant).map(value).collect()
     }
 
     /// The contacts that the peer trusts, by address. A message to one of them is among

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use peerlet_core::runtime::Directive;
 use peerlet_core::{Duration, MILLISECOND, Time};
-use peerlet_measure::{Measurements, MetricEntry};
+use peerlet_measure::Measurements;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -271,7 +271,7 @@ impl Run {
     fn take_epochs(&mut self, parts: &Parts<'_>, on_epoch: OnEpoch) {
         let (send, epochs) = mpsc::unbounded_channel();
         self.epochs = Some(send);
-        let empty = Measurements::new(MetricEntry::table(&parts.registry), parts.epochs);
+        let empty = Measurements::new(parts.metrics(), parts.epochs);
         let taking = take_epochs(epochs, parts.setup.shards as usize, empty, on_epoch);
         let failures = self.tell.clone();
         tokio::spawn(async move {
@@ -295,7 +295,7 @@ impl Run {
         let (send_epoch, epochs) = mpsc::unbounded_channel();
         self.member = Some(MemberHandle { heard: hear, strangers: overhear, said });
         self.epochs = Some(send_epoch);
-        let nothing = Measurements::new(MetricEntry::table(&parts.registry), parts.epochs);
+        let nothing = Measurements::new(parts.metrics(), parts.epochs);
         Member::new(member::Setup {
             role,
             own,

@@ -37,6 +37,11 @@ pub(crate) struct Parts<'a> {
 }
 
 impl Parts<'_> {
+    /// The table of all metrics.
+    pub(crate) fn metrics(&self) -> Arc<[MetricEntry]> {
+        MetricEntry::table(&self.registry, self.setup.split.as_ref())
+    }
+
     /// A shard of the process, ready to run.
     pub(crate) fn shard(
         &self,
@@ -69,7 +74,8 @@ impl Parts<'_> {
             has_identities: transport.capabilities().identity,
             warned: Default::default(),
             ledger: Ledger::default(),
-            recorder: Recorder::new(MetricEntry::table(&self.registry), self.epochs),
+            recorder: Recorder::new(self.metrics(), self.epochs)
+                .splitting(self.setup.split.clone()),
         };
         Shard {
             number: shard,

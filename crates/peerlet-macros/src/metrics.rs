@@ -30,7 +30,7 @@ struct Metric {
     kind: Ident,
     /// The name, where it is not that of the handle.
     name: Option<LitStr>,
-    /// Calls on the metric: its unit and its quantum.
+    /// Calls on the metric: its unit, its quantum and its tags.
     calls: TokenStream,
 }
 
@@ -114,11 +114,27 @@ impl Declaration {
         let Metric { attributes, visibility, handle, .. } = metric;
         let (generics, _, bounds) = generics.split_for_impl();
         let index = usize::from(place);
+        let tagged = metric.has_tags().then(|| {
+            quote_spanned! { handle.span() =>
+                impl #handle {
+                    /// The metric with a value for each of its tags, by their indices.
+                    #[allow(dead_code)]
+                    #visibility const fn tagged<const N: usize>(
+                        self,
+                        values: [usize; N],
+                    ) -> #core::Tagged<#handle, N> {
+                        #core::Tagged::new(self, values)
+                    }
+                }
+            }
+        });
         quote_spanned! { handle.span() =>
             #(#attributes)*
             #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
             #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
             #visibility struct #handle;
+
+            #tagged
 
             #[automatically_derived]
             impl #generics #core::MetricOf<#peerlet> for #handle #bounds {
@@ -134,6 +150,12 @@ impl Declaration {
 }
 
 impl Metric {
+    /// Whether one of the calls adds a tag.
+    fn has_tags(&self) -> bool {
+        let is_tag = |token: TokenTree| matches!(token, TokenTree::Ident(name) if name == "tag");
+        self.calls.clone().into_iter().any(is_tag)
+    }
+
     fn entry(&self, core: &Path) -> TokenStream {
         let Metric { attributes, handle, kind, name, calls, .. } = self;
         let own = || LitStr::new(&handle.unraw().to_string().to_lowercase(), handle.span());

@@ -11,7 +11,8 @@ use crate::summary::Row;
 /// warm-up is included.
 ///
 /// Times are in seconds, values in the metric's unit, with as many digits as tell floats apart.
-/// Where there was no value the count is 0 and the fields after the sum are empty. Quoted as in RFC
+/// Where there was no value the count is 0 and the fields after the sum are empty; metrics of a part
+/// of the network, or with tags, have no row then. Quoted as in RFC
 /// 4180; lines end with a line feed alone.
 ///
 /// # Errors
@@ -20,6 +21,9 @@ pub fn write_csv(measurements: &Measurements, out: &mut impl io::Write) -> io::R
     writeln!(out, "from,to,metric,unit,kind,count,sum,mean,min,max,std,p5,p50,p95,p99")?;
     for epoch in measurements.epochs() {
         for (entry, accumulator) in measurements.metrics().iter().zip(&epoch.accumulators) {
+            if accumulator.is_empty() && entry.is_part() {
+                continue;
+            }
             let row = Row::of(&entry.metric, accumulator);
             let (from, to) = (epoch.from.as_secs_f64(), epoch.to.as_secs_f64());
             let (name, unit) = (quoted(&entry.full_name), quoted(row.unit));

@@ -47,6 +47,7 @@ mod measurements;
 mod recorder;
 mod relative;
 mod repeats;
+mod split;
 mod spread;
 mod statistics;
 mod student;
@@ -70,6 +71,7 @@ pub use measurements::{EpochMeasurements, Measurements, MetricEntry, ReportError
 pub use recorder::Recorder;
 pub use relative::{RelativeError, ks_critical};
 pub use repeats::{Estimate, RepeatRow, Repeats};
+pub use split::{PARTS_MAX, Split};
 pub use statistics::{MessageStatistics, MetricStatistics, RunStatistics};
 pub use student::{student_t, student_t_one_sided};
 pub use summary::{Row, STATISTICS, Statistic, Summary};

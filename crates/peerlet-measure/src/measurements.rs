@@ -10,6 +10,7 @@ use peerlet_core::{Duration, Metric, Time};
 
 use crate::accumulator::{Accumulator, COUNT_MAX};
 use crate::epochs::{EPOCHS_MAX, Epochs};
+use crate::split::Split;
 use crate::words::{Words, WordsError};
 
 /// A metric and the name that it has in a run.
@@ -21,29 +22,44 @@ pub struct MetricEntry {
     pub metric: Metric,
     /// Whether an observer measures it: no digest covers it.
     pub is_observed: bool,
+    /// The index of the metric whose values with some tags it has; its own values are among those
+    /// of that one.
+    pub part_of: Option<usize>,
+    /// The part of the network that it is of; `None` for the whole. No digest covers parts.
+    pub group: Option<Arc<str>>,
 }
 
 impl MetricEntry {
-    /// The table of all metrics of a run, in the order of their indices.
-    pub fn table(registry: &Registry) -> Arc<[MetricEntry]> {
-        let entries = registry.metrics().iter();
-        let entry = |(name, metric): &(String, Metric)| MetricEntry {
+    /// The table of all metrics of a run, in the order of their indices; behind them those of each
+    /// part of the network, where it is split.
+    pub fn table(registry: &Registry, split: Option<&Split>) -> Arc<[MetricEntry]> {
+        let entries = registry.metrics().iter().enumerate();
+        let entry = |(index, (name, metric)): (usize, &(String, Metric))| MetricEntry {
             full_name: name.clone(),
             metric: *metric,
             is_observed: false,
+            part_of: registry.metric_parent(index),
+            group: None,
         };
-        entries.map(entry).collect()
+        let whole: Vec<MetricEntry> = entries.map(entry).collect();
+        split.map_or(whole.clone(), |split| split.table(&whole)).into()
+    }
+
+    /// Whether its values are also among those of another metric: it is of a part of the network, or
+    /// has tags.
+    pub fn is_part(&self) -> bool {
+        self.part_of.is_some() || self.group.is_some()
     }
 
     /// The entry of a peerlet's metric.
     pub fn new(peerlet: &str, metric: Metric) -> MetricEntry {
         let full_name = format!("{peerlet}/{}", metric.name());
-        MetricEntry { full_name, metric, is_observed: false }
+        MetricEntry { full_name, metric, is_observed: false, part_of: None, group: None }
     }
 
     /// The entry of what an observer measures.
     pub fn observed(full_name: String, metric: Metric) -> MetricEntry {
-        MetricEntry { full_name, metric, is_observed: true }
+        MetricEntry { full_name, metric, is_observed: true, part_of: None, group: None }
     }
 }
 
@@ -98,15 +114,15 @@ impl EpochMeasurements {
     ///
     /// [`from_words`]: EpochMeasurements::from_words
     pub fn words(&self, sink: &mut impl FnMut(u64)) {
-        [
-            self.epoch as u64,
-            self.from.as_nanos(),
-            self.to.as_nanos(),
-            self.accumulators.len() as u64,
-        ]
-        .into_iter()
-        .for_each(&mut *sink);
-        self.accumulators.iter().for_each(|accumulator| accumulator.words(sink));
+        self.first_words(self.accumulators.len(), sink);
+    }
+
+    /// The integers of the first metrics alone.
+    fn first_words(&self, metrics: usize, sink: &mut impl FnMut(u64)) {
+        [self.epoch as u64, self.from.as_nanos(), self.to.as_nanos(), metrics as u64]
+            .into_iter()
+            .for_each(&mut *sink);
+        self.accumulators[..metrics].iter().for_each(|accumulator| accumulator.words(sink));
     }
 
     /// Reads back what [`words`](EpochMeasurements::words) fed, for a table of this many metrics.
@@ -324,10 +340,13 @@ impl Measurements {
         counted.fold(Duration::ZERO, |sum, epoch| sum + (epoch.to - epoch.from))
     }
 
-    /// Feeds all integers, in order of epoch and metric, to a digest.
+    /// Feeds the integers of the whole network, in order of epoch and metric, to a digest: those of
+    /// parts and of observers are left out.
     pub fn words(&self, sink: &mut impl FnMut(u64)) {
+        let is_covered = |entry: &&MetricEntry| entry.group.is_none() && !entry.is_observed;
+        let covered = self.metrics.iter().take_while(is_covered).count();
         sink(self.epochs.len() as u64);
-        self.epochs().for_each(|epoch| epoch.words(sink));
+        self.epochs().for_each(|epoch| epoch.first_words(covered, sink));
     }
 }
 

@@ -9,6 +9,7 @@ use peerlet_core::{MetricKind, Seat, Time};
 use crate::epochs::Epochs;
 use crate::levels::Levels;
 use crate::measurements::{EpochMeasurements, Measurements, MetricEntry};
+use crate::split::Split;
 
 /// How often each number below 256 was recorded: what is counted is mostly small.
 type Small = [u64; 256];
@@ -46,6 +47,9 @@ pub struct Recorder {
     /// One a metric; those of counters and distributions stay empty.
     levels: Vec<Levels>,
     finished: Measurements,
+    /// The parts of the network, where each is measured by itself, and the number of metrics of the
+    /// whole.
+    split: Option<(Split, usize)>,
     /// A span in which its peers did not run.
     absent: Option<Range<Time>>,
 }
@@ -62,7 +66,19 @@ impl Recorder {
         let small =
             metrics.iter().map(|entry| counted(entry).then(|| Box::new([0; 256]))).collect();
         let finished = Measurements::new(metrics, epochs);
-        Recorder { epochs, open, small, levels, finished, absent: None }
+        Recorder { epochs, open, small, levels, finished, split: None, absent: None }
+    }
+
+    /// The same, whose table has the metrics of each of these parts behind those of the whole
+    /// network.
+    #[must_use]
+    pub fn splitting(self, split: Option<Split>) -> Recorder {
+        let metrics = self.levels.len();
+        let split = split.map(|split| {
+            let whole = metrics / (split.names().len() + 1);
+            (split, whole)
+        });
+        Recorder { split, ..self }
     }
 
     /// Takes a value as the kind of its metric says: the level of a gauge at this seat, or one
@@ -72,6 +88,10 @@ impl Recorder {
     /// Panics when the table has no such metric.
     #[inline]
     pub fn measure(&mut self, metric: usize, seat: Seat, quanta: i64) {
+        let metric = match &self.split {
+            None => metric,
+            Some((split, whole)) => metric + (split.part_of(seat) + 1) * whole,
+        };
         match self.small(metric, quanta) {
             Some(count) => *count = count.wrapping_add(1),
             None => self.measure_rarely(metric, seat, quanta),
@@ -188,6 +208,24 @@ impl Recorder {
         }
     }
 
+    /// Takes the values of parts of the network in among those of the whole, and the values with
+    /// tags in among all values of their metric.
+    fn take_parts(&mut self) {
+        if let Some((_, whole)) = &self.split {
+            let (whole, parts) = self.open.accumulators.split_at_mut(*whole);
+            for (place, part) in parts.iter().enumerate().filter(|(_, part)| !part.is_empty()) {
+                whole[place % whole.len()].merge(part);
+            }
+        }
+        let entries = self.finished.metrics().iter().enumerate();
+        for (part, whole) in entries.filter_map(|(i, entry)| Some((i, entry.part_of?))) {
+            if !self.open.accumulators[part].is_empty() {
+                let values = self.open.accumulators[part].clone();
+                self.open.accumulators[whole].merge(&values);
+            }
+        }
+    }
+
     fn close(&mut self) {
         self.take_small();
         let (from, to) = (self.open.from, self.open.to);
@@ -197,6 +235,7 @@ impl Recorder {
                 levels.values().for_each(|quanta| accumulator.record(quanta));
             }
         }
+        self.take_parts();
         let next = self.open.epoch + 1;
         let opened = EpochMeasurements::new(next, planned(&self.epochs, next), self.levels.len());
         self.finished.add(mem::replace(&mut self.open, opened));

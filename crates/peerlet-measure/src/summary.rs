@@ -41,11 +41,13 @@ impl Summary {
 }
 
 impl fmt::Display for Summary {
-    /// Writes a table: of counters the sum, of the others how their values are spread.
+    /// Writes a table: of counters the sum, of the others how their values are spread. Metrics with
+    /// tags are left out where they have no values.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let header = "metric unit count sum mean std min p50 p95 p99 max";
         let mut table = vec![header.split(' ').map(str::to_owned).collect()];
-        for (name, row) in &self.rows {
+        let is_shown = |(name, row): &(&String, &Row)| row.count > 0 || !name.contains('{');
+        for (name, row) in self.rows.iter().filter(is_shown) {
             let mut cells = vec![name.clone(), row.unit.to_owned(), row.count.to_string()];
             match row.kind {
                 MetricKind::Counter => cells.push(total(row.sum)),

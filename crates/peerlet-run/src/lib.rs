@@ -62,6 +62,7 @@ mod sim_run;
 mod simulate;
 #[cfg(feature = "live")]
 mod sockets;
+mod split;
 mod story_filter;
 
 mod error;

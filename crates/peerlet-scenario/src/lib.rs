@@ -75,7 +75,7 @@ pub use format::{format_lines, format_scenario};
 pub use group::{Group, StackEntry};
 pub use input_file::InputFile;
 pub use instant::instant;
-pub use measure::{EPOCHS_MAX, Measure};
+pub use measure::{EPOCHS_MAX, Measure, MeasuredGroups};
 pub use observe::{Observe, QUANTITIES};
 pub use overrides::{Override, PATH_MAX};
 pub use printable::{is_steering, printable};

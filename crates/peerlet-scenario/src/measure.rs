@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use peerlet_core::{Duration, SECOND};
 
-use crate::raw::Part;
+use crate::raw::{Part, RawValue};
 use crate::reader::Reader;
 
 /// The most epochs of a run: all are kept until its end, and take some 200 bytes a metric. With a
@@ -12,17 +12,36 @@ use crate::reader::Reader;
 pub const EPOCHS_MAX: u64 = 400_000;
 
 /// How measures are taken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Measure {
     /// The length of an epoch; 10 s unless given.
     pub epoch: Duration,
     /// The warm-up that is left out of the summary; none unless given.
     pub from: Duration,
+    /// The parts of the network that are measured by themselves as well.
+    pub groups: MeasuredGroups,
+    /// Where they are written.
+    pub groups_span: Range<usize>,
+}
+
+/// The parts of a network that are measured by themselves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MeasuredGroups {
+    /// Those that are named: groups, named seats, or choices of seats such as `17` and `0-9`. Each
+    /// with where it is written.
+    Named(Vec<(String, Range<usize>)>),
+    /// All groups of the scenario.
+    All,
 }
 
 impl Default for Measure {
     fn default() -> Measure {
-        Measure { epoch: SECOND * 10, from: Duration::ZERO }
+        Measure {
+            epoch: SECOND * 10,
+            from: Duration::ZERO,
+            groups: MeasuredGroups::Named(Vec::new()),
+            groups_span: 0..0,
+        }
     }
 }
 
@@ -50,8 +69,13 @@ impl Measure {
         let mut fields = reader.table(part, "[measure]")?;
         let epoch = fields.take("epoch").and_then(|part| reader.period(&part));
         let from = fields.take("from");
+        let groups = fields.take("groups");
         fields.finish(reader, &[]);
         let mut measure = Measure::default();
+        if let Some(part) = groups {
+            measure.groups = groups_of(&part, reader)?;
+            measure.groups_span = part.raw.span;
+        }
         measure.epoch = epoch.unwrap_or(measure.epoch);
         if let Some(part) = from {
             measure.from = reader.duration(&part)?;
@@ -67,6 +91,33 @@ impl Measure {
         }
         Some(measure)
     }
+}
+
+/// Reads `true`, or a list of names.
+fn groups_of(part: &Part, reader: &mut Reader) -> Option<MeasuredGroups> {
+    let items = match &part.raw.value {
+        RawValue::List(items) => items,
+        RawValue::Bool(true) => return Some(MeasuredGroups::All),
+        RawValue::Bool(false) => return Some(MeasuredGroups::Named(Vec::new())),
+        _ => {
+            let help = "write true for all groups, or a list such as [\"east\", \"0-9\", \"17\"]";
+            reader.wrong_kind(part, "a list of peers", help.to_owned());
+            return None;
+        }
+    };
+    let mut named = Vec::new();
+    for item in items {
+        let one = Part { raw: item.clone(), ..part.clone() };
+        let name = reader.text(&one)?;
+        if name.is_empty() || name.contains(['{', '}', ',', '=', '"', '\\']) {
+            let message = format!("`{name}` cannot stand in the name of a measure");
+            let help = "give these peers a name in [seats], and write that here";
+            reader.refuse(&item.span, message, help);
+            return None;
+        }
+        named.push((name, item.span.clone()));
+    }
+    Some(MeasuredGroups::Named(named))
 }
 
 /// Refuses epochs that would not fit into memory, at their length or else at the run's.

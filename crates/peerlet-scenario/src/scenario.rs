@@ -19,6 +19,7 @@ use crate::problem::{Problem, Problems};
 use crate::property::{PropertyChoice, StopWhen};
 use crate::raw::{Part, Raw, RawValue};
 use crate::reader::{Fields, Reader};
+use crate::refusal::Refusal;
 use crate::run::Run;
 use crate::seats::KnownSeats;
 use crate::source::{Source, Sources};
@@ -190,11 +191,24 @@ impl Scenario {
     /// # Ok::<(), peerlet_scenario::Problems>(())
     /// ```
     pub fn seats(&self, text: &str) -> Result<SeatSet, Problems> {
-        let eligible = SeatSet::all(self.peers).without(&self.servers);
-        self.stage(&eligible, &Variables::default()).seats(text).map_err(|refusal| {
+        self.chosen(text).map_err(|refusal| {
             let source = Source::new("peers", text);
             Problem::new(&source, refusal.at, refusal.message, refusal.help).into()
         })
+    }
+
+    /// The seats of peers that a text of the scenario names, which is written there.
+    ///
+    /// # Errors
+    /// As [`seats`](Scenario::seats), at this place.
+    pub fn seats_at(&self, text: &str, span: &Range<usize>) -> Result<SeatSet, Problems> {
+        self.chosen(text)
+            .map_err(|refusal| self.sources.problem(span, refusal.message, refusal.help).into())
+    }
+
+    fn chosen(&self, text: &str) -> Result<SeatSet, Refusal> {
+        let eligible = SeatSet::all(self.peers).without(&self.servers);
+        self.stage(&eligible, &Variables::default()).seats(text)
     }
 
     /// What peers and times are checked against.

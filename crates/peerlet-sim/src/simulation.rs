@@ -71,7 +71,7 @@ impl Simulation {
         let mut story = setup.story;
         let end = Time::ZERO + setup.duration;
         let epochs = Epochs::new(setup.epoch, setup.from..end)?;
-        let metrics = MetricEntry::table(&registry);
+        let (metrics, split) = (MetricEntry::table(&registry, setup.split.as_ref()), setup.split);
         let running_seats = Arc::new(RunningSeats::new(setup.seats));
         let build = Arc::new(setup.build);
         let common = Common {
@@ -102,7 +102,7 @@ impl Simulation {
                     Some(Heap::default()),
                 ),
             };
-            let recorder = Recorder::new(metrics.clone(), epochs);
+            let recorder = Recorder::new(metrics.clone(), epochs).splitting(split.clone());
             let mut state = WorkerState::new(common.clone(), seats, recorder, queue, heap);
             state.trace = setup.trace.is_some().then(Vec::new);
             state.story = story.take();

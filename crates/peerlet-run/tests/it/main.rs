@@ -7,3 +7,4 @@ mod properties;
 mod roles;
 mod seeds;
 mod steps;
+mod tags;
