@@ -18,6 +18,7 @@ use crate::commands::list::List;
 use crate::commands::live::Live;
 use crate::commands::merge::Merge;
 use crate::commands::new::New;
+use crate::commands::report::Report;
 use crate::commands::secret::Secret;
 use crate::commands::sim::Sim;
 use crate::commands::story::DrawStory;
@@ -60,6 +61,8 @@ enum Command {
     Fidelity(Fidelity),
     /// Compare two runs, or two sets of runs, metric by metric
     Compare(Compare),
+    /// Write one HTML file with the plots, verdicts and overlays of runs, or the curves of a sweep
+    Report(Report),
     /// Draw the messages of a trace as a sequence, as text or as a picture
     Story(DrawStory),
     /// Write a project with a peerlet of its own, a scenario and tests, to begin with
@@ -106,6 +109,7 @@ pub fn main(experiment: &Experiment, arguments: impl IntoIterator<Item = OsStrin
         Command::Format(format) => commands::format::run(&format),
         Command::Fidelity(fidelity) => commands::fidelity::run(experiment, &fidelity),
         Command::Compare(compare) => commands::compare::run(&compare),
+        Command::Report(report) => commands::report::run(&report),
         Command::Story(story) => commands::story::run(&story),
         Command::New(new) => commands::new::run(&new),
         Command::Secret(secret) => commands::secret::run(&secret),

@@ -2,10 +2,13 @@
 //! of all such files are quoted and read back.
 
 use std::borrow::Cow;
-use std::io;
+use std::{fmt, io};
 
 use crate::measurements::Measurements;
 use crate::summary::Row;
+
+/// The first line. It names the format: another one is another version's.
+const HEADER: &str = "from,to,metric,unit,kind,count,sum,mean,min,max,std,p5,p50,p95,p99";
 
 /// Writes a header, then one row for each epoch and metric, in order of epoch and table; the
 /// warm-up is included.
@@ -18,7 +21,7 @@ use crate::summary::Row;
 /// # Errors
 /// Gives on what the writer says.
 pub fn write_csv(measurements: &Measurements, out: &mut impl io::Write) -> io::Result<()> {
-    writeln!(out, "from,to,metric,unit,kind,count,sum,mean,min,max,std,p5,p50,p95,p99")?;
+    writeln!(out, "{HEADER}")?;
     for epoch in measurements.epochs() {
         for (entry, accumulator) in measurements.metrics().iter().zip(&epoch.accumulators) {
             if accumulator.is_empty() && entry.is_part() {
@@ -39,6 +42,91 @@ pub fn write_csv(measurements: &Measurements, out: &mut impl io::Write) -> io::R
         }
     }
     Ok(())
+}
+
+/// A metric in an epoch, as `measures.csv` tells it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct EpochRow {
+    /// The epoch's first instant, in seconds.
+    pub from: f64,
+    /// The instant that it ends before.
+    pub to: f64,
+    /// The metric's full name.
+    pub metric: String,
+    /// Its unit.
+    pub unit: String,
+    /// `counter`, `gauge` or `distribution`.
+    pub kind: String,
+    /// Its numbers by their names, in the order of the columns; `None` where there was no value.
+    pub numbers: [(&'static str, Option<f64>); 10],
+}
+
+/// Why a text is no `measures.csv`: the number of the line, and what is wrong there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CsvError {
+    /// The line, from 1 on.
+    pub line: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for CsvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}; run it again", self.line, self.message)
+    }
+}
+
+impl std::error::Error for CsvError {}
+
+/// Reads back what [`write_csv`] wrote.
+///
+/// # Errors
+/// Refuses other versions, texts that are cut short, and lines of another shape.
+pub fn read_csv(text: &str) -> Result<Vec<EpochRow>, CsvError> {
+    const NAMES: [&str; 10] =
+        ["count", "sum", "mean", "min", "max", "std", "p5", "p50", "p95", "p99"];
+    let mut rows = Vec::new();
+    for record in Records::new(text) {
+        let (line, fields) = record.map_err(|error| match error {
+            RecordError::CutShort { line } => {
+                CsvError { line, message: "it ends before its last line does".to_owned() }
+            }
+            RecordError::Quote { line } => {
+                CsvError { line, message: "something follows a closing quote".to_owned() }
+            }
+        })?;
+        let wrong = |message: &str| CsvError { line, message: message.to_owned() };
+        if line == 1 {
+            match fields.join(",") == HEADER {
+                true => continue,
+                false => return Err(wrong("these are not the columns of this version")),
+            }
+        }
+        let [from, to, metric, unit, kind, numbers @ ..] = fields.as_slice() else {
+            return Err(wrong("it has too few fields"));
+        };
+        let number = |field: &String| -> Result<Option<f64>, CsvError> {
+            match field.is_empty() {
+                true => Ok(None),
+                false => field.parse().map(Some).map_err(|_| wrong("a field is no number")),
+            }
+        };
+        if numbers.len() != NAMES.len() {
+            return Err(wrong("it has another number of fields"));
+        }
+        let mut named = NAMES.map(|name| (name, None));
+        for ((_, value), field) in named.iter_mut().zip(numbers) {
+            *value = number(field)?;
+        }
+        let time = |field| number(field)?.ok_or_else(|| wrong("an epoch has no time"));
+        let (from, to) = (time(from)?, time(to)?);
+        let [metric, unit, kind] = [metric, unit, kind].map(Clone::clone);
+        rows.push(EpochRow { from, to, metric, unit, kind, numbers: named });
+    }
+    if text.is_empty() {
+        return Err(CsvError { line: 1, message: "it is empty".to_owned() });
+    }
+    Ok(rows)
 }
 
 /// A field of a CSV file, as in RFC 4180: in quotes when it holds what would end it.

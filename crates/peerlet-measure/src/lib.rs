@@ -59,7 +59,7 @@ pub use comparison::{
     CompareError, ComparedMetric, ComparedStatistic, Comparison, KsDistance, Limits, RUNS_MAX,
     Undecided, Verdict,
 };
-pub use csv::{quoted as csv_quoted, write_csv};
+pub use csv::{CsvError, EpochRow, quoted as csv_quoted, read_csv, write_csv};
 pub use distributions::{
     DistributionsError, RecordedDistribution, read_distributions, write_distributions,
 };

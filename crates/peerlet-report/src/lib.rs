@@ -9,6 +9,7 @@ pub mod run_folder;
 
 mod digits;
 mod drops;
+pub mod html;
 mod json;
 mod memory;
 pub mod repeats;

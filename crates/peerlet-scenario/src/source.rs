@@ -129,7 +129,7 @@ impl Sources {
     }
 
     /// The text at this range; empty where there is none.
-    pub(crate) fn text(&self, span: &Range<usize>) -> &str {
+    pub fn text(&self, span: &Range<usize>) -> &str {
         let (source, local) = self.find(span);
         source.text.get(local).unwrap_or("")
     }

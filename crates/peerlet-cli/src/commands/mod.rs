@@ -10,6 +10,7 @@ pub(crate) mod live;
 pub(crate) mod merge;
 pub(crate) mod new;
 pub(crate) mod random;
+pub(crate) mod report;
 pub(crate) mod secret;
 pub(crate) mod sim;
 pub(crate) mod story;

@@ -22,7 +22,7 @@ use crate::commands::batch::{at_once, run_batch};
 use crate::commands::conclude::{conclude, keep_if_written, with_folder};
 use crate::commands::links_output::LinksOutput;
 use crate::commands::story_output::StoryOutput;
-use crate::commands::{determinism, random};
+use crate::commands::{determinism, random, report};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::logs;
@@ -98,6 +98,10 @@ pub(crate) struct Sim {
     /// --seeds one for each seed, DIR/SEED
     #[arg(short, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+    /// Write report.html into the run folder, and open it in the browser
+    #[arg(long, requires = "output")]
+    #[arg(conflicts_with_all = ["random", "witness", "check_determinism", "seeds"])]
+    pub(crate) open: bool,
     /// Write every event to events.jsonl in the run folder; with FILTER, such as 'peer=17 and
     /// from=3m and to=3m5s', tell what these peers send, handle and lose: to story.jsonl there,
     /// or here
@@ -155,14 +159,18 @@ pub(crate) fn run(experiment: &Experiment, sim: &Sim) -> Result<Exit, Failure> {
     let plan = plan(experiment, sim, None)?;
     // From here on an interrupt leads to partial results in the folder.
     let monitor = Monitor::start(sim.shows_progress())?;
-    with_folder(sim.output.as_ref(), |folder| {
+    let ended = with_folder(sim.output.as_ref(), |folder| {
         let how = SimRun { monitor: Some(&monitor), ..SimRun::of(sim, &plan)? };
         if let Some(folder) = folder {
             folder.write_scenario(&plan, &sim.what.overrides()?, how.options.wire)?;
         }
         let run = simulate_into((folder, &sim.trace), experiment, plan, how)?;
         conclude(&run, folder, &sim.what, sim.json)
-    })
+    })?;
+    if let Some(path) = sim.output.as_ref().filter(|_| sim.open) {
+        report::write_and_open(path)?;
+    }
+    Ok(ended)
 }
 
 /// Refuses a trace that has no place to go, or that cannot be told.

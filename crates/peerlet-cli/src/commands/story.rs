@@ -4,11 +4,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use peerlet_report::story::Sequence;
+use peerlet_report::story::{STORY, Sequence};
 use peerlet_report::write_whole;
 use peerlet_scenario::read_regular_file;
 
-use crate::commands::story_output::STORY;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::print::print;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use peerlet_core::runtime::Registry;
 use peerlet_report::Folder;
-use peerlet_report::story::StoryLine;
+use peerlet_report::story::{STORY, StoryLine};
 use peerlet_run::{Plan, story_filter};
 use peerlet_scenario::printable;
 use peerlet_sim::{Story, StoryEvent};
@@ -14,9 +14,6 @@ use peerlet_sim::{Story, StoryEvent};
 use crate::commands::conclude::keep_if_written;
 use crate::failure::Failure;
 use crate::terminal::print::{try_print, unprinted};
-
-/// The file of a story in a run folder.
-pub(crate) const STORY: &str = "story.jsonl";
 
 /// A story that a simulation tells and the command ends.
 pub(crate) struct StoryOutput(Arc<Mutex<StoryWriter>>);

@@ -366,7 +366,7 @@ fn summaries_that_are_none_are_errors_of_reading() {
         |text| text.replacen("\"schema\":1", "\"schema\":2", 1),
         &expect![[r#"
         error: `RUNS/bad/summary.json` is of schema 2, and 1 is the one that is read;
-        compare with the version that wrote it
+        use the version that wrote it
     "#]],
     );
 }

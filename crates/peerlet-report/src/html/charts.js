@@ -64,7 +64,7 @@ class Chart {
   }
 
   makeButtons() {
-    const name = () => this.lastModel.title;
+    const name = () => this.lastModel.file ?? this.lastModel.title;
     const svg = () => download(new Blob([this.svg()], { type: "image/svg+xml" }), `${name()}.svg`);
     const png = async () => download(await pngOf(this.svg(), SVG_SIZE), `${name()}.png`);
     const csv = () => download(new Blob([csvOf(this.model())], { type: "text/csv" }),
@@ -112,8 +112,10 @@ class Chart {
     const model = drawable(this.model());
     if (model.series.length === 0) {
       this.area.replaceChildren(note(model.empty ?? "No values."));
+      this.area.style.minHeight = "";
       return;
     }
+    this.area.style.minHeight = `${this.height}px`;
     this.area.replaceChildren();
     const { options, data } = plotOptions(this, model);
     this.plot = new uPlot(options, data, this.area);
@@ -185,7 +187,7 @@ function plotAxis(model, which, scale) {
   return {
     scale: which, side: isX ? 2 : 3, stroke: colorOf("muted"),
     font: "11px system-ui, sans-serif", labelFont: "11px system-ui, sans-serif",
-    label: axisLabel(axis, scale), labelSize: 16, labelGap: 0, gap: 4,
+    label: axisLabel(axis, scale, axis.shortLabel), labelSize: 16, labelGap: 0, gap: 4,
     size: isX ? 24 : 52,
     grid: { show: !isX, stroke: colorOf("faint"), width: 1 },
     ticks: { stroke: colorOf("faint"), width: 1, size: 4 },
@@ -206,7 +208,10 @@ function plotOptions(chart, model) {
   const scales = { x: axisScale(model, "x"), y: axisScale(model, "y") };
   chart.places = places;
   chart.fullRange = rangesOf(model).x;
-  const range = (axis, isY) => (plot, low, high) => paddedRange(low, high, axis, isY);
+  const xs = extentOf(model.series.map((one) => one.x));
+  const rangeX = (plot, low, high) => (low <= xs[0] && high >= xs[1] ? chart.fullRange
+    : paddedRange(low, high, model.x, false));
+  const rangeY = (plot, low, high) => paddedRange(low, high, model.y, true);
   const onlyMoves = (type) => type === "mousemove" || type === "mouseleave";
   const cursor = { y: false, drag: { x: true, y: false, dist: 4 }, points: { size: 6 } };
   if (chart.syncKey) {
@@ -216,10 +221,10 @@ function plotOptions(chart, model) {
   const options = {
     width: Math.max(120, chart.area.clientWidth || 320), height: chart.height,
     legend: { show: false }, series, bands, cursor,
-    padding: [8, 10, 0, 0],
+    padding: [8, 20, 0, 0],
     scales: {
-      x: { time: false, distr: model.x.log ? 3 : 1, range: range(model.x, false) },
-      y: { distr: model.y.log ? 3 : 1, range: range(model.y, true) },
+      x: { time: false, distr: model.x.log ? 3 : 1, range: rangeX },
+      y: { distr: model.y.log ? 3 : 1, range: rangeY },
     },
     axes: [plotAxis(model, "x", scales.x), plotAxis(model, "y", scales.y)],
     hooks: plotHooks(chart, model),

@@ -38,14 +38,26 @@ function withDistinctX(series) {
   return series;
 }
 
+/** A single value stands in the middle of its axis. */
+function roomAround(buckets, isLog) {
+  const [low, high] = extentOf([buckets.map((one) => one.low), buckets.map((one) => one.high)])
+    ?? [0, 1];
+  if (low < high) {
+    return {};
+  }
+  const [min, max] = paddedRange(low, high, { log: isLog }, false);
+  return { min, max };
+}
+
 /** A plot of cumulative shares, for metrics and for peers. */
 function shareModel(title, label, unit, sources, options) {
   const values = sources.flatMap((source) => source.buckets);
   const isPositive = values.every((bucket) => bucket.low > 0);
   const isComplement = options.kind === "ccdf";
+  const isLog = options.isLogX && isPositive;
   return {
-    title, isPositive,
-    x: { label, unit, log: options.isLogX && isPositive },
+    title, isPositive, file: `${title} ${options.kind.toUpperCase()}`,
+    x: { label, unit, log: isLog, ...roomAround(values, isLog) },
     y: { label: isComplement ? "share of values above" : "share of values up to", unit: "1",
       log: isComplement && options.isLogY, max: isComplement && options.isLogY ? undefined : 1.02 },
     series: sources.filter((source) => source.buckets.length > 0)

@@ -44,7 +44,7 @@ function geographicLayout(graph, x, y) {
       y[seat] = -((placeY - middleY) / span) * 1.9;
     } else {
       x[seat] = (seat / graph.seats) * 2 - 1;
-      y[seat] = 1;
+      y[seat] = Math.min(1, ((north[1] - north[0]) / span) * 0.95 + 0.12);
     }
   }
 }
@@ -142,16 +142,17 @@ class ForceLayout {
 
   move(seats) {
     const { x, y, pushX, pushY } = this;
-    let farthest = 1e-9;
+    let squares = 1e-12;
     for (const seat of seats) {
       const length = Math.hypot(pushX[seat], pushY[seat]) || 1;
       const step = Math.min(length, this.temperature) / length;
       x[seat] += pushX[seat] * step;
       y[seat] += pushY[seat] * step;
-      farthest = Math.max(farthest, Math.abs(x[seat]), Math.abs(y[seat]));
+      squares += x[seat] ** 2 + y[seat] ** 2;
     }
-    this.extent = farthest;
-    this.temperature *= 0.965;
+    // A few far ones may be outside of the picture, or the others would be crowded.
+    this.extent = 1.75 * Math.sqrt(squares / Math.max(1, seats.length)) + 1e-9;
+    this.temperature *= 0.95;
   }
 
   write(x, y) {

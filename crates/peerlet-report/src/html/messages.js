@@ -55,8 +55,8 @@ function dropSeries(runs, options) {
   });
 }
 
-function rateModel(title, label, unit, series, options) {
-  return { title, x: { label: "time", unit: "s", isTime: true },
+function rateModel(runs, title, label, unit, series, options) {
+  return { title, x: timeAxis(runs),
     y: { label, unit, log: options.isLog }, marks: options.marks, series };
 }
 
@@ -94,7 +94,7 @@ function messagesSection(data) {
   const options = { isLog: false, isStacked: false, marks: eventMarks(runs),
     mode: isMeanDefault(runs) ? "mean" : "lines" };
   const make = (title, label, unit, seriesOf) => new Chart(() =>
-    rateModel(title, label, unit, seriesOf(), options),
+    rateModel(runs, title, label, unit, seriesOf(), options),
   { zoom: timeZoom, syncKey: "messages", height: 230 });
   const shown = [
     make("Messages sent and delivered", "messages", "1/s", () => fateSeries(runs, options)),
@@ -115,5 +115,5 @@ function messagesSection(data) {
       refresh();
     }));
   return section("messages", "Messages", bar,
-    element("div", { class: "charts wide" }, shown.map((chart) => chart.node)), totals ?? "");
+    element("div", { class: "charts" }, shown.map((chart) => chart.node)), totals ?? "");
 }

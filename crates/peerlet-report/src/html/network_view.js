@@ -3,6 +3,7 @@
 
 const MOST_LINES_DRAWN = 3000;
 const MOST_PIXELS = 1000000;
+const MOST_SINGLE_NODES = 1500;
 const MOVING_LINKS = 6000;
 const SETTLE_MILLISECONDS = 140;
 const SLICE_MILLISECONDS = 10;
@@ -240,12 +241,44 @@ class NetworkView {
   }
 
   get radius() {
-    const base = Math.min(7, Math.max(1.3, 110 / Math.sqrt(this.graph.seats)));
+    const base = Math.min(7, Math.max(1.2, 80 / Math.sqrt(this.graph.seats)));
     const size = this.layout === "matrix" ? Math.min(2, base) : base;
     return Math.min(12, size * Math.sqrt(this.camera.zoom)) * this.ratio;
   }
 
   drawNodes() {
+    if (this.layout === "matrix") {
+      this.drawMatrixFrame();
+    } else if (this.graph.seats <= MOST_SINGLE_NODES) {
+      this.drawNodesInOrder();
+    } else {
+      this.drawNodesByColor();
+    }
+  }
+
+  /** Peers would hide the cells on the diagonal: a matrix has a frame instead. */
+  drawMatrixFrame() {
+    const { scale, left, top } = this.transform;
+    this.context.strokeStyle = colorOf("muted");
+    this.context.lineWidth = this.ratio;
+    this.context.strokeRect(left - scale - 1, top - scale - 1, scale * 2 + 2, scale * 2 + 2);
+  }
+
+  /** By seat, so that no color hides the others. */
+  drawNodesInOrder() {
+    const { context, graph, bins, radius } = this;
+    for (let seat = 0; seat < graph.seats; seat += 1) {
+      if (graph.present[seat] === 1 && this.isInside(seat)) {
+        context.fillStyle = this.colors.colorOf(bins[seat]);
+        context.beginPath();
+        context.arc(this.x[seat], this.y[seat], radius, 0, 2 * Math.PI);
+        context.fill();
+      }
+    }
+  }
+
+  /** All of one color at a time, which is faster for very many. */
+  drawNodesByColor() {
     const { context, graph, bins, radius } = this;
     const isSquare = radius < 2.6 * this.ratio;
     const lists = new Map();
@@ -285,6 +318,9 @@ class NetworkView {
   /** Rings around those that joined since the last frame, crosses where others left. */
   drawChanges() {
     const { context, graph, ratio } = this;
+    if (this.layout === "matrix") {
+      return;
+    }
     const { joined = [], left = [] } = graph.frame ?? {};
     if (graph.at === 0) {
       return;
@@ -343,7 +379,9 @@ class NetworkView {
     let [best, nearest] = [null, (Math.max(12 * this.ratio, this.radius + 4)) ** 2];
     for (let seat = 0; seat < this.graph.seats; seat += 1) {
       if (this.graph.present[seat] === 1) {
-        const distance = (this.x[seat] - atX) ** 2 + (this.y[seat] - atY) ** 2;
+        // In a matrix, a peer is its row.
+        const sideways = this.layout === "matrix" ? 0 : this.x[seat] - atX;
+        const distance = sideways ** 2 + (this.y[seat] - atY) ** 2;
         if (distance < nearest) {
           [best, nearest] = [seat, distance];
         }

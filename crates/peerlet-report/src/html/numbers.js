@@ -5,7 +5,7 @@ const MISSING = "–";
 
 const SECONDS = [[1e-9, "ns"], [1e-6, "µs"], [1e-3, "ms"], [1, "s"]];
 const BYTES = [[1, "B"], [1e3, "kB"], [1e6, "MB"], [1e9, "GB"], [1e12, "TB"]];
-const PLAIN = [[1, ""], [1e3, "k"], [1e6, "M"], [1e9, "G"], [1e12, "T"]];
+const PLAIN = [[1, ""], [1e6, "×10⁶"], [1e9, "×10⁹"], [1e12, "×10¹²"]];
 
 /** Units that take prefixes: the scales, and how many of the scales' units one of them is. */
 const PREFIXED = {
@@ -46,10 +46,6 @@ function scaleFor(largest, unit) {
   }
   if (size === 0 || !Number.isFinite(size)) {
     [step, name] = known.scales.find(([candidate]) => candidate === 1);
-  }
-  // Below ten thousand, a plain count reads better without a prefix.
-  if (known.scales === PLAIN && size < 10000) {
-    [step, name] = PLAIN[0];
   }
   return { factor: known.factor / step, suffix: name + rate };
 }
@@ -101,6 +97,9 @@ function quantity(value, unit, significant = 4) {
   if (value === null || value === undefined || Number.isNaN(value)) {
     return MISSING;
   }
+  if (isPlain(unit) && Math.abs(value) < 1e9) {
+    return digits(value, significant) + splitUnit(unit).rate;
+  }
   const { factor, suffix } = scaleFor(value, unit);
   const text = digits(value * factor, significant);
   // "12 k", but "12/s": a space belongs before a name alone.
@@ -140,7 +139,8 @@ function logTicks(low, high, wanted) {
   const steps = last - first <= 2 ? [1, 2, 5] : [1];
   const skip = Math.max(1, Math.ceil((last - first) / Math.max(2, wanted)));
   const ticks = [];
-  for (let power = first; power <= last; power += skip) {
+  // From a multiple of the step on, so that 1 has a tick where it is in range.
+  for (let power = Math.ceil(first / skip) * skip; power <= last; power += skip) {
     for (const step of steps) {
       const tick = Number((step * 10 ** power).toPrecision(12));
       if (tick >= low * 0.9999 && tick <= high * 1.0001) {

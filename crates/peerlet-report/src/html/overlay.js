@@ -3,6 +3,7 @@
 
 const NO_LINKS = "No links were recorded: run with `[[observe]]`.";
 const MOST_LISTED_LINKS = 40;
+const FORCE_MILLISECONDS = 14;
 
 /** The overlays on the page, for printing and the self check. */
 const overlays = [];
@@ -197,7 +198,7 @@ class Overlay {
   drawFrame(now) {
     this.isPending = false;
     const isMoving = performance.now() - this.lastMove < SETTLE_MILLISECONDS;
-    const isForming = this.view.advanceForces(performance.now() + SLICE_MILLISECONDS);
+    const isForming = this.view.advanceForces(performance.now() + FORCE_MILLISECONDS);
     this.view.refreshFacts(isMoving);
     const isWhole = this.view.draw(performance.now(), SLICE_MILLISECONDS);
     if (!isMoving || !this.hasSide) {
@@ -214,6 +215,8 @@ class Overlay {
     const parts = [];
     if (view.layout === "matrix") {
       parts.push("row: from, column: to");
+    } else if (view.layout === "geographic") {
+      parts.push("peers without a known place are in the row below");
     }
     if (isForming && view.stride > 1) {
       parts.push(`placing peers; one in ${view.stride} links is drawn meanwhile`);

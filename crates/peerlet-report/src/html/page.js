@@ -24,7 +24,7 @@ function header(data) {
   const madeBy = data.made_by ? `Made by ${data.made_by}` : "";
   return element("header", { class: "top" },
     element("div", { class: "title-row" }, element("h1", {}, data.title), themeSwitch()),
-    element("div", { class: "headline" }, headline(runs)), warningList(runs),
+    element("div", { class: "headline" }, headline(data)), warningList(runs),
     runs.length === 1 ? runFacts(runs[0]) : null, runs.length > 1 ? runsTable(runs) : null,
     element("p", { class: "made-by" }, madeBy));
 }

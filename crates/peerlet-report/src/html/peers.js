@@ -75,7 +75,7 @@ function peersSection(data) {
   const options = { column, unit, isLog: false };
   const shown = [new Chart(() => rankModel(runs, options), { height: 230 }),
     new Chart(() => peerShareModel(runs, options), { height: 230 })];
-  const tops = element("div", { class: "charts" });
+  const tops = element("div", {});
   const refresh = () => {
     shown.forEach((chart) => chart.refresh());
     tops.replaceChildren(...runs.slice(0, MOST_LINES).map((run) =>
@@ -93,5 +93,5 @@ function peersSection(data) {
     }));
   refresh();
   return section("peers", "Traffic per peer", bar,
-    element("div", { class: "charts wide" }, shown.map((chart) => chart.node)), tops);
+    element("div", { class: "charts" }, shown.map((chart) => chart.node), tops));
 }

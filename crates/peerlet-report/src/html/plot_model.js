@@ -57,7 +57,7 @@ function paddedRange(low, high, axis, isY) {
   }
   if (low === high) {
     const pad = Math.abs(low) * 0.5 || 1;
-    return low === 0 && isY ? [0, 1] : [low - pad, high + pad];
+    return low >= 0 && isY ? [0, low * 1.25 || 1] : [low - pad, high + pad];
   }
   if (!isY) {
     return [low, high];
@@ -72,7 +72,7 @@ function paddedRange(low, high, axis, isY) {
 /** The ranges of both axes over all series; `zoom` is a range of x. */
 function rangesOf(model, zoom = null) {
   const xs = extentOf(model.series.map((one) => one.x));
-  const x = zoom ?? paddedRange(xs?.[0], xs?.[1], model.x, false);
+  const x = zoom ?? paddedRange(model.x.min ?? xs?.[0], model.x.max ?? xs?.[1], model.x, false);
   const lists = model.series.flatMap((one) => [one.y, one.low ?? [], one.high ?? []]
     .map((list) => list.filter((_, i) => one.x[i] >= x[0] && one.x[i] <= x[1])));
   const ys = extentOf(lists);
@@ -92,9 +92,9 @@ function axisScale(model, which) {
 }
 
 /** The label of an axis with its unit: "time (s)". */
-function axisLabel(axis, scale) {
-  const suffix = scale.suffix === "" ? "" : ` (${scale.suffix})`;
-  return `${axis.label ?? ""}${suffix}`;
+function axisLabel(axis, scale, label = axis.label) {
+  const unit = scale.suffix.startsWith("/") ? `1${scale.suffix}` : scale.suffix;
+  return `${label ?? ""}${unit === "" ? "" : ` (${unit})`}`;
 }
 
 /** Ticks in the unit of the data; round in the unit that is shown. */

@@ -48,6 +48,12 @@ function epochTimes(run) {
   };
 }
 
+/** The axis of time over all epochs of the runs. */
+function timeAxis(runs) {
+  const span = extentOf(runs.flatMap((run) => [run.epochs.from, run.epochs.to]));
+  return { label: "time", unit: "s", isTime: true, min: span?.[0], max: span?.[1] };
+}
+
 /** The mean over runs at each x that they share; `curves` are `{x, y}`. */
 function meanCurve(curves) {
   const at = new Map();

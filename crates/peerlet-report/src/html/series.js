@@ -65,7 +65,7 @@ function metricModel(data, name, options) {
     : "value";
   return {
     title: `${name}${tagText(metric)}`,
-    x: { label: "time", unit: "s", isTime: true },
+    x: timeAxis(runs),
     y: { label: `${name}, ${kind}`, unit, log: options.isLog, shortLabel: kind },
     marks: options.marks, series: metricSeries(runs, name, options.mode),
     empty: options.isLog ? "No values above zero." : "No values.",

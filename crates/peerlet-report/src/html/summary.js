@@ -93,9 +93,11 @@ function warningList(runs) {
 }
 
 /** The verdict over all runs, in large. */
-function headline(runs) {
+function headline({ runs, sweep }) {
+  const pointCount = sweep?.points?.length ?? 0;
   if (runs.length === 0) {
-    return badge("plain", "This report has no runs");
+    return badge("plain", pointCount > 0 ? `A sweep of ${plural(pointCount, "point")}`
+      : "This report has no runs");
   }
   const verdicts = runs.map(verdictOf);
   if (runs.length === 1) {

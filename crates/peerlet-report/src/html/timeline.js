@@ -14,11 +14,11 @@ class Timeline {
     this.slider = element("input", { type: "range", min: "0", max: "0", step: "1", value: "0",
       "aria-label": "Time" });
     this.slider.addEventListener("input", () => this.moveTo(Number(this.slider.value)));
-    this.playButton = button("▶ Play", () => this.play(!this.isPlaying), { class: "play" });
+    this.playButton = button("Play", () => this.play(!this.isPlaying), { class: "play" });
     this.output = element("output", {});
     this.node = element("div", { class: "timeline" },
-      button("⏮", () => this.step(-1), { "aria-label": "One frame back" }), this.playButton,
-      button("⏭", () => this.step(1), { "aria-label": "One frame on" }), this.slider, this.output,
+      button("←", () => this.step(-1), { "aria-label": "One frame back" }), this.playButton,
+      button("→", () => this.step(1), { "aria-label": "One frame on" }), this.slider, this.output,
       choice("Speed", SPEEDS.map((speed) => [String(speed), `${speed} frames/s`]), "2",
         (speed) => {
           this.speed = Number(speed);
@@ -74,7 +74,7 @@ class Timeline {
 
   play(isPlaying) {
     this.isPlaying = isPlaying && this.last > 0;
-    this.playButton.textContent = this.isPlaying ? "⏸ Pause" : "▶ Play";
+    this.playButton.textContent = this.isPlaying ? "Pause" : "Play";
     if (this.isPlaying) {
       if (this.place >= this.last) {
         this.moveTo(0);

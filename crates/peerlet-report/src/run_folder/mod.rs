@@ -10,8 +10,8 @@ mod write;
 
 pub use error::FolderError;
 pub use links::{LINKS, LinkChanges, LinkWriter};
-pub(crate) use read::whole_summary;
 pub use read::{Facts, read};
+pub(crate) use read::{readable_summary, text, text_if_there, whole_summary};
 pub use whole_file::write_whole;
 pub use write::{Folder, FolderSet, Renewed};
 

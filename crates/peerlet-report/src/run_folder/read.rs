@@ -9,6 +9,7 @@ use peerlet_core::runtime::decode_text;
 use peerlet_measure::{MessageStatistics, MetricStatistics, RecordedDistribution, RunStatistics};
 use peerlet_scenario::read_regular_file;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::run_folder::error::FolderError;
 use crate::run_folder::schema::{Account, Measure, RunSummary, SCHEMA};
@@ -72,7 +73,8 @@ pub fn read_from(
     Ok((facts, RunStatistics { seed, metrics, messages }))
 }
 
-fn text(path: &Path) -> Result<String, FolderError> {
+/// The text of a file of a run folder.
+pub(crate) fn text(path: &Path) -> Result<String, FolderError> {
     let shown = path.display();
     let failed = |why: &dyn Display| FolderError::Io(format!("`{shown}` cannot be read: {why}"));
     let bytes = read_regular_file(path, FILE_BYTES_MAX).map_err(|error| match error.kind() {
@@ -87,6 +89,22 @@ fn text(path: &Path) -> Result<String, FolderError> {
     decode_text(bytes).map_err(|error| failed(&error))
 }
 
+/// The text of a file that a run folder need not have.
+pub(crate) fn text_if_there(path: &Path) -> Result<Option<String>, FolderError> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        _ => text(path).map(Some),
+    }
+}
+
+/// The summary of a run, whether it ended as planned or not; and all that is in the file.
+pub(crate) fn readable_summary(path: &Path) -> Result<(RunSummary, Value), FolderError> {
+    let text = text(path)?;
+    let read = summary(path, &text)?;
+    let value = serde_json::from_str(&text).expect("it was read before");
+    Ok((read, value))
+}
+
 fn summary(path: &Path, text: &str) -> Result<RunSummary, FolderError> {
     let shown = path.display();
     let wrong =
@@ -95,7 +113,7 @@ fn summary(path: &Path, text: &str) -> Result<RunSummary, FolderError> {
     if schema != SCHEMA {
         return Err(FolderError::Io(format!(
             "`{shown}` is of schema {schema}, and {SCHEMA} is the one that is read; \
-             compare with the version that wrote it"
+             use the version that wrote it"
         )));
     }
     serde_json::from_str(text).map_err(wrong)

@@ -4,5 +4,8 @@ mod line;
 mod sequence;
 mod svg;
 
+/// The name of the file of a story in a run folder.
+pub const STORY: &str = "story.jsonl";
+
 pub use line::StoryLine;
 pub use sequence::{LINES_MAX, PEERS_MAX, Sequence, SequenceError};

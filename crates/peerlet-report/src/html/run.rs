@@ -1,0 +1,113 @@
+//! A run folder as the page shows it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use peerlet_measure::{read_csv, read_distributions};
+use peerlet_scenario::Source;
+use serde_json::Value;
+
+use crate::html::data::{Flight, GraphData, RunData};
+use crate::html::graph::graphs;
+use crate::html::marks::Staging;
+use crate::html::series::{buckets, series};
+use crate::run_folder::{FolderError, LINKS, readable_summary, text, text_if_there};
+use crate::story::{STORY, StoryLine};
+
+/// The most messages of a report: the first ones are shown.
+const FLIGHTS_MAX: usize = 20_000;
+
+/// Reads a run folder, also one of a run that was interrupted.
+///
+/// # Errors
+/// When it is no run folder, or one of its files cannot be read.
+pub fn read_run(folder: &Path, name: String) -> Result<RunData, FolderError> {
+    let (summary, value) = readable_summary(&folder.join("summary.json"))?;
+    let at = folder.join("measures.csv");
+    let rows = read_csv(&text(&at)?)
+        .map_err(|error| FolderError::Io(format!("`{}`: {error}", at.display())))?;
+    let (epochs, series) = series(rows);
+    let at = folder.join("distributions.csv");
+    let distributions = read_distributions(&text(&at)?)
+        .map_err(|error| FolderError::Io(format!("{}:{}: {error}", at.display(), error.line())))?;
+    let at = folder.join("scenario.toml");
+    let scenario = text_if_there(&at)?;
+    let staging = match Source::open(&at) {
+        Ok(source) if scenario.is_some() => Staging::of(source),
+        _ => Staging::default(),
+    };
+    let mut graphs = read_graphs(&folder.join(LINKS), summary.peers)?;
+    graphs.iter_mut().for_each(|graph| graph.groups.clone_from(&staging.groups));
+    Ok(RunData {
+        title: summary.scenario,
+        name,
+        repeat: format!("peerlet {} {}", summary.world, quoted(&at.display().to_string())),
+        scenario,
+        summary: value,
+        epochs,
+        series,
+        distributions: buckets(distributions),
+        traffic: None,
+        peers: None,
+        graphs,
+        messages: read_flights(&folder.join(STORY))?,
+        events: staging.marks,
+    })
+}
+
+/// The overlays of a run, where it kept links.
+fn read_graphs(path: &Path, seats: u32) -> Result<Vec<GraphData>, FolderError> {
+    let Some(text) = text_if_there(path)? else { return Ok(Vec::new()) };
+    graphs(&text, seats)
+        .map_err(|(line, why)| FolderError::Io(format!("{}:{line}: {why}", path.display())))
+}
+
+/// The messages of a story, where there is one.
+fn read_flights(path: &Path) -> Result<Vec<Flight>, FolderError> {
+    let Some(text) = text_if_there(path)? else { return Ok(Vec::new()) };
+    let mut sent: BTreeMap<(u32, u64), (f64, u32, String)> = BTreeMap::new();
+    let mut flights = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line: StoryLine = serde_json::from_str(line).map_err(|error| {
+            let (shown, number) = (path.display(), number + 1);
+            FolderError::Io(format!("{shown}:{number}: it is no line of a story: {error}"))
+        })?;
+        let Some((other, number)) = line.other.zip(line.number) else { continue };
+        let time = line.time as f64 / 1e9;
+        match line.kind.as_str() {
+            "send" => {
+                let name = variant(&line).or(line.message_type).unwrap_or_default();
+                sent.insert((line.seat, number), (time, other, name));
+            }
+            "deliver" | "drop" => {
+                let lost = line.cause.filter(|_| line.kind == "drop");
+                let from = if line.kind == "drop" { line.seat } else { other };
+                if let Some((begun, to, name)) = sent.remove(&(from, number)) {
+                    flights.push(Flight { sent: begun, until: time, from, to, name, lost });
+                }
+            }
+            _ => {}
+        }
+    }
+    flights.sort_by(|one, two| one.sent.total_cmp(&two.sent));
+    flights.truncate(FLIGHTS_MAX);
+    Ok(flights)
+}
+
+/// The variant of a message that is an `enum`.
+fn variant(line: &StoryLine) -> Option<String> {
+    match serde_json::from_str(line.message.as_ref()?.get()).ok()? {
+        Value::String(name) => Some(name),
+        Value::Object(fields) if fields.len() == 1 => fields.keys().next().cloned(),
+        _ => None,
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:@".contains(c);
+    match path.chars().all(is_plain) {
+        true => path.to_owned(),
+        false => format!("'{}'", path.replace('\'', "'\\''")),
+    }
+}
