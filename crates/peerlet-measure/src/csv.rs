@@ -138,6 +138,16 @@ pub fn quoted(field: &str) -> Cow<'_, str> {
     }
 }
 
+/// The records of a CSV text, each with the number of the line that it begins in; or the number of
+/// a line that is wrong.
+pub fn csv_records(text: &str) -> impl Iterator<Item = Result<(usize, Vec<String>), usize>> + '_ {
+    Records::new(text).map(|record| {
+        record.map_err(|error| match error {
+            RecordError::CutShort { line } | RecordError::Quote { line } => line,
+        })
+    })
+}
+
 /// The records of a text, each with the line that it begins in.
 pub(crate) struct Records<'a> {
     rest: &'a str,

@@ -44,6 +44,7 @@ mod histogram;
 mod ledger;
 mod levels;
 mod measurements;
+mod peer_sums;
 mod recorder;
 mod relative;
 mod repeats;
@@ -59,7 +60,7 @@ pub use comparison::{
     CompareError, ComparedMetric, ComparedStatistic, Comparison, KsDistance, Limits, RUNS_MAX,
     Undecided, Verdict,
 };
-pub use csv::{CsvError, EpochRow, quoted as csv_quoted, read_csv, write_csv};
+pub use csv::{CsvError, EpochRow, csv_records, quoted as csv_quoted, read_csv, write_csv};
 pub use distributions::{
     DistributionsError, RecordedDistribution, read_distributions, write_distributions,
 };
@@ -68,6 +69,7 @@ pub use graph::{Components, Distances, Graph};
 pub use histogram::{Bucket, Histogram, ks};
 pub use ledger::{DropCause, Flow, Ledger};
 pub use measurements::{EpochMeasurements, Measurements, MetricEntry, ReportError};
+pub use peer_sums::{PeerSum, PeerSums};
 pub use recorder::Recorder;
 pub use relative::{RelativeError, ks_critical};
 pub use repeats::{Estimate, RepeatRow, Repeats};

@@ -10,6 +10,7 @@ use peerlet_core::{Duration, Metric, Time};
 
 use crate::accumulator::{Accumulator, COUNT_MAX};
 use crate::epochs::{EPOCHS_MAX, Epochs};
+use crate::peer_sums::PeerSums;
 use crate::split::Split;
 use crate::words::{Words, WordsError};
 
@@ -183,6 +184,8 @@ pub struct Measurements {
     metrics: Arc<[MetricEntry]>,
     grid: Epochs,
     epochs: BTreeMap<usize, EpochMeasurements>,
+    /// The sums of each peer, where they are kept.
+    pub(crate) peers: Option<PeerSums>,
 }
 
 impl Measurements {
@@ -193,13 +196,13 @@ impl Measurements {
     pub fn new(metrics: Arc<[MetricEntry]>, grid: Epochs) -> Measurements {
         let names: BTreeSet<&str> = metrics.iter().map(|entry| entry.full_name.as_str()).collect();
         assert_eq!(names.len(), metrics.len(), "each metric of a run has a full name of its own");
-        Measurements { metrics, grid, epochs: BTreeMap::new() }
+        Measurements { metrics, grid, epochs: BTreeMap::new(), peers: None }
     }
 
     /// The same table and grid, without epochs.
     pub(crate) fn emptied(&self) -> Measurements {
         let (metrics, grid) = (self.metrics.clone(), self.grid);
-        Measurements { metrics, grid, epochs: BTreeMap::new() }
+        Measurements { metrics, grid, epochs: BTreeMap::new(), peers: None }
     }
 
     /// Takes in one finished epoch of this process, in any order.
@@ -264,6 +267,17 @@ impl Measurements {
             "measurements merge when they have the same metrics and the same grid of epochs"
         );
         other.epochs().for_each(|epoch| self.add(epoch.clone()));
+        match (&mut self.peers, &other.peers) {
+            (Some(mine), Some(theirs)) => mine.merge(theirs),
+            (mine @ None, theirs) => mine.clone_from(theirs),
+            (Some(_), None) => {}
+        }
+    }
+
+    /// The sums of each peer over the epochs that count, where they were asked for; in a process of
+    /// several, those of its own peers.
+    pub fn peers(&self) -> Option<&PeerSums> {
+        self.peers.as_ref()
     }
 
     /// These measurements and others of the same epochs side by side: the metrics of both. An epoch
@@ -276,6 +290,7 @@ impl Measurements {
         let metrics: Vec<MetricEntry> =
             self.metrics.iter().chain(&*other.metrics).cloned().collect();
         let mut both = Measurements::new(metrics.into(), self.grid);
+        both.peers.clone_from(&self.peers);
         for (index, epoch) in &self.epochs {
             let mut epoch = epoch.clone();
             match other.epochs.get(index) {

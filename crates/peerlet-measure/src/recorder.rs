@@ -9,6 +9,7 @@ use peerlet_core::{MetricKind, Seat, Time};
 use crate::epochs::Epochs;
 use crate::levels::Levels;
 use crate::measurements::{EpochMeasurements, Measurements, MetricEntry};
+use crate::peer_sums::PeerSums;
 use crate::split::Split;
 
 /// How often each number below 256 was recorded: what is counted is mostly small.
@@ -47,11 +48,21 @@ pub struct Recorder {
     /// One a metric; those of counters and distributions stay empty.
     levels: Vec<Levels>,
     finished: Measurements,
-    /// The parts of the network, where each is measured by itself, and the number of metrics of the
-    /// whole.
-    split: Option<(Split, usize)>,
+    /// What is measured beside the whole network, if anything is.
+    details: Option<Box<Details>>,
     /// A span in which its peers did not run.
     absent: Option<Range<Time>>,
+}
+
+/// What is measured beside the whole network.
+#[derive(Clone, Debug)]
+struct Details {
+    /// The parts of the network that are measured by themselves.
+    split: Option<Split>,
+    /// The number of metrics of the whole network.
+    whole: usize,
+    /// The sums of each peer; and for each metric, which one they are of.
+    sums: Option<(PeerSums, Vec<usize>)>,
 }
 
 impl Recorder {
@@ -66,7 +77,7 @@ impl Recorder {
         let small =
             metrics.iter().map(|entry| counted(entry).then(|| Box::new([0; 256]))).collect();
         let finished = Measurements::new(metrics, epochs);
-        Recorder { epochs, open, small, levels, finished, split: None, absent: None }
+        Recorder { epochs, open, small, levels, finished, details: None, absent: None }
     }
 
     /// The same, whose table has the metrics of each of these parts behind those of the whole
@@ -74,11 +85,26 @@ impl Recorder {
     #[must_use]
     pub fn splitting(self, split: Option<Split>) -> Recorder {
         let metrics = self.levels.len();
-        let split = split.map(|split| {
-            let whole = metrics / (split.names().len() + 1);
-            (split, whole)
-        });
-        Recorder { split, ..self }
+        let parts = split.as_ref().map_or(0, |split| split.names().len());
+        let (whole, sums) = (metrics / (parts + 1), None);
+        let details = split.map(|split| Box::new(Details { split: Some(split), whole, sums }));
+        Recorder { details, ..self }
+    }
+
+    /// The same, and it sums up the values of each peer as well, in the epochs that count.
+    #[must_use]
+    pub fn with_peers(mut self, wanted: bool) -> Recorder {
+        if wanted {
+            let whole = self.levels.len();
+            let details = self
+                .details
+                .get_or_insert_with(|| Box::new(Details { split: None, whole, sums: None }));
+            let of_whole = &self.finished.metrics()[..details.whole];
+            let sums = PeerSums::new(of_whole.len());
+            let parents = of_whole.iter().enumerate().map(|(i, one)| one.part_of.unwrap_or(i));
+            details.sums = Some((sums, parents.collect()));
+        }
+        self
     }
 
     /// Takes a value as the kind of its metric says: the level of a gauge at this seat, or one
@@ -88,13 +114,34 @@ impl Recorder {
     /// Panics when the table has no such metric.
     #[inline]
     pub fn measure(&mut self, metric: usize, seat: Seat, quanta: i64) {
-        let metric = match &self.split {
+        let metric = match self.details {
             None => metric,
-            Some((split, whole)) => metric + (split.part_of(seat) + 1) * whole,
+            Some(_) => self.detailed(metric, seat, quanta),
         };
         match self.small(metric, quanta) {
             Some(count) => *count = count.wrapping_add(1),
             None => self.measure_rarely(metric, seat, quanta),
+        }
+    }
+
+    /// Takes a value of a peer into what is measured beside the whole network; the index of the
+    /// metric that it counts for.
+    #[cold]
+    fn detailed(&mut self, metric: usize, seat: Seat, quanta: i64) -> usize {
+        let counts = self.open.from >= self.epochs.from();
+        let Some(details) = &mut self.details else { return metric };
+        if let Some((sums, parents)) = &mut details.sums
+            && counts
+            && let Some(parent) = parents.get(metric)
+        {
+            match self.small[metric] {
+                None => sums.set(seat, *parent, quanta),
+                Some(_) => sums.add(seat, *parent, quanta),
+            }
+        }
+        match &details.split {
+            None => metric,
+            Some(split) => metric + (split.part_of(seat) + 1) * details.whole,
         }
     }
 
@@ -184,6 +231,7 @@ impl Recorder {
             self.open.to = end.max(self.open.from);
             self.close();
         }
+        self.finished.peers = self.details.and_then(|details| Some(details.sums?.0));
         self.finished
     }
 
@@ -211,8 +259,8 @@ impl Recorder {
     /// Takes the values of parts of the network in among those of the whole, and the values with
     /// tags in among all values of their metric.
     fn take_parts(&mut self) {
-        if let Some((_, whole)) = &self.split {
-            let (whole, parts) = self.open.accumulators.split_at_mut(*whole);
+        if let Some(details) = self.details.as_ref().filter(|details| details.split.is_some()) {
+            let (whole, parts) = self.open.accumulators.split_at_mut(details.whole);
             for (place, part) in parts.iter().enumerate().filter(|(_, part)| !part.is_empty()) {
                 whole[place % whole.len()].merge(part);
             }

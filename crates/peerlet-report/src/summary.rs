@@ -15,6 +15,7 @@ use crate::memory::peak_rss_bytes;
 use crate::run_folder::schema::{
     Account, Lateness, Lost, Messages, Packets, RunSummary, SCHEMA, ShownPeer, Version,
 };
+use crate::run_folder::spreads;
 use crate::{drops, void};
 
 impl Packets {
@@ -108,6 +109,7 @@ fn summary(run: &Results, verdicts: &[Verdict]) -> RunSummary {
         interrupted: run.is_interrupted,
         panicked: run.panicked.as_ref().map(|report| report.message.clone()),
         measures: run.summary().rows.iter().map(|(name, row)| (name.clone(), row.into())).collect(),
+        spreads: spreads(run),
         properties: run.properties.clone(),
         stopped: run.stopped.clone(),
         states: run.states.iter().map(ShownPeer::from).collect(),

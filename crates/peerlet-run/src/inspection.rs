@@ -1,7 +1,7 @@
 //! Looking at a simulation while it runs: its properties and its observers, at cuts.
 
 use peerlet_core::Time;
-use peerlet_measure::{Epochs, Measurements};
+use peerlet_measure::{Epochs, Ledger, Measurements};
 use peerlet_sim::{RunError, Simulation};
 
 use crate::observers::Observers;
@@ -13,6 +13,9 @@ use crate::setup::LinkSink;
 pub(crate) struct Inspection {
     checker: Checker,
     observers: Observers,
+    epochs: Epochs,
+    /// The accounts of messages at the end of each epoch so far.
+    accounts: Vec<(Time, Ledger)>,
     /// Whether the run has stood still at the verdict that it was to stop at.
     has_stopped: bool,
 }
@@ -25,7 +28,8 @@ impl Inspection {
         let epochs = Epochs::new(scenario.measure.epoch, plan.measured_from()..end);
         let epochs = epochs.expect("the simulation measures in these epochs");
         let observers = Observers::new(&plan.observers, (epochs, scenario.seed), sink);
-        Inspection { checker: Checker::new(&plan.properties, end), observers, has_stopped: false }
+        let checker = Checker::new(&plan.properties, end);
+        Inspection { checker, observers, epochs, accounts: Vec::new(), has_stopped: false }
     }
 
     /// Runs a simulation until just before `until`, and looks at it where that is due by then. It
@@ -38,7 +42,9 @@ impl Inspection {
     ) -> Result<(), RunError> {
         let until = until.min(simulation.end());
         loop {
-            let due = self.checker.due().into_iter().chain(self.observers.due()).min();
+            let edge = self.epochs.span(self.accounts.len()).map(|span| span.end);
+            let looks = self.checker.due().into_iter().chain(self.observers.due());
+            let due = looks.chain(edge).min();
             let cut = due.map_or(until, |due| due.min(until)).max(simulation.now());
             simulation.run_until(cut)?;
             if simulation.now() < cut {
@@ -46,6 +52,9 @@ impl Inspection {
             }
             self.checker.check(simulation);
             self.observers.observe(simulation);
+            if edge.is_some_and(|edge| edge <= simulation.now()) {
+                self.accounts.push((simulation.now(), simulation.ledger()));
+            }
             if !self.has_stopped && self.stopped_by().is_some() {
                 self.has_stopped = true;
                 return Ok(());
@@ -64,6 +73,15 @@ impl Inspection {
     /// What is known of all properties.
     pub(crate) fn reports(&self) -> Vec<PropertyReport> {
         self.checker.reports()
+    }
+
+    /// The accounts of messages at the end of each epoch, and at the end of a run that ends there.
+    pub(crate) fn accounts(&self, now: Time, ledger: Ledger) -> Vec<(Time, Ledger)> {
+        let mut accounts = self.accounts.clone();
+        if accounts.last().is_none_or(|(last, _)| *last < now) && now > Time::ZERO {
+            accounts.push((now, ledger));
+        }
+        accounts
     }
 
     /// A run's measurements until this instant, with those of its observers beside them.

@@ -92,6 +92,8 @@ impl Results {
             properties,
             stopped: None,
             states: Vec::new(),
+            peers: Vec::new(),
+            accounts: Vec::new(),
             is_interrupted,
             panicked,
             thread_panics,

@@ -6,7 +6,7 @@ use peerlet_core::property::WorldSource;
 use peerlet_core::runtime::State;
 use peerlet_core::{Seat, Time};
 use peerlet_measure::{Ledger, Measurements, Summary};
-use peerlet_sim::{Outcome, Simulation};
+use peerlet_sim::{Outcome, PeerCounts, Simulation};
 
 use crate::expectations::{self, Unmet, Verdict};
 use crate::on_sockets::OnSockets;
@@ -52,6 +52,10 @@ pub struct Results {
     pub states: Vec<PeerState>,
     /// Why it ended before its time, where that was asked for: expectations are not judged then.
     pub stopped: Option<String>,
+    /// The messages of each peer, in the order of seats, where a simulation counted them.
+    pub peers: Vec<PeerCounts>,
+    /// The accounts of messages at the end of each epoch of a simulation.
+    pub accounts: Vec<(Time, Ledger)>,
     /// Whether it ended early, by no wish of the scenario's: everything here is partial.
     pub is_interrupted: bool,
     /// The panic that ended it, if one did: then it counts as interrupted.
@@ -67,6 +71,7 @@ pub(crate) struct Seen {
     pub(crate) properties: Vec<PropertyReport>,
     pub(crate) stopped: Option<String>,
     pub(crate) states: Vec<PeerState>,
+    pub(crate) accounts: Vec<(Time, Ledger)>,
 }
 
 /// The state of a peer at the end of a run, as its peerlets tell it.
@@ -151,6 +156,8 @@ impl Results {
             properties: Vec::new(),
             stopped: None,
             states: Vec::new(),
+            peers: outcome.peers,
+            accounts: Vec::new(),
             is_interrupted,
             panicked: None,
             thread_panics: Vec::new(),
@@ -160,9 +167,9 @@ impl Results {
 
     /// The same with what was seen of its peers.
     pub(crate) fn seen(self, seen: Seen) -> Results {
-        let Seen { properties, stopped, states } = seen;
+        let Seen { properties, stopped, states, accounts } = seen;
         let is_interrupted = self.is_interrupted && stopped.is_none();
-        Results { properties, stopped, states, is_interrupted, ..self }
+        Results { properties, stopped, states, accounts, is_interrupted, ..self }
     }
 
     /// The same with the messages of threads that panicked.

@@ -78,6 +78,7 @@ pub(crate) fn simulated_over(model: Box<dyn Model>, plan: &Plan, options: SimOpt
         epoch: scenario.measure.epoch,
         from: plan.measured_from(),
         split: plan.split.clone(),
+        peers: scenario.measure.peers,
         wire,
         handshakes: transport == Some(Transport::Quic),
         identities: transport != Some(Transport::Udp),

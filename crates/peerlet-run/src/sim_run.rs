@@ -352,13 +352,14 @@ impl SimRun {
         }
         let SimRun { plan, simulation, inspection, threads, seconds, thread_panics, .. } = self;
         let duration = plan.scenario.duration;
+        let accounts = inspection.accounts(simulation.now(), simulation.ledger());
         let mut outcome = simulation.finish();
         outcome.measures = inspection.beside(&outcome.measures, outcome.end);
         let results = Results::simulated(plan, threads, outcome, seconds);
         let stopped = inspection.stopped_by().filter(|_| results.end < Time::ZERO + duration);
         let stopped = stopped.map(|name| format!("the verdict on `{name}` is known"));
         let states = Vec::new();
-        let seen = Seen { properties: inspection.reports(), stopped, states };
+        let seen = Seen { properties: inspection.reports(), stopped, states, accounts };
         Ok(results.seen(seen).with_thread_panics(thread_panics))
     }
 

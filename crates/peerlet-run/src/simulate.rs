@@ -60,7 +60,8 @@ fn run(
         None => asked.map(|until| format!("it was to run until {until}")),
     };
     let states = show.iter().map(|seat| PeerState::of(&simulation, seat)).collect();
-    let seen = Seen { properties: inspection.reports(), stopped, states };
+    let accounts = inspection.accounts(simulation.now(), simulation.ledger());
+    let seen = Seen { properties: inspection.reports(), stopped, states, accounts };
     let mut outcome = simulation.finish();
     outcome.measures = inspection.beside(&outcome.measures, outcome.end);
     Ok((outcome, seen))

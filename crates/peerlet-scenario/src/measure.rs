@@ -18,6 +18,8 @@ pub struct Measure {
     pub epoch: Duration,
     /// The warm-up that is left out of the summary; none unless given.
     pub from: Duration,
+    /// Whether the values and messages of each peer are summed up by themselves as well.
+    pub peers: bool,
     /// The parts of the network that are measured by themselves as well.
     pub groups: MeasuredGroups,
     /// Where they are written.
@@ -39,6 +41,7 @@ impl Default for Measure {
         Measure {
             epoch: SECOND * 10,
             from: Duration::ZERO,
+            peers: false,
             groups: MeasuredGroups::Named(Vec::new()),
             groups_span: 0..0,
         }
@@ -70,8 +73,9 @@ impl Measure {
         let epoch = fields.take("epoch").and_then(|part| reader.period(&part));
         let from = fields.take("from");
         let groups = fields.take("groups");
+        let peers = fields.take("peers").and_then(|part| reader.boolean(&part));
         fields.finish(reader, &[]);
-        let mut measure = Measure::default();
+        let mut measure = Measure { peers: peers.unwrap_or(false), ..Measure::default() };
         if let Some(part) = groups {
             measure.groups = groups_of(&part, reader)?;
             measure.groups_span = part.raw.span;

@@ -67,6 +67,9 @@ impl SimWorld<'_> {
             trace.push(event);
         }
         if SHOWN {
+            if class.is_some() {
+                worker.count_delivered(self.row, true);
+            }
             self.tell_booked(&booked);
         }
     }
@@ -82,6 +85,7 @@ impl SimWorld<'_> {
             let flow = worker.ledger.of(class);
             flow.delivered -= 1;
             flow.drop_for(DropCause::Decode);
+            worker.count_delivered(self.row, false);
         }
         if let Some(trace) = &mut worker.trace {
             trace.pop();

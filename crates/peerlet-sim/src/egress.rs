@@ -119,6 +119,7 @@ impl SimWorld<'_> {
         let flow = &mut worker.ledger.datagram;
         flow.sent += 1;
         flow.bytes += size as u64;
+        worker.count_sent(self.seat, size);
         let (runs, dest) = (
             worker.seat_states[self.row].state == State::Running,
             worker.running_seats.seat_at(to),
@@ -144,6 +145,7 @@ impl SimWorld<'_> {
                 let flow = &mut self.worker.ledger.datagram;
                 flow.sent += 1;
                 flow.bytes += bytes.len() as u64;
+                self.worker.count_sent(self.seat, bytes.len());
             }
             self.send_to(dest, header, Parcel::encoded(bytes));
         }

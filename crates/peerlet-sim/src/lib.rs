@@ -57,6 +57,7 @@ mod grid;
 mod heap;
 mod packed;
 mod pause;
+mod peer_counts;
 mod signal;
 mod sort;
 mod sweep;
@@ -80,6 +81,7 @@ pub use digest::{Digest, EventKind, fold};
 #[doc(hidden)]
 pub use injected_bugs::InjectedBug;
 pub use outcome::{Outcome, RunError, StepError};
+pub use peer_counts::PeerCounts;
 pub use setup::{Build, Engine, Setup, SetupError};
 pub use simulation::Simulation;
 pub use story::{Story, StoryEvent, StoryEventKind, StoryFilter};

@@ -6,6 +6,7 @@ use peerlet_core::{Seat, Time};
 use peerlet_measure::{Ledger, Measurements};
 
 use crate::digest::Digest;
+use crate::peer_counts::PeerCounts;
 
 /// The outcome of a run.
 pub struct Outcome {
@@ -26,6 +27,8 @@ pub struct Outcome {
     /// Directives without effect: a start of a running peer, a stop or a command of one that does
     /// not run.
     pub idle_directives: u64,
+    /// The messages of each peer, in the order of seats; empty where they were not counted.
+    pub peers: Vec<PeerCounts>,
 }
 
 /// The reason why a run ended early.

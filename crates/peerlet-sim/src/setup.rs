@@ -47,6 +47,9 @@ pub struct Setup {
     pub from: Time,
     /// The parts of the network that are measured by themselves as well. Default: none.
     pub split: Option<Split>,
+    /// Whether the values and messages of each peer are summed up by themselves as well. Default:
+    /// no.
+    pub peers: bool,
     /// Whether every message is encoded and decoded, as it is on real sockets. Default: no.
     pub wire: bool,
     /// Whether a pair's first message, a datagram too, waits for a handshake of a round trip, as
@@ -97,6 +100,7 @@ impl Setup {
             epoch: SECOND * 10,
             from: Time::ZERO,
             split: None,
+            peers: false,
             wire: false,
             handshakes: false,
             identities: true,

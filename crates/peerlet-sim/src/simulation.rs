@@ -15,6 +15,7 @@ use crate::director::Director;
 use crate::grid::{Grid, share};
 use crate::heap::Heap;
 use crate::outcome::{Outcome, RunError, StepError};
+use crate::peer_counts::PeerCounts;
 use crate::running_seats::{RunningSeats, WindowDirectives};
 use crate::seat_state::SeatState;
 use crate::setup::{Engine, Setup, SetupError};
@@ -102,11 +103,16 @@ impl Simulation {
                     Some(Heap::default()),
                 ),
             };
-            let recorder = Recorder::new(metrics.clone(), epochs).splitting(split.clone());
+            let recorder = Recorder::new(metrics.clone(), epochs)
+                .splitting(split.clone())
+                .with_peers(setup.peers);
             let mut state = WorkerState::new(common.clone(), seats, recorder, queue, heap);
             state.trace = setup.trace.is_some().then(Vec::new);
             state.story = story.take();
-            state.is_attended = state.trace.is_some();
+            state.is_attended = state.needs_attention();
+            if setup.peers {
+                state.count_peers();
+            }
             #[cfg(feature = "injected-bugs")]
             {
                 state.injected_bug = setup.injected_bug;
@@ -271,7 +277,7 @@ impl Simulation {
         let wire = workers.iter().any(|worker| worker.state.wire);
         let (mut seats, mut payloads) = (0, 0);
         let (mut events, mut late_answers, mut idle_directives) = (0, 0, 0);
-        let (mut ledger, mut measures) = (Ledger::default(), None);
+        let (mut ledger, mut measures, mut peers) = (Ledger::default(), None, Vec::new());
         for worker in workers {
             let mut state = worker.state;
             state.count_in_flight();
@@ -288,6 +294,12 @@ impl Simulation {
             late_answers += worker.host.late_answers();
             idle_directives += worker.idle_directives;
             ledger.add(&state.ledger);
+            let counts = state.peer_counts.take().into_iter().flatten();
+            peers.extend(
+                counts
+                    .enumerate()
+                    .map(|(row, counts)| PeerCounts { lives: worker.host.life(row), ..counts }),
+            );
             let own = state.recorder.finish(end);
             match &mut measures {
                 None => measures = Some(own),
@@ -309,6 +321,7 @@ impl Simulation {
             measures,
             late_answers,
             idle_directives,
+            peers,
         }
     }
 }

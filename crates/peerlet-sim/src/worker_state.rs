@@ -16,6 +16,7 @@ use crate::heap::Heap;
 use crate::outbox::Outbox;
 use crate::packed::Chunk;
 use crate::pause::Pauses;
+use crate::peer_counts::PeerCounts;
 use crate::running_seats::{RunningSeats, WindowDirectives};
 use crate::seat_state::SeatState;
 use crate::story::Story;
@@ -95,6 +96,8 @@ pub(crate) struct WorkerState {
     pub(crate) queued: Vec<(Seat, Moment)>,
     /// The events handled since the trace was taken last, if there is a trace.
     pub(crate) trace: Option<Vec<Handled>>,
+    /// The messages of each peer, by row, where they are counted.
+    pub(crate) peer_counts: Option<Vec<PeerCounts>>,
     /// The story that is told, in the reference engine only.
     pub(crate) story: Option<Story>,
     pub(crate) wire: bool,
@@ -178,6 +181,7 @@ impl WorkerState {
             is_attended: false,
             queued: Vec::new(),
             trace: None,
+            peer_counts: None,
             story: None,
             wire,
             connection_timeout,

@@ -124,8 +124,6 @@ pub struct Peers {
     pub group: Vec<String>,
     /// How often each was started.
     pub lives: Vec<f64>,
-    /// How long each ran, in seconds.
-    pub running_seconds: Vec<f64>,
     /// Quantities by name.
     pub columns: BTreeMap<String, PeerColumn>,
 }

@@ -28,6 +28,7 @@ function fateSeries(runs, options) {
 
 /** The causes of one run as lines, or stacked so that the topmost is the sum. */
 function causeSeries(run, options) {
+  // The table of totals has the rarer causes as well.
   const causes = causesOf(run).slice(0, MOST_LINES);
   let below = null;
   return causes.map(({ cause, counts }, color) => {
@@ -115,5 +116,6 @@ function messagesSection(data) {
       refresh();
     }));
   return section("messages", "Messages", bar,
-    element("div", { class: "charts" }, shown.map((chart) => chart.node)), totals ?? "");
+    element("div", { class: "charts" }, shown.map((chart) => chart.node)), totals ?? "",
+    hasAccounts ? limitNote(runs.length, "run") ?? "" : "");
 }

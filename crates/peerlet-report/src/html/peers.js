@@ -93,5 +93,6 @@ function peersSection(data) {
     }));
   refresh();
   return section("peers", "Traffic per peer", bar,
-    element("div", { class: "charts" }, shown.map((chart) => chart.node), tops));
+    element("div", { class: "charts" }, shown.map((chart) => chart.node), tops),
+    limitNote(runs.length, "run") ?? "");
 }

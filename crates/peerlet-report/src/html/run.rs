@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use peerlet_measure::{read_csv, read_distributions};
+use peerlet_measure::{csv_records, read_csv, read_distributions};
 use peerlet_scenario::Source;
 use serde_json::Value;
 
-use crate::html::data::{Flight, GraphData, RunData};
+use crate::html::data::{Flight, GraphData, PeerColumn, Peers, RunData, Series, Traffic};
 use crate::html::graph::graphs;
 use crate::html::marks::Staging;
 use crate::html::series::{buckets, series};
-use crate::run_folder::{FolderError, LINKS, readable_summary, text, text_if_there};
+use crate::run_folder::{
+    FolderError, LINKS, MESSAGES, PEERS, read_messages, readable_summary, text, text_if_there,
+};
 use crate::story::{STORY, StoryLine};
 
 /// The most messages of a report: the first ones are shown.
@@ -27,6 +29,8 @@ pub fn read_run(folder: &Path, name: String) -> Result<RunData, FolderError> {
     let rows = read_csv(&text(&at)?)
         .map_err(|error| FolderError::Io(format!("`{}`: {error}", at.display())))?;
     let (epochs, series) = series(rows);
+    let unit = |(name, one): (&String, &Series)| (name.clone(), one.unit.clone());
+    let units: BTreeMap<String, String> = series.iter().map(unit).collect();
     let at = folder.join("distributions.csv");
     let distributions = read_distributions(&text(&at)?)
         .map_err(|error| FolderError::Io(format!("{}:{}: {error}", at.display(), error.line())))?;
@@ -47,8 +51,8 @@ pub fn read_run(folder: &Path, name: String) -> Result<RunData, FolderError> {
         epochs,
         series,
         distributions: buckets(distributions),
-        traffic: None,
-        peers: None,
+        traffic: read_traffic(&folder.join(MESSAGES))?,
+        peers: read_peers(&folder.join(PEERS), &units)?,
         graphs,
         messages: read_flights(&folder.join(STORY))?,
         events: staging.marks,
@@ -60,6 +64,71 @@ fn read_graphs(path: &Path, seats: u32) -> Result<Vec<GraphData>, FolderError> {
     let Some(text) = text_if_there(path)? else { return Ok(Vec::new()) };
     graphs(&text, seats)
         .map_err(|(line, why)| FolderError::Io(format!("{}:{line}: {why}", path.display())))
+}
+
+/// The messages of each epoch, where they are known.
+fn read_traffic(path: &Path) -> Result<Option<Traffic>, FolderError> {
+    let Some(text) = text_if_there(path)? else { return Ok(None) };
+    let epochs = read_messages(&text).map_err(|line| {
+        let shown = path.display();
+        FolderError::Io(format!("{shown}:{line}: it is no line about messages; run it again"))
+    })?;
+    let mut traffic = Traffic::default();
+    for (index, (_, counts)) in epochs.into_iter().enumerate() {
+        for (name, count) in counts {
+            match name.as_str() {
+                "sent" => traffic.sent.push(count),
+                "delivered" => traffic.delivered.push(count),
+                "bytes" => traffic.bytes.push(count),
+                name => {
+                    let Some(cause) = name.strip_prefix("dropped_") else { continue };
+                    let column = traffic.dropped.entry(cause.to_owned()).or_default();
+                    column.resize(index, 0.0);
+                    column.push(count);
+                }
+            }
+        }
+    }
+    traffic.dropped.retain(|_, counts| counts.iter().any(|count| *count > 0.0));
+    Ok(Some(traffic))
+}
+
+/// The peers one by one, where they were counted.
+fn read_peers(path: &Path, units: &BTreeMap<String, String>) -> Result<Option<Peers>, FolderError> {
+    let Some(text) = text_if_there(path)? else { return Ok(None) };
+    let wrong = |line: usize| {
+        let shown = path.display();
+        FolderError::Io(format!("{shown}:{line}: it is no line about a peer; run it again"))
+    };
+    let mut records = csv_records(&text);
+    let (_, header) = records.next().and_then(Result::ok).ok_or_else(|| wrong(1))?;
+    let mut peers = Peers::default();
+    let mut columns = vec![Vec::new(); header.len().saturating_sub(3)];
+    for record in records {
+        let (line, fields) = record.map_err(wrong)?;
+        if fields.len() != header.len() || fields.len() < 3 {
+            return Err(wrong(line));
+        }
+        let number = |field: &String| match field.is_empty() {
+            true => Ok(None),
+            false => field.parse::<f64>().map(Some).map_err(|_| wrong(line)),
+        };
+        peers.seat.push(fields[0].parse().map_err(|_| wrong(line))?);
+        peers.group.push(fields[1].clone());
+        peers.lives.push(number(&fields[2])?.unwrap_or(0.0));
+        for (column, field) in columns.iter_mut().zip(&fields[3..]) {
+            column.push(number(field)?);
+        }
+    }
+    for (name, values) in header.into_iter().skip(3).zip(columns) {
+        let own = match name.as_str() {
+            "messages/bytes" => "B",
+            _ => "1",
+        };
+        let unit = units.get(&name).cloned().unwrap_or_else(|| own.to_owned());
+        peers.columns.insert(name, PeerColumn { unit, values });
+    }
+    Ok(Some(peers))
 }
 
 /// The messages of a story, where there is one.

@@ -34,6 +34,12 @@ function runGroups(runs) {
   return [...groups].map(([title, members], index) => ({ title: title || "runs", members, index }));
 }
 
+/** Says what is left out where there are more than plots and tables show. */
+function limitNote(count, noun, most = MOST_LINES) {
+  return count > most ? note(`Only the first ${most} of ${plural(count, noun)} are shown.`, "hint")
+    : null;
+}
+
 function isMeanDefault(runs) {
   const groups = runGroups(runs);
   return runs.length > MOST_LINES || (groups.length === 1 && runs.length >= 3);

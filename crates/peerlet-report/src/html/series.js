@@ -126,7 +126,9 @@ function modeChoice(runs, options, onChange) {
   }
   const lines = runs.length > MOST_LINES ? `The first ${MOST_LINES} of ${runs.length} runs`
     : "A line for each run";
-  return choice("Runs", [["lines", lines], ["mean", "Mean of runs, 95 % interval"]],
+  const groups = runGroups(runs).length;
+  const few = groups > MOST_LINES ? `, the first ${MOST_LINES} of ${groups} scenarios` : "";
+  return choice("Runs", [["lines", lines], ["mean", `Mean of runs, 95 % interval${few}`]],
     options.mode, (mode) => {
       options.mode = mode;
       onChange();

@@ -22,8 +22,20 @@ function verdictsOf(run) {
   };
 }
 
-/** The verdict of one run: `{kind, text}`. */
+/** The verdict of one run: `{kind, text}`. What a partial or void run kept is not simply good. */
 function verdictOf(run) {
+  const verdict = checkedVerdict(run);
+  const { summary } = run;
+  const isPartial = summary.interrupted || (summary.missing ?? []).length > 0
+    || (isNumber(summary.coverage) && summary.coverage < 1);
+  if (summary.void) {
+    return { kind: verdict.kind === "bad" ? "bad" : "warn", text: `Void. ${verdict.text}` };
+  }
+  return isPartial && verdict.kind !== "bad" ? { kind: "warn", text: `Partial. ${verdict.text}` }
+    : verdict;
+}
+
+function checkedVerdict(run) {
   const { properties, expectations, failed, undecided, never } = verdictsOf(run);
   if (failed.length > 0) {
     const rest = failed.length > 3 ? ` and ${failed.length - 3} more` : "";
@@ -108,9 +120,10 @@ function headline({ runs, sweep }) {
     const first = runs[verdicts.findIndex((one) => one.kind === "bad")];
     return badge("bad", `${bad} of ${runs.length} runs failed, the first is ${first.name}`);
   }
-  const undecided = verdicts.filter((one) => one.kind === "warn").length;
-  if (undecided > 0) {
-    return badge("warn", `No run failed, ${undecided} of ${runs.length} are undecided`);
+  const unsure = verdicts.filter((one) => one.kind === "warn").length;
+  if (unsure > 0) {
+    return badge("warn",
+      `No run failed; ${unsure} of ${runs.length} are undecided, partial or void`);
   }
   return verdicts.every((one) => one.kind === "plain")
     ? badge("plain", `${runs.length} runs, nothing was checked`)

@@ -1,6 +1,8 @@
 // A sweep over scenario keys: each metric and statistic against the first numeric key, with 95 %
 // intervals over the seeds, a line for each combination of the other keys, and the numbers.
 
+const MOST_SWEEP_LINES = 16;
+
 function sweepMetrics(sweep) {
   const metrics = new Map();
   for (const point of sweep.points ?? []) {
@@ -64,7 +66,8 @@ function sweepLines(sweep, axis) {
 function sweepModel(sweep, axis, metrics, options) {
   const { name, statistic, isLogX, isLogY } = options;
   const unit = metrics.get(name)?.unit;
-  const series = [...sweepLines(sweep, axis)].slice(0, 16).map(([label, line], color) => {
+  const lines = [...sweepLines(sweep, axis)].slice(0, MOST_SWEEP_LINES);
+  const series = lines.map(([label, line], color) => {
     const found = line.map(({ x, point }) =>
       ({ x, value: point.metrics?.[name]?.statistics?.[statistic] }));
     const list = (field) => found.map(({ value }) => value?.[field] ?? null);
@@ -137,5 +140,6 @@ function sweepSection(data) {
   const seeds = sweep.seeds ? `Seeds ${sweep.seeds[0]} to ${sweep.seeds[1]}; bars are 95 % `
     + "intervals of the mean over seeds, by Student's t." : "";
   return section("sweep", "Sweep", sweepControls(metrics, axis, options, refresh),
-    note(seeds, "hint"), element("div", { class: "charts single" }, chart.node), numbers);
+    note(seeds, "hint"), element("div", { class: "charts single" }, chart.node),
+    limitNote(sweepLines(sweep, axis).size, "line", MOST_SWEEP_LINES) ?? "", numbers);
 }

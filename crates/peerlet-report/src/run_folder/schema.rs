@@ -11,6 +11,8 @@ use peerlet_measure::{Accumulator, Row};
 use peerlet_run::{PeerState, PropertyReport, Verdict};
 use serde::{Deserialize, Serialize};
 
+use crate::run_folder::peers::PeerSpread;
+
 /// The version of the schema, in `schema`. Files of a newer one are refused.
 pub const SCHEMA: u64 = 1;
 
@@ -106,6 +108,9 @@ pub struct RunSummary {
     pub panicked: Option<String>,
     /// The metrics by full name, `peerlet/metric`, over the epochs after the warm-up.
     pub measures: BTreeMap<String, Measure>,
+    /// How the peers' own numbers are spread, by name, where the scenario asks for them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub spreads: BTreeMap<String, PeerSpread>,
     /// The properties that were checked, and how each ended. No digest covers them.
     #[serde(default)]
     pub properties: Vec<PropertyReport>,
@@ -297,6 +302,9 @@ pub struct Measure {
     /// `counter`, `gauge` or `distribution`.
     #[serde(default)]
     pub kind: String,
+    /// Only where it is true: an observer measured it, and no digest covers it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub observed: bool,
     /// How many values there were.
     pub count: u64,
     /// Their sum.
@@ -331,12 +339,29 @@ pub struct Measure {
 
 impl From<&Row> for Measure {
     fn from(row: &Row) -> Measure {
-        let Row { kind, unit, count, sum, mean, min, max, std, p1, p5, p10, p25, p50, .. } = *row;
+        let Row {
+            kind,
+            observed,
+            unit,
+            count,
+            sum,
+            mean,
+            min,
+            max,
+            std,
+            p1,
+            p5,
+            p10,
+            p25,
+            p50,
+            ..
+        } = *row;
         let Row { p75, p90, p95, p99, .. } = *row;
         let (unit, kind) = (unit.to_owned(), kind.name().to_owned());
         #[rustfmt::skip]
         let measure = Measure {
-            unit, kind, count, sum, mean, min, max, std, p1, p5, p10, p25, p50, p75, p90, p95, p99,
+            unit, kind, observed, count, sum, mean, min, max, std,
+            p1, p5, p10, p25, p50, p75, p90, p95, p99,
         };
         measure
     }
@@ -460,6 +485,7 @@ mod tests {
             interrupted: true,
             panicked: Some("peer 3".to_owned()),
             measures: BTreeMap::from([("hello/answers".to_owned(), measure())]),
+            spreads: BTreeMap::from([("hello/answers".to_owned(), PeerSpread::default())]),
             properties: vec![property()],
             stopped: Some("it was to run until 2s".to_owned()),
             states: vec![ShownPeer {

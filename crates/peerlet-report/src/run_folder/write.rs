@@ -12,6 +12,8 @@ use peerlet_scenario::{Override, Rewrite};
 use crate::run_folder::error::FolderError;
 use crate::run_folder::inputs;
 use crate::run_folder::links::LINKS;
+use crate::run_folder::messages::{MESSAGES, write_messages};
+use crate::run_folder::peers::{PEERS, has_peers, write_peers};
 use crate::run_folder::read::whole_summary;
 use crate::run_folder::whole_file::write_whole;
 use crate::summary;
@@ -33,11 +35,13 @@ pub struct Folder {
 }
 
 /// The files and folders that a run without a trace writes.
-const RUN_FILES: [&str; 7] = [
+const RUN_FILES: [&str; 9] = [
     "scenario.toml",
     "measures.csv",
     "distributions.csv",
     "summary.json",
+    MESSAGES,
+    PEERS,
     LINKS,
     RUNNING,
     inputs::FOLDER,
@@ -168,6 +172,12 @@ impl Folder {
     pub fn write(&self, run: &Results, verdicts: &[Verdict]) -> Result<(), FolderError> {
         self.write_table("measures.csv", |file| write_csv(&run.measures, file))?;
         self.write_table("distributions.csv", |file| write_distributions(&run.measures, file))?;
+        if !run.accounts.is_empty() {
+            self.write_table(MESSAGES, |file| write_messages(&run.accounts, file))?;
+        }
+        if has_peers(run) {
+            self.write_table(PEERS, |file| write_peers(run, file))?;
+        }
         self.write_file("summary.json", summary::json(run, verdicts).as_bytes())
     }
 

@@ -40,7 +40,7 @@ impl WorkerState {
         for (seat, now) in std::mem::take(&mut self.queued) {
             SimWorld::new(self, seat, now, None).flush();
         }
-        self.is_attended = self.trace.is_some();
+        self.is_attended = self.needs_attention();
     }
 }
 

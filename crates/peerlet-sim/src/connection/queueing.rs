@@ -66,6 +66,7 @@ impl SimWorld<'_> {
         let flow = self.worker.ledger.of(Class::Reliable);
         flow.sent += 1;
         flow.bytes += size as u64;
+        self.worker.count_sent(self.seat, size);
         let (dest, of) = (self.worker.running_seats.seat_at(to), (header, Class::Reliable));
         if !runs {
             self.worker.ledger.reliable.drop_for(DropCause::Stopped);
@@ -112,6 +113,7 @@ impl SimWorld<'_> {
             flow.sent += 1;
             flow.bytes += bytes.len() as u64;
         }
+        instead.iter().skip(1).for_each(|bytes| self.worker.count_sent(self.seat, bytes.len()));
         for bytes in instead {
             let mut parcel = Parcel::encoded(bytes);
             let size = parcel.encoded_len() as u32;

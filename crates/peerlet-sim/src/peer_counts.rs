@@ -1,0 +1,53 @@
+//! The messages of each peer by itself, where they are counted.
+
+use peerlet_core::Seat;
+
+use crate::worker_state::WorkerState;
+
+/// The messages of one peer.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct PeerCounts {
+    /// Those that it sent, of both classes.
+    pub sent: u64,
+    /// Their encoded bytes; 0 where nothing asks for the sizes of messages.
+    pub bytes: u64,
+    /// Those that it handled.
+    pub delivered: u64,
+    /// How often it was started.
+    pub lives: u32,
+}
+
+impl WorkerState {
+    /// Begins to count, before anything has happened. Nothing takes a short way then.
+    pub(crate) fn count_peers(&mut self) {
+        self.peer_counts = Some(vec![PeerCounts::default(); self.seat_states.len()]);
+        self.plain = false;
+        self.is_attended = true;
+    }
+
+    /// Whether there is work after each event.
+    pub(crate) fn needs_attention(&self) -> bool {
+        self.trace.is_some() || self.peer_counts.is_some()
+    }
+
+    /// Counts a message that a peer sent.
+    #[inline]
+    pub(crate) fn count_sent(&mut self, seat: Seat, size: usize) {
+        let row = self.row(seat);
+        if let Some(counts) = self.peer_counts.as_mut().and_then(|counts| counts.get_mut(row)) {
+            counts.sent += 1;
+            counts.bytes += size as u64;
+        }
+    }
+
+    /// Counts a message that a peer handled; one fewer where nobody did after all.
+    #[inline]
+    pub(crate) fn count_delivered(&mut self, row: usize, is_handled: bool) {
+        if let Some(counts) = self.peer_counts.as_mut().and_then(|counts| counts.get_mut(row)) {
+            match is_handled {
+                true => counts.delivered += 1,
+                false => counts.delivered -= 1,
+            }
+        }
+    }
+}
