@@ -116,10 +116,7 @@ impl SimWorld<'_> {
             return self.send_datagram(to, header, parcel);
         }
         let (worker, size) = (&mut *self.worker, parcel.encoded_len());
-        let flow = &mut worker.ledger.datagram;
-        flow.sent += 1;
-        flow.bytes += size as u64;
-        worker.count_sent(self.seat, size);
+        worker.account_sent(Class::Datagram, self.seat, size);
         let (runs, dest) = (
             worker.seat_states[self.row].state == State::Running,
             worker.running_seats.seat_at(to),
@@ -142,10 +139,7 @@ impl SimWorld<'_> {
         }
         for (i, bytes) in instead.into_iter().enumerate() {
             if i > 0 {
-                let flow = &mut self.worker.ledger.datagram;
-                flow.sent += 1;
-                flow.bytes += bytes.len() as u64;
-                self.worker.count_sent(self.seat, bytes.len());
+                self.worker.account_sent(Class::Datagram, self.seat, bytes.len());
             }
             self.send_to(dest, header, Parcel::encoded(bytes));
         }

@@ -1,6 +1,7 @@
 //! The messages of each peer by itself, where they are counted.
 
 use peerlet_core::Seat;
+use peerlet_core::runtime::Class;
 
 use crate::worker_state::WorkerState;
 
@@ -18,11 +19,15 @@ pub struct PeerCounts {
 }
 
 impl WorkerState {
-    /// Begins to count, before anything has happened. Nothing takes a short way then.
-    pub(crate) fn count_peers(&mut self) {
-        self.peer_counts = Some(vec![PeerCounts::default(); self.seat_states.len()]);
-        self.plain = false;
-        self.is_attended = true;
+    /// Begins to keep events for a trace, and to count the messages of each peer, before anything
+    /// has happened. Nothing that is counted takes a short way.
+    pub(crate) fn attend(&mut self, is_traced: bool, counts_peers: bool) {
+        self.trace = is_traced.then(Vec::new);
+        if counts_peers {
+            self.peer_counts = Some(vec![PeerCounts::default(); self.seat_states.len()]);
+            self.plain = false;
+        }
+        self.is_attended = self.needs_attention();
     }
 
     /// Whether there is work after each event.
@@ -38,6 +43,14 @@ impl WorkerState {
             counts.sent += 1;
             counts.bytes += size as u64;
         }
+    }
+
+    /// Takes a message that a peer sends into the account of its class, and counts it.
+    pub(crate) fn account_sent(&mut self, class: Class, seat: Seat, size: usize) {
+        let flow = self.ledger.of(class);
+        flow.sent += 1;
+        flow.bytes += size as u64;
+        self.count_sent(seat, size);
     }
 
     /// Counts a message that a peer handled; one fewer where nobody did after all.

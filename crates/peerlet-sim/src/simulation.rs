@@ -107,12 +107,8 @@ impl Simulation {
                 .splitting(split.clone())
                 .with_peers(setup.peers);
             let mut state = WorkerState::new(common.clone(), seats, recorder, queue, heap);
-            state.trace = setup.trace.is_some().then(Vec::new);
             state.story = story.take();
-            state.is_attended = state.needs_attention();
-            if setup.peers {
-                state.count_peers();
-            }
+            state.attend(setup.trace.is_some(), setup.peers);
             #[cfg(feature = "injected-bugs")]
             {
                 state.injected_bug = setup.injected_bug;

@@ -42,15 +42,18 @@ pub(super) fn write_messages(accounts: &[(Time, Ledger)], out: &mut impl Write) 
     Ok(())
 }
 
-/// The messages of epochs, of both classes together: the end of each, and its counts by column.
+/// The end of an epoch in seconds, and its counts by column.
+type EpochCounts = (f64, BTreeMap<String, f64>);
+
+/// The messages of epochs, of both classes together.
 ///
 /// # Errors
 /// The number of a line that is wrong.
-pub(crate) fn read_messages(text: &str) -> Result<Vec<(f64, BTreeMap<String, f64>)>, usize> {
+pub(crate) fn read_messages(text: &str) -> Result<Vec<EpochCounts>, usize> {
     let mut lines = text.lines().enumerate();
     let header: Vec<&str> =
         lines.next().map(|(_, line)| line.split(',').collect()).ok_or(1_usize)?;
-    let mut epochs: Vec<(f64, BTreeMap<String, f64>)> = Vec::new();
+    let mut epochs: Vec<EpochCounts> = Vec::new();
     for (index, line) in lines {
         let fields: Vec<&str> = line.split(',').collect();
         if fields.len() != header.len() || header.len() < 4 {

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 /// The name of the file in a run folder.
 pub(crate) const PEERS: &str = "peers.csv";
 
+/// A number of a peer's messages.
+type Count = fn(&PeerCounts) -> u64;
+
 /// How many peers of the largest values are named.
 const TOP: usize = 10;
 
@@ -58,7 +61,7 @@ fn columns(run: &Results) -> Vec<Column> {
     let mut columns = Vec::new();
     let seats = || (0..run.plan.scenario.peers).map(Seat);
     let seconds = run.end.as_secs_f64();
-    let counts: [(&str, &str, fn(&PeerCounts) -> u64); 3] = [
+    let counts: [(&str, &str, Count); 3] = [
         ("messages/sent", "1", |counts| counts.sent),
         ("messages/bytes", "B", |counts| counts.bytes),
         ("messages/delivered", "1", |counts| counts.delivered),

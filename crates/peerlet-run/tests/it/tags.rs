@@ -62,7 +62,7 @@ impl Peerlet for Chat {
         ctx.measure(DELAY.tagged([usize::from(is_long), hops]), f64::from(word.length) / 1e6);
         ctx.measure(HEARD.tagged([self.heard as usize % 2]), f64::from(self.heard));
         ctx.measure(PLAIN, 1.0);
-        if word.length % 5 == 0 {
+        if word.length.is_multiple_of(5) {
             ctx.measure(WORDS, 7.0);
         }
         if word.hops < 3 && word.length.is_multiple_of(2) {

@@ -63,10 +63,7 @@ impl SimWorld<'_> {
                 return Err(Refusal::QueueFull);
             }
         }
-        let flow = self.worker.ledger.of(Class::Reliable);
-        flow.sent += 1;
-        flow.bytes += size as u64;
-        self.worker.count_sent(self.seat, size);
+        self.worker.account_sent(Class::Reliable, self.seat, size);
         let (dest, of) = (self.worker.running_seats.seat_at(to), (header, Class::Reliable));
         if !runs {
             self.worker.ledger.reliable.drop_for(DropCause::Stopped);
@@ -105,15 +102,12 @@ impl SimWorld<'_> {
 
     /// Queues the messages that a tampering peer sends instead of one that is in the accounts.
     fn queue_tampered(&mut self, key: (Address, u32), header: Header, instead: Vec<Vec<u8>>) {
-        let flow = self.worker.ledger.of(Class::Reliable);
         if instead.is_empty() {
-            return flow.drop_for(DropCause::Filtered);
+            return self.worker.ledger.of(Class::Reliable).drop_for(DropCause::Filtered);
         }
         for bytes in instead.iter().skip(1) {
-            flow.sent += 1;
-            flow.bytes += bytes.len() as u64;
+            self.worker.account_sent(Class::Reliable, self.seat, bytes.len());
         }
-        instead.iter().skip(1).for_each(|bytes| self.worker.count_sent(self.seat, bytes.len()));
         for bytes in instead {
             let mut parcel = Parcel::encoded(bytes);
             let size = parcel.encoded_len() as u32;
