@@ -462,8 +462,8 @@ impl<'a, 'e, P: Peerlet> Context<'a, 'e, P> {
     }
 
     /// Records a value of a metric: one of [`metrics!`](crate::metrics), or a [`Metric`] that
-    /// [`describe`](Peerlet::describe) named; [with a value for each of its tags](crate::Metric::tagged),
-    /// where it has tags and the value is to be told apart. NaN is not recorded.
+    /// [`describe`](Peerlet::describe) named. A value of a metric with tags may be recorded [with a
+    /// value for each of them](crate::Metric::tagged). NaN is not recorded.
     ///
     /// [`Metric`]: crate::Metric
     ///

@@ -14,8 +14,8 @@ const HEADER: &str = "from,to,metric,unit,kind,count,sum,mean,min,max,std,p5,p50
 /// warm-up is included.
 ///
 /// Times are in seconds, values in the metric's unit, with as many digits as tell floats apart.
-/// Where there was no value the count is 0 and the fields after the sum are empty; metrics of a part
-/// of the network, or with tags, have no row then. Quoted as in RFC
+/// Where there was no value the count is 0 and the fields after the sum are empty; metrics of a
+/// part of the network, or with tags, have no row then. Quoted as in RFC
 /// 4180; lines end with a line feed alone.
 ///
 /// # Errors
@@ -251,7 +251,8 @@ mod tests {
 
     use super::*;
     use crate::epochs::Epochs;
-    use crate::measurements::{EpochMeasurements, MetricEntry};
+    use crate::measurements::EpochMeasurements;
+    use crate::metric_entry::MetricEntry;
 
     #[test]
     fn rows() {

@@ -5,64 +5,13 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use peerlet_core::runtime::Registry;
-use peerlet_core::{Duration, Metric, Time};
+use peerlet_core::{Duration, Time};
 
 use crate::accumulator::{Accumulator, COUNT_MAX};
 use crate::epochs::{EPOCHS_MAX, Epochs};
+use crate::metric_entry::MetricEntry;
 use crate::peer_sums::PeerSums;
-use crate::split::Split;
 use crate::words::{Words, WordsError};
-
-/// A metric and the name that it has in a run.
-#[derive(Clone, PartialEq, Debug)]
-pub struct MetricEntry {
-    /// `peerlet/metric`: different for each metric of a run.
-    pub full_name: String,
-    /// How its values are read.
-    pub metric: Metric,
-    /// Whether an observer measures it: no digest covers it.
-    pub is_observed: bool,
-    /// The index of the metric whose values with some tags it has; its own values are among those
-    /// of that one.
-    pub part_of: Option<usize>,
-    /// The part of the network that it is of; `None` for the whole. No digest covers parts.
-    pub group: Option<Arc<str>>,
-}
-
-impl MetricEntry {
-    /// The table of all metrics of a run, in the order of their indices; behind them those of each
-    /// part of the network, where it is split.
-    pub fn table(registry: &Registry, split: Option<&Split>) -> Arc<[MetricEntry]> {
-        let entries = registry.metrics().iter().enumerate();
-        let entry = |(index, (name, metric)): (usize, &(String, Metric))| MetricEntry {
-            full_name: name.clone(),
-            metric: *metric,
-            is_observed: false,
-            part_of: registry.metric_parent(index),
-            group: None,
-        };
-        let whole: Vec<MetricEntry> = entries.map(entry).collect();
-        split.map_or(whole.clone(), |split| split.table(&whole)).into()
-    }
-
-    /// Whether its values are also among those of another metric: it is of a part of the network, or
-    /// has tags.
-    pub fn is_part(&self) -> bool {
-        self.part_of.is_some() || self.group.is_some()
-    }
-
-    /// The entry of a peerlet's metric.
-    pub fn new(peerlet: &str, metric: Metric) -> MetricEntry {
-        let full_name = format!("{peerlet}/{}", metric.name());
-        MetricEntry { full_name, metric, is_observed: false, part_of: None, group: None }
-    }
-
-    /// The entry of what an observer measures.
-    pub fn observed(full_name: String, metric: Metric) -> MetricEntry {
-        MetricEntry { full_name, metric, is_observed: true, part_of: None, group: None }
-    }
-}
 
 /// The measurements of one epoch.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -420,7 +369,7 @@ impl std::error::Error for ReportError {}
 
 #[cfg(test)]
 mod tests {
-    use peerlet_core::SECOND;
+    use peerlet_core::{Metric, SECOND};
 
     use super::*;
 

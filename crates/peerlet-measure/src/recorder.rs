@@ -8,7 +8,8 @@ use peerlet_core::{MetricKind, Seat, Time};
 
 use crate::epochs::Epochs;
 use crate::levels::Levels;
-use crate::measurements::{EpochMeasurements, Measurements, MetricEntry};
+use crate::measurements::{EpochMeasurements, Measurements};
+use crate::metric_entry::MetricEntry;
 use crate::peer_sums::PeerSums;
 use crate::split::Split;
 

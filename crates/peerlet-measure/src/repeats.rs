@@ -154,7 +154,8 @@ mod tests {
 
     use super::*;
     use crate::epochs::Epochs;
-    use crate::measurements::{EpochMeasurements, Measurements, MetricEntry};
+    use crate::measurements::{EpochMeasurements, Measurements};
+    use crate::metric_entry::MetricEntry;
 
     #[test]
     fn estimates() {

@@ -176,7 +176,8 @@ mod tests {
 
     use super::*;
     use crate::epochs::Epochs;
-    use crate::measurements::{EpochMeasurements, MetricEntry};
+    use crate::measurements::EpochMeasurements;
+    use crate::metric_entry::MetricEntry;
 
     fn summary() -> Summary {
         let entries = [

@@ -12,10 +12,10 @@ use peerlet_run::{PropertyReport, Results, Transport, Verdict, World};
 use crate::digits::grouped;
 use crate::json::json_line;
 use crate::memory::peak_rss_bytes;
+use crate::run_folder::peers::spreads;
 use crate::run_folder::schema::{
     Account, Lateness, Lost, Messages, Packets, RunSummary, SCHEMA, ShownPeer, Version,
 };
-use crate::run_folder::spreads;
 use crate::{drops, void};
 
 impl Packets {

@@ -4,10 +4,9 @@ use peerlet_core::Time;
 use peerlet_measure::{Epochs, Ledger, Measurements};
 use peerlet_sim::{RunError, Simulation};
 
-use crate::observers::Observers;
+use crate::observers::{LinkSink, Observers};
 use crate::plan::Plan;
 use crate::properties::{Checker, PropertyReport};
-use crate::setup::LinkSink;
 
 /// What looks at a simulation at cuts. None of it changes the run.
 pub(crate) struct Inspection {

@@ -11,14 +11,11 @@ use peerlet_scenario::Problems;
 use peerlet_sim::{Engine, Setup, Story, Trace, Watch};
 
 use crate::experiment::Experiment;
-use crate::observers::Observation;
+use crate::observers::LinkSink;
 use crate::plan::Plan;
 #[cfg(feature = "live")]
 use crate::sections::sections;
 use crate::transport::Transport;
-
-/// Takes the links of peers as observers see them, in order of time.
-pub type LinkSink = Box<dyn FnMut(&Observation)>;
 
 /// The options of a simulation that are not in the plan.
 #[derive(Default)]

@@ -43,6 +43,7 @@ mod worker;
 mod batch;
 mod books;
 mod connection;
+mod counting;
 mod egress;
 mod handshake;
 mod ingress;

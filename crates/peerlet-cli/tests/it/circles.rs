@@ -16,6 +16,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "context",
             "description",
             "life",
+            "links",
             "location",
             "peer",
             "peerlet",

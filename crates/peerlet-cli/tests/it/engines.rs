@@ -16,7 +16,20 @@ struct Size {
     short: &'static [&'static str],
 }
 
-const SIZES: [Size; 5] = [
+const SIZES: [Size; 6] = [
+    Size {
+        scenario: "churn.toml",
+        long: &["--peers=50", "--for=90s"],
+        short: &[
+            "--peers=50",
+            "--for=3s",
+            "--set=measure.from=1s",
+            "--set=join=500ms",
+            "--set=stack.lookups.warmup=1s",
+            "--set=churn.session={ exponential = { mean = \"9s\" } }",
+            "--set=observe=[]",
+        ],
+    },
     Size {
         scenario: "fidelity-grown.toml",
         long: &["--peers=20", "--for=10s", "--set=measure.from=4s"],
@@ -73,7 +86,12 @@ const KING_LIKE: Net = Net("king-like", Some("model = \"king-like\""));
 const ZERO: Net = Net("zero", Some("model = \"constant\"\ndelay = \"0s\""));
 
 /// The digests of the long runs, in debug and release builds. No engine may move them.
-const GOLDEN: [(&str, &str, &str); 25] = [
+const GOLDEN: [(&str, &str, &str); 30] = [
+    ("own", "churn.toml", "e3c92ae48e134321"),
+    ("constant", "churn.toml", "3522b784b299f497"),
+    ("uniform", "churn.toml", "a65fd4a2bf1baf84"),
+    ("king-like", "churn.toml", "8ee1e6c4ab317a51"),
+    ("zero", "churn.toml", "470f01a099f6d9ae"),
     ("own", "first.toml", "978925a96f1c3a8b"),
     ("own", "protopeer.toml", "4226c0718dcd4ba8"),
     ("constant", "first.toml", "31e495fdcf5766f2"),

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use crate::epochs::Epochs;
 use crate::ledger::{DropCause, Ledger};
-use crate::measurements::{EpochMeasurements, Measurements, MetricEntry};
+use crate::measurements::{EpochMeasurements, Measurements};
+use crate::metric_entry::MetricEntry;
 use crate::statistics::MessageStatistics;
 
 /// A run of one metric.

@@ -6,7 +6,8 @@ use peerlet_core::{Metric, SECOND, Seed, Time};
 
 use super::*;
 use crate::epochs::Epochs;
-use crate::measurements::{EpochMeasurements, MetricEntry};
+use crate::measurements::EpochMeasurements;
+use crate::metric_entry::MetricEntry;
 
 fn measurements(table: &[MetricEntry], values: &[&[i64]]) -> Measurements {
     let whole = Time::ZERO..Time::ZERO + SECOND;

@@ -1,6 +1,6 @@
 //! Connected components, and what is left of the largest one when nodes are removed.
 
-use crate::graph::Graph;
+use crate::graph::adjacency::Graph;
 
 /// The connected components of a graph.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::graph::Graph;
+use crate::graph::adjacency::Graph;
 
 /// The lengths of the shortest paths from one node to all others.
 #[derive(Clone, PartialEq, Eq, Debug)]

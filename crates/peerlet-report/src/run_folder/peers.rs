@@ -87,7 +87,8 @@ fn columns(run: &Results) -> Vec<Column> {
     columns
 }
 
-/// The value of a peer: the sum of a counter, the last level of a gauge, the mean of a distribution.
+/// The value of a peer: the sum of a counter, the last level of a gauge, the mean of a
+/// distribution.
 fn value(metric: &Metric, sum: PeerSum) -> Option<f64> {
     let PeerSum { count, sum } = sum;
     match metric.kind() {

@@ -5,7 +5,7 @@ mod planned;
 mod quantities;
 mod watching;
 
-pub use observation::{Observation, ObservedLink};
+pub use observation::{LinkSink, Observation, ObservedLink};
 pub use planned::PlannedObserver;
 pub(crate) use planned::{ObserverPlan, plan};
 pub(crate) use watching::Observers;

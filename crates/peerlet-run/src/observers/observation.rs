@@ -1,10 +1,9 @@
 //! The links between the peers of a network at an instant.
 
 use peerlet_core::property::WorldView;
+use peerlet_core::runtime::LinkSource;
 use peerlet_core::{Links, Seat, Time};
 use peerlet_measure::Graph;
-
-use crate::observers::planned::PlannedObserver;
 
 /// The links of one peerlet type at an instant.
 #[derive(Clone, PartialEq, Debug)]
@@ -25,20 +24,23 @@ pub struct Observation {
     pub dangling: u64,
 }
 
+/// Takes the links of peers as observers see them, in order of time.
+pub type LinkSink = Box<dyn FnMut(&Observation)>;
+
 /// A link: from whom, to whom, and the index of its kind.
 pub type ObservedLink = (Seat, Seat, u8);
 
 impl Observation {
     /// Looks at all running peers. Kinds keep the indices that they have in `links`.
     pub(crate) fn of(
-        observer: &PlannedObserver,
+        (peerlet, source): (&'static str, &LinkSource),
         world: &WorldView<'_>,
         links: &mut Links,
     ) -> Observation {
         let (mut nodes, mut positions, mut all) = (Vec::new(), Vec::new(), Vec::new());
         for peer in world.peers() {
             links.clear();
-            if !observer.source.read(&peer, links) {
+            if !source.read(&peer, links) {
                 continue;
             }
             let seat = peer.seat();
@@ -56,7 +58,7 @@ impl Observation {
         between.sort_unstable();
         between.dedup();
         Observation {
-            peerlet: observer.peerlet,
+            peerlet,
             time: world.now(),
             nodes,
             positions,

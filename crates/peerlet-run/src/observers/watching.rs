@@ -5,10 +5,9 @@ use peerlet_core::{Links, Seed, Time};
 use peerlet_measure::{Epochs, Measurements, Recorder};
 use peerlet_sim::Simulation;
 
-use crate::observers::observation::Observation;
+use crate::observers::observation::{LinkSink, Observation};
 use crate::observers::planned::PlannedObserver;
 use crate::observers::quantities;
-use crate::setup::LinkSink;
 
 /// The observers of a run, and what they recorded.
 pub(crate) struct Observers {
@@ -62,7 +61,7 @@ impl Observers {
                 continue;
             }
             let Observing { planned, first, next, links } = observing;
-            let observation = Observation::of(planned, &world, links);
+            let observation = Observation::of((planned.peerlet, &planned.source), &world, links);
             let mut rng = seed.at(i as u64).at(now.as_nanos()).rng();
             let what = (&*planned.measures, planned.samples);
             quantities::measure(&observation, what, &mut rng, &mut |index, metric, value, n| {
