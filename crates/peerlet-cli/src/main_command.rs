@@ -12,6 +12,7 @@ use crate::commands;
 use crate::commands::check::Check;
 use crate::commands::compare::Compare;
 use crate::commands::emulate::Emulate;
+use crate::commands::export::Export;
 use crate::commands::fidelity::Fidelity;
 use crate::commands::format::Format;
 use crate::commands::list::List;
@@ -63,6 +64,8 @@ enum Command {
     Compare(Compare),
     /// Write one HTML file with the plots, verdicts and overlays of runs, or the curves of a sweep
     Report(Report),
+    /// Write the links or the story of a run in the format of another tool
+    Export(Export),
     /// Draw the messages of a trace as a sequence, as text or as a picture
     Story(DrawStory),
     /// Write a project with a peerlet of its own, a scenario and tests, to begin with
@@ -110,6 +113,7 @@ pub fn main(experiment: &Experiment, arguments: impl IntoIterator<Item = OsStrin
         Command::Fidelity(fidelity) => commands::fidelity::run(experiment, &fidelity),
         Command::Compare(compare) => commands::compare::run(&compare),
         Command::Report(report) => commands::report::run(&report),
+        Command::Export(export) => commands::export::run(&export),
         Command::Story(story) => commands::story::run(&story),
         Command::New(new) => commands::new::run(&new),
         Command::Secret(secret) => commands::secret::run(&secret),

@@ -9,6 +9,7 @@ pub mod run_folder;
 
 mod digits;
 mod drops;
+pub mod export;
 pub mod html;
 mod json;
 mod memory;

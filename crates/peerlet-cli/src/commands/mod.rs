@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod emulate;
+pub(crate) mod export;
 pub(crate) mod fidelity;
 pub(crate) mod format;
 pub(crate) mod list;

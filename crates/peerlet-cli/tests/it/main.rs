@@ -20,6 +20,7 @@ mod processes;
 mod properties;
 mod random;
 mod remedies;
+mod reports;
 mod rerun;
 mod secret;
 mod stopping;

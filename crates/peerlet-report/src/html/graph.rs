@@ -1,9 +1,9 @@
 //! Overlays over time, from `links.jsonl`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::html::data::{Frame, GraphData};
-use crate::run_folder::LinkChanges;
+use crate::run_folder::{LinkChanges, LinkState};
 
 /// The most instants of an overlay that a report shows; between them others are left out.
 const FRAMES_MAX: usize = 300;
@@ -43,29 +43,9 @@ fn check(changes: &LinkChanges, seats: u32) -> Result<(), String> {
     Err("it has too many kinds of links".to_owned())
 }
 
-/// What there is at an instant.
-#[derive(Clone, Default)]
-struct State {
-    nodes: BTreeSet<u32>,
-    links: BTreeSet<(u32, u32, u8)>,
-    positions: BTreeMap<u32, f64>,
-}
-
-impl State {
-    fn apply(&mut self, changes: &LinkChanges) {
-        for seat in &changes.left {
-            self.nodes.remove(seat);
-        }
-        self.nodes.extend(&changes.joined);
-        for link in &changes.removed {
-            self.links.remove(link);
-        }
-        self.links.extend(&changes.added);
-        self.positions.extend(changes.positions.iter().copied());
-    }
-
+impl LinkState {
     /// The changes from this one to another.
-    fn frame(&self, to: &State, time: u64) -> Frame {
+    fn frame(&self, to: &LinkState, time: u64) -> Frame {
         let flat = |links: Vec<&(u32, u32, u8)>| {
             links.into_iter().flat_map(|(from, to, kind)| [*from, *to, u32::from(*kind)]).collect()
         };
@@ -92,7 +72,8 @@ fn graph(name: String, changes: Vec<LinkChanges>, seats: u32) -> GraphData {
         _ => (changes.len() * NUMBERS_MAX / numbers).clamp(2, FRAMES_MAX),
     };
     let step = changes.len().div_ceil(most).max(1);
-    let (mut shown, mut state, mut frames) = (State::default(), State::default(), Vec::new());
+    let (mut shown, mut state, mut frames) =
+        (LinkState::default(), LinkState::default(), Vec::new());
     let last = changes.len().saturating_sub(1);
     for (index, one) in changes.iter().enumerate() {
         state.apply(one);

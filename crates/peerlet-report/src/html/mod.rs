@@ -1,7 +1,7 @@
 //! The report of runs: one HTML file with all plots, which loads nothing.
 //!
-//! [`data`] is the content, read from run folders by [`run`]; the page draws it. Scripts and styles
-//! are files beside this one, and uPlot, which draws plots (MIT), is in `vendor`.
+//! [`ReportData`] is the content, read from run folders; the page draws it. Scripts and styles are
+//! files beside this one, and uPlot, which draws plots (MIT), is in `vendor`.
 
 mod data;
 mod graph;

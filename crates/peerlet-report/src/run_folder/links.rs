@@ -1,6 +1,6 @@
 //! `links.jsonl`: who had links to whom, as observers saw it; each line the changes since the last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use peerlet_core::Seat;
@@ -36,6 +36,32 @@ pub struct LinkChanges {
     /// millionth.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub positions: Vec<(u32, f64)>,
+}
+
+/// The links of one peerlet at an instant, put together from changes.
+#[derive(Clone, Default, Debug)]
+pub struct LinkState {
+    /// The seats whose peers run with such a peerlet.
+    pub nodes: BTreeSet<u32>,
+    /// The links: from whom, to whom, and the index of the kind.
+    pub links: BTreeSet<(u32, u32, u8)>,
+    /// The last positions on a ring that are known.
+    pub positions: BTreeMap<u32, f64>,
+}
+
+impl LinkState {
+    /// Goes on to the instant of these changes.
+    pub fn apply(&mut self, changes: &LinkChanges) {
+        for seat in &changes.left {
+            self.nodes.remove(seat);
+        }
+        self.nodes.extend(&changes.joined);
+        for link in &changes.removed {
+            self.links.remove(link);
+        }
+        self.links.extend(&changes.added);
+        self.positions.extend(changes.positions.iter().copied());
+    }
 }
 
 /// Writes observations as changes.

@@ -11,7 +11,7 @@ mod whole_file;
 mod write;
 
 pub use error::FolderError;
-pub use links::{LINKS, LinkChanges, LinkWriter};
+pub use links::{LINKS, LinkChanges, LinkState, LinkWriter};
 pub(crate) use messages::{MESSAGES, read_messages};
 pub(crate) use peers::PEERS;
 pub use peers::PeerSpread;
