@@ -36,7 +36,7 @@ enum Format {
 pub(crate) struct Export {
     /// The format
     format: Format,
-    /// A run folder: of a scenario with [[observe]] for graphs, of `sim --trace FILTER` for perfetto
+    /// A run folder: of a scenario with [[observe]] for graphs, of `sim --trace FILTER` for a story
     #[arg(value_name = "RUN")]
     run: PathBuf,
     /// The file to write [default: standard output]

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::story::StoryLine;
 
-/// The trace of a text of `story.jsonl`. Times are in microseconds from time zero; the digits behind
-/// the point are nanoseconds.
+/// The trace of a text of `story.jsonl`. Times are in microseconds from time zero; the digits
+/// behind the point are nanoseconds.
 ///
 /// # Errors
 /// The number of a line that is wrong, and why.
