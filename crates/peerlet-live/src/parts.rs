@@ -39,7 +39,7 @@ pub(crate) struct Parts<'a> {
 impl Parts<'_> {
     /// The table of all metrics.
     pub(crate) fn metrics(&self) -> Arc<[MetricEntry]> {
-        MetricEntry::table(&self.registry, self.setup.split.as_ref())
+        MetricEntry::table(&self.registry, &self.setup.details)
     }
 
     /// A shard of the process, ready to run.
@@ -74,8 +74,7 @@ impl Parts<'_> {
             has_identities: transport.capabilities().identity,
             warned: Default::default(),
             ledger: Ledger::default(),
-            recorder: Recorder::new(self.metrics(), self.epochs)
-                .splitting(self.setup.split.clone()),
+            recorder: Recorder::new(self.metrics(), self.epochs).with_details(&self.setup.details),
         };
         Shard {
             number: shard,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use peerlet_core::runtime::{Handler, Location, MESSAGE_MAX_LIMIT, Registry};
 use peerlet_core::{Codec, Duration, MESSAGE_MAX, Need, Peer, SECOND, Seat, Time};
-use peerlet_measure::{Epochs, EpochsError, Measurements, Split};
+use peerlet_measure::{Details, Epochs, EpochsError, Measurements};
 
 use crate::admission::Admission;
 use crate::error::{EPOCH_OF_SEVERAL_MIN, EPOCHS_OF_SEVERAL_MAX, LiveError, Panicked};
@@ -133,9 +133,8 @@ pub struct LiveSetup {
     pub epoch: Duration,
     /// From when on values count in the summary. Default: time zero.
     pub from: Time,
-    /// The parts of the network that are measured by themselves as well: the same in all processes.
-    /// Default: none.
-    pub split: Option<Split>,
+    /// What is measured beside the whole network: the same in all processes. Default: nothing.
+    pub details: Details,
     /// After how long without success a reliable connection gives up. Default 10 s, as in
     /// simulation.
     pub connection_timeout: Duration,
@@ -181,7 +180,7 @@ impl LiveSetup {
             notice: Arc::new(|line| tracing::info!("{line}")),
             epoch: SECOND * 10,
             from: Time::ZERO,
-            split: None,
+            details: Details::default(),
             connection_timeout: SECOND * 10,
             message_max: MESSAGE_MAX,
             codec: Codec::default(),

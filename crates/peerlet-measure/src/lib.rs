@@ -37,6 +37,7 @@
 mod accumulator;
 mod comparison;
 mod csv;
+mod details;
 mod distributions;
 mod epochs;
 mod graph;
@@ -62,6 +63,7 @@ pub use comparison::{
     Undecided, Verdict,
 };
 pub use csv::{CsvError, EpochRow, csv_records, quoted as csv_quoted, read_csv, write_csv};
+pub use details::{Details, Stopwatch};
 pub use distributions::{
     DistributionsError, RecordedDistribution, read_distributions, write_distributions,
 };

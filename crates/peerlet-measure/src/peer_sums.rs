@@ -20,13 +20,14 @@ pub struct PeerSum {
 ///
 /// ```
 /// use peerlet_core::{Metric, SECOND, Seat, Time};
-/// use peerlet_measure::{Epochs, MetricEntry, Recorder};
+/// use peerlet_measure::{Details, Epochs, MetricEntry, Recorder};
 /// let table = [MetricEntry::new("chord", Metric::counter("lookups"))];
 /// let end = Time::ZERO + SECOND;
 /// let epochs = Epochs::new(SECOND, Time::ZERO..end)?;
-/// let mut recorder = Recorder::new(table.into(), epochs).with_peers(true);
-/// recorder.measure(0, Seat(7), 2);
-/// recorder.measure(0, Seat(7), 3);
+/// let details = Details { peers: true, ..Details::default() };
+/// let mut recorder = Recorder::new(table.into(), epochs).with_details(&details);
+/// recorder.measure(0, Seat(7), 2, Time::ZERO);
+/// recorder.measure(0, Seat(7), 3, Time::ZERO);
 /// let measurements = recorder.finish(end);
 /// let sums = measurements.peers().expect("they were asked for");
 /// assert_eq!((sums.of(Seat(7), 0).count, sums.of(Seat(7), 0).sum), (2, 5));

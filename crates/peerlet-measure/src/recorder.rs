@@ -4,8 +4,9 @@ use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
-use peerlet_core::{MetricKind, Seat, Time};
+use peerlet_core::{Map, MetricKind, Seat, Time};
 
+use crate::details::{Details, Stopwatch};
 use crate::epochs::Epochs;
 use crate::levels::Levels;
 use crate::measurements::{EpochMeasurements, Measurements};
@@ -50,20 +51,34 @@ pub struct Recorder {
     levels: Vec<Levels>,
     finished: Measurements,
     /// What is measured beside the whole network, if anything is.
-    details: Option<Box<Details>>,
+    details: Option<Box<Detailed>>,
     /// A span in which its peers did not run.
     absent: Option<Range<Time>>,
 }
 
 /// What is measured beside the whole network.
 #[derive(Clone, Debug)]
-struct Details {
+struct Detailed {
     /// The parts of the network that are measured by themselves.
     split: Option<Split>,
-    /// The number of metrics of the whole network.
-    whole: usize,
-    /// The sums of each peer; and for each metric, which one they are of.
-    sums: Option<(PeerSums, Vec<usize>)>,
+    /// For each metric of the whole network, the one that it is a part of, or itself.
+    parents: Vec<usize>,
+    /// The sums of each peer.
+    sums: Option<PeerSums>,
+    /// The stopwatches.
+    watches: Vec<Watching>,
+}
+
+/// A stopwatch, and who has stopped it.
+#[derive(Clone, Debug)]
+struct Watching {
+    watch: Stopwatch,
+    /// The index of the metric that stops it.
+    until: usize,
+    /// The index of its own metric.
+    own: usize,
+    /// The last start that each seat has stopped, by its index.
+    stopped: Map<u32, u32>,
 }
 
 impl Recorder {
@@ -81,43 +96,46 @@ impl Recorder {
         Recorder { epochs, open, small, levels, finished, details: None, absent: None }
     }
 
-    /// The same, whose table has the metrics of each of these parts behind those of the whole
-    /// network.
+    /// The same, and it measures these details. Its table is that of
+    /// [`MetricEntry::table`] with the same details.
+    ///
+    /// # Panics
+    /// Panics when a stopwatch is stopped by a metric that is not in the table.
     #[must_use]
-    pub fn splitting(self, split: Option<Split>) -> Recorder {
-        let metrics = self.levels.len();
-        let parts = split.as_ref().map_or(0, |split| split.names().len());
-        let (whole, sums) = (metrics / (parts + 1), None);
-        let details = split.map(|split| Box::new(Details { split: Some(split), whole, sums }));
-        Recorder { details, ..self }
-    }
-
-    /// The same, and it sums up the values of each peer as well, in the epochs that count.
-    #[must_use]
-    pub fn with_peers(mut self, wanted: bool) -> Recorder {
-        if wanted {
-            let whole = self.levels.len();
-            let details = self
-                .details
-                .get_or_insert_with(|| Box::new(Details { split: None, whole, sums: None }));
-            let of_whole = &self.finished.metrics()[..details.whole];
-            let sums = PeerSums::new(of_whole.len());
-            let parents = of_whole.iter().enumerate().map(|(i, one)| one.part_of.unwrap_or(i));
-            details.sums = Some((sums, parents.collect()));
+    pub fn with_details(mut self, details: &Details) -> Recorder {
+        if *details == Details::default() {
+            return self;
         }
+        let (split, entries) = (details.split.clone(), self.finished.metrics());
+        let parts = split.as_ref().map_or(0, |split| split.names().len());
+        let whole = &entries[..entries.len() / (parts + 1)];
+        let place = |name: &str| {
+            let found = whole.iter().position(|entry| entry.full_name == name);
+            found.expect("a stopwatch is stopped by a metric of the run")
+        };
+        let parents = whole.iter().enumerate().map(|(i, one)| one.part_of.unwrap_or(i)).collect();
+        let watches = details.stopwatches.iter().map(|watch| Watching {
+            until: place(&watch.until),
+            own: place(&watch.full_name()),
+            watch: watch.clone(),
+            stopped: Map::default(),
+        });
+        let (watches, sums) =
+            (watches.collect(), details.peers.then(|| PeerSums::new(whole.len())));
+        self.details = Some(Box::new(Detailed { split, parents, sums, watches }));
         self
     }
 
-    /// Takes a value as the kind of its metric says: the level of a gauge at this seat, or one
-    /// value more of the others.
+    /// Takes a value at this instant as the kind of its metric says: the level of a gauge at this
+    /// seat, or one value more of the others.
     ///
     /// # Panics
     /// Panics when the table has no such metric.
     #[inline]
-    pub fn measure(&mut self, metric: usize, seat: Seat, quanta: i64) {
+    pub fn measure(&mut self, metric: usize, seat: Seat, quanta: i64, now: Time) {
         let metric = match self.details {
             None => metric,
-            Some(_) => self.detailed(metric, seat, quanta),
+            Some(_) => self.detailed(metric, seat, quanta, now),
         };
         match self.small(metric, quanta) {
             Some(count) => *count = count.wrapping_add(1),
@@ -128,22 +146,31 @@ impl Recorder {
     /// Takes a value of a peer into what is measured beside the whole network; the index of the
     /// metric that it counts for.
     #[cold]
-    fn detailed(&mut self, metric: usize, seat: Seat, quanta: i64) -> usize {
+    fn detailed(&mut self, metric: usize, seat: Seat, quanta: i64, now: Time) -> usize {
         let counts = self.open.from >= self.epochs.from();
         let Some(details) = &mut self.details else { return metric };
-        if let Some((sums, parents)) = &mut details.sums
-            && counts
-            && let Some(parent) = parents.get(metric)
-        {
+        let parent = details.parents.get(metric).copied().unwrap_or(metric);
+        if let Some(sums) = details.sums.as_mut().filter(|_| counts) {
             match self.small[metric] {
-                None => sums.set(seat, *parent, quanta),
-                Some(_) => sums.add(seat, *parent, quanta),
+                None => sums.set(seat, parent, quanta),
+                Some(_) => sums.add(seat, parent, quanta),
             }
         }
-        match &details.split {
-            None => metric,
-            Some(split) => metric + (split.part_of(seat) + 1) * details.whole,
+        let mut stopped = Vec::new();
+        for watching in &mut details.watches {
+            if (watching.until == metric || watching.until == parent)
+                && let Some((start, since)) = watching.watch.since(now)
+                && watching.stopped.insert(seat.0, start) != Some(start)
+            {
+                stopped.push((watching.own, since.as_nanos() as i64));
+            }
         }
+        let first = match &details.split {
+            None => 0,
+            Some(split) => (split.part_of(seat) + 1) * details.parents.len(),
+        };
+        stopped.into_iter().for_each(|(own, nanos)| self.record(first + own, nanos));
+        first + metric
     }
 
     /// How often this number was recorded, if it is small and its metric no gauge.
@@ -232,7 +259,7 @@ impl Recorder {
             self.open.to = end.max(self.open.from);
             self.close();
         }
-        self.finished.peers = self.details.and_then(|details| Some(details.sums?.0));
+        self.finished.peers = self.details.and_then(|details| details.sums);
         self.finished
     }
 
@@ -261,7 +288,7 @@ impl Recorder {
     /// tags in among all values of their metric.
     fn take_parts(&mut self) {
         if let Some(details) = self.details.as_ref().filter(|details| details.split.is_some()) {
-            let (whole, parts) = self.open.accumulators.split_at_mut(details.whole);
+            let (whole, parts) = self.open.accumulators.split_at_mut(details.parents.len());
             for (place, part) in parts.iter().enumerate().filter(|(_, part)| !part.is_empty()) {
                 whole[place % whole.len()].merge(part);
             }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use peerlet_core::runtime::{Registry, SeatSet};
-use peerlet_core::{Metric, Seat};
+use peerlet_core::Seat;
+use peerlet_core::runtime::SeatSet;
 
 use crate::metric_entry::MetricEntry;
 
@@ -79,7 +79,7 @@ impl Split {
     }
 
     /// The metrics of the whole network, and behind them those of each part.
-    fn table(&self, whole: &[MetricEntry]) -> Vec<MetricEntry> {
+    pub(crate) fn table(&self, whole: &[MetricEntry]) -> Vec<MetricEntry> {
         let parts = self.names.iter().zip(1..).flat_map(|(name, block)| {
             whole.iter().map(move |entry| MetricEntry {
                 full_name: named(&entry.full_name, name),
@@ -89,23 +89,6 @@ impl Split {
             })
         });
         whole.iter().cloned().chain(parts).collect()
-    }
-}
-
-impl MetricEntry {
-    /// The table of all metrics of a run, in the order of their indices; behind them those of each
-    /// part of the network, where it is split.
-    pub fn table(registry: &Registry, split: Option<&Split>) -> Arc<[MetricEntry]> {
-        let entries = registry.metrics().iter().enumerate();
-        let entry = |(index, (name, metric)): (usize, &(String, Metric))| MetricEntry {
-            full_name: name.clone(),
-            metric: *metric,
-            is_observed: false,
-            part_of: registry.metric_parent(index),
-            group: None,
-        };
-        let whole: Vec<MetricEntry> = entries.map(entry).collect();
-        split.map_or(whole.clone(), |split| split.table(&whole)).into()
     }
 }
 

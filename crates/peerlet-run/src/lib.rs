@@ -42,6 +42,7 @@
 //! This crate prints nothing, reads no arguments and ends no process.
 
 mod catalog;
+mod details;
 mod experiment;
 mod faults;
 pub mod inputs;
@@ -62,7 +63,6 @@ mod sim_run;
 mod simulate;
 #[cfg(feature = "live")]
 mod sockets;
-mod split;
 mod story_filter;
 
 mod error;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use peerlet_core::Time;
 use peerlet_core::runtime::{Act, Directive, Port, Registry, StackError};
 use peerlet_core::{Codec, Command, Duration, Need, Peer, Seat, Seed, Value};
-use peerlet_measure::{MetricEntry, Split};
+use peerlet_measure::{Details, MetricEntry};
 use peerlet_network::{Constant, Fault, Faults, Layers, Model, PairDelays};
 use peerlet_overlay::LayoutConfig;
 use peerlet_scenario::{
@@ -16,13 +16,13 @@ use peerlet_scenario::{
 };
 
 use crate::catalog::Prototype;
+use crate::details::details;
 use crate::experiment::{Build, Experiment, Stacks};
 use crate::models::Around;
 use crate::observers::{self, ObserverPlan, PlannedObserver};
 #[cfg(feature = "live")]
 use crate::properties::LiveChecker;
 use crate::properties::{self, PlannedProperty, SkippedProperty};
-use crate::split::split;
 use crate::transport::{self, Transport};
 use crate::world::World;
 use crate::{faults, inputs};
@@ -60,8 +60,8 @@ pub struct Plan {
     faults: Vec<Fault>,
     /// The properties that are checked while it runs.
     pub properties: Vec<PlannedProperty>,
-    /// The parts of its network that are measured by themselves as well.
-    pub split: Option<Split>,
+    /// What is measured beside the whole network.
+    pub details: Details,
     /// The observers of its network.
     pub observers: Vec<PlannedObserver>,
     /// Those that are left out, since its world cannot check them.
@@ -122,7 +122,7 @@ impl Plan {
         let timeline = Timeline::expand(&scenario, &scenario.servers.iter().collect::<Vec<_>>());
         let of = (&scenario, &timeline, &*faults);
         let (properties, mut skipped) = properties::plan(experiment, &registry, of, world)?;
-        let split = split(&scenario)?;
+        let details = details(&scenario, &timeline, &registry)?;
         let observed = observers::plan(&scenario, &registry, world)?;
         let ObserverPlan { observers, skipped: unobserved, unmeasured } = observed;
         skipped.extend(unobserved);
@@ -136,7 +136,7 @@ impl Plan {
             faults,
             timeline: Arc::new(timeline),
             properties,
-            split,
+            details,
             observers,
             skipped,
             scenario,
@@ -303,7 +303,7 @@ impl Plan {
 
     fn check_expectations(&self) -> Result<(), Problems> {
         let observed: Vec<_> = self.observers.iter().flat_map(PlannedObserver::metrics).collect();
-        let measured = MetricEntry::table(&self.registry, self.split.as_ref());
+        let measured = MetricEntry::table(&self.registry, &self.details);
         let names: Vec<_> =
             measured.iter().chain(&observed).map(|entry| entry.full_name.as_str()).collect();
         let sources = &self.scenario.sources;

@@ -74,8 +74,7 @@ pub(crate) fn simulated_over(model: Box<dyn Model>, plan: &Plan, options: SimOpt
         model,
         epoch: scenario.measure.epoch,
         from: plan.measured_from(),
-        split: plan.split.clone(),
-        peers: scenario.measure.peers,
+        details: plan.details.clone(),
         wire,
         handshakes: transport == Some(Transport::Quic),
         identities: transport != Some(Transport::Udp),
@@ -139,7 +138,7 @@ fn on_sockets(experiment: &Experiment, plan: &Plan, closed_network: bool) -> Liv
         codec: plan.codec,
         epoch: scenario.measure.epoch,
         from: plan.measured_from(),
-        split: plan.split.clone(),
+        details: plan.details.clone(),
         observer: (!plan.properties.is_empty()).then(|| plan.checker.clone() as Arc<dyn Observer>),
         ..LiveSetup::new(name, scenario.peers, scenario.duration, move |seat| build(seat))
     }

@@ -14,7 +14,7 @@ use crate::source::{Source, Sources};
 pub(crate) const INCLUDE_DEPTH_MAX: usize = 16;
 
 /// The lists that grow: included items come first.
-const LISTS: [&str; 5] = ["group", "expect", "property", "observe", "event"];
+const LISTS: [&str; 6] = ["group", "expect", "property", "observe", "stopwatch", "event"];
 
 /// Takes `include` out of a tree and puts the tree over the files that it names. Says whether there
 /// were any.

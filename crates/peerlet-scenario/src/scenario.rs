@@ -24,6 +24,7 @@ use crate::run::Run;
 use crate::seats::KnownSeats;
 use crate::source::{Source, Sources};
 use crate::step::ENTRIES_MAX;
+use crate::stopwatch::StopwatchChoice;
 use crate::variables::Variables;
 
 /// The most peers of a scenario: 2^24, beyond the ten million that a simulation is built for.
@@ -69,6 +70,8 @@ pub struct Scenario {
     pub expect: Vec<Expect>,
     /// The properties that are checked while it runs.
     pub properties: Vec<PropertyChoice>,
+    /// Times from its events until peers notice.
+    pub stopwatches: Vec<StopwatchChoice>,
     /// The links that are looked at while it runs.
     pub observe: Vec<Observe>,
     /// The properties at whose verdicts the run ends.
@@ -241,6 +244,7 @@ impl Scenario {
             ["connection", "group", "seats", "churn", "measure", "events", "event"]
                 .map(|name| fields.take(name));
         let properties = tables(&mut fields, "property", reader, PropertyChoice::read);
+        let stopwatches = tables(&mut fields, "stopwatch", reader, StopwatchChoice::read);
         let observe = tables(&mut fields, "observe", reader, Observe::read);
         let stop_when = fields.take("stop_when").map(|part| StopWhen::read(&part, reader));
         fields.finish(reader, &[]);
@@ -280,6 +284,7 @@ impl Scenario {
             expect,
             properties,
             observe,
+            stopwatches,
             stop_when: stop_when.unwrap_or_default(),
             events,
             left_out: reader.left_out,

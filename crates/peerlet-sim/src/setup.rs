@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use peerlet_core::runtime::{MESSAGE_MAX_LIMIT, Registry, StackError};
 use peerlet_core::{Codec, Duration, MESSAGE_MAX, MILLISECOND, Need, Peer, SECOND, Seat, Time};
-use peerlet_measure::{EpochsError, Split};
+use peerlet_measure::{Details, EpochsError};
 use peerlet_network::{Constant, Model};
 
 use crate::story::Story;
@@ -45,11 +45,8 @@ pub struct Setup {
     pub epoch: Duration,
     /// The time from which values count in the summary. Default: time zero.
     pub from: Time,
-    /// The parts of the network that are measured by themselves as well. Default: none.
-    pub split: Option<Split>,
-    /// Whether the values and messages of each peer are summed up by themselves as well. Default:
-    /// no.
-    pub peers: bool,
+    /// What is measured beside the whole network. Default: nothing.
+    pub details: Details,
     /// Whether every message is encoded and decoded, as it is on real sockets. Default: no.
     pub wire: bool,
     /// Whether a pair's first message, a datagram too, waits for a handshake of a round trip, as
@@ -99,8 +96,7 @@ impl Setup {
             model: Box::new(Constant { delay: MILLISECOND * 50 }),
             epoch: SECOND * 10,
             from: Time::ZERO,
-            split: None,
-            peers: false,
+            details: Details::default(),
             wire: false,
             handshakes: false,
             identities: true,

@@ -187,7 +187,8 @@ impl Entropy for SimWorld<'_> {
 
 impl Record for SimWorld<'_> {
     fn record(&mut self, metric: MetricIndex, quanta: i64) {
-        self.worker.recorder.measure(usize::from(metric.0), self.seat, quanta);
+        let (metric, now) = (usize::from(metric.0), self.now.time);
+        self.worker.recorder.measure(metric, self.seat, quanta, now);
     }
 }
 

@@ -72,7 +72,7 @@ impl Simulation {
         let mut story = setup.story;
         let end = Time::ZERO + setup.duration;
         let epochs = Epochs::new(setup.epoch, setup.from..end)?;
-        let (metrics, split) = (MetricEntry::table(&registry, setup.split.as_ref()), setup.split);
+        let metrics = MetricEntry::table(&registry, &setup.details);
         let running_seats = Arc::new(RunningSeats::new(setup.seats));
         let build = Arc::new(setup.build);
         let common = Common {
@@ -103,12 +103,10 @@ impl Simulation {
                     Some(Heap::default()),
                 ),
             };
-            let recorder = Recorder::new(metrics.clone(), epochs)
-                .splitting(split.clone())
-                .with_peers(setup.peers);
+            let recorder = Recorder::new(metrics.clone(), epochs).with_details(&setup.details);
             let mut state = WorkerState::new(common.clone(), seats, recorder, queue, heap);
             state.story = story.take();
-            state.attend(setup.trace.is_some(), setup.peers);
+            state.attend(setup.trace.is_some(), setup.details.peers);
             #[cfg(feature = "injected-bugs")]
             {
                 state.injected_bug = setup.injected_bug;

@@ -292,7 +292,8 @@ impl Entropy for LiveWorld<'_> {
 
 impl Record for LiveWorld<'_> {
     fn record(&mut self, metric: MetricIndex, quanta: i64) {
-        self.state.recorder.measure(usize::from(metric.0), self.seat, quanta);
+        let (metric, now) = (usize::from(metric.0), self.state.now);
+        self.state.recorder.measure(metric, self.seat, quanta, now);
     }
 }
 

@@ -56,9 +56,9 @@ impl World {
         for (time, seat, event) in self.events.iter().filter(|(_, seat, _)| owns(*seat)) {
             recorder.close_epoch(*time);
             match event {
-                Event::Sent(quanta) => recorder.measure(SENT, *seat, *quanta),
-                Event::Time(quanta) => recorder.measure(TIME, *seat, *quanta),
-                Event::Load(quanta) => recorder.measure(LOAD, *seat, *quanta),
+                Event::Sent(quanta) => recorder.measure(SENT, *seat, *quanta, Time::ZERO),
+                Event::Time(quanta) => recorder.measure(TIME, *seat, *quanta, Time::ZERO),
+                Event::Load(quanta) => recorder.measure(LOAD, *seat, *quanta, Time::ZERO),
                 Event::Stop => recorder.forget(*seat),
             }
         }

@@ -7,4 +7,5 @@ mod properties;
 mod roles;
 mod seeds;
 mod steps;
+mod stopwatches;
 mod tags;
