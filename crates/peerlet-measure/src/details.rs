@@ -20,8 +20,8 @@ pub struct Details {
     pub peers: bool,
 }
 
-/// The time from instants that are known before the run until each peer records a metric: "from this
-/// crash until each peer has noticed".
+/// The time from instants that are known before the run until each peer records a metric: "from
+/// this crash until each peer has noticed".
 ///
 /// A peer's first value of the metric at an instant or later, and before the next instant, counts.
 #[derive(Clone, PartialEq, Eq, Debug)]
