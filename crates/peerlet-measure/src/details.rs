@@ -51,9 +51,9 @@ impl Stopwatch {
 }
 
 impl MetricEntry {
-    /// The table of all metrics of a run, in the order of their indices: those of the peerlets, then
-    /// those of stopwatches; behind them all of these for each part of the network, where it is
-    /// split.
+    /// The table of all metrics of a run, in the order of their indices: those of the peerlets,
+    /// then those of stopwatches; behind them all of these for each part of the network, where it
+    /// is split.
     pub fn table(registry: &Registry, details: &Details) -> Arc<[MetricEntry]> {
         let entries = registry.metrics().iter().enumerate();
         let entry = |(index, (name, metric)): (usize, &(String, Metric))| MetricEntry {
