@@ -152,7 +152,7 @@ fn no_two_runs_share_a_folder_and_a_killed_one_is_named() {
     let output = peerlet(&["sim", &from, "-q", "-o", &reserved]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let names: Vec<_> = content(&reserved).into_keys().collect();
-    assert!(names.len() == 4 && !names.iter().any(|name| name.contains("lock")), "{names:?}");
+    assert!(names.len() == 5 && !names.iter().any(|name| name.contains("lock")), "{names:?}");
 }
 
 #[test]
