@@ -147,7 +147,8 @@ impl LiveOutcome {
         let Closing { ledger, counters, events, late_answers, idle_directives } = totals.closing;
         (self.ledger, self.counters, self.events) = (ledger, counters, events);
         (self.late_answers, self.idle_directives) = (late_answers, idle_directives);
-        self.measures = totals.measures;
+        // Sums of each peer do not travel: those of this process's own are kept.
+        self.measures = totals.measures.with_peers_of(&self.measures);
         self.whole = Some(Whole { coverage, processes: totals.processes });
     }
 }

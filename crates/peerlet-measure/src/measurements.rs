@@ -223,6 +223,12 @@ impl Measurements {
         }
     }
 
+    /// The same with the sums of each peer that another one has.
+    #[must_use]
+    pub fn with_peers_of(self, other: &Measurements) -> Measurements {
+        Measurements { peers: other.peers.clone(), ..self }
+    }
+
     /// The sums of each peer over the epochs that count, where they were asked for; in a process of
     /// several, those of its own peers.
     pub fn peers(&self) -> Option<&PeerSums> {

@@ -150,10 +150,12 @@ impl Recorder {
         let counts = self.open.from >= self.epochs.from();
         let Some(details) = &mut self.details else { return metric };
         let parent = details.parents.get(metric).copied().unwrap_or(metric);
-        if let Some(sums) = details.sums.as_mut().filter(|_| counts) {
+        if let Some(sums) = &mut details.sums {
             match self.small[metric] {
+                // A level that was set within the warm-up holds until it is set anew.
                 None => sums.set(seat, parent, quanta),
-                Some(_) => sums.add(seat, parent, quanta),
+                Some(_) if counts => sums.add(seat, parent, quanta),
+                Some(_) => {}
             }
         }
         let mut stopped = Vec::new();
@@ -401,6 +403,19 @@ mod tests {
         assert_eq!(levels(&recorder.clone().finish(at(30))), [1, 1, 0, 1]);
         recorder.absent(at(20)..at(30));
         assert_eq!(levels(&recorder.finish(at(30))), [1, 1, 0, 0], "the last one as well");
+    }
+
+    #[test]
+    fn sums_of_peers_have_levels_of_the_warm_up_and_no_values_of_it() {
+        let details = Details { peers: true, ..Details::default() };
+        let mut recorder = recorder().with_details(&details);
+        recorder.measure(SENT, Seat(3), 5, at(0));
+        recorder.measure(LOAD, Seat(3), 7, at(0));
+        recorder.close_epoch(at(15));
+        recorder.measure(SENT, Seat(3), 2, at(16));
+        let measurements = recorder.finish(at(30));
+        let sums = measurements.peers().expect("they were asked for");
+        assert_eq!((sums.of(Seat(3), SENT).sum, sums.of(Seat(3), LOAD).sum), (2, 7));
     }
 
     #[test]

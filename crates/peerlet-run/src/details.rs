@@ -121,6 +121,15 @@ fn split(scenario: &Scenario) -> Result<Option<Split>, Problems> {
             parts
         }
     };
+    let is_wrong = |(name, ..): &&(String, SeatSet, &Range<usize>)| {
+        name == "others" || name.contains(['{', '}', ',', '=', '"', '\\'])
+    };
+    if let Some((name, _, span)) = parts.iter().find(is_wrong) {
+        let message = format!("`{name}` cannot be the name of a part that is measured by itself");
+        let help = "`others` are the peers in no part, and braces, commas, quotes, backslashes and \
+                    `=` end names; rename the group";
+        return Err(refused(span, message, help));
+    }
     if let Some((name, _, span)) = parts.iter().find(|(_, seats, _)| seats.is_empty()) {
         let help = "leave it out, or name other peers";
         return Err(refused(span, format!("there are no peers in `{name}`"), help));

@@ -91,6 +91,9 @@ fn quantities(part: &Part, reader: &mut Reader) -> Vec<&'static str> {
         let one = Part { raw: item.clone(), ..part.clone() };
         let Some(name) = reader.text(&one) else { continue };
         match QUANTITIES.iter().find(|known| **known == name) {
+            Some(known) if named.contains(known) => {
+                reader.refuse(&item.span, format!("`{known}` is named twice"), "name it once");
+            }
             Some(known) => named.push(*known),
             None => {
                 let message = format!("an observer measures no `{name}`");
@@ -140,6 +143,10 @@ mod tests {
         check("[[observe]]\nevery = \"1s\"", "`links` is missing in [[observe]]");
         check("[[observe]]\nlinks = \"a\"\nmeasures = [\"degre\"]", "did you mean `degree`?");
         check("[[observe]]\nlinks = \"a\"\nmeasures = \"degree\"", "measures");
+        check(
+            "[[observe]]\nlinks = \"a\"\nmeasures = [\"hops\", \"hops\"]",
+            "`hops` is named twice",
+        );
         check("[[observe]]\nlinks = \"a\"\nsamples = 0", "samples");
         check("[[observe]]\nlinks = \"a\"\nlive = \"maybe\"", "`live` is `maybe`");
         check("[[observe]]\nlink = \"a\"", "unknown key `link`");

@@ -11,6 +11,7 @@ use peerlet_report::story::STORY;
 use peerlet_report::write_whole;
 use peerlet_scenario::{instant, read_regular_file};
 
+use crate::commands::report::refuse_run_file;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::print::print;
@@ -52,6 +53,9 @@ pub(crate) struct Export {
 
 /// Runs the `export` command.
 pub(crate) fn run(export: &Export) -> Result<Exit, Failure> {
+    if let Some(file) = &export.output {
+        refuse_run_file(file)?;
+    }
     let text = match export.format {
         Format::GraphMl => graph(export, GraphFormat::GraphMl)?,
         Format::Gexf => graph(export, GraphFormat::Gexf)?,
@@ -63,7 +67,7 @@ pub(crate) fn run(export: &Export) -> Result<Exit, Failure> {
             }
             let (shown, text) = read(export, STORY, "`sim SCENARIO --trace 'peer=17' -o DIR`")?;
             perfetto(&text).map_err(|(line, why)| {
-                Failure::Usage(format!("{shown}:{line}: it is no line of a story: {why}"))
+                Failure::Io(format!("{shown}:{line}: it is no line of a story: {why}"))
             })?
         }
     };

@@ -103,6 +103,9 @@ fn peerlet(out: &mut String, entry: &Entry) -> std::fmt::Result {
         let (kind, unit) = (metric.kind().name(), metric.unit_symbol());
         let name = format!("{}/{}", entry.name, metric.name());
         writeln!(out, "    {name:<22} {} [{kind}, {unit}]", metric.description())?;
+        for tag in metric.tags() {
+            writeln!(out, "      tag {:<18} {}", tag.name, tag.values.join(", "))?;
+        }
     }
     for property in about.properties() {
         let scope = scope(property);

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use clap::Args;
 use peerlet_report::html::{ReportData, RunData, page, read_run, read_sweep};
+use peerlet_report::run_folder::is_run_file;
 use peerlet_report::sweep::{SWEEP, SweepFolder, SweepResults};
 use peerlet_report::write_whole;
 
@@ -44,6 +45,7 @@ pub(crate) fn run(arguments: &Report) -> Result<Exit, Failure> {
         (None, [one]) => one.join(REPORT),
         (None, _) => PathBuf::from(REPORT),
     };
+    refuse_run_file(&output)?;
     let mut report = read(&arguments.runs)?;
     if let Some(title) = &arguments.title {
         report.title.clone_from(title);
@@ -53,6 +55,17 @@ pub(crate) fn run(arguments: &Report) -> Result<Exit, Failure> {
         open(&output);
     }
     print(&format!("{}\n", output.display()))
+}
+
+/// Refuses to replace a file of a run.
+pub(crate) fn refuse_run_file(output: &Path) -> Result<(), Failure> {
+    match is_run_file(output) {
+        true => {
+            let shown = output.display();
+            Err(Failure::Usage(format!("`{shown}` is a file of a run; name another one by -o")))
+        }
+        false => Ok(()),
+    }
 }
 
 /// Writes the report of one run into its folder, and opens it.

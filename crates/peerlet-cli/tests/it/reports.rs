@@ -123,6 +123,11 @@ fn what_cannot_be_reported_is_said() {
         std::fs::write(&path, whole).expect("it can be written");
         assert!(!folder.0.join("report.html").exists(), "nothing is written half");
     };
+    let own = folder.0.join("summary.json").display().to_string();
+    refused(&["report", &into, "-o", &own], 2, "is a file of a run; name another one by -o");
+    refused(&["export", "dot", &into, "-o", &own], 2, "is a file of a run");
+    let deep = format!("\"deep\":{}{},\"schema\":1", "[".repeat(300), "]".repeat(300));
+    spoil("summary.json", &|text| text.replace("\"schema\":1", &deep), "is no summary of a run");
     let half = |text: &str| text[..text.len() / 2].to_owned();
     spoil("links.jsonl", &half, "links.jsonl:");
     spoil("measures.csv", &half, "measures.csv");

@@ -254,8 +254,7 @@ class Overlay {
     const kept = [["Peers", grouped(facts.nodes)], ["Links", grouped(facts.links)],
       [graph.isDirected ? "Mean out-degree" : "Mean degree", digits(facts.meanDegree, 3)],
       ["Components", grouped(facts.components)], ["Largest", grouped(facts.largest)],
-      ["To absent peers", grouped(facts.stale)], ["Joined", grouped(joined.length)],
-      ["Left", grouped(left.length)]];
+      ["Joined", grouped(joined.length)], ["Left", grouped(left.length)]];
     this.facts.replaceChildren(element("dl", { class: "facts" },
       kept.map(([name, value]) => fact(name, value))));
     this.kindKeys.querySelectorAll(".toggle").forEach((key) => {

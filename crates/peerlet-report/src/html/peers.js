@@ -12,17 +12,11 @@ function peerColumns(runs) {
         columns.set(name, column.unit ?? "1");
       }
     }
-    if (run.peers?.running_seconds && !columns.has("running time")) {
-      columns.set("running time", "s");
-    }
   }
   return columns;
 }
 
 function peerValues(run, column) {
-  if (column === "running time" && !run.peers?.columns?.[column]) {
-    return run.peers?.running_seconds ?? [];
-  }
   return run.peers?.columns?.[column]?.values ?? [];
 }
 
@@ -54,7 +48,9 @@ function topTable(run, options, several) {
   const values = peerValues(run, options.column);
   const order = values.map((_, i) => i).filter((i) => isNumber(values[i]))
     .sort((a, b) => values[b] - values[a]).slice(0, TOP);
-  const sum = values.reduce((total, value) => total + (isNumber(value) ? value : 0), 0);
+  // Only what is counted adds up: a mean or a level has no share.
+  const adds = (run.series?.[options.column]?.kind ?? "counter") === "counter";
+  const sum = values.reduce((total, value) => total + (isNumber(value) && adds ? value : 0), 0);
   const { seat = [], group = [], lives = [] } = run.peers;
   const rows = order.map((i) => [String(seat[i] ?? i), group[i] ?? null,
     isNumber(lives[i]) ? String(lives[i]) : null, quantity(values[i], options.unit),
@@ -71,7 +67,8 @@ function peersSection(data) {
   if (columns.size === 0) {
     return section("peers", "Traffic per peer", note("No numbers were recorded for each peer."));
   }
-  const [[column, unit]] = columns;
+  const column = columns.has("messages/sent") ? "messages/sent" : columns.keys().next().value;
+  const unit = columns.get(column);
   const options = { column, unit, isLog: false };
   const shown = [new Chart(() => rankModel(runs, options), { height: 230 }),
     new Chart(() => peerShareModel(runs, options), { height: 230 })];

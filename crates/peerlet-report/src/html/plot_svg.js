@@ -180,8 +180,8 @@ function svgOf(model, zoom = null) {
   const py = projection(ranges.y, [frame.bottom, frame.top], shown.y.log);
   clipCount += 1;
   const clip = `plot-area-${clipCount}`;
-  const area = `<clipPath id="${clip}"><rect x="${frame.left}" y="${frame.top - 2}" `
-    + `width="${frame.right - frame.left}" height="${frame.bottom - frame.top + 4}"/></clipPath>`;
+  const area = `<clipPath id="${clip}"><rect x="${frame.left - 8}" y="${frame.top - 2}" `
+    + `width="${frame.right - frame.left + 16}" height="${frame.bottom - frame.top + 4}"/></clipPath>`;
   return svgDocument(SVG_SIZE, shown.title, `${area}${svgAxes(shown, frame, scales, ticks, px, py)}`
     + `${svgMarks(shown, frame, ranges.x, px)}<g clip-path="url(#${clip})">`
     + `${shown.series.map((one, order) => svgSeries(one, order, px, py)).join("")}</g>`

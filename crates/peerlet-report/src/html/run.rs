@@ -11,6 +11,7 @@ use crate::html::data::{Flight, GraphData, PeerColumn, Peers, RunData, Series, T
 use crate::html::graph::graphs;
 use crate::html::marks::Staging;
 use crate::html::series::{buckets, series};
+use crate::run_folder::schema::RunSummary;
 use crate::run_folder::{
     FolderError, LINKS, MESSAGES, PEERS, read_messages, readable_summary, text, text_if_there,
 };
@@ -43,9 +44,9 @@ pub fn read_run(folder: &Path, name: String) -> Result<RunData, FolderError> {
     let mut graphs = read_graphs(&folder.join(LINKS), summary.peers)?;
     graphs.iter_mut().for_each(|graph| graph.groups.clone_from(&staging.groups));
     Ok(RunData {
-        title: summary.scenario,
+        title: summary.scenario.clone(),
         name,
-        repeat: format!("peerlet {} {}", summary.world, quoted(&at.display().to_string())),
+        repeat: repeat(&summary, &at),
         scenario,
         summary: value,
         epochs,
@@ -170,6 +171,18 @@ fn variant(line: &StoryLine) -> Option<String> {
         Value::Object(fields) if fields.len() == 1 => fields.keys().next().cloned(),
         _ => None,
     }
+}
+
+/// The command that repeats a run, with the scenario in this file.
+fn repeat(summary: &RunSummary, scenario: &Path) -> String {
+    let program = summary.version.as_ref().map_or("peerlet", |version| &version.program);
+    let (world, file) = (&summary.world, quoted(&scenario.display().to_string()));
+    // A run that was to end earlier says so in no file.
+    let until = match summary.stopped.is_some() {
+        true => format!(" --until {}s", summary.virtual_seconds),
+        false => String::new(),
+    };
+    format!("{} {world} {file}{until}", quoted(program))
 }
 
 /// A path as a shell takes it.

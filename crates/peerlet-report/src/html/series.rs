@@ -19,7 +19,10 @@ pub(super) fn series(rows: Vec<EpochRow>) -> (Epochs, BTreeMap<String, Series>) 
     let count = epochs.from.len();
     let mut series: BTreeMap<String, Series> = BTreeMap::new();
     for row in rows {
-        let Some(epoch) = epochs.from.iter().position(|from| *from == row.from) else { continue };
+        let epoch = epochs.from.partition_point(|from| *from < row.from);
+        if epochs.from.get(epoch) != Some(&row.from) {
+            continue;
+        }
         let EpochRow { metric, unit, kind, numbers, .. } = row;
         let series = series.entry(metric).or_insert_with(|| {
             let shown = numbers.iter().filter(|(name, _)| *name != "std");

@@ -256,7 +256,7 @@ function expectationsTable(run, expectations) {
     { label: "Place" }],
   expectations.map((one) => [one.measure, one.bound, quantity(one.value, unitOf(one.measure)),
     quantity(one.actual, unitOf(one.measure)),
-    one.held ? badge("good", "kept") : badge("bad", "missed"), one.over ?? "whole run",
+    one.held ? badge("good", "kept") : badge("bad", "missed"), one.over ?? "after the warm-up",
     one.place]), "Expectations");
 }
 

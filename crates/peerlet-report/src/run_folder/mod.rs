@@ -18,7 +18,7 @@ pub use peers::PeerSpread;
 pub use read::{Facts, read};
 pub(crate) use read::{readable_summary, text, text_if_there, whole_summary};
 pub use whole_file::write_whole;
-pub use write::{Folder, FolderSet, Renewed};
+pub use write::{Folder, FolderSet, Renewed, is_run_file};
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use read::read_from;

@@ -101,7 +101,10 @@ pub(crate) fn text_if_there(path: &Path) -> Result<Option<String>, FolderError> 
 pub(crate) fn readable_summary(path: &Path) -> Result<(RunSummary, Value), FolderError> {
     let text = text(path)?;
     let read = summary(path, &text)?;
-    let value = serde_json::from_str(&text).expect("it was read before");
+    let shown = path.display();
+    let value = serde_json::from_str(&text).map_err(|error| {
+        FolderError::Io(format!("`{shown}` is no summary of a run: {error}; run it again"))
+    })?;
     Ok((read, value))
 }
 

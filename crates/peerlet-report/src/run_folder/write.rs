@@ -47,6 +47,14 @@ const RUN_FILES: [&str; 9] = [
     inputs::FOLDER,
 ];
 
+/// Whether this is a file of a run in its folder, which other output must not replace.
+pub fn is_run_file(path: &Path) -> bool {
+    let (name, folder) = (path.file_name(), path.parent().unwrap_or(Path::new("")));
+    let others = ["events.jsonl", "story.jsonl"];
+    let is_named = |known: &&str| name.is_some_and(|name| name == *known);
+    RUN_FILES.iter().chain(&others).any(is_named) && folder.join("summary.json").exists()
+}
+
 /// The folder of a run that may have been run already.
 pub enum Renewed {
     /// It holds a whole run.

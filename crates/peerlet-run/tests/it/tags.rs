@@ -158,6 +158,10 @@ fn wrong_groups_are_refused() {
     };
     check("true", "there are no groups to measure");
     check("[\"0-9\", \"5\"]", "peer 5 is in `0-9` and in `5`");
+    let named =
+        |name: &str| format!("true\n[[group]]\nname = {name:?}\npeers = \"0-9\"\nstack = {{}}\n");
+    check(&named("others"), "`others` cannot be the name of a part");
+    check(&named("a{b"), "`a{b` cannot be the name of a part");
     check("[\"east\"]", "east");
     check("[\"0,1\"]", "cannot stand in the name of a measure");
     check("[\"30\"]", "30");
