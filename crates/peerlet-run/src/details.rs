@@ -6,7 +6,9 @@ use std::ops::Range;
 use peerlet_core::Time;
 use peerlet_core::runtime::{Registry, SeatSet};
 use peerlet_measure::{Details, PARTS_MAX, Split, Stopwatch};
-use peerlet_scenario::{MeasuredGroups, Problems, Scenario, Step, Timeline, instant, suggest};
+use peerlet_scenario::{MeasuredGroups, Problems, Scenario, Step, Timeline, instant};
+
+use crate::expectations::unknown_measure;
 
 /// What a scenario measures beside the metrics of its peerlets.
 ///
@@ -26,11 +28,7 @@ pub(crate) fn details(
         };
         let starts = starts(scenario, timeline, &watch.from);
         if !names.contains(&watch.until.as_str()) {
-            let message = format!("no peerlet measures `{}`", watch.until);
-            let help = match suggest(&watch.until, &names) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("the measures of this scenario are: {}", names.join(", ")),
-            };
+            let (message, help) = unknown_measure(&watch.until, &names);
             refuse(&watch.until_span, message, &help);
         } else if starts.is_empty() {
             let message = format!("nothing in this scenario is `{}`", watch.from);
@@ -38,11 +36,11 @@ pub(crate) fn details(
                         \"Rumor.tell\", or an instant such as \"60s\"";
             refuse(&watch.from_span, message, help);
         } else if scenario.stopwatches[..i].iter().any(|earlier| earlier.name == watch.name) {
-            refuse(
-                &watch.span,
-                format!("two stopwatches are named `{}`", watch.name),
-                "rename one",
-            );
+            let message = format!("two stopwatches are named `{}`", watch.name);
+            refuse(&watch.span, message, "rename one");
+        } else if names.contains(&&*format!("stopwatch/{}", watch.name)) {
+            let message = format!("a peerlet measures `stopwatch/{}` already", watch.name);
+            refuse(&watch.span, message, "give the stopwatch another name");
         }
         stopwatches.push(Stopwatch {
             name: watch.name.clone(),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use peerlet_core::Time;
 use peerlet_measure::{Measurements, STATISTICS, Summary};
-use peerlet_scenario::{ExpectOver, Scenario, Side};
+use peerlet_scenario::{ExpectOver, Scenario, Side, suggest};
 use serde::{Deserialize, Serialize};
 
 use crate::properties::PropertyReport;
@@ -77,6 +77,20 @@ impl fmt::Debug for Unmet {
 }
 
 impl std::error::Error for Unmet {}
+
+/// What is said of a measure that nobody takes, where these are taken: a message and a help.
+pub(crate) fn unknown_measure(measure: &str, names: &[&str]) -> (String, String) {
+    let help = match suggest(measure, names) {
+        _ if names.is_empty() => {
+            "no peerlet of this scenario measures anything: leave it out, or add a peerlet that \
+             has measures"
+                .to_owned()
+        }
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("the measures of this scenario are: {}", names.join(", ")),
+    };
+    (format!("no peerlet measures `{measure}`"), help)
+}
 
 /// Checks all bounds; a bound without measurements is not kept.
 pub fn check(scenario: &Scenario, measures: &Measurements) -> Vec<Verdict> {

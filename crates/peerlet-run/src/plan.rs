@@ -12,11 +12,12 @@ use peerlet_network::{Constant, Fault, Faults, Layers, Model, PairDelays};
 use peerlet_overlay::LayoutConfig;
 use peerlet_scenario::{
     Action, Override, Problem, Problems, Scenario, ScenarioEvent, Source, StackEntry, Step,
-    Timeline, normalize, suggest,
+    Timeline, normalize,
 };
 
 use crate::catalog::Prototype;
 use crate::details::details;
+use crate::expectations::unknown_measure;
 use crate::experiment::{Build, Experiment, Stacks};
 use crate::models::Around;
 use crate::observers::{self, ObserverPlan, PlannedObserver};
@@ -310,16 +311,7 @@ impl Plan {
         let unknown = self.scenario.expect.iter().filter(|e| !names.contains(&e.measure.as_str()));
         let problems: Vec<Problem> = unknown
             .map(|expect| {
-                let help = match suggest(&expect.measure, &names) {
-                    _ if names.is_empty() => {
-                        "no peerlet of this scenario measures anything: leave the expectation \
-                         out, or add a peerlet that has measures"
-                            .to_owned()
-                    }
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("the measures of this scenario are: {}", names.join(", ")),
-                };
-                let message = format!("no peerlet measures `{}`", expect.measure);
+                let (message, help) = unknown_measure(&expect.measure, &names);
                 sources.problem(&expect.span, message, help)
             })
             .collect();

@@ -75,7 +75,14 @@ pub(crate) fn plan(
         let mut refuse = |message: String, help: &str| {
             problems.push(scenario.sources.problem(&observe.span, message, help));
         };
-        if scenario.observe[..i].iter().any(|earlier| earlier.peerlet == *peerlet) {
+        let own = quantities::metrics(name, measures);
+        let taken = own
+            .iter()
+            .find(|own| registry.metrics().iter().any(|(known, _)| *known == own.full_name));
+        if let Some(taken) = taken {
+            let message = format!("`{}` is a metric of the peerlet itself", taken.full_name);
+            refuse(message, "leave it out of `measures`, or rename the metric");
+        } else if scenario.observe[..i].iter().any(|earlier| earlier.peerlet == *peerlet) {
             refuse(format!("two observers look at the links of `{name}`"), "make them one");
         } else if *from >= scenario.duration {
             let message = format!("the links of `{name}` are never looked at: `from` is {from}");
