@@ -162,10 +162,37 @@ fn overlays_and_stories_are_exported() {
          assert a.number_of_edges() == b.number_of_edges() > 20\n\
          assert networkx.is_weakly_connected(networkx.DiGraph(a))\n"
     );
-    let known = Command::new("python3").args(["-c", "import networkx"]).output();
+    in_python("networkx", &script);
+}
+
+/// Runs a script in Python, where there is this package.
+fn in_python(package: &str, script: &str) {
+    let known = Command::new("python3").args(["-c", &format!("import {package}")]).output();
     if !known.is_ok_and(|known| known.status.success()) {
-        return println!("passed over: there is no networkx for python3 (1 case)");
+        return println!("passed over: there is no {package} for python3 (1 case)");
     }
-    let read = Command::new("python3").args(["-c", &script]).output().expect("it runs");
+    let read = Command::new("python3").args(["-c", script]).output().expect("it runs");
     assert!(read.status.success(), "{}", text(&read.stderr));
+}
+
+#[test]
+fn tables_are_read_by_pandas_and_agree_with_the_summary() {
+    let folder = Folder::new("tables");
+    let into = run_into(&folder, &[]);
+    in_python(
+        "pandas",
+        &format!(
+            "import json, pandas\n\
+             read = lambda name: pandas.read_csv(f'{into}/{{name}}')\n\
+             summary = json.load(open('{into}/summary.json'))\n\
+             peers, messages = read('peers.csv'), read('messages.csv')\n\
+             sent = summary['messages']['sent']\n\
+             assert sent == messages['sent'].sum() == peers['messages/sent'].sum() > 500\n\
+             measures = read('measures.csv')\n\
+             found = measures[measures['metric'] == 'neighbors/found']['sum'].sum()\n\
+             assert found == summary['measures']['neighbors/found']['sum'], found\n\
+             assert found == peers['neighbors/found'].sum(), found\n\
+             assert len(read('distributions.csv')) > 50\n"
+        ),
+    );
 }
