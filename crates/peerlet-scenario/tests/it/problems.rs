@@ -188,7 +188,7 @@ fn measuring() {
              6 | to = "3m"
                : ^^
                `----
-              help: leave it out, or write one of: epoch, from
+              help: leave it out, or write one of: epoch, from, groups, peers
             test.toml:5:8: nothing is measured: the run is over at 60s
                ,----
              5 | from = "2m"
