@@ -133,7 +133,7 @@ pub struct LiveSetup {
     pub epoch: Duration,
     /// From when on values count in the summary. Default: time zero.
     pub from: Time,
-    /// What is measured beside the whole network: the same in all processes. Default: nothing.
+    /// Optional measurements, the same in all processes. Default: none.
     pub details: Details,
     /// After how long without success a reliable connection gives up. Default 10 s, as in
     /// simulation.

@@ -66,7 +66,7 @@ pub struct EpochRow {
 pub struct CsvError {
     /// The line, from 1 on.
     pub line: usize,
-    /// What is wrong.
+    /// The error message.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! What is measured beside the whole network: parts of it, each peer, and times between events.
+//! Optional measurements: by group, by peer, and by stopwatch.
 
 use std::sync::Arc;
 
@@ -8,8 +8,7 @@ use peerlet_core::{Duration, Metric, Time};
 use crate::metric_entry::MetricEntry;
 use crate::split::Split;
 
-/// What a run measures beside the metrics of its peerlets over the whole network. No digest covers
-/// it.
+/// The optional measurements of a run. No digest covers them.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Details {
     /// The parts of the network that are measured by themselves as well.

@@ -1,5 +1,4 @@
-//! What a scenario measures beside the whole network: parts of it, each peer, and times from its
-//! events until peers notice.
+//! The optional measurements of a scenario: by group, by peer, and by stopwatch.
 
 use std::ops::Range;
 
@@ -10,7 +9,7 @@ use peerlet_scenario::{MeasuredGroups, Problems, Scenario, Step, Timeline, insta
 
 use crate::expectations::unknown_measure;
 
-/// What a scenario measures beside the metrics of its peerlets.
+/// The optional measurements of a scenario.
 ///
 /// # Errors
 /// When a part of the network or a stopwatch is wrong.

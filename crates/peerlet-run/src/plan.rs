@@ -61,7 +61,7 @@ pub struct Plan {
     faults: Vec<Fault>,
     /// The properties that are checked while it runs.
     pub properties: Vec<PlannedProperty>,
-    /// What is measured beside the whole network.
+    /// Its optional measurements.
     pub details: Details,
     /// The observers of its network.
     pub observers: Vec<PlannedObserver>,

@@ -45,7 +45,7 @@ pub struct Setup {
     pub epoch: Duration,
     /// The time from which values count in the summary. Default: time zero.
     pub from: Time,
-    /// What is measured beside the whole network. Default: nothing.
+    /// Optional measurements. Default: none.
     pub details: Details,
     /// Whether every message is encoded and decoded, as it is on real sockets. Default: no.
     pub wire: bool,

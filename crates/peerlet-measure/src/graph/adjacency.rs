@@ -1,4 +1,4 @@
-//! Who is linked to whom.
+//! The adjacency lists of a graph, with its degrees and clustering.
 
 /// A graph of directed links, without links of a node to itself and without repetitions.
 ///
