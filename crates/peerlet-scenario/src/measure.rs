@@ -110,16 +110,14 @@ fn groups_of(part: &Part, reader: &mut Reader) -> Option<MeasuredGroups> {
         }
     };
     let mut named = Vec::new();
-    for item in items {
-        let one = Part { raw: item.clone(), ..part.clone() };
-        let name = reader.text(&one)?;
+    for (name, span) in reader.texts(part, items) {
         if name.is_empty() || name.contains(['{', '}', ',', '=', '"', '\\']) {
             let message = format!("`{name}` cannot stand in the name of a measure");
             let help = "give these peers a name in [seats], and write that here";
-            reader.refuse(&item.span, message, help);
+            reader.refuse(&span, message, help);
             return None;
         }
-        named.push((name, item.span.clone()));
+        named.push((name, span));
     }
     Some(MeasuredGroups::Named(named))
 }

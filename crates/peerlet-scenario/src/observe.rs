@@ -87,12 +87,10 @@ fn quantities(part: &Part, reader: &mut Reader) -> Vec<&'static str> {
         return Vec::new();
     };
     let mut named = Vec::new();
-    for item in items {
-        let one = Part { raw: item.clone(), ..part.clone() };
-        let Some(name) = reader.text(&one) else { continue };
+    for (name, span) in reader.texts(part, items) {
         match QUANTITIES.iter().find(|known| **known == name) {
             Some(known) if named.contains(known) => {
-                reader.refuse(&item.span, format!("`{known}` is named twice"), "name it once");
+                reader.refuse(&span, format!("`{known}` is named twice"), "name it once");
             }
             Some(known) => named.push(*known),
             None => {
@@ -101,7 +99,7 @@ fn quantities(part: &Part, reader: &mut Reader) -> Vec<&'static str> {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("it measures: {}", QUANTITIES.join(", ")),
                 };
-                reader.refuse(&item.span, message, &help);
+                reader.refuse(&span, message, &help);
             }
         }
     }

@@ -112,14 +112,8 @@ impl StopWhen {
             RawValue::List(items) => items.as_slice(),
             _ => std::slice::from_ref(&part.raw),
         };
-        let mut named = Vec::new();
-        for item in items {
-            let one = Part { raw: item.clone(), ..part.clone() };
-            if let Some(name) = reader.text(&one) {
-                named.push(StopWhen { name, span: item.span.clone() });
-            }
-        }
-        named
+        let named = reader.texts(part, items).into_iter();
+        named.map(|(name, span)| StopWhen { name, span }).collect()
     }
 }
 

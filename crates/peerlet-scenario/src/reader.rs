@@ -164,6 +164,16 @@ impl Reader {
         None
     }
 
+    /// The texts among the items of a list, each with its span.
+    pub(crate) fn texts(&mut self, part: &Part, items: &[Raw]) -> Vec<(String, Range<usize>)> {
+        let mut texts = Vec::new();
+        for item in items {
+            let one = Part { raw: item.clone(), ..part.clone() };
+            texts.extend(self.text(&one).map(|text| (text, item.span.clone())));
+        }
+        texts
+    }
+
     /// Whether what only a simulation can do is left out on real sockets: `live = "skip"`.
     pub(crate) fn skips(&mut self, part: &Part, what: &str) -> Option<bool> {
         match self.text(part)?.as_str() {
