@@ -106,7 +106,7 @@ pub struct Tagged<M, const N: usize> {
 }
 
 impl<M, const N: usize> Tagged<M, N> {
-    /// This metric with these tag values: their indices, in the order of its tags.
+    /// Attaches a value to each tag, given by its index, in the order of the tags.
     pub const fn new(metric: M, values: [usize; N]) -> Tagged<M, N> {
         Tagged { metric, values }
     }
@@ -239,7 +239,7 @@ impl Metric {
         tagged
     }
 
-    /// The metric with a value for each of its tags, by their indices in the order of the tags.
+    /// Attaches a value to each tag, given by its index, in the order of the tags.
     pub const fn tagged<const N: usize>(self, values: [usize; N]) -> Tagged<Metric, N> {
         Tagged::new(self, values)
     }

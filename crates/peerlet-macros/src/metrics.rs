@@ -117,7 +117,7 @@ impl Declaration {
         let tagged = metric.has_tags().then(|| {
             quote_spanned! { handle.span() =>
                 impl #handle {
-                    /// The metric with a value for each of its tags, by their indices.
+                    /// Attaches a value to each tag, given by its index.
                     #[allow(dead_code)]
                     #visibility const fn tagged<const N: usize>(
                         self,

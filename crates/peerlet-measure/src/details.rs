@@ -50,9 +50,8 @@ impl Stopwatch {
 }
 
 impl MetricEntry {
-    /// The table of all metrics of a run, in the order of their indices: those of the peerlets,
-    /// then those of stopwatches; behind them all of these for each part of the network, where it
-    /// is split.
+    /// The table of all metrics of a run, by index: the peerlets' metrics, then the stopwatches.
+    /// Where the network is split, the same metrics follow for each part of it.
     pub fn table(registry: &Registry, details: &Details) -> Arc<[MetricEntry]> {
         let entries = registry.metrics().iter().enumerate();
         let entry = |(index, (name, metric)): (usize, &(String, Metric))| MetricEntry {
