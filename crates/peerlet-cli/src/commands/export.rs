@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use peerlet_core::Time;
-use peerlet_report::export::{GraphFormat, Snapshot, perfetto};
+use peerlet_report::export::{GraphFormat, Snapshot, SnapshotError, perfetto};
 use peerlet_report::run_folder::LINKS;
 use peerlet_report::story::STORY;
 use peerlet_report::write_whole;
@@ -83,8 +83,13 @@ pub(crate) fn run(export: &Export) -> Result<Exit, Failure> {
 
 fn graph(export: &Export, format: GraphFormat) -> Result<String, Failure> {
     let (shown, text) = read(export, LINKS, "a scenario with [[observe]], run with -o,")?;
-    let snapshot = Snapshot::read(&text, export.links.as_deref(), export.at)
-        .map_err(|why| Failure::Usage(format!("`{shown}`: {why}")))?;
+    let snapshot = Snapshot::read(&text, export.links.as_deref(), export.at).map_err(|error| {
+        let message = format!("`{shown}`: {error}");
+        match error {
+            SnapshotError::Line(..) => Failure::Io(message),
+            _ => Failure::Usage(message),
+        }
+    })?;
     Ok(snapshot.write(format))
 }
 

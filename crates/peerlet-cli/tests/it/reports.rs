@@ -130,6 +130,11 @@ fn what_cannot_be_reported_is_said() {
     spoil("summary.json", &|text| text.replace("\"schema\":1", &deep), "is no summary of a run");
     let half = |text: &str| text[..text.len() / 2].to_owned();
     spoil("links.jsonl", &half, "links.jsonl:");
+    let links = folder.0.join("links.jsonl");
+    let whole = std::fs::read_to_string(&links).expect("it was written");
+    std::fs::write(&links, half(&whole)).expect("it can be written");
+    refused(&["export", "dot", &into], 3, "run it again");
+    std::fs::write(&links, whole).expect("it can be written");
     spoil("measures.csv", &half, "measures.csv");
     spoil("distributions.csv", &half, "distributions.csv");
     spoil("peers.csv", &|text| text.replace("\n3,", "\nx,"), "peers.csv:5");

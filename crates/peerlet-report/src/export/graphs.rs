@@ -1,6 +1,6 @@
 //! An overlay at an instant, as GraphML, GEXF or DOT.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use peerlet_core::Time;
 
@@ -28,18 +28,43 @@ pub struct Snapshot {
     state: LinkState,
 }
 
+/// Why there is no snapshot.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// A line is not one of `links.jsonl`: its number, and the error.
+    Line(usize, String),
+    /// The file has no such observation.
+    None(String),
+}
+
+impl fmt::Display for SnapshotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SnapshotError::Line(line, why) => write!(f, "line {line}: {why}; run it again"),
+            SnapshotError::None(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for SnapshotError {}
+
 impl Snapshot {
     /// The last observation at this instant or before, in a text of `links.jsonl`; of the peerlet
     /// of this name, or the only one.
     ///
     /// # Errors
     /// Says what is wrong with the text, or that there is no such observation.
-    pub fn read(text: &str, peerlet: Option<&str>, at: Option<Time>) -> Result<Snapshot, String> {
+    pub fn read(
+        text: &str,
+        peerlet: Option<&str>,
+        at: Option<Time>,
+    ) -> Result<Snapshot, SnapshotError> {
         let mut found: Option<Snapshot> = None;
         let mut names: Vec<String> = Vec::new();
         for (number, line) in text.lines().enumerate() {
             let changes: LinkChanges = serde_json::from_str(line)
-                .map_err(|error| format!("line {}: {error}", number + 1))?;
+                .map_err(|error| SnapshotError::Line(number + 1, error.to_string()))?;
             if !names.contains(&changes.peerlet) {
                 names.push(changes.peerlet.clone());
             }
@@ -61,17 +86,18 @@ impl Snapshot {
                 snapshot.kinds = changes.kinds;
             }
         }
-        match found {
-            _ if names.is_empty() => Err("it has no observation".to_owned()),
+        let why = match found {
+            _ if names.is_empty() => "it has no observation".to_owned(),
             _ if peerlet.is_none() && names.len() > 1 => {
-                Err(format!("it has the links of {}; name one by --links", names.join(", ")))
+                format!("it has the links of {}; name one by --links", names.join(", "))
             }
-            Some(snapshot) => Ok(snapshot),
+            Some(snapshot) => return Ok(snapshot),
             None if peerlet.is_some_and(|name| !names.iter().any(|one| one == name)) => {
-                Err(format!("it has the links of {} only", names.join(", ")))
+                format!("it has the links of {} only", names.join(", "))
             }
-            None => Err("its first observation is later".to_owned()),
-        }
+            None => "its first observation is later".to_owned(),
+        };
+        Err(SnapshotError::None(why))
     }
 
     /// The graph as a text. Nodes are named by their seats.
@@ -245,7 +271,7 @@ mod tests {
     fn refusals() {
         let check = |text: &str, peerlet: Option<&str>, at: u64, expected: &str| {
             let at = Some(Time::ZERO + SECOND * at);
-            let error = Snapshot::read(text, peerlet, at).expect_err("it is wrong");
+            let error = Snapshot::read(text, peerlet, at).expect_err("it is wrong").to_string();
             assert!(error.contains(expected), "{error}");
         };
         check("", None, 1, "it has no observation");

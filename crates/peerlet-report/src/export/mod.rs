@@ -3,5 +3,5 @@
 mod graphs;
 mod trace;
 
-pub use graphs::{GraphFormat, Snapshot};
+pub use graphs::{GraphFormat, Snapshot, SnapshotError};
 pub use trace::perfetto;
